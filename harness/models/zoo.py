@@ -14,6 +14,8 @@ import difflib
 import re
 from dataclasses import dataclass
 
+from harness.errors import BadInput
+
 BLOCKS = ("adaln-zero", "adaln", "cross-attention", "in-context")
 
 
@@ -63,7 +65,7 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-class UnknownModel(ValueError):
+class UnknownModel(BadInput):
     """A model name that is not in the zoo; the message lists the nearest names."""
 
 

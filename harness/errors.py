@@ -1,0 +1,19 @@
+"""Errors for the person at the terminal: what happened, where, what to do.
+
+Everything the harness raises on purpose is a HarnessError; the command line prints its message
+without a traceback. Any other exception is a bug, and its traceback is shown.
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """A failure with a message meant to be read by the user (exit code 2 at the command line)."""
+
+
+class BadInput(HarnessError, ValueError):
+    """Something the user gave (a file, a name, a number) cannot be used; the message says why."""
+
+
+class Missing(HarnessError):
+    """Something outside the harness is needed and not there: data, weights, a program."""
