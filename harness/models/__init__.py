@@ -3,3 +3,25 @@
 Importing this package does not import torch: names are loaded on first use, so that the planner
 can read the zoo.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.models.construct import build
+    from harness.models.dit import DiT
+
+_HOMES = {
+    "build": "construct",
+    "DiT": "dit",
+}
+
+__all__ = ["DiT", "build"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"harness.models.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
