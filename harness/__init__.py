@@ -1,0 +1,21 @@
+"""The scaling-study harness: one YAML study in, one finished scaling study out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__version__ = "0.1.0"
+__all__ = ["load_results", "load_study"]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names, loaded on first use: importing the package stays instant."""
+    if name == "load_study":
+        from harness.spec import load_study
+
+        return load_study
+    if name == "load_results":
+        from harness.analysis import load_results
+
+        return load_results
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -1,0 +1,342 @@
+"""The study's schema: every setting with its type, unit, default and meaning.
+
+A field marked `NotInKey` says where or how fast work is done, never what comes out, so it is left
+out of the keys (see harness.plan.keys). Everything else is in them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from harness.models import zoo
+
+
+class NotInKey:
+    """Marks a field that does not change a stage's output."""
+
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class Settings(BaseModel):
+    """Frozen and strict: an unknown field or a value of another type is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+EMBEDDED = ("glyphs", "digits")
+
+
+class DataSettings(Settings):
+    """The images. `glyphs` and `digits` are embedded; any other name needs a source and a path."""
+
+    name: Name = "glyphs"  # the data's identity; also what two results folders share it by
+    source: Literal["embedded", "image-folder", "webdataset"] = "embedded"
+    path: Annotated[str | None, NotInKey()] = None  # where it lies on this machine
+    fingerprint: str | None = None  # SHA-256 of the file list; checked by `encode` when given
+    image_size: Positive = 8  # pixels per side
+    channels: Literal[1, 3] = 3
+    num_classes: Positive = 10
+    train_images: Positive | None = None  # embedded sets: how many to make; others: all
+    flip: bool = False  # random horizontal flips
+    seed: Count = 0  # of the embedded sets' rendering
+    max_corrupt: Annotated[Count, NotInKey()] = 0  # unreadable images skipped before failing
+
+    @model_validator(mode="after")
+    def _source_fits_name(self) -> DataSettings:
+        if (self.name in EMBEDDED) != (self.source == "embedded"):
+            raise ValueError(
+                f"data.name {self.name!r} does not go with source {self.source!r}: "
+                f"the embedded sets are {', '.join(EMBEDDED)}; others are read from files"
+            )
+        if self.source == "embedded" and self.train_images is None:
+            raise ValueError("data.train_images must be given for an embedded set")
+        return self
+
+
+class AutoencoderSettings(Settings):
+    """What turns images into the model's inputs and back."""
+
+    name: Literal["identity", "sd-vae"] = "identity"
+    decoder: Literal["original", "ft-mse", "ft-ema"] = "original"  # Table 4; used when decoding
+    weights: Annotated[str | None, NotInKey()] = None  # local folder, else the hub
+    sha256: str | None = None  # of the weights; checked when given
+
+
+class ModelSettings(Settings):
+    """A model of the zoo, or a custom one by depth, width and heads."""
+
+    name: str | None = None  # "DiT-XL/2": short for family, size and patch_size
+    family: str = "DiT"
+    size: str | None = None
+    patch_size: Positive | None = None
+    depth: Positive | None = None  # blocks; with width and heads: a custom size
+    width: Positive | None = None  # hidden size
+    heads: Positive | None = None
+    block: Literal["adaln-zero", "adaln", "cross-attention", "in-context"] = "adaln-zero"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_is_shorthand(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
+            return data
+        family, size, patch = zoo.parse(data["name"])
+        for field, value in (("family", family), ("size", size), ("patch_size", patch)):
+            if data.get(field, value) != value:
+                raise ValueError(
+                    f"model.name {data['name']!r} says {field} {value!r}, "
+                    f"model.{field} says {data[field]!r}: give one of them"
+                )
+        return {**data, "family": family, "size": size, "patch_size": patch, "name": None}
+
+    @model_validator(mode="after")
+    def _in_the_zoo(self) -> ModelSettings:
+        custom = (self.depth, self.width, self.heads)
+        if self.patch_size is None:
+            raise ValueError("model.patch_size is missing (the paper's are 8, 4 and 2)")
+        if all(v is None for v in custom):
+            if self.family not in zoo.FAMILIES:
+                raise ValueError(
+                    f"unknown model.family {self.family!r}; families: {', '.join(zoo.FAMILIES)}"
+                )
+            sizes = zoo.FAMILIES[self.family].sizes
+            if self.size not in sizes:
+                raise ValueError(
+                    f"unknown model.size {self.size!r} of {self.family}; sizes: {', '.join(sizes)}"
+                )
+        elif any(v is None for v in custom):
+            raise ValueError("a custom model needs depth, width and heads, all three")
+        elif self.size is not None:
+            raise ValueError("give model.size, or depth, width and heads, not both")
+        elif self.width % self.heads:  # type: ignore[operator]
+            raise ValueError(f"model.width {self.width} is not divisible by heads {self.heads}")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(depth, width, heads)."""
+        if self.depth is not None:
+            return self.depth, self.width, self.heads  # type: ignore[return-value]
+        size = zoo.FAMILIES[self.family].sizes[self.size]  # type: ignore[index]
+        return size.depth, size.width, size.heads
+
+    @property
+    def label(self) -> str:
+        """The model's name as the reports print it: "DiT-XL/2", or "DiT-12x384x6/2" if custom."""
+        size = self.size if self.size is not None else "x".join(map(str, self.shape))
+        return f"{self.family}-{size}/{self.patch_size}"
+
+
+class DiffusionSettings(Settings):
+    """The forward process: linear betas 1e-4 to 2e-2 (the paper keeps ADM's)."""
+
+    steps: Positive = 1000
+
+
+class TrainSettings(Settings):
+    """The recipe. Defaults are the paper's (section 4, Experimental setup)."""
+
+    steps: Positive = 400_000
+    milestones: tuple[Positive, ...] = ()  # steps whose EMA weights are kept for evaluation
+    batch_size: Positive = 256  # global, over all devices
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4  # constant
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    ema: Fraction = 0.9999  # decay of the exponential moving average
+    label_dropout: Fraction = 0.1  # share of labels replaced by the null label
+    grad_clip: Annotated[float, Field(gt=0)] | None = None  # global norm
+    precision: Literal["float32", "bf16"] = "float32"  # bf16: autocast, float32 weights
+    tf32: bool = False  # float32 products in TF32 on NVIDIA GPUs
+    compile: Annotated[bool, NotInKey()] = False
+    checkpointing: Annotated[bool, NotInKey()] = False  # recompute activations to save memory
+    batch_per_device: Annotated[Positive | None, NotInKey()] = None  # None: as large as fits
+    log_every: Annotated[Positive, NotInKey()] = 100  # steps
+    checkpoint_minutes: Annotated[float, Field(gt=0), NotInKey()] = 10.0
+    checkpoint_every: Annotated[Positive | None, NotInKey()] = None  # steps, besides the minutes
+
+    @field_validator("milestones")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(b <= a for a, b in zip(value, value[1:], strict=False)):
+            raise ValueError("milestones must ascend without repeats")
+        return value
+
+    @model_validator(mode="after")
+    def _milestones_within(self) -> TrainSettings:
+        if self.milestones and self.milestones[-1] > self.steps:
+            raise ValueError(
+                f"milestone {self.milestones[-1]} lies beyond train.steps {self.steps}"
+            )
+        return self
+
+
+class ReferenceSettings(Settings):
+    """What samples are compared with, and through which features."""
+
+    extractor: Name = "glyphs-cnn"  # inception-2015, or an embedded set's classifier
+    extractor_weights: Annotated[str | None, NotInKey()] = None  # local file
+    extractor_sha256: str | None = None  # checked when given
+    extractor_images: Positive = 6000  # embedded classifiers are trained on the spot on these
+    extractor_steps: Positive = 1200
+    images: Positive | None = None  # reference images; None: the whole training set
+    recall_images: Positive = 10_000  # of them, for precision and recall
+    floor_images: Count = 0  # other real images, measured against the reference
+    statistics: Annotated[str | None, NotInKey()] = None  # ADM's npz instead of images
+    statistics_sha256: str | None = None
+    seed: Count = 0
+
+
+class GuidanceSettings(Settings):
+    """Classifier-free guidance. Scale 1 is none (the paper's s; its appendix guides 3 channels)."""
+
+    scale: Annotated[float, Field(ge=0)] = 1.0
+    channels: Positive | None = 3  # leading noise channels guided; None: all of them
+
+
+class EvaluationSettings(Settings):
+    """One kind of measurement, made of every run: samples drawn from checkpoints, and metrics."""
+
+    at: Literal["end", "milestones"] | tuple[Positive, ...] = "end"  # training steps
+    sampler: Literal["ancestral", "ddim"] = "ancestral"
+    sampling_steps: Positive | tuple[Positive, ...] = 250
+    eta: Annotated[float, Field(ge=0)] = 0.0  # DDIM's; 1 is ancestral
+    guidance: GuidanceSettings | tuple[GuidanceSettings, ...] = GuidanceSettings()
+    samples: Positive = 50_000
+    seed: Count = 0  # noise and label of sample i are a function of (seed, i)
+    decoder: Literal["original", "ft-mse", "ft-ema"] | None = None  # None: the autoencoder's own
+    metrics: tuple[Literal["fd", "sfd", "is", "precision", "recall"], ...] = (
+        "fd",
+        "sfd",
+        "is",
+        "precision",
+        "recall",
+    )
+    k: Positive = 3  # neighbours for precision and recall
+    split_size: Positive = 5000  # Inception Score chunks
+    batch_size: Annotated[Positive, NotInKey()] = 125  # images per forward pass
+
+    @field_validator("sampling_steps", "at", "guidance")
+    @classmethod
+    def _not_empty(cls, value: Any) -> Any:
+        if value == ():
+            raise ValueError("the list is empty: give at least one value")
+        return value
+
+
+class MatrixSettings(Settings):
+    """The runs: the product of the axes, plus `include`, minus `exclude`.
+
+    Axes are dotted fields ("model.size"); `include` adds points given in full or in part (other
+    fields as in the study); `exclude` removes the points that agree with all fields it gives.
+    """
+
+    axes: dict[str, tuple[Any, ...]] = {}
+    include: tuple[dict[str, Any], ...] = ()
+    exclude: tuple[dict[str, Any], ...] = ()
+
+    @field_validator("axes")
+    @classmethod
+    def _values(cls, value: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+        for axis, values in value.items():
+            if not values:
+                raise ValueError(f"axis {axis!r} is empty: give at least one value")
+        return value
+
+
+class SlurmSettings(Settings):
+    """sbatch settings of one stage kind (submitit's names). `extra` passes any other parameter."""
+
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    minutes: Positive = 60 * 24
+    nodes: Positive = 1
+    gpus_per_node: Count = 1
+    cpus_per_task: Positive = 8
+    mem_gb: Positive | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    array_parallelism: Positive = 64
+    mail_user: str | None = None
+    extra: dict[str, str | int] = {}
+
+
+STAGE_KINDS = ("reference", "encode", "complexity", "train", "sample", "evaluate")
+StageKind = Literal["reference", "encode", "complexity", "train", "sample", "evaluate"]
+
+
+class DispatchSettings(Settings):
+    """Where stages run. Nothing here is part of a key."""
+
+    executor: Literal["local", "slurm"] = "local"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
+    threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
+    slurm: SlurmSettings = SlurmSettings()
+    slurm_by_kind: dict[StageKind, dict[str, Any]] = {}  # overrides of `slurm`
+
+
+SECTIONS = (
+    "headline",
+    "gflops",
+    "training",
+    "training-compute",
+    "sampling-compute",
+    "samples",
+    "models",
+    "blocks",
+    "complexity",
+    "guidance",
+    "decoders",
+    "comparison",
+    "provenance",
+)
+Section = Literal[
+    "headline",
+    "gflops",
+    "training",
+    "training-compute",
+    "sampling-compute",
+    "samples",
+    "models",
+    "blocks",
+    "complexity",
+    "guidance",
+    "decoders",
+    "comparison",
+    "provenance",
+]
+
+
+class ReportSettings(Settings):
+    """The PDF: its sections in order. Not part of any key."""
+
+    sections: tuple[Section, ...] = ("headline", "gflops", "models", "provenance")
+    samples_shown: Positive = 8  # per model in the grid
+
+
+class StudySettings(Settings):
+    """A whole study after its profile and overrides are merged in."""
+
+    study: Name
+    title: str
+    about: str = ""
+    profile: Name = "laptop"  # the profile used when none is asked for
+    seed: Count = 0  # of initialisation, order and noise in training
+    data: DataSettings
+    autoencoder: AutoencoderSettings = AutoencoderSettings()
+    diffusion: DiffusionSettings = DiffusionSettings()
+    model: dict[str, Any] = {}  # checked run by run, once the matrix has filled it in
+    train: TrainSettings | None = None  # None: a study of complexity alone
+    reference: ReferenceSettings | None = None
+    evaluations: dict[Name, EvaluationSettings | None] = {}  # null removes a base evaluation
+    matrix: MatrixSettings = MatrixSettings()
+    baselines: tuple[str, ...] = ()  # U-Nets counted beside the runs (Table 5)
+    report: ReportSettings = ReportSettings()
+    dispatch: DispatchSettings = DispatchSettings()
+    profiles: dict[Name, dict[str, Any] | None] = {}

@@ -1,0 +1,200 @@
+"""Reading YAML with the place of every value kept, so that an error can point at its line.
+
+`Source` is a plain tree of values beside a map from path to `Place` (file and line, or the
+--set that gave it). Merging keeps the places of whichever side a value came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import BadInput
+
+MAX_BYTES = 4_000_000
+MAX_NODES = 400_000  # after aliases are expanded: a "YAML bomb" stops here
+
+Path_ = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value was written."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line is not None else self.file
+
+
+@dataclass(frozen=True)
+class Source:
+    """Plain data and the place of each path in it."""
+
+    data: dict[str, Any]
+    places: dict[Path_, Place]
+
+    def place(self, path: Path_) -> Place:
+        """The place of `path`, or of its nearest written parent."""
+        while path not in self.places and path:
+            path = path[:-1]
+        return self.places[path]
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """The safe loader, reading 1e-4 as a number (YAML 1.1 wants 1.0e-4 and gives a string)."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    __import__("re").compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
+    list("-+0123456789"),
+)
+
+
+def read(path: str | Path) -> Source:
+    """Read a study file. Errors: BadInput for a file that is missing, unreadable, not YAML, not a
+    mapping, with repeated fields, or larger than a study can be."""
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise BadInput(f"{path}: no such file") from None
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise BadInput(f"{path}: {len(raw):,} bytes; a study has at most {MAX_BYTES:,}")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 text (byte {error.start})") from None
+    return parse(text, str(path))
+
+
+def parse(text: str, file: str) -> Source:
+    """The tree of one YAML document. Errors: BadInput, as for `read`."""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise BadInput(f"{file}: the file is empty")
+        places: dict[Path_, Place] = {}
+        problems: list[str] = []
+        counter = [0]
+        data = _build(loader, node, (), file, places, counter, problems)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{file}:{mark.line + 1}" if mark else file
+        raise BadInput(f"{where}: not valid YAML: {error.problem or error.context}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise BadInput(f"{file}: not valid YAML: {type(error).__name__} {error}") from None
+    finally:
+        loader.dispose()
+    if problems:
+        raise BadInput("\n".join(problems))
+    if not isinstance(data, dict):
+        raise BadInput(f"{file}:1: a study is a mapping of fields, found {type(data).__name__}")
+    return Source(data, places)
+
+
+def _build(
+    loader: Any,
+    node: yaml.Node,
+    path: Path_,
+    file: str,
+    places: dict[Path_, Place],
+    counter: list[int],
+    problems: list[str],
+) -> Any:
+    counter[0] += 1
+    if counter[0] > MAX_NODES:
+        raise BadInput(
+            f"{file}: more than {MAX_NODES:,} values once its aliases are expanded; refused"
+        )
+    if len(path) > 40:
+        raise BadInput(f"{file}:{node.start_mark.line + 1}: nested more than 40 deep; refused")
+    places[path] = Place(file, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        out: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            key = loader.construct_object(key_node, deep=True)
+            if not isinstance(key, (str, int, float, bool)):
+                problems.append(f"{file}:{line}: a field name must be a word")
+                continue
+            key = key if isinstance(key, str) else str(key_node.value)
+            if key in out:
+                problems.append(f"{file}:{line}: field {key!r} is given twice")
+            value = _build(loader, value_node, (*path, key), file, places, counter, problems)
+            places[(*path, key)] = Place(file, line)
+            out[key] = value
+        return out
+    if isinstance(node, yaml.SequenceNode):
+        return tuple(
+            _build(loader, child, (*path, i), file, places, counter, problems)
+            for i, child in enumerate(node.value)
+        )
+    return loader.construct_object(node, deep=True)
+
+
+def merged(base: Source, overlay: Mapping[str, Any], places: Mapping[Path_, Place]) -> Source:
+    """`base` with `overlay` laid over it: mappings merge, everything else is replaced."""
+    data, out = _merge(base.data, overlay), dict(base.places)
+    for path in _replaced(base.data, overlay, ()):
+        for known in [p for p in out if p[: len(path)] == path]:
+            del out[known]
+    out.update(places)
+    return Source(data, out)
+
+
+def _merge(base: Any, overlay: Any) -> Any:
+    if isinstance(base, Mapping) and isinstance(overlay, Mapping):
+        keys = [*base, *(k for k in overlay if k not in base)]
+        return {
+            k: _merge(base[k], overlay[k]) if k in base and k in overlay else {**base, **overlay}[k]
+            for k in keys
+        }
+    return overlay
+
+
+def _replaced(base: Any, overlay: Any, path: Path_) -> Iterator[Path_]:
+    if isinstance(base, Mapping) and isinstance(overlay, Mapping):
+        for key in overlay:
+            if key in base:
+                yield from _replaced(base[key], overlay[key], (*path, key))
+    else:
+        yield path
+
+
+def subtree(source: Source, path: Path_) -> tuple[Any, dict[Path_, Place]]:
+    """The value at `path` and the places below it, as paths from there."""
+    value: Any = source.data
+    for part in path:
+        value = value[part]
+    n = len(path)
+    places = {p[n:]: place for p, place in source.places.items() if p[:n] == path and len(p) > n}
+    return value, places
+
+
+def override(source: Source, assignment: str) -> Source:
+    """Apply one `--set a.b=value`; the value is read as YAML. Errors: BadInput if malformed."""
+    field, equals, text = assignment.partition("=")
+    parts = tuple(field.strip().split("."))
+    if not equals or not all(parts):
+        raise BadInput(f"--set {assignment!r}: expected FIELD=VALUE, as in train.steps=500")
+    origin = f"--set {assignment}"
+    value = parse(f"value: {text}", origin).data["value"] if text.strip() else None
+    nested: Any = value
+    for part in reversed(parts):
+        nested = {part: nested}
+    places = {parts: Place(origin)}
+    return merged(source, nested, places)

@@ -1,0 +1,439 @@
+"""From a YAML file to a `Study`: merge, check everything, expand the matrix.
+
+All errors are collected and raised at once, each with its file, line, field, the value found and
+what is allowed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import BadInput
+from harness.spec import source as yaml_source
+from harness.spec.schema import (
+    DataSettings,
+    EvaluationSettings,
+    ModelSettings,
+    StudySettings,
+    TrainSettings,
+)
+from harness.spec.source import Path_, Source
+
+VARIED = ("model", "train", "data", "autoencoder", "diffusion", "seed")  # what an axis may set
+
+
+class BadStudy(BadInput):
+    """The study cannot be used; the message lists every reason, one a line."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One point of the matrix: one model trained one way."""
+
+    model: ModelSettings
+    data: Any
+    autoencoder: Any
+    diffusion: Any
+    train: TrainSettings | None
+    seed: int
+    point: Mapping[str, Any] = field(default_factory=dict)  # the axes' values, for people
+
+    @property
+    def label(self) -> str:
+        """For tables: the model's name, and what else the matrix varies."""
+        others = [
+            f"{axis}={value}"
+            for axis, value in self.point.items()
+            if not axis.startswith("model.") or axis == "model.block"
+        ]
+        return " ".join([self.model.label, *others])
+
+
+@dataclass(frozen=True)
+class Study:
+    """A checked study under one profile."""
+
+    path: Path
+    profile: str
+    settings: StudySettings
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        return self.settings.study
+
+    @property
+    def evaluations(self) -> dict[str, EvaluationSettings]:
+        return {n: e for n, e in self.settings.evaluations.items() if e is not None}
+
+
+def profiles(path: str | Path) -> list[str]:
+    """The names of a study's profiles."""
+    found = yaml_source.read(path).data.get("profiles") or {}
+    return list(found) if isinstance(found, Mapping) else []
+
+
+def load_study(
+    path: str | Path, profile: str | None = None, overrides: Iterable[str] = ()
+) -> Study:
+    """Read, merge, check and expand a study.
+
+    `overrides` are "a.b=value" texts laid over the profile. Errors: BadStudy (or BadInput while the
+    file cannot be parsed) listing everything that is wrong.
+    """
+    base = yaml_source.read(path)
+    chosen, merged = _with_profile(base, profile, str(path))
+    for assignment in overrides:
+        merged = yaml_source.override(merged, assignment)
+    try:
+        settings = StudySettings.model_validate(merged.data)
+    except ValidationError as error:
+        raise BadStudy("\n".join(_explain(error, merged))) from None
+    points, problems = _points(settings, merged)
+    runs, more = _runs(settings, points, merged)
+    problems += more + _cross_checks(settings, runs, merged)
+    if problems:
+        raise BadStudy("\n".join(dict.fromkeys(problems)))
+    return Study(Path(path), chosen, settings, tuple(runs))
+
+
+def _with_profile(base: Source, profile: str | None, file: str) -> tuple[str, Source]:
+    declared = base.data.get("profiles") or {}
+    if not isinstance(declared, Mapping):
+        raise BadStudy(f"{base.place(('profiles',))}: profiles must be a mapping of names")
+    chosen = profile if profile is not None else base.data.get("profile", "laptop")
+    if chosen not in declared:
+        if profile is None and not declared:
+            return str(chosen), base
+        near = _nearest(str(chosen), declared)
+        raise BadStudy(
+            f"{base.place(('profile',)) if profile is None else file}: unknown profile "
+            f"{chosen!r}{near}; this study's profiles: {', '.join(declared) or 'none'}"
+        )
+    overlay, places = yaml_source.subtree(base, ("profiles", chosen))
+    if overlay is None:
+        return chosen, base
+    if not isinstance(overlay, Mapping):
+        raise BadStudy(f"{base.place(('profiles', chosen))}: a profile is a mapping of fields")
+    if "profiles" in overlay or "study" in overlay:
+        raise BadStudy(
+            f"{base.place(('profiles', chosen))}: a profile cannot set `profiles` or `study`"
+        )
+    return chosen, yaml_source.merged(base, overlay, places)
+
+
+# --- the matrix -----------------------------------------------------------------------------------
+
+
+def _points(settings: StudySettings, where: Source) -> tuple[list[dict[str, Any]], list[str]]:
+    """The matrix's points as {axis: value}, and what is wrong with them."""
+    matrix, problems = settings.matrix, []
+    given = [("axes", axis) for axis in matrix.axes]
+    given += [("include", i, axis) for i, p in enumerate(matrix.include) for axis in p]
+    given += [("exclude", i, axis) for i, p in enumerate(matrix.exclude) for axis in p]
+    for path in given:
+        axis = path[-1]
+        if str(axis).split(".")[0] not in VARIED:
+            problems.append(
+                f"{where.place(('matrix', *path))}: matrix cannot vary {axis!r}"
+                f"{_nearest(str(axis), VARIED)}; an axis starts with one of: {', '.join(VARIED)}"
+            )
+    if problems:
+        return [], problems
+    if matrix.axes or not matrix.include:
+        names = list(matrix.axes)
+        points = [
+            dict(zip(names, values, strict=True))
+            for values in itertools.product(*matrix.axes.values())
+        ]
+    else:
+        points = []
+    points += [dict(p) for p in matrix.include]
+    for i, rule in enumerate(matrix.exclude):
+        kept = [p for p in points if any(p.get(axis) != value for axis, value in rule.items())]
+        if len(kept) == len(points):
+            problems.append(
+                f"{where.place(('matrix', 'exclude', i))}: matrix.exclude {dict(rule)} "
+                "matches no point"
+            )
+        points = kept
+    if not points and not problems:
+        problems.append(f"{where.place(('matrix',))}: the matrix is empty: no runs are left")
+    return points, problems
+
+
+def _runs(
+    settings: StudySettings, points: list[dict[str, Any]], where: Source
+) -> tuple[list[Run], list[str]]:
+    """One Run per point; sections are validated once per distinct content."""
+    checked: dict[tuple[str, str], Any] = {}
+    problems: list[str] = []
+    sections = {
+        "model": (ModelSettings, settings.model),
+        "train": (TrainSettings, _plain(settings.train)),
+        "data": (DataSettings, _plain(settings.data)),
+        "autoencoder": (type(settings.autoencoder), _plain(settings.autoencoder)),
+        "diffusion": (type(settings.diffusion), _plain(settings.diffusion)),
+    }
+    untouched: dict[str, Any] = {
+        "train": settings.train,
+        "data": settings.data,
+        "autoencoder": settings.autoencoder,
+        "diffusion": settings.diffusion,
+        "seed": settings.seed,
+    }
+
+    def section(name: str, changes: dict[str, Any], point: dict[str, Any]) -> Any:
+        if not changes and name in untouched:
+            return untouched[name]
+        cache = (name, json.dumps(changes, sort_keys=True, default=str))
+        if cache not in checked:
+            kind, base = sections[name]
+            if base is None:
+                problems.append(f"{where.place(('matrix',))}: matrix varies {name}, which is null")
+                checked[cache] = None
+                return None
+            content = yaml_source._merge(base, _nested(changes))
+            try:
+                checked[cache] = kind.model_validate(content)
+            except ValidationError as error:
+                checked[cache] = None
+                problems.extend(_explain(error, where, (name,), point))
+        return checked[cache]
+
+    runs: list[Run] = []
+    seen: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for point in points:
+        changes: dict[str, dict[str, Any]] = {name: {} for name in sections}
+        seed = settings.seed
+        for axis, value in point.items():
+            head, _, rest = axis.partition(".")
+            if head == "seed" and not rest:
+                seed = value
+                if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+                    problems.append(
+                        f"{where.place(('matrix', 'axes', 'seed'))}: seed must be a whole number "
+                        f">= 0, found {value!r}"
+                    )
+            elif head in changes and rest:
+                changes[head][rest] = value
+            elif head in changes and isinstance(value, Mapping):
+                changes[head].update(value)
+            else:
+                problems.append(
+                    f"{where.place(('matrix',))}: axis {axis!r} must name a field, "
+                    f"as in {head}.FIELD"
+                )
+        parts = {name: section(name, changes[name], point) for name in sections}
+        if any(p is None and (n != "train" or changes[n]) for n, p in parts.items()):
+            continue
+        identity = (id(parts["model"]), *(id(p) for p in parts.values()), seed)
+        if identity in seen or (len(points) < 2000 and _same(parts, seed, runs)):
+            problems.append(
+                f"{where.place(('matrix',))}: the run {_show(point)} is in the matrix twice"
+            )
+            continue
+        seen[identity] = point
+        runs.append(
+            Run(
+                parts["model"],
+                parts["data"],
+                parts["autoencoder"],
+                parts["diffusion"],
+                parts["train"],
+                seed,
+                point,
+            )
+        )
+    return runs, problems
+
+
+def _same(parts: dict[str, Any], seed: int, runs: list[Run]) -> bool:
+    return any(
+        r.seed == seed
+        and (r.model.shape, r.model.patch_size, r.model.block)
+        == (parts["model"].shape, parts["model"].patch_size, parts["model"].block)
+        and r.train == parts["train"]
+        and r.data == parts["data"]
+        and r.autoencoder == parts["autoencoder"]
+        and r.diffusion == parts["diffusion"]
+        for r in runs
+    )
+
+
+def _cross_checks(settings: StudySettings, runs: list[Run], where: Source) -> list[str]:
+    """What no single section can know: patches that fit the image, steps that exist."""
+    from harness.autoencoders import properties
+
+    problems = []
+    for run in runs:
+        factor = properties.factor(run.autoencoder.name)
+        size, patch = run.data.image_size, run.model.patch_size
+        assert patch is not None
+        if size % factor:
+            problems.append(
+                f"{where.place(('data', 'image_size'))}: data.image_size {size} is not divisible "
+                f"by the {run.autoencoder.name} autoencoder's factor {factor}"
+            )
+        elif (size // factor) % patch:
+            problems.append(
+                f"{where.place(('model',))}: {run.model.label}: patch size {patch} does not divide "
+                f"the model's input of {size // factor} (image {size}, autoencoder factor {factor})"
+            )
+    evaluations = {n: e for n, e in settings.evaluations.items() if e is not None}
+    if evaluations and settings.train is None:
+        problems.append(
+            f"{where.place(('evaluations',))}: evaluations need a train section: "
+            "there are no checkpoints to sample from"
+        )
+    if evaluations and settings.reference is None:
+        problems.append(f"{where.place(('evaluations',))}: evaluations need a reference section")
+    for name, evaluation in evaluations.items():
+        path = ("evaluations", name)
+        steps = evaluation.sampling_steps
+        for n in steps if isinstance(steps, tuple) else (steps,):
+            if n > settings.diffusion.steps:
+                problems.append(
+                    f"{where.place((*path, 'sampling_steps'))}: evaluations.{name}.sampling_steps "
+                    f"{n} is more than diffusion.steps {settings.diffusion.steps}"
+                )
+        last = min((r.train.steps for r in runs if r.train), default=None)
+        if isinstance(evaluation.at, tuple) and last is not None and max(evaluation.at) > last:
+            problems.append(
+                f"{where.place((*path, 'at'))}: evaluations.{name}.at {max(evaluation.at)} "
+                f"lies beyond train.steps {last}"
+            )
+        if evaluation.at == "milestones" and any(r.train and not r.train.milestones for r in runs):
+            problems.append(
+                f"{where.place((*path, 'at'))}: evaluations.{name}.at is milestones, "
+                "but train.milestones is empty"
+            )
+    return problems
+
+
+# --- explaining -----------------------------------------------------------------------------------
+
+
+def _explain(
+    error: ValidationError,
+    where: Source,
+    prefix: Path_ = (),
+    point: Mapping[str, Any] | None = None,
+) -> list[str]:
+    lines: list[str] = []
+    reported: set[Path_] = set()
+    for item in error.errors(include_url=False):
+        path = prefix + tuple(p for p in item["loc"] if _written(p))
+        path = _trim(path, where)
+        if path in reported and item["type"] not in ("extra_forbidden", "missing"):
+            continue  # the branches of one union, told once
+        reported.add(path)
+        axis = ".".join(map(str, path))
+        place = where.place(path)
+        if point and axis in point:
+            place = where.place(("matrix", "axes", axis))
+        dotted = axis or "the study"
+        lines.append(f"{place}: {_sentence(item, dotted, prefix)}")
+    if point and lines:
+        lines = [f"{line} (in the run {_show(point)})" for line in lines]
+    return lines
+
+
+def _written(part: Any) -> bool:
+    """Pydantic's path names union branches too ("tuple[...]", "int"); those are not fields."""
+    return isinstance(part, int) or not any(c in str(part) for c in "[](),")
+
+
+def _trim(path: Path_, where: Source) -> Path_:
+    """Drop trailing union-branch names that were never written in the file."""
+    branches = {"int", "float", "str", "bool", "literal", "GuidanceSettings", "constrained-int"}
+    while path and path[-1] in branches and path not in where.places:
+        path = path[:-1]
+    return path
+
+
+def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
+    kind, found = item["type"], item.get("input")
+    if kind == "extra_forbidden":
+        leaf = dotted.split(".")[-1]
+        parent = dotted.rpartition(".")[0]
+        allowed = fields_of(parent)
+        return (
+            f"unknown field {dotted!r}{_nearest(leaf, allowed)}"
+            + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+        )
+    if kind == "missing":
+        return f"{dotted} is missing"
+    if kind == "value_error":
+        return f"{item['ctx']['error']}"
+    message = item["msg"].removeprefix("Input should be ")
+    if kind == "literal_error":
+        near = _nearest(str(found), _quoted(message)) if isinstance(found, str) else ""
+        return f"{dotted} is {found!r}{near}; allowed: {message}"
+    return f"{dotted} is {found!r} ({_type(found)}); it should be {message[0].lower()}{message[1:]}"
+
+
+def fields_of(dotted: str) -> list[str]:
+    """The field names allowed below a dotted path ("" is the study itself)."""
+    kind: Any = StudySettings
+    for part in dotted.split(".") if dotted else []:
+        if part == "model" and kind is StudySettings:
+            kind = ModelSettings
+        elif isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+            kind = _model_in(kind.model_fields[part].annotation)
+        elif not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return []
+        # else: a mapping's own key (an evaluation's name), same type below
+    return list(kind.model_fields) if kind is not None else []
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _nearest(word: str, allowed: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _quoted(message: str) -> list[str]:
+    return message.replace(" or ", ", ").replace("'", "").split(", ")
+
+
+def _type(value: Any) -> str:
+    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "text"}
+    names.update({type(None): "null", tuple: "a list", list: "a list", dict: "a mapping"})
+    return names.get(type(value), type(value).__name__)
+
+
+def _show(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={v}" for k, v in point.items()) or "of the study's own settings"
+
+
+def _plain(settings: BaseModel | None) -> dict[str, Any] | None:
+    return None if settings is None else settings.model_dump()
+
+
+def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for dotted, value in flat.items():
+        *parents, leaf = dotted.split(".")
+        at = out
+        for parent in parents:
+            at = at.setdefault(parent, {})
+        at[leaf] = value
+    return out

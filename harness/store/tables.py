@@ -1,0 +1,138 @@
+"""The records' schema: every column with its type and meaning, and its version.
+
+Three tables. `runs`: one row per committed checkpoint (a run at a training step). `metrics`: one
+row per measured number. `training`: one row per log interval of training. Rows are written once per
+stage key; `IDENTITY` says which columns make a row unique. Columns marked volatile (clock, host,
+speed) may differ between two executions of the same stage; all others must not.
+
+A column is added at the end and the version raised; none is renamed or removed, so that old
+fragments stay readable (missing columns read as null). Null means "not measured" or "does not
+apply", never 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its Arrow type's name, what it holds, whether a re-execution may change it."""
+
+    name: str
+    type: str  # "string", "int64", "float64", "bool"
+    meaning: str
+    volatile: bool = False
+
+
+MODEL = (
+    Column("run", "string", "id of the run: SHA-256 of its settings without the number of steps"),
+    Column("model", "string", "name in the zoo, as DiT-XL/2"),
+    Column("family", "string", "DiT or DiT-micro or custom"),
+    Column("size", "string", "S, B, L, XL; null for a custom model"),
+    Column("patch_size", "int64", "p"),
+    Column("block", "string", "adaln-zero, adaln, cross-attention, in-context"),
+    Column("depth", "int64", "blocks N"),
+    Column("width", "int64", "hidden size d"),
+    Column("heads", "int64", "attention heads"),
+    Column("input_size", "int64", "side of the model's input I"),
+    Column("tokens", "int64", "T = (I/p)^2"),
+    Column("params", "int64", "trainable parameters, position table excluded"),
+    Column("gflops", "float64", "forward multiply-accumulates of one image / 1e9, strict"),
+    Column("gflops_paper", "float64", "the same plus one operation per normalised element"),
+    Column("data", "string", "data set"),
+    Column("data_sha256", "string", "of the encoded data's index"),
+    Column("image_size", "int64", "pixels per side"),
+    Column("autoencoder", "string", "identity or sd-vae"),
+    Column("seed", "int64", "of initialisation, order and noise in training"),
+    Column("batch_size", "int64", "global"),
+    Column("learning_rate", "float64", "constant"),
+    Column("step", "int64", "training step of the checkpoint"),
+    Column("train_gflops", "float64", "gflops x batch x step x 3 (the paper's estimate)"),
+)
+
+MADE = (
+    Column("harness", "string", "version of this package"),
+    Column("commit", "string", "git commit of the harness; null outside a checkout"),
+    Column("torch", "string", "version"),
+    Column("device", "string", "name of the device that did the work", volatile=True),
+    Column("threads", "int64", "CPU threads of the process", volatile=True),
+    Column("host", "string", "machine", volatile=True),
+    Column("committed", "string", "UTC time", volatile=True),
+)
+
+RUNS = (
+    Column("key", "string", "of the train stage"),
+    *MODEL,
+    Column("loss", "float64", "mean over the last log interval"),
+    Column("settings", "string", "the train stage's settings as JSON"),
+    Column("seconds", "float64", "training so far, all attempts and milestones", volatile=True),
+    Column("images_per_second", "float64", "of this stage", volatile=True),
+    *MADE,
+)
+
+METRICS = (
+    Column("key", "string", "of the evaluate stage (of the reference stage for floors)"),
+    Column("metric", "string", "fid, ... for inception-2015; else named for the extractor"),
+    Column("value", "float64", "the number"),
+    Column("std", "float64", "its spread; null where none is valid"),
+    Column("std_method", "string", "how std was found"),
+    Column("of", "string", "samples, or floor: real images measured against the reference"),
+    Column("floor", "float64", "the same metric for real images against this reference"),
+    Column("sample_key", "string", "of the sample stage"),
+    Column("checkpoint_key", "string", "of the train stage"),
+    Column("reference_key", "string", "of the reference stage"),
+    *MODEL,
+    Column("sampler", "string", "ancestral or ddim"),
+    Column("sampling_steps", "int64", "forward passes of the sampler"),
+    Column("eta", "float64", "DDIM's; null for ancestral"),
+    Column("guidance_scale", "float64", "1 is none"),
+    Column("guidance_channels", "int64", "null: all"),
+    Column("sampling_gflops", "float64", "per image: gflops x steps, doubled when guided"),
+    Column("decoder", "string", "of the autoencoder"),
+    Column("samples", "int64", "generated images measured"),
+    Column("sampling_seed", "int64", "noise and label of sample i depend on (seed, i)"),
+    Column("extractor", "string", "feature extractor"),
+    Column("extractor_sha256", "string", "of its weights"),
+    Column("resize", "string", "how images reach the extractor's size"),
+    Column("reference_images", "int64", "behind the reference moments"),
+    Column("reference_sha256", "string", "of the reference statistics"),
+    Column("recall_images", "int64", "real images for precision and recall"),
+    Column("k", "int64", "neighbours for precision and recall"),
+    Column("split_size", "int64", "Inception Score chunk"),
+    Column("distance_dtype", "string", "of nearest-neighbour distances"),
+    *MADE,
+)
+
+TRAINING = (
+    Column("key", "string", "of the train stage"),
+    Column("run", "string", "as in runs"),
+    Column("model", "string", "as in runs"),
+    Column("seed", "int64", "as in runs"),
+    Column("step", "int64", "last step of the interval"),
+    Column("loss", "float64", "mean of mse + vb over the interval"),
+    Column("mse", "float64", "mean noise-prediction error"),
+    Column("vb", "float64", "mean variational-bound term, bits per dimension"),
+    Column("grad_norm", "float64", "mean global norm"),
+    Column("images_per_second", "float64", "training throughput", volatile=True),
+    Column("gflops_per_second", "float64", "gflops x 3 x images per second", volatile=True),
+    Column("memory_bytes", "int64", "peak of the device, or of the process", volatile=True),
+)
+
+TABLES: dict[str, tuple[Column, ...]] = {"runs": RUNS, "metrics": METRICS, "training": TRAINING}
+IDENTITY = {"runs": ("key",), "metrics": ("key", "metric"), "training": ("key", "step")}
+
+
+def comparable(table: str) -> list[str]:
+    """The columns that must be equal between two executions of the same stages."""
+    return [c.name for c in TABLES[table] if not c.volatile]
+
+
+def check(table: str, row: dict[str, Any]) -> None:
+    """Raise KeyError if `row` has a column the schema lacks (Arrow would silently drop it)."""
+    unknown = set(row) - {c.name for c in TABLES[table]}
+    if unknown:
+        raise KeyError(f"table {table!r} has no column {sorted(unknown)}")
