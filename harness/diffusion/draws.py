@@ -1,0 +1,152 @@
+"""Every random number of sampling and training, as a function of what it is for (promise 1).
+
+Sampling: noise and label of sample i are functions of (seed, i), whatever the batch, the shard or
+the device. Training: the draws of step n's global batch are functions of (seed, n), whatever the
+number of devices; a rank takes its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.data.randomness import generator, stream_key
+from harness.errors import BadInput
+
+BLOCK = 32  # rows of a training batch that share a generator: a rank draws its own blocks only
+
+
+class SampleNoise:
+    """The noise of some samples: `initial()` and, called with i, the draw of sampler loop step i.
+
+    Each sample has one stream, read in order: initial, step 0, step 1, ... A sampler asks in that
+    order, which costs one pass; a step asked for out of order rewinds the streams and reads up to
+    it, so that any step can be replayed.
+    """
+
+    def __init__(self, seed: int, indices: Iterable[int], shape: tuple[int, ...]) -> None:
+        self.seed = seed
+        self.indices = [int(index) for index in indices]
+        self.shape = tuple(shape)  # (C, H, W)
+        self._streams: list[np.random.Generator] = []
+        self._next = -1  # the draw that the streams would give now; -1 is the initial noise
+        self._rewind()
+
+    def initial(self) -> Tensor:
+        """z, the samplers' starting point: (N, C, H, W) float32 on the CPU, standard normal."""
+        return self._at(-1)
+
+    def __call__(self, i: int) -> Tensor:
+        """The draw of loop step i (0 = noisiest): (N, C, H, W) float32 on the CPU."""
+        if i < 0:
+            raise BadInput(f"loop steps count from 0, not {i}")
+        return self._at(i)
+
+    def _rewind(self) -> None:
+        self._streams = [generator("sample-noise", self.seed, index) for index in self.indices]
+        self._next = -1
+
+    def _at(self, i: int) -> Tensor:
+        if i < self._next:
+            self._rewind()
+        out = np.empty((len(self.indices), int(np.prod(self.shape))), dtype=np.float32)
+        while True:
+            for row, stream in zip(out, self._streams, strict=True):
+                stream.standard_normal(dtype=np.float32, out=row)
+            self._next += 1
+            if self._next > i:
+                return torch.from_numpy(out).view(len(self.indices), *self.shape)
+
+
+def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor:
+    """Uniform labels in [0, num_classes), (N,) int64; each depends on (seed, index) alone.
+
+    A hash of the index under the seed's key (SplitMix64, Steele et al. 2014), so that 50,000 labels
+    cost no 50,000 generators; high bits scaled to the range (bias below num_classes / 2^32).
+    """
+    index = np.asarray(
+        indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64
+    ).astype(np.uint64)
+    if num_classes < 1:
+        raise BadInput(f"labels need at least one class, not {num_classes}")
+    key = stream_key("sample-label", seed)
+    h = index * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key & (2**64 - 1))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        h = (h ^ (h >> np.uint64(shift))) * np.uint64(factor)
+        h ^= np.uint64(key >> 64)  # the key's other half, between the rounds
+    h ^= h >> np.uint64(31)
+    labels = (h >> np.uint64(32)) * np.uint64(num_classes) >> np.uint64(32)
+    return torch.from_numpy(labels.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class TrainingDraws:
+    """What one training step draws, for rows of its global batch; all on the CPU."""
+
+    t: Tensor  # (N,) int64, indices of the kept timesteps
+    noise: Tensor  # (N, C, H, W) float32
+    posterior_noise: Tensor | None  # (N, C, H, W) float32, for latents with a posterior
+    drop: Tensor  # (N,) bool: replace the label by the null label
+    flip: Tensor  # (N,) bool: take the mirrored image
+
+
+def training_draws(
+    seed: int,
+    step: int,
+    batch_size: int,
+    shape: tuple[int, ...],
+    timesteps: int,
+    label_dropout: float = 0.1,
+    flip: bool = True,
+    posterior: bool = False,
+    rows: tuple[int, int] | None = None,
+) -> TrainingDraws:
+    """The draws of training step `step`, functions of (seed, step) and the global batch size.
+
+    shape (C, H, W); timesteps: how many the diffusion keeps. rows (start, stop) returns that part
+    of the global batch, equal to the slice of the whole, and draws little more than it.
+    """
+    start, stop = rows if rows is not None else (0, batch_size)
+    if not 0 <= start < stop <= batch_size:
+        raise BadInput(f"rows {start} to {stop} are not part of a global batch of {batch_size}")
+    small = generator("training", seed, step)
+    t = small.integers(0, timesteps, batch_size)
+    chance = small.random((2, batch_size), dtype=np.float32)
+    return TrainingDraws(
+        t=torch.from_numpy(t[start:stop]),
+        noise=_rows("training-noise", seed, step, batch_size, shape, start, stop),
+        posterior_noise=(
+            _rows("training-posterior", seed, step, batch_size, shape, start, stop)
+            if posterior
+            else None
+        ),
+        drop=torch.from_numpy(chance[0, start:stop] < label_dropout),
+        flip=torch.from_numpy((chance[1, start:stop] < 0.5) & flip),
+    )
+
+
+def _rows(
+    purpose: str,
+    seed: int,
+    step: int,
+    batch_size: int,
+    shape: tuple[int, ...],
+    start: int,
+    stop: int,
+) -> Tensor:
+    """Rows start to stop of a (batch_size, *shape) standard normal draw, by whole blocks."""
+    first, last = start // BLOCK, (stop - 1) // BLOCK
+    end = min((last + 1) * BLOCK, batch_size)
+    size = int(np.prod(shape))
+    out = np.empty((end - first * BLOCK, size), dtype=np.float32)
+    for block in range(first, last + 1):
+        begin = (block - first) * BLOCK
+        generator(purpose, seed, step, block).standard_normal(
+            dtype=np.float32, out=out[begin : begin + BLOCK]
+        )
+    offset = first * BLOCK
+    return torch.from_numpy(out[start - offset : stop - offset]).view(stop - start, *shape)
