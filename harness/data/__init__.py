@@ -22,7 +22,7 @@ _HOME = {
     "TarShards": "shards",
     "batch_indices": "order",
     "centre_crop": "crop",
-    "encode": "encode",
+    "encode": "encoding",
     "open_images": "images",
 }
 __all__ = sorted(_HOME)

@@ -34,15 +34,14 @@ def guided(
         raise BadInput(f"guidance channels must be at least 1 (or none for all), not {channels}")
     if interval is not None and interval[0] > interval[1]:
         raise BadInput(f"guidance interval {interval}: the first timestep is above the second")
+    if scale == 1:
+        return lambda x, t, y: model(x, t, y)
     null_label = getattr(model, "null_label", None)
-    if scale != 1 and null_label is None:
+    if not isinstance(null_label, int):
         raise BadInput(
             f"guidance scale {scale} needs a model trained with label dropout, and this one has no "
             "null label; use scale 1 or another checkpoint"
         )
-
-    def plain(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        return model(x, t, y)
 
     def both(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
         if channels is not None and channels > x.shape[1]:
@@ -53,14 +52,12 @@ def guided(
         noise = torch.lerp(null[:, :count], conditional[:, :count], scale)
         return torch.cat([noise, conditional[:, count:]], dim=1)
 
-    if scale == 1:
-        return plain
     if interval is None:
         return both
     low, high = interval
 
     def within(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
         first = int(t[0])
-        return both(x, t, y) if low <= first <= high else plain(x, t, y)
+        return both(x, t, y) if low <= first <= high else model(x, t, y)
 
     return within

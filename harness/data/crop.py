@@ -1,0 +1,31 @@
+"""ADM's centre crop (Dhariwal and Nichol 2021), which the reference statistics are made with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.errors import BadInput
+
+
+def centre_crop(image: np.ndarray, size: int) -> np.ndarray:
+    """The central square of an image, resized: uint8 (H, W, C) -> uint8 (size, size, C), C 1 or 3.
+
+    Halved by BOX averaging while the short side is at least twice the size, then BICUBIC to the
+    short side, then cropped with the offset rounded down.
+    """
+    from PIL import Image
+
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
+        raise BadInput(f"expected uint8 (H, W, 1 or 3), got {image.dtype} {image.shape}")
+    if image.shape[:2] == (size, size):
+        return image
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    while min(picture.size) >= 2 * size:
+        half = (picture.width // 2, picture.height // 2)
+        picture = picture.resize(half, resample=Image.Resampling.BOX)
+    ratio = size / min(picture.size)
+    scaled = (round(picture.width * ratio), round(picture.height * ratio))
+    pixels = np.asarray(picture.resize(scaled, resample=Image.Resampling.BICUBIC))
+    top, left = (pixels.shape[0] - size) // 2, (pixels.shape[1] - size) // 2
+    cropped = pixels[top : top + size, left : left + size]
+    return cropped.reshape(size, size, image.shape[2])

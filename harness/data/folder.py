@@ -1,0 +1,104 @@
+"""Image folders: one folder per class, as ImageNet is usually unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from harness.data.images import Corrupt, read_image
+from harness.errors import BadInput, Missing
+
+EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
+# Where a split may lie below the given folder: torchvision's layout and Kaggle's archive.
+SPLIT_FOLDERS = ("{split}", "ILSVRC/Data/CLS-LOC/{split}", "Data/CLS-LOC/{split}")
+
+
+class ImageFolder:
+    """Images under root/class/**: labels are the sorted class folders' positions.
+
+    `root` holds the class folders, or a split's folder that does (train/class/..., or ImageNet's
+    ILSVRC/Data/CLS-LOC/train/class/...). Files that are not images by extension, and hidden ones,
+    are passed over; the order is by path, the same on every machine.
+    Raises Missing if the folder does not exist, BadInput if it holds no class or an empty one.
+    """
+
+    def __init__(self, root: str | Path, split: str = "train") -> None:
+        self.root = split_folder(Path(root), split)
+        self.class_names = sorted(
+            entry.name
+            for entry in os.scandir(self.root)
+            if entry.is_dir() and not entry.name.startswith(".")
+        )
+        if not self.class_names:
+            loose = sum(1 for entry in self.root.iterdir() if _is_image(entry.name))
+            hint = (
+                f"its {loose} images lie loose; put them into one folder per class"
+                if loose
+                else "it is empty"
+            )
+            raise BadInput(f"{self.root} has no class folders: {hint}")
+        self.files: list[tuple[str, int]] = []  # (path below root, label)
+        empty = []
+        for label, name in enumerate(self.class_names):
+            found = sorted(_images_below(self.root / name, name))
+            self.files.extend((path, label) for path in found)
+            if not found:
+                empty.append(name)
+        if empty:
+            raise BadInput(
+                f"{self.root}: {len(empty)} class folders hold no images "
+                f"({', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}); "
+                "remove them or fill them: every folder is a class"
+            )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        path, label = self.files[index]
+        try:
+            content = (self.root / path).read_bytes()
+        except OSError as error:
+            raise Corrupt(path, f"cannot be read ({error.strerror})") from None
+        return read_image(content, path), label
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file list: paths below the root and sizes in bytes (not contents)."""
+        digest = hashlib.sha256()
+        for path, _ in self.files:
+            digest.update(f"{path}\0{(self.root / path).stat().st_size}\n".encode())
+        return digest.hexdigest()
+
+
+def split_folder(root: Path, split: str) -> Path:
+    """The folder of a split below `root`, or `root` itself where there is none."""
+    if not root.is_dir():
+        raise Missing(
+            f"{root} is not a folder: give data.path the folder with the images "
+            "(one folder per class, or tar shards)"
+        )
+    for pattern in SPLIT_FOLDERS:
+        candidate = root / pattern.format(split=split)
+        if candidate.is_dir():
+            return candidate
+    return root
+
+
+def _is_image(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
+
+
+def _images_below(folder: Path, name: str) -> list[str]:
+    """Paths of the images in a class folder, at any depth, as name/..., with forward slashes."""
+    found: list[str] = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [entry for entry in folders if not entry.startswith(".")]
+        below = Path(place).relative_to(folder).as_posix()
+        prefix = name if below == "." else f"{name}/{below}"
+        found.extend(f"{prefix}/{file}" for file in files if _is_image(file))
+    return found
