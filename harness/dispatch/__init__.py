@@ -1,1 +1,1 @@
-"""See ../../README.md for the rooms."""
+"""The driver loop, the attempt ledger, and what runs stages: local workers or SLURM."""

@@ -1,0 +1,395 @@
+"""From a study's runs to stages in dependency order, each with its key and cost.
+
+A training run is a chain of `train` stages, one per milestone that some evaluation needs. The key
+of the checkpoint at step n does not depend on which milestones lie before it, so a study of 400K
+steps and one of 7M share their first 400K.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.autoencoders import properties
+from harness.plan import cost, keys
+from harness.plan.stages import Place, Task
+from harness.spec.schema import DataSettings, EvaluationSettings, GuidanceSettings
+from harness.spec.study import Run, Study
+
+
+@dataclass(slots=True, eq=False)
+class Stage:
+    """One unit of work. `inputs` are in the key; `after` only orders (and informs)."""
+
+    kind: str
+    key: str
+    settings: str  # canonical JSON
+    inputs: dict[str, str]
+    after: dict[str, str]
+    label: str
+    gflops: float | None
+    run: int | None = None  # index of the first run that needs it
+    evaluation: str | None = None
+
+    @property
+    def needs(self) -> set[str]:
+        """Keys that must be committed before this stage starts."""
+        return {*self.inputs.values(), *self.after.values()}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One wanted evaluation of one run: which stages give it."""
+
+    run: int
+    evaluation: str
+    step: int
+    sampling_steps: int
+    guidance_scale: float
+    checkpoint: str
+    sample: str
+    evaluate: str
+
+
+@dataclass
+class Plan:
+    """A study's stages by key, in dependency order."""
+
+    study: Study
+    stages: dict[str, Stage] = field(default_factory=dict)
+    measurements: list[Measurement] = field(default_factory=list)
+    run_ids: list[str | None] = field(default_factory=list)
+    _texts: dict[Any, str] = field(default_factory=dict)
+    _kept: list[Any] = field(default_factory=list)  # keeps ids in _texts alive
+
+    # --- building -------------------------------------------------------------------------------
+
+    def add(
+        self,
+        kind: str,
+        settings: str,
+        inputs: dict[str, str],
+        label: str,
+        gflops: float | None = None,
+        after: dict[str, str] | None = None,
+        run: int | None = None,
+        evaluation: str | None = None,
+    ) -> str:
+        """Add a stage unless its key is there already; return the key."""
+        key = keys.stage_key(kind, settings, inputs)
+        if key not in self.stages:
+            self.stages[key] = Stage(
+                kind, key, settings, inputs, after or {}, label, gflops, run, evaluation
+            )
+        return key
+
+    def text(self, tag: str, *objects: Any, make: Any) -> str:
+        """`canonical(make())`, computed once per identity of `objects`."""
+        ids = (tag, *(o if isinstance(o, (int, str, type(None))) else id(o) for o in objects))
+        if ids not in self._texts:
+            self._kept.extend(objects)
+            self._texts[ids] = keys.canonical(make())
+        return self._texts[ids]
+
+    # --- asking ---------------------------------------------------------------------------------
+
+    def select(self, only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[Stage]:
+        """Stages that match `only` with all they need, less `skip` and all that needs those.
+
+        A pattern is a stage kind, a key's beginning (6 digits or more), or text of the label with
+        * and ? as wild cards.
+        """
+        only, skip = list(only), list(skip)
+        wanted = {k for k, s in self.stages.items() if not only or _matches(s, only)}
+        for key in reversed(list(self.stages)):
+            if key in wanted:
+                wanted |= self.stages[key].needs & self.stages.keys()
+        skipped: set[str] = set()
+        for key, stage in self.stages.items():
+            if (skip and _matches(stage, skip)) or stage.needs & skipped:
+                skipped.add(key)
+        return [s for k, s in self.stages.items() if k in wanted and k not in skipped]
+
+    def task(self, stage: Stage) -> Task:
+        """The stage with everything its executor needs."""
+        return Task(
+            stage.kind,
+            stage.key,
+            stage.settings,
+            stage.inputs,
+            stage.after,
+            stage.label,
+            stage.gflops,
+            self.place(stage),
+        )
+
+    def place(self, stage: Stage) -> Place:
+        """Paths, device and sizes for one stage, from the study's settings."""
+        settings = self.study.settings
+        run = self.study.runs[stage.run] if stage.run is not None else None
+        data = run.data if run else settings.data
+        autoencoder = run.autoencoder if run else settings.autoencoder
+        train = run.train if run else settings.train
+        reference = settings.reference
+        evaluation = self.study.evaluations.get(stage.evaluation or "")
+        return Place(
+            device=settings.dispatch.device,
+            threads=settings.dispatch.threads,
+            data_path=data.path,
+            max_corrupt=data.max_corrupt,
+            autoencoder_weights=autoencoder.weights,
+            extractor_weights=reference.extractor_weights if reference else None,
+            statistics=reference.statistics if reference else None,
+            batch_per_device=train.batch_per_device if train else None,
+            batch_size=evaluation.batch_size if evaluation else 125,
+            compile=train.compile if train else False,
+            checkpointing=train.checkpointing if train else False,
+            log_every=train.log_every if train else 100,
+            checkpoint_minutes=train.checkpoint_minutes if train else 10.0,
+            checkpoint_every=train.checkpoint_every if train else None,
+            model=run.model.label if run else None,
+            family=run.model.family if run else None,
+            size=run.model.size if run else None,
+        )
+
+
+def _matches(stage: Stage, patterns: Iterable[str]) -> bool:
+    return any(
+        stage.kind == p
+        or (len(p) >= 6 and stage.key.startswith(p))
+        or fnmatch.fnmatchcase(stage.label, p if "*" in p or "?" in p else f"*{p}*")
+        for p in patterns
+    )
+
+
+def make_plan(study: Study) -> Plan:
+    """All stages of a study. Pure: touches no file."""
+    plan = Plan(study)
+    for i, run in enumerate(study.runs):
+        _add_run(plan, i, run)
+    for name in study.settings.baselines:
+        plan.add(
+            "complexity",
+            keys.canonical({"architecture": None, "baseline": name}),
+            {},
+            f"complexity {name}",
+        )
+    return plan
+
+
+def _images(data: DataSettings, train: bool) -> dict[str, Any]:
+    out = {
+        k: getattr(data, k)
+        for k in (
+            "name",
+            "source",
+            "fingerprint",
+            "image_size",
+            "channels",
+            "num_classes",
+            "seed",
+        )
+    }
+    out["train_images"] = data.train_images if train else None
+    return out
+
+
+def input_shape(run: Run) -> tuple[int, int]:
+    """(side, channels) of the model's input."""
+    side = run.data.image_size // properties.factor(run.autoencoder.name)
+    return side, properties.channels(run.autoencoder.name, run.data.channels)
+
+
+def architecture(run: Run) -> dict[str, Any]:
+    """The run's model by its numbers."""
+    depth, width, heads = run.model.shape
+    side, channels = input_shape(run)
+    return {
+        "depth": depth,
+        "width": width,
+        "heads": heads,
+        "patch_size": run.model.patch_size,
+        "block": run.model.block,
+        "input_size": side,
+        "channels": channels,
+        "num_classes": run.data.num_classes,
+    }
+
+
+def run_gflops(run: Run) -> float:
+    """Strict Gflops of the run's model."""
+    a = architecture(run)
+    return cost.dit_gflops(
+        a["depth"], a["width"], a["patch_size"], a["input_size"], a["channels"], a["block"]
+    )
+
+
+def _add_run(plan: Plan, index: int, run: Run) -> None:
+    settings = plan.study.settings
+    arch = plan.text("arch", run.model, run.data, run.autoencoder, make=lambda: architecture(run))
+    gflops = run_gflops(run)
+    complexity = plan.add(
+        "complexity",
+        f'{{"architecture":{arch},"baseline":null}}',
+        {},
+        f"complexity {run.model.label}"
+        + (f" {run.model.block}" if run.model.block != "adaln-zero" else ""),
+        run=index,
+    )
+    if run.train is None:
+        plan.run_ids.append(None)
+        return
+    train = run.train
+    encode = plan.add(
+        "encode",
+        plan.text(
+            "encode",
+            run.data,
+            run.autoencoder,
+            make=lambda: {
+                "data": _images(run.data, train=True),
+                "autoencoder": run.autoencoder.name,
+                "autoencoder_sha256": run.autoencoder.sha256,
+            },
+        ),
+        {},
+        f"encode {run.data.name} {run.data.image_size}x{run.data.image_size}",
+        run=index,
+    )
+    recipe = plan.text(
+        "recipe", train, make=lambda: keys.content(train, leave_out=("steps", "milestones"))
+    )
+    flip = "true" if run.data.flip else "false"
+    head = (
+        f'{{"architecture":{arch},"diffusion_steps":{run.diffusion.steps},"flip":{flip},'
+        f'"recipe":{recipe},"seed":{run.seed}'
+    )
+    plan.run_ids.append(hashlib.sha256(f"{encode}{head}}}".encode()).hexdigest())
+
+    evaluations = plan.study.evaluations
+    checkpoints: dict[int, str] = {}
+    previous: int | None = None
+    for step in sorted({train.steps, *_steps(evaluations.values(), run)}):
+        after = {"complexity": complexity}
+        if previous is not None:
+            after["previous"] = checkpoints[previous]
+        checkpoints[step] = plan.add(
+            "train",
+            f'{head},"step":{step}}}',
+            {"data": encode},
+            f"train {run.label} to {step:,}",
+            cost.training_gflops(gflops, train.batch_size, step - (previous or 0)),
+            after,
+            index,
+        )
+        previous = step
+    if settings.reference is None or not evaluations:
+        return
+    reference = plan.add(
+        "reference",
+        plan.text("reference", settings.reference, run.data, make=lambda: _reference(plan, run)),
+        {},
+        f"reference {run.data.name} {settings.reference.extractor}",
+        run=index,
+    )
+    for name, evaluation in evaluations.items():
+        _add_evaluation(plan, index, run, name, evaluation, checkpoints, reference, gflops)
+
+
+def _reference(plan: Plan, run: Run) -> dict[str, Any]:
+    reference = plan.study.settings.reference
+    assert reference is not None
+    whole_set = reference.images is None and reference.statistics_sha256 is None
+    return {"data": _images(run.data, train=whole_set), **keys.content(reference)}
+
+
+def _steps(evaluations: Iterable[EvaluationSettings], run: Run) -> Iterator[int]:
+    for evaluation in evaluations:
+        yield from _at(evaluation, run)
+
+
+def _at(evaluation: EvaluationSettings, run: Run) -> tuple[int, ...]:
+    assert run.train is not None
+    if evaluation.at == "end":
+        return (run.train.steps,)
+    if evaluation.at == "milestones":
+        return run.train.milestones
+    return evaluation.at  # type: ignore[return-value]
+
+
+def _add_evaluation(
+    plan: Plan,
+    index: int,
+    run: Run,
+    name: str,
+    evaluation: EvaluationSettings,
+    checkpoints: dict[int, str],
+    reference: str,
+    gflops: float,
+) -> None:
+    evaluate_text = plan.text(
+        "evaluate",
+        evaluation,
+        make=lambda: {
+            "metrics": evaluation.metrics,
+            "k": evaluation.k,
+            "split_size": evaluation.split_size,
+        },
+    )
+    counts = evaluation.sampling_steps
+    guidances = evaluation.guidance
+    for step in _at(evaluation, run):
+        for n in counts if isinstance(counts, tuple) else (counts,):
+            for g in guidances if isinstance(guidances, tuple) else (guidances,):
+                text = plan.text(
+                    "sample",
+                    evaluation,
+                    n,
+                    g,
+                    run.autoencoder,
+                    make=lambda n=n, g=g: _sample(evaluation, n, g, run),
+                )
+                label = f"{run.label} at {step:,}: {evaluation.samples:,} samples, {n} steps"
+                if g.scale != 1.0:
+                    label += f", guidance {g.scale:g}"
+                sample = plan.add(
+                    "sample",
+                    text,
+                    {"checkpoint": checkpoints[step]},
+                    f"sample {label}",
+                    cost.sampling_gflops(gflops, n, g.scale) * evaluation.samples,
+                    run=index,
+                    evaluation=name,
+                )
+                evaluate = plan.add(
+                    "evaluate",
+                    evaluate_text,
+                    {"samples": sample, "reference": reference},
+                    f"evaluate {label}",
+                    run=index,
+                    evaluation=name,
+                )
+                plan.measurements.append(
+                    Measurement(index, name, step, n, g.scale, checkpoints[step], sample, evaluate)
+                )
+
+
+def _sample(
+    evaluation: EvaluationSettings, n: int, guidance: GuidanceSettings, run: Run
+) -> dict[str, Any]:
+    guided = guidance.scale != 1.0
+    return {
+        "sampler": evaluation.sampler,
+        "sampling_steps": n,
+        "eta": evaluation.eta if evaluation.sampler == "ddim" else None,
+        "guidance_scale": guidance.scale,
+        "guidance_channels": guidance.channels if guided else None,
+        "samples": evaluation.samples,
+        "seed": evaluation.seed,
+        "autoencoder": run.autoencoder.name,
+        "autoencoder_sha256": run.autoencoder.sha256,
+        "decoder": evaluation.decoder or run.autoencoder.decoder,
+    }

@@ -1,0 +1,181 @@
+"""The settings of each stage kind: what a stage is given besides its inputs.
+
+The planner writes them as canonical JSON; the stage that runs reads them back through these
+classes, so a stage never sees a setting its key does not contain. What it needs besides (paths,
+batch per device) comes in a `Place`, which is in no key.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ConfigDict
+
+from harness.spec.schema import Settings
+
+
+class StageSettings(Settings):
+    """Read from JSON, where a tuple is a list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Images(StageSettings):
+    """Which images, whatever machine they lie on."""
+
+    name: str
+    source: str
+    fingerprint: str | None
+    image_size: int
+    channels: int
+    num_classes: int
+    seed: int
+    train_images: int | None = None
+
+
+class Architecture(StageSettings):
+    """A DiT, by its numbers: two names for the same numbers share everything."""
+
+    depth: int
+    width: int
+    heads: int
+    patch_size: int
+    block: str
+    input_size: int
+    channels: int
+    num_classes: int
+
+
+class EncodeStage(StageSettings):
+    """Images to the model's inputs, on disk."""
+
+    data: Images
+    autoencoder: str
+    autoencoder_sha256: str | None
+
+
+class ReferenceStage(StageSettings):
+    """The feature extractor and the real images' statistics."""
+
+    data: Images
+    extractor: str
+    extractor_sha256: str | None
+    extractor_images: int
+    extractor_steps: int
+    images: int | None
+    recall_images: int
+    floor_images: int
+    statistics_sha256: str | None
+    seed: int
+
+
+class ComplexityStage(StageSettings):
+    """Operation counts of one architecture, or of a named baseline network."""
+
+    architecture: Architecture | None = None
+    baseline: str | None = None
+
+
+class Recipe(StageSettings):
+    """How a model is trained, without how long."""
+
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    betas: tuple[float, float]
+    ema: float
+    label_dropout: float
+    grad_clip: float | None
+    precision: Literal["float32", "bf16"]
+    tf32: bool
+
+
+class TrainStage(StageSettings):
+    """A model trained to `step`. The path there (which milestones) does not matter to the key."""
+
+    architecture: Architecture
+    diffusion_steps: int
+    recipe: Recipe
+    flip: bool
+    seed: int
+    step: int
+
+
+class SampleStage(StageSettings):
+    """Images drawn from a checkpoint's EMA weights."""
+
+    sampler: Literal["ancestral", "ddim"]
+    sampling_steps: int
+    eta: float | None  # None for ancestral
+    guidance_scale: float
+    guidance_channels: int | None  # None: all, or no guidance
+    samples: int
+    seed: int
+    autoencoder: str
+    autoencoder_sha256: str | None
+    decoder: str
+
+
+class EvaluateStage(StageSettings):
+    """Metrics of one set of samples against one reference."""
+
+    metrics: tuple[str, ...]
+    k: int
+    split_size: int
+
+
+STAGE_SETTINGS: dict[str, type[StageSettings]] = {
+    "reference": ReferenceStage,
+    "encode": EncodeStage,
+    "complexity": ComplexityStage,
+    "train": TrainStage,
+    "sample": SampleStage,
+    "evaluate": EvaluateStage,
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and how fast: everything a stage may use that is in no key."""
+
+    device: str = "auto"
+    threads: int | None = None
+    data_path: str | None = None
+    max_corrupt: int = 0
+    autoencoder_weights: str | None = None
+    extractor_weights: str | None = None
+    statistics: str | None = None
+    batch_per_device: int | None = None
+    batch_size: int = 125  # sampling and feature extraction, images per forward pass
+    compile: bool = False
+    checkpointing: bool = False
+    log_every: int = 100
+    checkpoint_minutes: float = 10.0
+    checkpoint_every: int | None = None
+    model: str | None = None  # the zoo's name, for records
+    family: str | None = None
+    size: str | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that an executor needs to do one stage, as JSON."""
+
+    kind: str
+    key: str
+    settings: str
+    inputs: dict[str, str]
+    after: dict[str, str]
+    label: str
+    gflops: float | None
+    place: Place
+
+    def to_json(self) -> str:
+        return json.dumps({**self.__dict__, "place": self.place.__dict__})
+
+    @staticmethod
+    def from_json(text: str) -> Task:
+        data: dict[str, Any] = json.loads(text)
+        return Task(**{**data, "place": Place(**data["place"])})

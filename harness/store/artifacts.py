@@ -1,0 +1,218 @@
+"""Artifacts and their commit protocol.
+
+    results/artifacts/KIND/KEY/      files, record.json, manifest.json    committed, never changed
+    results/scratch/KEY/             a stage's own progress (checkpoints)  survives attempts
+    results/staging/KEY.ATTEMPT/     files being written                   swept when stale
+
+A stage writes its files aside; `commit` syncs them, writes a manifest with sizes and checksums, and
+renames the folder to its key. The rename is the commit: it either happened or it did not, and it
+fails if somebody else's happened first, in which case theirs stays. A committed folder whose files
+do not match its manifest is moved to results/quarantine/ and its stage is offered again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.store import files
+
+MANIFEST = "manifest.json"
+RECORD = "record.json"
+Rows = dict[str, list[dict[str, Any]]]
+
+
+class CorruptArtifact(HarnessError):
+    """A committed artifact no longer matches its manifest."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A committed output: a folder, its manifest, and the rows it contributed."""
+
+    kind: str
+    key: str
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What downstream stages need to know without opening files."""
+        return self.manifest["facts"]
+
+    def file(self, name: str) -> Path:
+        if name not in self.manifest["files"]:
+            raise CorruptArtifact(f"{self.folder} has no file {name!r}")
+        return self.folder / name
+
+    def rows(self) -> Rows:
+        return json.loads((self.folder / RECORD).read_text())
+
+
+class Store:
+    """A results folder."""
+
+    def __init__(self, root: str | Path = "results") -> None:
+        self.root = Path(root)
+
+    def folder(self, kind: str, key: str) -> Path:
+        return self.root / "artifacts" / kind / key
+
+    def scratch(self, key: str) -> Path:
+        """Where a stage keeps its own progress between attempts (created)."""
+        path = self.root / "scratch" / key
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def check_writable(self) -> None:
+        """Raise NotWritable or DiskFull before any work is started."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise files.explain(error, self.root) from error
+        probe = self.root / f"_probe.{uuid.uuid4().hex[:8]}"
+        files.write_atomic(probe, b"ok")
+        probe.unlink()
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def committed(self, kinds: Iterable[str]) -> set[str]:
+        """Keys with a committed folder. One directory listing per kind; contents not checked."""
+        found: set[str] = set()
+        for kind in kinds:
+            with contextlib.suppress(FileNotFoundError):
+                found.update(e.name for e in os.scandir(self.root / "artifacts" / kind))
+        return found
+
+    def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
+        """The manifest, or None when nothing is committed. Raises CorruptArtifact if unreadable."""
+        path = self.folder(kind, key) / MANIFEST
+        try:
+            manifest = json.loads(path.read_text())
+        except (FileNotFoundError, NotADirectoryError):
+            if path.parent.exists():
+                raise CorruptArtifact(f"{path.parent} has no manifest") from None
+            return None
+        except (ValueError, OSError) as error:
+            raise CorruptArtifact(f"{path} cannot be read: {error}") from None
+        if not isinstance(manifest, dict) or manifest.get("key") != key:
+            raise CorruptArtifact(f"{path} is not the manifest of {key}")
+        return manifest
+
+    def open(self, kind: str, key: str, verify: bool = True) -> Artifact | None:
+        """A committed artifact, or None. Sizes are always checked, checksums with `verify`.
+
+        Errors: CorruptArtifact naming the file.
+        """
+        manifest = self.manifest(kind, key)
+        if manifest is None:
+            return None
+        folder = self.folder(kind, key)
+        for name, entry in manifest["files"].items():
+            path = folder / name
+            try:
+                size = path.stat().st_size
+            except OSError:
+                raise CorruptArtifact(f"{path} is missing") from None
+            if size != entry["bytes"]:
+                raise CorruptArtifact(
+                    f"{path} has {size:,} bytes, its manifest says {entry['bytes']:,}"
+                )
+            if verify and files.sha256(path) != entry["sha256"]:
+                raise CorruptArtifact(f"{path} does not match its checksum")
+        return Artifact(kind, key, folder, manifest)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def staging(self, key: str) -> Path:
+        """A new folder for one attempt's files."""
+        path = self.root / "staging" / f"{key}.{uuid.uuid4().hex[:12]}"
+        try:
+            path.mkdir(parents=True)
+        except OSError as error:
+            raise files.explain(error, path) from error
+        return path
+
+    def commit(
+        self,
+        kind: str,
+        key: str,
+        staging: Path,
+        rows: Rows,
+        facts: dict[str, Any],
+        about: dict[str, Any],
+    ) -> bool:
+        """Commit `staging` under `key`. True if ours stands, False if another valid one did first.
+
+        `rows` are the records; `facts` what downstream stages read; `about` everything else the
+        manifest keeps (settings, inputs, provenance, measurements).
+        """
+        try:
+            files.step("write", staging / RECORD)
+            (staging / RECORD).write_text(json.dumps(rows, sort_keys=True, allow_nan=False))
+            entries = {}
+            for path in sorted(p for p in staging.rglob("*") if p.is_file()):
+                files.sync_file(path)
+                entries[path.relative_to(staging).as_posix()] = {
+                    "bytes": path.stat().st_size,
+                    "sha256": files.sha256(path),
+                }
+            manifest = {
+                "format": 1,
+                "kind": kind,
+                "key": key,
+                "files": entries,
+                "facts": facts,
+                "tables": {table: len(r) for table, r in rows.items() if r},
+                **about,
+            }
+            files.write_json(staging / MANIFEST, manifest)
+            target = self.folder(kind, key)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            ours = self._rename(kind, key, staging, target)
+        except OSError as error:
+            raise files.explain(error, staging) from error
+        if not ours:
+            shutil.rmtree(staging, ignore_errors=True)
+        return ours
+
+    def _rename(self, kind: str, key: str, staging: Path, target: Path) -> bool:
+        for _ in range(3):
+            try:
+                files.step("commit", target)
+                os.rename(staging, target)  # fails on a folder that is there and not empty
+                files.sync_folder(target.parent)
+                return True
+            except OSError:
+                if not target.exists():
+                    raise
+            try:
+                if self.open(kind, key) is not None:
+                    return False
+            except CorruptArtifact:
+                self.quarantine(kind, key)
+        raise HarnessError(f"cannot commit {target}: it keeps reappearing")
+
+    def quarantine(self, kind: str, key: str) -> Path:
+        """Move a corrupt artifact out of the way; its stage is then missing again."""
+        aside = self.root / "quarantine" / f"{kind}-{key}.{uuid.uuid4().hex[:8]}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.folder(kind, key), aside)
+        return aside
+
+    def sweep(self, older_than_s: float = 24 * 3600) -> None:
+        """Delete staging folders that no living attempt can own any more."""
+        with contextlib.suppress(FileNotFoundError):
+            for entry in os.scandir(self.root / "staging"):
+                if time.time() - entry.stat().st_mtime > older_than_s:
+                    shutil.rmtree(entry.path, ignore_errors=True)
