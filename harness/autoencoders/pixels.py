@@ -8,7 +8,7 @@ from torch import Tensor
 
 def to_uint8(x: Tensor) -> Tensor:
     """Images in [-1, 1] to uint8, same shape: 127.5 x + 128, clamped to 0-255, truncated."""
-    return x.mul(127.5).add_(128).clamp_(0, 255).to(torch.uint8)
+    return x.float().mul(127.5).add_(128).clamp_(0, 255).to(torch.uint8)
 
 
 def to_unit(pixels: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class TarShards:
     """All images of the tars below `root` (or of one tar file), in the order of names.
 
     The headers are read once, at the start; an image is then one seek and one read.
-    num_classes, class_names: from the labels found (0 to the largest), or the class archives' names.
+    class_names: the labels found (0 to the largest), or the class archives' names.
     Raises Missing if there is no tar, BadInput if one is compressed, cut off, or without labels.
     """
 
@@ -145,13 +145,13 @@ def _read_headers(path: Path) -> list[tuple[str, int, int, str | int | None]]:
 
 
 def _sample(name: str) -> str:
-    """The part of a member's name that a sample's members share: up to the base name's first dot."""
+    """What a sample's members share of their names: up to the base name's first dot."""
     folder, base = posixpath.split(name)
     return posixpath.join(folder, base.split(".")[0])
 
 
 def _label(content: bytes, extension: str) -> str | int | None:
-    """A label as an integer; text that is none as it stands, for the error; None without a label."""
+    """A label as an integer; other text as it stands, for the error; None without a label."""
     try:
         text = content.decode()
         if extension == ".cls":
