@@ -1,0 +1,209 @@
+"""Two sets of images in, a record of metrics out: what ADM's evaluator.py does, from one call.
+
+Nothing here knows of studies: SAMPLES and REFERENCE are npz files in ADM's format or folders.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.metrics.measure import DEFAULT_METRICS, measure
+from harness.metrics.names import INCEPTION
+
+if TYPE_CHECKING:
+    from harness.metrics.extractors import Extractor
+    from harness.metrics.features import Features
+    from harness.metrics.reference import Reference
+
+# progress(what, done, total)
+Progress = Callable[[str, int, int], None]
+
+
+def evaluate(
+    samples_npz: Path | str,
+    reference_npz: Path | str,
+    extractor: str | Extractor = INCEPTION,
+    *,
+    weights: Path | str | None = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    k: int = 3,
+    split_size: int = 5000,
+    short_last_chunk: str = "refuse",
+    subsets: int = 0,
+    seed: int = 0,
+    batch_size: int = 64,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """Metrics of the images at `samples_npz` against those at `reference_npz`.
+
+    Either may be an npz with `arr_0` (uint8, NHWC) or a folder of images; the reference may also be
+    ADM's npz with statistics (`mu, sigma, mu_s, sigma_s`, and `arr_0` for precision and recall) or
+    a file written by Reference.save. `settings`: further arguments of `measure`.
+
+    Returns {"metrics": {name: value}, "std": {name: value or None}, "details": {name: {...}},
+    "notes": [...], "provenance": {...}}. What cannot be computed is absent from "metrics", and a
+    note says why. Raises BadInput and Missing for files that cannot be used.
+    """
+    from harness.metrics.extractors import load_extractor
+    from harness.metrics.features import extract
+    from harness.metrics.images import open_images
+
+    # Both sides are opened and checked before the weights are loaded and an hour is spent.
+    samples = open_images(samples_npz)
+    check_reference(reference_npz)
+    loaded = load_extractor(extractor, weights, device) if isinstance(extractor, str) else extractor
+    notes = list(samples.notes)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        reference = open_reference(reference_npz, loaded, batch_size=batch_size, progress=progress)
+        samples_sha256 = samples.sha256()
+        if _same_images(samples_sha256, reference_npz):
+            notes.append(
+                f"{samples_npz} and {reference_npz} hold the same images: "
+                "these values only check the evaluation itself"
+            )
+        generated: Features = extract(
+            samples.batches(batch_size),
+            loaded,
+            batch_size=batch_size,
+            progress=None
+            if progress is None
+            else lambda done: progress("samples", done, samples.count),
+            # Spatial features are as large as the others and only their moments are used, unless
+            # their spread is asked for.
+            keep=("pool", "probabilities", *(("spatial",) if subsets else ())),
+        )
+        values = measure(
+            generated,
+            reference,
+            metrics=metrics,
+            k=k,
+            split_size=split_size,
+            short_last_chunk=short_last_chunk,
+            subsets=subsets,
+            seed=seed,
+            device=device,
+            absent=lambda name, reason: notes.append(f"{name} is not measured: {reason}"),
+            **settings,
+        )
+    notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+    return {
+        "metrics": {m.name: m.value for m in values},
+        "std": {m.name: m.std for m in values},
+        "details": {m.name: m.details for m in values},
+        "notes": list(dict.fromkeys(notes)),
+        "provenance": {
+            "samples": str(samples_npz),
+            "samples_sha256": samples_sha256,
+            "samples_count": samples.count,
+            "image_size": list(samples.size),
+            "reference": str(reference_npz),
+            "reference_sha256": reference.sha256,
+            "reference_images": reference.images or None,
+            "recall_images": None if reference.features is None else len(reference.features),
+            "extractor": loaded.name,
+            "extractor_sha256": loaded.sha256,
+            "resize": loaded.resize,
+            "k": k,
+            "split_size": split_size,
+            "short_last_chunk": short_last_chunk,
+            "seed": seed,
+            "batch_size": batch_size,
+            "device": device,
+            "versions": versions(),
+        },
+    }
+
+
+def check_reference(path: Path | str) -> None:
+    """Raises BadInput or Missing when `path` can be no reference; reads only its header."""
+    from harness.metrics.images import open_images, open_npz
+
+    path = Path(path)
+    if path.is_file():
+        npz = open_npz(path)
+        if "mu" in npz or "about" in npz:
+            return
+    open_images(path)
+
+
+def open_reference(
+    path: Path | str,
+    extractor: Extractor,
+    *,
+    batch_size: int = 64,
+    progress: Progress | None = None,
+) -> Reference:
+    """The reference at `path` under `extractor`: ADM's statistics, our own file, or images.
+
+    ADM's statistics are of Inception-2015; with another extractor the file's images are used alone
+    and a warning says so. Raises BadInput: made with another extractor or other weights.
+    """
+    from harness.errors import BadInput
+    from harness.metrics.features import extract
+    from harness.metrics.images import open_images, open_npz
+    from harness.metrics.reference import Reference
+
+    path = Path(path)
+    npz = open_npz(path) if path.is_file() else ()
+    if "about" in npz:
+        reference = Reference.load(path)
+        if (reference.extractor, reference.extractor_sha256) != (extractor.name, extractor.sha256):
+            raise BadInput(
+                f"{path}: made with {reference.extractor} ({reference.extractor_sha256[:12]}), "
+                f"not with {extractor.name} ({extractor.sha256[:12]})"
+            )
+        return reference
+    total = open_images(path).count if path.is_dir() or "arr_0" in npz else 0
+    report = None if progress is None else lambda done: progress("reference", done, total)
+    if "mu" in npz and extractor.name == INCEPTION:
+        return Reference.from_adm(path, extractor, batch_size=batch_size, progress=report)
+    if "mu" in npz:
+        warnings.warn(
+            f"{path}: its statistics are of {INCEPTION} features; with {extractor.name} only its "
+            f"{total} images are used",
+            stacklevel=2,
+        )
+    images = open_images(path)
+    features = extract(
+        images.batches(batch_size),
+        extractor,
+        batch_size=batch_size,
+        progress=report,
+        keep=("pool",),
+    )
+    return Reference.from_features(
+        features,
+        extractor=extractor.name,
+        extractor_sha256=extractor.sha256,
+        source=str(path),
+        sha256=images.sha256(),
+    )
+
+
+def _same_images(samples_sha256: str, reference: Path | str) -> bool:
+    from harness.metrics.images import open_images, open_npz
+
+    path = Path(reference)
+    if path.is_file() and "arr_0" not in open_npz(path):
+        return False
+    return open_images(path).sha256() == samples_sha256
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the values depend on."""
+    found = {"python": platform.python_version(), "platform": sys.platform}
+    for package in ("torch", "torch-fidelity", "numpy", "scipy", "scaling-study-harness"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,155 @@
+"""What an extractor says about a set of images, and the single pass that obtains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import BadInput
+from harness.metrics.moments import Moments, MomentsAccumulator, checked
+
+if TYPE_CHECKING:
+    from harness.metrics.extractors import Extractor
+
+__all__ = ["Features", "Moments", "MomentsAccumulator", "extract"]
+
+PARTS = ("pool", "spatial", "probabilities")
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of N images in file order. A part that was not asked for, or not kept, is None.
+
+    pool (N, D) float32: FD, KID, precision and recall. spatial (N, D2) float32: sFD.
+    probabilities (N, K) float32: Inception Score. pool_moments and spatial_moments: set when
+    the matrix itself was streamed away (`extract(keep=...)`); otherwise computed when asked for.
+    """
+
+    pool: NDArray[np.float32] | None
+    spatial: NDArray[np.float32] | None = None
+    probabilities: NDArray[np.float32] | None = None
+    pool_moments: Moments | None = None
+    spatial_moments: Moments | None = None
+
+    def __post_init__(self) -> None:
+        for part in PARTS:
+            value = getattr(self, part)
+            if value is not None:
+                rows = checked(value, f"{part} features").astype(np.float32, copy=False)
+                object.__setattr__(self, part, rows)
+        sizes = {part: len(value) for part in PARTS if (value := getattr(self, part)) is not None}
+        sizes |= {
+            part: moments.count
+            for part in ("pool_moments", "spatial_moments")
+            if (moments := getattr(self, part)) is not None
+        }
+        if not sizes or len(set(sizes.values())) > 1:
+            raise BadInput(f"features must describe one set of images, got counts {sizes}")
+
+    def __len__(self) -> int:
+        for part in (*PARTS,):
+            value = getattr(self, part)
+            if value is not None:
+                return len(value)
+        moments = self.pool_moments or self.spatial_moments
+        assert moments is not None  # __post_init__ saw to it
+        return moments.count
+
+    def moments(self, part: str) -> Moments | None:
+        """Moments of "pool" or "spatial", streamed or computed; None where there are none."""
+        streamed: Moments | None = getattr(self, f"{part}_moments")
+        matrix = getattr(self, part)
+        if streamed is not None or matrix is None:
+            return streamed
+        return Moments.of(matrix)
+
+    def __getitem__(self, rows: slice | NDArray[Any]) -> Features:
+        """The features of some of the images; streamed moments cannot be divided, and go."""
+        kept = {part: getattr(self, part) for part in PARTS}
+        return Features(**{k: None if v is None else v[rows] for k, v in kept.items()})
+
+    @staticmethod
+    def concatenate(parts: Sequence[Features]) -> Features:
+        """Features of the images of `parts`, one after the other (shards in order)."""
+        if not parts:
+            raise BadInput("no features to concatenate")
+        joined: dict[str, NDArray[np.float32] | None] = {}
+        for name in PARTS:
+            values = [getattr(p, name) for p in parts]
+            if any(v is None for v in values) and not all(v is None for v in values):
+                raise BadInput(f"{name} features are present in some shards and not in others")
+            joined[name] = None if values[0] is None else np.concatenate(values)
+        return Features(**joined)  # type: ignore[arg-type]
+
+
+def extract(
+    images: NDArray[np.uint8] | Iterable[NDArray[np.uint8]],
+    extractor: Extractor,
+    *,
+    batch_size: int = 64,
+    progress: Callable[[int], None] | None = None,
+    keep: Sequence[str] = PARTS,
+) -> Features:
+    """One pass of `extractor` over images: uint8 (N, H, W, 3), or an iterable of such batches.
+
+    `keep` names the matrices to hold in memory. Of pool and spatial features not kept, mean and
+    covariance are streamed, so that 50,000 images need no matrix for a Frechet distance.
+    `progress` is called with the number of images done so far, after every batch.
+
+    Raises BadInput: not uint8, not (N, H, W, 3), no images, NaN in features (names the row).
+    """
+    import torch
+
+    rows: dict[str, list[NDArray[np.float32]]] = {}
+    streams: dict[str, MomentsAccumulator] = {}
+    done = 0
+    for batch in _batches(images, batch_size):
+        # PyTorch wants NCHW; the copy makes the batch contiguous and writable.
+        tensor = torch.from_numpy(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
+        for part, value in extractor(tensor).items():
+            array = checked(value.float().cpu().numpy(), f"{part} features of {extractor.name}")
+            if part in keep:
+                rows.setdefault(part, []).append(array)
+            elif part in ("pool", "spatial"):
+                streams.setdefault(part, MomentsAccumulator()).update(array)
+        done += len(batch)
+        if progress is not None:
+            progress(done)
+    if not done:
+        raise BadInput("there are no images to extract features from")
+    matrices = {part: np.concatenate(values) for part, values in rows.items()}
+    moments = {f"{part}_moments": stream.finish() for part, stream in streams.items()}
+    return Features(**{"pool": None, **matrices, **moments})  # type: ignore[arg-type]
+
+
+def check_images(images: Any, where: str = "images") -> NDArray[np.uint8]:
+    """`images` when uint8 (N, H, W, 3); otherwise BadInput that says what they are instead."""
+    array = np.asarray(images)
+    if array.ndim == 4 and array.shape[1] == 3 and array.shape[3] != 3:
+        raise BadInput(
+            f"{where}: shape {array.shape} looks like NCHW; images must be NHWC, (N, H, W, 3): "
+            "use images.transpose(0, 2, 3, 1)"
+        )
+    if array.ndim != 4 or array.shape[3] != 3:
+        raise BadInput(f"{where}: shape {array.shape}, but images must be (N, H, W, 3)")
+    if array.dtype != np.uint8:
+        raise BadInput(
+            f"{where}: dtype {array.dtype}, but images must be uint8 in 0..255 "
+            "(round and convert them before saving)"
+        )
+    return array
+
+
+def _batches(
+    images: NDArray[np.uint8] | Iterable[NDArray[np.uint8]], batch_size: int
+) -> Iterator[NDArray[np.uint8]]:
+    if batch_size < 1:
+        raise BadInput(f"batch_size must be at least 1, got {batch_size}")
+    for chunk in [images] if isinstance(images, np.ndarray) else images:
+        chunk = check_images(chunk)
+        for start in range(0, len(chunk), batch_size):
+            yield chunk[start : start + batch_size]

@@ -1,0 +1,122 @@
+"""Frechet distance between two Gaussians, from their moments.
+
+    d^2 = |mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))          (Heusel et al. 2017, eq. 6)
+
+The trace of the root is the sum of the singular values of A1^T A2 for any factors S = A A^T. With
+both covariances of full rank, A1 is a Cholesky factor L and those singular values are the roots of
+the eigenvalues of the symmetric L^T S2 L. With a rank-deficient one, A has as many columns as its
+rank, and the singular values are taken directly: squaring would cost half the digits of the small
+ones.
+Everything stays real and symmetric, so no imaginary part can arise.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import ArrayLike, NDArray
+
+from harness.errors import BadInput
+from harness.metrics.moments import Moments
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: ArrayLike) -> float:
+    """Frechet distance of N(mu1, sigma1) and N(mu2, sigma2): (D,), (D, D), (D,), (D, D) -> float.
+
+    float64 throughout; never NaN, never negative. FID is this on Inception-2015 pool features.
+    Raises BadInput: shapes that do not fit, NaN, a covariance that is not symmetric or not
+    positive semidefinite.
+    """
+    m1, s1 = _checked(mu1, sigma1, "first")
+    m2, s2 = _checked(mu2, sigma2, "second")
+    if len(m1) != len(m2):
+        raise BadInput(
+            f"statistics of {len(m1)} and of {len(m2)} dimensions cannot be compared: "
+            "were they made with different extractors?"
+        )
+    difference = m1 - m2
+    means = float(difference @ difference)
+    traces = float(np.trace(s1) + np.trace(s2))
+    # Rounding alone could leave -1e-13 for two equal sets; a distance is not negative.
+    return max(0.0, means + (traces - 2.0 * _trace_of_root(s1, s2)))
+
+
+def moments_distance(generated: Moments, reference: Moments) -> float:
+    """frechet_distance of two Moments; warns when a set has no more samples than dimensions."""
+    for which, moments in (("generated", generated), ("reference", reference)):
+        if 0 < moments.count <= moments.dimensions:
+            warnings.warn(
+                f"{moments.count} {which} samples for {moments.dimensions} dimensions: the "
+                "covariance is rank-deficient and the Frechet distance strongly biased upwards",
+                stacklevel=2,
+            )
+    return frechet_distance(
+        generated.mean, generated.covariance, reference.mean, reference.covariance
+    )
+
+
+def _checked(
+    mu: ArrayLike, sigma: ArrayLike, which: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    mean = np.atleast_1d(np.asarray(mu, dtype=np.float64))
+    covariance = np.atleast_2d(np.asarray(sigma, dtype=np.float64))
+    if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
+        raise BadInput(
+            f"{which} statistics: mean of shape {mean.shape} with covariance of shape "
+            f"{covariance.shape}; expected (D,) and (D, D)"
+        )
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise BadInput(f"{which} statistics hold NaN or infinity")
+    scale = float(np.abs(covariance).max(initial=0.0))
+    if float(np.abs(covariance - covariance.T).max(initial=0.0)) > 1e-5 * scale:
+        raise BadInput(f"{which} statistics: the covariance is not symmetric")
+    if float(np.diag(covariance).min(initial=0.0)) < -1e-8 * scale:
+        raise BadInput(f"{which} statistics: the covariance has a negative variance")
+    return mean, covariance
+
+
+def _trace_of_root(s1: NDArray[np.float64], s2: NDArray[np.float64]) -> float:
+    # A constant feature has a zero row in its covariance and adds nothing to the product.
+    live = (np.diag(s1) > 0) & (np.diag(s2) > 0)
+    if not live.any():
+        return 0.0
+    if not live.all():
+        s1, s2 = s1[np.ix_(live, live)], s2[np.ix_(live, live)]
+    l1, l2 = _cholesky(s1), _cholesky(s2)
+    if l1 is not None and l2 is not None:
+        inner = l1.T @ s2 @ l1
+        eigenvalues = scipy.linalg.eigvalsh(
+            inner, overwrite_a=True, check_finite=False, driver="evd"
+        )
+        return float(np.sqrt(np.clip(eigenvalues, 0.0, None)).sum())
+    a1 = _factor(s1) if l1 is None else l1
+    a2 = _factor(s2) if l2 is None else l2
+    return float(scipy.linalg.svdvals(a1.T @ a2, check_finite=False).sum())
+
+
+def _cholesky(s: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Lower Cholesky factor, or None when `s` is singular to working precision."""
+    try:
+        factor: NDArray[np.float64] = scipy.linalg.cholesky(s, lower=True, check_finite=False)
+    except scipy.linalg.LinAlgError:
+        return None
+    pivots = np.diag(factor) ** 2
+    return factor if pivots.min() > 100 * len(s) * _EPS * np.diag(s).max() else None
+
+
+def _factor(s: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A (D, rank) with A A^T = s, without the directions that are zero to working precision."""
+    values, vectors = scipy.linalg.eigh(s, check_finite=False)
+    largest = float(values[-1])
+    if values[0] < -1e-6 * largest:
+        raise BadInput(
+            f"a covariance has the eigenvalue {values[0]:.3g} (largest {largest:.3g}): "
+            "it is not positive semidefinite"
+        )
+    kept = values > len(s) * _EPS * largest
+    root: NDArray[np.float64] = vectors[:, kept] * np.sqrt(values[kept])
+    return root

@@ -1,0 +1,210 @@
+"""Images to be measured: an npz in ADM's format (`arr_0`, uint8 NHWC) or a folder of image files.
+
+Both are read in batches: 50,000 images of 256x256 are 9.8 GB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import BadInput, Missing
+from harness.metrics.features import check_images
+
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
+LOSSY = (".jpg", ".jpeg", ".webp")
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images on disk. `batches(n)` yields uint8 (<= n, H, W, 3) in order; sha256: of the files."""
+
+    path: Path
+    count: int
+    size: tuple[int, int]  # height, width
+    batches: Callable[[int], Iterator[NDArray[np.uint8]]]
+    sha256: Callable[[], str]
+    notes: tuple[str, ...] = ()
+
+
+class Npz:
+    """An npz file opened for reading arrays one at a time, without pickles."""
+
+    def __init__(self, path: Path, members: tuple[str, ...]) -> None:
+        self.path = path
+        self._members = members
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def read(self, name: str) -> NDArray[Any]:
+        """One whole array. BadInput when it is absent or cannot be read."""
+        if name not in self:
+            raise BadInput(
+                f"{self.path}: no array {name!r} in it (it holds {', '.join(self) or 'nothing'})"
+            )
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                array: NDArray[Any] = file[name]
+                return array
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise _broken(self.path, error) from error
+
+    def sha256(self) -> str:
+        """Of the file."""
+        digest = hashlib.sha256()
+        _digest_file(digest, self.path)
+        return digest.hexdigest()
+
+
+def open_npz(path: Path) -> Npz:
+    """The npz at `path`. Missing: no such file. BadInput: truncated, or not an npz."""
+    if not path.exists():
+        raise Missing(f"no file at {path}")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = tuple(n.removesuffix(".npy") for n in archive.namelist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise _broken(path, error) from error
+    return Npz(path, names)
+
+
+def open_images(path: Path | str) -> Images:
+    """The images at `path`, an npz file or a folder, checked before any work is done.
+
+    Raises Missing when nothing is there, and BadInput: npz without `arr_0`, not uint8, not NHWC,
+    fewer than 2 images, truncated; folder with other files in it, or images of several sizes.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise Missing(
+            f"no images at {path}: expected an npz file with arr_0, or a folder of images"
+        )
+    images = _open_folder(path) if path.is_dir() else _open_array(path)
+    if images.count < 2:
+        raise BadInput(
+            f"{path}: {images.count} image{'' if images.count == 1 else 's'}; "
+            "the metrics compare distributions and need at least 2 (the paper's use 50,000)"
+        )
+    return images
+
+
+def _open_array(path: Path) -> Images:
+    npz = open_npz(path)
+    if "arr_0" not in npz:
+        raise BadInput(
+            f"{path}: no array 'arr_0' in it (it holds {', '.join(npz) or 'nothing'}); "
+            "images are expected as arr_0, uint8 (N, H, W, 3)"
+        )
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("arr_0.npy") as file:
+            shape, fortran, dtype = _header(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise _broken(path, error) from error
+    if fortran and len(shape) > 1:
+        raise BadInput(f"{path}: arr_0 is in Fortran order; save np.ascontiguousarray(images)")
+    # An empty array of the same shape and type passes or fails the same checks.
+    check_images(np.empty((0, *shape[1:]), dtype=dtype), f"{path}: arr_0")
+    count, height, width, _ = shape
+
+    def batches(size: int) -> Iterator[NDArray[np.uint8]]:
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open("arr_0.npy") as file:
+                _header(file)
+                for start in range(0, count, size):
+                    n = min(size, count - start)
+                    data = _read_exactly(file, n * height * width * 3)
+                    yield np.frombuffer(data, dtype=np.uint8).reshape(n, height, width, 3)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise _broken(path, error) from error
+
+    return Images(path, count, (height, width), batches, npz.sha256)
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = np.lib.format.read_magic(file)  # type: ignore[arg-type]
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)  # type: ignore[arg-type]
+    return np.lib.format.read_array_header_2_0(file)  # type: ignore[arg-type]
+
+
+def _read_exactly(file: IO[bytes], size: int) -> bytearray:
+    data = bytearray()
+    while len(data) < size:
+        piece = file.read(min(_PIECE, size - len(data)))
+        if not piece:
+            raise EOFError(f"{size - len(data)} bytes of images are missing")
+        data += piece
+    return data
+
+
+def _open_folder(path: Path) -> Images:
+    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    strangers = [p for p in files if p.suffix.lower() not in EXTENSIONS]
+    if strangers:
+        raise BadInput(
+            f"{path}: {strangers[0].relative_to(path)} is not an image"
+            + (f" (and {len(strangers) - 1} more files)" if len(strangers) > 1 else "")
+            + f"; a folder of images may hold only {', '.join(EXTENSIONS)}"
+        )
+    if not files:
+        return Images(path, 0, (0, 0), lambda size: iter(()), lambda: "")
+    first = _read_image(files[0])
+    size = (first.shape[0], first.shape[1])
+
+    def batches(batch: int) -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, len(files), batch):
+            read = [_read_image(p) for p in files[start : start + batch]]
+            for p, image in zip(files[start:], read, strict=False):
+                if image.shape[:2] != size:
+                    raise BadInput(
+                        f"{p}: {image.shape[0]}x{image.shape[1]} pixels, but {files[0].name} has "
+                        f"{size[0]}x{size[1]}; all images of a set must have one size"
+                    )
+            yield np.stack(read)
+
+    def sha256() -> str:
+        digest = hashlib.sha256()
+        for p in files:
+            digest.update(f"{p.relative_to(path).as_posix()}\0{p.stat().st_size}\0".encode())
+            _digest_file(digest, p)
+        return digest.hexdigest()
+
+    lossy = sum(p.suffix.lower() in LOSSY for p in files)
+    notes = (
+        (f"{path}: {lossy} of {len(files)} images are lossy files, which changes the features",)
+        if lossy
+        else ()
+    )
+    return Images(path, len(files), size, batches, sha256, notes)
+
+
+def _read_image(path: Path) -> NDArray[np.uint8]:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+        raise BadInput(f"{path}: cannot be read as an image ({error})") from error
+
+
+def _digest_file(digest: Any, path: Path) -> None:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+
+
+def _broken(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path}: not a complete npz file ({error}); was its writing interrupted?")

@@ -1,0 +1,208 @@
+"""Reference statistics: what generated images are compared with.
+
+As in ADM's evaluator, the Frechet distances use the moments of the whole data set, and precision
+and recall the features of a smaller number of its images (10,000 in the paper).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import BadInput
+from harness.metrics.features import Features, extract
+from harness.metrics.images import open_images, open_npz
+from harness.metrics.moments import Moments, checked
+from harness.metrics.names import INCEPTION
+
+if TYPE_CHECKING:
+    from harness.metrics.extractors import Extractor
+
+PR_IMAGES = 10_000  # reference images for precision and recall, as in the paper's evaluation
+_FORMAT = "harness-reference-1"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Statistics of a data set under one extractor.
+
+    pool: moments of the pool features; spatial: of the spatial ones, or None. features (M, D):
+    pool features of the images that precision and recall use, or None. sha256 identifies the
+    content (for ADM's file: of that file). source says in words where it came from.
+    """
+
+    extractor: str
+    extractor_sha256: str
+    pool: Moments
+    spatial: Moments | None
+    features: NDArray[np.float32] | None
+    images: int
+    sha256: str
+    source: str = ""
+
+    @classmethod
+    def from_features(
+        cls,
+        features: Features,
+        pr_images: int = PR_IMAGES,
+        *,
+        extractor: str,
+        extractor_sha256: str,
+        seed: int = 0,
+        source: str = "",
+        sha256: str | None = None,
+    ) -> Reference:
+        """Statistics of `features`; `pr_images` of them, drawn by `seed`, serve P/R.
+
+        All images serve when there are no more than `pr_images`; 0 keeps none.
+        """
+        pool = features.moments("pool")
+        if pool is None:
+            raise BadInput("reference statistics need pool features, and there are none")
+        kept = None
+        if features.pool is not None and pr_images > 0:
+            kept = features.pool
+            if len(kept) > pr_images:
+                chosen = np.random.default_rng(seed).permutation(len(kept))[:pr_images]
+                kept = kept[np.sort(chosen)]
+        spatial = features.moments("spatial")
+        digest = sha256 or _digest(extractor, extractor_sha256, pool, spatial, kept)
+        return cls(extractor, extractor_sha256, pool, spatial, kept, len(features), digest, source)
+
+    @classmethod
+    def from_adm(
+        cls,
+        path: Path | str,
+        extractor: Extractor | None = None,
+        *,
+        batch_size: int = 64,
+        progress: Callable[[int], None] | None = None,
+    ) -> Reference:
+        """ADM's reference npz: `mu, sigma` (2048), `mu_s, sigma_s` (2023), `arr_0` images.
+
+        With an extractor, precision and recall get the features of `arr_0`; without one they are
+        left out. BadInput: keys missing, another dimension, a truncated file.
+        """
+        path = Path(path)
+        if extractor is not None and extractor.name != INCEPTION:
+            raise BadInput(
+                f"{path}: its statistics are of {INCEPTION} features and cannot be compared "
+                f"with those of {extractor.name}"
+            )
+        npz = open_npz(path)
+        missing = [key for key in ("mu", "sigma", "mu_s", "sigma_s") if key not in npz]
+        if missing:
+            raise BadInput(
+                f"{path}: not a reference file in ADM's format, {', '.join(missing)} missing "
+                f"(it holds {', '.join(npz) or 'nothing'})"
+            )
+        features = None
+        if extractor is not None and "arr_0" in npz:
+            images = open_images(path)
+            features = extract(
+                images.batches(batch_size),
+                extractor,
+                batch_size=batch_size,
+                progress=progress,
+                keep=("pool",),
+            ).pool
+        return cls(
+            extractor=INCEPTION,
+            extractor_sha256=extractor.sha256 if extractor is not None else "",
+            # The file does not say how many images its moments are of; 0 says "not known".
+            pool=_given_moments(npz.read("mu"), npz.read("sigma"), f"{path}: mu, sigma"),
+            spatial=_given_moments(npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s"),
+            features=features,
+            images=0,
+            sha256=npz.sha256(),
+            source=f"ADM statistics {path.name}",
+        )
+
+    def save(self, path: Path | str) -> None:
+        """Writes an npz that `load` reads; the same Reference always gives the same bytes."""
+        arrays: dict[str, NDArray[Any]] = {"mu": self.pool.mean, "sigma": self.pool.covariance}
+        if self.spatial is not None:
+            arrays |= {"mu_s": self.spatial.mean, "sigma_s": self.spatial.covariance}
+        if self.features is not None:
+            arrays["features"] = self.features
+        about = {
+            "format": _FORMAT,
+            "extractor": self.extractor,
+            "extractor_sha256": self.extractor_sha256,
+            "images": self.images,
+            "sha256": self.sha256,
+            "source": self.source,
+            "pool_count": self.pool.count,
+            "spatial_count": 0 if self.spatial is None else self.spatial.count,
+        }
+        arrays["about"] = np.array(json.dumps(about, sort_keys=True))
+        with Path(path).open("wb") as file, zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():  # np.savez stamps the time of day into the archive
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
+                archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path | str) -> Reference:
+        """Reads what `save` wrote. BadInput: another file, a truncated one, changed content."""
+        npz = open_npz(Path(path))
+        try:
+            about = json.loads(str(npz.read("about")))
+            if about["format"] != _FORMAT:
+                raise ValueError(f"format {about['format']!r}, expected {_FORMAT!r}")
+            return cls(
+                extractor=about["extractor"],
+                extractor_sha256=about["extractor_sha256"],
+                pool=Moments(about["pool_count"], npz.read("mu"), npz.read("sigma")),
+                spatial=(
+                    Moments(about["spatial_count"], npz.read("mu_s"), npz.read("sigma_s"))
+                    if "mu_s" in npz
+                    else None
+                ),
+                features=npz.read("features") if "features" in npz else None,
+                images=about["images"],
+                sha256=about["sha256"],
+                source=about["source"],
+            )
+        except (KeyError, ValueError) as error:
+            raise BadInput(
+                f"{path} does not hold reference statistics of this harness: {error}"
+            ) from error
+
+
+def _given_moments(mean: NDArray[Any], covariance: NDArray[Any], where: str) -> Moments:
+    mu = np.asarray(mean, dtype=np.float64)
+    if mu.ndim != 1 or covariance.shape != (len(mu), len(mu)):
+        raise BadInput(f"{where}: shapes {mu.shape} and {covariance.shape} are not (D,), (D, D)")
+    sigma = np.asarray(covariance, dtype=np.float64)
+    checked(sigma, where)
+    checked(mu[None, :], where)
+    return Moments(0, mu, sigma)
+
+
+def _digest(
+    extractor: str,
+    extractor_sha256: str,
+    pool: Moments,
+    spatial: Moments | None,
+    features: NDArray[np.float32] | None,
+) -> str:
+    digest = hashlib.sha256(f"{_FORMAT} {extractor} {extractor_sha256}".encode())
+    for moments in (pool, spatial):
+        if moments is not None:
+            digest.update(f"{moments.count} {moments.dimensions}".encode())
+            digest.update(np.ascontiguousarray(moments.mean).tobytes())
+            digest.update(np.ascontiguousarray(moments.covariance).tobytes())
+    if features is not None:
+        digest.update(str(features.shape).encode())
+        digest.update(np.ascontiguousarray(features).tobytes())
+    return digest.hexdigest()
