@@ -63,7 +63,7 @@ class PatchEmbedder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, channels, height, width = x.shape
         p = self.patch_size
-        x = x.view(n, channels, height // p, p, width // p, p).permute(0, 2, 4, 1, 3, 5)
+        x = x.reshape(n, channels, height // p, p, width // p, p).permute(0, 2, 4, 1, 3, 5)
         x = x.reshape(n, (height // p) * (width // p), channels * p * p)
         return F.linear(x, self.proj.weight.flatten(1), self.proj.bias)
 
@@ -82,12 +82,13 @@ class TimestepEmbedder(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(Linear(TIMESTEP_FEATURES, width), nn.SiLU(), Linear(width, width))
-        nn.init.normal_(self.mlp[0].weight, std=0.02)
-        nn.init.normal_(self.mlp[2].weight, std=0.02)
+        first, second = Linear(TIMESTEP_FEATURES, width), Linear(width, width)
+        nn.init.normal_(first.weight, std=0.02)
+        nn.init.normal_(second.weight, std=0.02)
+        self.mlp = nn.Sequential(first, nn.SiLU(), second)
 
     def forward(self, t: Tensor) -> Tensor:
-        return self.mlp(timestep_features(t).to(self.mlp[0].weight.dtype))
+        return self.mlp(timestep_features(t).to(self.mlp.get_parameter("0.weight").dtype))
 
 
 class LabelEmbedder(nn.Module):
