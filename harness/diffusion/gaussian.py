@@ -85,7 +85,7 @@ class Diffusion:
         # The term at t = 0 is a likelihood instead. On the CPU it is worked out for the samples
         # that need it; on a device for all, as asking which would wait for the device.
         first = t == 0
-        if x_start.device.type != "cpu":
+        if not _host_may_look(x_start):
             centred = torch.where(first[:, None, None, None], error_scale * error.detach(), 0.0)
             nll = self._decoder_nll(x_start, centred, d)
             kl = torch.where(first, nll, kl)
@@ -224,6 +224,11 @@ class Diffusion:
             table = torch.from_numpy(np.stack(columns, axis=1)).float().to(device)
             self._training_tables[device] = (table, torch.from_numpy(s.timesteps).to(device))
         return self._training_tables[device]
+
+
+def _host_may_look(x: Tensor) -> bool:
+    """Whether branching on a tensor's values is free: on a device the host would wait for them."""
+    return x.device.type == "cpu"
 
 
 def _split(output: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
