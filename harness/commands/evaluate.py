@@ -1,0 +1,146 @@
+"""python -m harness evaluate SAMPLES REFERENCE: FID, sFID, IS, precision, recall of two image sets."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from harness.metrics.measure import DEFAULT_METRICS
+    from harness.metrics.names import INCEPTION, METRICS
+
+    parser.description = (
+        "Measures SAMPLES against REFERENCE. Each is an npz with arr_0 (uint8, NHWC; ADM's format) "
+        "or a folder of images; REFERENCE may also be ADM's statistics file (mu, sigma, mu_s, "
+        "sigma_s, arr_0) or one written by a study's reference stage. Note the order: ADM's "
+        "evaluator.py takes the reference first."
+    )
+    parser.add_argument("samples", metavar="SAMPLES", help="images to be measured")
+    parser.add_argument(
+        "reference", metavar="REFERENCE", help="images or statistics to compare with"
+    )
+    parser.add_argument(
+        "--extractor",
+        default=INCEPTION,
+        help=f"inception-2015, dinov2, clip, or glyphs-cnn/digits-cnn with --weights; only "
+        f"{INCEPTION} gives values called FID (default: {INCEPTION})",
+    )
+    parser.add_argument("--weights", metavar="FILE", help="the extractor's weights, not downloaded")
+    parser.add_argument(
+        "--metrics",
+        default=",".join(DEFAULT_METRICS),
+        help=f"comma-separated, of {','.join(METRICS)} (default: %(default)s)",
+    )
+    parser.add_argument("--k", type=int, default=3, help="neighbours for precision and recall (3)")
+    parser.add_argument(
+        "--split-size", type=int, default=5000, help="chunk of the Inception Score (5000)"
+    )
+    parser.add_argument(
+        "--short-last-chunk",
+        choices=("refuse", "drop", "keep"),
+        default="refuse",
+        help="Inception Score when --split-size does not divide the samples: leave it out, drop "
+        "the rest, or keep it as ADM's evaluator does (default: refuse)",
+    )
+    parser.add_argument(
+        "--subsets",
+        type=int,
+        default=0,
+        help="random halves from which the spread of FID and sFID is found; each costs as much as "
+        "the distance itself (default: 0, no spread)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of random subsets (0)")
+    parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with provenance")
+
+
+def run(args: argparse.Namespace) -> int:
+    from harness.errors import BadInput
+    from harness.metrics import evaluate
+
+    device = args.device or _default_device()
+    if args.batch_size < 1 or args.k < 1 or args.split_size < 1 or args.subsets < 0:
+        raise BadInput(
+            "--batch-size, --k and --split-size must be at least 1, --subsets at least 0"
+        )
+    with _Progress() as progress:
+        result = evaluate(
+            args.samples,
+            args.reference,
+            args.extractor,
+            weights=args.weights,
+            metrics=[m.strip() for m in args.metrics.split(",") if m.strip()],
+            k=args.k,
+            split_size=args.split_size,
+            short_last_chunk=args.short_last_chunk,
+            subsets=args.subsets,
+            seed=args.seed,
+            batch_size=args.batch_size,
+            device=device,
+            progress=progress,
+        )
+    if args.json:
+        print(json.dumps(result, indent=2))
+    else:
+        _print(result)
+    return 0 if result["metrics"] else 1
+
+
+def _default_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _print(result: dict[str, Any]) -> None:
+    width = max((len(name) for name in result["metrics"]), default=0)
+    for name, value in result["metrics"].items():
+        std = result["std"][name]
+        method = result["details"][name]["std_method"]
+        print(f"{name:<{width}}  {value:.6g}" + (f" ± {std:.2g}  ({method})" if std else ""))
+    for note in result["notes"]:
+        print(f"note: {note}", file=sys.stderr)
+    made = result["provenance"]
+    reference_images = made["reference_images"] or "an unrecorded number of"
+    print(
+        f"\n{made['samples_count']} samples against {reference_images} reference images "
+        f"(sha256 {made['reference_sha256'][:12]}), {made['extractor']} "
+        f"(weights {made['extractor_sha256'][:12]}), k={made['k']}, split {made['split_size']}"
+    )
+
+
+class _Progress:
+    """A progress bar per side, on stderr, so that stdout holds the result alone."""
+
+    def __enter__(self) -> _Progress:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        self._bars = Progress(
+            TextColumn("{task.description:<9}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._tasks: dict[str, Any] = {}
+        self._bars.__enter__()
+        return self
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._bars.add_task(what, total=total)
+        self._bars.update(self._tasks[what], completed=done)
+
+    def __exit__(self, *error: Any) -> None:
+        self._bars.__exit__(*error)
