@@ -1,4 +1,4 @@
-"""python -m harness evaluate SAMPLES REFERENCE: FID, sFID, IS, precision, recall of two image sets."""
+"""python -m harness evaluate SAMPLES REFERENCE: FID, sFID, IS and P/R of two image sets."""
 
 from __future__ import annotations
 

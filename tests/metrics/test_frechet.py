@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import scipy.linalg
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import BadInput
+from harness.metrics import Moments, frechet_distance
+from harness.metrics.frechet import moments_distance
+
+quick = settings(max_examples=25, deadline=None)
+seeds = st.integers(0, 2**31)
+# Fewer samples than dimensions is the rank-deficient case
+shapes = st.tuples(st.integers(2, 40), st.integers(1, 20))
+
+
+def features(seed: int, n: int, d: int, shift: float = 0.0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return rng.normal(shift, 1, (n, d)) @ rng.normal(0, 1, (d, d))
+
+
+def distance(a: np.ndarray, b: np.ndarray) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return moments_distance(Moments.of(a), Moments.of(b))
+
+
+def test_golden_features_give_the_fid_of_adms_evaluator(golden, expected):
+    value = distance(golden["sample"], golden["ref"])
+    assert value == pytest.approx(expected["fid_ref_vs_sample"], rel=1e-6)
+
+
+@quick
+@given(seeds, shapes)
+def test_a_set_is_at_distance_zero_from_itself(seed, shape):
+    x = features(seed, *shape)
+    assert 0 <= distance(x, x) <= 1e-9 * max(1.0, np.trace(np.cov(x.T).reshape(shape[1], -1)))
+
+
+@quick
+@given(seeds, seeds, shapes, st.integers(2, 40))
+def test_the_distance_is_symmetric_and_not_negative(seed, other, shape, n):
+    a, b = features(seed, *shape), features(other, n, shape[1], shift=0.5)
+    assert distance(a, b) >= 0
+    assert distance(a, b) == pytest.approx(distance(b, a), rel=1e-7, abs=1e-7)
+
+
+@quick
+@given(seeds, shapes)
+def test_the_order_of_the_samples_does_not_matter(seed, shape):
+    a, b = features(seed, *shape), features(seed + 1, *shape)
+    shuffled = np.random.default_rng(seed).permutation(a)
+    assert distance(shuffled, b) == pytest.approx(distance(a, b), rel=1e-7, abs=1e-7)
+
+
+@quick
+@given(seeds, st.integers(1, 15))
+def test_it_equals_the_definition_by_the_matrix_root(seed, d):
+    a, b = features(seed, 60, d), features(seed + 1, 80, d, shift=0.3)
+    (m1, s1), (m2, s2) = [(x.mean(0), np.cov(x.T).reshape(d, d)) for x in (a, b)]
+    root = scipy.linalg.sqrtm(s1 @ s2)
+    definition = np.sum((m1 - m2) ** 2) + np.trace(s1 + s2) - 2 * np.trace(root).real
+    assert frechet_distance(m1, s1, m2, s2) == pytest.approx(definition, rel=1e-6, abs=1e-8)
+
+
+@quick
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=12), st.integers(0, 1000))
+def test_commuting_covariances_follow_the_closed_form_at_any_rank(variances, seed):
+    d = len(variances)
+    basis = np.linalg.qr(np.random.default_rng(seed).normal(size=(d, d)))[0]
+    v1, v2 = np.array(variances), np.roll(variances, 1)
+    exact = float(np.sum((np.sqrt(v1) - np.sqrt(v2)) ** 2))
+    s1, s2 = ((basis * v) @ basis.T for v in (v1, v2))
+    zero = np.zeros(d)
+    # The root of a rounding error in a covariance is 1e-8 of its scale, whatever the algorithm
+    assert frechet_distance(zero, s1, zero, s2) == pytest.approx(exact, rel=1e-6, abs=1e-4)
+
+
+def test_rank_deficient_covariances_are_exact_where_squaring_would_lose_digits():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(20, 200)), rng.normal(size=(15, 200)) * 3
+    a0, b0 = a - a.mean(0), b - b.mean(0)
+    # tr (S1 S2)^(1/2) is the nuclear norm of the product of the centred samples themselves
+    nuclear = np.linalg.svd(a0 @ b0.T, compute_uv=False).sum() / np.sqrt(19 * 14)
+    exact = (
+        np.sum((a.mean(0) - b.mean(0)) ** 2)
+        + np.trace(np.cov(a.T))
+        + np.trace(np.cov(b.T))
+        - 2 * nuclear
+    )
+    assert distance(a, b) == pytest.approx(exact, rel=1e-10)
+
+
+def test_constant_features_do_not_disturb_the_distance():
+    a, b = features(0, 100, 6), features(1, 100, 6)
+    padded = [np.concatenate([x, np.full((100, 3), 7.0)], axis=1) for x in (a, b)]
+    assert distance(*padded) == pytest.approx(distance(a, b), rel=1e-9)
+    still = np.full((10, 4), 2.0)
+    assert distance(still, still) == 0.0
+    assert distance(still, still + 1) == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_adding_noise_raises_the_distance(seed):
+    rng = np.random.default_rng(seed)
+    real, same = features(seed, 3000, 8), features(seed, 3000, 8)
+    noise = rng.normal(size=same.shape) * real.std(0)
+    values = [distance(same + s * noise, real) for s in (0.0, 0.3, 1.0, 3.0)]
+    assert values == sorted(values) and values[0] < 1e-8 < values[1]
+
+
+def test_fewer_samples_than_dimensions_warn_and_still_give_a_number():
+    few, many = features(0, 5, 10), features(1, 50, 10)
+    with pytest.warns(UserWarning, match="5 generated samples for 10 dimensions"):
+        value = moments_distance(Moments.of(few), Moments.of(many))
+    assert np.isfinite(value) and value > 0
+
+
+def test_statistics_of_another_dimension_are_refused_in_words():
+    with pytest.raises(BadInput, match="64 and of 32 dimensions"):
+        frechet_distance(np.zeros(64), np.eye(64), np.zeros(32), np.eye(32))
+    with pytest.raises(BadInput, match=r"expected \(D,\) and \(D, D\)"):
+        frechet_distance(np.zeros(4), np.eye(5), np.zeros(4), np.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("covariance", "message"),
+    [
+        (np.diag([1.0, np.nan]), "first statistics hold NaN"),
+        (np.array([[1.0, 0.5], [0.0, 1.0]]), "not symmetric"),
+        (np.diag([1.0, -1.0]), "negative variance"),
+        (np.array([[1.0, 2.0], [2.0, 1.0]]), "not positive semidefinite"),
+    ],
+)
+def test_a_covariance_that_is_none_is_refused(covariance, message):
+    with pytest.raises(BadInput, match=message):
+        frechet_distance(np.zeros(2), covariance, np.zeros(2), np.eye(2))
