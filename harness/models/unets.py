@@ -9,6 +9,7 @@ which of them reproduce the DiT paper's Table 5 was established by counting.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,6 @@ class ADM:
     layers: int = 2  # residual blocks per level
     attention: tuple[int, ...] = (32, 16, 8)  # resolutions with attention
     inputs: int = 3  # input channels; an upsampler's are 6, the low-resolution image among them
-    embedding: int | None = None  # width of the timestep embedding; 4 x the first level's if None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ DESIGNS: dict[str, ADM | LDM] = {
     "ADM-64": ADM(64, 192, (1, 2, 3, 4), layers=3),
     "ADM-128": ADM(128, 256, (1, 1, 2, 3, 4)),
     "ADM-256": ADM(256, 256, (1, 1, 2, 2, 4, 4)),
-    "ADM-512": ADM(512, 256, (0.5, 1, 1, 2, 2, 4, 4), embedding=1024),
+    "ADM-512": ADM(512, 256, (0.5, 1, 1, 2, 2, 4, 4)),
     "ADM-upsampler-256": ADM(256, 192, (1, 1, 2, 2, 4, 4), inputs=6),
     "ADM-upsampler-512": ADM(512, 192, (1, 1, 2, 2, 4, 4), inputs=6, attention=(32, 16)),
     "LDM-4": LDM(64, 3, (192, 384, 576, 960), (False, True, True, True), 1),
@@ -55,12 +55,12 @@ DESIGNS: dict[str, ADM | LDM] = {
 CONTEXT = 512  # width of LDM's class token
 
 
-def unet(name: str) -> nn.Module:
+def unet(name: str) -> Any:
     """The U-Net of this name (one network: for ADM-U ask for its parts, `zoo.UNET_PARTS`).
 
     Raises UnknownModel.
     """
-    from diffusers import UNet2DConditionModel, UNet2DModel
+    from diffusers import UNet2DConditionModel
 
     if name not in DESIGNS:
         raise unknown(name)
@@ -81,9 +81,16 @@ def unet(name: str) -> nn.Module:
             cross_attention_dim=CONTEXT,
             attention_head_dim=design.heads,
         )
+    return _adm(design)
+
+
+def _adm(design: ADM) -> Any:
+    from diffusers import UNet2DModel
+    from diffusers.models.embeddings import TimestepEmbedding, Timesteps
+
     levels = range(len(design.multipliers))
     attends = [design.size >> level in design.attention for level in levels]
-    return UNet2DModel(
+    network: Any = UNet2DModel(
         sample_size=design.size,
         in_channels=design.inputs,
         out_channels=6,
@@ -99,11 +106,15 @@ def unet(name: str) -> nn.Module:
         resnet_time_scale_shift="scale_shift",
         downsample_type="resnet",
         upsample_type="resnet",
-        time_embedding_dim=design.embedding,
+        time_embedding_dim=4 * design.channels,
         attention_head_dim=64,
         attn_norm_num_groups=32,
         num_class_embeds=IMAGENET_CLASSES,
     )
+    # diffusers takes the timestep's features as wide as the first level; ADM as the base width.
+    network.time_proj = Timesteps(design.channels, flip_sin_to_cos=True, downscale_freq_shift=0)
+    network.time_embedding = TimestepEmbedding(design.channels, 4 * design.channels)
+    return network
 
 
 class Wrapped(nn.Module):
@@ -118,7 +129,7 @@ class Wrapped(nn.Module):
 
 
 def example_inputs(name: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs for one image: x (1, C, S, S), t (1,), and labels (1,) or a class token (1, 1, 512)."""
+    """Inputs for one image: x (1, C, S, S), t (1,), and a label (1,) or class token (1, 1, 512)."""
     design = DESIGNS[name]
     t = torch.zeros(1, dtype=torch.long)
     if isinstance(design, LDM):
