@@ -1,0 +1,144 @@
+"""Who is ahead at equal compute: the training frontier (Figure 9), sampling compute (Figure 10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.metrics import higher_is_better
+
+
+@dataclass(frozen=True)
+class HeadlinePair:
+    """A larger model that is better with less sampling compute than a smaller one."""
+
+    larger: str
+    larger_steps: int
+    larger_gflops: float  # sampling compute per image
+    larger_value: float
+    smaller: str
+    smaller_steps: int
+    smaller_gflops: float
+    smaller_value: float
+
+    @property
+    def saving(self) -> float:
+        """How many times less compute the larger model used."""
+        return self.smaller_gflops / self.larger_gflops
+
+
+def frontier(curves: pd.DataFrame, metric: str, compute: str = "train_gflops") -> pd.DataFrame:
+    """The points no other point beats with as little compute: rows of `curves`, by compute."""
+    rows = curves[curves[compute].notna()].copy()
+    sign = -1.0 if higher_is_better(metric) else 1.0
+    rows["_loss"] = sign * rows["value"]
+    rows = rows.sort_values([compute, "_loss"], kind="stable")
+    best = rows["_loss"].cummin()
+    ahead = rows["_loss"] < best.shift(fill_value=np.inf)
+    return rows[ahead].drop(columns="_loss").reset_index(drop=True)
+
+
+def compare_sampling(sweep: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Every pair of models over the range of sampling compute that both cover.
+
+    Log value is interpolated linearly over log compute (values must be positive; others are left
+    out). Columns: smaller, larger (by Gflops), low, high (the common range, Gflops per image),
+    ratio (geometric mean over the range of how many times better the larger is; below 1: worse),
+    share (of the range in which the larger is ahead), ahead ("larger", "smaller" or "neither", by
+    ratio). Pairs without a common range, or of equal Gflops, are absent.
+    """
+    curves = []
+    usable = sweep[(sweep["value"] > 0) & (sweep["sampling_gflops"] > 0)]
+    for label, rows in usable.groupby("label", sort=False):
+        rows = rows.sort_values("sampling_gflops")
+        x = np.log(rows["sampling_gflops"].to_numpy(float))
+        y = np.log(rows["value"].to_numpy(float))
+        if len(x) > 1:
+            curves.append((str(label), float(rows["gflops"].iloc[0]), x, y))
+    curves.sort(key=lambda c: (c[1], c[0]))
+    sign = -1.0 if higher_is_better(metric) else 1.0
+    found = []
+    for i, (small, small_gflops, xs, ys) in enumerate(curves):
+        for large, large_gflops, xl, yl in curves[i + 1 :]:
+            low, high = max(xs[0], xl[0]), min(xs[-1], xl[-1])
+            if high <= low or large_gflops == small_gflops:
+                continue
+            grid = np.linspace(low, high, 201)
+            gain = sign * (np.interp(grid, xs, ys) - np.interp(grid, xl, yl))
+            mean = float(gain.mean())
+            found.append(
+                {
+                    "smaller": small,
+                    "larger": large,
+                    "low": float(np.exp(low)),
+                    "high": float(np.exp(high)),
+                    "ratio": float(np.exp(mean)),
+                    "share": float((gain > 0).mean()),
+                    "ahead": "larger" if mean > 0 else "smaller" if mean < 0 else "neither",
+                }
+            )
+    columns = ["smaller", "larger", "low", "high", "ratio", "share", "ahead"]
+    return pd.DataFrame(found, columns=columns)
+
+
+def share_larger_ahead(pairs: pd.DataFrame) -> float | None:
+    """Share of `compare_sampling`'s pairs in which the larger model is ahead; None of none."""
+    return float((pairs["ahead"] == "larger").mean()) if len(pairs) else None
+
+
+def headline_pair(sweep: pd.DataFrame, metric: str) -> HeadlinePair | None:
+    """The paper's argument on these numbers (its: XL/2 at 128 steps against L/2 at 1000).
+
+    The largest model that beats a smaller one with fewer steps and less compute, against the next
+    smaller one of which that is true, where the compute differs most. None where it never happens.
+    """
+    sign = -1.0 if higher_is_better(metric) else 1.0
+    points: dict[str, list[dict[str, Any]]] = {}
+    for row in sweep.sort_values("gflops", ascending=False).to_dict("records"):
+        points.setdefault(str(row["label"]), []).append({str(k): v for k, v in row.items()})
+    for large, ours in points.items():
+        for small, theirs in points.items():
+            if theirs[0]["gflops"] >= ours[0]["gflops"]:
+                continue
+            pairs = [
+                HeadlinePair(
+                    large,
+                    int(a["sampling_steps"]),
+                    float(a["sampling_gflops"]),
+                    float(a["value"]),
+                    small,
+                    int(b["sampling_steps"]),
+                    float(b["sampling_gflops"]),
+                    float(b["value"]),
+                )
+                for a in ours
+                for b in theirs
+                if sign * (b["value"] - a["value"]) > 0
+                and a["sampling_gflops"] < b["sampling_gflops"]
+                and a["sampling_steps"] < b["sampling_steps"]
+            ]
+            if pairs:
+                return max(pairs, key=lambda p: p.saving)
+    return None
+
+
+def steps_forward(final: pd.DataFrame, metric: str, along: str) -> tuple[int, int]:
+    """(better, all) over neighbouring models that differ in one thing alone.
+
+    `along` "size": one size up at the same patch size; "patch_size": the next smaller patch at the
+    same size. Counts how often that step improved the metric.
+    """
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    fixed = "patch_size" if along == "size" else "size"
+    better = total = 0
+    rows = final[final["size"].notna() & final["patch_size"].notna()]
+    for _, group in rows.groupby([fixed, "family", "block", "image_size"], dropna=False):
+        values = group.sort_values("gflops")["value"].to_list()
+        for before, after in pairwise(values):
+            total += 1
+            better += sign * (after - before) > 0
+    return better, total

@@ -1,0 +1,230 @@
+"""Choosing rows that may be compared, and averaging over seeds.
+
+Two values compare only if they were measured the same way: same metric, sampler, steps, guidance,
+decoder and number of samples (a Fréchet distance depends on it). `Protocol` is that way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+# What makes two trained models the same configuration but for the seed.
+CONFIGURATION = (
+    "model",
+    "block",
+    "image_size",
+    "autoencoder",
+    "data",
+    "batch_size",
+    "learning_rate",
+)
+PROTOCOL = (
+    "sampler",
+    "sampling_steps",
+    "eta",
+    "guidance_scale",
+    "guidance_channels",
+    "decoder",
+    "samples",
+)
+FACTS = (
+    "family",
+    "size",
+    "patch_size",
+    "tokens",
+    "depth",
+    "width",
+    "heads",
+    "params",
+    "gflops",
+    "gflops_paper",
+)
+# Labels in the report say which of these differ within a study.
+_SAID = {"image_size": "{} px", "batch_size": "batch {}", "learning_rate": "lr {:g}"}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a value was measured; the fields are the records' columns (None: null)."""
+
+    sampler: str | None
+    sampling_steps: int | None
+    eta: float | None
+    guidance_scale: float | None
+    guidance_channels: int | None
+    decoder: str | None
+    samples: int | None
+
+    @property
+    def guided(self) -> bool:
+        return self.guidance_scale is not None and self.guidance_scale != 1
+
+    def sentence(self) -> str:
+        """For captions: "1,000 samples, 50 ancestral steps, no guidance"."""
+        count = "an unknown number of" if self.samples is None else f"{self.samples:,}"
+        parts = [f"{count} samples"]
+        if self.sampling_steps is not None:
+            parts.append(f"{self.sampling_steps} {self.sampler or ''} steps".replace("  ", " "))
+        parts.append(f"guidance {self.guidance_scale:g}" if self.guided else "no guidance")
+        return ", ".join(parts)
+
+
+def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+    """A copy with `label`: the model's name, and of the configuration whatever else varies."""
+    out = frame.copy()
+    label = out["model"].fillna("unnamed").astype(str)
+    for column in CONFIGURATION[1:]:
+        if out[column].dropna().nunique() > 1:
+            form = _SAID.get(column, "{}")
+            words = [form.format(v) if pd.notna(v) else "" for v in out[column]]
+            label = label + pd.Series([f" {w}" if w else "" for w in words], index=out.index)
+    out["label"] = label
+    return out
+
+
+def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Values of `metric` for generated samples: labelled, finite, one protocol object per row."""
+    rows = labelled(metrics[metrics["of"].fillna("samples") == "samples"])
+    rows = rows[rows["metric"] == metric]
+    rows = rows[np.isfinite(rows["value"].astype(float)) & rows["gflops"].notna()].copy()
+    columns = [[_plain(v) for v in rows[c]] for c in PROTOCOL]
+    protocols: Any = [Protocol(*p) for p in zip(*columns, strict=True)]  # type: ignore[arg-type]
+    rows["protocol"] = pd.Series(protocols, index=rows.index, dtype=object)
+    return rows
+
+
+def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Mean over seeds: one row per label and `by`, with `value`, `std` (ddof 1) and `seeds`.
+
+    `std` is null for a single seed. Repeated measurements of one seed (several sampling seeds) are
+    averaged first, so that the spread is that of training.
+    """
+    if not len(rows):
+        columns = dict.fromkeys(["label", *by, "value", "std", "seeds", *CONFIGURATION, *FACTS])
+        return rows.reindex(columns=list(columns))
+    keys = ["label", *by]
+    kept = [c for c in (*CONFIGURATION, *FACTS) if c in rows and c not in keys]
+    per_seed = rows.groupby([*keys, "seed"], dropna=False, sort=False)["value"].mean().reset_index()
+    grouped = per_seed.groupby(keys, dropna=False, sort=False)["value"]
+    out = grouped.agg(value="mean", std="std", seeds="count").reset_index()
+    facts = rows.drop_duplicates(keys)[[*keys, *kept]]
+    return out.merge(facts, on=keys).sort_values(["gflops", *keys]).reset_index(drop=True)
+
+
+def final_protocol(metrics: pd.DataFrame, metric: str) -> tuple[Protocol, int] | None:
+    """How and at which training step the models are compared: (protocol, step).
+
+    Unguided where anything was measured unguided; then the one that covers the most models (so
+    that a half-finished study is compared where its models can be), then the latest step, the
+    most samples, the most sampling steps.
+    """
+    rows = measured(metrics, metric)
+    if not len(rows):
+        return None
+    covered = rows.groupby(["protocol", "step"], sort=False)["label"].nunique()
+    keys: Any = covered.index
+    choices = [(p, int(step), int(n)) for (p, step), n in zip(keys, covered, strict=True)]
+    best = max(
+        choices,
+        key=lambda c: (
+            *(not c[0].guided, c[2], c[1]),
+            *(c[0].samples or 0, c[0].sampling_steps or 0, repr(c[0])),
+        ),
+    )
+    return best[0], best[1]
+
+
+def final_rows(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The measured rows behind `final_quality`, one per seed and sampling seed."""
+    rows = measured(metrics, metric)
+    chosen = final_protocol(metrics, metric)
+    if chosen is None:
+        return rows
+    protocol, step = chosen
+    return rows[np.array([p == protocol for p in rows["protocol"]]) & (rows["step"] == step)]
+
+
+def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Quality of every configuration at the compared step, by increasing Gflops.
+
+    Columns: label, step, value, std, seeds and the model's facts. A model that was not measured
+    at that step in that way (see `final_protocol`) is absent.
+    """
+    return averaged(final_rows(metrics, metric), ("step",))
+
+
+def over_training(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
+    """Quality at every measured step, under the unguided protocol with the most (model, step)s.
+
+    Columns as `final_quality`, with `step` and `train_gflops`, by label and step.
+    """
+    rows = measured(metrics, metric)
+    rows = rows[[not p.guided for p in rows["protocol"]]] if len(rows) else rows
+    if not len(rows):
+        return averaged(rows, ("step", "train_gflops")), None
+    points = rows.drop_duplicates(["label", "step", "protocol"]).groupby("protocol", sort=False)
+    size = points.size()
+    best = max(size.index, key=lambda p: (size[p], p.samples or 0, p.sampling_steps or 0, repr(p)))
+    out = averaged(rows[[p == best for p in rows["protocol"]]], ("step", "train_gflops"))
+    return out.sort_values(["gflops", "label", "step"]).reset_index(drop=True), best
+
+
+def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
+    """Quality at one training step against sampling steps, for the widest unguided sweep.
+
+    Rows that differ in the number of steps alone. Columns as `final_quality`, with
+    `sampling_steps`, `sampling_gflops` and `step`. Empty where no model has
+    two step counts.
+    """
+    rows = measured(metrics, metric)
+    rows = rows[[not p.guided for p in rows["protocol"]]] if len(rows) else rows
+    by = ("sampling_steps", "sampling_gflops")
+    families: dict[tuple[Protocol, int], list[int]] = {}
+    for i, (protocol, step) in enumerate(zip(rows["protocol"], rows["step"], strict=True)):
+        families.setdefault((_without_steps(protocol), int(step)), []).append(i)
+    sweeps = []
+    for (protocol, step), positions in families.items():
+        one = rows.iloc[positions]
+        # A single step count (the final evaluation's) says nothing of a model's own sweep.
+        counts = one.groupby("label")["sampling_steps"].transform("nunique")
+        one = one[counts > 1]
+        if len(one):
+            points = len(one.drop_duplicates(["label", "sampling_steps"]))
+            sweeps.append(((points, step, protocol.samples or 0, repr(protocol)), protocol, one))
+    if not sweeps:
+        return averaged(rows.iloc[:0], by), None
+    _, protocol, one = max(sweeps, key=lambda s: s[0])
+    swept = averaged(one, (*by, "step")).sort_values(["gflops", "label", "sampling_steps"])
+    return swept.reset_index(drop=True), protocol
+
+
+def floor(metrics: pd.DataFrame, metric: str) -> float | None:
+    """The metric for real images against the reference; None where it was not measured.
+
+    With several references in one frame: the mean of their floors.
+    """
+    rows = metrics[metrics["metric"] == metric]
+    column = rows["floor"].dropna().astype(float)
+    own = rows[rows["of"] == "floor"]["value"].dropna().astype(float)
+    values = own if len(own) else column
+    distinct = sorted({float(v) for v in values if np.isfinite(v)})
+    return float(np.mean(distinct)) if distinct else None
+
+
+def _without_steps(p: Protocol) -> Protocol:
+    return Protocol(
+        p.sampler, None, p.eta, p.guidance_scale, p.guidance_channels, p.decoder, p.samples
+    )
+
+
+def _plain(value: Any) -> Any:
+    """A hashable value that equals itself: None for every kind of null, whole floats as int."""
+    if value is None or pd.isna(value):
+        return None
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return int(value)
+    return value.item() if isinstance(value, np.generic) else value

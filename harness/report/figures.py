@@ -1,0 +1,336 @@
+"""The figures, each a function of the findings; numbered as in the paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness import paper
+from harness.report import style, wording
+from harness.report.findings import Findings
+from harness.report.style import png, svg
+
+__all__ = ["blocks", "gflops", "guidance", "png", "sampling", "svg", "training", "training_compute"]
+
+
+def gflops(found: Findings) -> Figure:
+    """Figure 8: model Gflops against final quality; beside it the paper's own models, if any."""
+    beside = len(found.paper) >= 3
+    figure, axes = style.canvas(
+        style.WIDE if beside else style.COLUMN, 2.55, ncols=2 if beside else 1, squeeze=False
+    )
+    unit, scale = wording.gflops_unit(float(found.final["gflops"].max()))
+    _scatter(axes[0][0], found.final, unit, scale, found.floor, found.law)
+    axes[0][0].set_ylabel(found.title)
+    if beside:
+        from harness.analysis.fits import power_law
+
+        axes[0][0].set_title("this study", loc="left")
+        axes[0][1].set_title("the paper, 400K steps on ImageNet 256×256", loc="left")
+        _scatter(axes[0][1], found.paper, "Gflops", 1.0, None, power_law(found.paper))
+        axes[0][1].set_ylabel("the paper's FID-50K")
+    return figure
+
+
+def _scatter(
+    axes: Axes, rows: pd.DataFrame, unit: str, scale: float, floor: float | None, law: Any
+) -> None:
+    points, values = [], []
+    for i, row in enumerate(_records(rows)):
+        x, y = row["gflops"] / scale, row["value"]
+        look = {**style.look(row, i), "linestyle": "none"}
+        std = row.get("std")
+        if std is not None and np.isfinite(std):
+            axes.errorbar(x, y, yerr=std, color=look["color"], linewidth=0.9, zorder=2)
+            values += [y - std, y + std]
+        axes.plot(x, y, markersize=5.6, zorder=3, **look)
+        values.append(y)
+        points.append((x, y, _short(row), style.INK))
+    style.log_axis(axes.xaxis, [p[0] for p in points], pad=1.6)
+    style.quality_axis(axes, values, floor)
+    if law is not None:
+        x = np.geomspace(min(p[0] for p in points), max(p[0] for p in points), 100)
+        limits = axes.get_ylim()
+        axes.plot(x, law.at(x * scale), color=style.QUIET, linewidth=0.9, zorder=1)
+        axes.set_ylim(limits)
+    axes.set_xlabel(f"model {unit} per forward pass")
+    _name_floor(axes, floor)
+    style.label_points(axes, points)
+
+
+def training(found: Findings) -> Figure:
+    """Figure 6: quality over training; above by patch size, below by model size."""
+    curves = found.curves
+    patches = sorted(curves["patch_size"].dropna().unique(), reverse=True)
+    sizes = list(dict.fromkeys(curves.sort_values("gflops")["size"].dropna()))
+    sizes.sort(key=lambda s: list(style.SIZE_COLOURS).index(s) if s in style.SIZE_COLOURS else 99)
+    if not patches or not sizes:
+        return _one_panel_of_curves(found, curves)
+    figure, _ = style.canvas(style.WIDE, 3.7, squeeze=False)
+    figure.clear()
+    above, below = figure.subfigures(2, 1)
+    panels: list[Axes] = []
+    for part, column, chosen in ((above, "patch_size", patches), (below, "size", sizes)):
+        row = part.subplots(1, len(chosen), squeeze=False)[0]
+        for axes, value in zip(row, chosen, strict=True):
+            rows = curves[curves[column] == value]
+            by_size = column == "patch_size"
+            _curves(axes, rows, "step", "size" if by_size else "patch_size")
+            name = f"patch size {int(value)}" if by_size else f"size {value}"
+            axes.set_title(name, loc="left")
+            panels.append(axes)
+        row[0].set_ylabel(found.short)
+    top = float(curves["value"].max())
+    for axes in panels:
+        style.quality_axis(axes, curves["value"].to_list(), found.floor)
+        axes.set_xlim(0, float(curves["step"].max()) * 1.04)
+        axes.xaxis.set_major_locator(_few_ticks(4))
+        axes.xaxis.set_major_formatter(lambda v, _: wording.number(v) if v else "0")
+    for axes in panels[len(patches) :]:
+        axes.set_xlabel("training steps")
+    for axes in (panels[0], panels[len(patches)]):
+        axes.legend(loc="upper right", ncols=2, columnspacing=0.9, handletextpad=0.5)
+    assert np.isfinite(top)
+    return figure
+
+
+def _one_panel_of_curves(found: Findings, curves: pd.DataFrame) -> Figure:
+    figure, axes = style.canvas(style.COLUMN, 2.4)
+    _curves(axes, curves, "step", "label")
+    style.quality_axis(axes, curves["value"].to_list(), found.floor)
+    axes.set(xlabel="training steps", ylabel=found.title)
+    axes.legend()
+    return figure
+
+
+def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
+    """One line per model; `told_by` (size, patch_size, block or label) gives legend and colour."""
+    for i, (label, line) in enumerate(rows.groupby("label", sort=False)):
+        first = _records(line)[0]
+        look = style.look(first, i)
+        if told_by == "patch_size":
+            look["color"] = style.PATCH_COLOURS.get(int(first["patch_size"]), look["color"])
+        elif told_by == "block":
+            look.update(color=style.BLOCK_COLOURS.get(first["block"], look["color"]))
+        name = {"patch_size": f"p = {first['patch_size']}", "label": str(label)}.get(
+            told_by, str(first[told_by])
+        )
+        line = line.sort_values(x)
+        spread = line["std"].to_numpy(float, na_value=np.nan)
+        mean = line["value"].to_numpy(float)
+        if np.isfinite(spread).any():
+            shown = np.nan_to_num(spread)
+            axes.fill_between(
+                line[x], mean - shown, mean + shown, color=look["color"], alpha=0.18, linewidth=0
+            )
+        axes.plot(line[x].to_numpy(float), mean, label=name, **look)
+
+
+def training_compute(found: Findings) -> Figure:
+    """Figure 9: training compute against quality, with the frontier."""
+    curves = found.curves
+    figure, axes = style.canvas(style.COLUMN, 2.75)
+    _curves(axes, curves, "train_gflops", "label")
+    front = found.frontier
+    axes.plot(
+        front["train_gflops"].to_numpy(float),
+        front["value"].to_numpy(float),
+        color="#000000",
+        linewidth=4.5,
+        alpha=0.10,
+        solid_capstyle="round",
+        zorder=1,
+    )
+    style.log_axis(axes.xaxis, curves["train_gflops"].to_list())
+    style.quality_axis(axes, curves["value"].to_list(), found.floor)
+    _name_floor(axes, found.floor)
+    axes.set(xlabel="training compute (Gflops)", ylabel=found.title)
+    _keys(axes, curves)
+    return figure
+
+
+def sampling(found: Findings) -> Figure:
+    """Figure 10: sampling compute per image against quality, one line per model."""
+    sweep = found.sweep
+    figure, axes = style.canvas(style.COLUMN, 2.75)
+    _curves(axes, sweep, "sampling_gflops", "label")
+    style.log_axis(axes.xaxis, sweep["sampling_gflops"].to_list())
+    style.quality_axis(axes, sweep["value"].to_list(), found.floor)
+    _name_floor(axes, found.floor)
+    axes.set(xlabel="sampling compute per image (Gflops)", ylabel=found.title)
+    if found.pair is not None:
+        p = found.pair
+        axes.annotate(
+            "",
+            (p.larger_gflops, p.larger_value),
+            (p.smaller_gflops, p.smaller_value),
+            arrowprops={
+                "arrowstyle": "-|>,head_length=0.3,head_width=0.15",
+                "color": style.INK,
+                "linewidth": 0.7,
+                "shrinkA": 4,
+                "shrinkB": 4,
+            },
+            zorder=5,
+        )
+    _keys(axes, sweep)
+    return figure
+
+
+def blocks(found: Findings) -> Figure:
+    """Figure 5: the four block designs over training."""
+    curves = found.curves
+    figure, axes = style.canvas(style.COLUMN, 2.5)
+    models = curves["model"].nunique()
+    _curves(axes, curves, "step", "block" if models == 1 else "label")
+    style.quality_axis(axes, curves["value"].to_list(), found.floor)
+    _name_floor(axes, found.floor)
+    axes.set_xlim(0, float(curves["step"].max()) * 1.04)
+    axes.xaxis.set_major_locator(_few_ticks(5))
+    axes.xaxis.set_major_formatter(lambda v, _: wording.number(v) if v else "0")
+    axes.set(xlabel="training steps", ylabel=found.title)
+    axes.legend(loc="upper right")
+    return figure
+
+
+def guidance(rows: pd.DataFrame, title: str, floor: float | None) -> Figure:
+    """Quality against guidance scale, one line per model and number of guided channels.
+
+    `rows`: label, guidance_scale, channels (text), value, std.
+    """
+    figure, axes = style.canvas(style.COLUMN, 2.5)
+    ways = list(dict.fromkeys(rows["channels"]))
+    for i, ((label, channels), line) in enumerate(rows.groupby(["label", "channels"], sort=False)):
+        line = line.sort_values("guidance_scale")
+        way = ways.index(channels)
+        axes.errorbar(
+            line["guidance_scale"].to_numpy(float),
+            line["value"].to_numpy(float),
+            yerr=line["std"].to_numpy(float, na_value=np.nan)
+            if line["std"].notna().any()
+            else None,
+            label=f"{label}, {channels}",
+            color=style.colour(_records(line)[0]["size"], i),
+            linestyle=("-", (0, (4, 2)), (0, (1, 1.5)))[way % 3],
+            marker=("o", "s", "^")[way % 3],
+            markeredgecolor="white",
+            markeredgewidth=0.5,
+        )
+    style.quality_axis(axes, rows["value"].to_list(), floor)
+    _name_floor(axes, floor)
+    axes.set(xlabel="guidance scale", ylabel=title)
+    axes.legend()
+    return figure
+
+
+def bubbles(rows: list[dict[str, Any]]) -> Figure:
+    """Figure 2 (right): Gflops counted here against the paper's FID-50K; area is Gflops.
+
+    `rows`: name, gflops, fid, transformer (bool).
+    """
+    figure, axes = style.canvas(style.COLUMN, 2.6)
+    largest = max(r["gflops"] for r in rows)
+    for r in rows:
+        axes.scatter(
+            r["gflops"],
+            r["fid"],
+            s=14 + 520 * r["gflops"] / largest,
+            color=style.SIZE_COLOURS["XL"] if r["transformer"] else style.SIZE_COLOURS["S"],
+            alpha=0.78,
+            linewidth=0.5,
+            edgecolor="white",
+        )
+    style.log_axis(axes.xaxis, [r["gflops"] for r in rows], pad=2.2)
+    axes.set_ylim(0, max(r["fid"] for r in rows) * 1.2)
+    axes.set(xlabel="Gflops, counted here", ylabel="the paper's FID-50K")
+    style.label_points(axes, [(r["gflops"], r["fid"], r["name"], style.INK) for r in rows])
+    return figure
+
+
+def papers_systems() -> list[dict[str, Any]]:
+    """Name, FID-50K and the name of the network counted, of the paper's diffusion models."""
+    networks = {
+        "ADM-G": "ADM-256",
+        "ADM-G, ADM-U": "ADM-U-256",
+        "LDM-8-G": "LDM-8",
+        "LDM-4-G (cfg=1.50)": "LDM-4",
+        "DiT-XL/2-G (cfg=1.50)": "DiT-XL/2",
+    }
+    rows = {str(r["model"]): r["fid"] for r in paper.table("table2_imagenet256")}
+    short = {"ADM-G, ADM-U": "ADM-G, ADM-U"}
+    return [
+        {"name": short.get(name, name.split(" ")[0]), "fid": rows[name], "network": network}
+        for name, network in networks.items()
+    ]
+
+
+def _keys(axes: Axes, rows: pd.DataFrame) -> None:
+    """Two small legends: colour for size, marker for patch size; labels if there are neither."""
+    sizes = [s for s in style.SIZE_COLOURS if s in set(rows["size"].dropna())]
+    patches = [p for p in style.PATCH_MARKERS if p in set(rows["patch_size"].dropna())]
+    if not sizes or rows["size"].isna().any() or rows["block"].nunique() > 1:
+        axes.legend()
+        return
+    handles = [Line2D([], [], color=style.SIZE_COLOURS[s], label=s, linewidth=2.2) for s in sizes]
+    for p in patches:
+        handles.append(
+            Line2D(
+                [],
+                [],
+                color=style.QUIET,
+                marker=style.PATCH_MARKERS[p],
+                linestyle=style.PATCH_DASHES[p],
+                markersize=4,
+                linewidth=0.9,
+                label=f"/{p}",
+            )
+        )
+    figure = axes.figure
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=len(handles),
+        columnspacing=1.0,
+        handletextpad=0.4,
+        handlelength=1.6,
+    )
+
+
+def _name_floor(axes: Axes, floor: float | None) -> None:
+    if floor is None or not axes.get_ylim()[0] <= floor <= axes.get_ylim()[1]:
+        return
+    axes.annotate(
+        f"real images {wording.number(floor)}",
+        (1.0, floor),
+        (0, 1.5),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        va="bottom",
+        fontsize=6.6,
+        color=style.QUIET,
+    )
+
+
+def _few_ticks(n: int) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(n, integer=True, steps=[1, 2, 2.5, 5, 10])
+
+
+def _short(row: dict[str, Any]) -> str:
+    """ "XL/2" where size and patch size say it all, else the label."""
+    size, patch = row.get("size"), row.get("patch_size")
+    if isinstance(size, str) and patch is not None and row.get("block") == "adaln-zero":
+        extra = str(row["label"]).partition(" ")[2]
+        return f"{size}/{int(patch)} {extra}".strip()
+    return str(row["label"])
+
+
+def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]

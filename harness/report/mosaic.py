@@ -1,0 +1,117 @@
+"""The grid of samples (Figure 7): one cell per model, its images side by side."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from harness.errors import BadInput
+from harness.models import zoo
+from harness.report.blocks import Block
+
+TARGET = 96  # pixels per side that small images are enlarged to, by whole factors
+
+
+def mosaic(samples: Mapping[str, np.ndarray]) -> Block:
+    """A block for the template: rows are patch sizes and columns are sizes where names tell them.
+
+    Of several runs of one model (seeds) the first is shown; where labels differ in anything else,
+    every run has its own cell under its label.
+    """
+    cells = {label: _check(label, images) for label, images in samples.items()}
+    places = {label: _place(label) for label in cells}
+    files: dict[str, bytes] = {}
+    names = {}
+    for i, (label, images) in enumerate(cells.items()):
+        names[label] = f"samples-{i:03d}.png"
+        files[names[label]] = _png(_montage(images))
+    if all(place is not None for place in places.values()):
+        columns, rows = _by_size_and_patch(places, names)
+    else:
+        columns, rows = _in_order(names)
+    used = {c for r in rows for c in r["cells"] if c}
+    return {
+        "kind": "mosaic",
+        "label": "fig-samples",
+        "columns": columns,
+        "rows": rows,
+        "wide": True,
+        "files": {name: data for name, data in files.items() if name in used},
+        "enlarged": any(images.shape[1] < TARGET for images in cells.values()),
+    }
+
+
+def _by_size_and_patch(
+    places: Mapping[str, tuple[str, int] | None], names: Mapping[str, str]
+) -> tuple[list[str], list[dict[str, Any]]]:
+    first: dict[tuple[str, int], str] = {}
+    for label, place in places.items():
+        assert place is not None
+        first.setdefault(place, names[label])
+    order = list(dict.fromkeys(s for f in zoo.FAMILIES.values() for s in f.sizes))
+    sizes = sorted({s for s, _ in first}, key=order.index)
+    patches = sorted({p for _, p in first}, reverse=True)
+    rows = [{"name": f"patch {p}", "cells": [first.get((s, p)) for s in sizes]} for p in patches]
+    return [f"size {s}" for s in sizes], rows
+
+
+def _in_order(names: Mapping[str, str]) -> tuple[list[str], list[dict[str, Any]]]:
+    """One row of cells per two runs' labels would be wide; labels head their own columns."""
+    labels = list(names)
+    if len(labels) <= 4:
+        return labels, [{"name": "", "cells": [names[x] for x in labels]}]
+    return [""], [{"name": label, "cells": [names[label]]} for label in labels]
+
+
+def _place(label: str) -> tuple[str, int] | None:
+    """(size, patch) of a label that is a zoo name, perhaps with a seed; else None."""
+    words = label.split()
+    if not words or any(not w.startswith("seed=") for w in words[1:]):
+        return None
+    try:
+        _, size, patch = zoo.parse(words[0])
+    except zoo.UnknownModel:
+        return None
+    return size, patch
+
+
+def _montage(images: np.ndarray) -> np.ndarray:
+    """(n, H, W, C) to one image, four across (all across where there are more than eight)."""
+    n, height, width, channels = images.shape
+    factor = max(1, TARGET // height)
+    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
+    height, width = height * factor, width * factor
+    across = n if n < 4 else 4 if n <= 8 else 8
+    down = -(-n // across)
+    gap = max(2, height // 16)
+    page = np.full(
+        (down * height + (down - 1) * gap, across * width + (across - 1) * gap, channels),
+        255,
+        np.uint8,
+    )
+    for i in range(n):
+        top, left = i // across * (height + gap), i % across * (width + gap)
+        page[top : top + height, left : left + width] = images[i]
+    return page
+
+
+def _check(label: str, images: np.ndarray) -> np.ndarray:
+    images = np.asarray(images)
+    if images.ndim != 4 or images.dtype != np.uint8 or images.shape[3] not in (1, 3):
+        raise BadInput(
+            f"samples of {label!r} must be uint8 (n, H, W, 1 or 3), "
+            f"not {images.dtype} {images.shape}"
+        )
+    if not len(images):
+        raise BadInput(f"samples of {label!r} are empty: leave the run out instead")
+    return images
+
+
+def _png(page: np.ndarray) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(page.squeeze(2) if page.shape[2] == 1 else page).save(out, "PNG", optimize=True)
+    return out.getvalue()

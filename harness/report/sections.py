@@ -1,0 +1,357 @@
+"""The sections that show trends; each builder returns its blocks, or says what is missing.
+
+Every sentence is chosen by the numbers it states, so that it is true whatever they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from harness.analysis import compute
+from harness.report import figures, mosaic, tables, wording
+from harness.report.blocks import Block, Span, em, figure, heading, paragraph, ref, strong
+from harness.report.findings import Findings
+from harness.report.wording import count, listed, number, signed, small_ints
+
+
+def headline(found: Findings) -> list[Block]:
+    """What is missing, and the abstract: the study's own numbers in a few sentences."""
+    blocks: list[Block] = []
+    missing = list(found.report.missing)
+    if missing:
+        shown, rest = missing[:8], len(missing) - 8
+        spans: list[Span] = [f"{count(len(missing), 'part')} of this study "]
+        spans += ["is" if len(missing) == 1 else "are", " not done, and nothing below stands in "]
+        spans += [f"for {'it' if len(missing) == 1 else 'them'}: ", "; ".join(shown)]
+        spans.append(f"; and {rest:,} more." if rest > 0 else ".")
+        blocks.append({"kind": "note", "title": "Unfinished.", "spans": spans})
+    blocks.append({"kind": "abstract", "spans": _abstract(found)})
+    return blocks
+
+
+def _abstract(found: Findings) -> list[Span]:
+    about = found.report.about.strip()
+    spans: list[Span] = [about + ("" if about.endswith((".", "!", "?")) else ".") + " "]
+    spans = spans if about else []
+    if not len(found.final):
+        n = len({r["model"] for r in found.report.complexity})
+        spans.append(
+            f"No quality was measured; this report counts {count(n, 'model')}."
+            if n
+            else "Nothing has been measured yet."
+        )
+        return spans
+    unit, scale = wording.gflops_unit(float(found.final["gflops"].max()))
+    low, high = found.final["gflops"].min() / scale, found.final["gflops"].max() / scale
+    n = len(found.final)
+    spans.append(
+        f"{count(n, 'model')} of {number(low)} to {number(high)} {unit} "
+        if n > 1
+        else f"One model of {number(high)} {unit} "
+    )
+    spans.append(
+        f"per forward pass, trained for {found.step:,} steps"
+        + (f" with {small_ints(found.seeds)} seeds" if found.seeds > 1 else "")
+        + f", {'are' if n > 1 else 'is'} measured by {found.title} ({found.better}). "
+    )
+    if found.correlation is not None:
+        strength, verdict = wording.trend(found.correlation, found.higher)
+        spans += [
+            verdict[0].upper() + verdict[1:] + ": the Spearman correlation of model compute and ",
+            f"{found.short} is ",
+            strong(signed(found.correlation.spearman)),
+            {"strong": " (strong)", "moderate": " (moderate)", "weak": " (weak)"}.get(strength, ""),
+        ]
+        if found.paper_correlation is not None and found.paper_correlation.models >= 3:
+            theirs = signed(found.paper_correlation.spearman)
+            spans.append(f"; for the same models of the paper it is {theirs}")
+        spans.append(". ")
+    best = _best(found)
+    if n > 1:
+        spans += ["The best model, ", f"{best['label']}, reaches ", strong(number(best["value"]))]
+    else:
+        spans += [f"{best['label']} reaches ", strong(number(best["value"]))]
+    if found.floor is not None:
+        spans.append(f"; real images measured the same way give {number(found.floor)}")
+    spans.append(". ")
+    spans += _sampling_sentence(found)
+    return spans
+
+
+def _best(found: Findings) -> dict[str, object]:
+    value = found.final["value"].astype(float)
+    row = found.final.loc[value.idxmax() if found.higher else value.idxmin()]
+    return {str(k): v for k, v in row.items()}
+
+
+def _sampling_sentence(found: Findings) -> list[Span]:
+    if not len(found.pairs):
+        return []
+    ahead = int((found.pairs["ahead"] == "larger").sum())
+    spans: list[Span] = [
+        "At equal sampling compute the larger of two models is ahead in ",
+        strong(f"{ahead} of {len(found.pairs)}"),
+        f" {'pair' if len(found.pairs) == 1 else 'pairs'}",
+    ]
+    p = found.pair
+    if p is not None:
+        spans.append(
+            f"; {p.larger} with {p.larger_steps} sampling steps ({number(p.larger_value)}) is "
+            f"better than {p.smaller} with {p.smaller_steps} ({number(p.smaller_value)}) at "
+            f"{number(p.saving, 2)} times less compute"
+        )
+    else:
+        spans.append("; no larger model beats a smaller one with fewer steps and less compute")
+    return [*spans, "."]
+
+
+def gflops(found: Findings) -> list[Block]:
+    """Figure 8."""
+    title = heading("Model compute and quality")
+    if not len(found.final):
+        return [title, _missing("No model has a measured quality yet", found)]
+    assert found.protocol is not None
+    spans: list[Span] = [ref("fig-gflops"), " sets model compute against quality. "]
+    c, law = found.correlation, found.law
+    if c is not None:
+        strength, _ = wording.trend(c, found.higher)
+        spans.append(
+            {
+                "strong": "The correlation is strong",
+                "moderate": "The correlation is moderate",
+                "weak": "The correlation is weak",
+                "none": "There is no clear correlation",
+                "opposite": "The correlation goes against the expected direction",
+            }[strength]
+        )
+        spans.append(
+            f": Spearman {signed(c.spearman)} (p = {_p(c.p_value)}, {c.models} models), "
+            f"Pearson {signed(c.pearson)} with the logarithm of Gflops. "
+        )
+        if len(c.spearman_by_seed) > 1:
+            low, high = min(c.spearman_by_seed), max(c.spearman_by_seed)
+            spans.append(f"Seed by seed, Spearman is {signed(low)} to {signed(high)}. ")
+    else:
+        spans.append(f"{count(len(found.final), 'model')} cannot show a correlation. ")
+    if law is not None:
+        over = f" ± {law.exponent_std:.2f} over seeds" if law.exponent_std is not None else ""
+        spans.append(
+            f"A power law in Gflops has the exponent {signed(law.exponent)}{over} (standard error "
+            f"{law.stderr:.2f}) and explains {100 * max(0.0, law.r2):.0f}% of the variance of the "
+            "logarithm. "
+        )
+    sizes = compute.steps_forward(found.final, found.metric or "", "size")
+    patches = compute.steps_forward(found.final, found.metric or "", "patch_size")
+    told = [
+        f"{what} improves it in {better} of {total} cases"
+        for what, (better, total) in (
+            ("one size up at the same patch size", sizes),
+            ("a smaller patch at the same size", patches),
+        )
+        if total
+    ]
+    if told:
+        spans.append(listed(told)[0].upper() + listed(told)[1:] + ". ")
+    if found.without_value:
+        lost = count(found.without_value, "recorded row has", "recorded rows have")
+        spans.append(f"{lost} no finite value and {'is' if found.without_value == 1 else 'are'} ")
+        spans.append("left out. ")
+    caption: list[Span] = [
+        strong("Gflops against quality. "),
+        f"{found.title} at step {found.step:,} ({found.protocol.sentence()}; {found.better}). ",
+    ]
+    if law is not None:
+        caption.append("Line: power law. ")
+    caption += _floor_clause(found)
+    if found.seeds > 1:
+        caption.append(f"Means of {small_ints(found.seeds)} seeds; bars: standard deviation. ")
+    if len(found.paper) >= 3:
+        caption.append("Right: the same models in the paper (its Table 3), another metric.")
+    drawn = figures.svg(figures.gflops(found))
+    wide = len(found.paper) >= 3
+    return [title, paragraph(*spans), figure("gflops", drawn, caption, wide=wide)]
+
+
+def training(found: Findings) -> list[Block]:
+    """Figure 6."""
+    title = heading("Quality over training")
+    if not _trained(found):
+        return [title, _missing("Quality was not measured at more than one training step", found)]
+    assert found.curves_protocol is not None
+    steps = sorted(int(s) for s in found.curves["step"].unique())
+    spans: list[Span] = [
+        ref("fig-training"),
+        f" follows {count(found.curves['label'].nunique(), 'model')} over training, measured at ",
+        f"{count(len(steps), 'step')} from {steps[0]:,} to {steps[-1]:,}. ",
+    ]
+    ordered = []
+    for what, along in (("size", "size"), ("patch size", "patch_size")):
+        cases = [
+            compute.steps_forward(
+                found.curves[found.curves["step"] == s], found.metric or "", along
+            )
+            for s in steps
+        ]
+        better, total = sum(b for b, _ in cases), sum(t for _, t in cases)
+        if total:
+            ordered.append(f"the next {'larger' if along == 'size' else 'smaller'} {what} is ")
+            ordered[-1] += f"better in {better} of {total} comparisons"
+    if ordered:
+        spans.append(f"Over all steps, {listed(ordered)}. ")
+    caption: list[Span] = [
+        strong("Quality over training. "),
+        f"{found.title}, {found.curves_protocol.sentence()}. ",
+    ]
+    if found.curves["size"].notna().any():
+        caption.append("Above: model size grows at a fixed patch size p. Below: patches shrink. ")
+    caption += _floor_clause(found)
+    if found.seeds > 1:
+        caption.append("Bands: standard deviation over seeds.")
+    drawn = figures.svg(figures.training(found))
+    wide = bool(found.curves["size"].notna().any())
+    return [title, paragraph(*spans), figure("training", drawn, caption, wide=wide)]
+
+
+def training_compute(found: Findings) -> list[Block]:
+    """Figure 9."""
+    title = heading("Training compute and quality")
+    if not _trained(found):
+        return [title, _missing("Quality was not measured at more than one training step", found)]
+    front = found.frontier
+    first, last = front.iloc[0], front.iloc[-1]
+    members = list(dict.fromkeys(front.sort_values("gflops")["label"]))
+    spans: list[Span] = [
+        ref("fig-training-compute"),
+        " counts training compute as the paper does: Gflops × batch × steps × 3. The best quality "
+        "at each compute (grey band) ",
+    ]
+    if len(members) == 1:
+        spans.append(f"always belongs to {members[0]}. ")
+    else:
+        spans.append(
+            f"passes from {first['label']} at {number(first['train_gflops'])} Gflops to "
+            f"{last['label']} at {number(last['train_gflops'])} and is held by "
+            f"{small_ints(len(members))} of {small_ints(found.curves['label'].nunique())} models. "
+        )
+    drawn = figures.svg(figures.training_compute(found))
+    caption: list[Span] = [
+        strong("Training compute against quality. "),
+        f"{found.title}. Each line is a model, each mark a checkpoint. ",
+        *_floor_clause(found),
+    ]
+    return [title, paragraph(*spans), figure("training-compute", drawn, caption)]
+
+
+def sampling_compute(found: Findings) -> list[Block]:
+    """Figure 10."""
+    title = heading("Sampling compute and quality")
+    if not len(found.sweep):
+        return [title, _missing("No model was sampled at more than one number of steps", found)]
+    assert found.sweep_protocol is not None
+    counts = sorted(int(n) for n in found.sweep["sampling_steps"].unique())
+    spans: list[Span] = [
+        ref("fig-sampling-compute"),
+        f" samples every model with {listed(map(str, counts))} steps. ",
+    ]
+    spans += _sampling_sentence(found)
+    if len(found.pairs):
+        gain = float(found.pairs["ratio"].prod() ** (1 / len(found.pairs)))
+        better = "better" if gain >= 1 else "worse"
+        spans.append(
+            f" On average over pairs the larger is {number(max(gain, 1 / gain))} times {better} "
+            "where the two can be compared. "
+        )
+        enough = (found.pairs["ahead"] == "larger").mean()
+        if enough >= 0.9:
+            spans.append("More sampling steps do not make up for a smaller model.")
+        elif enough <= 0.5:
+            spans.append("The paper's finding, that the larger model wins, is not seen here.")
+    caption: list[Span] = [
+        strong("Sampling compute against quality. "),
+        f"{found.title}, {found.sweep_protocol.sentence()}. ",
+        *_floor_clause(found),
+    ]
+    if found.pair is not None:
+        caption.append(
+            f"Arrow: from {found.pair.smaller} to {found.pair.larger}, better with less compute."
+        )
+    drawn = figures.svg(figures.sampling(found))
+    return [title, paragraph(*spans), figure("sampling-compute", drawn, caption)]
+
+
+def samples(found: Findings) -> list[Block]:
+    """Figure 7."""
+    title = heading("Samples")
+    if not found.report.samples:
+        return [title, _missing("No samples are kept", found)]
+    block = mosaic.mosaic(found.report.samples)
+    block["caption"] = [
+        strong("Samples of every model "),
+        "from the same starting noise, sampling noise and labels",
+        "; pixels enlarged, not smoothed." if block.pop("enlarged") else ".",
+    ]
+    spans: list[Span] = [
+        ref("fig-samples"),
+        " shows what the numbers measure: image by image, only the model differs.",
+    ]
+    return [title, paragraph(*spans), block]
+
+
+def blocks(found: Findings) -> list[Block]:
+    """Figure 5."""
+    title = heading("Block designs")
+    designs = found.curves["block"].nunique() if len(found.curves) else 0
+    if not _trained(found):
+        return [title, _missing("Quality was not measured at more than one training step", found)]
+    if designs < 2:
+        return [title, _missing("Fewer than two block designs were measured", found)]
+    final = found.final.sort_values("value", ascending=not found.higher)
+    places = [f"{r['block']} ({number(r['value'])})" for r in final.to_dict("records")]
+    spans: list[Span] = [
+        ref("fig-blocks"),
+        f" compares the designs; best to worst at step {found.step:,}: {listed(places)}. ",
+        "In the paper the order is adaln-zero, adaln, cross-attention, in-context.",
+    ]
+    caption: list[Span] = [strong("Block designs over training. "), f"{found.title}. "]
+    drawn = figures.svg(figures.blocks(found))
+    return [
+        title,
+        paragraph(*spans),
+        figure("blocks", drawn, [*caption, *_floor_clause(found)]),
+    ]
+
+
+def _trained(found: Findings) -> bool:
+    return len(found.curves) > 0 and found.curves["step"].nunique() > 1
+
+
+def _missing(what: str, found: Findings) -> Block:
+    more = "; see the first page for what is not done" if found.report.missing else ""
+    return paragraph(em(f"{what}{more}."))
+
+
+def _floor_clause(found: Findings) -> list[Span]:
+    if found.floor is None:
+        return ["No floor was measured. "]
+    return [f"Real images give {number(found.floor)} (dashed where in range). "]
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+
+
+BUILDERS: dict[str, Callable[[Findings], list[Block]]] = {
+    "headline": headline,
+    "gflops": gflops,
+    "training": training,
+    "training-compute": training_compute,
+    "sampling-compute": sampling_compute,
+    "samples": samples,
+    "models": tables.models,
+    "blocks": blocks,
+    "complexity": tables.complexity,
+    "guidance": tables.guidance,
+    "decoders": tables.decoders,
+    "comparison": tables.comparison,
+    "provenance": tables.provenance,
+}

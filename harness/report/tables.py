@@ -1,0 +1,433 @@
+"""The sections that are tables: models, complexity, guidance, decoders, comparison, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from harness import paper
+from harness.analysis import metrics, selection
+from harness.report import figures, wording
+from harness.report.blocks import (
+    Block,
+    Cell,
+    Span,
+    em,
+    figure,
+    heading,
+    paragraph,
+    ref,
+    strong,
+    table,
+)
+from harness.report.findings import Findings, original
+from harness.report.wording import DASH, count, number
+
+ORDER = ("fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity")
+ARROW = {True: "↑", False: "↓"}
+
+
+def models(found: Findings) -> list[Block]:
+    """Table 3: every model, its counted cost, its quality, and the paper's numbers beside."""
+    title = heading("Models")
+    rows = _models(found)
+    if not rows:
+        return [title, paragraph(em("No model has been counted or measured yet."))]
+    unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows if r["gflops"] is not None))
+    measured = _metrics_at(found)
+    theirs = [_original(r) for r in rows]
+    own = all(r["family"] == "DiT" for r in rows)
+    with_paper = any(t is not None for t in theirs)
+    head: list[Cell] = ["Model", "N", "d", "Heads", "Tokens", "Parameters", unit]
+    align = "lrrrrrr"
+    for metric in measured:
+        head.append(f"{metrics.short_title(metric)} {ARROW[metrics.higher_is_better(metric)]}")
+        align += "r"
+    top: list[Cell] = [{"span": len(head), "text": ""}]
+    if with_paper:
+        group = ["Gflops", "FID-50K"] if own else ["Model", "Gflops", "FID-50K"]
+        top.append({"span": len(group), "text": "the paper's" + ("" if own else " counterpart")})
+        head += group
+        align += "r" * len(group) if own else "lrr"
+    body: list[list[Cell]] = []
+    for r, their in zip(rows, theirs, strict=True):
+        line: list[Cell] = [str(r["label"])]
+        line += [_whole(r[c]) for c in ("depth", "width", "heads", "tokens")]
+        line += [wording.parameters(r["params"]), number(_over(r["gflops"], scale))]
+        for values in measured.values():
+            value, std = values.get(r["label"], (None, None))
+            line.append(wording.spread(value, std))
+        if with_paper:
+            named = [] if own else [str(their["model"]) if their else DASH]
+            line += [*named, *_papers(their)]
+        body.append(line)
+    rules = [i for i in range(1, len(rows)) if rows[i]["patch_size"] != rows[i - 1]["patch_size"]]
+    caption: list[Span] = [
+        strong("The models. "),
+        "N blocks of width d; counted multiply-accumulates of one forward pass. ",
+    ]
+    if measured:
+        assert found.protocol is not None
+        caption.append(f"Quality at step {found.step:,}, {found.protocol.sentence()}")
+        extractor = metrics.features(found.metric or "")
+        caption.append(f", on {extractor} features. " if extractor else ". ")
+        caption += _floors(found, list(measured))
+    if found.seeds > 1:
+        caption.append(f"± is the standard deviation over {found.seeds} seeds. ")
+    if with_paper:
+        caption.append("The paper's columns are its Table 3 at 400K steps.")
+    blocks = table(
+        "models",
+        align,
+        [top, head] if with_paper else [head],
+        body,
+        caption,
+        wide=True,
+        rules=rules if len(rules) < 8 else (),
+        size=7.9 if len(align) <= 13 else 7.2,
+        gap=4.0 if len(align) <= 13 else 3.0,
+    )
+    text: list[Span] = [ref("tab-models"), f" lists {count(len(rows), 'model')}"]
+    text.append(" with the paper's numbers beside." if with_paper else ".")
+    return [title, paragraph(*text), blocks]
+
+
+def _models(found: Findings) -> list[dict[str, Any]]:
+    """Measured models, then those that were only counted; by patch size and Gflops."""
+    rows = [{str(k): v for k, v in r.items()} for r in found.final.to_dict("records")]
+    known = {(r["model"], r["block"], r["image_size"]) for r in rows}
+    names = {r["model"] for r in rows}
+    for r in found.report.complexity:
+        if r.get("tokens") is None or (r["model"], r["block"], r["image_size"]) in known:
+            continue
+        family, _, rest = str(r["model"]).rpartition("-")
+        size, _, patch = rest.partition("/")
+        label = f"{r['model']} {r['block']}" if r["model"] in names else str(r["model"])
+        facts = {
+            "label": label,
+            "family": family,
+            "size": size if not size[:1].isdigit() else None,
+            "patch_size": int(patch) if patch.isdigit() else None,
+            **{c: r.get(c) for c in ("depth", "width", "heads")},
+        }
+        rows.append({**facts, **{k: r[k] for k in r if k not in facts}})
+    return sorted(rows, key=lambda r: (-(r["patch_size"] or 0), r["gflops"] or 0))
+
+
+def _original(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    name = original(row["family"], row["size"], row["patch_size"])
+    size = 512 if row["family"] == "DiT" and row["image_size"] == 512 else 256
+    steps = 3000 if size == 512 else 400
+    block = str(row["block"])
+    return paper.model(name, image_size=size, block=block, train_steps_k=steps) if name else None
+
+
+def _papers(row: Mapping[str, Any] | None) -> list[Cell]:
+    if row is None:
+        return [DASH, DASH]
+    return [f"{row['gflops']:.2f}", f"{row['fid50k_no_guidance']:.2f}"]
+
+
+def _metrics_at(found: Findings) -> dict[str, dict[str, tuple[float, float]]]:
+    """Recorded name -> label -> (mean, std), for every metric of the compared measurement."""
+    rows = found.report.frames["metrics"]
+    out: dict[str, dict[str, tuple[float, float]]] = {}
+    extractor = metrics.features(found.metric or "")
+    names = [str(m) for m in rows["metric"].dropna().unique()]
+    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in ORDER]
+    for metric in sorted(names, key=lambda m: ORDER.index(metrics.kind(m))):
+        one = selection.measured(rows, metric)
+        if not len(one):
+            continue
+        same = [p == found.protocol for p in one["protocol"]]
+        mean = selection.averaged(
+            one[pd.Series(same, index=one.index) & (one["step"] == found.step)]
+        )
+        if len(mean):
+            triples = zip(mean["label"], mean["value"], mean["std"], strict=True)
+            out[metric] = {str(k): (v, s) for k, v, s in triples}
+    return out
+
+
+def _floors(found: Findings, names: list[str]) -> list[Span]:
+    floors = [(m, selection.floor(found.report.frames["metrics"], m)) for m in names]
+    told = [f"{metrics.short_title(m)} {number(f)}" for m, f in floors if f is not None]
+    return [f"Real images: {', '.join(told)}. "] if told else []
+
+
+def complexity(found: Findings) -> list[Block]:
+    """Tables 1, 3 and 5: counted against published Gflops, and Figure 2 (right)."""
+    title = heading("Complexity")
+    rows = [dict(r) for r in found.report.complexity]
+    if not rows:
+        return [title, paragraph(em("Nothing has been counted yet."))]
+    compared = [r for r in rows if r.get("paper_gflops") is not None]
+    text: list[Span] = [
+        ref("tab-complexity"),
+        f" counts {count(len(rows), 'network')} by tracing one forward pass. ",
+    ]
+    if compared:
+        worst = max(compared, key=lambda r: abs(r["gflops"] / r["paper_gflops"] - 1))
+        off = 100 * abs(worst["gflops"] / worst["paper_gflops"] - 1)
+        text.append(
+            f"{count(len(compared), 'of them has a', 'have a')} published value; the largest "
+            f"difference is {number(off, 2)}% ({worst['model']}). "
+        )
+    unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows))
+    head: list[Cell] = ["Network", "Image", "Tokens", "Parameters", f"{unit}", "+ norms"]
+    head += ["the paper's", "difference"]
+    ordered = [r for r in rows if r.get("tokens") is not None]
+    unets = [r for r in rows if r.get("tokens") is None]
+    varied = len({r["block"] for r in ordered}) > 1
+    body: list[list[Cell]] = []
+    for r in [*ordered, *unets]:
+        name = str(r["model"])
+        if varied and r["block"] not in (None, "adaln-zero"):
+            name += f", {r['block']}"
+        theirs = r.get("paper_gflops")
+        difference = DASH
+        if theirs is not None:
+            difference = f"{100 * (r['gflops'] / theirs - 1):+.2f}%".replace("-", "−")
+        line: list[Cell] = [name, f"{r['image_size']}²", _whole(r.get("tokens"))]
+        line += [wording.parameters(r["params"]), number(r["gflops"] / scale, 5)]
+        line += [number(_over(r.get("gflops_paper"), scale), 5)]
+        line += [number(_over(theirs, scale), 5), difference]
+        body.append(line)
+    caption: list[Span] = [
+        strong("Complexity. "),
+        "Multiply-accumulates of convolutions, linear layers and attention products; “+ norms” "
+        "adds one operation per normalised element. ",
+    ]
+    if unets:
+        caption.append("Below the line: U-Nets of the paper's Table 5.")
+    rules = [len(ordered)] if unets and ordered else []
+    blocks = [title, paragraph(*text)]
+    blocks.append(table("complexity", "lrrrrrrr", [head], body, caption, wide=True, rules=rules))
+    return blocks + _configs(rows) + _bubbles(rows)
+
+
+def _configs(rows: list[dict[str, Any]]) -> list[Block]:
+    """Table 1: depth, width and heads of the sizes counted."""
+    seen: dict[str, list[Cell]] = {}
+    for r in rows:
+        if r.get("depth") is not None and r.get("tokens") is not None:
+            name = str(r["model"]).partition("/")[0]
+            seen.setdefault(name, [name, *(_whole(r[c]) for c in ("depth", "width", "heads"))])
+    if not seen:
+        return []
+    caption: list[Span] = [strong("Model sizes. "), "Blocks N, width d, attention heads."]
+    head: list[Cell] = ["Size", "N", "d", "Heads"]
+    return [table("configs", "lrrr", [head], list(seen.values()), caption)]
+
+
+def _bubbles(rows: list[dict[str, Any]]) -> list[Block]:
+    counted = {str(r["model"]): r["gflops"] for r in rows if r["image_size"] == 256}
+    drawn = [
+        {
+            "name": s["name"],
+            "fid": s["fid"],
+            "gflops": counted[s["network"]],
+            "transformer": s["network"].startswith("DiT"),
+        }
+        for s in figures.papers_systems()
+        if s["network"] in counted
+    ]
+    if len(drawn) < 2:
+        return []
+    caption: list[Span] = [
+        strong("Compute and quality of the paper's systems. "),
+        "Gflops counted here against the paper's FID-50K with guidance (its Table 2); the area of "
+        "a disc is proportional to Gflops, dark is the transformer.",
+    ]
+    return [figure("systems", figures.svg(figures.bubbles(drawn)), caption)]
+
+
+def guidance(found: Findings) -> list[Block]:
+    """Quality against guidance scale, three or all noise channels guided."""
+    title = heading("Guidance")
+    rows = selection.measured(found.report.frames["metrics"], found.metric or "")
+    scales = rows["guidance_scale"].dropna().nunique() if len(rows) else 0
+    if scales < 2:
+        nothing = "No model was measured at more than one guidance scale."
+        return [title, paragraph(em(nothing))]
+    rows = rows[rows["guidance_scale"].notna()].copy()
+    guided = rows[[p.guided for p in rows["protocol"]]]
+    # Only what was measured like the guided samples may stand beside them.
+    like = ["sampling_steps", "samples", "decoder", "sampler", "step"]
+    rows = rows.merge(guided[like].drop_duplicates(), on=like)
+    ways = {c: "all channels" if pd.isna(c) else f"{int(c)} channels" for c in _distinct(guided)}
+    parts = []
+    for channels, words in ways.items():
+        null = pd.isna(channels)
+        mine = rows["guidance_channels"].isna() if null else rows["guidance_channels"] == channels
+        unguided = rows["guidance_scale"] == 1  # scale 1 guides nothing: part of every line
+        parts.append(rows[mine | unguided].assign(channels=words))
+    every = selection.averaged(pd.concat(parts), ("channels", "guidance_scale"))
+    best = every.loc[every["value"].idxmax() if found.higher else every["value"].idxmin()]
+    text: list[Span] = [
+        ref("fig-guidance"),
+        f" varies the scale of classifier-free guidance. The best value, {number(best['value'])}, "
+        f"is {best['label']}'s at scale {best['guidance_scale']:g} with {best['channels']} guided. ",
+        "The paper's best with XL/2 are ",
+        f"{paper.claim('cfg-3ch-1.5')} at scale 1.5 (three channels) and "
+        f"{paper.claim('cfg-4ch-1.375'):.2f} at 1.375 (four), in the paper's FID-50K.",
+    ]
+    caption: list[Span] = [strong("Guidance scale. "), f"{found.title}; scale 1 is no guidance."]
+    drawn = figures.svg(figures.guidance(every, found.title, found.floor))
+    return [title, paragraph(*text), figure("guidance", drawn, caption)]
+
+
+def _distinct(guided: pd.DataFrame) -> list[Any]:
+    return list(dict.fromkeys(None if pd.isna(c) else c for c in guided["guidance_channels"]))
+
+
+def decoders(found: Findings) -> list[Block]:
+    """Table 4: one model's samples through several decoders."""
+    title = heading("Decoders")
+    rows = found.report.frames["metrics"]
+    primary = selection.measured(rows, found.metric or "")
+    same = ["label", "step", "sampling_steps", "guidance_scale", "guidance_channels", "samples"]
+    widths = primary.groupby(same, dropna=False)["decoder"].nunique() if len(primary) else []
+    if not len(widths) or max(widths) < 2:
+        return [title, paragraph(em("No model was decoded by more than one decoder."))]
+    names = list(_metrics_of(found))
+    chosen = widths[widths > 1].index.to_frame(index=False)
+    body: list[list[Cell]] = []
+    several = chosen["label"].nunique() > 1
+    table_rows: dict[tuple[str, str], list[Cell]] = {}
+    for metric in names:
+        one = selection.measured(rows, metric).merge(chosen, on=same)
+        for r in selection.averaged(one, ("decoder",)).to_dict("records"):
+            key = (str(r["label"]), str(r["decoder"]))
+            table_rows.setdefault(key, [DASH] * len(names))
+            table_rows[key][names.index(metric)] = wording.spread(r["value"], r["std"])
+    for (label, decoder), values in table_rows.items():
+        body.append([f"{label}, {decoder}" if several else decoder, *values])
+    head: list[Cell] = ["Decoder"]
+    head += [f"{metrics.short_title(m)} {ARROW[metrics.higher_is_better(m)]}" for m in names]
+    label = "" if several else f"{chosen['label'].iloc[0]}. "
+    caption: list[Span] = [strong("Decoders. "), label, *_floors(found, names)]
+    theirs: list[list[Cell]] = [
+        [str(r["decoder"]), *(number(r[c]) for c in ("fid", "sfid", "inception_score"))]
+        + [number(r["precision"], 2), number(r["recall"], 2)]
+        for r in paper.table("table4_decoders")
+    ]
+    return [
+        title,
+        paragraph(ref("tab-decoders"), " decodes the same latents several times."),
+        table("decoders", "l" + "r" * len(names), [head], body, caption),
+        table(
+            "papers-decoders",
+            "lrrrrr",
+            [["Decoder", "FID", "sFID", "IS", "Precision", "Recall"]],
+            theirs,
+            [strong("The paper's decoders "), "(its Table 4, DiT-XL/2 with guidance 1.5)."],
+        ),
+    ]
+
+
+def _metrics_of(found: Findings) -> list[str]:
+    rows = found.report.frames["metrics"]
+    extractor = metrics.features(found.metric or "")
+    names = [str(m) for m in rows["metric"].dropna().unique()]
+    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in ORDER]
+    return sorted(names, key=lambda m: ORDER.index(metrics.kind(m)))
+
+
+def comparison(found: Findings) -> list[Block]:
+    """Table 2: every measurement of the best model beside the paper's state of the art."""
+    title = heading("Comparison")
+    names = [m for m in _metrics_of(found) if metrics.kind(m) in ORDER[:5]]
+    rows = selection.measured(found.report.frames["metrics"], found.metric or "")
+    if not len(rows):
+        return [title, paragraph(em("No model has a measured quality yet."))]
+    largest = rows["gflops"].max()
+    ways = ["label", "step", "guidance_scale", "guidance_channels", "sampling_steps", "samples"]
+    tops = rows[rows["gflops"] == largest]
+    tops = tops[(tops["samples"] == tops["samples"].max()) | tops["samples"].isna()]
+    tops = tops[tops["step"] == tops["step"].max()][ways].drop_duplicates()
+    values: dict[tuple[str, ...], list[Cell]] = {}
+    for metric in names:
+        one = selection.measured(found.report.frames["metrics"], metric).merge(tops, on=ways)
+        for r in selection.averaged(one, tuple(ways[1:])).to_dict("records"):
+            words = [f"{r['label']}, {int(r['step']):,} steps"]
+            if r["guidance_scale"] not in (None, 1.0):
+                words.append(f"guidance {r['guidance_scale']:g}")
+            if tops["sampling_steps"].nunique() > 1:
+                words.append(f"{int(r['sampling_steps'])} sampling steps")
+            values.setdefault(tuple(words), [DASH] * len(names))
+            values[tuple(words)][names.index(metric)] = wording.spread(r["value"], r["std"])
+    head: list[Cell] = ["Model"]
+    head += [f"{metrics.short_title(m)} {ARROW[metrics.higher_is_better(m)]}" for m in names]
+    ours: list[list[Cell]] = [[", ".join(words), *cells] for words, cells in values.items()]
+    theirs: list[list[Cell]] = [
+        [
+            str(r["model"]),
+            *(number(r[c]) for c in ("fid", "sfid", "inception_score")),
+            *(number(r[c], 2) for c in ("precision", "recall")),
+        ]
+        for r in paper.table("table2_imagenet256")
+    ]
+    imagenet = found.metric == "fid" and bool((rows["image_size"] == 256).all())
+    note = (
+        "The two compare only if data, reference and number of samples are the paper's."
+        if imagenet
+        else "The two tables do not compare: data and features differ."
+    )
+    return [
+        title,
+        paragraph(ref("tab-comparison"), " and ", ref("tab-papers-comparison"), f". {note}"),
+        table(
+            "comparison",
+            "l" + "r" * len(names),
+            [head],
+            ours,
+            [strong("This study's largest model. "), *_floors(found, names)],
+            wide=True,
+        ),
+        table(
+            "papers-comparison",
+            "lrrrrr",
+            [["Model", "FID ↓", "sFID ↓", "IS ↑", "Prec. ↑", "Rec. ↑"]],
+            theirs,
+            [strong("The paper's comparison "), "(its Table 2, ImageNet 256×256)."],
+            size=7.6,
+            gap=3.2,
+        ),
+    ]
+
+
+def provenance(found: Findings) -> list[Block]:
+    """What made the numbers: versions, devices, extractor, reference, seeds, the command."""
+    pairs = [
+        [name, text, any(len(word) >= 40 for word in text.split()) or name == "command"]
+        for name, text in _flat(found.report.provenance)
+    ]
+    if not pairs:
+        return [heading("Provenance"), paragraph(em("No provenance was recorded."))]
+    return [heading("Provenance"), {"kind": "pairs", "rows": pairs}]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    out: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            out += _flat(value, f"{name} ")
+        elif isinstance(value, (list, tuple)):
+            out.append((name, ", ".join(map(str, value)) or DASH))
+        elif value is None or value == "":
+            out.append((name, "not recorded"))
+        else:
+            out.append((name, str(value)))
+    return out
+
+
+def _whole(value: Any) -> str:
+    return DASH if value is None or pd.isna(value) else f"{int(value):,}"
+
+
+def _over(value: Any, scale: float) -> float | None:
+    return None if value is None or pd.isna(value) else float(value) / scale

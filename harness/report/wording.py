@@ -1,0 +1,100 @@
+"""Numbers as text, and the words a number deserves: sentences that stay true whatever it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from harness.analysis.fits import Correlation
+
+DASH = "–"  # for a cell without a value
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """Three significant digits, thousands separated, a true minus; a dash for a missing value."""
+    if value is None or not math.isfinite(float(value)):
+        return DASH
+    value = float(value)
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size < -4 or size > 6:
+        return power(value)
+    text = f"{value:,.{max(0, digits - 1 - size)}f}"
+    return text.replace("-", "−")
+
+
+def power(value: float) -> str:
+    """Scientific: "2.4×10⁷"; "10⁷" for a power of ten."""
+    size = math.floor(math.log10(abs(value)) + 1e-12)
+    mantissa = value / 10**size
+    raised = f"10{str(size).translate(_SUPERSCRIPT)}"
+    if math.isclose(mantissa, 1):
+        return raised
+    return f"{mantissa:.2g}×{raised}".replace("-", "−")
+
+
+def signed(value: float) -> str:
+    """Two decimals with a true minus."""
+    return f"{value:.2f}".replace("-", "−")
+
+
+def spread(value: Any, std: Any) -> str:
+    """ "51.2 ± 1.3", or the value alone where there is no spread."""
+    if std is None or not math.isfinite(float(std)) or value is None:
+        return number(value)
+    decimals = max(0, 2 - math.floor(math.log10(abs(float(value))))) if value else 2
+    return f"{number(value)} ± {float(std):.{decimals}f}"
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """ "1 model", "12 models"; thousands separated."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    items = list(words)
+    return items[0] if len(items) == 1 else ", ".join(items[:-1]) + f" and {items[-1]}"
+
+
+def small_ints(n: int) -> str:
+    """Numbers to twelve in words, as in running text."""
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    return words[n] if n < len(words) else f"{n:,}"
+
+
+def trend(correlation: Correlation | None, higher: bool) -> tuple[str, str]:
+    """(strength, verdict) of "more compute, better samples".
+
+    The strength is of the Spearman correlation in the direction of better samples: "strong" from
+    0.8, "moderate" from 0.5, "weak" from 0.3, "none" down to -0.3, else "opposite"; "unknown"
+    without a correlation. The verdict is a clause for the abstract.
+    """
+    if correlation is None:
+        return "unknown", "too few models were measured to speak of a trend"
+    gain = correlation.spearman if higher else -correlation.spearman
+    if gain >= 0.8:
+        return "strong", "models that spend more compute are consistently better"
+    if gain >= 0.5:
+        return "moderate", "models that spend more compute tend to be better"
+    if gain >= 0.3:
+        return "weak", "models that spend more compute are only weakly better"
+    if gain > -0.3:
+        return "none", "no clear trend of quality with compute is visible"
+    return "opposite", "models that spend more compute came out worse"
+
+
+def gflops_unit(largest: float) -> tuple[str, float]:
+    """(unit, Gflops in one unit): micro models are counted in Mflops, others in Gflops."""
+    return ("Mflops", 1e-3) if largest < 0.1 else ("Gflops", 1.0)
+
+
+def parameters(n: Any) -> str:
+    """Parameters as "675 M" or "48.2 k"."""
+    if n is None or not math.isfinite(float(n)):
+        return DASH
+    n = float(n)
+    return f"{number(n / 1e6)} M" if n >= 1e6 else f"{number(n / 1e3)} k"
