@@ -6,7 +6,9 @@ again after any interruption it writes those that are missing. Whoever comes las
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,44 +78,68 @@ def encode(
     world: int = 1,
     batch_size: int = 32,
     max_corrupt: int = 0,
+    threads: int = 0,
     device: str | torch.device = "cpu",
     progress: Callable[[int, int], None] | None = None,
 ) -> LatentWriter:
     """Write the shards of process `rank` of `world` that are missing; call finish on the result.
 
+    threads: that many read and decode images ahead of the encoder (0: none, the caller's own).
     progress(done, in all) counts this process's images. Raises HarnessError as soon as this process
-    alone has met more than max_corrupt unreadable images.
+    knows of more than max_corrupt unreadable images, or if the disk is too small for what is
+    missing.
     """
     writer = LatentWriter(folder, settings)
     todo = writer.missing(rank, world)
+    writer.check_space(writer.missing())
     total, done = sum(len(writer.items(shard)) for shard in todo), 0
-    met: list[dict[str, str]] = []
-    for shard in todo:
-        rows: list[np.ndarray] = []
-        labels: list[int] = []
-        corrupt: list[dict[str, str]] = []
-        waiting: list[np.ndarray] = []
-        items = writer.items(shard)
-        for item in items:
-            try:
-                pixels, label = images[item]
-                waiting.append(_fit(pixels, settings, autoencoder.factor))
-                labels.append(label)
-            except Corrupt as error:
-                corrupt.append({"path": error.path, "reason": error.reason})
+    met = writer.corrupt()
+
+    def read(item: int) -> tuple[np.ndarray, int] | Corrupt:
+        try:
+            pixels, label = images[item]
+        except Corrupt as error:
+            return error
+        return _fit(pixels, settings, autoencoder.factor), label
+
+    with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
+        for shard in todo:
+            rows = [np.empty((0, *settings.row_shape), dtype=settings.dtype)]
+            labels: list[int] = []
+            corrupt: list[dict[str, str]] = []
+            # Batches are cut by position in the shard, so that content depends on the shard alone.
+            for found in _batches(read, writer.items(shard), batch_size, pool):
+                good = [entry for entry in found if not isinstance(entry, Corrupt)]
+                corrupt += [
+                    {"path": entry.path, "reason": entry.reason}
+                    for entry in found
+                    if isinstance(entry, Corrupt)
+                ]
                 check_corrupt(met + corrupt, max_corrupt)
-            # A batch ends where the shard does, so that its content depends on the shard alone.
-            if len(waiting) == batch_size or (item == items[-1] and waiting):
-                rows.append(_latents(np.stack(waiting), autoencoder, settings, device))
-                waiting = []
+                if good:
+                    pixels = np.stack([pixels for pixels, _ in good])
+                    rows.append(_latents(pixels, autoencoder, settings, device))
+                    labels += [label for _, label in good]
+                done += len(found)
                 if progress is not None:
-                    progress(done + len(labels) + len(corrupt), total)
-        empty = np.empty((0, *settings.row_shape), dtype=settings.dtype)
-        latents = np.concatenate(rows) if rows else empty
-        writer.write(shard, latents, np.array(labels, dtype=np.int64), corrupt)
-        met += corrupt
-        done += len(items)
+                    progress(done, total)
+            writer.write(shard, np.concatenate(rows), np.array(labels, dtype=np.int64), corrupt)
+            met += corrupt
     return writer
+
+
+def _batches(
+    read: Callable[[int], Any], items: range, size: int, pool: ThreadPoolExecutor | None
+) -> Iterator[list[Any]]:
+    """read(item) for all items, in lists of `size`; with a pool, one list is read ahead."""
+    chunks = [items[start : start + size] for start in range(0, len(items), size)]
+    if pool is None:
+        yield from ([read(item) for item in chunk] for chunk in chunks)
+        return
+    ahead = [pool.submit(read, item) for item in chunks[0]]
+    for chunk in [*chunks[1:], range(0)]:
+        current, ahead = ahead, [pool.submit(read, item) for item in chunk]
+        yield [future.result() for future in current]
 
 
 def _fit(pixels: np.ndarray, settings: LatentSettings, factor: int) -> np.ndarray:

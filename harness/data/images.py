@@ -94,14 +94,44 @@ def open_images(
     channels: int = 3,
     count: int | None = None,
     seed: int = 0,
+    num_classes: int | None = None,
+    fingerprint: str | None = None,
 ) -> Images:
     """The images a study's data section names.
 
     source "embedded": `name` is glyphs or digits, drawn at image_size x image_size; "image-folder"
     and "webdataset" are read from `path` (see folder.ImageFolder and shards.TarShards), with their
-    own sizes. count: how many of an embedded set.
-    Raises BadInput for an unknown source or set, Missing if `path` is not there.
+    own sizes. count: how many of an embedded set. num_classes, fingerprint: what the data must
+    have, when given.
+    Raises BadInput for an unknown source or set, or data that is not as it must be; Missing if
+    `path` is not there.
     """
+    images = _open(name, source, path, split, image_size, channels, count, seed, num_classes)
+    place = path or f"the embedded set {name}"
+    if num_classes is not None and len(images.class_names) != num_classes:
+        raise BadInput(
+            f"{place} has {len(images.class_names)} classes, and data.num_classes says "
+            f"{num_classes}; one of the two is wrong (is data.path the folder of class folders?)"
+        )
+    if fingerprint is not None and images.fingerprint != fingerprint:
+        raise BadInput(
+            f"{place} has the fingerprint {images.fingerprint}, and data.fingerprint says "
+            f"{fingerprint}: files were added, removed or replaced"
+        )
+    return images
+
+
+def _open(
+    name: str,
+    source: str,
+    path: str | None,
+    split: str,
+    image_size: int,
+    channels: int,
+    count: int | None,
+    seed: int,
+    num_classes: int | None,
+) -> Images:
     if source == "embedded":
         from harness.data import digits, glyphs
 
@@ -127,7 +157,7 @@ def open_images(
         return ImageFolder(path, split=split)
     from harness.data.shards import TarShards
 
-    return TarShards(path, split=split)
+    return TarShards(path, split=split, num_classes=num_classes)
 
 
 def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:

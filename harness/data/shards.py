@@ -38,11 +38,14 @@ class TarShards:
     """All images of the tars below `root` (or of one tar file), in the order of names.
 
     The headers are read once, at the start; an image is then one seek and one read.
-    class_names: the labels found (0 to the largest), or the class archives' names.
+    class_names: 0 to num_classes - 1 (by default up to the largest label found), or the class
+    archives' names. Tars with `split` in their names are preferred to others beside them.
     Raises Missing if there is no tar, BadInput if one is compressed, cut off, or without labels.
     """
 
-    def __init__(self, root: str | Path, split: str = "train") -> None:
+    def __init__(
+        self, root: str | Path, split: str = "train", num_classes: int | None = None
+    ) -> None:
         self.tars = _find_tars(Path(root), split)
         found: list[tuple[int, str, int, int, str | int | None]] = []
         for k, path in enumerate(self.tars):
@@ -62,13 +65,20 @@ class TarShards:
             number = {name: label for label, name in enumerate(self.class_names)}
             labels = [number[name] for name in classes if name is not None]
         else:
+            numbers = [label for label in labels if isinstance(label, int)]
             for (k, name, *_), label in zip(found, labels, strict=True):
                 if not isinstance(label, int):
                     problem = "no label" if label is None else f"the label {label!r}"
                     raise BadInput(
                         f"{self.tars[k]}: {name} has {problem}; labels are integers from 0"
                     )
-            count = max(label for label in labels if isinstance(label, int)) + 1
+            smallest, largest = min(numbers), max(numbers)
+            count = largest + 1 if num_classes is None else num_classes
+            if smallest < 0 or largest >= count:
+                raise BadInput(
+                    f"{root}: labels {smallest} to {largest}; expected 0 to {count - 1}"
+                    + (" (data.num_classes)" if num_classes is not None else "")
+                )
             self.class_names = [str(label) for label in range(count)]
         self.members = [
             Member(tar, name, offset, size, label)
@@ -121,7 +131,7 @@ def _find_tars(root: Path, split: str) -> list[Path]:
 def _read_headers(path: Path) -> list[tuple[str, int, int, str | int | None]]:
     """(name, offset, size, label) of each image in a tar, in the tar's order."""
     images: list[tuple[str, int, int]] = []
-    labels: dict[str, str | int] = {}
+    labels: dict[str, str | int] = {}  # a .cls wins over a .json
     end = os.path.getsize(path)
     try:
         with tarfile.open(path, "r:") as tar:
@@ -137,7 +147,9 @@ def _read_headers(path: Path) -> list[tuple[str, int, int, str | int | None]]:
                     content = tar.extractfile(info)
                     assert content is not None  # it is a file
                     label = _label(content.read(), extension)
-                    if label is not None:
+                    if label is not None and extension == ".cls":
+                        labels[_sample(info.name)] = label
+                    elif label is not None:
                         labels.setdefault(_sample(info.name), label)
     except (tarfile.TarError, OSError) as error:
         raise BadInput(f"{path} cannot be read as a tar: {error}") from None

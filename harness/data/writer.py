@@ -13,9 +13,11 @@ checks that all are there and writes index.json, which makes the folder readable
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -82,9 +84,15 @@ class LatentWriter:
     def missing(self, rank: int = 0, world: int = 1) -> list[int]:
         """The shards that process `rank` of `world` still has to write.
 
-        Raises BadInput if the folder holds shards of another data set or autoencoder.
+        Shards of other images (another fingerprint: files were repaired or added since) count as
+        missing. Raises BadInput if the folder holds shards of another autoencoder or size.
         """
         return [k for k in range(rank, self.settings.shards, world) if self._commit(k) is None]
+
+    def corrupt(self) -> list[dict[str, str]]:
+        """The unreadable images of all shards committed so far, by whichever process."""
+        commits = [self._commit(k) for k in range(self.settings.shards)]
+        return [entry for commit in commits if commit is not None for entry in commit["corrupt"]]
 
     def write(
         self,
@@ -144,7 +152,20 @@ class LatentWriter:
             "corrupt": corrupt,
         }
         _write_json(self.folder / INDEX, index)
+        for left_over in self.folder.glob(".*.partial"):  # of processes that were killed
+            left_over.unlink(missing_ok=True)
         return index
+
+    def check_space(self, shards: list[int]) -> None:
+        """Raise HarnessError, with the bytes missing, if the disk cannot take these shards."""
+        row = int(np.prod(self.settings.row_shape)) * np.dtype(self.settings.dtype).itemsize
+        needed = sum(len(self.items(shard)) for shard in shards) * (row + 8)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise HarnessError(
+                f"{self.folder}: the latents need {needed:,} bytes and the disk has {free:,} free; "
+                f"{needed - free:,} bytes are missing: make room and run again"
+            )
 
     def _commit(self, shard: int) -> dict[str, Any] | None:
         """A shard's commit; None if it is not there, not whole, or its files are not."""
@@ -158,8 +179,10 @@ class LatentWriter:
         except (OSError, ValueError, KeyError, TypeError):
             return None
         found = json.loads(json.dumps(asdict(self.settings)))  # tuples become lists
-        if settings != found:
-            differ = [key for key in found if settings.get(key) != found[key]]
+        differ = [key for key in found if settings.get(key) != found[key]]
+        if differ == ["dataset"]:
+            return None
+        if differ:
             raise BadInput(
                 f"{self.folder} holds latents of another encoding ("
                 + "; ".join(f"{key}: {settings.get(key)}, not {found[key]}" for key in differ)
@@ -220,7 +243,18 @@ def _aside(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        try:
+            os.replace(partial, path)
+        except FileNotFoundError:
+            # Another process committed the same shard, finished, and cleared away.
+            if not path.exists():
+                raise
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise HarnessError(
+                f"the disk is full at {path}; make room and run again, what is written is kept"
+            ) from None
+        raise
     finally:
         partial.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)

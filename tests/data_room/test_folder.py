@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.data.folder import ImageFolder
+from harness.data.images import Corrupt
+from harness.errors import BadInput, Missing
+
+
+def test_labels_are_the_sorted_class_folders(make_folder) -> None:
+    images = ImageFolder(make_folder({"zebra": 2, "ant": 3}))
+    assert images.class_names == ["ant", "zebra"]
+    assert [images[k][1] for k in range(len(images))] == [0, 0, 0, 1, 1]
+    assert images[0][0].shape == (12, 10, 3)
+
+
+@pytest.mark.parametrize("below", ["", "train", "ILSVRC/Data/CLS-LOC/train"])
+def test_imagenets_usual_layouts_are_found(make_folder, tmp_path, below) -> None:
+    make_folder({"n01440764": 1, "n01443537": 2}, tmp_path / "in" / below)
+    assert len(ImageFolder(tmp_path / "in")) == 3
+    if below:
+        make_folder({"n01440764": 5}, (tmp_path / "in" / below).parent / "val")
+        assert len(ImageFolder(tmp_path / "in", split="val")) == 5
+
+
+def test_other_files_hidden_files_and_nested_folders_are_handled(make_folder) -> None:
+    root = make_folder({"a": 2, "b/deeper": 1, ".cache": 1})
+    (root / "a" / "notes.txt").write_text("x")
+    (root / "a" / "._000.png").write_bytes(b"x")
+    (root / "list.txt").write_text("x")
+    images = ImageFolder(root)
+    assert images.files == [("a/000.png", 0), ("a/001.png", 0), ("b/deeper/000.png", 1)]
+
+
+def test_one_class_is_a_data_set(make_folder) -> None:
+    images = ImageFolder(make_folder({"only": 2}))
+    assert images.class_names == ["only"] and images[1][1] == 0
+
+
+def test_a_missing_folder_is_missing(tmp_path) -> None:
+    with pytest.raises(Missing, match="is not a folder"):
+        ImageFolder(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_is_refused(tmp_path) -> None:
+    with pytest.raises(BadInput, match="no class folders: it is empty"):
+        ImageFolder(tmp_path)
+
+
+def test_loose_images_are_refused_with_what_to_do(tmp_path, make_folder) -> None:
+    root = make_folder({"a": 2})
+    with pytest.raises(BadInput, match="2 images lie loose; put them into one folder per class"):
+        ImageFolder(root / "a")
+
+
+def test_an_empty_class_is_named(make_folder) -> None:
+    root = make_folder({"a": 2, "b": 0})
+    with pytest.raises(BadInput, match=r"1 class folders hold no images \(b\)"):
+        ImageFolder(root)
+
+
+def test_the_fingerprint_follows_the_files_not_their_place(make_folder, tmp_path) -> None:
+    one = make_folder({"a": 2, "b": 1}, tmp_path / "one")
+    two = make_folder({"a": 2, "b": 1}, tmp_path / "two")
+    before = ImageFolder(one).fingerprint
+    assert ImageFolder(two).fingerprint == before
+    (two / "a" / "000.png").rename(two / "b" / "zzz.png")
+    assert ImageFolder(two).fingerprint != before
+
+
+def test_a_vanished_file_is_corrupt(make_folder) -> None:
+    images = ImageFolder(make_folder({"a": 2}))
+    (images.root / "a" / "000.png").unlink()
+    with pytest.raises(Corrupt, match=r"a/000.png: cannot be read"):
+        images[0]
+    assert images[1][0].shape == (12, 10, 3)
