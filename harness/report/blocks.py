@@ -57,7 +57,7 @@ def table(
     gap: float = 4.2,
     size: float = 8.2,
 ) -> Block:
-    """A table: `align` has one of l, r, c per column; `rules` are rows that a thin rule precedes."""
+    """A table: `align` has one of l, r, c per column; a thin rule precedes the rows in `rules`."""
     return {
         "kind": "table",
         "label": f"tab-{label}",

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from harness import paper
 from harness.report import style, wording
@@ -18,6 +19,7 @@ from harness.report.style import png, svg
 __all__ = ["blocks", "gflops", "guidance", "png", "sampling", "svg", "training", "training_compute"]
 
 
+@style.styled
 def gflops(found: Findings) -> Figure:
     """Figure 8: model Gflops against final quality; beside it the paper's own models, if any."""
     beside = len(found.paper) >= 3
@@ -63,6 +65,26 @@ def _scatter(
     style.label_points(axes, points)
 
 
+@style.styled
+def other_metrics(found: Findings, others: list[tuple[str, pd.DataFrame, float | None]]) -> Figure:
+    """Figure 12: Gflops against the other metrics of the same samples.
+
+    `others`: (axis title, rows as `found.final`, floor), one panel each.
+    """
+    figure, axes = style.canvas(style.WIDE, 1.75, ncols=len(others), squeeze=False)
+    unit, scale = wording.gflops_unit(float(found.final["gflops"].max()))
+    for panel, (title, rows, floor) in zip(axes[0], others, strict=True):
+        for i, row in enumerate(_records(rows)):
+            look = {**style.look(row, i), "linestyle": "none"}
+            panel.plot(row["gflops"] / scale, row["value"], markersize=4.6, **look)
+        style.log_axis(panel.xaxis, (rows["gflops"] / scale).to_list(), pad=1.6)
+        style.quality_axis(panel, rows["value"].to_list(), floor)
+        panel.set_title(title, loc="left")
+        panel.set_xlabel(f"model {unit}")
+    return figure
+
+
+@style.styled
 def training(found: Findings) -> Figure:
     """Figure 6: quality over training; above by patch size, below by model size."""
     curves = found.curves
@@ -71,31 +93,31 @@ def training(found: Findings) -> Figure:
     sizes.sort(key=lambda s: list(style.SIZE_COLOURS).index(s) if s in style.SIZE_COLOURS else 99)
     if not patches or not sizes:
         return _one_panel_of_curves(found, curves)
-    figure, _ = style.canvas(style.WIDE, 3.7, squeeze=False)
-    figure.clear()
-    above, below = figure.subfigures(2, 1)
+    figure = Figure(figsize=(style.WIDE, 3.5))
+    grid = figure.add_gridspec(2, len(patches) * len(sizes))
     panels: list[Axes] = []
-    for part, column, chosen in ((above, "patch_size", patches), (below, "size", sizes)):
-        row = part.subplots(1, len(chosen), squeeze=False)[0]
-        for axes, value in zip(row, chosen, strict=True):
-            rows = curves[curves[column] == value]
+    for row, column, chosen in ((0, "patch_size", patches), (1, "size", sizes)):
+        wide = len(patches) * len(sizes) // len(chosen)
+        for i, value in enumerate(chosen):
+            axes = figure.add_subplot(grid[row, i * wide : (i + 1) * wide])
             by_size = column == "patch_size"
-            _curves(axes, rows, "step", "size" if by_size else "patch_size")
+            lines = curves[curves[column] == value]
+            _curves(axes, lines, "step", "size" if by_size else "patch_size")
             name = f"patch size {int(value)}" if by_size else f"size {value}"
             axes.set_title(name, loc="left")
+            style.quality_axis(axes, curves["value"].to_list(), found.floor)
+            axes.set_xlim(0, float(curves["step"].max()) * 1.04)
+            _count_steps(axes, 3 if len(chosen) > 3 else 4)
+            if i:
+                axes.tick_params(labelleft=False)
+            else:
+                axes.set_ylabel(found.short)
+            if row:
+                axes.set_xlabel("training steps")
             panels.append(axes)
-        row[0].set_ylabel(found.short)
-    top = float(curves["value"].max())
-    for axes in panels:
-        style.quality_axis(axes, curves["value"].to_list(), found.floor)
-        axes.set_xlim(0, float(curves["step"].max()) * 1.04)
-        axes.xaxis.set_major_locator(_few_ticks(4))
-        axes.xaxis.set_major_formatter(lambda v, _: wording.number(v) if v else "0")
-    for axes in panels[len(patches) :]:
-        axes.set_xlabel("training steps")
-    for axes in (panels[0], panels[len(patches)]):
+    # The last panel of a row has the best models, hence the most room above its lines.
+    for axes in (panels[len(patches) - 1], panels[-1]):
         axes.legend(loc="upper right", ncols=2, columnspacing=0.9, handletextpad=0.5)
-    assert np.isfinite(top)
     return figure
 
 
@@ -117,7 +139,7 @@ def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
             look["color"] = style.PATCH_COLOURS.get(int(first["patch_size"]), look["color"])
         elif told_by == "block":
             look.update(color=style.BLOCK_COLOURS.get(first["block"], look["color"]))
-        name = {"patch_size": f"p = {first['patch_size']}", "label": str(label)}.get(
+        name = {"patch_size": f"p = {_int(first['patch_size'])}", "label": str(label)}.get(
             told_by, str(first[told_by])
         )
         line = line.sort_values(x)
@@ -131,6 +153,7 @@ def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
         axes.plot(line[x].to_numpy(float), mean, label=name, **look)
 
 
+@style.styled
 def training_compute(found: Findings) -> Figure:
     """Figure 9: training compute against quality, with the frontier."""
     curves = found.curves
@@ -154,6 +177,7 @@ def training_compute(found: Findings) -> Figure:
     return figure
 
 
+@style.styled
 def sampling(found: Findings) -> Figure:
     """Figure 10: sampling compute per image against quality, one line per model."""
     sweep = found.sweep
@@ -165,23 +189,18 @@ def sampling(found: Findings) -> Figure:
     axes.set(xlabel="sampling compute per image (Gflops)", ylabel=found.title)
     if found.pair is not None:
         p = found.pair
-        axes.annotate(
-            "",
-            (p.larger_gflops, p.larger_value),
-            (p.smaller_gflops, p.smaller_value),
-            arrowprops={
-                "arrowstyle": "-|>,head_length=0.3,head_width=0.15",
-                "color": style.INK,
-                "linewidth": 0.7,
-                "shrinkA": 4,
-                "shrinkB": 4,
-            },
-            zorder=5,
+        ends = (
+            (p.smaller_gflops, p.smaller_value, p.smaller, p.smaller_steps),
+            (p.larger_gflops, p.larger_value, p.larger, p.larger_steps),
         )
+        ring = {"marker": "o", "markersize": 8, "markerfacecolor": "none", "linestyle": "none"}
+        for x, y, _, _ in ends:
+            axes.plot(x, y, color=style.INK, markeredgewidth=0.8, zorder=6, **ring)
     _keys(axes, sweep)
     return figure
 
 
+@style.styled
 def blocks(found: Findings) -> Figure:
     """Figure 5: the four block designs over training."""
     curves = found.curves
@@ -191,13 +210,13 @@ def blocks(found: Findings) -> Figure:
     style.quality_axis(axes, curves["value"].to_list(), found.floor)
     _name_floor(axes, found.floor)
     axes.set_xlim(0, float(curves["step"].max()) * 1.04)
-    axes.xaxis.set_major_locator(_few_ticks(5))
-    axes.xaxis.set_major_formatter(lambda v, _: wording.number(v) if v else "0")
+    _count_steps(axes, 5)
     axes.set(xlabel="training steps", ylabel=found.title)
     axes.legend(loc="upper right")
     return figure
 
 
+@style.styled
 def guidance(rows: pd.DataFrame, title: str, floor: float | None) -> Figure:
     """Quality against guidance scale, one line per model and number of guided channels.
 
@@ -228,6 +247,7 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None) -> Figure:
     return figure
 
 
+@style.styled
 def bubbles(rows: list[dict[str, Any]]) -> Figure:
     """Figure 2 (right): Gflops counted here against the paper's FID-50K; area is Gflops.
 
@@ -317,10 +337,15 @@ def _name_floor(axes: Axes, floor: float | None) -> None:
     )
 
 
-def _few_ticks(n: int) -> Any:
-    from matplotlib.ticker import MaxNLocator
+def _count_steps(axes: Axes, n: int) -> None:
+    """At most `n` ticks of training steps, thousands as K from 10,000 on."""
+    axes.xaxis.set_major_locator(MaxNLocator(n, integer=True, steps=[1, 2, 2.5, 5, 10]))
+    thousands = axes.get_xlim()[1] >= 10_000
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g}K" if thousands else f"{v:,.0f}")
 
-    return MaxNLocator(n, integer=True, steps=[1, 2, 2.5, 5, 10])
+
+def _int(value: Any) -> str:
+    return str(int(value)) if value is not None and np.isfinite(value) else "–"
 
 
 def _short(row: dict[str, Any]) -> str:

@@ -5,7 +5,11 @@ Every sentence is chosen by the numbers it states, so that it is true whatever t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from harness.analysis import compute
 from harness.report import figures, mosaic, tables, wording
@@ -52,7 +56,7 @@ def _abstract(found: Findings) -> list[Span]:
     spans.append(
         f"per forward pass, trained for {found.step:,} steps"
         + (f" with {small_ints(found.seeds)} seeds" if found.seeds > 1 else "")
-        + f", {'are' if n > 1 else 'is'} measured by {found.title} ({found.better}). "
+        + f", {'are' if n > 1 else 'is'} measured by {found.title}, of which {found.better}. "
     )
     if found.correlation is not None:
         strength, verdict = wording.trend(found.correlation, found.higher)
@@ -78,10 +82,9 @@ def _abstract(found: Findings) -> list[Span]:
     return spans
 
 
-def _best(found: Findings) -> dict[str, object]:
-    value = found.final["value"].astype(float)
-    row = found.final.loc[value.idxmax() if found.higher else value.idxmin()]
-    return {str(k): v for k, v in row.items()}
+def _best(found: Findings) -> dict[str, Any]:
+    rows = found.final.sort_values("value", ascending=not found.higher, kind="stable")
+    return {str(k): v for k, v in rows.iloc[0].items()}
 
 
 def _sampling_sentence(found: Findings) -> list[Span]:
@@ -125,7 +128,7 @@ def gflops(found: Findings) -> list[Block]:
             }[strength]
         )
         spans.append(
-            f": Spearman {signed(c.spearman)} (p = {_p(c.p_value)}, {c.models} models), "
+            f": Spearman {signed(c.spearman)} (p {_p(c.p_value)}, {c.models} models), "
             f"Pearson {signed(c.pearson)} with the logarithm of Gflops. "
         )
         if len(c.spearman_by_seed) > 1:
@@ -255,7 +258,7 @@ def sampling_compute(found: Findings) -> list[Block]:
     ]
     spans += _sampling_sentence(found)
     if len(found.pairs):
-        gain = float(found.pairs["ratio"].prod() ** (1 / len(found.pairs)))
+        gain = math.exp(float(np.log(found.pairs["ratio"].to_numpy(float)).mean()))
         better = "better" if gain >= 1 else "worse"
         spans.append(
             f" On average over pairs the larger is {number(max(gain, 1 / gain))} times {better} "
@@ -273,7 +276,8 @@ def sampling_compute(found: Findings) -> list[Block]:
     ]
     if found.pair is not None:
         caption.append(
-            f"Arrow: from {found.pair.smaller} to {found.pair.larger}, better with less compute."
+            f"Rings: {found.pair.larger} at {found.pair.larger_steps} steps is better, with less "
+            f"compute, than {found.pair.smaller} at {found.pair.smaller_steps}."
         )
     drawn = figures.svg(figures.sampling(found))
     return [title, paragraph(*spans), figure("sampling-compute", drawn, caption)]
@@ -337,7 +341,7 @@ def _floor_clause(found: Findings) -> list[Span]:
 
 
 def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.2g}"
+    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
 
 
 BUILDERS: dict[str, Callable[[Findings], list[Block]]] = {

@@ -7,16 +7,13 @@ face of the page.
 
 from __future__ import annotations
 
+import functools
 import io
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import matplotlib
-
-matplotlib.use("Agg", force=False)
-
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
@@ -39,7 +36,7 @@ BLOCK_COLOURS = {
     "adaln-zero": "#2a1d6a",
 }
 
-SETTINGS: dict[str, Any] = {
+SETTINGS: Any = {
     "font.family": MEASURED_FACE,
     "font.size": 8,
     "axes.titlesize": 8.5,
@@ -74,12 +71,24 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+Drawing = TypeVar("Drawing", bound=Callable[..., Figure])
+
+
+def styled(draw: Drawing) -> Drawing:
+    """Decorator: `draw` runs under this style (matplotlib reads settings while it draws)."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, **named: Any) -> Figure:
+        with matplotlib.rc_context(SETTINGS):
+            return draw(*args, **named)
+
+    return drawn  # type: ignore[return-value]
+
+
 def canvas(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
-    """A figure in this style (inches) and its axes."""
-    with matplotlib.rc_context(SETTINGS):
-        figure, axes = plt.subplots(figsize=(width, height), **grid)
-    plt.close(figure)  # drawn through its own canvas; pyplot need not remember it
-    return figure, axes
+    """A figure (inches) and its axes; it draws itself, pyplot's global state is not touched."""
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots(**grid)
 
 
 def svg(figure: Figure) -> bytes:
@@ -171,7 +180,7 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]]) ->
 
     Greedy: the first of eight places free of points and earlier labels, else the least crowded.
     """
-    figure = axes.figure
+    figure: Any = axes.figure
     figure.draw_without_rendering()
     scale = figure.dpi / 72
     spots = [axes.transData.transform((x, y)) for x, y, _, _ in points]
@@ -189,7 +198,7 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]]) ->
     )
     for (x, y, text, ink), (px, py) in zip(points, spots, strict=True):
         wide, high = 3.7 * len(text) * scale, 6.4 * scale
-        options = []
+        options: list[tuple[float, int, tuple[float, float, float, float]]] = []
         for dx, dy, horizontal, vertical in places:
             left = px + dx * scale - {"left": 0, "center": wide / 2, "right": wide}[horizontal]
             low = py + dy * scale - {"bottom": 0, "center": high / 2, "top": high}[vertical]

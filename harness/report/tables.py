@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness import paper
-from harness.analysis import metrics, selection
+from harness.analysis import fits, metrics, selection
 from harness.report import figures, wording
 from harness.report.blocks import (
     Block,
@@ -91,7 +91,41 @@ def models(found: Findings) -> list[Block]:
     )
     text: list[Span] = [ref("tab-models"), f" lists {count(len(rows), 'model')}"]
     text.append(" with the paper's numbers beside." if with_paper else ".")
-    return [title, paragraph(*text), blocks]
+    return [title, paragraph(*text), blocks, *_other_metrics(found, list(measured))]
+
+
+def _other_metrics(found: Findings, names: list[str]) -> list[Block]:
+    """Figure 12: does the trend hold for the other metrics."""
+    rows = found.report.frames["metrics"]
+    panels = []
+    told = []
+    for metric in names[:5]:
+        if metric == found.metric or found.protocol is None:
+            continue
+        one = _alike(found, metric)
+        if len(one) < 3:
+            continue
+        higher = metrics.higher_is_better(metric)
+        title = f"{metrics.short_title(metric)} {ARROW[higher]}"
+        panels.append((title, one, selection.floor(rows, metric)))
+        c = fits.correlation(one)
+        if c is not None:
+            told.append(f"{metrics.short_title(metric)} {wording.signed(c.spearman)}")
+    if not panels:
+        return []
+    caption: list[Span] = [
+        strong("The other metrics "),
+        "of the same samples. Spearman correlation with Gflops: ",
+        ", ".join(told) + ". Dashed: real images, where in range.",
+    ]
+    return [figure("metrics", figures.svg(figures.other_metrics(found, panels)), caption, True)]
+
+
+def _alike(found: Findings, metric: str) -> pd.DataFrame:
+    """`metric` measured as the primary one is in the comparison, averaged over seeds."""
+    one = selection.measured(found.report.frames["metrics"], metric)
+    same = pd.Series([p == found.protocol for p in one["protocol"]], index=one.index, dtype=bool)
+    return selection.averaged(one[same & (one["step"] == found.step)])
 
 
 def _models(found: Findings) -> list[dict[str, Any]]:
@@ -132,19 +166,9 @@ def _papers(row: Mapping[str, Any] | None) -> list[Cell]:
 
 def _metrics_at(found: Findings) -> dict[str, dict[str, tuple[float, float]]]:
     """Recorded name -> label -> (mean, std), for every metric of the compared measurement."""
-    rows = found.report.frames["metrics"]
     out: dict[str, dict[str, tuple[float, float]]] = {}
-    extractor = metrics.features(found.metric or "")
-    names = [str(m) for m in rows["metric"].dropna().unique()]
-    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in ORDER]
-    for metric in sorted(names, key=lambda m: ORDER.index(metrics.kind(m))):
-        one = selection.measured(rows, metric)
-        if not len(one):
-            continue
-        same = [p == found.protocol for p in one["protocol"]]
-        mean = selection.averaged(
-            one[pd.Series(same, index=one.index) & (one["step"] == found.step)]
-        )
+    for metric in _metrics_of(found):
+        mean = _alike(found, metric)
         if len(mean):
             triples = zip(mean["label"], mean["value"], mean["std"], strict=True)
             out[metric] = {str(k): (v, s) for k, v, s in triples}
@@ -265,7 +289,7 @@ def guidance(found: Findings) -> list[Block]:
         unguided = rows["guidance_scale"] == 1  # scale 1 guides nothing: part of every line
         parts.append(rows[mine | unguided].assign(channels=words))
     every = selection.averaged(pd.concat(parts), ("channels", "guidance_scale"))
-    best = every.loc[every["value"].idxmax() if found.higher else every["value"].idxmin()]
+    best = every.sort_values("value", ascending=not found.higher, kind="stable").iloc[0]
     text: list[Span] = [
         ref("fig-guidance"),
         f" varies the scale of classifier-free guidance. The best value, {number(best['value'])}, "
@@ -289,8 +313,8 @@ def decoders(found: Findings) -> list[Block]:
     rows = found.report.frames["metrics"]
     primary = selection.measured(rows, found.metric or "")
     same = ["label", "step", "sampling_steps", "guidance_scale", "guidance_channels", "samples"]
-    widths = primary.groupby(same, dropna=False)["decoder"].nunique() if len(primary) else []
-    if not len(widths) or max(widths) < 2:
+    widths = primary.groupby(same, dropna=False)["decoder"].nunique()
+    if not len(widths) or widths.max() < 2:
         return [title, paragraph(em("No model was decoded by more than one decoder."))]
     names = list(_metrics_of(found))
     chosen = widths[widths > 1].index.to_frame(index=False)
@@ -310,14 +334,17 @@ def decoders(found: Findings) -> list[Block]:
     label = "" if several else f"{chosen['label'].iloc[0]}. "
     caption: list[Span] = [strong("Decoders. "), label, *_floors(found, names)]
     theirs: list[list[Cell]] = [
-        [str(r["decoder"]), *(number(r[c]) for c in ("fid", "sfid", "inception_score"))]
-        + [number(r["precision"], 2), number(r["recall"], 2)]
+        [
+            str(r["decoder"]),
+            *(number(r[c]) for c in ("fid", "sfid", "inception_score")),
+            *(number(r[c], 2) for c in ("precision", "recall")),
+        ]
         for r in paper.table("table4_decoders")
     ]
     return [
         title,
         paragraph(ref("tab-decoders"), " decodes the same latents several times."),
-        table("decoders", "l" + "r" * len(names), [head], body, caption),
+        table("decoders", f"l{'r' * len(names)}", [head], body, caption),
         table(
             "papers-decoders",
             "lrrrrr",
@@ -381,7 +408,7 @@ def comparison(found: Findings) -> list[Block]:
         paragraph(ref("tab-comparison"), " and ", ref("tab-papers-comparison"), f". {note}"),
         table(
             "comparison",
-            "l" + "r" * len(names),
+            f"l{'r' * len(names)}",
             [head],
             ours,
             [strong("This study's largest model. "), *_floors(found, names)],

@@ -62,7 +62,21 @@ def listed(words: Iterable[str]) -> str:
 
 def small_ints(n: int) -> str:
     """Numbers to twelve in words, as in running text."""
-    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+    words = [
+        "no",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+    ]
     return words[n] if n < len(words) else f"{n:,}"
 
 
