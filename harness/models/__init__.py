@@ -10,15 +10,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.models.checkpoint import load_checkpoint, save_checkpoint
     from harness.models.construct import build
+    from harness.models.counting import Complexity, complexity
     from harness.models.dit import DiT
+    from harness.models.exporting import Exported, export
 
 _HOMES = {
     "build": "construct",
     "DiT": "dit",
+    "complexity": "counting",
+    "Complexity": "counting",
+    "load_checkpoint": "checkpoint",
+    "save_checkpoint": "checkpoint",
+    "export": "exporting",
+    "Exported": "exporting",
 }
 
-__all__ = ["DiT", "build"]
+__all__ = [
+    "Complexity",
+    "DiT",
+    "Exported",
+    "build",
+    "complexity",
+    "export",
+    "load_checkpoint",
+    "save_checkpoint",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,227 +1,23 @@
-"""Complexity: forward multiply-accumulates, parameters and activations, counted by tracing.
+"""The name under which some callers import `harness.models.counting`.
 
-Gflops here are the paper's: forward multiply-accumulates for one image, without guidance, in
-units of 10^9. fvcore walks a trace of the model; two things it gets wrong are handled here: it
-does not see the two products inside the fused attention operator, and it counts a LayerNorm at 4
-or 5 operations per element. Two conventions are kept side by side:
-
-    strict  convolutions, linears and the attention products (the metric of this project)
-    paper   the same plus one operation per normalised element (reproduces Tables 3 and 5 best)
-
-Everything else (sums, gates, activations functions, softmax, embeddings) counts as zero in both.
-An operator that is neither counted nor known to be free is an error, not a silent zero.
-
-The trace runs on the meta device: no memory, no arithmetic.
+`harness.models.complexity` is a function. Importing this module puts the module in its place, so
+the module can be called as the function is.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cache
-from math import prod
+import sys
+from types import ModuleType
 from typing import Any
 
-import torch
-from fvcore.nn import FlopCountAnalysis
-from fvcore.nn.jit_handles import (
-    addmm_flop_jit,
-    bmm_flop_jit,
-    conv_flop_jit,
-    get_shape,
-    linear_flop_jit,
-    matmul_flop_jit,
-)
-from torch import nn
-from torch.overrides import TorchFunctionMode
+from harness.models.counting import Complexity, complexity
 
-from harness.errors import BadInput, HarnessError
-from harness.models import unets
-from harness.models.dit import DiT
-from harness.models.zoo import FAMILIES, UNETS, Architecture, architecture
-
-Handle = Callable[[list[Any], list[Any]], Any]
+__all__ = ["Complexity", "complexity"]
 
 
-@dataclass(frozen=True)
-class Complexity:
-    """What one forward pass of a model costs for one image."""
-
-    name: str
-    gflops: float  # strict: 10^9 multiply-accumulates in convolutions, linears, attention products
-    gflops_paper: float  # the same plus one operation per normalised element
-    params: int  # trainable; the position table is not
-    activations: int  # elements written by convolutions, linears and attention
-    tokens: int | None  # image tokens; None for a U-Net
-
-    def sampling_gflops(self, steps: int, guidance_scale: float = 1.0) -> float:
-        """Gflops to sample one image; guidance (a scale other than 1) doubles the batch."""
-        return self.gflops * steps * (1 if guidance_scale == 1.0 else 2)
-
-    def training_gflops(self, batch_size: int, steps: int) -> float:
-        """Gflops to train: the backward pass costs twice the forward (section 4)."""
-        return self.gflops * batch_size * steps * 3
+class _Callable(ModuleType):
+    def __call__(self, *args: Any, **settings: Any) -> Complexity:
+        return complexity(*args, **settings)
 
 
-# Operators that move, select, add or scale elements, or apply a function to each: zero by
-# convention. (The paper's own counts leave them out: its Table 3 is met to 0.1% without them.)
-FREE = frozenset(
-    [
-        *("aten::add", "aten::add_", "aten::rsub", "aten::mul", "aten::mul_", "aten::div"),
-        *("aten::neg", "aten::exp", "aten::sin", "aten::cos", "aten::addcmul"),
-        *("aten::silu", "aten::gelu", "aten::softmax", "aten::embedding"),
-        *("aten::upsample_nearest2d", "aten::avg_pool2d", "aten::clone"),
-    ]
-)
-
-
-def _attention_products(inputs: list[Any], outputs: list[Any]) -> int:
-    """q k^T and the weighted sum of v, of (..., T, E), (..., S, E), (..., S, V)."""
-    query, key, value = (get_shape(each) for each in inputs[:3])
-    return prod(query) * key[-2] + prod(query[:-1]) * prod(value[-2:])
-
-
-def _counted(products: Handle) -> Handle:
-    """A handle that also counts the elements the operator writes."""
-
-    def count(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-        counted = products(inputs, outputs)
-        if isinstance(counted, Counter):
-            counted = sum(counted.values())
-        return Counter(products=int(counted), activations=prod(get_shape(outputs[0])))
-
-    return count
-
-
-def _normalized(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    return Counter(normalized=prod(get_shape(inputs[0])))
-
-
-HANDLES: dict[str, Handle] = {
-    "aten::_convolution": _counted(conv_flop_jit),
-    "aten::linear": _counted(linear_flop_jit),
-    "aten::addmm": _counted(addmm_flop_jit),
-    "aten::matmul": _counted(matmul_flop_jit),
-    "aten::bmm": _counted(bmm_flop_jit),
-    "aten::scaled_dot_product_attention": _counted(_attention_products),
-    "aten::layer_norm": _normalized,
-    "aten::group_norm": _normalized,
-}
-
-
-class _TracedConvolutions(TorchFunctionMode):
-    """Calls conv2d by its inner name, which a trace on the meta device can follow.
-
-    Under a trace sizes are tensors; the meta kernel of conv2d itself does not accept them and
-    leaves no node, that of the operator one level below does both.
-    """
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if func is torch.conv2d:
-            x, weight, bias, *geometry, groups = args
-            stride, padding, dilation = map(list, geometry)
-            # transposed, output padding, groups; then benchmark, deterministic, cudnn, tf32: moot
-            flags = (False, [0, 0], groups, False, False, False, False)
-            return torch._convolution(x, weight, bias, stride, padding, dilation, *flags)
-        return func(*args, **(kwargs or {}))
-
-
-def complexity(
-    model_or_name: nn.Module | str,
-    image_size: int | None = None,
-    block: str = "adaln-zero",
-    num_classes: int = 1000,
-) -> Complexity:
-    """Count a DiT (a name from the zoo, or a built model) or a U-Net of Table 5 (a name).
-
-    The remaining arguments belong to a DiT's name, as in `build`; image_size defaults to the
-    family's (256 for DiT). A U-Net's image size is in its name. ADM-U is two networks, summed.
-    Raises BadInput for what cannot be built or counted.
-    """
-    if isinstance(model_or_name, nn.Module):
-        model = getattr(model_or_name, "_orig_mod", model_or_name)  # what torch.compile wrapped
-        if not isinstance(model, DiT):
-            raise BadInput(f"complexity counts a DiT or a name, not a {type(model).__name__}")
-        shape = Architecture(
-            **{field: getattr(model, field) for field in Architecture.__dataclass_fields__}
-        )
-        return _complexity(_name_of(shape), _dit(shape), shape.tokens)
-    if model_or_name in UNETS:
-        if image_size not in (None, UNETS[model_or_name]):
-            raise BadInput(
-                f"{model_or_name} is defined at {UNETS[model_or_name]} pixels, not {image_size}"
-            )
-        counts = sum((_unet(part) for part in unets.parts(model_or_name)), Counter())
-        return _complexity(model_or_name, counts, tokens=None)
-    shape = architecture(model_or_name, image_size=image_size, block=block, num_classes=num_classes)
-    return _complexity(model_or_name, _dit(shape), shape.tokens)
-
-
-def _complexity(name: str, counts: Counter[str], tokens: int | None) -> Complexity:
-    return Complexity(
-        name=name,
-        gflops=counts["products"] / 1e9,
-        gflops_paper=(counts["products"] + counts["normalized"]) / 1e9,
-        params=counts["params"],
-        activations=counts["activations"],
-        tokens=tokens,
-    )
-
-
-@cache
-def _dit(shape: Architecture) -> Counter[str]:
-    """Count a DiT from its first two blocks: all blocks are alike, so every further one adds what
-    the second did. (A test compares with the trace of a whole model, which takes far longer.)
-    """
-    one, two = trace_dit(replace(shape, depth=1)), trace_dit(replace(shape, depth=2))
-    return Counter({kind: one[kind] + (shape.depth - 1) * (two[kind] - one[kind]) for kind in two})
-
-
-def trace_dit(shape: Architecture) -> Counter[str]:
-    """Count a DiT by tracing all of it: products, normalized, activations and params."""
-    # Meta kernels are imported on first use, which takes seconds; a micro model is counted sooner
-    # with its arithmetic done.
-    small = shape.depth * shape.width**2 * shape.tokens < 1e7
-    with torch.device("cpu" if small else "meta"):
-        model = DiT(**vars(shape))
-        x = torch.zeros(1, shape.channels, shape.input_size, shape.input_size)
-        t = torch.zeros(1, dtype=torch.long)
-    return _trace(model, (x, t, t.clone()))
-
-
-@cache
-def _unet(name: str) -> Counter[str]:
-    with torch.device("meta"):
-        model = unets.Wrapped(unets.unet(name))
-        inputs = unets.example_inputs(name)
-    return _trace(model, inputs)
-
-
-def _trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
-    analysis = FlopCountAnalysis(model.eval().requires_grad_(False), inputs)
-    analysis.clear_op_handles().set_op_handle(**HANDLES)
-    # fvcore warns of every operator without a handle; those are checked against FREE below.
-    analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-    analysis.tracer_warnings("none")
-    with _TracedConvolutions():
-        counts = analysis.by_operator()
-    unknown = sorted(set(analysis.unsupported_ops()) - FREE)
-    if unknown:
-        raise HarnessError(
-            f"complexity has no rule for {', '.join(unknown)}; give the operator a handle or list "
-            "it as free in harness/models/complexity.py"
-        )
-    params = sum(parameter.numel() for parameter in model.parameters())
-    return Counter({**counts, "params": params})
-
-
-def _name_of(shape: Architecture) -> str:
-    """The zoo's name for a shape, or a description of a custom one."""
-    for family, entry in FAMILIES.items():
-        for size, row in entry.sizes.items():
-            if (row.depth, row.width, row.heads) == (shape.depth, shape.width, shape.heads):
-                return f"{family}-{size}/{shape.patch_size}"
-    return f"custom {shape.depth}x{shape.width}/{shape.patch_size}"
+sys.modules[__name__].__class__ = _Callable

@@ -1,0 +1,251 @@
+"""Checkpoints: reading the official, diffusers' and our own, writing our own.
+
+Our own is a folder with `model.safetensors` (official parameter names) and `model.json` (the
+architecture). Official files are PyTorch pickles and are read with `weights_only=True`: a file
+that wants to run code is refused before any of it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import pickle
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from harness.errors import BadInput, Missing
+from harness.models import diffusers_format, zoo
+from harness.models.dit import DiT
+from harness.models.zoo import Architecture
+
+WEIGHTS, ABOUT = "model.safetensors", "model.json"
+FORMAT = "scaling-study-harness DiT"
+State = Mapping[str, Tensor]
+
+
+def architecture_of(model: DiT) -> Architecture:
+    """The architecture of a built model."""
+    return Architecture(
+        **{field.name: getattr(model, field.name) for field in fields(Architecture)}
+    )
+
+
+def save_checkpoint(model: DiT, folder: str | Path) -> Path:
+    """Write `model.safetensors` and `model.json` into folder (made if needed); returns folder.
+
+    The files are not synced or renamed into place: whoever commits an artifact does that.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    about = {"format": FORMAT, "version": 1, "architecture": asdict(architecture_of(model))}
+    (folder / ABOUT).write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
+    return folder
+
+
+def load_checkpoint(
+    path_or_state_dict: str | Path | Mapping[str, Any], heads: int | None = None
+) -> DiT:
+    """A DiT in eval mode, float32, on the CPU, from any of these:
+
+    - a file of the official implementation (.pt): a bare state dict, or a training checkpoint,
+      of which `ema` is taken, else `model`; the same as a state dict in memory
+    - our own folder (save_checkpoint), or its model.safetensors
+    - diffusers' DiTTransformer2DModel: its folder (or a pipeline's, with `transformer/`), or its
+      weights file. Our DiT's timestep frequencies are the official ones; see diffusers_format.
+
+    Everything but the number of heads is inferred from the shapes. Heads come from the JSON of our
+    own and diffusers' folders, else from `heads`, else from the zoo by depth and width.
+
+    Raises Missing for a path that is not there, BadInput for anything that is not such a
+    checkpoint; missing, extra and misshapen tensors are named.
+    """
+    if isinstance(path_or_state_dict, Mapping):
+        return _assemble(_copied(path_or_state_dict), heads, "the state dict")
+    path = Path(path_or_state_dict)
+    if not path.exists():
+        raise Missing(f"no checkpoint at {path}")
+    if path.is_dir():
+        path = _weights_in(path)
+    recorded = _recorded(path)
+    if heads is not None and recorded.get("heads", heads) != heads:
+        raise BadInput(f"{path.parent} says {recorded['heads']} heads, heads={heads} was given")
+    return _assemble(_read(path), recorded.get("heads", heads), str(path), recorded)
+
+
+def infer(state: State, heads: int | None, source: str) -> Architecture:
+    """The architecture whose official state dict this is. Raises BadInput."""
+    needed = {  # tensor -> axes
+        "x_embedder.proj.weight": 4,
+        "pos_embed": 3,
+        "y_embedder.embedding_table.weight": 2,
+        "final_layer.linear.weight": 2,
+        "blocks.0.attn.qkv.weight": 2,
+    }
+    missing = [name for name in needed if name not in state]
+    if missing:
+        raise BadInput(
+            f"{source} is not a DiT's: missing {', '.join(missing)}; it has {_some(state)}"
+        )
+    for name, axes in needed.items():
+        if state[name].dim() != axes:
+            raise BadInput(
+                f"{source} is not a DiT's: {name} is {tuple(state[name].shape)}, not {axes} axes"
+            )
+    width, channels, patch_size, _ = state["x_embedder.proj.weight"].shape
+    depth = 1 + max(int(m[1]) for m in (re.match(r"blocks\.(\d+)\.", name) for name in state) if m)
+    outputs = state["final_layer.linear.weight"].shape[0]
+    if outputs == patch_size**2 * channels:
+        raise BadInput(
+            f"{source} predicts noise without a variance (learn_sigma=False); DiTs here predict "
+            "both (section 3.1)"
+        )
+    heads = zoo.heads_of(depth, width) if heads is None else heads
+    if heads is None:
+        raise BadInput(
+            f"{source} has depth {depth} and width {width}, which no model of the zoo has, and "
+            "shapes do not tell the number of heads: give it, as heads=16"
+        )
+    return zoo.architecture(
+        depth=depth,
+        width=width,
+        heads=heads,
+        patch_size=patch_size,
+        input_size=math.isqrt(state["pos_embed"].shape[1]) * patch_size,
+        channels=channels,
+        num_classes=state["y_embedder.embedding_table.weight"].shape[0] - 1,
+        block=_block_of(state, width),
+    )
+
+
+def _block_of(state: State, width: int) -> str:
+    if "blocks.0.cross_attn.q.weight" in state:
+        return "cross-attention"
+    if "blocks.0.adaLN_modulation.1.weight" not in state:
+        return "in-context"
+    vectors = state["blocks.0.adaLN_modulation.1.weight"].shape[0] / width
+    return "adaln" if vectors == 4 else "adaln-zero"
+
+
+def _assemble(
+    state: State, heads: int | None, source: str, recorded: Mapping[str, int] | None = None
+) -> DiT:
+    if diffusers_format.recognises(state):
+        input_size = (recorded or {}).get("input_size")
+        state = diffusers_format.to_official(state, input_size, source)
+    shape = infer(state, heads, source)
+    with torch.device("meta"):
+        model = DiT(**asdict(shape))
+    expected = model.state_dict()
+    problems = [
+        *(f"missing: {name}" for name in expected if name not in state),
+        *(f"extra: {name}" for name in state if name not in expected),
+        *(
+            f"misshapen: {name} is {tuple(state[name].shape)}, "
+            f"should be {tuple(expected[name].shape)}"
+            for name in expected
+            if name in state and state[name].shape != expected[name].shape
+        ),
+    ]
+    if problems:
+        more = f"\n  and {len(problems) - 12} more" if len(problems) > 12 else ""
+        listed = "\n  ".join(problems[:12])
+        raise BadInput(
+            f"{source} does not fit a DiT of depth {shape.depth}, width {shape.width}, patch "
+            f"{shape.patch_size}, {shape.block}:\n  {listed}{more}"
+        )
+    model.load_state_dict({name: t.float() for name, t in state.items()}, assign=True)
+    return model.eval().requires_grad_(True)
+
+
+def _copied(mapping: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The state dict in a mapping, copied so that the model does not share the caller's memory."""
+    return {name: t.detach().clone() for name, t in _state_dict(mapping, "the mapping").items()}
+
+
+def _state_dict(content: Any, source: str) -> dict[str, Tensor]:
+    """The EMA's, the model's, or the bare state dict in what a file holds, wrappers' names off."""
+    for part in ("ema", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(part), Mapping):
+            content = content[part]
+            break
+    if not isinstance(content, Mapping) or not content:
+        raise BadInput(f"{source} holds no state dict but a {type(content).__name__}")
+    odd = [name for name, value in content.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise BadInput(f"{source} is no state dict: not tensors: {_some(odd)}")
+    # Names that DistributedDataParallel and torch.compile put in front.
+    return {re.sub(r"^((module|_orig_mod)\.)+", "", name): t for name, t in content.items()}
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """The state dict in a file, without running anything in it."""
+    if path.suffix == ".safetensors":
+        try:
+            return _state_dict(load_file(path), str(path))
+        except safetensors.SafetensorError as error:
+            raise BadInput(f"{path} is not a safetensors file or is damaged: {error}") from error
+    try:
+        # Official training checkpoints hold their command line's Namespace: attributes, no code.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"it asks for {wanted[1]}" if wanted else "it is damaged or holds more than tensors"
+        raise BadInput(
+            f"{path} was refused: {what}. A checkpoint may hold tensors and plain values only; "
+            "nothing in it was executed"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read as a checkpoint: {error}") from error
+    return _state_dict(content, str(path))
+
+
+def _weights_in(folder: Path) -> Path:
+    """The weights file in a folder of ours or of diffusers'."""
+    for place in (folder, folder / "transformer"):
+        for name in (WEIGHTS, *diffusers_format.WEIGHTS):
+            if (place / name).is_file():
+                return place / name
+    raise BadInput(
+        f"no checkpoint in {folder}: looked for {WEIGHTS} and {', '.join(diffusers_format.WEIGHTS)}"
+    )
+
+
+def _recorded(weights: Path) -> dict[str, int]:
+    """What shapes do not tell and the JSON beside a weights file does: heads and input_size."""
+    for weights_names, json_name, names in (
+        ((WEIGHTS,), ABOUT, {"heads": "heads", "input_size": "input_size"}),
+        (
+            diffusers_format.WEIGHTS,
+            diffusers_format.CONFIG,
+            {"heads": "num_attention_heads", "input_size": "sample_size"},
+        ),
+    ):
+        beside = weights.parent / json_name
+        if weights.name in weights_names and beside.is_file():
+            try:
+                found = json.loads(beside.read_text("utf-8"))
+                found = found.get("architecture", found)
+                return {ours: int(found[theirs]) for ours, theirs in names.items()}
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise BadInput(
+                    f"{beside} does not give {' and '.join(names.values())}: {error!r}"
+                ) from error
+    return {}
+
+
+def _some(names: Iterable[str], limit: int = 6) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(map(str, listed[:limit])) + more

@@ -1,0 +1,151 @@
+"""diffusers' DiTTransformer2DModel: its tensors' names, both ways, and its timestep frequencies.
+
+Two things keep it from being the same model under other names. Each of its blocks owns a timestep
+and a label embedder (749.8M parameters for XL/2): exporting copies ours into every block, and only
+a checkpoint whose copies are equal can be imported. And its timestep features use frequencies
+10000^(-i/127) where DiT has 10000^(-i/128): no setting of its configuration changes that, but an
+attribute of the loaded model does, which `correct_frequencies` sets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.errors import BadInput
+from harness.models.dit import DiT, position_table
+
+CONFIG = "config.json"
+WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
+
+# (official, diffusers), without ".weight" and ".bias"
+OUTER = (
+    ("x_embedder.proj", "pos_embed.proj"),
+    ("final_layer.adaLN_modulation.1", "proj_out_1"),
+    ("final_layer.linear", "proj_out_2"),
+)
+EMBEDDERS = (
+    ("t_embedder.mlp.0", "norm1.emb.timestep_embedder.linear_1"),
+    ("t_embedder.mlp.2", "norm1.emb.timestep_embedder.linear_2"),
+    ("y_embedder.embedding_table", "norm1.emb.class_embedder.embedding_table"),
+)
+BLOCK = (
+    ("adaLN_modulation.1", "norm1.linear"),
+    ("attn.proj", "attn1.to_out.0"),
+    ("mlp.fc1", "ff.net.0.proj"),
+    ("mlp.fc2", "ff.net.2"),
+)
+QKV = ("attn1.to_q", "attn1.to_k", "attn1.to_v")  # rows of attn.qkv, in this order
+
+
+def recognises(state: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict has the names of DiTTransformer2DModel."""
+    return "transformer_blocks.0.norm1.linear.weight" in state
+
+
+def to_official(
+    state: Mapping[str, Tensor], input_size: int | None, source: str
+) -> dict[str, Tensor]:
+    """Rename a DiTTransformer2DModel's tensors to the official names, merging q, k and v.
+
+    input_size is its configuration's sample_size: the weights alone do not tell the grid.
+    Raises BadInput where the blocks' embedders differ, naming the first that does, or where a
+    tensor is missing or unknown.
+    """
+    rest = dict(state)
+
+    def take(name: str) -> Tensor:
+        if name not in rest:
+            raise BadInput(f"{source} is not a whole DiTTransformer2DModel: missing {name}")
+        return rest.pop(name)
+
+    def endings(name: str) -> tuple[str, ...]:
+        return (".weight",) if name.endswith("table") else (".weight", ".bias")
+
+    out = {ours + e: take(theirs + e) for ours, theirs in OUTER for e in endings(ours)}
+    depth = 1 + max(
+        int(m[1]) for m in (re.match(r"transformer_blocks\.(\d+)\.", name) for name in state) if m
+    )
+    for i in range(depth):
+        block = f"transformer_blocks.{i}."
+        for ours, theirs in EMBEDDERS:
+            for e in endings(ours):
+                tensor = take(block + theirs + e)
+                if not torch.equal(out.setdefault(ours + e, tensor), tensor):
+                    raise BadInput(
+                        f"{source} cannot become a DiT, which has one timestep and label embedder: "
+                        f"{block}{theirs}{e} differs from block 0's"
+                    )
+        for ours, theirs in BLOCK:
+            for e in endings(ours):
+                out[f"blocks.{i}.{ours}{e}"] = take(block + theirs + e)
+        for e in (".weight", ".bias"):
+            merged = torch.cat([take(block + part + e) for part in QKV])
+            out[f"blocks.{i}.attn.qkv{e}"] = merged
+    if rest:
+        raise BadInput(f"{source} has tensors no DiT has: {', '.join(sorted(rest)[:12])}")
+    if input_size is None:
+        raise BadInput(
+            f"{source} does not tell the size of its input: {CONFIG} must lie beside the weights"
+        )
+    width, _, patch_size, _ = out["x_embedder.proj.weight"].shape
+    return {**out, "pos_embed": position_table(input_size // patch_size, width)}
+
+
+def to_diffusers(model: DiT) -> Any:
+    """A DiTTransformer2DModel with this DiT's weights (float32, eval mode).
+
+    Raises BadInput for the block designs that it does not have.
+    """
+    from diffusers import DiTTransformer2DModel
+
+    if model.block != "adaln-zero":
+        raise BadInput(f"diffusers has the adaln-zero design only, this model is {model.block}")
+    state = model.state_dict()
+    out = {}
+    for name in state:
+        ending = "." + name.rpartition(".")[2]
+        stem = name.removesuffix(ending)
+        for ours, theirs in OUTER:
+            if stem == ours:
+                out[theirs + ending] = state[name]
+        for ours, theirs in EMBEDDERS:
+            if stem == ours:
+                for i in range(model.depth):
+                    out[f"transformer_blocks.{i}.{theirs}{ending}"] = state[name]
+        if match := re.fullmatch(r"blocks\.(\d+)\.(.+)", stem):
+            block = f"transformer_blocks.{match[1]}."
+            for ours, theirs in BLOCK:
+                if match[2] == ours:
+                    out[block + theirs + ending] = state[name]
+            if match[2] == "attn.qkv":
+                for theirs, part in zip(QKV, state[name].chunk(3), strict=True):
+                    out[block + theirs + ending] = part
+    exported: Any = DiTTransformer2DModel(**config(model))
+    exported.load_state_dict({name: t.detach().float().cpu() for name, t in out.items()})
+    return exported.eval()
+
+
+def config(model: DiT) -> dict[str, Any]:
+    """The configuration of the DiTTransformer2DModel of a DiT's shape."""
+    return {
+        "num_attention_heads": model.heads,
+        "attention_head_dim": model.width // model.heads,
+        "in_channels": model.channels,
+        "out_channels": 2 * model.channels,
+        "num_layers": model.depth,
+        "sample_size": model.input_size,
+        "patch_size": model.patch_size,
+        "num_embeds_ada_norm": model.num_classes,
+        "norm_eps": 1e-6,  # the official value; diffusers' default is 1e-5
+    }
+
+
+def correct_frequencies(transformer: Any) -> None:
+    """Give a loaded DiTTransformer2DModel the official timestep frequencies, in place."""
+    for block in transformer.transformer_blocks:
+        block.norm1.emb.time_proj.downscale_freq_shift = 0
