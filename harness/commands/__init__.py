@@ -1,1 +1,1 @@
-"""See ../../README.md for the rooms."""
+"""The verbs: each module has `add_arguments(parser)` and `run(args)`, giving the exit code."""

@@ -199,6 +199,18 @@ class Ledger:
             aside.unlink()
         return None
 
+    def owner_of(self, key: str) -> Owner | None:
+        """Who holds the claim, dead or alive. Changes nothing."""
+        try:
+            return Owner(**json.loads((self.root / "claims" / key).read_text()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def alive(self, key: str) -> bool:
+        """Is somebody working on `key`? Changes nothing (`holder` breaks dead claims)."""
+        owner = self.owner_of(key)
+        return owner is not None and owner.alive() is not False
+
     def refresh(self, keys: Iterable[str]) -> None:
         """Show other machines that we live (call about once a minute)."""
         for key in keys:

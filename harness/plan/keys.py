@@ -67,6 +67,11 @@ def stage_text(kind: str, settings: str, inputs: Mapping[str, str], version: int
     return f'{{"inputs":{{{given}}},"kind":"{kind}","settings":{settings},"version":{version}}}'
 
 
+def run_id(data_key: str, settings_without_step: str) -> str:
+    """The id of a run: a train stage's identity, less how far it is trained."""
+    return hashlib.sha256(f"{data_key}{settings_without_step}".encode()).hexdigest()
+
+
 def stage_key(
     kind: str, settings: str, inputs: Mapping[str, str], version: int | None = None
 ) -> str:

@@ -8,7 +8,6 @@ steps and one of 7M share their first 400K.
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -267,7 +266,7 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
         f'{{"architecture":{arch},"diffusion_steps":{run.diffusion.steps},"flip":{flip},'
         f'"recipe":{recipe},"seed":{run.seed}'
     )
-    plan.run_ids.append(hashlib.sha256(f"{encode}{head}}}".encode()).hexdigest())
+    plan.run_ids.append(keys.run_id(encode, f"{head}}}"))
 
     evaluations = plan.study.evaluations
     checkpoints: dict[int, str] = {}

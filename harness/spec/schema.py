@@ -6,6 +6,7 @@ out of the keys (see harness.plan.keys). Everything else is in them.
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -162,7 +163,7 @@ class TrainSettings(Settings):
     @field_validator("milestones")
     @classmethod
     def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if any(b <= a for a, b in zip(value, value[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(value)):
             raise ValueError("milestones must ascend without repeats")
         return value
 

@@ -65,6 +65,7 @@ class Study:
     profile: str
     settings: StudySettings
     runs: tuple[Run, ...]
+    overrides: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -91,6 +92,7 @@ def load_study(
     """
     base = yaml_source.read(path)
     chosen, merged = _with_profile(base, profile, str(path))
+    overrides = tuple(overrides)
     for assignment in overrides:
         merged = yaml_source.override(merged, assignment)
     try:
@@ -102,7 +104,7 @@ def load_study(
     problems += more + _cross_checks(settings, runs, merged)
     if problems:
         raise BadStudy("\n".join(dict.fromkeys(problems)))
-    return Study(Path(path), chosen, settings, tuple(runs))
+    return Study(Path(path), chosen, settings, tuple(runs), overrides)
 
 
 def _with_profile(base: Source, profile: str | None, file: str) -> tuple[str, Source]:
@@ -136,7 +138,7 @@ def _with_profile(base: Source, profile: str | None, file: str) -> tuple[str, So
 def _points(settings: StudySettings, where: Source) -> tuple[list[dict[str, Any]], list[str]]:
     """The matrix's points as {axis: value}, and what is wrong with them."""
     matrix, problems = settings.matrix, []
-    given = [("axes", axis) for axis in matrix.axes]
+    given: list[Path_] = [("axes", axis) for axis in matrix.axes]
     given += [("include", i, axis) for i, p in enumerate(matrix.include) for axis in p]
     given += [("exclude", i, axis) for i, p in enumerate(matrix.exclude) for axis in p]
     for path in given:
@@ -176,7 +178,7 @@ def _runs(
     """One Run per point; sections are validated once per distinct content."""
     checked: dict[tuple[str, str], Any] = {}
     problems: list[str] = []
-    sections = {
+    sections: dict[str, tuple[type[BaseModel], Any]] = {
         "model": (ModelSettings, settings.model),
         "train": (TrainSettings, _plain(settings.train)),
         "data": (DataSettings, _plain(settings.data)),
@@ -366,9 +368,8 @@ def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
         leaf = dotted.split(".")[-1]
         parent = dotted.rpartition(".")[0]
         allowed = fields_of(parent)
-        return (
-            f"unknown field {dotted!r}{_nearest(leaf, allowed)}"
-            + (f"; allowed: {', '.join(allowed)}" if allowed else "")
+        return f"unknown field {dotted!r}{_nearest(leaf, allowed)}" + (
+            f"; allowed: {', '.join(allowed)}" if allowed else ""
         )
     if kind == "missing":
         return f"{dotted} is missing"

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     import pyarrow
 
 COMPACT = "compact"
+TABLES_OF = {  # stage kind -> the tables its records go to
+    "train": ("runs", "training"),
+    "evaluate": ("metrics",),
+    "reference": ("metrics",),
+}
 
 
 class CorruptRecord(UserWarning):
@@ -111,6 +116,17 @@ def _write(root: Path, table: str, stem: str, content: pyarrow.Table, also: str 
     return path
 
 
+def reconcile_one(store: Store, kind: str, key: str) -> None:
+    """Write the records of an artifact that was committed just now, where they are not there."""
+    artifact = store.open(kind, key, verify=False)
+    if artifact is None:
+        return
+    for table, rows in artifact.rows().items():
+        folder = store.root / "records" / table
+        if rows and not any(folder.glob(f"{key}.*.parquet")):
+            write(store.root, table, key, rows)
+
+
 def reconcile(store: Store, committed: dict[str, str]) -> list[str]:
     """Make the records complete for committed artifacts {key: kind}.
 
@@ -137,13 +153,6 @@ def reconcile(store: Store, committed: dict[str, str]) -> list[str]:
             if rows:
                 write(store.root, table, key, rows)
     return repaired
-
-
-TABLES_OF = {
-    "train": ("runs", "training"),
-    "evaluate": ("metrics",),
-    "reference": ("metrics",),
-}
 
 
 def compact(root: Path, above: int = 64) -> None:
@@ -213,6 +222,5 @@ def _nullable(arrow_type: Any) -> Any:
     return {
         "int64": pd.Int64Dtype(),
         "double": pd.Float64Dtype(),
-        "bool": pd.BooleanDtype(),
         "string": pd.StringDtype(),
     }.get(str(arrow_type))

@@ -1,0 +1,82 @@
+"""The command line: one module of harness.commands per verb, imported only when it is asked for.
+
+Exit codes: 0 done, 1 some stage failed, 2 bad usage or bad study, 3 stopped before the end,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from harness.errors import HarnessError
+
+VERBS = {
+    "run": "run a study: everything that is not done yet, then its report",
+    "plan": "what a study would run, what is done, what it costs",
+    "status": "how far a study is, what runs, what failed and why",
+    "results": "the measured numbers of a study, as a table, CSV or JSON",
+    "report": "write a study's PDF from what is recorded",
+    "retry": "let failed stages run again",
+    "cancel": "stop a study's running stages",
+    "logs": "print a stage's log",
+    "validate": "check a study under all its profiles",
+    "schema": "the JSON schema of a study, for editors",
+    "complexity": "Gflops and parameters of models, beside the paper's",
+    "evaluate": "measure a set of samples against a reference",
+    "bench": "measure this machine's training and sampling speed",
+    "import": "make a foreign checkpoint an artifact of results/",
+    "export": "write a trained checkpoint in another format",
+}
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The argument parser; with `only`, the other verbs' options are left out (quicker)."""
+    top = argparse.ArgumentParser(
+        prog="python -m harness",
+        description="One YAML study in, one finished scaling study of diffusion transformers out.",
+        epilog="Start with: python -m harness run studies/scaling.yaml",
+    )
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for verb, summary in VERBS.items():
+        name = f"harness.commands.{verb}_" if verb == "import" else f"harness.commands.{verb}"
+        if importlib.util.find_spec(name) is None:
+            continue
+        sub = verbs.add_parser(verb, help=summary, description=summary[0].upper() + summary[1:])
+        if only is None or only == verb:
+            module = importlib.import_module(name)
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse, call, and turn errors into messages and exit codes."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    verb = next((a for a in given if not a.startswith("-")), None)
+    try:
+        options = parser(verb if verb in VERBS else None).parse_args(given)
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+    warnings.showwarning = _warn  # type: ignore[assignment]
+    try:
+        return int(options.run(options))
+    except HarnessError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone (| head)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: object) -> None:
+    print(f"warning: {message}", file=sys.stderr)

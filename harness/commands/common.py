@@ -1,0 +1,105 @@
+"""What the verbs about studies share: their arguments, and opening a study with its state."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.dispatch.driver import Standing, standing
+from harness.dispatch.ledger import Ledger
+from harness.plan.plan import Plan, Stage, make_plan
+from harness.spec.study import Study, load_study
+from harness.store.artifacts import Store
+
+
+def add_study(parser: argparse.ArgumentParser) -> None:
+    """STUDY --profile --set --results."""
+    parser.add_argument("study", metavar="STUDY", help="a YAML file, as studies/scaling.yaml")
+    parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
+    parser.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a setting, as train.steps=500 (may be repeated)",
+    )
+    add_results(parser)
+
+
+def add_results(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--results", metavar="FOLDER", default="results", help="where results lie (default results)"
+    )
+
+
+def add_filters(parser: argparse.ArgumentParser) -> None:
+    """--only and --skip."""
+    for name, effect in (
+        ("only", "only stages that match, and what they need"),
+        ("skip", "leave out stages that match, and what needs them"),
+    ):
+        parser.add_argument(
+            f"--{name}",
+            metavar="PATTERN",
+            action="append",
+            default=[],
+            help=f"{effect}: a stage kind, a key's beginning, or text of its label",
+        )
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A study, its plan, and where it stands under one results folder."""
+
+    study: Study
+    plan: Plan
+    stages: list[Stage]
+    store: Store
+    ledger: Ledger
+
+    def standing(self) -> Standing:
+        return standing(self.plan, self.stages, self.store, self.ledger)
+
+
+def open_study(args: argparse.Namespace) -> Opened:
+    """Load, check and plan the study a command line names."""
+    study = load_study(args.study, args.profile, args.overrides)
+    plan = make_plan(study)
+    stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
+    return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
+
+
+def command(args: argparse.Namespace, verb: str, *more: str) -> str:
+    """The command line of another verb for the same study, to be copied by the reader."""
+    words = ["python", "-m", "harness", verb, args.study]
+    if args.profile:
+        words += ["--profile", args.profile]
+    for override in args.overrides:
+        words += ["--set", override]
+    if args.results != "results":
+        words += ["--results", args.results]
+    return shlex.join([*words, *more])
+
+
+def quantity(gflops: float | None) -> str:
+    """Gflops with a readable unit (1e3 Gflops = 1 Tflops, ...); "-" when unknown."""
+    if gflops is None:
+        return "-"
+    for factor, unit in ((1e12, "Zflops"), (1e9, "Eflops"), (1e6, "Pflops"), (1e3, "Tflops")):
+        if gflops >= factor:
+            return f"{gflops / factor:,.1f} {unit}"
+    return f"{gflops:,.1f} Gflops"
+
+
+def duration(seconds: float | None) -> str:
+    """3725 -> "1 h 02 min"; "-" when unknown."""
+    if seconds is None:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    return f"{int(seconds // 3600):,} h {int(seconds % 3600 // 60):02d} min"

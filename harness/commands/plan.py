@@ -1,0 +1,154 @@
+"""`plan`: what would run, what is done, what it costs. Touches nothing."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+from typing import Any
+
+from harness.commands import common
+from harness.commands.common import Opened, duration, quantity
+from harness.plan import estimate
+from harness.spec.schema import STAGE_KINDS
+from harness.store.artifacts import CorruptArtifact
+
+MOST_MANIFESTS = 2000  # read for measured speeds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    common.add_study(parser)
+    common.add_filters(parser)
+    parser.add_argument("--stages", action="store_true", help="list every stage")
+    parser.add_argument("--json", action="store_true", help="everything, as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    opened = common.open_study(args)
+    content = describe(opened)
+    if args.json:
+        print(json.dumps(content, indent=1))
+    else:
+        print_plan(args, opened, content, args.stages)
+    return 0
+
+
+def measured_rates(opened: Opened) -> estimate.Rates:
+    """Speeds from the artifacts already committed under this results folder."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
+    for kind in kinds:
+        for key in sorted(opened.store.committed([kind]))[: MOST_MANIFESTS // len(kinds)]:
+            with contextlib.suppress(CorruptArtifact):
+                manifest = opened.store.manifest(kind, key)
+                if manifest:
+                    found.append((kind, manifest["measured"]))
+    return estimate.rates(found, cuda=uses_cuda(opened))
+
+
+def uses_cuda(opened: Opened) -> bool:
+    """Does the profile compute on GPUs?"""
+    from harness.dispatch.local import gpus
+
+    dispatch = opened.study.settings.dispatch
+    return dispatch.device == "cuda" or (dispatch.device == "auto" and bool(gpus()))
+
+
+def describe(opened: Opened) -> dict[str, Any]:
+    """The plan as JSON: one entry per stage, and totals of what is missing."""
+    state = opened.standing()
+    speeds = measured_rates(opened)
+    stages = []
+    by_kind: dict[str, dict[str, Any]] = {}
+    for stage in opened.stages:
+        done = stage.key in state.done
+        status = "done" if done else "failed" if stage.key in state.failed else "missing"
+        seconds = speeds.seconds(stage, estimate.model_of(opened.plan, stage))
+        stages.append(
+            {
+                "kind": stage.kind,
+                "key": stage.key,
+                "label": stage.label,
+                "state": status,
+                "gflops": stage.gflops,
+                "seconds": seconds,
+                "inputs": stage.inputs,
+                "after": stage.after,
+            }
+        )
+        entry = by_kind.setdefault(
+            stage.kind,
+            {"stages": 0, "done": 0, "failed": 0, "gflops": 0.0, "seconds": 0.0},
+        )
+        entry["stages"] += 1
+        entry["done"] += done
+        entry["failed"] += status == "failed"
+        if not done:
+            entry["gflops"] += stage.gflops or 0.0
+            if seconds is None:
+                entry["seconds"] = None
+            elif entry["seconds"] is not None:
+                entry["seconds"] += seconds
+    unknown = [e["seconds"] is None for e in by_kind.values()]
+    return {
+        "study": opened.study.name,
+        "profile": opened.study.profile,
+        "title": opened.study.settings.title,
+        "runs": len(opened.study.runs),
+        "executor": opened.study.settings.dispatch.executor,
+        "kinds": by_kind,
+        "missing": {
+            "stages": len(state.missing),
+            "gflops": sum(e["gflops"] for e in by_kind.values()),
+            "worker_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
+        },
+        "speeds_measured_on": speeds.measured,
+        "stages": stages,
+    }
+
+
+def print_plan(
+    args: argparse.Namespace, opened: Opened, content: dict[str, Any], every: bool
+) -> None:
+    print(f"{content['study']} ({content['profile']}): {content['title']}")
+    print(f"{content['runs']:,} runs, {len(content['stages']):,} stages, {content['executor']}")
+    print()
+    print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'worker time':>18}")
+    for kind in sorted(content["kinds"], key=STAGE_KINDS.index):
+        entry = content["kinds"][kind]
+        left = entry["stages"] - entry["done"]
+        cost = quantity(entry["gflops"]) if entry["gflops"] else ("-" if left else "")
+        time = duration(entry["seconds"]) if left else ""
+        print(
+            f"{kind:<12}{entry['stages']:>8,}{entry['done']:>8,}{entry['failed']:>8,}"
+            f"{cost:>20}{time:>18}"
+        )
+    missing = content["missing"]
+    print()
+    if not missing["stages"]:
+        print("everything is done")
+    else:
+        seconds = missing["worker_seconds"]
+        print(f"to do: {missing['stages']:,} stages, {quantity(missing['gflops'])}", end="")
+        print(
+            f", {duration(seconds)} of one worker"
+            if seconds is not None
+            else ", time not known yet (no measured throughput for all of it)"
+        )
+    for problem in preflight_notes(opened):
+        print(f"missing here: {problem}")
+    if every:
+        print()
+        for stage in content["stages"]:
+            print(
+                f"{stage['state']:<8}{stage['key'][:12]}  {stage['label']}"
+                f"{'  ' + quantity(stage['gflops']) if stage['gflops'] else ''}"
+            )
+
+
+def preflight_notes(opened: Opened) -> list[str]:
+    """What `run` would refuse to start for."""
+    from harness.dispatch.preflight import problems
+
+    state = opened.standing()
+    return problems(opened.study, state.missing)

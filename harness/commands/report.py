@@ -1,0 +1,229 @@
+"""`report`: a study's PDF, from what is recorded so far."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.commands import common
+from harness.commands.common import Opened
+from harness.store import files, provenance
+from harness.store.artifacts import CorruptArtifact
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harness.report.document import ReportInput
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    common.add_study(parser)
+    common.add_filters(parser)
+    parser.add_argument("--report", metavar="FILE", help="default reports/STUDY.pdf")
+    parser.add_argument("--figure", metavar="FILE", help="also the main figure, as PNG")
+
+
+def run(args: argparse.Namespace) -> int:
+    opened = common.open_study(args)
+    if not opened.standing().done:
+        print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
+        return 3
+    write_report(opened, args.report, again=True)
+    if args.figure:
+        from harness.report import main_figure
+
+        main_figure(gather(opened), Path(args.figure))
+        print(f"figure: {args.figure}")
+    return 0
+
+
+def report_path(opened: Opened, given: str | None) -> Path:
+    """reports/STUDY.pdf for the study's own profile, reports/STUDY-PROFILE.pdf for others."""
+    if given:
+        return Path(given)
+    study = opened.study
+    default = study.profile == study.settings.profile
+    return Path("reports") / f"{study.name}{'' if default else '-' + study.profile}.pdf"
+
+
+def write_report(opened: Opened, given: str | None = None, again: bool = False) -> None:
+    """Render, unless the PDF that is there was made of the same records by the same code."""
+    path = report_path(opened, given)
+    name = f"{opened.study.name}-{opened.study.profile}.json"
+    remembered = opened.store.root / "reports" / name
+    key = report_key(opened)
+    if not again and path.exists():
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            last = json.loads(remembered.read_text())
+            if last["key"] == key and last["sha256"] == files.sha256(path):
+                print(f"report: {path} (up to date)")
+                return
+    from harness.report import render
+
+    render(gather(opened), path)
+    files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
+    print(f"report: {path}")
+
+
+def report_key(opened: Opened) -> str:
+    """What a report depends on: the study, which of its stages are done, and the code."""
+    digest = hashlib.sha256()
+    committed = opened.store.committed({s.kind for s in opened.stages})
+    for stage in opened.plan.stages.values():
+        digest.update(f"{stage.key} {stage.key in committed}\n".encode())
+    for measurement in opened.plan.measurements:
+        digest.update(repr(measurement).encode())
+    settings = opened.study.settings
+    digest.update(f"{settings.title}{settings.about}{settings.report}".encode())
+    here = Path(__file__).resolve().parent.parent
+    for folder in ("report", "analysis", "paper"):
+        for source in sorted((here / folder).rglob("*")):
+            if source.suffix in (".py", ".typ", ".csv"):
+                digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def gather(opened: Opened) -> ReportInput:
+    """Everything the report says, read from records and artifacts."""
+    from harness.commands.results import frames_of
+    from harness.report.document import ReportInput
+
+    frames = frames_of(opened)
+    state = opened.standing()
+    committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
+    latest = max(committed, default=datetime(1970, 1, 1, tzinfo=timezone.utc).isoformat())
+    settings = opened.study.settings
+    return ReportInput(
+        study=opened.study.name,
+        title=settings.title,
+        profile=opened.study.profile,
+        sections=settings.report.sections,
+        frames=frames,
+        provenance=_provenance(opened, frames, latest),
+        timestamp=datetime.fromisoformat(latest),
+        about=settings.about,
+        complexity=_complexity(opened),
+        samples=_samples(opened),
+        missing=[
+            f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}"
+            for s in state.missing
+        ],
+    )
+
+
+def _complexity(opened: Opened) -> list[dict[str, Any]]:
+    """One row per model and baseline, the paper's numbers beside the counted ones."""
+    from harness.paper import table
+
+    published = {
+        (row["model"], row["image_size"], row["block"]): row
+        for row in reversed(table("table3_models"))
+    }
+    unets = {f"{row['model']}-{row['image_size']}": row for row in table("table5_unets")}
+    rows = []
+    for stage in opened.plan.stages.values():
+        if stage.kind != "complexity":
+            continue
+        with contextlib.suppress(CorruptArtifact):
+            artifact = opened.store.open(stage.kind, stage.key, verify=False)
+            if artifact is None:
+                continue
+            facts = artifact.facts
+            run = opened.study.runs[stage.run] if stage.run is not None else None
+            row = {k: facts.get(k) for k in ("block", "tokens", "params", "gflops", "gflops_paper")}
+            row |= {k: facts.get(k) for k in ("depth", "width", "heads", "patch_size")}
+            row["model"] = facts["model"]
+            row["image_size"] = run.data.image_size if run else None
+            paper = published.get((row["model"], row["image_size"], row["block"]))
+            row["paper_gflops"] = paper["gflops"] if paper else None
+            row["paper_params_m"] = paper["params_m"] if paper else None
+            if run is None:
+                baseline = unets.get(facts["model"])
+                row["paper_gflops"] = baseline["total_gflops"] if baseline else None
+                row["image_size"] = baseline["image_size"] if baseline else None
+            rows.append(row)
+    return rows
+
+
+def _samples(opened: Opened) -> dict[str, np.ndarray]:
+    """Per run the first samples of its last checkpoint: same noise and labels in every run."""
+    import numpy as np
+
+    shown = opened.study.settings.report.samples_shown
+    best: dict[int, Any] = {}
+    for m in opened.plan.measurements:
+        rank = (m.step, m.evaluation == "final", m.guidance_scale, m.sampling_steps)
+        if m.run not in best or rank > best[m.run][0]:
+            best[m.run] = (rank, m)
+    grids: dict[str, np.ndarray] = {}
+    for index, (_, m) in sorted(best.items()):
+        with contextlib.suppress(CorruptArtifact, OSError, KeyError):
+            artifact = opened.store.open("sample", m.sample, verify=False)
+            if artifact is not None:
+                with np.load(artifact.file("samples.npz"), allow_pickle=False) as content:
+                    grids[opened.study.runs[index].label] = content["arr_0"][:shown]
+    return grids
+
+
+def _provenance(opened: Opened, frames: dict[str, Any], latest: str) -> dict[str, Any]:
+    """What made the numbers, for the report's last section."""
+    metrics, settings = frames["metrics"], opened.study.settings
+    found: dict[str, Any] = {
+        "command": _command(opened),
+        "records of": latest,
+        "harness": _values(metrics, "harness"),
+        "commit": _values(metrics, "commit"),
+        "torch": _values(metrics, "torch"),
+        "versions": {
+            k: v for k, v in provenance.versions().items() if k not in ("harness", "torch") and v
+        },
+        "device": _values(metrics, "device"),
+        "data": _values(frames["runs"], "data"),
+        "data checksum": _values(frames["runs"], "data_sha256"),
+        "extractor": _values(metrics, "extractor"),
+        "extractor checksum": _values(metrics, "extractor_sha256"),
+        "reference images": _values(metrics, "reference_images"),
+        "reference checksum": _values(metrics, "reference_sha256"),
+        "precision and recall": {
+            "neighbours k": _values(metrics, "k"),
+            "real images": _values(metrics, "recall_images"),
+            "distances in": _values(metrics, "distance_dtype"),
+        },
+        "training seeds": _values(frames["runs"], "seed"),
+        "sampling seeds": _values(metrics, "sampling_seed"),
+    }
+    if settings.train is not None:
+        found["recipe"] = {
+            k: v
+            for k, v in settings.train.model_dump().items()
+            if k in ("steps", "batch_size", "learning_rate", "weight_decay", "ema", "precision")
+        }
+    return {k: v for k, v in found.items() if v not in (None, [], "", {})}
+
+
+def _command(opened: Opened) -> str:
+    """The study's command line, rebuilt from what was opened."""
+    study = opened.study
+    own = study.profile == study.settings.profile
+    return common.command(
+        argparse.Namespace(
+            study=str(study.path),
+            profile=None if own else study.profile,
+            overrides=list(study.overrides),
+            results=str(opened.store.root),
+        ),
+        "run",
+    )
+
+
+def _values(frame: Any, column: str) -> Any:
+    """The distinct values of a column: one, or a list."""
+    if column not in frame:
+        return None
+    values = sorted(set(frame[column].dropna().tolist()), key=str)
+    return values[0] if len(values) == 1 else values

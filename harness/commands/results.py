@@ -1,0 +1,85 @@
+"""`results`: the measured numbers of a study, as a table, CSV or JSON."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from harness.commands import common
+from harness.commands.common import Opened
+
+if TYPE_CHECKING:
+    import pandas
+
+COLUMNS = ("model", "block", "seed", "step", "sampling_steps", "guidance_scale", "samples")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    common.add_study(parser)
+    parser.add_argument("--csv", action="store_true", help="every column, one row per number")
+    parser.add_argument("--json", action="store_true", help="the same as JSON records")
+    parser.add_argument(
+        "--table",
+        choices=("runs", "metrics", "training"),
+        default="metrics",
+        help="which records (default metrics)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    opened = common.open_study(args)
+    frame = frames_of(opened)[args.table]
+    if args.csv:
+        print(frame.to_csv(index=False), end="")
+    elif args.json:
+        print(frame.to_json(orient="records", indent=1))
+    else:
+        print_table(frame, args.table)
+    return 0
+
+
+def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
+    """The study's own records (its stages' keys), out of everything under the results folder."""
+    from harness.store.records import read_frames
+
+    keys = set(opened.plan.stages)
+    frames = read_frames(opened.store.root)
+    return {name: f[f["key"].isin(keys)].reset_index(drop=True) for name, f in frames.items()}
+
+
+def print_table(frame: pandas.DataFrame, table: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if frame.empty:
+        print("nothing is recorded yet")
+        return
+    if table == "metrics":
+        floors = frame[frame["of"] == "floor"]
+        frame = frame[frame["of"] == "samples"]
+        keep = [c for c in COLUMNS if frame[c].nunique(dropna=False) > 1 or c in ("model", "step")]
+        wide = frame.pivot_table(
+            index=[*keep, "gflops"], columns="metric", values="value", sort=False
+        ).reset_index()
+        wide = wide.sort_values([c for c in ("step", "sampling_steps", "gflops") if c in wide])
+    else:
+        floors = frame.iloc[:0]
+        hidden = ("key", "run", "settings", "data_sha256", "commit", "host")
+        wide = frame.drop(columns=[c for c in hidden if c in frame])
+    out = Table(*map(str, wide.columns))
+    for row in wide.itertuples(index=False):
+        out.add_row(*(_cell(v) for v in row))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 250
+    console.print(out)
+    for floor in floors.itertuples():
+        console.print(f"floor (real images): {floor.metric} {floor.value:.4g}", highlight=False)
+
+
+def _cell(value: object) -> str:
+    import pandas as pd
+
+    if value is None or value is pd.NA or value != value:
+        return "-"
+    return f"{value:.5g}" if isinstance(value, float) else str(value)

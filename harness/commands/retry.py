@@ -1,0 +1,33 @@
+"""`retry`: run failed stages again (and then everything that waited for them)."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.commands import common
+from harness.commands import run as run_verb
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    run_verb.add_arguments(parser)
+    parser.add_argument(
+        "--stage",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="only these failed stages (default: all that failed)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    opened = common.open_study(args)
+    keys = [s.key for s in opened.stages]
+    if args.stage:
+        keys = [s.key for s in opened.plan.select(args.stage) if s.key in set(keys)]
+    if args.dry_run:
+        for attempt in opened.ledger.failed(keys).values():
+            print(f"would try again: {attempt.label}")
+        return 0
+    forgiven = opened.ledger.forgive(keys)
+    print(f"{len(forgiven)} failed stages are tried again" if forgiven else "no stage has failed")
+    return run_verb.run(args)

@@ -1,0 +1,135 @@
+"""`run`: do everything of a study that is not done, then write its report.
+
+Run it again at any time: it finds what is done, goes on with what is not, and never does a thing
+twice. Ctrl-C lets running stages save their progress first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from typing import Any
+
+from harness.commands import common, report
+from harness.commands.common import Opened
+from harness.commands.display import LiveDisplay, PlainDisplay
+from harness.dispatch import preflight
+from harness.dispatch.driver import Driver
+from harness.dispatch.executor import Executor
+from harness.errors import BadInput, Missing
+from harness.store import records
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    common.add_study(parser)
+    common.add_filters(parser)
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would run; create and start nothing"
+    )
+    parser.add_argument("--no-report", action="store_true", help="do not write the PDF")
+    parser.add_argument(
+        "--report", metavar="FILE", help="the PDF's path (default reports/STUDY.pdf)"
+    )
+    parser.add_argument("--workers", type=int, metavar="N", help="local worker processes")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.workers is not None:
+        args.overrides = [*args.overrides, f"dispatch.workers={args.workers}"]
+    opened = common.open_study(args)
+    if not opened.stages:
+        raise BadInput("no stage is left: --only and --skip exclude everything")
+    if args.dry_run:
+        return dry_run(opened)
+    missing = opened.standing().missing
+    problems = preflight.problems(opened.study, missing)
+    if problems:
+        raise Missing(
+            "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
+        )
+    opened.store.check_writable()
+    code = drive(args, opened)
+    compact(opened)
+    if code != 130 and not args.no_report:
+        report.write_report(opened, args.report)
+    return code
+
+
+def drive(args: argparse.Namespace, opened: Opened) -> int:
+    """Run the driver with a display; its exit code."""
+    executor = make_executor(opened)
+    state = opened.standing()
+    kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
+    display = kind(opened.stages, state.done, common.command(args, "retry"))
+    driver = Driver(opened.plan, opened.stages, opened.store, opened.ledger, executor, display)
+    interrupted: list[int] = []
+
+    def interrupt(signum: int, frame: Any) -> None:
+        del frame
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted.append(signum)
+        driver.stop()
+
+    previous = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with display:
+            display.line(
+                f"{opened.study.name} ({opened.study.profile}): {len(opened.stages):,} stages, "
+                f"{len(state.done):,} done"
+            )
+            code = driver.run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        executor.close()
+        opened.store.sweep()
+    for attempt in driver.failed.values():
+        if attempt.ended is not None and attempt.pid != opened.ledger.owner.pid:
+            from harness.dispatch.ledger import describe
+
+            print(describe(attempt, common.command(args, "retry")))
+    if interrupted and code != 1:
+        print(f"stopped; go on with: {common.command(args, 'run')}", file=sys.stderr)
+        return 130
+    if driver.blocked:
+        print(
+            f"{len(driver.blocked)} stages wait for those that failed; "
+            f"after a fix: {common.command(args, 'retry')}",
+            file=sys.stderr,
+        )
+    return code
+
+
+def make_executor(opened: Opened) -> Executor:
+    """Local workers, or SLURM, as the profile says."""
+    dispatch = opened.study.settings.dispatch
+    if dispatch.executor == "slurm":
+        from harness.dispatch.slurm import SlurmJobs
+
+        return SlurmJobs(opened.store.root, dispatch)
+    from harness.dispatch.local import LocalWorkers
+
+    return LocalWorkers(opened.store.root, dispatch)
+
+
+def compact(opened: Opened) -> None:
+    """Merge record fragments, if nobody else is at it."""
+    if opened.ledger.claim("compaction"):
+        try:
+            records.compact(opened.store.root)
+        finally:
+            opened.ledger.release("compaction")
+
+
+def dry_run(opened: Opened) -> int:
+    """What `run` would do. Creates nothing."""
+    state = opened.standing()
+    for stage in state.missing:
+        word = "failed before" if stage.key in state.failed else "would run"
+        print(f"{word}: {stage.label}")
+    print(f"{len(state.missing):,} stages to do, {len(state.done):,} done")
+    for problem in preflight.problems(opened.study, state.missing):
+        print(f"missing here: {problem}")
+    return 0

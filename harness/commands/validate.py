@@ -1,0 +1,46 @@
+"""`validate`: check a study under every profile, listing all that is wrong."""
+
+from __future__ import annotations
+
+import argparse
+
+from harness.errors import HarnessError
+from harness.plan.plan import make_plan
+from harness.spec.study import load_study, profiles
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", metavar="STUDY", nargs="+", help="YAML files")
+    parser.add_argument("--profile", metavar="NAME", help="this profile only")
+    parser.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a setting",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    problems: dict[str, None] = {}
+    lines = []
+    for path in args.study:
+        try:
+            wanted: list[str | None] = [args.profile] if args.profile else [*profiles(path)]
+            wanted = wanted or [None]
+        except HarnessError as error:
+            problems.update(dict.fromkeys(str(error).splitlines()))
+            continue
+        for profile in wanted:
+            try:
+                study = load_study(path, profile, args.overrides)
+            except HarnessError as error:
+                problems.update(dict.fromkeys(str(error).splitlines()))
+                continue
+            stages = len(make_plan(study).stages)
+            lines.append(f"{path} ({study.profile}): {len(study.runs):,} runs, {stages:,} stages")
+    if problems:
+        raise HarnessError("\n".join(problems))
+    print("\n".join(lines))
+    return 0

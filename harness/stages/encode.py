@@ -1,0 +1,74 @@
+"""The encode stage: every image through the autoencoder once, onto disk, resumable."""
+
+from __future__ import annotations
+
+import os
+
+from harness import autoencoders
+from harness.data.encoding import encode, latent_settings
+from harness.data.images import open_images
+from harness.data.latents import Latents
+from harness.errors import BadInput
+from harness.plan.stages import EncodeStage
+from harness.stages.work import Outcome, Work
+
+
+def run(settings: EncodeStage, work: Work) -> Outcome:
+    """Writes the shards in scratch (they survive a kill), then hands them over for the commit."""
+    data = settings.data
+    images = open_images(
+        data.name,
+        data.source,
+        work.place.data_path,
+        image_size=data.image_size,
+        channels=data.channels,
+        count=data.train_images,
+        seed=data.seed,
+    )
+    fingerprint = images.fingerprint
+    if data.fingerprint is not None and data.fingerprint != fingerprint:
+        raise BadInput(
+            f"data {data.name!r} at {work.place.data_path} has fingerprint {fingerprint}, the "
+            f"study asks for {data.fingerprint}: these are other images"
+        )
+    if len(images.class_names) != data.num_classes:
+        raise BadInput(
+            f"data {data.name!r} has {len(images.class_names)} classes, "
+            f"data.num_classes is {data.num_classes}"
+        )
+    autoencoder = autoencoders.load(
+        settings.autoencoder, weights=work.place.autoencoder_weights, device=str(work.device)
+    )
+    if settings.autoencoder_sha256 not in (None, autoencoder.sha256):
+        raise BadInput(
+            f"the {settings.autoencoder} weights have checksum {autoencoder.sha256}, "
+            f"the study asks for {settings.autoencoder_sha256}"
+        )
+    shape = latent_settings(images, autoencoder, data.image_size, data.channels)
+    folder = work.scratch / "latents"
+    writer = encode(
+        images,
+        autoencoder,
+        folder,
+        shape,
+        max_corrupt=work.place.max_corrupt,
+        device=work.device,
+        progress=lambda done, total: work.progress(done=done, total=total, unit="images"),
+    )
+    index = writer.finish(max_corrupt=work.place.max_corrupt)
+    latents = Latents.open(folder)
+    os.rename(folder, work.folder / "latents")
+    return Outcome(
+        {
+            "count": latents.count,
+            "shape": list(latents.shape),
+            "num_classes": latents.num_classes,
+            "sha256": latents.sha256,
+            "fingerprint": fingerprint,
+            "autoencoder": settings.autoencoder,
+            "autoencoder_sha256": autoencoder.sha256,
+            "corrupt": len(index["corrupt"]),
+            "data": data.name,
+            "image_size": data.image_size,
+        }
+    )

@@ -1,0 +1,163 @@
+"""Doing one task: open its inputs, run its stage, commit. The same on a laptop and on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from harness.errors import BadInput, HarnessError, Missing
+from harness.plan.keys import stage_key
+from harness.plan.stages import STAGE_SETTINGS, Task
+from harness.stages.work import Stopped, Work
+from harness.store import provenance, records
+from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
+from harness.store.files import DiskFull, NotWritable
+
+KIND_OF_ROLE = {
+    "data": "encode",
+    "checkpoint": "train",
+    "samples": "sample",
+    "reference": "reference",
+    "complexity": "complexity",
+    "previous": "train",
+}
+
+
+def pick_device(wanted: str) -> torch.device:
+    """The device a place asks for. Raises Missing when it asks for a GPU and there is none."""
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise Missing(
+            "the profile asks for device: cuda, and torch sees no NVIDIA GPU on this machine "
+            "(use --set dispatch.device=cpu to run on the processor)"
+        )
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+def execute(
+    task: Task,
+    store: Store,
+    progress: Callable[..., None] = lambda **_: None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> bool:
+    """Run a task to its commit. True if this attempt's output stands, False if another's did first.
+
+    Errors: whatever the stage raises; CorruptArtifact if an input is damaged; Stopped.
+    """
+    if stage_key(task.kind, task.settings, task.inputs) != task.key:
+        raise HarnessError(
+            f"{task.label}: the key does not match the settings; the driver and the worker run "
+            "different versions of the harness"
+        )
+    if store.manifest(task.kind, task.key) is not None:
+        return False
+    device = pick_device(task.place.device)
+    staging = store.staging(task.key)
+    work = Work(
+        task=task,
+        folder=staging,
+        scratch=store.scratch(task.key),
+        inputs={role: _open(store, role, key) for role, key in task.inputs.items()},
+        after={role: _open(store, role, key) for role, key in task.after.items()},
+        device=device,
+        progress=progress,
+        stopping=stopping,
+    )
+    settings = STAGE_SETTINGS[task.kind].model_validate_json(task.settings)
+    began = time.monotonic()
+    try:
+        stage = importlib.import_module(f"harness.stages.{task.kind}")
+        outcome = stage.run(settings, work)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    seconds = time.monotonic() - began
+    made = provenance.made(device_name(device), torch.get_num_threads())
+    ours = store.commit(
+        task.kind,
+        task.key,
+        staging,
+        finish_rows(outcome.rows, made),
+        outcome.facts,
+        {
+            "settings": json.loads(task.settings),
+            "inputs": task.inputs,
+            "label": task.label,
+            "provenance": {**made, "versions": provenance.versions()},
+            "measured": {
+                "seconds": seconds,
+                "gflops": task.gflops,
+                "model": task.place.model,
+                "device": device_name(device),
+            },
+        },
+    )
+    records.reconcile_one(store, task.kind, task.key)
+    shutil.rmtree(work.scratch, ignore_errors=True)
+    return ours
+
+
+def _open(store: Store, role: str, key: str) -> Artifact:
+    artifact = store.open(KIND_OF_ROLE[role], key)
+    if artifact is None:
+        raise HarnessError(f"its input {role} ({key[:12]}) is not committed")
+    return artifact
+
+
+def finish_rows(rows: Rows, made: dict[str, Any]) -> Rows:
+    """Rows with their provenance, and without numbers that are not finite (missing, never 0)."""
+    from harness.store import tables
+
+    finished: Rows = {}
+    for table, given in rows.items():
+        columns = {c.name for c in tables.TABLES[table]}
+        extra = {k: v for k, v in made.items() if k in columns}
+        finished[table] = []
+        for row in given:
+            whole = {**row, **extra}
+            tables.check(table, whole)
+            finished[table].append(
+                {
+                    k: None if isinstance(v, float) and not math.isfinite(v) else v
+                    for k, v in whole.items()
+                }
+            )
+    return finished
+
+
+def device_name(device: torch.device) -> str:
+    """The GPU's name, or the processor's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    with contextlib.suppress(OSError), open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()} ({os.cpu_count()} cores)"
+    import platform
+
+    return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
+
+
+def classify(error: BaseException) -> str:
+    """The class of a failure: environment (may pass), bad input, error (code or recipe), ..."""
+    if isinstance(error, (DiskFull, NotWritable, Missing)):
+        return "environment"
+    if isinstance(error, (BadInput, CorruptArtifact)):
+        return "bad input"
+    if isinstance(error, (KeyboardInterrupt, Stopped)):
+        return "stopped"
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "out of memory"
+    if isinstance(error, OSError):
+        return "environment"
+    return "error"

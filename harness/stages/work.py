@@ -1,0 +1,43 @@
+"""What every stage is given and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.plan.stages import Place, Task
+from harness.store.artifacts import Artifact, Rows
+
+
+class Stopped(Exception):
+    """The stage was asked to stop and has saved its progress."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One execution: where to write, what to read, how to tell."""
+
+    task: Task
+    folder: Path  # files written here are committed
+    scratch: Path  # the stage's own; survives until the commit
+    inputs: dict[str, Artifact]  # by role; in the key
+    after: dict[str, Artifact]  # by role; not in the key
+    device: torch.device
+    progress: Callable[..., None]  # progress(done=, total=, unit=, loss=, images_per_second=)
+    stopping: Callable[[], bool]  # asked to stop?
+
+    @property
+    def place(self) -> Place:
+        return self.task.place
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a stage contributes besides its files."""
+
+    facts: dict[str, Any]  # for downstream stages
+    rows: Rows = field(default_factory=dict)  # records
