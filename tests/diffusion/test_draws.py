@@ -142,12 +142,13 @@ def test_streams_stay_what_they_are() -> None:
         *noise.initial().flatten()[:2].tolist(),
         *noise(0).flatten()[:2].tolist(),
         *draws.noise.flatten()[:2].tolist(),
+        training_draws(0, 3, 64, (1, 1, 1), 1000).noise[40].item(),  # from its second block
     ]
     assert got == pytest.approx(PINNED_NORMALS, rel=1e-6)
     assert sample_labels(0, range(6), 1000).tolist() == PINNED_LABELS
     assert draws.t.tolist() == PINNED_TIMESTEPS
 
 
-PINNED_NORMALS = [0.7827306, 0.6003405, -1.2014388, -0.4069695, 0.3800664, -0.1547126]
+PINNED_NORMALS = [0.7827306, 0.6003405, -1.2014388, -0.4069695, 0.3800664, -0.1547126, -2.6186302]
 PINNED_LABELS = [375, 969, 657, 170, 719, 355]
 PINNED_TIMESTEPS = [805, 698, 291, 477]
