@@ -59,10 +59,12 @@ def evaluate(
     # Both sides are opened and checked before the weights are loaded and an hour is spent.
     samples = open_images(samples_npz)
     check_reference(reference_npz)
-    loaded = load_extractor(extractor, weights, device) if isinstance(extractor, str) else extractor
     notes = list(samples.notes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        loaded = (
+            load_extractor(extractor, weights, device) if isinstance(extractor, str) else extractor
+        )
         reference = open_reference(reference_npz, loaded, batch_size=batch_size, progress=progress)
         samples_sha256 = samples.sha256()
         if _same_images(samples_sha256, reference_npz):

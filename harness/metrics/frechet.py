@@ -109,14 +109,17 @@ def _cholesky(s: NDArray[np.float64]) -> NDArray[np.float64] | None:
 
 
 def _factor(s: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A (D, rank) with A A^T = s, without the directions that are zero to working precision."""
-    values, vectors = scipy.linalg.eigh(s, check_finite=False)
-    largest = float(values[-1])
-    if values[0] < -1e-6 * largest:
+    """A (D, rank) with A A^T = s, by Cholesky with pivoting, which stops at the rank."""
+    factor, pivots, rank, info = scipy.linalg.lapack.dpstrf(s, lower=1)
+    if info < 0:
+        raise RuntimeError(f"dpstrf: argument {-info} is wrong")
+    root = np.empty((len(s), rank))
+    root[pivots - 1] = np.tril(factor)[:, :rank]  # row i of the factor is row pivots[i] of s
+    # What is left of a semidefinite matrix when no pivot is left is rounding.
+    left = float(np.trace(s) - np.square(root).sum())
+    if abs(left) > 1e-6 * float(np.trace(s)):
         raise BadInput(
-            f"a covariance has the eigenvalue {values[0]:.3g} (largest {largest:.3g}): "
-            "it is not positive semidefinite"
+            f"a covariance is not positive semidefinite: of its trace {np.trace(s):.6g}, "
+            f"{left:.3g} cannot be a variance"
         )
-    kept = values > len(s) * _EPS * largest
-    root: NDArray[np.float64] = vectors[:, kept] * np.sqrt(values[kept])
     return root

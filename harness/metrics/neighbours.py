@@ -64,7 +64,7 @@ def density_coverage(
     """(density, coverage) of generated (N, D) against real (M, D); k=5 as in the paper."""
     found = manifold(generated, real, k=None, k_density=k, device=device)
     assert found.balls_hit is not None and found.covered is not None
-    return float(found.balls_hit.mean() / k), float(found.covered.mean())
+    return float((found.balls_hit / k).mean()), float(found.covered.mean())
 
 
 def manifold(

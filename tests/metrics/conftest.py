@@ -64,9 +64,6 @@ def tiny() -> NetworkExtractor:
     return make_tiny()
 
 
-def random_images(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
-    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
-
 
 @pytest.fixture(scope="session")
 def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.commands import evaluate
+from harness.errors import BadInput
+from harness.metrics import extractors
+
+
+@pytest.fixture(autouse=True)
+def registered(tiny, monkeypatch):
+    monkeypatch.setattr(extractors, "_loaders", {"tiny-test": lambda weights, device: tiny})
+
+
+@pytest.fixture
+def files(tmp_path) -> list[str]:
+    for seed, name in enumerate(("samples", "reference")):
+        rng = np.random.default_rng(seed)
+        np.savez(tmp_path / f"{name}.npz", rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
+    return [str(tmp_path / f"{name}.npz") for name in ("samples", "reference")]
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    return evaluate.run(parser.parse_args(list(arguments)))
+
+
+def test_it_prints_each_value_under_its_name(files, capsys):
+    assert run(*files, "--extractor", "tiny-test", "--split-size", "10") == 0
+    out, err = capsys.readouterr()
+    for name in ("fd_tiny_test", "sfd_tiny_test", "is_tiny_test", "precision_tiny_test"):
+        assert f"{name} " in out
+    assert "20 samples against 20 reference images" in out
+    assert "samples" in err  # the progress bar
+
+
+def test_json_is_all_of_stdout_and_carries_the_provenance(files, capsys):
+    assert run(*files, "--extractor", "tiny-test", "--json", "--metrics", "fd,recall") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert list(result["metrics"]) == ["fd_tiny_test", "recall_tiny_test"]
+    assert result["provenance"]["extractor"] == "tiny-test"
+
+
+def test_what_is_not_measured_is_noted_on_stderr(files, capsys):
+    assert run(*files, "--extractor", "tiny-test") == 0
+    out, err = capsys.readouterr()
+    assert "is_tiny_test" not in out
+    assert "note: is_tiny_test is not measured: 20 samples in chunks of 5000" in err
+    assert run(*files, "--extractor", "tiny-test", "--metrics", "is") == 1
+
+
+def test_bad_settings_are_refused_in_words(files):
+    with pytest.raises(BadInput, match="must be at least 1"):
+        run(*files, "--extractor", "tiny-test", "--k", "0")
+    with pytest.raises(BadInput, match="unknown metrics fid"):
+        run(*files, "--extractor", "tiny-test", "--metrics", "fid")
+    with pytest.raises(BadInput, match="unknown extractor"):
+        run(*files, "--extractor", "vgg")
+
+
+def test_the_help_does_not_import_torch():
+    import subprocess
+    import sys
+
+    code = (
+        "import argparse, sys\nfrom harness.commands import evaluate\n"
+        "p = argparse.ArgumentParser()\nevaluate.add_arguments(p)\np.format_help()\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0

@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.errors import BadInput, Missing
+from harness.metrics import Reference, evaluate, extract, extractors
+
+
+def random_images(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
+    # Of random brightness and tint, so that features differ from image to image
+    rng = np.random.default_rng(seed)
+    low = rng.integers(0, 128, (count, 1, 1, 3))
+    return (low + rng.integers(0, 128, (count, size, size, 3))).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def registered(tiny, monkeypatch):
+    monkeypatch.setattr(extractors, "_loaders", {"tiny-test": lambda weights, device: tiny})
+
+
+@pytest.fixture
+def samples(tmp_path) -> Path:
+    np.savez(tmp_path / "samples.npz", random_images(40, 1))
+    return tmp_path / "samples.npz"
+
+
+@pytest.fixture
+def reference(tmp_path) -> Path:
+    np.savez(tmp_path / "reference.npz", random_images(60, 2))
+    return tmp_path / "reference.npz"
+
+
+def test_two_npz_files_give_values_and_what_made_them(samples, reference):
+    result = evaluate(samples, reference, "tiny-test", split_size=20, subsets=3, seed=5)
+    names = [f"{m}_tiny_test" for m in ("fd", "sfd", "is", "precision", "recall")]
+    assert list(result["metrics"]) == names
+    assert all(math.isfinite(v) for v in result["metrics"].values())
+    assert all(result["std"][name] > 0 for name in names)
+    made = result["provenance"]
+    expected = {
+        "samples_count": 40,
+        "reference_images": 60,
+        "recall_images": 60,
+        "extractor": "tiny-test",
+        "extractor_sha256": "0" * 64,
+        "resize": "none",
+        "k": 3,
+        "split_size": 20,
+        "seed": 5,
+        "device": "cpu",
+    }
+    assert {key: made[key] for key in expected} == expected
+    assert len(made["reference_sha256"]) == len(made["samples_sha256"]) == 64
+    assert {"torch", "torch-fidelity", "numpy", "python"} <= set(made["versions"])
+    assert result["details"]["precision_tiny_test"]["distance_dtype"].startswith("float32")
+
+
+def test_a_folder_serves_on_either_side(samples, reference, tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for i, image in enumerate(random_images(60, 2)):
+        Image.fromarray(image).save(folder / f"{i:03d}.png")
+    settings = {"extractor": "tiny-test", "split_size": 20}
+    from_npz = evaluate(samples, reference, **settings)["metrics"]
+    assert evaluate(samples, folder, **settings)["metrics"] == from_npz
+    swapped = evaluate(folder, samples, **settings)["metrics"]
+    assert swapped["precision_tiny_test"] == from_npz["recall_tiny_test"]
+    assert swapped["fd_tiny_test"] == pytest.approx(from_npz["fd_tiny_test"], rel=1e-8)
+
+
+def test_saved_statistics_serve_as_the_reference(samples, reference, tiny, tmp_path):
+    images = np.load(reference)["arr_0"]
+    Reference.from_features(
+        extract(images, tiny), extractor="tiny-test", extractor_sha256=tiny.sha256
+    ).save(tmp_path / "statistics.npz")
+    settings = {"extractor": "tiny-test", "split_size": 20}
+    statistics = evaluate(samples, tmp_path / "statistics.npz", **settings)["metrics"]
+    assert statistics == pytest.approx(evaluate(samples, reference, **settings)["metrics"])
+    other = dataclasses.replace(tiny, sha256="1" * 64)
+    with pytest.raises(BadInput, match=r"made with tiny-test \(000000000000\), not with tiny-test"):
+        evaluate(samples, tmp_path / "statistics.npz", other)
+
+
+def test_adms_file_uses_its_statistics_for_fid_and_its_images_for_recall(samples, tiny, tmp_path):
+    inception = dataclasses.replace(tiny, name="inception-2015")
+    path = tmp_path / "adm.npz"
+    np.savez(
+        path,
+        mu=np.zeros(12),
+        sigma=np.eye(12),
+        mu_s=np.zeros(6),
+        sigma_s=np.eye(6),
+        arr_0=random_images(20, 3),
+    )
+    result = evaluate(samples, path, inception, split_size=40)
+    assert list(result["metrics"]) == ["fid", "sfid", "inception_score", "precision", "recall"]
+    pool = extract(np.load(samples)["arr_0"], tiny).pool.astype(np.float64)
+    spread = np.linalg.eigvalsh(np.cov(pool.T)).clip(0)
+    # Against a standard normal, from the definition
+    exact = np.sum(pool.mean(0) ** 2) + np.sum((np.sqrt(spread) - 1) ** 2)
+    assert result["metrics"]["fid"] == pytest.approx(exact, rel=1e-6)
+    assert result["provenance"]["recall_images"] == 20
+    assert result["provenance"]["reference_images"] is None
+    # Another extractor cannot use the statistics, only the images, and says so
+    other = evaluate(samples, path, tiny, split_size=40)
+    assert "only its 20 images are used" in " ".join(other["notes"])
+    assert other["provenance"]["reference_images"] == 20
+
+
+def test_a_set_against_itself_is_at_zero_and_noted(samples):
+    result = evaluate(samples, samples, "tiny-test", split_size=40)
+    assert result["metrics"]["fd_tiny_test"] == pytest.approx(0, abs=1e-6)
+    assert result["metrics"]["precision_tiny_test"] == result["metrics"]["recall_tiny_test"] == 1
+    assert "hold the same images" in result["notes"][0]
+
+
+def test_the_batch_size_changes_nothing_that_matters(samples, reference):
+    one, many = (
+        evaluate(samples, reference, "tiny-test", split_size=20, batch_size=n)["metrics"]
+        for n in (7, 64)
+    )
+    assert one == pytest.approx(many, rel=1e-5)
+
+
+def test_what_is_left_out_is_noted_and_never_zero(samples, reference):
+    result = evaluate(samples, reference, "tiny-test")
+    assert "is_tiny_test" not in result["metrics"]
+    assert "40 samples in chunks of 5000" in result["notes"][0]
+
+
+def test_progress_is_told_for_both_sides(samples, reference):
+    seen = []
+    evaluate(
+        samples, reference, "tiny-test", batch_size=40, progress=lambda *about: seen.append(about)
+    )
+    assert seen == [("reference", 40, 60), ("reference", 60, 60), ("samples", 40, 40)]
+
+
+def test_bad_input_is_refused_before_the_extractor_is_loaded(samples, reference, tmp_path):
+    bad = tmp_path / "bad.npz"
+    np.savez(bad, random_images(10).astype(np.float32))
+    for arguments in ((bad, reference), (samples, bad)):
+        with pytest.raises(BadInput, match=r"bad\.npz: arr_0: dtype float32"):
+            evaluate(*arguments, "never-loaded")
+    with pytest.raises(Missing, match="absent"):
+        evaluate(samples, tmp_path / "absent.npz", "never-loaded")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_inception_measures_a_few_images_from_end_to_end(tmp_path, inception_weights):
+    for name, seed in (("a", 0), ("b", 1)):
+        np.savez(tmp_path / f"{name}.npz", random_images(8, seed, size=32))
+    result = evaluate(
+        tmp_path / "a.npz", tmp_path / "b.npz", weights=inception_weights, split_size=4
+    )
+    assert list(result["metrics"]) == ["fid", "sfid", "inception_score", "precision", "recall"]
+    assert all(math.isfinite(v) and v >= 0 for v in result["metrics"].values())
+    notes = " ".join(result["notes"])
+    assert "8 generated samples for 2048 dimensions" in notes and "not the published" in notes

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.errors import BadInput, Missing
+from harness.metrics.images import open_images
+
+
+def random_images(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
+
+
+def save_folder(path: Path, images: np.ndarray, suffix: str = ".png") -> Path:
+    path.mkdir(exist_ok=True)
+    for i, image in enumerate(images):
+        Image.fromarray(image).save(path / f"{i:05d}{suffix}")
+    return path
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_an_npz_is_read_in_order_and_in_batches(tmp_path, save):
+    images = random_images(11)
+    save(tmp_path / "samples.npz", images)
+    found = open_images(tmp_path / "samples.npz")
+    assert found.count == 11 and found.size == (8, 8)
+    batches = list(found.batches(4))
+    assert [len(b) for b in batches] == [4, 4, 3]
+    np.testing.assert_array_equal(np.concatenate(batches), images)
+
+
+def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
+    images = random_images(5)
+    save_folder(tmp_path / "samples", images)
+    found = open_images(tmp_path / "samples")
+    np.testing.assert_array_equal(np.concatenate(list(found.batches(2))), images)
+    assert found.notes == ()
+
+
+def test_the_checksum_follows_the_content_alone(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        np.savez(tmp_path / f"{name}.npz", random_images(3, seed))
+        save_folder(tmp_path / name, random_images(3, seed))
+    folders = [open_images(tmp_path / name).sha256() for name in "abc"]
+    assert folders[0] == folders[1] != folders[2]
+    assert open_images(tmp_path / "a.npz").sha256() != open_images(tmp_path / "c.npz").sha256()
+
+
+def test_lossy_images_are_noted(tmp_path):
+    save_folder(tmp_path, random_images(3), suffix=".jpg")
+    assert "3 of 3 images are lossy" in open_images(tmp_path).notes[0]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": random_images(4)}, r"no array 'arr_0' in it \(it holds images\)"),
+        ({"arr_0": random_images(4) / 255}, "dtype float64, but images must be uint8"),
+        ({"arr_0": random_images(4).transpose(0, 3, 1, 2)}, "NCHW"),
+        ({"arr_0": random_images(1)}, "1 image;.*at least 2"),
+        ({"arr_0": random_images(4)[0]}, r"must be \(N, H, W, 3\)"),
+        ({"arr_0": np.asfortranarray(random_images(4))}, "Fortran order"),
+        ({"arr_0": np.array(["a", "b"])}, r"must be \(N, H, W, 3\)"),
+    ],
+)
+def test_an_npz_that_cannot_be_used_is_refused_before_any_work(tmp_path, arrays, message):
+    path = tmp_path / "bad.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(BadInput, match=message) as error:
+        open_images(path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.99])
+def test_a_truncated_npz_is_refused_in_words(tmp_path, kept):
+    path = tmp_path / "cut.npz"
+    np.savez(path, random_images(50))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(BadInput, match="not a complete npz file"):
+        open_images(path)
+
+
+def test_an_npz_whose_array_is_shorter_than_it_says_is_refused(tmp_path):
+    path, buffer = tmp_path / "short.npz", io.BytesIO()
+    np.save(buffer, random_images(50))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("arr_0.npy", buffer.getvalue()[:-100])
+    with pytest.raises(BadInput, match="100 bytes of images are missing"):
+        list(open_images(path).batches(8))
+
+
+def test_a_text_file_in_a_folder_is_named(tmp_path):
+    save_folder(tmp_path, random_images(3))
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(BadInput, match="notes.txt is not an image"):
+        open_images(tmp_path)
+
+
+def test_a_text_file_that_calls_itself_an_image_is_named(tmp_path):
+    save_folder(tmp_path, random_images(3))
+    (tmp_path / "9.png").write_text("hello")
+    with pytest.raises(BadInput, match=r"9.png: cannot be read as an image"):
+        list(open_images(tmp_path).batches(8))
+
+
+def test_images_of_several_sizes_are_refused(tmp_path):
+    save_folder(tmp_path, random_images(3))
+    Image.new("RGB", (9, 7)).save(tmp_path / "z.png")
+    with pytest.raises(BadInput, match="z.png: 7x9 pixels, but 00000.png has 8x8"):
+        list(open_images(tmp_path).batches(8))
+
+
+def test_nothing_there_says_what_was_expected(tmp_path):
+    with pytest.raises(Missing, match="expected an npz file with arr_0, or a folder"):
+        open_images(tmp_path / "absent.npz")
+    with pytest.raises(BadInput, match="0 images"):
+        open_images(tmp_path)
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(BadInput, match="not a complete npz file"):
+        open_images(tmp_path / "text.npz")

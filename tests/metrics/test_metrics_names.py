@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import pytest
+
+from harness.errors import BadInput
+from harness.metrics.names import METRICS, metric_name
+
+
+def test_only_inception_2015_gives_fid_sfid_and_inception_score():
+    found = [metric_name(m, "inception-2015") for m in ("fd", "sfd", "is", "precision", "recall")]
+    assert found == ["fid", "sfid", "inception_score", "precision", "recall"]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("extractor", ["glyphs-cnn", "inception-v3", "dinov2"])
+def test_any_other_extractor_is_part_of_the_name(metric, extractor):
+    name = metric_name(metric, extractor)
+    assert name == f"{metric}_{extractor.replace('-', '_')}"
+    assert "fid" not in name and "inception_score" not in name
+
+
+def test_an_unknown_metric_lists_the_known_ones():
+    with pytest.raises(BadInput, match="unknown metric 'fid'; there are: fd, sfd, is"):
+        metric_name("fid", "glyphs-cnn")

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import BadInput, Missing
+from harness.metrics import Features, Moments, Reference
+
+
+@pytest.fixture
+def features() -> Features:
+    rng = np.random.default_rng(0)
+    return Features(pool=rng.normal(size=(50, 4)), spatial=rng.normal(size=(50, 3)))
+
+
+def make(features: Features, **settings) -> Reference:
+    return Reference.from_features(
+        features, extractor="tiny-cnn", extractor_sha256="a1", **settings
+    )
+
+
+def test_the_moments_are_of_all_images_and_the_features_of_some(features):
+    reference = make(features, pr_images=20)
+    assert reference.images == reference.pool.count == 50
+    np.testing.assert_allclose(reference.pool.mean, Moments.of(features.pool).mean)
+    assert reference.features.shape == (20, 4)
+    known = {row.tobytes() for row in features.pool}
+    chosen = [row.tobytes() for row in reference.features]
+    assert set(chosen) <= known and len(set(chosen)) == 20
+    np.testing.assert_array_equal(make(features, pr_images=20).features, reference.features)
+    assert (make(features, pr_images=20, seed=1).features != reference.features).any()
+    assert make(features, pr_images=0).features is None
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_saving_and_loading_gives_the_same_reference_and_the_same_bytes(tmp_path, features, whole):
+    reference = make(features if whole else Features(pool=features.pool), source="digits")
+    if not whole:
+        reference = dataclasses.replace(reference, features=None)
+    reference.save(tmp_path / "a.npz")
+    loaded = Reference.load(tmp_path / "a.npz")
+    loaded.save(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert loaded.sha256 == reference.sha256 and loaded.source == "digits"
+    np.testing.assert_array_equal(loaded.pool.covariance, reference.pool.covariance)
+    assert (loaded.spatial is None) == (reference.spatial is None)
+    assert (loaded.features is None) == (reference.features is None)
+
+
+def test_the_checksum_follows_the_content(features):
+    other = Features(pool=features.pool + 1e-3, spatial=features.spatial)
+    assert make(features).sha256 == make(features).sha256 != make(other).sha256
+    assert make(features).sha256 != make(features, pr_images=10).sha256
+
+
+def test_a_file_that_is_no_reference_is_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", arr_0=np.zeros(3))
+    with pytest.raises(BadInput, match="no array 'about'"):
+        Reference.load(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", about=np.array('{"format": "other"}'))
+    with pytest.raises(BadInput, match="does not hold reference statistics"):
+        Reference.load(tmp_path / "b.npz")
+    with pytest.raises(Missing, match="no file at"):
+        Reference.load(tmp_path / "absent.npz")
+
+
+def test_a_truncated_reference_is_refused(tmp_path, features):
+    path = tmp_path / "a.npz"
+    make(features).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(BadInput, match="not a complete npz file"):
+        Reference.load(path)
+
+
+def test_a_changed_byte_in_a_reference_is_noticed(tmp_path, features):
+    path = tmp_path / "a.npz"
+    make(features).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"sigma.npy") + 200] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(BadInput, match="a.npz"):
+        Reference.load(path)
+
+
+def adm_file(path: Path, **changed) -> Path:
+    rng = np.random.default_rng(0)
+    arrays = {
+        "mu": rng.normal(size=5),
+        "sigma": np.eye(5),
+        "mu_s": rng.normal(size=3).astype(np.float32),
+        "sigma_s": np.eye(3),
+        "arr_0": rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8),
+    } | changed
+    np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
+    return path
+
+
+def test_adms_statistics_are_read_without_their_images(tmp_path):
+    path = adm_file(tmp_path / "adm.npz")
+    reference = Reference.from_adm(path)
+    assert reference.extractor == "inception-2015" and reference.features is None
+    assert reference.pool.mean.dtype == reference.spatial.mean.dtype == np.float64
+    assert reference.images == 0  # the file does not say
+    assert len(reference.sha256) == 64
+
+
+def test_adms_images_give_the_features_for_precision_and_recall(tmp_path, tiny):
+    inception = dataclasses.replace(tiny, name="inception-2015")
+    reference = Reference.from_adm(adm_file(tmp_path / "adm.npz"), inception, batch_size=4)
+    assert reference.features.shape == (6, 12)
+    with pytest.raises(BadInput, match="are of inception-2015 features and cannot be compared"):
+        Reference.from_adm(adm_file(tmp_path / "adm.npz"), tiny)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"mu": None}, "not a reference file in ADM's format, mu missing"),
+        ({"mu_s": None, "sigma_s": None}, "mu_s, sigma_s missing"),
+        ({"sigma": np.eye(4)}, r"shapes \(5,\) and \(4, 4\)"),
+        ({"sigma": np.full((5, 5), np.nan)}, "mu, sigma: row 0 of 5 holds NaN"),
+    ],
+)
+def test_an_adm_file_that_cannot_be_used_is_refused(tmp_path, changed, message):
+    with pytest.raises(BadInput, match=message):
+        Reference.from_adm(adm_file(tmp_path / "adm.npz", **changed))
