@@ -221,6 +221,5 @@ def _nullable(arrow_type: Any) -> Any:
 
     return {
         "int64": pd.Int64Dtype(),
-        "double": pd.Float64Dtype(),
         "string": pd.StringDtype(),
     }.get(str(arrow_type))
