@@ -23,7 +23,7 @@ from harness.data.images import Corrupt, read_image
 from harness.errors import BadInput, Missing
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # ImageNet has a million
 class Member:
     """Where the bytes of one image lie."""
 

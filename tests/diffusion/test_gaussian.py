@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.diffusion import Diffusion, SampleNoise
+from harness.diffusion import Diffusion, SampleNoise, guided, sample_labels
 from harness.errors import BadInput
 
 
@@ -230,3 +230,24 @@ def test_noise_of_another_shape_is_refused() -> None:
     model = lambda x, t: torch.cat([x, x], dim=1)  # noqa: E731
     with pytest.raises(BadInput, match=r"noise\(0\)"):
         Diffusion(sampling=2).sample(model, torch.zeros(2, 1, 2, 2), lambda i: torch.zeros(1, 1))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.5])
+def test_samples_are_the_same_to_rounding_for_any_batch_size(small_dit, scale) -> None:
+    diffusion = Diffusion(sampling="8")
+    labels = sample_labels(0, range(11), 10)
+    small_dit.final_layer.linear.weight.data.mul_(0.1)  # random weights explode
+
+    def samples(size: int) -> torch.Tensor:
+        parts = []
+        for start in range(0, 11, size):
+            noise = SampleNoise(0, range(start, min(start + size, 11)), (4, 8, 8))
+            y = labels[start : start + size]
+            model = guided(small_dit, scale)
+            parts.append(diffusion.sample(model, noise.initial(), noise, y=y))
+        return torch.cat(parts)
+
+    whole = samples(11)
+    assert whole.abs().max() < 100 and len(whole.unique(dim=0)) == 11
+    for size in (1, 3, 7):
+        torch.testing.assert_close(samples(size), whole, rtol=1e-4, atol=1e-4)
