@@ -236,7 +236,6 @@ def test_noise_of_another_shape_is_refused() -> None:
 def test_samples_are_the_same_to_rounding_for_any_batch_size(small_dit, scale) -> None:
     diffusion = Diffusion(sampling="8")
     labels = sample_labels(0, range(11), 10)
-    small_dit.final_layer.linear.weight.data.mul_(0.1)  # random weights explode
 
     def samples(size: int) -> torch.Tensor:
         parts = []
@@ -248,6 +247,7 @@ def test_samples_are_the_same_to_rounding_for_any_batch_size(small_dit, scale) -
         return torch.cat(parts)
 
     whole = samples(11)
-    assert whole.abs().max() < 100 and len(whole.unique(dim=0)) == 11
+    assert len(whole.unique(dim=0)) == 11
+    size_of = whole.abs().max()  # large: random weights do not denoise
     for size in (1, 3, 7):
-        torch.testing.assert_close(samples(size), whole, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(samples(size) / size_of, whole / size_of, rtol=0, atol=1e-5)
