@@ -80,7 +80,7 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     for column in CONFIGURATION[1:]:
         if out[column].dropna().nunique() > 1:
             form = _SAID.get(column, "{}")
-            words = [form.format(v) if pd.notna(v) else "" for v in out[column]]
+            words = [form.format(_plain(v)) if pd.notna(v) else "" for v in out[column]]
             label = label + pd.Series([f" {w}" if w else "" for w in words], index=out.index)
     out["label"] = label
     return out

@@ -70,3 +70,34 @@ def table(
         "gap": gap,
         "size": size,
     }
+
+
+def pairs(rows: Sequence[tuple[str, str, bool]]) -> Block:
+    """Names and values in two columns; True sets a value as code."""
+    half = -(-len(rows) // 2)
+    return {"kind": "pairs", "wide": True, "parts": [list(rows[:half]), list(rows[half:])]}
+
+
+def bands(sections: Sequence[Sequence[Block]]) -> list[Block]:
+    """The page from top to bottom: wide sections alone, narrow ones two by two.
+
+    A section is its heading and what follows; it is wide if any of its pieces is. Blocks before a
+    heading (notes, the abstract) are bands of their own.
+    """
+    out: list[Block] = []
+    for blocks in sections:
+        if not blocks or blocks[0]["kind"] != "heading":
+            out += blocks
+            continue
+        rest = [b for b in blocks[1:] if b["kind"] != "par"]
+        section = {
+            "title": blocks[0]["text"],
+            "text": [b for b in blocks[1:] if b["kind"] == "par"],
+            "rest": rest,
+        }
+        wide = any(b["wide"] for b in rest) or len(rest) > 1
+        if not wide and out and out[-1]["kind"] == "narrow" and len(out[-1]["sections"]) == 1:
+            out[-1]["sections"].append(section)
+        else:
+            out.append({"kind": "wide" if wide else "narrow", "sections": [section]})
+    return out

@@ -72,6 +72,7 @@ def render(report: ReportInput, out_pdf: Path) -> Path:
 
     Raises HarnessError for a section that does not exist or a file that cannot be written.
     """
+    from harness.report.blocks import bands
     from harness.report.findings import find
     from harness.report.sections import BUILDERS
 
@@ -85,8 +86,8 @@ def render(report: ReportInput, out_pdf: Path) -> Path:
     out_pdf = Path(out_pdf)
     with tempfile.TemporaryDirectory(prefix="harness-report-") as scratch:
         folder = Path(scratch)
-        content = [block for name in report.sections for block in BUILDERS[name](found)]
-        for block in content:
+        built = [BUILDERS[name](found) for name in report.sections]
+        for block in (block for section in built for block in section):
             for name, data in block.pop("files", {}).items():
                 (folder / name).write_bytes(data)
         document = {
@@ -94,7 +95,7 @@ def render(report: ReportInput, out_pdf: Path) -> Path:
             "study": report.study,
             "profile": report.profile,
             "date": report.date.strftime("%-d %B %Y, %H:%M UTC"),
-            "blocks": content,
+            "bands": bands(built),
         }
         (folder / "content.json").write_text(json.dumps(document), encoding="utf-8")
         (folder / "report.typ").write_text(TEMPLATE.read_text("utf-8"), encoding="utf-8")

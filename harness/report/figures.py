@@ -24,7 +24,7 @@ def gflops(found: Findings) -> Figure:
     """Figure 8: model Gflops against final quality; beside it the paper's own models, if any."""
     beside = len(found.paper) >= 3
     figure, axes = style.canvas(
-        style.WIDE if beside else style.COLUMN, 2.55, ncols=2 if beside else 1, squeeze=False
+        style.WIDE if beside else style.COLUMN, 2.4, ncols=2 if beside else 1, squeeze=False
     )
     unit, scale = wording.gflops_unit(float(found.final["gflops"].max()))
     _scatter(axes[0][0], found.final, unit, scale, found.floor, found.law)
@@ -55,14 +55,16 @@ def _scatter(
         points.append((x, y, _short(row), style.INK))
     style.log_axis(axes.xaxis, [p[0] for p in points], pad=1.6)
     style.quality_axis(axes, values, floor)
+    curve: list[tuple[float, float]] = []
     if law is not None:
         x = np.geomspace(min(p[0] for p in points), max(p[0] for p in points), 100)
         limits = axes.get_ylim()
         axes.plot(x, law.at(x * scale), color=style.QUIET, linewidth=0.9, zorder=1)
         axes.set_ylim(limits)
+        curve = list(zip(x.tolist(), law.at(x * scale).tolist(), strict=True))
     axes.set_xlabel(f"model {unit} per forward pass")
     _name_floor(axes, floor)
-    style.label_points(axes, points)
+    style.label_points(axes, points, curve)
 
 
 @style.styled
@@ -93,7 +95,7 @@ def training(found: Findings) -> Figure:
     sizes.sort(key=lambda s: list(style.SIZE_COLOURS).index(s) if s in style.SIZE_COLOURS else 99)
     if not patches or not sizes:
         return _one_panel_of_curves(found, curves)
-    figure = Figure(figsize=(style.WIDE, 3.5))
+    figure = Figure(figsize=(style.WIDE, 3.2))
     grid = figure.add_gridspec(2, len(patches) * len(sizes))
     panels: list[Axes] = []
     for row, column, chosen in ((0, "patch_size", patches), (1, "size", sizes)):
@@ -107,7 +109,7 @@ def training(found: Findings) -> Figure:
             axes.set_title(name, loc="left")
             style.quality_axis(axes, curves["value"].to_list(), found.floor)
             axes.set_xlim(0, float(curves["step"].max()) * 1.04)
-            _count_steps(axes, 3 if len(chosen) > 3 else 4)
+            _count_steps(axes, 4)
             if i:
                 axes.tick_params(labelleft=False)
             else:
@@ -115,9 +117,10 @@ def training(found: Findings) -> Figure:
             if row:
                 axes.set_xlabel("training steps")
             panels.append(axes)
-    # The last panel of a row has the best models, hence the most room above its lines.
+    # The last panel of a row has the best models, hence the most room beside its lines.
+    corner = "lower right" if found.higher else "upper right"
     for axes in (panels[len(patches) - 1], panels[-1]):
-        axes.legend(loc="upper right", ncols=2, columnspacing=0.9, handletextpad=0.5)
+        axes.legend(loc=corner, ncols=2, columnspacing=0.9, handletextpad=0.5)
     return figure
 
 
@@ -157,7 +160,7 @@ def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
 def training_compute(found: Findings) -> Figure:
     """Figure 9: training compute against quality, with the frontier."""
     curves = found.curves
-    figure, axes = style.canvas(style.COLUMN, 2.75)
+    figure, axes = style.canvas(style.COLUMN, 2.6)
     _curves(axes, curves, "train_gflops", "label")
     front = found.frontier
     axes.plot(
@@ -181,7 +184,7 @@ def training_compute(found: Findings) -> Figure:
 def sampling(found: Findings) -> Figure:
     """Figure 10: sampling compute per image against quality, one line per model."""
     sweep = found.sweep
-    figure, axes = style.canvas(style.COLUMN, 2.75)
+    figure, axes = style.canvas(style.COLUMN, 2.6)
     _curves(axes, sweep, "sampling_gflops", "label")
     style.log_axis(axes.xaxis, sweep["sampling_gflops"].to_list())
     style.quality_axis(axes, sweep["value"].to_list(), found.floor)
@@ -212,7 +215,7 @@ def blocks(found: Findings) -> Figure:
     axes.set_xlim(0, float(curves["step"].max()) * 1.04)
     _count_steps(axes, 5)
     axes.set(xlabel="training steps", ylabel=found.title)
-    axes.legend(loc="upper right")
+    axes.legend(loc="lower right" if found.higher else "upper right")
     return figure
 
 

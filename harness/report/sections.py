@@ -24,7 +24,8 @@ def headline(found: Findings) -> list[Block]:
     missing = list(found.report.missing)
     if missing:
         shown, rest = missing[:8], len(missing) - 8
-        spans: list[Span] = [f"{count(len(missing), 'part')} of this study "]
+        parts = "part" if len(missing) == 1 else "parts"
+        spans: list[Span] = [f"{small_ints(len(missing)).capitalize()} {parts} of this study "]
         spans += ["is" if len(missing) == 1 else "are", " not done, and nothing below stands in "]
         spans += [f"for {'it' if len(missing) == 1 else 'them'}: ", "; ".join(shown)]
         spans.append(f"; and {rest:,} more." if rest > 0 else ".")
@@ -137,11 +138,11 @@ def gflops(found: Findings) -> list[Block]:
     else:
         spans.append(f"{count(len(found.final), 'model')} cannot show a correlation. ")
     if law is not None:
-        over = f" ± {law.exponent_std:.2f} over seeds" if law.exponent_std is not None else ""
+        over = f" ± {law.exponent_std:.3f} over seeds" if law.exponent_std is not None else ""
+        exponent = f"{law.exponent:.3f}".replace("-", "−")
         spans.append(
-            f"A power law in Gflops has the exponent {signed(law.exponent)}{over} (standard error "
-            f"{law.stderr:.2f}) and explains {100 * max(0.0, law.r2):.0f}% of the variance of the "
-            "logarithm. "
+            f"A power law in Gflops fits with the exponent {exponent}{over} (standard error "
+            f"{law.stderr:.3f}; R² = {math.floor(law.r2 * 100) / 100:.2f} of the logarithm). "
         )
     sizes = compute.steps_forward(found.final, found.metric or "", "size")
     patches = compute.steps_forward(found.final, found.metric or "", "patch_size")

@@ -175,9 +175,14 @@ def draw_floor(axes: Axes, floor: float | None) -> None:
     axes.axhline(floor, color=QUIET, linewidth=0.8, linestyle=(0, (5, 2)), zorder=1.5)
 
 
-def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]]) -> None:
+def label_points(
+    axes: Axes,
+    points: Sequence[tuple[float, float, str, str]],
+    avoid: Sequence[tuple[float, float]] = (),
+) -> None:
     """Write each (x, y, text, colour) beside its point, where it covers nothing yet.
 
+    `avoid`: points of a curve to keep clear of, if there is room.
     Greedy: the first of eight places free of points and earlier labels, else the least crowded.
     """
     figure: Any = axes.figure
@@ -185,6 +190,9 @@ def label_points(axes: Axes, points: Sequence[tuple[float, float, str, str]]) ->
     scale = figure.dpi / 72
     spots = [axes.transData.transform((x, y)) for x, y, _, _ in points]
     taken = [(x - 3 * scale, y - 3 * scale, x + 3 * scale, y + 3 * scale) for x, y in spots]
+    for x, y in avoid:
+        px, py = axes.transData.transform((x, y))
+        taken.append((px - scale, py - scale, px + scale, py + scale))
     frame = axes.get_window_extent()
     places = (
         (5, 0, "left", "center"),

@@ -17,6 +17,7 @@ from harness.report.blocks import (
     em,
     figure,
     heading,
+    pairs,
     paragraph,
     ref,
     strong,
@@ -40,7 +41,7 @@ def models(found: Findings) -> list[Block]:
     theirs = [_original(r) for r in rows]
     own = all(r["family"] == "DiT" for r in rows)
     with_paper = any(t is not None for t in theirs)
-    head: list[Cell] = ["Model", "N", "d", "Heads", "Tokens", "Parameters", unit]
+    head: list[Cell] = ["Model", "N", "d", "Heads", "Tokens", "Params", unit]
     align = "lrrrrrr"
     for metric in measured:
         head.append(f"{metrics.short_title(metric)} {ARROW[metrics.higher_is_better(metric)]}")
@@ -70,9 +71,9 @@ def models(found: Findings) -> list[Block]:
     ]
     if measured:
         assert found.protocol is not None
-        caption.append(f"Quality at step {found.step:,}, {found.protocol.sentence()}")
         extractor = metrics.features(found.metric or "")
-        caption.append(f", on {extractor} features. " if extractor else ". ")
+        on = f" on {extractor} features" if extractor else ""
+        caption.append(f"Quality{on} at step {found.step:,} ({found.protocol.sentence()}). ")
         caption += _floors(found, list(measured))
     if found.seeds > 1:
         caption.append(f"± is the standard deviation over {found.seeds} seeds. ")
@@ -196,11 +197,11 @@ def complexity(found: Findings) -> list[Block]:
         worst = max(compared, key=lambda r: abs(r["gflops"] / r["paper_gflops"] - 1))
         off = 100 * abs(worst["gflops"] / worst["paper_gflops"] - 1)
         text.append(
-            f"{count(len(compared), 'of them has a', 'have a')} published value; the largest "
+            f"{count(len(compared), 'has', 'have')} a published value; the largest "
             f"difference is {number(off, 2)}% ({worst['model']}). "
         )
     unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows))
-    head: list[Cell] = ["Network", "Image", "Tokens", "Parameters", f"{unit}", "+ norms"]
+    head: list[Cell] = ["Network", "Image", "Tokens", "Parameters", unit, "+ norms"]
     head += ["the paper's", "difference"]
     ordered = [r for r in rows if r.get("tokens") is not None]
     unets = [r for r in rows if r.get("tokens") is None]
@@ -214,7 +215,8 @@ def complexity(found: Findings) -> list[Block]:
         difference = DASH
         if theirs is not None:
             difference = f"{100 * (r['gflops'] / theirs - 1):+.2f}%".replace("-", "−")
-        line: list[Cell] = [name, f"{r['image_size']}²", _whole(r.get("tokens"))]
+        size = _whole(r.get("image_size"))
+        line: list[Cell] = [name, size if size == DASH else f"{size}²", _whole(r.get("tokens"))]
         line += [wording.parameters(r["params"]), number(r["gflops"] / scale, 5)]
         line += [number(_over(r.get("gflops_paper"), scale), 5)]
         line += [number(_over(theirs, scale), 5), difference]
@@ -247,7 +249,7 @@ def _configs(rows: list[dict[str, Any]]) -> list[Block]:
 
 
 def _bubbles(rows: list[dict[str, Any]]) -> list[Block]:
-    counted = {str(r["model"]): r["gflops"] for r in rows if r["image_size"] == 256}
+    counted = {str(r["model"]): r["gflops"] for r in rows if r.get("image_size") == 256}
     drawn = [
         {
             "name": s["name"],
@@ -428,13 +430,13 @@ def comparison(found: Findings) -> list[Block]:
 
 def provenance(found: Findings) -> list[Block]:
     """What made the numbers: versions, devices, extractor, reference, seeds, the command."""
-    pairs = [
-        [name, text, any(len(word) >= 40 for word in text.split()) or name == "command"]
+    rows = [
+        (name, text, any(len(word) >= 40 for word in text.split()) or name == "command")
         for name, text in _flat(found.report.provenance)
     ]
-    if not pairs:
+    if not rows:
         return [heading("Provenance"), paragraph(em("No provenance was recorded."))]
-    return [heading("Provenance"), {"kind": "pairs", "rows": pairs}]
+    return [heading("Provenance"), pairs(rows)]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -37,8 +37,11 @@ def power(value: float) -> str:
 
 
 def signed(value: float) -> str:
-    """Two decimals with a true minus."""
-    return f"{value:.2f}".replace("-", "−")
+    """Two decimals with a true minus; a third where two would round up to a whole ±1."""
+    text = f"{value:.2f}"
+    if abs(value) < 1 and text.endswith("1.00"):
+        text = f"{value:.3f}" if abs(value) < 0.9995 else f"{math.trunc(value * 1000) / 1000:.3f}"
+    return text.replace("-", "−")
 
 
 def spread(value: Any, std: Any) -> str:
