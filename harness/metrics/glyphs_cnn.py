@@ -35,7 +35,7 @@ from harness.errors import BadInput
 
 NAMES = ("glyphs-cnn", "digits-cnn")  # one network; the name says what it was trained on
 FEATURES = ("pool", "spatial", "probabilities")
-STEPS = 600  # of training
+STEPS = 400  # of training
 BATCH = 64
 LEARNING_RATE = 2e-3  # AdamW, falling to zero along a cosine
 NOISE = 0.4  # largest standard deviation of the noise added in training; pixels span [-1, 1]
