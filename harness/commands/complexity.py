@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
 def _point(name: str, image_size: int | None, block: str | None) -> Point:
     """What a name on the command line stands for. Raises BadInput."""
     if name in zoo.UNETS:
-        return Point(name, image_size or zoo.UNETS[name], None)
+        zoo.check_unet(name, image_size)
+        return Point(name, zoo.UNETS[name], None)
     family, _, _ = zoo.parse(name)
     block = block or "adaln-zero"
     image_size = image_size or zoo.FAMILIES[family].image_size

@@ -39,7 +39,7 @@ from torch.overrides import TorchFunctionMode
 from harness.errors import BadInput, HarnessError
 from harness.models import unets
 from harness.models.dit import DiT
-from harness.models.zoo import FAMILIES, UNETS, Architecture, architecture
+from harness.models.zoo import FAMILIES, UNETS, Architecture, architecture, check_unet
 
 Handle = Callable[[list[Any], list[Any]], Any]
 
@@ -150,10 +150,7 @@ def complexity(
         )
         return _complexity(_name_of(shape), _dit(shape), shape.tokens)
     if model_or_name in UNETS:
-        if image_size not in (None, UNETS[model_or_name]):
-            raise BadInput(
-                f"{model_or_name} is defined at {UNETS[model_or_name]} pixels, not {image_size}"
-            )
+        check_unet(model_or_name, image_size)
         counts = sum((_unet(part) for part in unets.parts(model_or_name)), Counter())
         return _complexity(model_or_name, counts, tokens=None)
     shape = architecture(model_or_name, image_size=image_size, block=block, num_classes=num_classes)

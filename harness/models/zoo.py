@@ -157,6 +157,12 @@ def unknown(name: str) -> UnknownModel:
     return UnknownModel(f"unknown model {name!r}; nearest names: {', '.join(near or names()[:12])}")
 
 
+def check_unet(name: str, image_size: int | None) -> None:
+    """Raise BadInput when a U-Net is asked for at another image size than its own."""
+    if image_size not in (None, UNETS[name]):
+        raise BadInput(f"{name} is defined at {UNETS[name]} pixels, not {image_size}")
+
+
 def resolve(name: str) -> Shape:
     """The shape that a name like "DiT-XL/2" stands for. Raises UnknownModel."""
     family, size, patch_size = parse(name)
