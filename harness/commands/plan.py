@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 from typing import Any
 
 from harness.commands import common
 from harness.commands.common import Opened, duration, quantity
+from harness.dispatch import preflight
 from harness.plan import estimate
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
@@ -24,12 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    gc.disable()  # hundreds of thousands of small objects, none of them garbage
     opened = common.open_study(args)
-    content = describe(opened)
+    content = describe(opened, every=args.json or args.stages)
     if args.json:
         print(json.dumps(content, indent=1))
     else:
-        print_plan(args, opened, content, args.stages)
+        print_plan(opened, content, args.stages)
     return 0
 
 
@@ -54,35 +57,45 @@ def uses_cuda(opened: Opened) -> bool:
     return dispatch.device == "cuda" or (dispatch.device == "auto" and bool(gpus()))
 
 
-def describe(opened: Opened) -> dict[str, Any]:
-    """The plan as JSON: one entry per stage, and totals of what is missing."""
+def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
+    """The plan as JSON: totals of what is missing, and with `every` one entry per stage."""
     state = opened.standing()
     speeds = measured_rates(opened)
     stages = []
     by_kind: dict[str, dict[str, Any]] = {}
     for stage in opened.stages:
         done = stage.key in state.done
-        status = "done" if done else "failed" if stage.key in state.failed else "missing"
-        seconds = speeds.seconds(stage, estimate.model_of(opened.plan, stage))
-        stages.append(
-            {
-                "kind": stage.kind,
-                "key": stage.key,
-                "label": stage.label,
-                "state": status,
-                "gflops": stage.gflops,
-                "seconds": seconds,
-                "inputs": stage.inputs,
-                "after": stage.after,
+        failed = stage.key in state.failed
+        seconds = (
+            speeds.seconds(stage, estimate.model_of(opened.plan, stage))
+            if speeds.measured and (every or not done)
+            else None
+        )
+        if every:
+            stages.append(
+                {
+                    "kind": stage.kind,
+                    "key": stage.key,
+                    "label": stage.label,
+                    "state": "done" if done else "failed" if failed else "missing",
+                    "gflops": stage.gflops,
+                    "seconds": seconds,
+                    "inputs": stage.inputs,
+                    "after": stage.after,
+                }
+            )
+        entry = by_kind.get(stage.kind)
+        if entry is None:
+            entry = by_kind[stage.kind] = {
+                "stages": 0,
+                "done": 0,
+                "failed": 0,
+                "gflops": 0.0,
+                "seconds": 0.0,
             }
-        )
-        entry = by_kind.setdefault(
-            stage.kind,
-            {"stages": 0, "done": 0, "failed": 0, "gflops": 0.0, "seconds": 0.0},
-        )
         entry["stages"] += 1
         entry["done"] += done
-        entry["failed"] += status == "failed"
+        entry["failed"] += failed
         if not done:
             entry["gflops"] += stage.gflops or 0.0
             if seconds is None:
@@ -102,16 +115,15 @@ def describe(opened: Opened) -> dict[str, Any]:
             "gflops": sum(e["gflops"] for e in by_kind.values()),
             "worker_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
         },
+        "problems": preflight.problems(opened.study, state.missing),
         "speeds_measured_on": speeds.measured,
         "stages": stages,
     }
 
 
-def print_plan(
-    args: argparse.Namespace, opened: Opened, content: dict[str, Any], every: bool
-) -> None:
+def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
-    print(f"{content['runs']:,} runs, {len(content['stages']):,} stages, {content['executor']}")
+    print(f"{content['runs']:,} runs, {len(opened.stages):,} stages, {content['executor']}")
     print()
     print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'worker time':>18}")
     for kind in sorted(content["kinds"], key=STAGE_KINDS.index):
@@ -135,7 +147,7 @@ def print_plan(
             if seconds is not None
             else ", time not known yet (no measured throughput for all of it)"
         )
-    for problem in preflight_notes(opened):
+    for problem in content["problems"]:
         print(f"missing here: {problem}")
     if every:
         print()
@@ -144,11 +156,3 @@ def print_plan(
                 f"{stage['state']:<8}{stage['key'][:12]}  {stage['label']}"
                 f"{'  ' + quantity(stage['gflops']) if stage['gflops'] else ''}"
             )
-
-
-def preflight_notes(opened: Opened) -> list[str]:
-    """What `run` would refuse to start for."""
-    from harness.dispatch.preflight import problems
-
-    state = opened.standing()
-    return problems(opened.study, state.missing)

@@ -8,9 +8,9 @@ steps and one of 7M share their first 400K.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.autoencoders import properties
 from harness.plan import cost, keys
@@ -28,10 +28,15 @@ class Stage:
     settings: str  # canonical JSON
     inputs: dict[str, str]
     after: dict[str, str]
-    label: str
+    words: tuple[str, ...]  # of the label
     gflops: float | None
     run: int | None = None  # index of the first run that needs it
     evaluation: str | None = None
+
+    @property
+    def label(self) -> str:
+        """For people: "train DiT-S/8 to 400,000". Put together when asked for."""
+        return "".join((self.kind, " ", *self.words))
 
     @property
     def needs(self) -> set[str]:
@@ -39,8 +44,7 @@ class Stage:
         return {*self.inputs.values(), *self.after.values()}
 
 
-@dataclass(frozen=True)
-class Measurement:
+class Measurement(NamedTuple):
     """One wanted evaluation of one run: which stages give it."""
 
     run: int
@@ -61,8 +65,8 @@ class Plan:
     stages: dict[str, Stage] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
     run_ids: list[str | None] = field(default_factory=list)
-    _texts: dict[Any, str] = field(default_factory=dict)
-    _kept: list[Any] = field(default_factory=list)  # keeps ids in _texts alive
+    _made: dict[Any, Any] = field(default_factory=dict)
+    _kept: list[Any] = field(default_factory=list)
 
     # --- building -------------------------------------------------------------------------------
 
@@ -71,27 +75,32 @@ class Plan:
         kind: str,
         settings: str,
         inputs: dict[str, str],
-        label: str,
+        words: tuple[str, ...],
         gflops: float | None = None,
         after: dict[str, str] | None = None,
         run: int | None = None,
         evaluation: str | None = None,
+        key: str | None = None,
     ) -> str:
-        """Add a stage unless its key is there already; return the key."""
-        key = keys.stage_key(kind, settings, inputs)
+        """Add a stage unless its key is there already; return the key. `words`: of its label."""
+        key = key or keys.stage_key(kind, settings, inputs)
         if key not in self.stages:
             self.stages[key] = Stage(
-                kind, key, settings, inputs, after or {}, label, gflops, run, evaluation
+                kind, key, settings, inputs, after or {}, words, gflops, run, evaluation
             )
         return key
 
-    def text(self, tag: str, *objects: Any, make: Any) -> str:
-        """`canonical(make())`, computed once per identity of `objects`."""
-        ids = (tag, *(o if isinstance(o, (int, str, type(None))) else id(o) for o in objects))
-        if ids not in self._texts:
-            self._kept.extend(objects)
-            self._texts[ids] = keys.canonical(make())
-        return self._texts[ids]
+    def once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """`make()`, computed once per identity of the objects in `what`."""
+        ids = tuple(o if isinstance(o, (int, str)) else id(o) for o in what)
+        if ids not in self._made:
+            self._kept.append(what)  # an id is only good while its object lives
+            self._made[ids] = make()
+        return self._made[ids]
+
+    def text(self, *what: Any, make: Callable[[], Any]) -> str:
+        """`canonical(make())`, computed once."""
+        return self.once(what, lambda: keys.canonical(make()))
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -102,6 +111,8 @@ class Plan:
         * and ? as wild cards.
         """
         only, skip = list(only), list(skip)
+        if not only and not skip:
+            return list(self.stages.values())
         wanted = {k for k, s in self.stages.items() if not only or _matches(s, only)}
         for key in reversed(list(self.stages)):
             if key in wanted:
@@ -174,7 +185,7 @@ def make_plan(study: Study) -> Plan:
             "complexity",
             keys.canonical({"architecture": None, "baseline": name}),
             {},
-            f"complexity {name}",
+            (name,),
         )
     return plan
 
@@ -234,8 +245,7 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
         "complexity",
         f'{{"architecture":{arch},"baseline":null}}',
         {},
-        f"complexity {run.model.label}"
-        + (f" {run.model.block}" if run.model.block != "adaln-zero" else ""),
+        (run.model.label, "" if run.model.block == "adaln-zero" else f" {run.model.block}"),
         run=index,
     )
     if run.train is None:
@@ -255,7 +265,7 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
             },
         ),
         {},
-        f"encode {run.data.name} {run.data.image_size}x{run.data.image_size}",
+        (f"{run.data.name} {run.data.image_size}x{run.data.image_size}",),
         run=index,
     )
     recipe = plan.text(
@@ -269,6 +279,7 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
     plan.run_ids.append(keys.run_id(encode, f"{head}}}"))
 
     evaluations = plan.study.evaluations
+    label = run.label
     checkpoints: dict[int, str] = {}
     previous: int | None = None
     for step in sorted({train.steps, *_steps(evaluations.values(), run)}):
@@ -279,7 +290,7 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
             "train",
             f'{head},"step":{step}}}',
             {"data": encode},
-            f"train {run.label} to {step:,}",
+            (label, f" to {step:,}"),
             cost.training_gflops(gflops, train.batch_size, step - (previous or 0)),
             after,
             index,
@@ -291,11 +302,11 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
         "reference",
         plan.text("reference", settings.reference, run.data, make=lambda: _reference(plan, run)),
         {},
-        f"reference {run.data.name} {settings.reference.extractor}",
+        (f"{run.data.name} {settings.reference.extractor}",),
         run=index,
     )
     for name, evaluation in evaluations.items():
-        _add_evaluation(plan, index, run, name, evaluation, checkpoints, reference, gflops)
+        _add_evaluation(plan, index, run, label, name, evaluation, checkpoints, reference, gflops)
 
 
 def _reference(plan: Plan, run: Run) -> dict[str, Any]:
@@ -323,57 +334,68 @@ def _add_evaluation(
     plan: Plan,
     index: int,
     run: Run,
+    label: str,
     name: str,
     evaluation: EvaluationSettings,
     checkpoints: dict[int, str],
     reference: str,
     gflops: float,
 ) -> None:
-    evaluate_text = plan.text(
-        "evaluate",
-        evaluation,
-        make=lambda: {
-            "metrics": evaluation.metrics,
-            "k": evaluation.k,
-            "split_size": evaluation.split_size,
-        },
+    text, evaluate_key, variants = plan.once(
+        ("variants", evaluation, run.model, run.data, run.autoencoder),
+        lambda: _variants(evaluation, run, gflops),
     )
-    counts = evaluation.sampling_steps
-    guidances = evaluation.guidance
     for step in _at(evaluation, run):
-        for n in counts if isinstance(counts, tuple) else (counts,):
-            for g in guidances if isinstance(guidances, tuple) else (guidances,):
-                text = plan.text(
-                    "sample",
-                    evaluation,
-                    n,
-                    g,
-                    run.autoencoder,
-                    make=lambda n=n, g=g: _sample(evaluation, n, g, run),
-                )
-                label = f"{run.label} at {step:,}: {evaluation.samples:,} samples, {n} steps"
-                if g.scale != 1.0:
-                    label += f", guidance {g.scale:g}"
-                sample = plan.add(
-                    "sample",
-                    text,
-                    {"checkpoint": checkpoints[step]},
-                    f"sample {label}",
-                    cost.sampling_gflops(gflops, n, g.scale) * evaluation.samples,
-                    run=index,
-                    evaluation=name,
-                )
-                evaluate = plan.add(
-                    "evaluate",
-                    evaluate_text,
-                    {"samples": sample, "reference": reference},
-                    f"evaluate {label}",
-                    run=index,
-                    evaluation=name,
-                )
-                plan.measurements.append(
-                    Measurement(index, name, step, n, g.scale, checkpoints[step], sample, evaluate)
-                )
+        checkpoint, at = checkpoints[step], f" at {step:,}: "
+        for v in variants:
+            words, inputs = (label, at, v.words), {"checkpoint": checkpoint}
+            sample = plan.add(
+                "sample", v.text, inputs, words, v.price, None, index, name, v.key(checkpoint)
+            )
+            inputs = {"reference": reference, "samples": sample}
+            key = evaluate_key(reference, sample)
+            plan.add("evaluate", text, inputs, words, None, None, index, name, key)
+            plan.measurements.append(
+                Measurement(index, name, step, v.steps, v.scale, checkpoint, sample, key)
+            )
+
+
+class _Variant(NamedTuple):
+    """One way of sampling that an evaluation asks for."""
+
+    steps: int
+    scale: float
+    text: str  # canonical settings of the sample stage
+    key: keys.KeyMaker
+    words: str
+    price: float
+
+
+def _variants(
+    evaluation: EvaluationSettings, run: Run, gflops: float
+) -> tuple[str, keys.KeyMaker, list[_Variant]]:
+    """What is the same for every checkpoint: the evaluate settings, and the ways to sample."""
+    measured = {
+        "metrics": evaluation.metrics,
+        "k": evaluation.k,
+        "split_size": evaluation.split_size,
+    }
+    text = keys.canonical(measured)
+    variants = []
+    for n in _each(evaluation.sampling_steps):
+        for guidance in _each(evaluation.guidance):
+            drawn = keys.canonical(_sample(evaluation, n, guidance, run))
+            words = f"{evaluation.samples:,} samples, {n} steps"
+            if guidance.scale != 1.0:
+                words += f", guidance {guidance.scale:g}"
+            maker = keys.KeyMaker("sample", drawn, ("checkpoint",))
+            price = cost.sampling_gflops(gflops, n, guidance.scale) * evaluation.samples
+            variants.append(_Variant(n, guidance.scale, drawn, maker, words, price))
+    return text, keys.KeyMaker("evaluate", text, ("reference", "samples")), variants
+
+
+def _each(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _sample(
