@@ -1,0 +1,34 @@
+"""The encode stage: the study's data, onto disk, once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.data.latents import Latents
+from harness.errors import BadInput
+
+Laboratory = Any  # conftest.py's; pytest gives it without an import
+
+
+def test_the_committed_latents_are_readable_and_described(laboratory: Laboratory) -> None:
+    task = laboratory.task("encode")
+    latents = Latents.open(laboratory.folder(task) / "latents")
+    facts = laboratory.manifest(task)["facts"]
+    assert (
+        (latents.count, list(latents.shape)) == (facts["count"], facts["shape"]) == (40, [1, 8, 8])
+    )
+    assert facts["autoencoder"] == "identity" and facts["corrupt"] == 0
+
+
+def test_data_with_another_fingerprint_are_refused(laboratory: Laboratory) -> None:
+    task = laboratory.task("encode", f"data.fingerprint={'f0' * 32}")
+    with pytest.raises(BadInput, match="these are other images"):
+        laboratory.run(task)
+
+
+def test_another_number_of_classes_than_the_study_says_is_refused(laboratory: Laboratory) -> None:
+    task = laboratory.task("encode", "data.num_classes=11")
+    with pytest.raises(BadInput, match=r"10 classes, data\.num_classes is 11"):
+        laboratory.run(task)

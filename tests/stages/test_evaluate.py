@@ -1,0 +1,82 @@
+"""The evaluate and reference stages: what can be measured is, what cannot is left out."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import BadInput
+
+Laboratory = Any  # conftest.py's; pytest gives it without an import
+pytestmark = pytest.mark.filterwarnings("ignore:.*covariance is rank-deficient")
+
+
+@pytest.fixture(scope="module")
+def sampled(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    laboratory = prepared.copy(tmp_path_factory.mktemp("sampled"))
+    laboratory.make(laboratory.task("evaluate"))
+    return laboratory
+
+
+@pytest.fixture
+def laboratory(sampled: Laboratory, tmp_path: Path) -> Laboratory:
+    return sampled.copy(tmp_path)
+
+
+def test_every_metric_asked_for_is_a_row_that_says_what_made_it(laboratory: Laboratory) -> None:
+    task = laboratory.task("evaluate")
+    laboratory.run(task)
+    rows = {r["metric"]: r for r in laboratory.rows(task, "metrics")}
+    assert sorted(rows) == [
+        "fd_glyphs_cnn",
+        "is_glyphs_cnn",
+        "precision_glyphs_cnn",
+        "recall_glyphs_cnn",
+        "sfd_glyphs_cnn",
+    ]
+    for row in rows.values():
+        assert math.isfinite(row["value"]) and row["of"] == "samples"
+        assert row["samples"] == 40 and row["reference_key"] == task.inputs["reference"]
+        assert row["extractor"] == "glyphs-cnn" and len(row["extractor_sha256"]) == 64
+        assert row["step"] == 12 and row["sampling_steps"] == 3
+        assert row["floor"] is not None
+
+
+def test_what_cannot_be_measured_is_absent_and_never_zero(
+    laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # 40 samples are no whole chunk of 64 for the Inception Score
+    task = laboratory.task("evaluate", "evaluations.final.split_size=64")
+    laboratory.run(task)
+    rows = {r["metric"]: r for r in laboratory.rows(task, "metrics")}
+    assert "fd_glyphs_cnn" in rows and "is_glyphs_cnn" not in rows
+    assert "is_glyphs_cnn is not measured" in capsys.readouterr().out
+    assert "is_glyphs_cnn" in laboratory.manifest(task)["facts"]["absent"]
+
+
+def test_the_floor_is_real_images_against_the_reference(laboratory: Laboratory) -> None:
+    task = laboratory.task("reference")
+    rows = {r["metric"]: r for r in laboratory.rows(task, "metrics")}
+    facts = laboratory.manifest(task)["facts"]
+    assert {r["of"] for r in rows.values()} == {"floor"}
+    assert {r["samples"] for r in rows.values()} == {30}
+    assert rows["fd_glyphs_cnn"]["value"] == rows["fd_glyphs_cnn"]["floor"]
+    assert facts["floor"] == {name: row["value"] for name, row in rows.items()}
+
+
+def test_no_floor_images_give_no_floor(laboratory: Laboratory) -> None:
+    task = laboratory.task("reference", "reference.floor_images=0")
+    laboratory.run(task)
+    assert laboratory.rows(task, "metrics") == []
+    assert laboratory.manifest(task)["facts"]["floor"] == {}
+
+
+def test_an_extractor_with_other_weights_than_the_study_asks_for_is_refused(
+    laboratory: Laboratory,
+) -> None:
+    task = laboratory.task("reference", f"reference.extractor_sha256={'f0' * 32}")
+    with pytest.raises(BadInput, match="the study asks for f0f0"):
+        laboratory.run(task)

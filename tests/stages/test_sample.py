@@ -1,0 +1,142 @@
+"""Sampling: sample i is the same whatever the batches, the processes and the interruptions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from harness.diffusion import Diffusion
+from harness.stages import sample
+from harness.stages.work import Stopped
+
+Laboratory = Any  # conftest.py's; pytest gives it without an import
+
+
+@pytest.fixture(scope="module")
+def trained(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    laboratory = prepared.copy(tmp_path_factory.mktemp("trained"))
+    laboratory.make(laboratory.task("sample"))
+    return laboratory
+
+
+@pytest.fixture
+def laboratory(trained: Laboratory, tmp_path: Path) -> Laboratory:
+    return trained.copy(tmp_path)
+
+
+def samples(laboratory: Laboratory, task: Any) -> dict[str, np.ndarray]:
+    return dict(np.load(laboratory.folder(task) / "samples.npz", allow_pickle=False))
+
+
+def test_samples_are_written_in_adm_format_with_their_labels(laboratory: Laboratory) -> None:
+    task = laboratory.task("sample")
+    laboratory.run(task)
+    found = samples(laboratory, task)
+    assert found["arr_0"].shape == (40, 8, 8, 1) and found["arr_0"].dtype == np.uint8
+    assert found["labels"].shape == (40,) and set(found["labels"]) <= set(range(10))
+    assert found["arr_0"].std() > 1
+
+
+def test_noise_and_labels_of_a_sample_are_the_same_for_batches_of_7_and_of_32(
+    trained: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[int, dict[str, np.ndarray]] = {}
+    results: dict[int, np.ndarray] = {}
+    real = Diffusion.sample
+    for batch in (7, 32):
+        noises: list[np.ndarray] = []
+        labels: list[np.ndarray] = []
+
+        def spy(
+            self: Any, model: Any, z: Any, noise: Any = None, noises=noises, labels=labels, **c: Any
+        ) -> Any:
+            x = real(self, model, z, noise=noise, **c)
+            noises.append(np.stack([z.numpy(), noise(0).numpy(), noise(1).numpy()], axis=1))
+            labels.append(c["y"].numpy())
+            return x
+
+        monkeypatch.setattr(Diffusion, "sample", spy)
+        laboratory = trained.copy(tmp_path / str(batch))
+        task = laboratory.task("sample", batch_size=batch)
+        laboratory.run(task)
+        seen[batch] = {"z": np.concatenate(noises)[:40], "y": np.concatenate(labels)[:40]}
+        results[batch] = samples(laboratory, task)["arr_0"]
+    assert np.array_equal(seen[7]["z"], seen[32]["z"])
+    assert np.array_equal(seen[7]["y"], seen[32]["y"])
+    off = np.abs(results[7].astype(int) - results[32].astype(int))
+    assert off.max() <= 1 and (off > 0).mean() < 0.01
+
+
+def test_sampling_resumes_after_a_stop_with_the_same_result(
+    laboratory: Laboratory, trained: Laboratory, tmp_path: Path
+) -> None:
+    task = laboratory.task("sample", batch_size=8)
+    stops = 0
+    while True:
+        calls = [0]
+
+        def stopping(calls: list[int] = calls) -> bool:
+            calls[0] += 1
+            return calls[0] >= 3
+
+        try:
+            laboratory.run(task, stopping)
+            break
+        except Stopped:
+            stops += 1
+    assert stops >= 1
+    other = trained.copy(tmp_path / "other")
+    other.run(task)
+    assert np.array_equal(samples(laboratory, task)["arr_0"], samples(other, task)["arr_0"])
+
+
+def test_the_same_samples_are_the_same_bytes(trained: Laboratory, tmp_path: Path) -> None:
+    written = []
+    for name in ("a", "b"):
+        laboratory = trained.copy(tmp_path / name)
+        task = laboratory.task("sample")
+        laboratory.run(task)
+        written.append((laboratory.folder(task) / "samples.npz").read_bytes())
+    assert written[0] == written[1]
+
+
+def test_samples_that_are_not_finite_fail_the_stage(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Diffusion, "sample", lambda self, m, z, **_: z * float("inf"))
+    task = laboratory.task("sample")
+    with pytest.raises(Exception, match="samples 0 to 15 are not finite"):
+        laboratory.run(task)
+    assert laboratory.store.manifest("sample", task.key) is None
+
+
+def test_ddim_with_guidance_depends_on_both(laboratory: Laboratory) -> None:
+    images = []
+    for scale in ("1.0", "4.0"):
+        task = laboratory.task(
+            "sample",
+            "evaluations.final.sampler=ddim",
+            f"evaluations.final.guidance={{scale: {scale}, channels: 1}}",
+        )
+        laboratory.run(task)
+        images.append(samples(laboratory, task)["arr_0"])
+        described = laboratory.manifest(task)["facts"]["sampling"]
+        assert described["guidance_scale"] == float(scale)
+    gflops = laboratory.manifest(task)["facts"]["described"]["gflops"]
+    assert described["sampling_gflops"] == pytest.approx(gflops * 3 * 2)
+    assert not np.array_equal(*images)
+
+
+def test_latents_of_another_autoencoder_are_refused(laboratory: Laboratory) -> None:
+    task = laboratory.task("sample")
+    settings = sample.SampleStage.model_validate_json(task.settings)
+    work = type("Work", (), {})()
+    facts = laboratory.store.open("train", task.inputs["checkpoint"])
+    work.inputs, work.task, work.place = {"checkpoint": facts}, task, task.place
+    work.device = torch.device("cpu")
+    with pytest.raises(Exception, match="trained on identity latents"):
+        sample.run(settings.model_copy(update={"autoencoder": "sd-vae"}), work)

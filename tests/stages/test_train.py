@@ -1,0 +1,219 @@
+"""Training: killed and resumed it is bitwise the undisturbed run; what goes wrong is said."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from harness.errors import BadInput
+from harness.plan.stages import Task
+from harness.stages import train
+from harness.stages.train import TrainingDiverged
+from harness.stages.work import Stopped
+from harness.store import files
+from harness.store.tables import comparable
+
+Laboratory = Any  # conftest.py's; pytest gives it without an import
+
+FILES = ("ema.safetensors", "state.safetensors")
+
+
+def content(laboratory: Laboratory, task: Task) -> dict[str, bytes]:
+    return {name: (laboratory.folder(task) / name).read_bytes() for name in FILES}
+
+
+def lasting(laboratory: Laboratory, task: Task, table: str) -> list[dict[str, Any]]:
+    """Rows without the columns that a second execution may change."""
+    columns = comparable(table)
+    return [{c: row.get(c) for c in columns} for row in laboratory.rows(task, table)]
+
+
+def checkpoints_of(laboratory: Laboratory, task: Task) -> list[Path]:
+    return sorted(laboratory.store.scratch(task.key).glob("step-*"))
+
+
+def stop_after(calls: int) -> Any:
+    """A `stopping` that says yes from its n-th call on."""
+    count = [0]
+
+    def stopping() -> bool:
+        count[0] += 1
+        return count[0] >= calls
+
+    return stopping
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    laboratory = prepared.copy(tmp_path_factory.mktemp("undisturbed"))
+    laboratory.run(laboratory.task("train"))
+    return laboratory
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_run_stopped_at_random_steps_is_bitwise_the_undisturbed_one(
+    laboratory: Laboratory, undisturbed: Laboratory, seed: int
+) -> None:
+    task, dice, stops = laboratory.task("train"), random.Random(seed), 0
+    while True:
+        try:
+            laboratory.run(task, stop_after(dice.randint(1, 6)))
+            break
+        except Stopped:
+            stops += 1
+    assert stops >= 2
+    assert content(laboratory, task) == content(undisturbed, task)
+    for table in ("training", "runs"):
+        assert lasting(laboratory, task, table) == lasting(undisturbed, task, table)
+
+
+KILLED = """
+import os, signal, sys
+import torch; torch.set_num_threads(1)
+from harness.plan.stages import Task
+from harness.stages.execute import execute
+from harness.store import Store
+left = [int(sys.argv[3])]
+def stopping():
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return False
+execute(Task.from_json(open(sys.argv[2]).read()), Store(sys.argv[1]), stopping=stopping)
+"""
+
+
+def test_a_run_killed_by_sigkill_twice_is_bitwise_the_undisturbed_one(
+    laboratory: Laboratory, undisturbed: Laboratory, tmp_path: Path
+) -> None:
+    task = laboratory.task("train", checkpoint_every=2)
+    (tmp_path / "task.json").write_text(task.to_json())
+    root = str(laboratory.store.root)
+    for calls in ("4", "3"):
+        process = subprocess.run(
+            [sys.executable, "-c", KILLED, root, str(tmp_path / "task.json"), calls],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert process.returncode == -signal.SIGKILL, process.stderr
+    assert laboratory.store.manifest("train", task.key) is None
+    assert checkpoints_of(laboratory, task)
+    laboratory.run(task)
+    assert content(laboratory, task) == content(undisturbed, task)
+    assert lasting(laboratory, task, "training") == lasting(undisturbed, task, "training")
+
+
+def test_milestones_on_the_way_do_not_change_where_a_run_ends(
+    laboratory: Laboratory, undisturbed: Laboratory
+) -> None:
+    overrides = ("evaluations.final.at=[5,12]",)
+    for task in laboratory.tasks("train", *overrides):
+        laboratory.run(task)
+    assert content(laboratory, task) == content(undisturbed, task)
+
+
+def test_a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so(
+    laboratory: Laboratory, undisturbed: Laboratory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = laboratory.task("train", checkpoint_every=2)
+    with pytest.raises(Stopped):
+        laboratory.run(task, stop_after(7))
+    before, newest = checkpoints_of(laboratory, task)
+    with open(newest / "state.safetensors", "r+b") as file:
+        file.truncate(1000)
+    capsys.readouterr()
+    laboratory.run(task)
+    said = capsys.readouterr().out
+    assert f"{newest} is damaged" in said and "1,000 bytes" in said
+    assert f"resumed at step {int(before.name[5:])}" in said
+    assert content(laboratory, task) == content(undisturbed, task)
+
+
+def test_a_checkpoint_with_one_flipped_bit_is_not_used(laboratory: Laboratory) -> None:
+    task = laboratory.task("train")
+    with pytest.raises(Stopped):
+        laboratory.run(task, stop_after(5))
+    (only,) = checkpoints_of(laboratory, task)
+    data = bytearray((only / "state.safetensors").read_bytes())
+    data[-1] ^= 1
+    (only / "state.safetensors").write_bytes(data)
+    from harness.stages import checkpoints
+
+    assert checkpoints.newest(laboratory.store.scratch(task.key)) is None
+
+
+def test_a_loss_that_is_not_finite_fails_with_a_diagnosis_and_records_nothing(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = train.Diffusion.training_losses, [0]
+
+    def losses(*args: Any, **kwargs: Any) -> Any:
+        calls[0] += 1
+        found = real(*args, **kwargs)
+        return {k: v * float("nan") if calls[0] == 6 else v for k, v in found.items()}
+
+    monkeypatch.setattr(train.Diffusion, "training_losses", losses)
+    task = laboratory.task("train")
+    with pytest.raises(TrainingDiverged) as caught:
+        laboratory.run(task)
+    for part in ("between steps 4 and 8", "last finite loss", "Learning rate 0.001", "grad_clip"):
+        assert part in str(caught.value)
+    assert laboratory.store.manifest("train", task.key) is None
+    assert not checkpoints_of(laboratory, task)
+
+
+def test_a_full_disk_says_how_many_bytes_are_missing_and_keeps_the_last_checkpoint(
+    laboratory: Laboratory, undisturbed: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = laboratory.task("train")
+    with pytest.raises(Stopped):
+        laboratory.run(task, stop_after(5))
+    (good,) = checkpoints_of(laboratory, task)
+    usage = shutil.disk_usage(laboratory.root)._replace(free=10_000)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: usage)
+        with pytest.raises(files.DiskFull, match=r"[\d,]+ bytes are missing"):
+            laboratory.run(task)
+    assert checkpoints_of(laboratory, task) == [good]
+    laboratory.run(task)
+    assert content(laboratory, task) == content(undisturbed, task)
+
+
+def test_micro_batches_agree_with_the_whole_batch_to_rounding(
+    laboratory: Laboratory, undisturbed: Laboratory
+) -> None:
+    task = laboratory.task("train", batch_per_device=2)
+    laboratory.run(task)
+    whole = safetensors.torch.load_file(undisturbed.folder(task) / "ema.safetensors")
+    parts = safetensors.torch.load_file(laboratory.folder(task) / "ema.safetensors")
+    for name in whole:
+        torch.testing.assert_close(parts[name], whole[name], rtol=1e-3, atol=1e-5)
+    ours, theirs = (lasting(x, task, "training")[-1]["loss"] for x in (laboratory, undisturbed))
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_a_micro_batch_that_does_not_divide_the_batch_is_refused_with_those_that_do(
+    laboratory: Laboratory,
+) -> None:
+    with pytest.raises(BadInput, match="1, 2, 4, 8"):
+        laboratory.run(laboratory.task("train", batch_per_device=3))
+
+
+def test_training_moves_the_weights_and_the_average_follows(undisturbed: Laboratory) -> None:
+    state = safetensors.torch.load_file(
+        undisturbed.folder(undisturbed.task("train")) / "state.safetensors"
+    )
+    name = "blocks.0.attn.qkv.weight"
+    assert state[f"optimizer.step.{name}"] == 12
+    assert not torch.equal(state[f"model.{name}"], state[f"ema.{name}"])
