@@ -59,7 +59,11 @@ def correlation(final: pd.DataFrame, by_seed: pd.DataFrame | None = None) -> Cor
 
 
 def power_law(final: pd.DataFrame, by_seed: pd.DataFrame | None = None) -> PowerLaw | None:
-    """The law of best fit over positive values; None below three models."""
+    """The law of best fit over positive values.
+
+    None below three models, or where their Gflops span less than a factor of two: four block
+    designs of one model say nothing of scaling.
+    """
     fitted = _fit(*_finite(final))
     if fitted is None:
         return None
@@ -71,7 +75,7 @@ def power_law(final: pd.DataFrame, by_seed: pd.DataFrame | None = None) -> Power
 
 def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float, int] | None:
     x, y = x[y > 0], y[y > 0]
-    if len(x) < 3 or np.ptp(x) == 0:
+    if len(x) < 3 or np.ptp(x) < np.log10(2):
         return None
     line = stats.linregress(x, np.log10(y))
     r2 = line.rvalue**2 if np.ptp(y) else 0.0

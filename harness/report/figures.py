@@ -93,14 +93,17 @@ def training(found: Findings) -> Figure:
     patches = sorted(curves["patch_size"].dropna().unique(), reverse=True)
     sizes = list(dict.fromkeys(curves.sort_values("gflops")["size"].dropna()))
     sizes.sort(key=lambda s: list(style.SIZE_COLOURS).index(s) if s in style.SIZE_COLOURS else 99)
-    if not patches or not sizes:
+    told = training_rows(curves)
+    if not told:
         return _one_panel_of_curves(found, curves)
-    figure = Figure(figsize=(style.WIDE, 3.2))
-    grid = figure.add_gridspec(2, len(patches) * len(sizes))
-    panels: list[Axes] = []
-    for row, column, chosen in ((0, "patch_size", patches), (1, "size", sizes)):
-        wide = len(patches) * len(sizes) // len(chosen)
-        for i, value in enumerate(chosen):
+    chosen = {"patch_size": patches, "size": sizes}
+    alone = len(told) == 1 and len(chosen[told[0]]) == 1
+    width = style.COLUMN if alone else style.WIDE
+    figure = Figure(figsize=(width, 2.3 if len(told) == 1 else 3.2))
+    grid = figure.add_gridspec(len(told), len(patches) * len(sizes))
+    for row, column in enumerate(told):
+        wide = len(patches) * len(sizes) // len(chosen[column])
+        for i, value in enumerate(chosen[column]):
             axes = figure.add_subplot(grid[row, i * wide : (i + 1) * wide])
             by_size = column == "patch_size"
             lines = curves[curves[column] == value]
@@ -114,14 +117,26 @@ def training(found: Findings) -> Figure:
                 axes.tick_params(labelleft=False)
             else:
                 axes.set_ylabel(found.short)
-            if row:
+            if row == len(told) - 1:
                 axes.set_xlabel("training steps")
-            panels.append(axes)
-    # The last panel of a row has the best models, hence the most room beside its lines.
-    corner = "lower right" if found.higher else "upper right"
-    for axes in (panels[len(patches) - 1], panels[-1]):
-        axes.legend(loc=corner, ncols=2, columnspacing=0.9, handletextpad=0.5)
+            # The last panel has the best models, hence the most room beside its lines.
+            if i == len(chosen[column]) - 1:
+                axes.legend(ncols=2, columnspacing=0.9, handletextpad=0.5)
     return figure
+
+
+def training_rows(curves: pd.DataFrame) -> list[str]:
+    """What Figure 6 can show: panels by "patch_size" if sizes differ, by "size" if patches do.
+
+    Empty where the zoo's names do not tell the models apart (custom ones, or several designs).
+    """
+    if curves["size"].isna().any() or curves["patch_size"].isna().any():
+        return []
+    models = curves.drop_duplicates("label")
+    if models.duplicated(["size", "patch_size"]).any():
+        return []
+    by_patch = ["patch_size"] if models["size"].nunique() > 1 else []
+    return by_patch + (["size"] if models["patch_size"].nunique() > 1 else [])
 
 
 def _one_panel_of_curves(found: Findings, curves: pd.DataFrame) -> Figure:
@@ -160,7 +175,7 @@ def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
 def training_compute(found: Findings) -> Figure:
     """Figure 9: training compute against quality, with the frontier."""
     curves = found.curves
-    figure, axes = style.canvas(style.COLUMN, 2.6)
+    figure, axes = style.canvas(style.COLUMN, 2.45)
     _curves(axes, curves, "train_gflops", "label")
     front = found.frontier
     axes.plot(
@@ -184,7 +199,7 @@ def training_compute(found: Findings) -> Figure:
 def sampling(found: Findings) -> Figure:
     """Figure 10: sampling compute per image against quality, one line per model."""
     sweep = found.sweep
-    figure, axes = style.canvas(style.COLUMN, 2.6)
+    figure, axes = style.canvas(style.COLUMN, 2.45)
     _curves(axes, sweep, "sampling_gflops", "label")
     style.log_axis(axes.xaxis, sweep["sampling_gflops"].to_list())
     style.quality_axis(axes, sweep["value"].to_list(), found.floor)
@@ -215,7 +230,7 @@ def blocks(found: Findings) -> Figure:
     axes.set_xlim(0, float(curves["step"].max()) * 1.04)
     _count_steps(axes, 5)
     axes.set(xlabel="training steps", ylabel=found.title)
-    axes.legend(loc="lower right" if found.higher else "upper right")
+    axes.legend()
     return figure
 
 
@@ -245,6 +260,7 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None) -> Figure:
         )
     style.quality_axis(axes, rows["value"].to_list(), floor)
     _name_floor(axes, floor)
+    axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
     axes.set(xlabel="guidance scale", ylabel=title)
     axes.legend()
     return figure
@@ -262,16 +278,27 @@ def bubbles(rows: list[dict[str, Any]]) -> Figure:
         axes.scatter(
             r["gflops"],
             r["fid"],
-            s=14 + 520 * r["gflops"] / largest,
+            s=520 * r["gflops"] / largest,
             color=style.SIZE_COLOURS["XL"] if r["transformer"] else style.SIZE_COLOURS["S"],
             alpha=0.78,
             linewidth=0.5,
             edgecolor="white",
         )
+        # Beside its disc: above the largest, whose neighbours stand lower, below the others.
+        sign = 1 if r["gflops"] == largest else -1
+        radius = (520 * r["gflops"] / largest / np.pi) ** 0.5
+        axes.annotate(
+            r["name"],
+            (r["gflops"], r["fid"]),
+            (0, sign * (radius + 2)),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if sign > 0 else "top",
+            fontsize=6.8,
+        )
     style.log_axis(axes.xaxis, [r["gflops"] for r in rows], pad=2.2)
     axes.set_ylim(0, max(r["fid"] for r in rows) * 1.2)
     axes.set(xlabel="Gflops, counted here", ylabel="the paper's FID-50K")
-    style.label_points(axes, [(r["gflops"], r["fid"], r["name"], style.INK) for r in rows])
     return figure
 
 
@@ -344,7 +371,9 @@ def _count_steps(axes: Axes, n: int) -> None:
     """At most `n` ticks of training steps, thousands as K from 10,000 on."""
     axes.xaxis.set_major_locator(MaxNLocator(n, integer=True, steps=[1, 2, 2.5, 5, 10]))
     thousands = axes.get_xlim()[1] >= 10_000
-    axes.xaxis.set_major_formatter(lambda v, _: f"{v / 1000:g}K" if thousands else f"{v:,.0f}")
+    axes.xaxis.set_major_formatter(
+        lambda v, _: f"{v / 1000:g}K" if thousands and v else f"{v:,.0f}"
+    )
 
 
 def _int(value: Any) -> str:

@@ -60,7 +60,8 @@ def _by_size_and_patch(
 
 
 def _in_order(names: Mapping[str, str]) -> tuple[list[str], list[dict[str, Any]]]:
-    """One row of cells per two runs' labels would be wide; labels head their own columns."""
+    """Up to four runs side by side under their labels, more one below the other."""
+    names = {label.replace("model.block=", ""): name for label, name in names.items()}
     labels = list(names)
     if len(labels) <= 4:
         return labels, [{"name": "", "cells": [names[x] for x in labels]}]

@@ -35,7 +35,7 @@ def headline(found: Findings) -> list[Block]:
 
 
 def _abstract(found: Findings) -> list[Span]:
-    about = found.report.about.strip()
+    about = " ".join(found.report.about.split())
     spans: list[Span] = [about + ("" if about.endswith((".", "!", "?")) else ".") + " "]
     spans = spans if about else []
     if not len(found.final):
@@ -49,11 +49,8 @@ def _abstract(found: Findings) -> list[Span]:
     unit, scale = wording.gflops_unit(float(found.final["gflops"].max()))
     low, high = found.final["gflops"].min() / scale, found.final["gflops"].max() / scale
     n = len(found.final)
-    spans.append(
-        f"{count(n, 'model')} of {number(low)} to {number(high)} {unit} "
-        if n > 1
-        else f"One model of {number(high)} {unit} "
-    )
+    cost = f"{number(low)} to {number(high)}" if number(low) != number(high) else number(high)
+    spans.append(f"{small_ints(n).capitalize()} {'models' if n > 1 else 'model'} of {cost} {unit} ")
     spans.append(
         f"per forward pass, trained for {found.step:,} steps"
         + (f" with {small_ints(found.seeds)} seeds" if found.seeds > 1 else "")
@@ -136,7 +133,11 @@ def gflops(found: Findings) -> list[Block]:
             low, high = min(c.spearman_by_seed), max(c.spearman_by_seed)
             spans.append(f"Seed by seed, Spearman is {signed(low)} to {signed(high)}. ")
     else:
-        spans.append(f"{count(len(found.final), 'model')} cannot show a correlation. ")
+        spans.append(
+            "The models do not differ in compute or quality, so there is nothing to correlate. "
+            if len(found.final) > 2
+            else "A correlation needs at least three models. "
+        )
     if law is not None:
         over = f" ± {law.exponent_std:.3f} over seeds" if law.exponent_std is not None else ""
         exponent = f"{law.exponent:.3f}".replace("-", "−")
@@ -206,13 +207,13 @@ def training(found: Findings) -> list[Block]:
         strong("Quality over training. "),
         f"{found.title}, {found.curves_protocol.sentence()}. ",
     ]
-    if found.curves["size"].notna().any():
+    if len(figures.training_rows(found.curves)) == 2:
         caption.append("Above: model size grows at a fixed patch size p. Below: patches shrink. ")
     caption += _floor_clause(found)
     if found.seeds > 1:
         caption.append("Bands: standard deviation over seeds.")
-    drawn = figures.svg(figures.training(found))
-    wide = bool(found.curves["size"].notna().any())
+    plot = figures.training(found)
+    drawn, wide = figures.svg(plot), bool(plot.get_figwidth() > 4)
     return [title, paragraph(*spans), figure("training", drawn, caption, wide=wide)]
 
 
@@ -266,7 +267,7 @@ def sampling_compute(found: Findings) -> list[Block]:
             "where the two can be compared. "
         )
         enough = (found.pairs["ahead"] == "larger").mean()
-        if enough >= 0.9:
+        if enough >= 0.9 and len(found.pairs) > 2:
             spans.append("More sampling steps do not make up for a smaller model.")
         elif enough <= 0.5:
             spans.append("The paper's finding, that the larger model wins, is not seen here.")

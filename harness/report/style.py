@@ -37,7 +37,7 @@ BLOCK_COLOURS = {
 }
 
 SETTINGS: Any = {
-    "font.family": MEASURED_FACE,
+    "font.family": [MEASURED_FACE, "DejaVu Serif"],  # the second for what the first lacks
     "font.size": 8,
     "axes.titlesize": 8.5,
     "axes.labelsize": 8,
@@ -127,23 +127,30 @@ def look(row: dict[str, Any], index: int = 0) -> dict[str, Any]:
 def log_axis(axis: Any, values: Sequence[float], pad: float = 1.35) -> None:
     """A log axis over positive `values` with few, plainly written ticks."""
     low, high = min(values) / pad, max(values) * pad
-    axis._set_axes_scale("log")
+    across = axis.axis_name == "x"
+    (axis.axes.set_xscale if across else axis.axes.set_yscale)("log")
     decades = math.log10(high / low)
-    mantissas = (1,) if decades > 2.2 else (1, 3) if decades > 1.3 else (1, 2, 5)
+    choices = [(1,), (1, 3), (1, 2, 5), tuple(range(1, 10)), tuple(n / 10 for n in range(10, 100))]
+    begin = 0 if decades > 2.2 else 1 if decades > 1.3 else 2
     stride = max(1, math.ceil(decades / 6))
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    ticks = [
-        m * 10.0**d
-        for d in range(first, last + 1)
-        if d % stride == 0
-        for m in mantissas
-        if low <= m * 10.0**d <= high
-    ]
+    ticks: list[float] = []
+    for mantissas in choices[begin:]:
+        ticks = [
+            float(f"{m}e{d}")
+            for d in range(first, last + 1)
+            if d % stride == 0
+            for m in mantissas
+            if low <= m * 10.0**d <= high
+        ]
+        if len(ticks) > 1:
+            break
+    ticks = ticks[:: max(1, len(ticks) // 5)]
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_major_formatter(FixedFormatter([tick_text(t) for t in ticks]))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
-    axis.set_view_interval(low, high, ignore=True)
+    (axis.axes.set_xlim if across else axis.axes.set_ylim)(low, high)
 
 
 def tick_text(value: float) -> str:

@@ -112,7 +112,7 @@ def _other_metrics(found: Findings, names: list[str]) -> list[Block]:
         c = fits.correlation(one)
         if c is not None:
             told.append(f"{metrics.short_title(metric)} {wording.signed(c.spearman)}")
-    if not panels:
+    if not told:
         return []
     caption: list[Span] = [
         strong("The other metrics "),
@@ -295,7 +295,7 @@ def guidance(found: Findings) -> list[Block]:
     text: list[Span] = [
         ref("fig-guidance"),
         f" varies the scale of classifier-free guidance. The best value, {number(best['value'])}, "
-        f"is {best['label']}'s at scale {best['guidance_scale']:g} with {best['channels']} guided. ",
+        f"is {best['label']}'s at scale {best['guidance_scale']:g}, {best['channels']} guided. ",
         "The paper's best with XL/2 are ",
         f"{paper.claim('cfg-3ch-1.5')} at scale 1.5 (three channels) and "
         f"{paper.claim('cfg-4ch-1.375'):.2f} at 1.375 (four), in the paper's FID-50K.",
@@ -407,7 +407,12 @@ def comparison(found: Findings) -> list[Block]:
     )
     return [
         title,
-        paragraph(ref("tab-comparison"), " and ", ref("tab-papers-comparison"), f". {note}"),
+        paragraph(
+            ref("tab-comparison"),
+            " has this study's largest model, ",
+            ref("tab-papers-comparison"),
+            f" the paper's comparison. {note}",
+        ),
         table(
             "comparison",
             f"l{'r' * len(names)}",

@@ -1,0 +1,108 @@
+"""Equal-compute comparisons on curves whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.analysis import compute
+
+STEPS = np.array([16, 32, 64, 128, 256, 1000])
+
+
+def curve(label, gflops, value, steps=STEPS):
+    return pd.DataFrame(
+        {
+            "label": label,
+            "gflops": gflops,
+            "sampling_steps": steps,
+            "sampling_gflops": gflops * steps,
+            "value": value,
+        }
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(1.01, 5.0), st.floats(1.5, 10.0))
+def test_a_curve_that_is_better_by_a_factor_is_ahead_by_that_factor(factor, gap):
+    def quality(c):
+        return 100 * c**-0.2
+
+    small = curve("small", 10.0, quality(10.0 * STEPS))
+    large = curve("large", 10.0 * gap, quality(10.0 * gap * STEPS) / factor)
+    (pair,) = compute.compare_sampling(pd.concat([small, large]), "fid").to_dict("records")
+    assert (pair["smaller"], pair["larger"], pair["ahead"]) == ("small", "large", "larger")
+    assert pair["ratio"] == pytest.approx(factor)
+    assert pair["share"] == 1.0
+    assert pair["low"] == pytest.approx(10 * gap * 16) and pair["high"] == pytest.approx(10_000)
+
+
+def test_where_larger_is_better_the_higher_curve_is_ahead():
+    sweep = pd.concat([curve("small", 10.0, 5.0), curve("large", 20.0, 9.0)])
+    (up,) = compute.compare_sampling(sweep, "inception_score").to_dict("records")
+    (down,) = compute.compare_sampling(sweep, "fid").to_dict("records")
+    assert (up["ahead"], down["ahead"]) == ("larger", "smaller")
+    assert up["ratio"] == pytest.approx(9 / 5) and down["ratio"] == pytest.approx(5 / 9)
+
+
+def test_equal_curves_have_nobody_ahead():
+    sweep = pd.concat([curve("small", 10.0, 5.0), curve("large", 20.0, 5.0)])
+    pairs = compute.compare_sampling(sweep, "fid")
+    assert pairs["ahead"].tolist() == ["neither"]
+    assert compute.share_larger_ahead(pairs) == 0.0
+
+
+def test_pairs_without_common_compute_are_absent():
+    sweep = pd.concat([curve("small", 1.0, 5.0), curve("large", 1000.0, 4.0)])
+    pairs = compute.compare_sampling(sweep, "fid")
+    assert len(pairs) == 0 and compute.share_larger_ahead(pairs) is None
+
+
+def test_the_headline_pair_finds_the_papers_own_argument():
+    """XL/2 at 128 steps (23.7) against L/2 at 1000 (25.9), at 5.3 times less compute."""
+    large = curve("XL/2", 118.64, [30.0, 25.95, 24.5, 23.7, 23.5, 23.3])
+    small = curve("L/2", 80.71, [40.0, 31.0, 28.0, 26.5, 26.1, 25.9])
+    pair = compute.headline_pair(pd.concat([small, large]), "fid")
+    assert (pair.larger, pair.larger_steps, pair.smaller, pair.smaller_steps) == (
+        *("XL/2", 64, "L/2", 1000),
+    )
+    only = large[large["sampling_steps"] >= 128]
+    pair = compute.headline_pair(pd.concat([small, only]), "fid")
+    assert (pair.larger_steps, pair.larger_value, pair.smaller_value) == (128, 23.7, 25.9)
+    assert pair.saving == pytest.approx(80_710 / 15_186, rel=1e-3)
+
+
+def test_there_is_no_headline_pair_where_the_larger_is_never_better():
+    sweep = pd.concat([curve("small", 10.0, 5.0), curve("large", 20.0, 6.0)])
+    assert compute.headline_pair(sweep, "fid") is None
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.tuples(st.floats(1, 1e6), st.floats(0.1, 300)), min_size=1, max_size=30))
+def test_the_frontier_is_what_no_other_point_beats(points):
+    curves = pd.DataFrame(points, columns=["train_gflops", "value"]).assign(label="m")
+    front = compute.frontier(curves, "fid")
+    assert front["value"].is_monotonic_decreasing and front["train_gflops"].is_monotonic_increasing
+    for c, v in points:
+        at_most = front[front["train_gflops"] <= c]["value"]
+        assert len(at_most) and at_most.min() <= v
+
+
+def test_a_step_up_is_counted_between_neighbours_only():
+    final = pd.DataFrame(
+        {
+            "size": ["S", "B", "L"],
+            "patch_size": [8, 8, 8],
+            "family": "DiT",
+            "block": "adaln-zero",
+            "image_size": 256,
+            "gflops": [1.0, 2.0, 3.0],
+            "value": [30.0, 20.0, 25.0],
+        }
+    )
+    assert compute.steps_forward(final, "fid", "size") == (1, 2)
+    assert compute.steps_forward(final, "inception_score", "size") == (1, 2)
+    assert compute.steps_forward(final, "fid", "patch_size") == (0, 0)

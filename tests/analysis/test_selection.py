@@ -1,0 +1,135 @@
+"""Only like is compared with like; missing stays missing; seeds become a mean and a spread."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from harness.analysis import selection
+from harness.store.tables import METRICS
+
+NAMES = [c.name for c in METRICS]
+
+
+def row(model="DiT-micro-S/8", value=10.0, **changes):
+    base = {
+        "metric": "fd_glyphs_cnn",
+        "value": value,
+        "of": "samples",
+        "model": model,
+        "block": "adaln-zero",
+        "size": model.partition("/")[0].rpartition("-")[2],
+        "patch_size": int(model.rpartition("/")[2]),
+        "family": "DiT-micro",
+        "gflops": {"S": 1.0, "B": 2.0, "L": 4.0}[model.partition("/")[0].rpartition("-")[2]],
+        "image_size": 8,
+        "autoencoder": "identity",
+        "data": "glyphs",
+        "batch_size": 64,
+        "learning_rate": 1e-3,
+        "seed": 0,
+        "step": 100,
+        "train_gflops": 1.0,
+        "sampler": "ancestral",
+        "sampling_steps": 50,
+        "guidance_scale": 1.0,
+        "sampling_gflops": 50.0,
+        "decoder": "original",
+        "samples": 1000,
+        "sampling_seed": 0,
+    }
+    return {**base, **changes}
+
+
+def frame(*rows):
+    return pd.DataFrame(list(rows), columns=NAMES)
+
+
+S, B, L = "DiT-micro-S/8", "DiT-micro-B/8", "DiT-micro-L/8"
+
+
+def final(*rows):
+    return selection.final_quality(frame(*rows), "fd_glyphs_cnn")
+
+
+def test_seeds_become_a_mean_and_a_spread():
+    got = final(row(S, 10.0, seed=0), row(S, 14.0, seed=1), row(S, 12.0, seed=2), row(B, 5.0))
+    assert got["label"].tolist() == [S, B]
+    assert got["value"].tolist() == [12.0, 5.0]
+    assert got["std"][0] == pytest.approx(2.0) and math.isnan(got["std"][1])
+    assert got["seeds"].tolist() == [3, 1]
+
+
+def test_sampling_seeds_of_one_training_are_not_counted_as_spread():
+    got = final(row(S, 10.0, sampling_seed=0), row(S, 14.0, sampling_seed=1))
+    assert got["value"].tolist() == [12.0] and got["seeds"].tolist() == [1]
+    assert math.isnan(got["std"][0])
+
+
+@pytest.mark.parametrize("bad", [None, float("nan"), float("inf")])
+def test_a_missing_value_is_left_out_never_zero(bad):
+    got = final(row(S, bad), row(B, 5.0))
+    assert got["label"].tolist() == [B] and got["value"].tolist() == [5.0]
+
+
+def test_values_of_another_number_of_samples_are_not_mixed_in():
+    got = final(row(S, 10.0), row(B, 5.0), row(S, 30.0, samples=500), row(S, 8.0, samples=5000))
+    assert got["value"].tolist() == [10.0, 5.0]
+
+
+def test_guided_values_do_not_enter_the_unguided_comparison():
+    got = final(row(S, 10.0), row(S, 1.0, guidance_scale=1.5), row(B, 1.0, guidance_scale=1.5))
+    assert got["value"].tolist() == [10.0]
+
+
+def test_a_half_finished_study_is_compared_where_its_models_can_be():
+    early = [row(m, v, step=100) for m, v in ((S, 30.0), (B, 20.0), (L, 15.0))]
+    late = [row(S, 10.0, step=200), row(B, 9.0, step=200)]
+    assert final(*early, *late)["value"].tolist() == [30.0, 20.0, 15.0]
+    assert final(*early, *late, row(L, 8.0, step=200))["value"].tolist() == [10.0, 9.0, 8.0]
+
+
+def test_labels_name_what_else_differs_and_nothing_more():
+    labels = selection.labelled(frame(row(S), row(S, block="in-context"), row(S, seed=1)))["label"]
+    assert labels.tolist() == [f"{S} adaln-zero", f"{S} in-context", f"{S} adaln-zero"]
+    whole = frame(row(S, image_size=256.0), row(S, image_size=512.0))
+    assert selection.labelled(whole)["label"].tolist() == [f"{S} 256 px", f"{S} 512 px"]
+
+
+def test_a_sweep_has_rows_that_differ_in_steps_alone():
+    sweep = [row(S, 9.0 - n / 10, samples=500, sampling_steps=n) for n in (4, 8, 16)]
+    got, protocol = selection.sampling_sweep(frame(row(S), *sweep), "fd_glyphs_cnn")
+    assert got["sampling_steps"].tolist() == [4, 8, 16]
+    assert protocol.samples == 500 and protocol.sampling_steps is None
+
+
+def test_one_step_count_is_no_sweep():
+    got, protocol = selection.sampling_sweep(frame(row(S), row(B)), "fd_glyphs_cnn")
+    assert len(got) == 0 and protocol is None
+
+
+def test_quality_over_training_takes_the_protocol_measured_most_often():
+    rows = [row(S, 30.0 - s / 10, step=s) for s in (100, 200)]
+    got, protocol = selection.over_training(
+        frame(*rows, row(S, 1.0, step=200, samples=500)), "fd_glyphs_cnn"
+    )
+    assert got["value"].tolist() == [20.0, 10.0] and protocol.samples == 1000
+
+
+def test_the_floor_is_that_of_real_images_and_missing_if_never_measured():
+    real = {**dict.fromkeys(NAMES), "metric": "fd_glyphs_cnn", "of": "floor", "value": 0.9}
+    assert selection.floor(frame(row(S), real), "fd_glyphs_cnn") == 0.9
+    assert selection.floor(frame(row(S, floor=0.7)), "fd_glyphs_cnn") == 0.7
+    assert selection.floor(frame(row(S)), "fd_glyphs_cnn") is None
+    assert final(row(S), real)["label"].tolist() == [S]
+
+
+def test_nothing_is_made_of_nothing():
+    empty = frame()
+    assert selection.final_protocol(empty, "fid") is None
+    assert len(selection.final_quality(empty, "fid")) == 0
+    assert len(selection.over_training(empty, "fid")[0]) == 0
+    assert len(selection.sampling_sweep(empty, "fid")[0]) == 0
+    assert selection.floor(empty, "fid") is None
