@@ -72,31 +72,12 @@ def render(report: ReportInput, out_pdf: Path) -> Path:
 
     Raises HarnessError for a section that does not exist or a file that cannot be written.
     """
-    from harness.report.blocks import bands
-    from harness.report.findings import find
-    from harness.report.sections import BUILDERS
-
-    unknown = [name for name in report.sections if name not in BUILDERS]
-    if unknown:
-        raise HarnessError(
-            f"the report of {report.study} asks for unknown sections {', '.join(unknown)}; "
-            f"there are: {', '.join(BUILDERS)}"
-        )
-    found = find(report)
     out_pdf = Path(out_pdf)
+    document, files = compose(report)
     with tempfile.TemporaryDirectory(prefix="harness-report-") as scratch:
         folder = Path(scratch)
-        built = [BUILDERS[name](found) for name in report.sections]
-        for block in (block for section in built for block in section):
-            for name, data in block.pop("files", {}).items():
-                (folder / name).write_bytes(data)
-        document = {
-            "title": report.title,
-            "study": report.study,
-            "profile": report.profile,
-            "date": report.date.strftime("%-d %B %Y, %H:%M UTC"),
-            "bands": bands(built),
-        }
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
         (folder / "content.json").write_text(json.dumps(document), encoding="utf-8")
         (folder / "report.typ").write_text(TEMPLATE.read_text("utf-8"), encoding="utf-8")
         pdf = _compile(folder, report)
@@ -108,6 +89,36 @@ def render(report: ReportInput, out_pdf: Path) -> Path:
     except OSError as error:
         raise HarnessError(f"cannot write the report to {out_pdf}: {error.strerror}") from None
     return out_pdf
+
+
+def compose(report: ReportInput) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """The report before typesetting: its content for the template, and the images by file name.
+
+    Raises HarnessError for a section that does not exist.
+    """
+    from harness.report.blocks import bands
+    from harness.report.findings import find
+    from harness.report.sections import BUILDERS
+
+    unknown = [name for name in report.sections if name not in BUILDERS]
+    if unknown:
+        raise HarnessError(
+            f"the report of {report.study} asks for unknown sections {', '.join(unknown)}; "
+            f"there are: {', '.join(BUILDERS)}"
+        )
+    found = find(report)
+    built = [BUILDERS[name](found) for name in report.sections]
+    files: dict[str, bytes] = {}
+    for block in (block for section in built for block in section):
+        files |= block.pop("files", {})
+    document = {
+        "title": report.title,
+        "study": report.study,
+        "profile": report.profile,
+        "date": report.date.strftime("%-d %B %Y, %H:%M UTC"),
+        "bands": bands(built),
+    }
+    return document, files
 
 
 def main_figure(report: ReportInput, path: Path) -> Path | None:

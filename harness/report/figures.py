@@ -175,7 +175,7 @@ def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
 def training_compute(found: Findings) -> Figure:
     """Figure 9: training compute against quality, with the frontier."""
     curves = found.curves
-    figure, axes = style.canvas(style.COLUMN, 2.45)
+    figure, axes = style.canvas(style.COLUMN, 2.3)
     _curves(axes, curves, "train_gflops", "label")
     front = found.frontier
     axes.plot(
@@ -199,7 +199,7 @@ def training_compute(found: Findings) -> Figure:
 def sampling(found: Findings) -> Figure:
     """Figure 10: sampling compute per image against quality, one line per model."""
     sweep = found.sweep
-    figure, axes = style.canvas(style.COLUMN, 2.45)
+    figure, axes = style.canvas(style.COLUMN, 2.3)
     _curves(axes, sweep, "sampling_gflops", "label")
     style.log_axis(axes.xaxis, sweep["sampling_gflops"].to_list())
     style.quality_axis(axes, sweep["value"].to_list(), found.floor)

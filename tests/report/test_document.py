@@ -1,0 +1,306 @@
+"""What a report says, and that it says it of any study, finished or not."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.errors import HarnessError
+from harness.report.document import compose, main_figure, render
+
+ALL = (
+    "headline",
+    "gflops",
+    "training",
+    "training-compute",
+    "sampling-compute",
+    "samples",
+    "models",
+    "blocks",
+    "complexity",
+    "guidance",
+    "decoders",
+    "comparison",
+    "provenance",
+)
+
+
+def words(content):
+    """Every string of a composed report, in order, as one text."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        return " ".join(words(v) for k, v in content.items() if k not in ("kind", "label", "ref"))
+    if isinstance(content, (list, tuple)):
+        return " ".join(words(v) for v in content)
+    return ""
+
+
+def said(report):
+    return re.sub(r"\s+", " ", words(compose(report)[0]))
+
+
+def abstract(report):
+    return said(dataclasses.replace(report, sections=("headline",)))
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("report")
+
+
+def test_the_report_package_imports_neither_pandas_nor_matplotlib():
+    code = "import sys, harness.report; print([m for m in ('pandas', 'matplotlib', 'torch') "
+    code += "if m in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler's pdftotext")
+def test_the_pdf_opens_with_the_studys_own_headline_numbers(make, scratch):
+    report = make.report()
+    pdf = render(report, scratch / "new folder" / "scaling.pdf")
+    text = subprocess.run(
+        ["pdftotext", "-raw", str(pdf), "-"], capture_output=True, text=True, check=True
+    ).stdout
+    first = re.sub(r"\s+", " ", text.split("\f")[0])
+    assert report.title.replace("'", "’") in first.replace("'", "’")
+    final = report.frames["metrics"]
+    final = final[(final["metric"] == "fd_glyphs_cnn") & (final["step"] == 1500)]
+    final = final[(final["samples"] == 1000) & (final["of"] == "samples")]
+    rank = final["gflops"].rank().corr(final["value"].rank())
+    assert f"{rank:.2f}".replace("-", "−")[:5] in first
+    assert f"reaches {final['value'].min():.1f}" in first
+    assert "real images measured the same way give 0.900" in first
+    assert "of 54 pairs" in first
+    assert len(text.split("\f")) - 1 <= 3
+    for section in ("Quality over training", "Samples", "Models", "Provenance"):
+        assert section in text
+
+
+def test_two_renders_of_one_input_are_equal_byte_for_byte(make, scratch):
+    found = make.frames(sizes=("S", "B"), sweep=())
+    report = make.report(found, sections=("headline", "gflops", "samples", "provenance"))
+    first = render(report, scratch / "a.pdf").read_bytes()
+    assert first.startswith(b"%PDF")
+    assert render(report, scratch / "b.pdf").read_bytes() == first
+    later = dataclasses.replace(report, timestamp=1_800_000_000)
+    assert render(later, scratch / "b.pdf").read_bytes() != first
+
+
+def test_another_extractors_metric_is_never_called_fid(make):
+    found = make.frames(sizes=("S", "B"), patches=(4, 2), sweep=(4, 8))
+    text = said(make.report(found, ALL, complexity=make.complexity(found) + make.unets()))
+    assert "Fréchet distance (glyphs-cnn features)" in text
+    # The paper's own numbers may be: in its columns, tables and figures, and only said to be its.
+    kept = text
+    for phrase in (
+        r"the paper's counterpart (?:[^F]|FD)+ Model Gflops FID-50K",
+        r"the paper's FID-50K",
+        r"Model FID ↓ sFID ↓ IS ↑ Prec. ↑ Rec. ↑ BigGAN-deep",
+    ):
+        kept, times = re.subn(phrase, "", kept)
+        assert times <= 1
+    assert "FID" not in kept and "Inception" not in kept
+    assert "The two tables do not compare: data and features differ." in text
+    figures = compose(make.report(sections=("training-compute", "sampling-compute")))[1]
+    assert figures and not any(b"FID" in svg for svg in figures.values())
+
+
+def test_inception_features_are_called_fid(make):
+    found = make.frames(extractor="inception-2015", sizes=("S", "B"), patches=(4, 2))
+    text = abstract(make.report(found))
+    assert "are measured by FID, of which lower is better" in text
+
+
+@pytest.mark.parametrize(
+    ("trend", "noise", "phrase"),
+    [
+        (1.0, 0.01, "consistently better"),
+        (0.0, 0.3, "no clear trend|weakly better|came out worse|tend to be better"),
+        (-1.0, 0.01, "came out worse"),
+    ],
+)
+def test_the_words_follow_the_correlation(make, trend, noise, phrase):
+    text = abstract(make.report(make.frames(trend=trend, noise=noise)))
+    assert re.search(phrase, text, re.IGNORECASE)
+    if trend <= 0:
+        assert "(strong)" not in text and "consistently better" not in text
+    if trend < 0:
+        few = make.frames(trend=trend, sizes=("S", "XL"))
+        body = said(make.report(few, sections=("gflops", "sampling-compute")))
+        assert "goes against the expected direction" in body
+        assert "is not seen here" in body
+        assert "do not make up for a smaller model" not in body
+
+
+def test_an_unfinished_study_says_so_first(make):
+    missing = ["train DiT-micro-XL/2: failed", "evaluate DiT-micro-XL/2: not done yet"]
+    document, _ = compose(make.report(missing=missing, sections=("headline", "models")))
+    first = document["bands"][0]
+    assert first["kind"] == "note" and first["title"] == "Unfinished."
+    note = re.sub(r"\s+", " ", words(first))
+    assert "Two parts of this study are not done" in note
+    assert all(phrase in note for phrase in missing)
+    many = [f"train model {i}" for i in range(30)]
+    assert "and 22 more." in abstract(make.report(missing=many))
+    assert "Unfinished" not in abstract(make.report())
+
+
+def test_sections_without_data_say_what_is_missing(make, scratch):
+    none = {name: make.empty(name, []) for name in ("runs", "metrics", "training")}
+    report = make.report(none, ALL, complexity=[], samples={}, provenance={})
+    document, files = compose(report)
+    assert files == {}
+    text = words(document)
+    for phrase in (
+        "Nothing has been measured yet.",
+        "No model has a measured quality yet",
+        "Quality was not measured at more than one training step",
+        "No model was sampled at more than one number of steps",
+        "No samples are kept",
+        "Nothing has been counted yet.",
+        "No model was measured at more than one guidance scale.",
+        "No model was decoded by more than one decoder.",
+        "No provenance was recorded.",
+    ):
+        assert phrase in text
+    assert render(report, scratch / "empty.pdf").stat().st_size > 1000
+    assert main_figure(report, scratch / "no.png") is None and not (scratch / "no.png").exists()
+
+
+def test_one_run_at_one_step_is_a_report(make, scratch):
+    found = make.frames(sizes=("S",), patches=(4,), milestones=(100,), sweep=())
+    text = abstract(make.report(found))
+    assert "One model of" in text and "correlation" not in text.lower()
+    assert render(make.report(found), scratch / "one.pdf").stat().st_size > 1000
+
+
+def test_missing_and_nan_values_are_dashes_never_zeros(make):
+    found = make.frames(sizes=("S", "B", "L"), patches=(4,), sweep=())
+    metrics = found["metrics"]
+    lost = (metrics["model"] == "DiT-micro-B/4") & (metrics["step"] == 1500)
+    metrics.loc[lost & (metrics["metric"] == "recall_glyphs_cnn"), "value"] = np.nan
+    metrics.loc[lost & (metrics["metric"] == "is_glyphs_cnn"), "value"] = np.inf
+    found["metrics"] = metrics[~(lost & (metrics["metric"] == "sfd_glyphs_cnn"))]
+    document, _ = compose(make.report(found, ("gflops", "models")))
+    table = next(b for band in document["bands"] for s in band["sections"] for b in s["rest"])
+    tables = [b for band in document["bands"] for s in band["sections"] for b in s["rest"]]
+    table = next(b for b in tables if b["kind"] == "table")
+    head = table["head"][-1]
+    row = next(r for r in table["rows"] if r[0] == "DiT-micro-B/4")
+    cells = dict(zip(head, row, strict=True))
+    assert (cells["sFD ↓"], cells["Class score ↑"], cells["Rec. ↑"]) == ("–", "–", "–")
+    assert float(cells["FD ↓"]) > 10
+
+
+def test_a_lost_primary_value_is_counted_and_left_out(make):
+    found = make.frames(sizes=("S", "B", "L", "XL"), patches=(4,), sweep=())
+    metrics = found["metrics"]
+    lost = (metrics["model"] == "DiT-micro-B/4") & (metrics["metric"] == "fd_glyphs_cnn")
+    metrics.loc[lost & (metrics["step"] == 1500), "value"] = np.nan
+    text = said(make.report(found, ("gflops",)))
+    assert "1 recorded row has no finite value and is left out." in text
+
+
+def test_several_seeds_have_spreads(make):
+    found = make.frames(seeds=(0, 1, 2), sizes=("S", "B"), patches=(8, 4))
+    text = said(make.report(found, ("headline", "gflops", "models", "samples")))
+    assert "with three seeds" in text and "Seed by seed, Spearman is" in text
+    assert "± is the standard deviation over 3 seeds" in text
+    assert re.search(r"DiT-micro-S/8 2 32 2 1 .*?\d+ ± \d+", text)
+
+
+def test_metrics_of_which_more_is_better_are_worded_so(make):
+    found = make.frames(sizes=("S", "B", "L"), patches=(4, 2))
+    rows = found["metrics"]
+    found["metrics"] = rows[rows["metric"] == "is_glyphs_cnn"]
+    text = abstract(make.report(found))
+    assert "higher is better" in text and "consistently better" in text
+    best = rows[(rows["metric"] == "is_glyphs_cnn") & (rows["samples"] == 1000)]["value"].max()
+    assert f"reaches {best:.2f}" in text
+
+
+def test_every_section_is_drawn_for_the_papers_full_study(make, scratch):
+    found = make.frames(
+        family="DiT",
+        extractor="inception-2015",
+        sizes=("XL",),
+        patches=(2,),
+        blocks=("in-context", "adaln-zero"),
+        milestones=(200_000, 400_000),
+        sweep=(16, 64),
+        guidance=[(s, c) for c in (3, None) for s in (1.0, 1.5, 3.0)],
+        decoders=("original", "ft-ema"),
+    )
+    rows = make.complexity(found) + make.unets()
+    report = make.report(found, ALL, complexity=rows)
+    document, files = compose(report)
+    text = words(document)
+    assert {f"{n}.svg" for n in ("blocks", "guidance", "systems", "sampling-compute")} <= set(files)
+    for phrase in ("not measured", "Fewer than two", "No model was", "No samples", "Nothing"):
+        assert phrase not in text
+    assert "DiT-XL/2 adaln-zero, ft-ema" in text
+    assert render(report, scratch / "full.pdf").stat().st_size > 20_000
+
+
+def test_what_a_user_wrote_is_never_markup(make, scratch):
+    wild = '#panic("no") $x_1$ *bold* @ref <tag> \\ "quotes" [ ] { } `raw` // ∆'
+    report = make.report(
+        make.frames(sizes=("S",), patches=(4,), sweep=()),
+        ("headline", "provenance"),
+        title=wild,
+        about=wild,
+        study=wild,
+        missing=[wild],
+        provenance={wild: wild},
+        samples={},
+    )
+    assert render(report, scratch / "wild.pdf").stat().st_size > 1000
+    assert abstract(report).count(wild) == 4
+
+
+def test_a_records_frame_with_null_models_and_float_columns_is_read(make):
+    """A floor's row has no model, which turns whole-number columns into floats."""
+    found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
+    assert found["metrics"]["patch_size"].isna().any()
+    found["metrics"] = found["metrics"].astype({"patch_size": float, "step": float})
+    text = said(make.report(found, ("headline", "training", "models")))
+    assert "4.0" not in text and "1500.0" not in text
+
+
+def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):
+    with pytest.raises(HarnessError, match="unknown sections novel; there are: headline"):
+        compose(make.report(sections=("novel",)))
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    report = make.report(sections=("provenance",))
+    with pytest.raises(HarnessError, match="cannot write the report"):
+        render(report, blocked / "report.pdf")
+
+
+def test_the_main_figure_is_a_png(make, tmp_path):
+    path = main_figure(make.report(make.frames(sweep=())), tmp_path / "deep" / "figure.png")
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_figure_draws_the_same_bytes_after_others_were_drawn(make):
+    one = make.report(make.frames(sizes=("S", "B"), sweep=()), sections=("training-compute",))
+    first = compose(one)[1]["training-compute.svg"]
+    compose(make.report(make.frames(sizes=("S",)), sections=("gflops",)))
+    assert compose(one)[1]["training-compute.svg"] == first
+    assert b"<dc:date>" not in first and b"STIX" not in first
+
+
+def test_pandas_frames_are_not_changed(make):
+    report = make.report(make.frames(sizes=("S", "B"), patches=(4,)))
+    before = report.frames["metrics"].copy(deep=True)
+    compose(report)
+    pd.testing.assert_frame_equal(report.frames["metrics"], before)

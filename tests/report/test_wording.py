@@ -1,0 +1,70 @@
+"""Numbers as text, and words that fit them."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.analysis.fits import Correlation
+from harness.report import wording
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "–"),
+        (float("nan"), "–"),
+        (0, "0"),
+        (226.4, "226"),
+        (28.46, "28.5"),
+        (0.9, "0.900"),
+        (-3.14159, "−3.14"),
+        (118_640, "118,640"),
+        (1e10, "10¹⁰"),
+        (2.4e9, "2.4×10⁹"),
+        (3e-6, "3×10⁻⁶"),
+    ],
+)
+def test_numbers_have_three_digits_and_missing_is_a_dash(value, text):
+    assert wording.number(value) == text
+
+
+def test_spread_has_the_values_own_decimals():
+    assert wording.spread(51.23, 1.337) == "51.2 ± 1.3"
+    assert wording.spread(226.4, 12.3) == "226 ± 12"
+    assert wording.spread(226.4, float("nan")) == "226"
+    assert wording.spread(None, None) == "–"
+
+
+def test_a_correlation_short_of_one_is_never_printed_as_one():
+    assert wording.signed(-0.834) == "−0.83"
+    assert wording.signed(-0.9965) == "−0.997"
+    assert wording.signed(0.99999) == "0.999"
+    assert wording.signed(-1.0) == "−1.00"
+
+
+@pytest.mark.parametrize(
+    ("spearman", "higher", "strength"),
+    [
+        (-0.9, False, "strong"),
+        (-0.8, False, "strong"),
+        (-0.6, False, "moderate"),
+        (-0.4, False, "weak"),
+        (0.0, False, "none"),
+        (0.7, False, "opposite"),
+        (0.9, True, "strong"),
+        (-0.9, True, "opposite"),
+    ],
+)
+def test_the_word_for_a_trend_follows_its_strength_and_direction(spearman, higher, strength):
+    correlation = Correlation(spearman, spearman, 0.01, 12)
+    assert wording.trend(correlation, higher)[0] == strength
+
+
+def test_no_correlation_is_called_unknown():
+    assert wording.trend(None, False)[0] == "unknown"
+
+
+def test_lists_read_as_prose():
+    assert wording.listed(["a"]) == "a"
+    assert wording.listed(["a", "b", "c"]) == "a, b and c"
+    assert wording.count(1, "model") == "1 model" and wording.count(1200, "pair") == "1,200 pairs"
