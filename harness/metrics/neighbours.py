@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 DISTANCE_DTYPE = "float32, near ties decided in float64"
 
-_BLOCK = 2048  # rows of a block: 16 MB of distances, large enough for full matmul speed
-_SPARE = 4  # neighbours kept beyond the k-th, among which float64 finds the k-th
+_BLOCK = 1024  # rows of a block: 4 MB of distances, large enough for full matmul speed
+_SPARE = 2  # neighbours kept beyond the k-th, to see whether it is tied
 # Rounding of a float32 distance relative to |a|^2 + |b|^2; products of 2048 terms stay under 20 eps
 _TOLERANCE = 64 * float(np.finfo(np.float32).eps)
 
@@ -183,13 +183,22 @@ def _squared_radii(points: _Points, ks: list[int]) -> list[NDArray[np.float64]]:
             else:
                 offer(columns, rows, squared.T.contiguous())
             offer(rows, columns, squared)
-    exact = np.empty((n, keep))
-    neighbours = index.numpy()
-    for start in range(0, n, 256):
-        rows = slice(start, start + 256)
-        exact[rows] = _exact(points.rows[rows, None, :], points.rows[neighbours[rows]])
+    return [_exact_radii(points, best.numpy(), index.numpy(), k) for k in ks]
+
+
+def _exact_radii(
+    points: _Points, distances: NDArray[np.float32], index: NDArray[np.int64], k: int
+) -> NDArray[np.float64]:
+    """The k-th smallest of each row's neighbours, in float64 wherever it could be the k-th."""
+    kth = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
+    tolerance = 2 * _TOLERANCE * (points.norms[:, None] + points.scale())
+    exact = np.where(distances < kth, -np.inf, np.inf)  # surely nearer, surely farther
+    rows, columns = np.nonzero(np.abs(distances - kth) <= tolerance)
+    for start in range(0, len(rows), 1024):
+        i, j = rows[start : start + 1024], columns[start : start + 1024]
+        exact[i, j] = _exact(points.rows[i], points.rows[index[i, j]])
     exact.sort(axis=1)
-    return [exact[:, k - 1].copy() for k in ks]
+    return exact[:, k - 1].copy()
 
 
 def _inside(

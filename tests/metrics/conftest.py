@@ -1,4 +1,4 @@
-"""What the metrics' tests share: golden numbers, a tiny extractor, Inception with random weights."""
+"""What the metrics' tests share: golden numbers, a tiny extractor, a random Inception."""
 
 from __future__ import annotations
 

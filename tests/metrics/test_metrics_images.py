@@ -98,7 +98,7 @@ def test_an_npz_whose_array_is_shorter_than_it_says_is_refused(tmp_path):
 def test_a_text_file_in_a_folder_is_named(tmp_path):
     save_folder(tmp_path, random_images(3))
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(BadInput, match="notes.txt is not an image"):
+    with pytest.raises(BadInput, match=r"notes\.txt is not an image"):
         open_images(tmp_path)
 
 
@@ -112,7 +112,7 @@ def test_a_text_file_that_calls_itself_an_image_is_named(tmp_path):
 def test_images_of_several_sizes_are_refused(tmp_path):
     save_folder(tmp_path, random_images(3))
     Image.new("RGB", (9, 7)).save(tmp_path / "z.png")
-    with pytest.raises(BadInput, match="z.png: 7x9 pixels, but 00000.png has 8x8"):
+    with pytest.raises(BadInput, match=r"z\.png: 7x9 pixels, but 00000\.png has 8x8"):
         list(open_images(tmp_path).batches(8))
 
 

@@ -81,7 +81,7 @@ def test_a_changed_byte_in_a_reference_is_noticed(tmp_path, features):
     data = bytearray(path.read_bytes())
     data[data.index(b"sigma.npy") + 200] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(BadInput, match="a.npz"):
+    with pytest.raises(BadInput, match=r"a\.npz"):
         Reference.load(path)
 
 
