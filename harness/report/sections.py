@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import compute
-from harness.report import figures, mosaic, tables, wording
+from harness.report import complexity, figures, mosaic, tables, wording
 from harness.report.blocks import Block, Span, em, figure, heading, paragraph, ref, strong
 from harness.report.findings import Findings
 from harness.report.wording import count, listed, number, signed, small_ints
@@ -355,7 +355,7 @@ BUILDERS: dict[str, Callable[[Findings], list[Block]]] = {
     "samples": samples,
     "models": tables.models,
     "blocks": blocks,
-    "complexity": tables.complexity,
+    "complexity": complexity.complexity,
     "guidance": tables.guidance,
     "decoders": tables.decoders,
     "comparison": tables.comparison,

@@ -1,4 +1,4 @@
-"""The sections that are tables: models, complexity, guidance, decoders, comparison, provenance."""
+"""The sections that are mostly tables: models, guidance, decoders, comparison, provenance."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ def models(found: Findings) -> list[Block]:
     body: list[list[Cell]] = []
     for r, their in zip(rows, theirs, strict=True):
         line: list[Cell] = [str(r["label"])]
-        line += [_whole(r[c]) for c in ("depth", "width", "heads", "tokens")]
-        line += [wording.parameters(r["params"]), number(_over(r["gflops"], scale))]
+        line += [whole(r[c]) for c in ("depth", "width", "heads", "tokens")]
+        line += [wording.parameters(r["params"]), number(over(r["gflops"], scale))]
         for values in measured.values():
             value, std = values.get(r["label"], (None, None))
             line.append(wording.spread(value, std))
@@ -180,94 +180,6 @@ def _floors(found: Findings, names: list[str]) -> list[Span]:
     floors = [(m, selection.floor(found.report.frames["metrics"], m)) for m in names]
     told = [f"{metrics.short_title(m)} {number(f)}" for m, f in floors if f is not None]
     return [f"Real images: {', '.join(told)}. "] if told else []
-
-
-def complexity(found: Findings) -> list[Block]:
-    """Tables 1, 3 and 5: counted against published Gflops, and Figure 2 (right)."""
-    title = heading("Complexity")
-    rows = [dict(r) for r in found.report.complexity]
-    if not rows:
-        return [title, paragraph(em("Nothing has been counted yet."))]
-    compared = [r for r in rows if r.get("paper_gflops") is not None]
-    text: list[Span] = [
-        ref("tab-complexity"),
-        f" counts {count(len(rows), 'network')} by tracing one forward pass. ",
-    ]
-    if compared:
-        worst = max(compared, key=lambda r: abs(r["gflops"] / r["paper_gflops"] - 1))
-        off = 100 * abs(worst["gflops"] / worst["paper_gflops"] - 1)
-        text.append(
-            f"{count(len(compared), 'has', 'have')} a published value; the largest "
-            f"difference is {number(off, 2)}% ({worst['model']}). "
-        )
-    unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows))
-    head: list[Cell] = ["Network", "Image", "Tokens", "Parameters", unit, "+ norms"]
-    head += ["the paper's", "difference"]
-    ordered = [r for r in rows if r.get("tokens") is not None]
-    unets = [r for r in rows if r.get("tokens") is None]
-    varied = len({r["block"] for r in ordered}) > 1
-    body: list[list[Cell]] = []
-    for r in [*ordered, *unets]:
-        name = str(r["model"])
-        if varied and r["block"] not in (None, "adaln-zero"):
-            name += f", {r['block']}"
-        theirs = r.get("paper_gflops")
-        difference = DASH
-        if theirs is not None:
-            difference = f"{100 * (r['gflops'] / theirs - 1):+.2f}%".replace("-", "−")
-        size = _whole(r.get("image_size"))
-        line: list[Cell] = [name, size if size == DASH else f"{size}²", _whole(r.get("tokens"))]
-        line += [wording.parameters(r["params"]), number(r["gflops"] / scale, 5)]
-        line += [number(_over(r.get("gflops_paper"), scale), 5)]
-        line += [number(_over(theirs, scale), 5), difference]
-        body.append(line)
-    caption: list[Span] = [
-        strong("Complexity. "),
-        "Multiply-accumulates of convolutions, linear layers and attention products; “+ norms” "
-        "adds one operation per normalised element. ",
-    ]
-    if unets:
-        caption.append("Below the line: U-Nets of the paper's Table 5.")
-    rules = [len(ordered)] if unets and ordered else []
-    blocks = [title, paragraph(*text)]
-    blocks.append(table("complexity", "lrrrrrrr", [head], body, caption, wide=True, rules=rules))
-    return blocks + _configs(rows) + _bubbles(rows)
-
-
-def _configs(rows: list[dict[str, Any]]) -> list[Block]:
-    """Table 1: depth, width and heads of the sizes counted."""
-    seen: dict[str, list[Cell]] = {}
-    for r in rows:
-        if r.get("depth") is not None and r.get("tokens") is not None:
-            name = str(r["model"]).partition("/")[0]
-            seen.setdefault(name, [name, *(_whole(r[c]) for c in ("depth", "width", "heads"))])
-    if not seen:
-        return []
-    caption: list[Span] = [strong("Model sizes. "), "Blocks N, width d, attention heads."]
-    head: list[Cell] = ["Size", "N", "d", "Heads"]
-    return [table("configs", "lrrr", [head], list(seen.values()), caption)]
-
-
-def _bubbles(rows: list[dict[str, Any]]) -> list[Block]:
-    counted = {str(r["model"]): r["gflops"] for r in rows if r.get("image_size") == 256}
-    drawn = [
-        {
-            "name": s["name"],
-            "fid": s["fid"],
-            "gflops": counted[s["network"]],
-            "transformer": s["network"].startswith("DiT"),
-        }
-        for s in figures.papers_systems()
-        if s["network"] in counted
-    ]
-    if len(drawn) < 2:
-        return []
-    caption: list[Span] = [
-        strong("Compute and quality of the paper's systems. "),
-        "Gflops counted here against the paper's FID-50K with guidance (its Table 2); the area of "
-        "a disc is proportional to Gflops, dark is the transformer.",
-    ]
-    return [figure("systems", figures.svg(figures.bubbles(drawn)), caption)]
 
 
 def guidance(found: Findings) -> list[Block]:
@@ -451,17 +363,23 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             out += _flat(value, f"{name} ")
         elif isinstance(value, (list, tuple)):
-            out.append((name, ", ".join(map(str, value)) or DASH))
+            out.append((name, ", ".join(map(_said, value)) or DASH))
         elif value is None or value == "":
             out.append((name, "not recorded"))
         else:
-            out.append((name, str(value)))
+            out.append((name, _said(value)))
     return out
 
 
-def _whole(value: Any) -> str:
+def _said(value: Any) -> str:
+    """As text; whole numbers without the ".0" of a column that has nulls."""
+    whole_float = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole_float else str(value)
+
+
+def whole(value: Any) -> str:
     return DASH if value is None or pd.isna(value) else f"{int(value):,}"
 
 
-def _over(value: Any, scale: float) -> float | None:
+def over(value: Any, scale: float) -> float | None:
     return None if value is None or pd.isna(value) else float(value) / scale

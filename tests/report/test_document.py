@@ -251,6 +251,21 @@ def test_every_section_is_drawn_for_the_papers_full_study(make, scratch):
     assert render(report, scratch / "full.pdf").stat().st_size > 20_000
 
 
+def test_counted_gflops_are_said_to_agree_only_where_they_do(make):
+    none = {name: make.empty(name, []) for name in ("runs", "metrics", "training")}
+    facts = {"block": "adaln-zero", "image_size": 256, "params": 1e6}
+    rows = [
+        {**facts, "model": "DiT-S/8", "tokens": 16, "gflops": 0.3580, "paper_gflops": 0.36},
+        {**facts, "model": "DiT-XL/2", "tokens": 256, "gflops": 118.62, "paper_gflops": 118.64},
+        {**facts, "model": "DiT-B/4", "tokens": 64, "gflops": 5.60, "paper_gflops": 5.56},
+        {**facts, "model": "ADM-64", "tokens": None, "gflops": 109.7, "image_size": None},
+    ]
+    text = said(make.report(none, ("complexity",), complexity=rows))
+    assert "2 of the 3 that the paper lists agree with it within 0.1%" in text
+    assert "is 0.72% (DiT-B/4)" in text
+    assert "ADM-64 – – 1.00 M 109.70 – – –" in text
+
+
 def test_what_a_user_wrote_is_never_markup(make, scratch):
     wild = '#panic("no") $x_1$ *bold* @ref <tag> \\ "quotes" [ ] { } `raw` // ∆'
     report = make.report(
@@ -274,6 +289,21 @@ def test_a_records_frame_with_null_models_and_float_columns_is_read(make):
     found["metrics"] = found["metrics"].astype({"patch_size": float, "step": float})
     text = said(make.report(found, ("headline", "training", "models")))
     assert "4.0" not in text and "1500.0" not in text
+
+
+def test_provenance_is_flattened_and_gaps_are_named(make):
+    report = make.report(
+        sections=("provenance",),
+        provenance={
+            "reference images": 8000.0,
+            "recipe": {"learning_rate": 0.001, "steps": 1500},
+            "training seeds": [0.0, 1.0],
+            "commit": None,
+        },
+    )
+    text = said(report)
+    assert "reference images 8000 recipe learning rate 0.001 recipe steps 1500" in text
+    assert "training seeds 0, 1 commit not recorded" in text
 
 
 def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):

@@ -1,0 +1,119 @@
+"""The complexity section: counted against published Gflops, sizes, and the paper's systems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.report import figures, wording
+from harness.report.blocks import (
+    Block,
+    Cell,
+    Span,
+    em,
+    figure,
+    heading,
+    paragraph,
+    ref,
+    strong,
+    table,
+)
+from harness.report.findings import Findings
+from harness.report.tables import over, whole
+from harness.report.wording import DASH, count, number
+
+
+def complexity(found: Findings) -> list[Block]:
+    """Tables 1, 3 and 5: counted against published Gflops, and Figure 2 (right)."""
+    title = heading("Complexity")
+    rows = [dict(r) for r in found.report.complexity]
+    if not rows:
+        return [title, paragraph(em("Nothing has been counted yet."))]
+    compared = [r for r in rows if r.get("paper_gflops") is not None]
+    text: list[Span] = [
+        ref("tab-complexity"),
+        f" counts {count(len(rows), 'network')} by tracing one forward pass. ",
+    ]
+    if compared:
+        agree = [r for r in compared if _agrees(r)]
+        worst = max(compared, key=lambda r: abs(r["gflops"] / r["paper_gflops"] - 1))
+        off = 100 * abs(worst["gflops"] / worst["paper_gflops"] - 1)
+        text.append(
+            f"{len(agree)} of the {len(compared)} that the paper lists agree with it within 0.1% "
+            "or the rounding of its number; the largest difference, rounding included, is "
+            f"{number(off, 2)}% ({worst['model']}). "
+        )
+    unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows))
+    head: list[Cell] = ["Network", "Image", "Tokens", "Parameters", unit, "+ norms"]
+    head += ["the paper's", "difference"]
+    ordered = [r for r in rows if r.get("tokens") is not None]
+    unets = [r for r in rows if r.get("tokens") is None]
+    varied = len({r["block"] for r in ordered}) > 1
+    body: list[list[Cell]] = []
+    for r in [*ordered, *unets]:
+        name = str(r["model"])
+        if varied and r["block"] not in (None, "adaln-zero"):
+            name += f", {r['block']}"
+        theirs = r.get("paper_gflops")
+        difference = DASH
+        if theirs is not None:
+            difference = f"{100 * (r['gflops'] / theirs - 1):+.2f}%".replace("-", "−")
+        size = whole(r.get("image_size"))
+        line: list[Cell] = [name, size if size == DASH else f"{size}²", whole(r.get("tokens"))]
+        line += [wording.parameters(r["params"]), number(r["gflops"] / scale, 5)]
+        line += [number(over(r.get("gflops_paper"), scale), 5)]
+        line += [number(over(theirs, scale), 5), difference]
+        body.append(line)
+    caption: list[Span] = [
+        strong("Complexity. "),
+        "Multiply-accumulates of convolutions, linear layers and attention products; “+ norms” "
+        "adds one operation per normalised element. ",
+    ]
+    if unets:
+        caption.append("Below the line: U-Nets of the paper's Table 5.")
+    rules = [len(ordered)] if unets and ordered else []
+    blocks = [title, paragraph(*text)]
+    blocks.append(table("complexity", "lrrrrrrr", [head], body, caption, wide=True, rules=rules))
+    return blocks + _configs(rows) + _bubbles(rows)
+
+
+def _agrees(row: dict[str, Any]) -> bool:
+    """Within 0.1%, or half a unit of the last digit: two decimals for DiTs, none for U-Nets."""
+    off = abs(row["gflops"] - row["paper_gflops"])
+    rounding = 0.005 if row.get("tokens") is not None else 0.5
+    return bool(off <= max(rounding, 1e-3 * row["paper_gflops"]))
+
+
+def _configs(rows: list[dict[str, Any]]) -> list[Block]:
+    """Table 1: depth, width and heads of the sizes counted."""
+    seen: dict[str, list[Cell]] = {}
+    for r in rows:
+        if r.get("depth") is not None and r.get("tokens") is not None:
+            name = str(r["model"]).partition("/")[0]
+            seen.setdefault(name, [name, *(whole(r[c]) for c in ("depth", "width", "heads"))])
+    if not seen:
+        return []
+    caption: list[Span] = [strong("Model sizes. "), "Blocks N, width d, attention heads."]
+    head: list[Cell] = ["Size", "N", "d", "Heads"]
+    return [table("configs", "lrrr", [head], list(seen.values()), caption)]
+
+
+def _bubbles(rows: list[dict[str, Any]]) -> list[Block]:
+    counted = {str(r["model"]): r["gflops"] for r in rows if r.get("image_size") == 256}
+    drawn = [
+        {
+            "name": s["name"],
+            "fid": s["fid"],
+            "gflops": counted[s["network"]],
+            "transformer": s["network"].startswith("DiT"),
+        }
+        for s in figures.papers_systems()
+        if s["network"] in counted
+    ]
+    if len(drawn) < 2:
+        return []
+    caption: list[Span] = [
+        strong("Compute and quality of the paper's systems. "),
+        "Gflops counted here against the paper's FID-50K with guidance (its Table 2); the area of "
+        "a disc is proportional to Gflops, dark is the transformer.",
+    ]
+    return [figure("systems", figures.svg(figures.bubbles(drawn)), caption)]
