@@ -120,7 +120,7 @@ def final_protocol(metrics: pd.DataFrame, metric: str) -> tuple[Protocol, int] |
 
     Unguided where anything was measured unguided; then the one that covers the most models (so
     that a half-finished study is compared where its models can be), then the latest step, the
-    most samples, the most sampling steps.
+    most samples, the way that was also followed over training, the most sampling steps.
     """
     rows = measured(metrics, metric)
     if not len(rows):
@@ -128,11 +128,12 @@ def final_protocol(metrics: pd.DataFrame, metric: str) -> tuple[Protocol, int] |
     covered = rows.groupby(["protocol", "step"], sort=False)["label"].nunique()
     keys: Any = covered.index
     choices = [(p, int(step), int(n)) for (p, step), n in zip(keys, covered, strict=True)]
+    followed = {p: sum(q == p for q, _, _ in choices) for p, _, _ in choices}
     best = max(
         choices,
         key=lambda c: (
-            *(not c[0].guided, c[2], c[1]),
-            *(c[0].samples or 0, c[0].sampling_steps or 0, repr(c[0])),
+            *(not c[0].guided, c[2], c[1], c[0].samples or 0),
+            *(followed[c[0]], c[0].sampling_steps or 0, repr(c[0])),
         ),
     )
     return best[0], best[1]

@@ -79,6 +79,12 @@ def test_values_of_another_number_of_samples_are_not_mixed_in():
     assert got["value"].tolist() == [10.0, 5.0]
 
 
+def test_of_equal_measurements_the_one_followed_over_training_is_compared():
+    sweep = [row(S, 10.0 - n, sampling_steps=n) for n in (2, 4, 8)]
+    got = final(row(S, 20.0, step=50, sampling_steps=4), *sweep)
+    assert got["value"].tolist() == [6.0]
+
+
 def test_guided_values_do_not_enter_the_unguided_comparison():
     got = final(row(S, 10.0), row(S, 1.0, guidance_scale=1.5), row(B, 1.0, guidance_scale=1.5))
     assert got["value"].tolist() == [10.0]
