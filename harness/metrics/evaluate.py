@@ -150,7 +150,6 @@ def open_reference(
     and a warning says so. Raises BadInput: made with another extractor or other weights.
     """
     from harness.errors import BadInput
-    from harness.metrics.features import extract
     from harness.metrics.images import open_images, open_npz
     from harness.metrics.reference import Reference
 
@@ -175,19 +174,14 @@ def open_reference(
             stacklevel=2,
         )
     images = open_images(path)
-    features = extract(
+    return Reference.from_images(
         images.batches(batch_size),
         extractor,
-        batch_size=batch_size,
-        progress=report,
-        keep=("pool",),
-    )
-    return Reference.from_features(
-        features,
-        extractor=extractor.name,
-        extractor_sha256=extractor.sha256,
+        count=images.count,
         source=str(path),
         sha256=images.sha256(),
+        batch_size=batch_size,
+        progress=report,
     )
 
 

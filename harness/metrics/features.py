@@ -13,6 +13,8 @@ from harness.errors import BadInput
 from harness.metrics.moments import Moments, MomentsAccumulator, checked
 
 if TYPE_CHECKING:
+    import torch
+
     from harness.metrics.extractors import Extractor
 
 __all__ = ["Features", "Moments", "MomentsAccumulator", "extract"]
@@ -96,21 +98,19 @@ def extract(
 ) -> Features:
     """One pass of `extractor` over images: uint8 (N, H, W, 3), or an iterable of such batches.
 
+    Gray images, (N, H, W, 1), are repeated to three channels.
+
     `keep` names the matrices to hold in memory. Of pool and spatial features not kept, mean and
     covariance are streamed, so that 50,000 images need no matrix for a Frechet distance.
     `progress` is called with the number of images done so far, after every batch.
 
     Raises BadInput: not uint8, not (N, H, W, 3), no images, NaN in features (names the row).
     """
-    import torch
-
     rows: dict[str, list[NDArray[np.float32]]] = {}
     streams: dict[str, MomentsAccumulator] = {}
     done = 0
     for batch in _batches(images, batch_size):
-        # PyTorch wants NCHW; the copy makes the batch contiguous and writable.
-        tensor = torch.from_numpy(np.ascontiguousarray(batch.transpose(0, 3, 1, 2)))
-        for part, value in extractor(tensor).items():
+        for part, value in extractor(_as_tensor(batch)).items():
             array = checked(value.float().cpu().numpy(), f"{part} features of {extractor.name}")
             if part in keep:
                 rows.setdefault(part, []).append(array)
@@ -127,14 +127,14 @@ def extract(
 
 
 def check_images(images: Any, where: str = "images") -> NDArray[np.uint8]:
-    """`images` when uint8 (N, H, W, 3); otherwise BadInput that says what they are instead."""
+    """`images` when uint8 (N, H, W, 3 or 1); otherwise BadInput that says what they are instead."""
     array = np.asarray(images)
-    if array.ndim == 4 and array.shape[1] == 3 and array.shape[3] != 3:
+    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
         raise BadInput(
             f"{where}: shape {array.shape} looks like NCHW; images must be NHWC, (N, H, W, 3): "
             "use images.transpose(0, 2, 3, 1)"
         )
-    if array.ndim != 4 or array.shape[3] != 3:
+    if array.ndim != 4 or array.shape[3] not in (1, 3):
         raise BadInput(f"{where}: shape {array.shape}, but images must be (N, H, W, 3)")
     if array.dtype != np.uint8:
         raise BadInput(
@@ -142,6 +142,16 @@ def check_images(images: Any, where: str = "images") -> NDArray[np.uint8]:
             "(round and convert them before saving)"
         )
     return array
+
+
+def _as_tensor(batch: NDArray[np.uint8]) -> torch.Tensor:
+    """uint8 (n, H, W, 1 or 3) -> uint8 (n, 3, H, W), contiguous."""
+    import torch
+
+    channels_first = np.broadcast_to(
+        batch.transpose(0, 3, 1, 2), (len(batch), 3, *batch.shape[1:3])
+    )
+    return torch.from_numpy(np.array(channels_first, order="C"))
 
 
 def _batches(

@@ -25,7 +25,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Images:
-    """Images on disk. `batches(n)` yields uint8 (<= n, H, W, 3) in order; sha256: of the files."""
+    """Images on disk. `batches(n)` yields uint8 (<= n, H, W, 3 or 1) in order; sha256: of files."""
 
     path: Path
     count: int
@@ -116,7 +116,7 @@ def _open_array(path: Path) -> Images:
         raise BadInput(f"{path}: arr_0 is in Fortran order; save np.ascontiguousarray(images)")
     # An empty array of the same shape and type passes or fails the same checks.
     check_images(np.empty((0, *shape[1:]), dtype=dtype), f"{path}: arr_0")
-    count, height, width, _ = shape
+    count, height, width, channels = shape
 
     def batches(size: int) -> Iterator[NDArray[np.uint8]]:
         try:
@@ -124,8 +124,8 @@ def _open_array(path: Path) -> Images:
                 _header(file)
                 for start in range(0, count, size):
                     n = min(size, count - start)
-                    data = _read_exactly(file, n * height * width * 3)
-                    yield np.frombuffer(data, dtype=np.uint8).reshape(n, height, width, 3)
+                    data = _read_exactly(file, n * height * width * channels)
+                    yield np.frombuffer(data, dtype=np.uint8).reshape(n, height, width, channels)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise _broken(path, error) from error
 

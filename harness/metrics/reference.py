@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.errors import BadInput
 from harness.metrics.features import Features, extract
 from harness.metrics.images import open_images, open_npz
-from harness.metrics.moments import Moments, checked
+from harness.metrics.moments import Moments, MomentsAccumulator, checked
 from harness.metrics.names import INCEPTION
 
 if TYPE_CHECKING:
@@ -79,6 +79,50 @@ class Reference:
         return cls(extractor, extractor_sha256, pool, spatial, kept, len(features), digest, source)
 
     @classmethod
+    def from_images(
+        cls,
+        batches: Iterable[NDArray[np.uint8]],
+        extractor: Extractor,
+        *,
+        count: int,
+        pr_images: int = PR_IMAGES,
+        seed: int = 0,
+        source: str = "",
+        sha256: str | None = None,
+        batch_size: int = 64,
+        progress: Callable[[int], None] | None = None,
+    ) -> Reference:
+        """Statistics of `count` images given in batches, uint8 (n, H, W, 3), in one pass.
+
+        Moments are streamed and only `pr_images` features are kept (those `from_features` would
+        draw), so a whole training set needs no feature matrix.
+        Raises BadInput when the batches do not hold `count` images.
+        """
+        keep = np.zeros(count, dtype=bool)
+        keep[np.random.default_rng(seed).permutation(count)[:pr_images]] = True
+        streams = {"pool": MomentsAccumulator(), "spatial": MomentsAccumulator()}
+        kept: list[NDArray[np.float32]] = []
+        done = 0
+        for batch in batches:
+            found = extract(batch, extractor, batch_size=batch_size)
+            if found.pool is None or done + len(found) > count:
+                raise BadInput(f"{source or 'reference'}: more than the {count} images announced")
+            streams["pool"].update(found.pool)
+            if found.spatial is not None:
+                streams["spatial"].update(found.spatial)
+            kept.append(found.pool[keep[done : done + len(found)]])
+            done += len(found)
+            if progress is not None:
+                progress(done)
+        if done != count:
+            raise BadInput(f"{source or 'reference'}: {done} images, {count} announced")
+        pool = streams["pool"].finish()
+        spatial = streams["spatial"].finish() if streams["spatial"].count else None
+        features = np.concatenate(kept) if pr_images > 0 else None
+        digest = sha256 or _digest(extractor.name, extractor.sha256, pool, spatial, features)
+        return cls(extractor.name, extractor.sha256, pool, spatial, features, count, digest, source)
+
+    @classmethod
     def from_adm(
         cls,
         path: Path | str,
@@ -105,6 +149,8 @@ class Reference:
                 f"{path}: not a reference file in ADM's format, {', '.join(missing)} missing "
                 f"(it holds {', '.join(npz) or 'nothing'})"
             )
+        pool = _given_moments(npz.read("mu"), npz.read("sigma"), f"{path}: mu, sigma")
+        spatial = _given_moments(npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s")
         features = None
         if extractor is not None and "arr_0" in npz:
             images = open_images(path)
@@ -115,14 +161,18 @@ class Reference:
                 progress=progress,
                 keep=("pool",),
             ).pool
+            if features is not None and features.shape[1] != pool.dimensions:
+                raise BadInput(
+                    f"{path}: statistics of {pool.dimensions} dimensions, but {extractor.name} "
+                    f"gives {features.shape[1]}: they were made with another extractor"
+                )
         return cls(
             extractor=INCEPTION,
             extractor_sha256=extractor.sha256 if extractor is not None else "",
-            # The file does not say how many images its moments are of; 0 says "not known".
-            pool=_given_moments(npz.read("mu"), npz.read("sigma"), f"{path}: mu, sigma"),
-            spatial=_given_moments(npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s"),
+            pool=pool,
+            spatial=spatial,
             features=features,
-            images=0,
+            images=0,  # the file does not say how many its moments are of
             sha256=npz.sha256(),
             source=f"ADM statistics {path.name}",
         )

@@ -38,6 +38,13 @@ def test_images_come_as_batches_too_and_progress_is_told(tiny):
     assert seen == [3, 4, 7, 8, 10]
 
 
+def test_gray_images_are_repeated_to_three_channels(tiny):
+    gray = random_images(5)[..., :1]
+    np.testing.assert_array_equal(
+        extract(gray, tiny).pool, extract(np.repeat(gray, 3, axis=3), tiny).pool
+    )
+
+
 def test_moments_are_streamed_for_what_is_not_kept(tiny):
     images = random_images(30)
     whole = extract(images, tiny)
@@ -57,7 +64,7 @@ def test_moments_are_streamed_for_what_is_not_kept(tiny):
         (random_images(4).astype(np.float32), "dtype float32, but images must be uint8"),
         (random_images(4).transpose(0, 3, 1, 2), "looks like NCHW"),
         (random_images(4)[0], r"must be \(N, H, W, 3\)"),
-        (random_images(4)[..., :1], r"must be \(N, H, W, 3\)"),
+        (random_images(4)[..., :2], r"must be \(N, H, W, 3\)"),
         (random_images(4)[:0], "no images"),
     ],
 )

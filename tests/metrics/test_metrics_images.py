@@ -34,6 +34,12 @@ def test_an_npz_is_read_in_order_and_in_batches(tmp_path, save):
     np.testing.assert_array_equal(np.concatenate(batches), images)
 
 
+def test_gray_images_keep_their_one_channel(tmp_path):
+    np.savez(tmp_path / "gray.npz", random_images(5)[..., :1])
+    (batch,) = open_images(tmp_path / "gray.npz").batches(9)
+    np.testing.assert_array_equal(batch, random_images(5)[..., :1])
+
+
 def test_a_folder_is_read_in_the_order_of_its_names(tmp_path):
     images = random_images(5)
     save_folder(tmp_path / "samples", images)

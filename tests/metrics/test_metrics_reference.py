@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.errors import BadInput, Missing
-from harness.metrics import Features, Moments, Reference
+from harness.metrics import Features, Moments, Reference, extract
 
 
 @pytest.fixture
@@ -56,6 +56,25 @@ def test_the_checksum_follows_the_content(features):
     assert make(features).sha256 != make(features, pr_images=10).sha256
 
 
+@pytest.mark.parametrize("pr_images", [0, 7, 100])
+def test_a_reference_made_in_one_pass_is_the_one_made_of_all_features(tiny, pr_images):
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    batches = (images[i : i + 4] for i in range(0, 30, 4))
+    streamed = Reference.from_images(batches, tiny, count=30, pr_images=pr_images, seed=2)
+    whole = Reference.from_features(
+        extract(images, tiny), pr_images, extractor="tiny-test", extractor_sha256="0" * 64, seed=2
+    )
+    assert (streamed.features is None) == (whole.features is None) == (pr_images == 0)
+    if pr_images:
+        np.testing.assert_allclose(streamed.features, whole.features, atol=1e-6)
+    for part in ("pool", "spatial"):
+        ours, theirs = getattr(streamed, part), getattr(whole, part)
+        np.testing.assert_allclose(ours.covariance, theirs.covariance, rtol=1e-5, atol=1e-8)
+    for wrong in (29, 31):
+        with pytest.raises(BadInput, match=f"{wrong}"):
+            Reference.from_images([images], tiny, count=wrong)
+
+
 def test_a_file_that_is_no_reference_is_refused(tmp_path):
     np.savez(tmp_path / "a.npz", arr_0=np.zeros(3))
     with pytest.raises(BadInput, match="no array 'about'"):
@@ -88,8 +107,8 @@ def test_a_changed_byte_in_a_reference_is_noticed(tmp_path, features):
 def adm_file(path: Path, **changed) -> Path:
     rng = np.random.default_rng(0)
     arrays = {
-        "mu": rng.normal(size=5),
-        "sigma": np.eye(5),
+        "mu": rng.normal(size=12),
+        "sigma": np.eye(12),
         "mu_s": rng.normal(size=3).astype(np.float32),
         "sigma_s": np.eye(3),
         "arr_0": rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8),
@@ -115,13 +134,20 @@ def test_adms_images_give_the_features_for_precision_and_recall(tmp_path, tiny):
         Reference.from_adm(adm_file(tmp_path / "adm.npz"), tiny)
 
 
+def test_statistics_of_another_dimension_are_refused_before_the_samples_are_read(tmp_path, tiny):
+    inception = dataclasses.replace(tiny, name="inception-2015")
+    path = adm_file(tmp_path / "adm.npz", mu=np.zeros(64), sigma=np.eye(64))
+    with pytest.raises(BadInput, match="statistics of 64 dimensions, but inception-2015 gives 12"):
+        Reference.from_adm(path, inception)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ({"mu": None}, "not a reference file in ADM's format, mu missing"),
         ({"mu_s": None, "sigma_s": None}, "mu_s, sigma_s missing"),
-        ({"sigma": np.eye(4)}, r"shapes \(5,\) and \(4, 4\)"),
-        ({"sigma": np.full((5, 5), np.nan)}, "mu, sigma: row 0 of 5 holds NaN"),
+        ({"sigma": np.eye(4)}, r"shapes \(12,\) and \(4, 4\)"),
+        ({"sigma": np.full((12, 12), np.nan)}, "mu, sigma: row 0 of 12 holds NaN"),
     ],
 )
 def test_an_adm_file_that_cannot_be_used_is_refused(tmp_path, changed, message):
