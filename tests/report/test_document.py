@@ -95,6 +95,7 @@ def test_two_renders_of_one_input_are_equal_byte_for_byte(make, scratch):
     assert render(later, scratch / "b.pdf").read_bytes() != first
 
 
+@pytest.mark.slow
 def test_another_extractors_metric_is_never_called_fid(make):
     found = make.frames(sizes=("S", "B"), patches=(4, 2), sweep=(4, 8))
     text = said(make.report(found, ALL, complexity=make.complexity(found) + make.unets()))
@@ -228,6 +229,7 @@ def test_metrics_of_which_more_is_better_are_worded_so(make):
     assert f"reaches {best:.2f}" in text
 
 
+@pytest.mark.slow
 def test_every_section_is_drawn_for_the_papers_full_study(make, scratch):
     found = make.frames(
         family="DiT",
