@@ -10,7 +10,7 @@ from harness.commands.common import duration
 from harness.dispatch.ledger import describe
 from harness.plan.plan import Stage
 
-CLOSING = ("done", "found", "failed", "stopped")
+CLOSING = ("done", "found", "failed", "again", "stopped")
 
 
 class Estimate:
@@ -93,6 +93,13 @@ class PlainDisplay:
         elif event == "failed":
             self.estimate.drop(stage)
             self.line(describe(content["attempt"], self.retry))
+        elif event == "again":
+            attempt = content["attempt"]
+            self.line(
+                f"{stage.label}: {attempt.failure}: {attempt.error}; tried again"
+                + (f" in {duration(content['wait_s'])}" if content["wait_s"] else "")
+                + f" (log: {attempt.log})"
+            )
         elif event == "stopped":
             self.line(f"stopped {stage.label}: {content.get('message', '')}")
 

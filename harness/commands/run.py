@@ -1,12 +1,13 @@
 """`run`: do everything of a study that is not done, then write its report.
 
 Run it again at any time: it finds what is done, goes on with what is not, and never does a thing
-twice. Ctrl-C lets running stages save their progress first.
+twice. Ctrl-C lets running stages save their progress first; on SLURM it leaves the jobs running.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import signal
 import sys
 from typing import Any
@@ -14,11 +15,14 @@ from typing import Any
 from harness.commands import common, report
 from harness.commands.common import Opened
 from harness.commands.display import LiveDisplay, PlainDisplay
-from harness.dispatch import preflight
+from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Executor
 from harness.errors import BadInput, Missing
+from harness.plan import estimate
+from harness.plan.plan import Stage
 from harness.store import records
+from harness.store.artifacts import CorruptArtifact
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,12 +36,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--report", metavar="FILE", help="the PDF's path (default reports/STUDY.pdf)"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="local worker processes")
+    parser.add_argument(
+        "--executor", choices=("local", "slurm"), help="where stages run (default: the profile's)"
+    )
+    parser.add_argument(
+        "--detach", action="store_true", help="SLURM: submit everything, and return"
+    )
+    parser.add_argument(
+        "--allow-over-budget",
+        action="store_true",
+        help="start although the study may take more than dispatch.gpu_hours",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     if args.workers is not None:
         args.overrides = [*args.overrides, f"dispatch.workers={args.workers}"]
+    if args.executor is not None:
+        args.overrides = [*args.overrides, f"dispatch.executor={args.executor}"]
     opened = common.open_study(args)
+    if args.detach and opened.study.settings.dispatch.executor != "slurm":
+        raise BadInput("--detach leaves SLURM jobs behind; local workers end with their driver")
     if not opened.stages:
         raise BadInput("no stage is left: --only and --skip exclude everything")
     if args.dry_run:
@@ -48,8 +67,11 @@ def run(args: argparse.Namespace) -> int:
         raise Missing(
             "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
         )
+    check_budget(args, opened, missing)
     opened.store.check_writable()
     code = drive(args, opened)
+    if args.detach:
+        return code
     compact(opened)
     if code != 130 and not args.no_report:
         report.write_report(opened, args.report)
@@ -79,7 +101,7 @@ def drive(args: argparse.Namespace, opened: Opened) -> int:
                 f"{opened.study.name} ({opened.study.profile}): {len(opened.stages):,} stages, "
                 f"{len(state.done):,} done"
             )
-            code = driver.run()
+            code = driver.detach() if args.detach else driver.run()
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
@@ -90,6 +112,8 @@ def drive(args: argparse.Namespace, opened: Opened) -> int:
             from harness.dispatch.ledger import describe
 
             print(describe(attempt, common.command(args, "retry")))
+    if driver.jobs and (interrupted or args.detach):
+        return _left(args, driver, code, bool(interrupted))
     if interrupted and code != 1:
         print(f"stopped; go on with: {common.command(args, 'run')}", file=sys.stderr)
         return 130
@@ -102,13 +126,47 @@ def drive(args: argparse.Namespace, opened: Opened) -> int:
     return code
 
 
+def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool) -> int:
+    """Say how to come back to jobs that go on alone."""
+    print(
+        f"{len(driver.running):,} stages are queued or running and go on without this process, "
+        f"{len(driver.waiting):,} are not submitted yet\n"
+        f"  watch:  {common.command(args, 'status', '--watch')}\n"
+        f"  return: {common.command(args, 'run')}\n"
+        f"  stop:   {common.command(args, 'cancel')}",
+        file=sys.stderr,
+    )
+    return 130 if interrupted and code != 1 else code
+
+
+def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage]) -> None:
+    """Refuse to start what may take more GPU-hours than the study allows."""
+    dispatch = opened.study.settings.dispatch
+    if dispatch.executor != "slurm" or dispatch.gpu_hours is None or args.allow_over_budget:
+        return
+    measured = []
+    lacking = {s.key for s in missing}
+    for stage in opened.stages:
+        if stage.key not in lacking:
+            with contextlib.suppress(CorruptArtifact):
+                manifest = opened.store.manifest(stage.kind, stage.key)
+                if manifest is not None:
+                    measured.append((stage.kind, manifest["measured"]))
+    rates = estimate.rates(measured, cuda=dispatch.device != "cpu")
+    spent = [(kind, m["seconds"]) for kind, m in measured]
+    hours = budget.gpu_hours(opened.plan, missing, spent, rates)
+    reason = budget.refusal(hours, dispatch.gpu_hours)
+    if reason is not None:
+        raise BadInput(reason)
+
+
 def make_executor(opened: Opened) -> Executor:
     """Local workers, or SLURM, as the profile says."""
     dispatch = opened.study.settings.dispatch
     if dispatch.executor == "slurm":
         from harness.dispatch.slurm import SlurmJobs
 
-        return SlurmJobs(opened.store.root, dispatch)
+        return SlurmJobs(opened.store.root, dispatch, opened.study.name)
     from harness.dispatch.local import LocalWorkers
 
     return LocalWorkers(opened.store.root, dispatch)

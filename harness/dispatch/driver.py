@@ -5,6 +5,9 @@ Killed anywhere, the driver leaves a state from which the same command goes on: 
 owner is dead are settled as lost, claims of the dead are broken, and every artifact is either whole
 or absent. Two drivers on one study do the work once: each claims a key before starting it, and
 looks at the store for those the other has.
+
+On a cluster the stages outlive the driver: a stopped driver leaves them, the next one adopts them,
+and a failure is tried again as its class allows (harness.dispatch.failures).
 """
 
 from __future__ import annotations
@@ -14,8 +17,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.dispatch.executor import Event, Executor
+from harness.dispatch import failures
+from harness.dispatch.executor import Event, Executor, jobs_of
 from harness.dispatch.ledger import Attempt, Ledger
+from harness.errors import HarnessError
 from harness.plan.plan import Plan, Stage
 from harness.plan.stages import Task
 from harness.store import records
@@ -75,6 +80,7 @@ class Driver:
     ) -> None:
         self.plan, self.store, self.ledger = plan, store, ledger
         self.executor, self.watch = executor, watch
+        self.jobs = jobs_of(executor)
         self.stages = {s.key: s for s in stages}
         self.done: set[str] = set()
         self.failed: dict[str, Attempt] = {}
@@ -84,6 +90,7 @@ class Driver:
         self.stopping = False
         self.waiting: dict[str, Stage] = {}
         self.weight: dict[str, float] = {}
+        self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -91,24 +98,64 @@ class Driver:
         """Until nothing is left that can be done. Exit code: 0 done, 1 failed, 3 stopped."""
         now = self.begin()
         looked = refreshed = now
-        while self.waiting or self.running or self.elsewhere:
-            if not self.stopping:
-                self._start_ready()
-            if not self.running and not self.elsewhere and (self.stopping or not self.waiting):
-                break
-            if not self.running and not self.elsewhere and not self._ready():
-                break  # the rest waits for stages outside the selection
-            for event in self.executor.poll(0.5):
-                self._happened(event)
-            now = time.monotonic()
-            if now - looked > LOOK_S:
-                looked = now
-                self._look_elsewhere()
-            if now - refreshed > REFRESH_S:
-                refreshed = now
-                self.ledger.refresh(self.running)
-            self.watch("tick", None, {})
+        try:
+            while self.waiting or self.running or self.elsewhere:
+                if self.stopping and self.jobs:
+                    break
+                if not self.stopping:
+                    self._start_ready()
+                if not self.running and not self.elsewhere and (self.stopping or not self.waiting):
+                    break
+                if not self.running and not self.elsewhere and not self._ready(whenever=True):
+                    break  # the rest waits for stages outside the selection
+                for event in self.executor.poll(0.5):
+                    self._happened(event)
+                now = time.monotonic()
+                if now - looked > LOOK_S:
+                    looked = now
+                    self._look_elsewhere()
+                if now - refreshed > REFRESH_S:
+                    refreshed = now
+                    self.ledger.refresh(self.running)
+                self.watch("tick", None, {})
+        except HarnessError as error:
+            self._give_back(str(error))
+            raise
+        finally:
+            self._leave()
         return self.finish()
+
+    def detach(self) -> int:
+        """Submit everything that is not done, children after their parents, and return.
+
+        Exit code: 0 when all of it is done or submitted, 1 when failed stages block the rest.
+        """
+        assert self.jobs is not None  # only a cluster's jobs can be left alone
+        self.begin()
+        try:
+            chosen: list[Stage] = []
+            coming = self.done | self.running.keys()
+            free = self.executor.free()
+            for key, stage in list(self.waiting.items()):
+                if len(chosen) >= free:
+                    break
+                if not stage.needs <= coming:
+                    continue
+                if self._take(stage):
+                    chosen.append(stage)
+                    coming.add(key)
+                elif key in self.done or key in self.running:
+                    coming.add(key)
+            self._launch(chosen)
+            for event in self.executor.poll(0.0):  # notes
+                self._happened(event)
+            self._give_back("the cluster took no more jobs")
+        except HarnessError as error:
+            self._give_back(str(error))
+            raise
+        finally:
+            self._leave()
+        return 1 if self.failed else 0
 
     def begin(self) -> float:
         """Take stock: what is done, damaged, lost or failed before."""
@@ -127,7 +174,29 @@ class Driver:
         for key in self.failed:
             self._block(key)
         self.weight = self._critical_path()
+        if self.jobs:
+            self._adopt()
         return time.monotonic()
+
+    def _adopt(self) -> None:
+        """Take up the jobs of earlier drivers that nobody watches."""
+        for key in self.ledger.tried().intersection(self.waiting):
+            last = self.ledger.last(key)
+            if last and last.state == "running" and last.batch and key in self.waiting:
+                self._take(self.waiting[key], adopting=True)
+
+    def _give_back(self, reason: str) -> None:
+        """What was written down and never submitted did not happen."""
+        for key in self.jobs.unsubmitted() if self.jobs else ():
+            if key in self.running:
+                self.ledger.end(self.running.pop(key), "stopped", "stopped", reason)
+                self.ledger.release(key)
+
+    def _leave(self) -> None:
+        """Jobs go on without us: let the next driver have them at once."""
+        if self.jobs:
+            for key in self.running:
+                self.ledger.release(key)
 
     def finish(self) -> int:
         """The exit code."""
@@ -155,8 +224,11 @@ class Driver:
             weight[key] = own + max((weight[k] for k in after.get(key, ())), default=0.0)
         return weight
 
-    def _ready(self) -> list[Stage]:
+    def _ready(self, whenever: bool = False) -> list[Stage]:
         ready = [s for s in self.waiting.values() if all(need in self.done for need in s.needs)]
+        if self.not_before and not whenever:
+            now = time.time()
+            ready = [s for s in ready if self.not_before.get(s.key, 0.0) <= now]
         # What unblocks everything first, then numbers (they are quick), then the longest chain.
         first = {"encode": 0, "reference": 1, "complexity": 2, "evaluate": 3}
         return sorted(ready, key=lambda s: (first.get(s.kind, 4), -self.weight[s.key]))
@@ -165,26 +237,72 @@ class Driver:
         free = self.executor.free()
         if free <= 0:
             return
+        chosen: list[Stage] = []
         for stage in self._ready():
-            if free <= 0:
-                return
-            key = stage.key
-            if not self.ledger.claim(key):
-                self.elsewhere.add(key)
-                del self.waiting[key]
+            if len(chosen) >= free:
+                break
+            if not self._take(stage):
                 continue
-            if self.store.manifest(stage.kind, key) is not None:  # committed just before the claim
-                self.ledger.release(key)
-                self._finished(key, "found")
-                continue
-            attempt = self.ledger.begin(key, stage.kind, stage.label)
+            if self.jobs:
+                chosen.append(stage)  # together: they become arrays
+            else:
+                self._launch([stage])
+                free -= 1
+        self._launch(chosen)
+
+    def _take(self, stage: Stage, adopting: bool = False) -> bool:
+        """Claim a stage. False when it is another driver's, done, or a living job's (adopted)."""
+        key = stage.key
+        if not self.ledger.claim(key):
+            self.elsewhere.add(key)
             del self.waiting[key]
-            self.running[key] = attempt
-            self.executor.start(self.plan.task(stage), attempt)
+            return False
+        if self.store.manifest(stage.kind, key) is not None:  # committed just before the claim
+            self.ledger.release(key)
+            self._finished(key, "found")
+            return False
+        last = self.ledger.last(key) if self.jobs else None
+        if last is None or last.state != "running" or last.batch is None:
+            if adopting:
+                self.ledger.release(key)
+            return not adopting
+        assert self.jobs is not None
+        event = self.jobs.adopt(self.plan.task(stage), last)
+        del self.waiting[key]
+        self.running[key] = last
+        if event is None:
+            self.watch("start", stage, {"log": last.log, "adopted": True})
+            return False
+        if event.event in ("stopped", "lost"):  # cancelled, or never submitted: done anew
+            self.ledger.end(last, event.event, event.event, event.content.get("message"))
+            del self.running[key]
+            self.waiting[key] = stage
+            if adopting:
+                self.ledger.release(key)
+            return not adopting
+        self._happened(event)
+        return False
+
+    def _launch(self, stages: list[Stage]) -> None:
+        """Write down an attempt at each, then start them."""
+        if not stages:
+            return
+        tasks = [self.plan.task(s) for s in stages]
+        places: list[tuple[str | None, int | None]] = [(None, None)] * len(tasks)
+        if self.jobs:
+            places = list(self.jobs.place(tasks))
+        for stage, task, (batch, index) in zip(stages, tasks, places, strict=True):
+            attempt = self.ledger.begin(stage.key, stage.kind, stage.label, batch, index)
+            del self.waiting[stage.key]
+            self.running[stage.key] = attempt
+            self.executor.start(task, attempt)
             self.watch("start", stage, {"log": attempt.log})
-            free -= 1
+        if self.jobs:
+            self.jobs.flush()
 
     def _happened(self, event: Event) -> None:
+        if event.event == "note":
+            self.watch("note", None, event.content)
         stage = self.stages.get(event.key)
         if stage is None or event.key not in self.running:
             return
@@ -193,20 +311,36 @@ class Driver:
             return
         attempt = self.running.pop(event.key)
         if event.event == "done":
-            self.ledger.end(attempt, "done")
+            if self.ledger.read(attempt).state != "done":  # a cluster's task says so itself
+                self.ledger.end(attempt, "done")
             self.ledger.release(event.key)
             self._finished(event.key, "done")
         elif event.event == "stopped":
             self.ledger.end(attempt, "stopped", "stopped", event.content.get("message"))
             self.ledger.release(event.key)
             self.watch("stopped", stage, event.content)
+        elif event.event == "lost":  # not its fault: a stage it needs failed, or no job was made
+            self.ledger.end(attempt, "lost", "lost", event.content.get("message"))
+            self.ledger.release(event.key)
+            if event.key not in self.blocked:
+                self.waiting[event.key] = stage
         else:
             self._failed(stage, attempt, event.content)
 
     def _failed(self, stage: Stage, attempt: Attempt, content: dict[str, Any]) -> None:
-        ended = self.ledger.end(
-            attempt, "failed", content.get("failure", "error"), content.get("message")
-        )
+        failure, message = content.get("failure", "error"), content.get("message")
+        if self.jobs:
+            ended, verdict = failures.settle(
+                self.ledger, attempt, failure, message, self.jobs.retries
+            )
+            if verdict.again:
+                self.ledger.release(stage.key)
+                self.waiting[stage.key] = stage
+                self.not_before[stage.key] = time.time() + verdict.wait_s
+                self.watch("again", stage, {"attempt": ended, "wait_s": verdict.wait_s})
+                return
+        else:
+            ended = self.ledger.end(attempt, "failed", failure, message)
         self.ledger.release(stage.key)
         self.failed[stage.key] = ended
         self._block(stage.key)
@@ -227,7 +361,7 @@ class Driver:
             if stage.needs & lost and k not in self.done:
                 lost.add(k)
                 self.waiting.pop(k, None)
-                self.blocked.add(k)
+                self.blocked.add(k)  # one that is queued after it is cancelled by the cluster
 
     def _look_elsewhere(self) -> None:
         """Has the other driver finished, or died?"""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from harness.dispatch.ledger import Attempt
 from harness.plan.stages import Task
@@ -35,3 +36,27 @@ class Executor(Protocol):
 
     def close(self) -> None:
         """End everything that lives in this process's name."""
+
+
+class JobExecutor(Executor, Protocol):
+    """An executor whose stages outlive the driver: a cluster's queue."""
+
+    survives: bool  # True
+    retries: Mapping[str, int]  # tries after the first, by class of failure, where not the default
+
+    def place(self, tasks: list[Task]) -> list[tuple[str, int]]:
+        """(unique job name, array element) of each task, to be written down before `start`."""
+
+    def flush(self) -> None:
+        """Submit what was placed and started. Raises BadInput when the cluster refuses it."""
+
+    def unsubmitted(self) -> list[str]:
+        """Keys that were placed and never submitted; the executor forgets them."""
+
+    def adopt(self, task: Task, attempt: Attempt) -> Event | None:
+        """Take up an earlier driver's attempt. None: it lives, its end comes as an event."""
+
+
+def jobs_of(executor: Executor) -> JobExecutor | None:
+    """The executor as a JobExecutor, None when its stages die with the driver."""
+    return cast(JobExecutor, executor) if getattr(executor, "survives", False) else None

@@ -24,7 +24,7 @@ from typing import Any
 from harness.store import files
 
 STALE_S = 600.0  # another machine's claim, unrefreshed for this long, is dead
-ENDED = ("done", "failed", "stopped", "lost")
+ENDED = ("done", "failed", "again", "stopped", "lost")  # again: failed, and will be retried
 # Failures that another try may cure without a change to code or study; `run` tries them again.
 PASSING = ("environment", "stopped", "lost")
 
@@ -43,9 +43,11 @@ class Attempt:
     started: float  # seconds since 1970
     state: str = "running"  # or one of ENDED
     ended: float | None = None
-    failure: str | None = None  # class: environment, bad input, error, killed, lost
+    failure: str | None = None  # class, see harness.dispatch.failures
     error: str | None = None  # message, for people
     job: str | None = None  # SLURM's id
+    batch: str | None = None  # SLURM: the unique job name it was submitted under
+    index: int | None = None  # its element of that job array
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,29 @@ class Ledger:
 
     # --- attempts -------------------------------------------------------------------------------
 
-    def begin(self, key: str, kind: str, label: str) -> Attempt:
-        """Write down an attempt before it starts."""
+    def begin(
+        self,
+        key: str,
+        kind: str,
+        label: str,
+        batch: str | None = None,
+        index: int | None = None,
+    ) -> Attempt:
+        """Write down an attempt before it starts (or before sbatch, under its job's name)."""
         count = len(self.attempts(key))
         identity = f"{count + 1:03d}-{uuid.uuid4().hex[:6]}"
         log = self.root / "logs" / f"{kind}-{key[:12]}" / f"{identity}.log"
         attempt = Attempt(
-            identity, key, kind, label, str(log), self.owner.host, self.owner.pid, time.time()
+            identity,
+            key,
+            kind,
+            label,
+            str(log),
+            self.owner.host,
+            self.owner.pid,
+            time.time(),
+            batch=batch,
+            index=index,
         )
         self._write(attempt)
         return attempt
@@ -127,6 +145,14 @@ class Ledger:
                     found.append(Attempt(**json.loads(path.read_text())))
         return sorted(found, key=lambda a: (a.started, a.id))
 
+    def read(self, attempt: Attempt) -> Attempt:
+        """The attempt as it is written down now; as given when it cannot be read."""
+        path = self.root / "attempts" / attempt.key / f"{attempt.id}.json"
+        try:
+            return Attempt(**json.loads(path.read_text()))
+        except (OSError, ValueError, TypeError):
+            return attempt
+
     def last(self, key: str) -> Attempt | None:
         found = self.attempts(key)
         return found[-1] if found else None
@@ -147,11 +173,16 @@ class Ledger:
         return found
 
     def settle(self, keys: Iterable[str]) -> list[Attempt]:
-        """Attempts still written as running whose owner is dead become `lost`."""
+        """Attempts still written as running whose owner is dead become `lost`.
+
+        Not those given to SLURM: they live on without their driver, and are adopted.
+        """
         lost = []
         for key in self.tried().intersection(keys):
             last = self.last(key)
-            if last and last.state == "running" and self.holder(key) is None:
+            if last is None or last.state != "running" or last.batch is not None:
+                continue
+            if self.holder(key) is None:
                 lost.append(self.end(last, "lost", "lost", "its driver died before it ended"))
         return lost
 

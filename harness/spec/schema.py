@@ -159,6 +159,9 @@ class TrainSettings(Settings):
     log_every: Annotated[Positive, NotInKey()] = 100  # steps
     checkpoint_minutes: Annotated[float, Field(gt=0), NotInKey()] = 10.0
     checkpoint_every: Annotated[Positive | None, NotInKey()] = None  # steps, besides the minutes
+    keep_checkpoints: Annotated[Positive, NotInKey()] = 2  # newest ones, besides all milestones
+    fsdp: Annotated[bool, NotInKey()] = False  # shard the model over its processes (FSDP2)
+    tensorboard: Annotated[bool, NotInKey()] = False  # events in results/tensorboard/KEY
 
     @field_validator("milestones")
     @classmethod
@@ -249,26 +252,67 @@ class MatrixSettings(Settings):
         return value
 
 
+# sbatch's long options, so that a misspelt one is found before anything is submitted. Those the
+# harness sets itself (name, output, array, ...) cannot be given.
+SBATCH_OPTIONS = tuple(
+    """acctg-freq batch bb bbf begin clusters cluster-constraint comment constraint container
+    contiguous core-spec cores-per-socket cpu-freq cpus-per-gpu deadline delay-boot distribution
+    exclusive export export-file get-user-env gid gpu-bind gpu-freq gpus gpus-per-socket
+    gpus-per-task gres gres-flags hint hold ignore-pbs kill-on-invalid-dep licenses mail-type
+    mcs-label mem-bind mem-per-cpu mem-per-gpu mincpus network nice no-kill nodefile nodelist
+    ntasks-per-core ntasks-per-socket overcommit oversubscribe power prefer priority profile
+    propagate reboot reservation segment sockets-per-node spread-job stepmgr switches thread-spec
+    threads-per-core time-min tmp tres-bind tres-per-task uid use-min-nodes wckey""".split()
+)
+SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
+
+
 class SlurmSettings(Settings):
     """sbatch settings of one stage kind (submitit's names). `extra` passes any other parameter."""
 
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    minutes: Positive = 60 * 24
-    nodes: Positive = 1
+    partition: SlurmWord | None = None  # None: the cluster's default
+    account: SlurmWord | None = None
+    qos: SlurmWord | None = None
+    minutes: Positive = 60 * 24  # time limit of one task; a longer stage checkpoints and goes on
+    nodes: Positive = 1  # more than one, or more than one GPU: training is distributed
     gpus_per_node: Count = 1
+    tasks_per_node: Positive | None = None  # None: one per GPU in training, else 1
     cpus_per_task: Positive = 8
-    mem_gb: Positive | None = None
-    constraint: str | None = None
-    exclude: str | None = None
-    array_parallelism: Positive = 64
-    mail_user: str | None = None
-    extra: dict[str, str | int] = {}
+    mem_gb: Positive | None = None  # per node; None: the cluster's default
+    constraint: SlurmWord | None = None
+    exclude: SlurmWord | None = None  # nodes
+    array_parallelism: Positive = 64  # tasks of one array at a time
+    pack: Positive | None = None  # stages per task; None: 64 complexity, 8 evaluate, 1 others
+    mail_user: SlurmWord | None = None
+    mail_type: SlurmWord | None = None  # as "END,FAIL"
+    extra: dict[str, SlurmWord | int | bool] = {}  # sbatch's long options, as {reservation: paper}
+
+    @field_validator("extra")
+    @classmethod
+    def _known_to_sbatch(cls, value: dict[str, Any]) -> dict[str, Any]:
+        fixed = {name.replace("_", "-"): v for name, v in value.items()}
+        unknown = sorted(set(fixed) - set(SBATCH_OPTIONS))
+        if unknown:
+            raise ValueError(
+                f"unknown sbatch parameter {', '.join(map(repr, unknown))}; "
+                f"allowed: {', '.join(SBATCH_OPTIONS)}"
+            )
+        return fixed
 
 
 STAGE_KINDS = ("reference", "encode", "complexity", "train", "sample", "evaluate")
 StageKind = Literal["reference", "encode", "complexity", "train", "sample", "evaluate"]
+FailureClass = Literal[  # harness.dispatch.failures says what is done about each
+    "preempted",
+    "timed out",
+    "node failure",
+    "out of memory",
+    "killed",
+    "lost",
+    "environment",
+    "error",
+    "bad input",
+]
 
 
 class DispatchSettings(Settings):
@@ -278,8 +322,22 @@ class DispatchSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
     threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
+    rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0  # a run's processes wait for another
     slurm: SlurmSettings = SlurmSettings()
-    slurm_by_kind: dict[StageKind, dict[str, Any]] = {}  # overrides of `slurm`
+    slurm_by_kind: dict[StageKind, SlurmSettings] = {}  # what differs from `slurm`, by stage kind
+    max_tasks: Positive = 1000  # SLURM tasks (array elements) queued or running at once
+    gpu_hours: Annotated[float, Field(gt=0)] | None = None  # budget that `run` keeps to
+    retries: dict[FailureClass, Count] = {}  # tries after the first, by class of failure
+
+    def slurm_for(self, kind: str) -> SlurmSettings:
+        """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""
+        own = self.slurm_by_kind.get(kind)  # type: ignore[call-overload]
+        if own is None:
+            return self.slurm
+        given = {name: getattr(own, name) for name in own.model_fields_set}
+        if "extra" in given:
+            given["extra"] = {**self.slurm.extra, **given["extra"]}
+        return self.slurm.model_copy(update=given)
 
 
 SECTIONS = (

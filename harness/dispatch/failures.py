@@ -1,0 +1,98 @@
+"""What is done about a failure, by its class.
+
+A failed attempt is tried again (state `again`) as often as its class allows, with a growing wait,
+and with more memory or time where that is what was missing; then it is `failed` until `retry`.
+Local workers take no retries: whoever watches a laptop decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.dispatch.ledger import Attempt, Ledger
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What one class of failure gets."""
+
+    retries: int  # tries after the first
+    wait_s: float  # before the first of them; doubles each time, up to MOST_WAIT_S
+    more: Literal["memory", "time"] | None = None  # given 1.5 times as much each time
+    meaning: str = ""
+
+
+MOST_WAIT_S = 600.0
+GROWTH = 1.5
+POLICIES: dict[str, Policy] = {
+    "preempted": Policy(1000, 0, None, "its job was evicted by one of higher priority"),
+    "timed out": Policy(20, 0, "time", "its time limit ended before it could checkpoint"),
+    "node failure": Policy(5, 30, None, "its node went down"),
+    "out of memory": Policy(2, 0, "memory", "it needed more memory than it was given"),
+    "killed": Policy(3, 10, None, "its process was killed"),
+    "lost": Policy(3, 10, None, "the cluster no longer knows its job"),
+    "environment": Policy(3, 60, None, "a disk, a network or a device failed"),
+    "error": Policy(1, 5, None, "an error in the code or the recipe"),
+    "bad input": Policy(0, 0, None, "the study, the data or a file cannot be used"),
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Is a failed stage tried again, and after how many seconds?"""
+
+    again: bool
+    wait_s: float = 0.0
+
+
+def since_forgiven(attempts: Iterable[Attempt]) -> list[Attempt]:
+    """The attempts after the last `retry` (which marks the failed one as stopped)."""
+    found: list[Attempt] = []
+    for attempt in attempts:
+        if attempt.state == "failed" and attempt.failure == "stopped":
+            found = []
+        else:
+            found.append(attempt)
+    return found
+
+
+def verdict(attempts: Iterable[Attempt], failure: str, limits: Mapping[str, int]) -> Verdict:
+    """What to do after another `failure`, given the attempts that ended before it.
+
+    `limits` overrides the number of retries by class (dispatch.retries).
+    """
+    policy = POLICIES.get(failure, POLICIES["error"])
+    before = sum(a.failure == failure for a in since_forgiven(attempts) if a.state == "again")
+    if before >= limits.get(failure, policy.retries):
+        return Verdict(False)
+    return Verdict(True, min(policy.wait_s * 2.0**before, MOST_WAIT_S))
+
+
+def growth(attempts: Iterable[Attempt]) -> tuple[float, float]:
+    """Factors of (memory, time) that the next attempt is given."""
+    factors = {"memory": 1.0, "time": 1.0}
+    for attempt in since_forgiven(attempts):
+        policy = POLICIES.get(attempt.failure or "")
+        if attempt.state == "again" and policy is not None and policy.more is not None:
+            factors[policy.more] *= GROWTH
+    return factors["memory"], factors["time"]
+
+
+def settle(
+    ledger: Ledger, attempt: Attempt, failure: str, message: str | None, limits: Mapping[str, int]
+) -> tuple[Attempt, Verdict]:
+    """Write down a failed attempt, as `again` or `failed`. Twice is as good as once.
+
+    The task on the compute node and the driver both call it: whoever is first decides.
+    """
+    now = ledger.read(attempt)
+    history = [a for a in ledger.attempts(attempt.key) if a.id != attempt.id]
+    if now.state in ("again", "failed"):
+        policy = POLICIES.get(now.failure or "", POLICIES["error"])
+        before = sum(a.failure == now.failure for a in since_forgiven(history))
+        wait = min(policy.wait_s * 2.0**before, MOST_WAIT_S)
+        return now, Verdict(now.state == "again", wait)
+    found = verdict(history, failure, limits)
+    return ledger.end(attempt, "again" if found.again else "failed", failure, message), found

@@ -1,0 +1,394 @@
+"""SLURM as an executor: stages become elements of job arrays, which outlive their driver.
+
+What a stage did is known from its artifact and from what its task wrote down; what SLURM says about
+a job matters only for stages of which neither tells. A job that SLURM was not asked about
+successfully is never taken for dead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.dispatch import failures, slurm_batch, slurm_script
+from harness.dispatch.executor import Event
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.slurm_batch import Batch, Growth, Place
+from harness.dispatch.slurm_cluster import Cluster, Element, Later, Unreachable
+from harness.plan.stages import Task
+from harness.spec.schema import DispatchSettings
+from harness.store import files, records
+from harness.store.artifacts import CorruptArtifact, Store
+
+LAG_S = 5.0  # a shared file system may show an artifact this long after its job ended
+SUBMITTING_S = 120.0  # a job that is written down may take this long to appear in the queue
+FIRST_ASK_S, MOST_ASK_S = 1.0, 20.0  # between looks at the queue
+LATER_S = 20.0  # before a refused submission is tried again
+
+
+class SlurmJobs:
+    """An Executor whose stages live on without it."""
+
+    survives = True
+
+    def __init__(
+        self,
+        root: Path,
+        settings: DispatchSettings,
+        study: str | None = None,
+        cluster: Cluster | None = None,
+    ) -> None:
+        self.root = Path(root).resolve()
+        self.settings, self.study = settings, study
+        self.cluster = cluster or Cluster()
+        self.ledger, self.store = Ledger(self.root), Store(self.root)
+        self.retries: Mapping[str, int] = settings.retries  # type: ignore[assignment]
+        self.jobs: dict[str, str | None] = {}  # batch -> job id, None until known
+        self.sizes: dict[str, int] = {}
+        self.tasks: dict[str, Task] = {}
+        self.attempts: dict[str, Attempt] = {}
+        self.where: dict[str, Place] = {}  # key -> batch and element, while in flight
+        self.pending: list[Batch] = []  # written down, not submitted yet
+        self.not_before = 0.0  # of the next try at submitting
+        self.reasons: dict[str, str] = {}  # key -> why it does not run, for the display
+        self.notes: list[str] = []
+        self._queue: tuple[float, dict[str, dict[int, Element]]] | None = None
+        self._ask_s = FIRST_ASK_S
+        self._seen: dict[str, int] = {}  # state file's time, by key
+        self._gone: dict[str, float] = {}  # when a key's job was first seen to be over
+        self._elements: dict[Place, int] = {}  # stages in flight per element
+
+    # --- starting -------------------------------------------------------------------------------
+
+    def free(self) -> int:
+        """Stages it would take now: places for tasks, times what fits into one."""
+        if self.pending:
+            return 0
+        try:
+            self.cluster.max_array_size()
+        except Unreachable as error:
+            self.notes.append(str(error))
+            return 0
+        tasks = self.settings.max_tasks - len(self._elements)
+        return max(0, tasks) * max(
+            slurm_batch.pack_size(kind, self.settings.slurm_for(kind))
+            for kind in ("train", *slurm_batch.PACKS)
+        )
+
+    def place(self, tasks: list[Task]) -> list[Place]:
+        """Where each task will run: which batch, which element. Nothing is submitted yet."""
+        tried = self.ledger.tried()
+
+        def growth(key: str) -> Growth:
+            return Growth(*failures.growth(self.ledger.attempts(key))) if key in tried else Growth()
+
+        batches = slurm_batch.arrange(
+            tasks,
+            self.where,
+            self.sizes,
+            self.settings.slurm_for,
+            self.cluster.max_array_size(),
+            growth,
+        )
+        places: dict[str, Place] = {}
+        for batch in batches:
+            self.sizes[batch.name] = len(batch.packs)
+            self.jobs[batch.name] = None
+            for index, pack in enumerate(batch.packs):
+                places.update((task.key, (batch.name, index)) for task in pack)
+        self.pending += batches
+        return [places[task.key] for task in tasks]
+
+    def start(self, task: Task, attempt: Attempt) -> None:
+        """The attempt is written down, under its job's name; `flush` submits."""
+        assert attempt.batch is not None and attempt.index is not None
+        self._track(task, attempt, (attempt.batch, attempt.index))
+
+    def _track(self, task: Task, attempt: Attempt, place: Place) -> None:
+        self.tasks[task.key], self.attempts[task.key] = task, attempt
+        self.where[task.key] = place
+        self._elements[place] = self._elements.get(place, 0) + 1
+        self._ask_s = FIRST_ASK_S
+
+    def _forget(self, key: str) -> None:
+        place = self.where.pop(key)
+        self._elements[place] -= 1
+        if not self._elements[place]:
+            del self._elements[place]
+        for known in (self.tasks, self.attempts, self.reasons, self._seen, self._gone):
+            known.pop(key, None)  # type: ignore[attr-defined]
+
+    def flush(self) -> None:
+        """Submit what was placed. Raises Refused when sbatch says no for good."""
+        if not self.pending or time.time() < self.not_before:
+            return
+        while self.pending:
+            batch = self.pending[0]
+            try:
+                self._submit(batch)
+            except (Later, Unreachable) as error:
+                self.not_before = time.time() + LATER_S
+                self.notes.append(f"{error}; tried again in {LATER_S:g} s")
+                return
+            self.pending.pop(0)
+
+    def _submit(self, batch: Batch) -> None:
+        settings = self.settings.slurm_for(batch.kind)
+        jobs = {name: job for name in batch.parents if (job := self._job(name)) is not None}
+        lost = batch.parents - jobs.keys()
+        if lost:
+            raise Later(f"{batch.name} waits for the submission of {', '.join(sorted(lost))}")
+        path = slurm_batch.folder(self.root, batch.name)
+        if not (path / "batch.json").exists():
+            minutes, _ = slurm_script.limits(settings, batch)
+            slurm_batch.write(
+                self.root,
+                batch,
+                self.attempts,
+                {
+                    "study": self.study,
+                    "retries": dict(self.retries),
+                    "minutes": minutes,
+                    "signal_s": slurm_script.signal_seconds(minutes),
+                },
+            )
+            text = slurm_script.script(self.root, batch, settings, batch.dependency(jobs))
+            files.write_atomic(path / "submit.sh", text.encode())
+        job = self.cluster.submit(path / "submit.sh", batch.name)
+        self.jobs[batch.name] = job
+        slurm_batch.set_job(self.root, batch.name, job)
+
+    def _job(self, name: str) -> str | None:
+        if self.jobs.get(name) is None:
+            self.jobs[name] = slurm_batch.about(self.root, name).get("job")
+        return self.jobs[name]
+
+    def unsubmitted(self) -> list[str]:
+        """Keys placed and not submitted; forgotten here."""
+        keys = [t.key for batch in self.pending for pack in batch.packs for t in pack]
+        self.pending.clear()
+        for key in keys:
+            if key in self.where:
+                self._forget(key)
+        return keys
+
+    # --- coming back ----------------------------------------------------------------------------
+
+    def adopt(self, task: Task, attempt: Attempt) -> Event | None:
+        """Take up an attempt of an earlier driver. None: it lives. Else how it ended."""
+        assert attempt.batch is not None and attempt.index is not None
+        place = (attempt.batch, attempt.index)
+        if place[0] not in self.sizes:
+            about = slurm_batch.about(self.root, place[0])
+            self.sizes[place[0]] = about.get("size", 0)
+            self.jobs[place[0]] = about.get("job")
+        self._track(task, attempt, place)
+        event = self._read_state(task.key) or self._judge(task.key, wait=False)
+        if event is not None and event.event != "progress":
+            self._forget(task.key)
+            return event
+        return None
+
+    # --- watching -------------------------------------------------------------------------------
+
+    def poll(self, timeout: float) -> list[Event]:
+        """Events since the last call: from files often, from SLURM now and then."""
+        deadline = time.monotonic() + timeout
+        while True:
+            events = self._look()
+            left = deadline - time.monotonic()
+            if events or left <= 0:
+                return events
+            time.sleep(min(0.1, left))
+
+    def _look(self) -> list[Event]:
+        with contextlib.suppress(Unreachable):
+            self.flush()
+        events = [Event("note", "", {"text": text}) for text in self.notes]
+        self.notes.clear()
+        if not self.where:
+            return events
+        for key in self._changed():
+            event = self._read_state(key)
+            if event is not None:
+                events.append(event)
+        try:
+            fresh = self._refresh()
+        except Unreachable as error:
+            events.append(Event("note", "", {"text": f"{error}; the jobs go on unwatched"}))
+            self._ask_s = MOST_ASK_S
+            self._queue = (time.monotonic(), self._queue[1] if self._queue else {})
+            fresh = False
+        if fresh or self._gone:
+            ended = {e.key for e in events}
+            for key in list(self.where):
+                if key not in ended and (fresh or key in self._gone):
+                    event = self._judge(key)
+                    if event is not None:
+                        events.append(event)
+        for event in events:
+            if event.event != "progress" and event.key in self.where:
+                self._forget(event.key)
+                self._ask_s = FIRST_ASK_S
+        return events
+
+    def _changed(self) -> list[str]:
+        """Keys whose state file is new. One directory listing per batch."""
+        found = []
+        for name in {batch for batch, _ in self.where.values()}:
+            with contextlib.suppress(FileNotFoundError):
+                for entry in os.scandir(slurm_batch.folder(self.root, name) / "state"):
+                    key = entry.name.partition(".")[0]
+                    if key in self.where and self.where[key][0] == name:
+                        with contextlib.suppress(FileNotFoundError):
+                            changed = entry.stat().st_mtime_ns
+                            if self._seen.get(key) != changed:
+                                self._seen[key] = changed
+                                found.append(key)
+        return found
+
+    def _read_state(self, key: str) -> Event | None:
+        """What the stage's task last said, as an event."""
+        path = slurm_batch.folder(self.root, self.where[key][0]) / "state" / f"{key}.json"
+        try:
+            said: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return None
+        if said.get("time", 0.0) < self.attempts[key].started:
+            return None
+        state = said.pop("state")
+        if state in ("done", "failed", "stopped"):
+            return Event(state, key, said)
+        if state == "requeued":
+            self.reasons[key] = said.get("message", "requeued")
+            return Event("progress", key, {"message": said.get("message")})
+        return Event("progress", key, said)
+
+    def _refresh(self) -> bool:
+        """Ask for the queue if it is time; True if it was."""
+        now = time.monotonic()
+        if self._queue is not None and now - self._queue[0] < self._ask_s:
+            return False
+        self._queue = (now, self.cluster.queue())
+        self._ask_s = min(self._ask_s * 1.5, MOST_ASK_S)
+        for name, elements in self._queue[1].items():
+            if name in self.jobs and self.jobs[name] is None and elements:
+                self.jobs[name] = next(iter(elements.values())).job
+        return True
+
+    def _element(self, place: Place) -> Element | None:
+        if self._queue is None:
+            self._refresh()
+        assert self._queue is not None
+        return self._queue[1].get(place[0], {}).get(place[1])
+
+    def _judge(self, key: str, wait: bool = True) -> Event | None:
+        """What SLURM's word means for a stage that has not said how it ended."""
+        place, attempt = self.where[key], self.attempts[key]
+        if any(batch.name == place[0] for batch in self.pending):
+            return None
+        element = self._element(place)
+        if element is not None and element.live:
+            self._gone.pop(key, None)
+            reason = "" if element.state == "RUNNING" else f"{element.state.lower()}: "
+            reason += "" if element.state == "RUNNING" else element.reason
+            if self.reasons.get(key) != reason:
+                self.reasons[key] = reason
+                return Event("progress", key, {"state": element.state, "reason": reason})
+            return None
+        job = self._job(place[0])
+        age = time.time() - attempt.started
+        if element is None and job is None and age < SUBMITTING_S and wait:
+            return None  # an sbatch of a driver that died may still be on its way
+        first = self._gone.setdefault(key, time.monotonic())
+        if wait and time.monotonic() - first < LAG_S and not self._over(key):
+            return None
+        return self._read_state(key) or self._verdict(key, element, job)
+
+    def _over(self, key: str) -> bool:
+        """Did the stage say that it ended?"""
+        event = self._read_state(key)
+        return event is not None and event.event != "progress"
+
+    def _verdict(self, key: str, element: Element | None, job: str | None) -> Event:
+        task, attempt, place = self.tasks[key], self.attempts[key], self.where[key]
+        with contextlib.suppress(CorruptArtifact):
+            if self.store.manifest(task.kind, key) is not None:
+                records.reconcile_one(self.store, task.kind, key)
+                return Event("done", key, {})
+        now = self.ledger.read(attempt)
+        if now.state in ("failed", "again"):
+            return Event("failed", key, {"failure": now.failure, "message": now.error})
+        if now.state == "stopped":
+            return Event("stopped", key, {"message": now.error})
+        if job is None:
+            message = "its driver died before SLURM had its job"
+            return Event("lost", key, {"message": message})
+        if element is None or not element.exit_code:
+            element = self.cluster.detail(job, place[1]) or element
+        return classify(key, f"{job}_{place[1]}", element)
+
+    # --- leaving --------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Nothing: the jobs go on, and the next driver finds them."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def cancel(self, keys: Iterable[str]) -> list[str]:
+        """scancel the elements that have nothing else to do. Their job ids."""
+        mine: dict[Place, set[str]] = {}
+        for key in keys:
+            if key in self.where:
+                mine.setdefault(self.where[key], set()).add(key)
+        whole = []
+        for (name, index), some in mine.items():
+            job = self._job(name) or self.cluster.find(name)
+            if job is not None and self._elements[(name, index)] == len(some):
+                whole.append(f"{job}_{index}")
+        if whole:
+            self.cluster.cancel(whole)
+        return whole
+
+
+CLASSES = {
+    "PREEMPTED": "preempted",
+    "TIMEOUT": "timed out",
+    "DEADLINE": "timed out",
+    "NODE_FAIL": "node failure",
+    "BOOT_FAIL": "node failure",
+    "OUT_OF_MEMORY": "out of memory",
+}
+
+
+def classify(key: str, job: str, element: Element | None) -> Event:
+    """How a job ended that left neither an artifact nor a word of its stage."""
+    if element is None:
+        message = f"SLURM no longer knows job {job}, and it left no artifact"
+        return Event("failed", key, {"failure": "lost", "message": message})
+    state = element.state
+    if state == "CANCELLED":
+        if "depend" in element.reason.lower():
+            return Event("lost", key, {"message": f"job {job}: a stage it needs failed"})
+        return Event("stopped", key, {"message": f"job {job} was cancelled"})
+    if state == "REVOKED":
+        return Event("lost", key, {"message": f"job {job} was revoked"})
+    failure = CLASSES.get(state)
+    message = f"job {job} ended as {state}"
+    if failure is None:
+        code, _, number = element.exit_code.partition(":")
+        signal_number = int(number or 0) or (int(code or 0) - 128 if int(code or 0) > 128 else 0)
+        failure = "killed"
+        if signal_number:
+            message += f", killed by signal {signal_number}"
+            if signal_number == 9:
+                message += " (out of memory, if nobody killed it)"
+        elif element.exit_code:
+            message += f" with exit code {code}, before its stage could say why"
+    return Event("failed", key, {"failure": failure, "message": message})

@@ -1,0 +1,240 @@
+"""From stages to job arrays: packing, splitting, dependencies. Pure but for the last functions.
+
+A batch is one submission: a job array whose elements each do a pack of stages, one after another.
+
+    results/slurm/BATCH/packs.jsonl     line i: what element i does; durable before sbatch
+    results/slurm/BATCH/batch.json      kind, size, study; the job's id once sbatch gave it
+    results/slurm/BATCH/state/KEY.json  what a stage's task last said
+    results/slurm/BATCH/*_log.out       what an element printed outside its stages
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.dispatch.ledger import Attempt
+from harness.dispatch.slurm_cluster import PREFIX
+from harness.plan.stages import Task
+from harness.spec.schema import SlurmSettings
+from harness.store import files
+
+PACKS = {"complexity": 64, "evaluate": 8}  # stages per task where the study does not say
+SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
+Place = tuple[str, int]  # (batch, array element)
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Factors on a kind's memory and time, raised after running out of them."""
+
+    memory: float = 1.0
+    time: float = 1.0
+
+
+@dataclass
+class Batch:
+    """One submission."""
+
+    name: str  # unique; also the job's name, by which it is found again
+    kind: str
+    growth: Growth
+    packs: list[list[Task]]
+    after: list[tuple[str, Place]] = field(default_factory=list)  # (afterok | aftercorr, parent)
+
+    @property
+    def parents(self) -> set[str]:
+        return {place[0] for _, place in self.after}
+
+    def dependency(self, jobs: Mapping[str, str]) -> str | None:
+        """sbatch's --dependency, given the job ids of the parents."""
+        words = []
+        for how, (batch, index) in self.after:
+            words.append(
+                f"{how}:{jobs[batch]}" if how == "aftercorr" else f"{how}:{jobs[batch]}_{index}"
+            )
+        return ",".join(words) or None
+
+
+def new_name(kind: str) -> str:
+    return f"{PREFIX}{kind}-{uuid.uuid4().hex[:12]}"
+
+
+def pack_size(kind: str, settings: SlurmSettings) -> int:
+    return settings.pack or PACKS.get(kind, 1)
+
+
+def processes(kind: str, settings: SlurmSettings) -> int:
+    """Processes per node: one per GPU where a kind shares its work among them."""
+    return settings.tasks_per_node or (max(1, settings.gpus_per_node) if kind in SHARED else 1)
+
+
+def arrange(
+    tasks: Sequence[Task],
+    in_flight: Mapping[str, Place],
+    sizes: Mapping[str, int],
+    settings: Callable[[str], SlurmSettings],
+    max_array: int,
+    growth: Callable[[str], Growth] = lambda key: Growth(),
+) -> list[Batch]:
+    """Batches for `tasks` (parents before children), in the order to submit them.
+
+    Parents that are neither in flight nor among `tasks` are taken as done. Where the children of an
+    array's elements line up with it, they become an array of their own that follows element by
+    element (aftercorr); else each becomes a job after its parents (afterok).
+    """
+    placed: dict[str, Place] = dict(in_flight)
+    sizes = dict(sizes)
+    batches: list[Batch] = []
+    for level in _levels(tasks):
+        groups: dict[Any, list[Task]] = {}
+        for task in level:
+            needs = (*task.inputs.values(), *task.after.values())
+            parents = frozenset(placed[k] for k in needs if k in placed)
+            groups.setdefault((task.kind, growth(task.key), parents), []).append(task)
+        packs: dict[Any, list[tuple[frozenset[Place], list[Task]]]] = {}
+        for (kind, grown, parents), members in groups.items():
+            size = pack_size(kind, settings(kind))
+            family = (kind, grown, frozenset(batch for batch, _ in parents))
+            for start in range(0, len(members), size):
+                packs.setdefault(family, []).append((parents, members[start : start + size]))
+        for (kind, grown, _), found in packs.items():
+            for after, members_ in _arrays(found, sizes):
+                for start in range(0, len(members_), max_array):
+                    part = members_[start : start + max_array]
+                    batch = Batch(new_name(kind), kind, grown, part, after)
+                    batches.append(batch)
+                    sizes[batch.name] = len(part)
+                    for index, pack in enumerate(part):
+                        placed.update((task.key, (batch.name, index)) for task in pack)
+    return batches
+
+
+def _levels(tasks: Sequence[Task]) -> list[list[Task]]:
+    """Tasks by the length of the longest chain of parents among them."""
+    depth: dict[str, int] = {}
+    levels: list[list[Task]] = []
+    for task in tasks:
+        needs = (*task.inputs.values(), *task.after.values())
+        own = max((depth[k] + 1 for k in needs if k in depth), default=0)
+        depth[task.key] = own
+        while len(levels) <= own:
+            levels.append([])
+        levels[own].append(task)
+    return levels
+
+
+Packs = list[tuple[frozenset[Place], list[Task]]]
+Arrays = list[tuple[list[tuple[str, Place]], list[list[Task]]]]
+
+
+def _arrays(packs: Packs, sizes: Mapping[str, int]) -> Arrays:
+    """Arrays of packs whose parents are elements of the same batches."""
+    common = frozenset.intersection(*(parents for parents, _ in packs))
+    shared = [("afterok", place) for place in sorted(common)]
+    if all(parents == common for parents, _ in packs):
+        return [(shared, [tasks for _, tasks in packs])]
+    out: Arrays = []
+    rows: dict[int, list[list[Task]]] = {}  # parents' element -> packs that follow it
+    varying = {batch for parents, _ in packs for batch, _ in parents - common}
+    singles: Packs = []
+    for parents, tasks in packs:
+        own = parents - common
+        indices = {index for _, index in own}
+        if len(indices) == 1 and {b for b, _ in own} == varying and len(own) == len(varying):
+            rows.setdefault(indices.pop(), []).append(tasks)
+        else:
+            singles.append((parents, tasks))
+    while rows:
+        present = sorted(rows)
+        whole = all(sizes.get(batch) == len(present) for batch in varying)
+        if whole and present == list(range(len(present))):
+            follows = [("aftercorr", (batch, 0)) for batch in sorted(varying)]
+            out.append((shared + follows, [rows[i].pop(0) for i in present]))
+        else:
+            for i in present:
+                places = common | {(batch, i) for batch in varying}
+                singles.append((frozenset(places), rows[i].pop(0)))
+        rows = {i: left for i, left in rows.items() if left}
+    out += [([("afterok", p) for p in sorted(parents)], [tasks]) for parents, tasks in singles]
+    return out
+
+
+# --- on disk --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stage of a pack."""
+
+    task: Task
+    attempt: Attempt
+
+
+def folder(root: Path, name: str) -> Path:
+    return root / "slurm" / name
+
+
+def write(root: Path, batch: Batch, attempts: Mapping[str, Attempt], about: dict[str, Any]) -> Path:
+    """Write down what a batch will do, before sbatch. Its folder."""
+    path = folder(root, batch.name)
+    lines = []
+    for pack in batch.packs:
+        entries = [
+            {"task": json.loads(t.to_json()), "attempt": asdict(attempts[t.key])} for t in pack
+        ]
+        lines.append(json.dumps(entries))
+    (path / "state").mkdir(parents=True, exist_ok=True)
+    files.write_atomic(path / "packs.jsonl", ("\n".join(lines) + "\n").encode())
+    files.write_json(
+        path / "batch.json", {"kind": batch.kind, "size": len(lines), "job": None, **about}
+    )
+    return path
+
+
+def set_job(root: Path, name: str, job: str) -> None:
+    """Write down the id that sbatch gave."""
+    path = folder(root, name) / "batch.json"
+    files.write_json(path, {**json.loads(path.read_text()), "job": job})
+
+
+def about(root: Path, name: str) -> dict[str, Any]:
+    """batch.json; {} when there is none."""
+    try:
+        found: dict[str, Any] = json.loads((folder(root, name) / "batch.json").read_text())
+        return found
+    except (OSError, ValueError):
+        return {}
+
+
+def read_pack(root: Path, name: str, index: int) -> list[Entry]:
+    """The stages of one array element."""
+    with open(folder(root, name) / "packs.jsonl") as file:
+        for number, line in enumerate(file):
+            if number == index:
+                return [
+                    Entry(Task.from_json(json.dumps(e["task"])), Attempt(**e["attempt"]))
+                    for e in json.loads(line)
+                ]
+    raise IndexError(f"batch {name} has no element {index}")
+
+
+def keys_of(root: Path, name: str) -> list[list[str]]:
+    """The keys of each element."""
+    try:
+        with open(folder(root, name) / "packs.jsonl") as file:
+            return [[e["task"]["key"] for e in json.loads(line)] for line in file]
+    except (OSError, ValueError, KeyError):
+        return []
+
+
+def names(root: Path) -> Iterable[str]:
+    """All batches that were ever written down here."""
+    try:
+        return sorted(p.name for p in (root / "slurm").iterdir() if p.name.startswith(PREFIX))
+    except OSError:
+        return []

@@ -1,0 +1,238 @@
+"""SLURM's commands: asked with time-outs and retries, read without trusting any single one.
+
+squeue is asked first (it also knows jobs that ended a moment ago), scontrol for details, sacct last
+and only where accounting runs. A question without an answer is Unreachable, never "no such job".
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import BadInput, HarnessError
+
+TIMEOUT_S = 30.0  # of one command
+TRIES = 3
+WAIT_S = 2.0  # between tries, doubling
+LIVE = {
+    "PENDING",
+    "RUNNING",
+    "COMPLETING",
+    "CONFIGURING",
+    "REQUEUED",
+    "REQUEUE_FED",
+    "REQUEUE_HOLD",
+    "SPECIAL_EXIT",
+    "RESIZING",
+    "RESV_DEL_HOLD",
+    "SIGNALING",
+    "STAGE_OUT",
+    "STOPPED",
+    "SUSPENDED",
+}
+PREFIX = "harness-"  # of every job name
+
+
+class Unreachable(HarnessError):
+    """SLURM did not answer; nothing is known about the jobs."""
+
+
+class Refused(BadInput):
+    """sbatch said no, for a reason that another try does not cure."""
+
+
+class Later(HarnessError):
+    """sbatch said no for now: a submission limit, a controller that restarts."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """One array element as SLURM sees it."""
+
+    job: str  # the array's id
+    state: str
+    reason: str = ""
+    exit_code: str = ""  # "0:9" or "137:0"
+    left: str = ""  # as squeue prints it, 1-02:03:04
+    elapsed: str = ""
+    restarts: int = 0
+
+    @property
+    def live(self) -> bool:
+        return self.state in LIVE
+
+
+PASSING = (
+    "timed out",
+    "timeout",
+    "unable to contact",
+    "connection refused",
+    "connect failure",
+    "temporarily",
+    "try again",
+    "communication",
+    "zero bytes",
+    "credential",
+)
+LIMITS = ("maxsubmit", "qosmaxsubmit", "job submit limit", "submitted/running job", "maxjobcount")
+
+
+def without_job(environment: dict[str, str]) -> dict[str, str]:
+    """The environment less what an enclosing job set: sbatch inside a job must not inherit it."""
+    if "SLURM_JOB_ID" not in environment:
+        return environment
+    return {
+        k: v
+        for k, v in environment.items()
+        if k == "SLURM_CONF" or not k.startswith(("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "PMI"))
+    }
+
+
+class Cluster:
+    """The cluster that this machine's SLURM commands talk to."""
+
+    def __init__(
+        self, timeout_s: float = TIMEOUT_S, tries: int = TRIES, wait_s: float = WAIT_S
+    ) -> None:
+        self.timeout_s, self.tries, self.wait_s = timeout_s, tries, wait_s
+        self._max_array: int | None = None
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """One command, once. Raises Unreachable when it does not end or cannot start."""
+        try:
+            return subprocess.run(
+                words,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self.timeout_s,
+                env=without_job(dict(os.environ)),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C must not interrupt an sbatch half-way
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise Unreachable(f"{words[0]} did not answer within {self.timeout_s:g} s") from None
+        except OSError as error:
+            raise Unreachable(f"{words[0]} cannot be started: {error.strerror}") from None
+
+    def ask(self, *words: str) -> str:
+        """A question, repeated until answered. Raises Unreachable with SLURM's own words."""
+        said = ""
+        for attempt in range(self.tries):
+            if attempt:
+                time.sleep(self.wait_s * 2 ** (attempt - 1))
+            try:
+                done = self.run(*words)
+            except Unreachable as error:
+                said = str(error)
+                continue
+            if done.returncode == 0:
+                return done.stdout
+            said = done.stderr.strip() or f"{words[0]} ended with exit code {done.returncode}"
+        raise Unreachable(f"SLURM does not answer ({self.tries} tries): {said}")
+
+    def queue(self, name: str | None = None) -> dict[str, dict[int, Element]]:
+        """This user's jobs by name and array index, ended ones too while SLURM remembers them."""
+        words = ["squeue", "-h", "-r", "-t", "all", "-o", "%j|%F|%K|%T|%L|%M|%r"]
+        words += ["--name", name] if name else ["-u", getpass.getuser()]
+        found: dict[str, dict[int, Element]] = {}
+        for line in self.ask(*words).splitlines():
+            fields = line.split("|", 6)
+            if len(fields) == 7 and fields[0].startswith(PREFIX) and fields[2].isdigit():
+                job, index, state, left, elapsed, reason = fields[1:]
+                element = Element(job, state, reason, left=left, elapsed=elapsed)
+                found.setdefault(fields[0], {})[int(index)] = element
+        return found
+
+    def detail(self, job: str, index: int) -> Element | None:
+        """One element from scontrol, else from sacct; None when neither knows it."""
+        try:
+            done = self.run("scontrol", "show", "job", "-o", f"{job}_{index}")
+        except Unreachable:
+            return None
+        if done.returncode == 0:
+            for line in done.stdout.splitlines():
+                fields = dict(re.findall(r"(\w+)=(\S*)", line))
+                if fields.get("ArrayTaskId") == str(index):
+                    return Element(
+                        job,
+                        fields.get("JobState", "UNKNOWN"),
+                        fields.get("Reason", ""),
+                        fields.get("ExitCode", ""),
+                        restarts=int(fields.get("Restarts", "0") or 0),
+                    )
+        return self._accounted(job, index)
+
+    def _accounted(self, job: str, index: int) -> Element | None:
+        try:
+            done = self.run(
+                *("sacct", "-n", "-X", "-P", "-j", f"{job}_{index}"), "-o", "JobID,State,ExitCode"
+            )
+        except Unreachable:
+            return None
+        for line in done.stdout.splitlines() if done.returncode == 0 else ():
+            fields = line.split("|")
+            if fields[0] == f"{job}_{index}" and len(fields) == 3:
+                return Element(job, fields[1].split()[0], exit_code=fields[2])
+        return None
+
+    def find(self, name: str) -> str | None:
+        """The job id of a name, None when SLURM knows none. Raises Unreachable."""
+        for element in self.queue(name).get(name, {}).values():
+            return element.job
+        try:  # where accounting runs it may know more
+            done = self.run("sacct", "-n", "-X", "-P", "--name", name, "-o", "JobID")
+        except Unreachable:
+            return None
+        if done.returncode == 0 and done.stdout.strip():
+            return done.stdout.split()[0].split("_")[0]
+        return None
+
+    def submit(self, script: Path, name: str) -> str:
+        """sbatch, and the job's id; never twice for a name.
+
+        An sbatch that timed out may have queued its job: the name is looked up before anything is
+        tried again. Raises Refused, Later, Unreachable.
+        """
+        said = ""
+        for attempt in range(self.tries):
+            if attempt:
+                time.sleep(self.wait_s * 2 ** (attempt - 1))
+                known = self.find(name)
+                if known is not None:
+                    return known
+            try:
+                done = self.run("sbatch", "--parsable", str(script))
+            except Unreachable as error:
+                said = str(error)
+                continue
+            if done.returncode == 0:
+                return done.stdout.strip().split(";")[0].split()[-1]
+            said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+            if any(word in said.lower() for word in LIMITS):
+                raise Later(f"sbatch: {said}")
+            if not any(word in said.lower() for word in PASSING):
+                raise Refused(f"sbatch refused the job: {said}\nits script: {script}")
+        known = self.find(name)
+        if known is not None:
+            return known
+        raise Later(f"sbatch did not succeed in {self.tries} tries: {said}")
+
+    def cancel(self, elements: Sequence[str]) -> None:
+        """scancel of "123_4" and "123"."""
+        for start in range(0, len(elements), 500):
+            self.ask("scancel", *elements[start : start + 500])
+
+    def max_array_size(self) -> int:
+        """Elements an array may have (MaxArraySize; its default, 1001, when SLURM does not say)."""
+        if self._max_array is None:
+            found = re.search(r"MaxArraySize\s*=\s*(\d+)", self.ask("scontrol", "show", "config"))
+            self._max_array = max(1, int(found.group(1)) if found else 1001)
+        return self._max_array

@@ -1,0 +1,77 @@
+"""The sbatch script of a batch, written by submitit. No setting reaches a shell unquoted."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.dispatch.slurm_batch import Batch, folder, processes
+from harness.errors import BadInput
+from harness.spec.schema import SlurmSettings
+
+SIGNAL_S = 90  # seconds before the time limit at which a stage is asked to checkpoint
+
+
+def limits(settings: SlurmSettings, batch: Batch) -> tuple[int, int | None]:
+    """(minutes, GB of memory or None) after growth."""
+    minutes = math.ceil(settings.minutes * batch.growth.time)
+    memory = None if settings.mem_gb is None else math.ceil(settings.mem_gb * batch.growth.memory)
+    return minutes, memory
+
+
+def signal_seconds(minutes: int) -> int:
+    """A short job is asked later: a job of one minute must not be asked at its start."""
+    return min(SIGNAL_S, minutes * 60 // 4)
+
+
+def parameters(settings: SlurmSettings, batch: Batch, dependency: str | None) -> dict[str, Any]:
+    """submitit's names and values."""
+    minutes, memory = limits(settings, batch)
+    given: dict[str, Any] = {
+        "job_name": batch.name,
+        "partition": settings.partition,
+        "account": settings.account,
+        "qos": settings.qos,
+        "time": minutes,
+        "nodes": settings.nodes,
+        "ntasks_per_node": processes(batch.kind, settings),
+        "cpus_per_task": settings.cpus_per_task,
+        "gpus_per_node": settings.gpus_per_node or None,
+        "mem": None if memory is None else f"{memory}GB",
+        "constraint": settings.constraint,
+        "exclude": settings.exclude,
+        "mail_user": settings.mail_user,
+        "mail_type": settings.mail_type or ("END,FAIL" if settings.mail_user else None),
+        "dependency": dependency,
+        "array_parallelism": settings.array_parallelism,
+        "signal_delay_s": signal_seconds(minutes),
+    }
+    more: dict[str, Any] = {"requeue": True, **settings.extra}
+    if dependency is not None:  # else the child of a failed parent waits for ever
+        more["kill-on-invalid-dep"] = "yes"
+    given["additional_parameters"] = {k: v for k, v in more.items() if v is not False}
+    return {k: v for k, v in given.items() if v is not None}
+
+
+def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | None) -> str:
+    """The script's text. Errors: BadInput with submitit's message."""
+    from submitit.slurm.slurm import SlurmExecutor
+
+    class Array(SlurmExecutor):
+        """Always an array, also of one, so that every task is JOB_INDEX."""
+
+        @classmethod
+        def affinity(cls) -> int:
+            return 2  # whether srun is here was asked before
+
+    executor = Array(folder(root, batch.name))
+    try:
+        executor.update_parameters(**parameters(settings, batch, dependency))
+    except ValueError as error:
+        raise BadInput(f"dispatch.slurm of {batch.kind}: {error}") from None
+    executor.parameters |= {"map_count": len(batch.packs), "wckey": None}  # no wckey of its own
+    command = [sys.executable, "-u", "-m", "harness.dispatch.slurm_task", str(root), batch.name]
+    return executor._make_submission_file_text(shlex.join(command), batch.name)

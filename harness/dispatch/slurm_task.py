@@ -1,0 +1,207 @@
+"""What runs on the compute node: the stages of one array element.
+
+    python -m harness.dispatch.slurm_task ROOT BATCH
+
+Each stage is the same `execute` a local worker calls. A stage whose attempt is no longer written
+down as running (cancelled, taken for lost, done before a requeue) is passed over, so nothing an old
+job does can be counted twice. SIGTERM and SIGUSR2 lead to a checkpoint and a requeue; SIGKILL to
+nothing at all, and the next start goes on from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harness.dispatch import failures, slurm_batch
+from harness.dispatch.ledger import Ledger
+from harness.dispatch.slurm_batch import Entry
+from harness.errors import HarnessError
+
+CANCEL_LOOK_S = 2.0  # between looks for `harness cancel`
+PROGRESS_S = 1.0
+MOST_TIMEOUTS = 100  # requeues of one element at its time limit
+
+
+class Said:
+    """What the stages of one element say, in files that drivers and `status` read."""
+
+    def __init__(self, root: Path, name: str, main: bool) -> None:
+        self.folder = slurm_batch.folder(root, name) / "state"
+        self.main = main
+
+    def path(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+    def say(self, key: str, state: str, **content: Any) -> None:
+        """Not synced: an artifact or the ledger holds what must survive."""
+        if not self.main:
+            return
+        aside = self.folder / f"_{key}.{uuid.uuid4().hex[:8]}"
+        aside.write_text(json.dumps({"state": state, "time": time.time(), **content}))
+        os.replace(aside, self.path(key))
+
+
+def main(root_text: str, name: str) -> int:
+    """The exit code: 0 when every stage of the element is done."""
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        signal.signal(number, lambda received, frame: asked.append(received))
+    signal.signal(signal.SIGCONT, signal.SIG_IGN)  # sent along with a preemption's SIGTERM
+
+    from submitit.core.job_environment import JobEnvironment
+    from submitit.helpers import TorchDistributedEnvironment
+
+    environment = JobEnvironment()
+    if environment.num_tasks > 1:
+        # each process chooses its GPU by its local rank, so all stay visible
+        TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
+    root, index = Path(root_text), int(os.environ["SLURM_ARRAY_TASK_ID"])
+    print(f"{time.strftime('%F %T')} {name} element {index} {environment}", flush=True)
+    about = slurm_batch.about(root, name)
+    element = slurm_batch.read_pack(root, name, index)
+    ledger, said = Ledger(root), Said(root, name, environment.global_rank == 0)
+
+    import torch
+
+    threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    threads = element[0].task.place.threads or threads
+    if threads:
+        torch.set_num_threads(threads)
+    code = 0
+    for entry in element:
+        if asked:
+            return requeue(entry, element, ledger, said, about)
+        if ledger.read(entry.attempt).state != "running":
+            continue
+        ended = one(entry, root, ledger, said, asked, about.get("retries", {}))
+        if ended == "stopped" and asked:
+            return requeue(entry, element, ledger, said, about)
+        code = code if ended == "done" else 1
+    return code
+
+
+def one(
+    entry: Entry,
+    root: Path,
+    ledger: Ledger,
+    said: Said,
+    asked: list[int],
+    retries: Mapping[str, int],
+) -> str:
+    """One stage, its log, and how it ended: done, stopped or failed."""
+    from harness.dispatch.worker import _logging_to, _short
+    from harness.stages.execute import classify, execute
+    from harness.stages.work import Stopped
+    from harness.store import Store
+
+    task, attempt = entry.task, entry.attempt
+    looked = told = 0.0
+    cancelled = False
+
+    def stopping() -> bool:
+        nonlocal looked, cancelled
+        now = time.monotonic()
+        if now - looked > CANCEL_LOOK_S:
+            looked = now
+            cancelled = ledger.read(attempt).state != "running"
+        return bool(asked) or cancelled
+
+    def progress(**content: Any) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told > PROGRESS_S:
+            told = now
+            said.say(task.key, "running", **content)
+
+    log = Path(attempt.log)
+    if not said.main:
+        log = log.with_suffix(f".rank{os.environ.get('RANK', '')}.log")
+    with _logging_to(log):
+        began = f"{time.strftime('%F %T')} {task.kind} {task.label} key {task.key}"
+        print(f"{began} job {job_id()} on {os.uname().nodename}", flush=True)
+        said.say(task.key, "running")
+        try:
+            ours = execute(task, Store(root), progress, stopping)
+            print(f"{time.strftime('%F %T')} committed", flush=True)
+            if said.main:
+                ledger.end(replace(attempt, job=job_id()), "done")
+                said.say(task.key, "done", ours=ours)
+            return "done"
+        except Stopped as error:
+            print(f"stopped: {error}", flush=True)
+            if cancelled:
+                said.say(task.key, "stopped", message=str(error))
+            return "stopped"
+        except BaseException as error:
+            if isinstance(error, HarnessError):
+                print(f"{type(error).__name__}: {error}", flush=True)
+            else:
+                traceback.print_exc()
+            failure = classify(error)
+            if said.main:
+                now = replace(attempt, job=job_id())
+                failures.settle(ledger, now, failure, _short(error), retries)
+                said.say(task.key, "failed", failure=failure, message=_short(error))
+            return "failed"
+
+
+def job_id() -> str:
+    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{index}" if array else os.environ.get("SLURM_JOB_ID", "")
+
+
+def requeue(
+    entry: Entry, element: list[Entry], ledger: Ledger, said: Said, about: dict[str, Any]
+) -> int:
+    """Put this element back into the queue, unless somebody cancelled it. Never returns 0."""
+    if not said.main:
+        time.sleep(60)  # the main process decides for all; SLURM ends this one
+        return 1
+    state = _own_state()
+    left = float(os.environ.get("SLURM_JOB_END_TIME", "inf")) - time.time()
+    failure = "timed out" if left < about.get("signal_s", 90) + 5 else "preempted"
+    count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1
+    if state in ("CANCELLED", "FAILED", "COMPLETED", "UNKNOWN"):
+        print(f"asked to stop, and the job is {state}: not requeued", flush=True)
+        return 1
+    message = f"{failure}; saved its progress and went back into the queue ({count} times so far)"
+    if failure != "timed out" or count < MOST_TIMEOUTS:
+        said.say(entry.task.key, "requeued", failure=failure, message=message, count=count)
+        job = os.environ["SLURM_JOB_ID"]
+        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
+        if done.returncode == 0:
+            print(message, flush=True)
+            time.sleep(60)  # SLURM ends this process
+            return 1
+        message = f"{failure}, and scontrol requeue said: {done.stderr.strip()}"
+    print(message, flush=True)
+    for other in element:
+        if ledger.read(other.attempt).state == "running":
+            failures.settle(ledger, other.attempt, failure, message, about.get("retries", {}))
+            said.say(other.task.key, "failed", failure=failure, message=message)
+    return 1
+
+
+def _own_state() -> str:
+    """This job's state as scontrol has it; UNKNOWN when it does not say."""
+    job = os.environ.get("SLURM_JOB_ID", "")
+    done = subprocess.run(["scontrol", "show", "job", "-o", job], capture_output=True, text=True)
+    for word in done.stdout.split():
+        if word.startswith("JobState="):
+            return word.partition("=")[2]
+    return "UNKNOWN"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2]))
