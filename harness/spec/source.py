@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,11 @@ from harness.errors import BadInput
 
 MAX_BYTES = 4_000_000
 MAX_NODES = 400_000  # after aliases are expanded: a "YAML bomb" stops here
+
+PLAIN_TAGS = {
+    f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
+}
+MERGE = "tag:yaml.org,2002:merge"
 
 Path_ = tuple[Any, ...]
 
@@ -56,7 +62,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    __import__("re").compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
+    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
     list("-+0123456789"),
 )
 
@@ -123,16 +129,36 @@ def _build(
     if len(path) > 40:
         raise BadInput(f"{file}:{node.start_mark.line + 1}: nested more than 40 deep; refused")
     places[path] = Place(file, node.start_mark.line + 1)
+    if node.tag not in PLAIN_TAGS:
+        problems.append(
+            f"{file}:{node.start_mark.line + 1}: not valid YAML for a study: the tag {node.tag} "
+            "asks for more than plain data; refused"
+        )
+        return None
     if isinstance(node, yaml.MappingNode):
         out: dict[str, Any] = {}
-        for key_node, value_node in node.value:
+        own = [pair for pair in node.value if pair[0].tag != MERGE]
+        for _, merged_node in (pair for pair in node.value if pair[0].tag == MERGE):
+            parts = (
+                merged_node.value if isinstance(merged_node, yaml.SequenceNode) else [merged_node]
+            )
+            for part in parts:
+                found = _build(loader, part, path, file, places, counter, problems)
+                if not isinstance(found, dict):
+                    problems.append(f"{places[path]}: << merges mappings only")
+                    continue
+                out = {**found, **out}
+        inherited = set(out)
+        for key_node, value_node in own:
             line = key_node.start_mark.line + 1
             key = loader.construct_object(key_node, deep=True)
             if not isinstance(key, (str, int, float, bool)):
                 problems.append(f"{file}:{line}: a field name must be a word")
                 continue
             key = key if isinstance(key, str) else str(key_node.value)
-            if key in out:
+            if key in inherited:
+                inherited.discard(key)
+            elif key in out:
                 problems.append(f"{file}:{line}: field {key!r} is given twice")
             value = _build(loader, value_node, (*path, key), file, places, counter, problems)
             places[(*path, key)] = Place(file, line)

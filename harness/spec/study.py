@@ -143,10 +143,11 @@ def _points(settings: StudySettings, where: Source) -> tuple[list[dict[str, Any]
     given += [("exclude", i, axis) for i, p in enumerate(matrix.exclude) for axis in p]
     for path in given:
         axis = path[-1]
-        if str(axis).split(".")[0] not in VARIED:
+        head = str(axis).split(".")[0]
+        if head not in VARIED:
             problems.append(
                 f"{where.place(('matrix', *path))}: matrix cannot vary {axis!r}"
-                f"{_nearest(str(axis), VARIED)}; an axis starts with one of: {', '.join(VARIED)}"
+                f"{_nearest(head, VARIED)}; an axis starts with one of: {', '.join(VARIED)}"
             )
     if problems:
         return [], problems
@@ -339,11 +340,12 @@ def _explain(
             continue  # the branches of one union, told once
         reported.add(path)
         axis = ".".join(map(str, path))
+        sentence = _sentence(item, axis or "the study", prefix)
         place = where.place(path)
-        if point and axis in point:
-            place = where.place(("matrix", "axes", axis))
-        dotted = axis or "the study"
-        lines.append(f"{place}: {_sentence(item, dotted, prefix)}")
+        for name in point or ():
+            if name == axis or name in sentence:
+                place = where.place(("matrix", "axes", name))
+        lines.append(f"{place}: {sentence}")
     if point and lines:
         lines = [f"{line} (in the run {_show(point)})" for line in lines]
     return lines
@@ -374,7 +376,8 @@ def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
     if kind == "missing":
         return f"{dotted} is missing"
     if kind == "value_error":
-        return f"{item['ctx']['error']}"
+        said = str(item["ctx"]["error"])
+        return said if dotted.split(".")[0] in said else f"{dotted}: {said}"
     message = item["msg"].removeprefix("Input should be ")
     if kind == "literal_error":
         near = _nearest(str(found), _quoted(message)) if isinstance(found, str) else ""

@@ -1,0 +1,225 @@
+"""The driver's laws, with an executor that only pretends to work."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.dispatch.driver import Driver, standing
+from harness.dispatch.executor import Event
+from harness.dispatch.ledger import Attempt, Ledger, Owner
+from harness.plan import Plan, make_plan
+from harness.plan.stages import Task
+from harness.spec import load_study
+from harness.store import Store, records
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(load_study("studies/scaling.yaml", "smoke"))
+
+
+class Pretender:
+    """Commits empty artifacts, in random order, and fails the stages it is told to."""
+
+    def __init__(self, store: Store, places: int = 3, fail: str = "", seed: int = 0) -> None:
+        self.store, self.places, self.fail = store, places, fail
+        self.running: dict[str, Task] = {}
+        self.started: list[str] = []
+        self.random = random.Random(seed)
+        self.most = 0
+
+    def free(self) -> int:
+        return self.places - len(self.running)
+
+    def start(self, task: Task, attempt: Attempt) -> None:
+        for role, key in {**task.inputs, **task.after}.items():
+            kinds = ("encode", "train", "sample", "reference", "complexity")
+            assert key in self.store.committed(kinds), f"{task.label} started before its {role}"
+        self.running[task.key] = task
+        self.started.append(task.key)
+        self.most = max(self.most, len(self.running))
+
+    def poll(self, timeout: float) -> list[Event]:
+        if not self.running:
+            return []
+        key = self.random.choice(sorted(self.running))
+        task = self.running.pop(key)
+        if self.fail and self.fail in task.label:
+            return [Event("failed", key, {"failure": "error", "message": "ValueError: told to"})]
+        self.commit(task)
+        return [Event("done", key, {"ours": True})]
+
+    def commit(self, task: Task) -> None:
+        rows: dict[str, list[dict[str, Any]]] = {}
+        if task.kind == "evaluate":
+            rows = {"metrics": [{"key": task.key, "metric": "fd_x", "value": 1.0}]}
+        about = {"measured": {"seconds": 1.0, "gflops": task.gflops, "device": "cpu"}}
+        staging = self.store.staging(task.key)
+        self.store.commit(task.kind, task.key, staging, rows, {"floor": {}}, about)
+        records.reconcile_one(self.store, task.kind, task.key)
+
+    def stop(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def drive(plan: Plan, root: Path, **given: Any) -> tuple[int, Driver, Pretender]:
+    store = Store(root)
+    executor = Pretender(store, **given)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(root), executor)
+    return driver.run(), driver, executor
+
+
+def test_every_stage_runs_once_after_its_inputs(plan: Plan, tmp_path: Path) -> None:
+    code, driver, executor = drive(plan, tmp_path)
+    assert code == 0
+    assert sorted(executor.started) == sorted(plan.stages)
+    assert executor.most == 3
+    assert driver.done == set(plan.stages)
+    evaluations = [s for s in plan.stages.values() if s.kind == "evaluate"]
+    assert len(records.read_frames(tmp_path)["metrics"]) == len(evaluations)
+    assert not list((tmp_path / "claims").iterdir())
+
+
+def test_the_second_time_nothing_is_started(plan: Plan, tmp_path: Path) -> None:
+    drive(plan, tmp_path)
+    code, _, executor = drive(plan, tmp_path)
+    assert code == 0 and executor.started == []
+
+
+def test_a_failure_stops_only_what_needs_it(plan: Plan, tmp_path: Path) -> None:
+    fail = "train DiT-micro-L/4 to 10"
+    code, driver, executor = drive(plan, tmp_path, fail=fail)
+    assert code == 1
+    (failed,) = driver.failed.values()
+    assert failed.label == fail and failed.error == "ValueError: told to"
+    assert {plan.stages[k].label for k in driver.blocked} == {
+        s.label
+        for s in plan.stages.values()
+        if "DiT-micro-L/4" in s.label and s.kind != "complexity" and s.label != fail
+    }
+    assert len(driver.done) == len(plan.stages) - len(driver.blocked) - 1
+    # it is not tried again until somebody says so, and then it is
+    code, _, executor = drive(plan, tmp_path)
+    assert code == 1 and executor.started == []
+    ledger = Ledger(tmp_path)
+    assert ledger.forgive(plan.stages) == [failed.key]
+    code, _, executor = drive(plan, tmp_path)
+    assert code == 0 and len(executor.started) == 1 + len(driver.blocked)
+
+
+def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) -> None:
+    class Killed(BaseException):
+        pass
+
+    store = Store(tmp_path)
+    everything: list[str] = []
+    generator = random.Random(1)
+    for death in range(6):
+        executor = Pretender(store, seed=death)
+        left = generator.randint(5, 40)
+
+        def watch(event: str, *_: object) -> None:
+            nonlocal left
+            left -= event == "start"
+            if left < 0:
+                raise Killed
+
+        ledger = Ledger(tmp_path)
+        ledger.owner = Owner(ledger.owner.host, ledger.owner.pid, f"driver {death}")
+        stages = list(plan.stages.values())
+        try:
+            Driver(plan, stages, store, ledger, executor, watch).run()
+        except Killed:
+            everything += [k for k in executor.started if k not in executor.running]
+        # the next driver sees this one as dead: its "born" does not match any living process
+    code, driver, executor = drive(plan, tmp_path)
+    assert code == 0
+    everything += executor.started
+    assert sorted(everything) == sorted(plan.stages)  # finished work was not repeated
+    lost = [a for k in plan.stages for a in driver.ledger.attempts(k) if a.state == "lost"]
+    assert lost  # and what the dead had in hand is written down as lost
+
+
+def test_what_another_driver_holds_is_waited_for_not_repeated(plan: Plan, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    encode = next(s for s in plan.stages.values() if s.kind == "encode")
+    other = Ledger(tmp_path)
+    other.owner = Owner("elsewhere", 1, "1")  # alive as far as anyone here can tell
+    assert other.claim(encode.key)
+    executor = Pretender(store)
+    ticks = 0
+
+    def watch(event: str, *_: object) -> None:
+        nonlocal ticks
+        ticks += event == "tick"
+        if ticks == 3:  # the other driver finishes
+            executor.commit(plan.task(encode))
+            other.release(encode.key)
+
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor, watch)
+    assert driver.run() == 0
+    assert encode.key not in executor.started
+    assert len(executor.started) == len(plan.stages) - 1
+
+
+def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: Path) -> None:
+    drive(plan, tmp_path)
+    store = Store(tmp_path)
+    victim = next(s for s in plan.stages.values() if s.kind == "sample")
+    (store.folder("sample", victim.key) / "record.json").write_text("{")
+    notes: list[str] = []
+    executor = Pretender(store)
+    driver = Driver(
+        plan,
+        list(plan.stages.values()),
+        store,
+        Ledger(tmp_path),
+        executor,
+        lambda event, stage, content: notes.append(content["text"]) if event == "note" else None,
+    )
+    assert driver.run() == 0
+    assert executor.started == [victim.key]
+    assert victim.label in notes[0] and "quarantine" in notes[0]
+
+
+def test_a_corrupt_record_is_named_and_restored(plan: Plan, tmp_path: Path) -> None:
+    drive(plan, tmp_path)
+    path = next((tmp_path / "records" / "metrics").glob("*.parquet"))
+    path.write_bytes(b"PAR1 no more")
+    notes: list[str] = []
+    store = Store(tmp_path)
+    driver = Driver(
+        plan,
+        list(plan.stages.values()),
+        store,
+        Ledger(tmp_path),
+        Pretender(store),
+        lambda event, stage, content: notes.append(content["text"]) if event == "note" else None,
+    )
+    assert driver.run() == 0
+    assert path.name in notes[0]
+    count = sum(s.kind == "evaluate" for s in plan.stages.values())
+    assert len(records.read_frames(tmp_path)["metrics"]) == count
+
+
+def test_a_selection_that_lacks_its_inputs_ends_instead_of_waiting(
+    plan: Plan, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    samples = [s for s in plan.stages.values() if s.kind == "sample"]
+    driver = Driver(plan, samples, store, Ledger(tmp_path), Pretender(store))
+    assert driver.run() == 3
+
+
+def test_standing_changes_nothing(plan: Plan, tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    state = standing(plan, plan.stages.values(), Store(root), Ledger(root))
+    assert len(state.missing) == len(plan.stages) and not state.done
+    assert not root.exists()

@@ -1,0 +1,241 @@
+"""Keys: the same for what makes no difference, another for what does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.plan import keys, make_plan
+from harness.plan.stages import STAGE_SETTINGS
+from harness.spec import load_study
+
+STUDY: dict[str, Any] = {
+    "study": "one",
+    "title": "t",
+    "seed": 0,
+    "data": {"name": "glyphs", "image_size": 8, "channels": 1, "train_images": 100},
+    "autoencoder": {"name": "identity"},
+    "diffusion": {"steps": 1000},
+    "model": {"family": "DiT-micro", "size": "S", "patch_size": 4},
+    "train": {"steps": 20, "milestones": [10, 20], "batch_size": 8, "learning_rate": 0.001},
+    "reference": {"extractor": "glyphs-cnn", "images": 50, "floor_images": 10},
+    "evaluations": {
+        "final": {"at": "milestones", "sampling_steps": 4, "samples": 10, "sampler": "ddim"}
+    },
+    "dispatch": {"executor": "local", "device": "cpu"},
+    "profiles": {"laptop": {}},
+}
+
+
+def plan_of(folder: Path, study: dict[str, Any], profile: str | None = None) -> dict[str, str]:
+    """{stage label: key} of a study given as data."""
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(study, sort_keys=False))
+    plan = make_plan(load_study(path, profile))
+    return {stage.label: key for key, stage in plan.stages.items()}
+
+
+def changed(study: dict[str, Any], dotted: str, value: Any) -> dict[str, Any]:
+    copy = json.loads(json.dumps(study))
+    at = copy
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        at = at.setdefault(parent, {})
+    at[leaf] = value
+    return copy
+
+
+# What says where or how fast, never what comes out.
+IRRELEVANT = {
+    "study": ["two", "another-name"],
+    "title": ["other"],
+    "about": ["words"],
+    "data.path": ["/elsewhere", "relative"],
+    "data.max_corrupt": [5],
+    "autoencoder.weights": ["/weights"],
+    "reference.extractor_weights": ["/w"],
+    "train.batch_per_device": [1, 2, 4],
+    "train.compile": [True],
+    "train.checkpointing": [True],
+    "train.log_every": [1, 7],
+    "train.checkpoint_minutes": [0.5],
+    "train.checkpoint_every": [3],
+    "evaluations.final.batch_size": [1, 3],
+    "dispatch.device": ["auto", "cuda"],
+    "dispatch.workers": [1, 5],
+    "dispatch.threads": [1, 2],
+    "dispatch.executor": ["slurm"],
+    "dispatch.slurm.partition": ["gpu"],
+    "report.sections": [["models"]],
+}
+
+# What changes an output, and the kinds of stages whose keys must all change with it.
+DOWNSTREAM_OF_DATA = {"encode", "train", "sample", "evaluate"}
+TRAINING = {"train", "sample", "evaluate"}
+RELEVANT = {
+    "seed": (1, TRAINING),
+    "data.train_images": (101, DOWNSTREAM_OF_DATA),
+    "data.image_size": (16, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
+    "data.channels": (3, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
+    "data.num_classes": (9, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
+    "data.seed": (1, DOWNSTREAM_OF_DATA | {"reference"}),
+    "data.fingerprint": ("ab", DOWNSTREAM_OF_DATA | {"reference"}),
+    "data.flip": (True, TRAINING),
+    "autoencoder.sha256": ("ab", DOWNSTREAM_OF_DATA),
+    "diffusion.steps": (500, TRAINING),
+    "model.size": ("B", TRAINING | {"complexity"}),
+    "model.patch_size": (2, TRAINING | {"complexity"}),
+    "model.block": ("adaln", TRAINING | {"complexity"}),
+    "train.batch_size": (4, TRAINING),
+    "train.learning_rate": (0.002, TRAINING),
+    "train.weight_decay": (0.1, TRAINING),
+    "train.betas": ([0.9, 0.99], TRAINING),
+    "train.ema": (0.9, TRAINING),
+    "train.label_dropout": (0.2, TRAINING),
+    "train.grad_clip": (1.0, TRAINING),
+    "train.precision": ("bf16", TRAINING),
+    "train.tf32": (True, TRAINING),
+    "reference.extractor": ("digits-cnn", {"reference", "evaluate"}),
+    "reference.extractor_sha256": ("ab", {"reference", "evaluate"}),
+    "reference.extractor_images": (99, {"reference", "evaluate"}),
+    "reference.extractor_steps": (99, {"reference", "evaluate"}),
+    "reference.images": (51, {"reference", "evaluate"}),
+    "reference.recall_images": (9, {"reference", "evaluate"}),
+    "reference.floor_images": (11, {"reference", "evaluate"}),
+    "reference.statistics_sha256": ("ab", {"reference", "evaluate"}),
+    "reference.seed": (1, {"reference", "evaluate"}),
+    "evaluations.final.sampler": ("ancestral", {"sample", "evaluate"}),
+    "evaluations.final.sampling_steps": (5, {"sample", "evaluate"}),
+    "evaluations.final.eta": (0.5, {"sample", "evaluate"}),
+    "evaluations.final.guidance": ({"scale": 1.5}, {"sample", "evaluate"}),
+    "evaluations.final.samples": (11, {"sample", "evaluate"}),
+    "evaluations.final.seed": (1, {"sample", "evaluate"}),
+    "evaluations.final.decoder": ("ft-mse", {"sample", "evaluate"}),
+    "evaluations.final.metrics": (["fd"], {"evaluate"}),
+    "evaluations.final.k": (4, {"evaluate"}),
+    "evaluations.final.split_size": (9, {"evaluate"}),
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_keys_ignore_names_places_and_field_order(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("keys")
+    study = STUDY
+    for dotted in data.draw(st.sets(st.sampled_from(sorted(IRRELEVANT)), max_size=6)):
+        study = changed(study, dotted, data.draw(st.sampled_from(IRRELEVANT[dotted])))
+    order = data.draw(st.permutations(list(study)))
+    study = {name: study[name] for name in order}
+    study["train"] = {
+        name: study["train"][name] for name in data.draw(st.permutations(list(study["train"])))
+    }
+    expected = set(plan_of(folder, STUDY).values())
+    assert set(plan_of(folder, study).values()) == expected
+
+
+def test_keys_ignore_which_profile_said_it(tmp_path: Path) -> None:
+    moved = changed(STUDY, "profiles", {"elsewhere": {"train": STUDY["train"]}})
+    moved["train"] = {**STUDY["train"], "steps": 999, "milestones": []}
+    assert plan_of(tmp_path, moved, "elsewhere") == plan_of(tmp_path, STUDY)
+
+
+@pytest.mark.parametrize("dotted", sorted(RELEVANT))
+def test_keys_change_with_every_setting_that_changes_the_output(
+    tmp_path: Path, dotted: str
+) -> None:
+    value, kinds = RELEVANT[dotted]
+    path = tmp_path / "study.yaml"
+
+    def by_kind(study: dict[str, Any]) -> dict[str, set[str]]:
+        path.write_text(yaml.safe_dump(study))
+        found: dict[str, set[str]] = {}
+        for key, stage in make_plan(load_study(path)).stages.items():
+            found.setdefault(stage.kind, set()).add(key)
+        return found
+
+    before, after = by_kind(STUDY), by_kind(changed(STUDY, dotted, value))
+    for kind, keys_before in before.items():
+        if kind in kinds:
+            assert not keys_before & after[kind], f"{kind} did not change with {dotted}"
+        else:
+            assert keys_before == after[kind], f"{kind} changed with {dotted}"
+
+
+def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
+    """A new setting must be put into one of the tables above."""
+    from harness.spec import schema
+
+    sections = {
+        "data": schema.DataSettings,
+        "autoencoder": schema.AutoencoderSettings,
+        "diffusion": schema.DiffusionSettings,
+        "train": schema.TrainSettings,
+        "reference": schema.ReferenceSettings,
+        "evaluations.final": schema.EvaluationSettings,
+    }
+    decided_elsewhere = {
+        "data.name",  # goes with the source and the extractor; see the next test
+        "data.source",
+        "autoencoder.name",
+        "autoencoder.decoder",  # the default of evaluations.final.decoder
+        "train.steps",  # which checkpoints there are: test_plan
+        "train.milestones",
+        "evaluations.final.at",
+        "reference.statistics",  # its checksum is in the key
+    }
+    known = {*RELEVANT, *IRRELEVANT, *decided_elsewhere}
+    for section, kind in sections.items():
+        for name in kind.model_fields:
+            assert f"{section}.{name}" in known, f"{section}.{name}: does it change an output?"
+
+
+def test_other_data_give_other_keys(tmp_path: Path) -> None:
+    other = changed(STUDY, "data.name", "digits")
+    same = set(plan_of(tmp_path, other).values()) & set(plan_of(tmp_path, STUDY).values())
+    plan = make_plan(load_study(tmp_path / "study.yaml"))
+    assert {plan.stages[k].kind for k in same} <= {"complexity"}
+
+
+def test_a_stages_version_is_part_of_its_key() -> None:
+    assert keys.stage_key("train", "{}", {}, 1) != keys.stage_key("train", "{}", {}, 2)
+
+
+def test_the_text_made_by_hand_is_the_canonical_json(tmp_path: Path) -> None:
+    plan_of(tmp_path, STUDY)
+    plan = make_plan(load_study(tmp_path / "study.yaml"))
+    for stage in plan.stages.values():
+        text = keys.stage_text(stage.kind, stage.settings, stage.inputs, keys.VERSIONS[stage.kind])
+        assert text == keys.canonical(json.loads(text))
+        assert stage.key == keys.stage_key(stage.kind, stage.settings, stage.inputs)
+
+
+def test_every_stage_can_read_back_its_settings(tmp_path: Path) -> None:
+    plan_of(tmp_path, STUDY)
+    plan = make_plan(load_study(tmp_path / "study.yaml"))
+    for stage in plan.stages.values():
+        read = STAGE_SETTINGS[stage.kind].model_validate_json(stage.settings)
+        assert keys.canonical(read.model_dump(mode="json")) == stage.settings
+
+
+@given(
+    st.dictionaries(st.sampled_from(["a", "b", "c"]), st.text("0123456789abcdef", min_size=4)),
+    st.sampled_from(sorted(keys.VERSIONS)),
+)
+def test_a_key_maker_makes_the_same_keys(inputs: dict[str, str], kind: str) -> None:
+    roles = tuple(sorted(inputs))
+    maker = keys.KeyMaker(kind, '{"x":1}', roles)
+    assert maker(*(inputs[r] for r in roles)) == keys.stage_key(kind, '{"x":1}', inputs)
+
+
+def test_two_names_of_the_same_architecture_share_everything(tmp_path: Path) -> None:
+    custom = changed(STUDY, "model", {"depth": 2, "width": 32, "heads": 2, "patch_size": 4})
+    named = plan_of(tmp_path, STUDY)
+    assert set(plan_of(tmp_path, custom).values()) == set(named.values())
