@@ -1,0 +1,237 @@
+"""`run` as its users meet it: once, again, killed, failed, retried."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import Harness
+
+from harness import load_results
+from harness.store import tables
+
+RUN = [sys.executable, "-m", "harness", "run", "tiny.yaml"]
+
+
+def comparable(root: Path) -> dict[str, pd.DataFrame]:
+    """The records, without the columns in which two executions may differ."""
+    return {
+        name: frame[tables.comparable(name)].sort_values(list(tables.IDENTITY[name]))
+        for name, frame in load_results(root).items()
+    }
+
+
+def assert_same_records(a: Path, b: Path) -> None:
+    left, right = comparable(a), comparable(b)
+    for name in left:
+        pd.testing.assert_frame_equal(
+            left[name].reset_index(drop=True), right[name].reset_index(drop=True), check_exact=True
+        )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Results of the tiny study, run once in peace."""
+    from conftest import TINY
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "tiny.yaml").write_text(TINY)
+    done = subprocess.run(RUN, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_a_run_leaves_records_artifacts_and_a_report(undisturbed: Path) -> None:
+    frames = load_results(undisturbed / "results")
+    assert len(frames["runs"]) == 4  # two models, two milestones
+    metrics = frames["metrics"]
+    samples = metrics[metrics["of"] == "samples"]
+    names = {f"{m}_glyphs_cnn" for m in ("fd", "sfd", "is", "precision", "recall")}
+    assert set(samples["metric"]) == names
+    assert not {"fid", "sfid", "inception_score"} & set(metrics["metric"])
+    assert len(samples) == 4 * len(names)
+    assert set(metrics[metrics["of"] == "floor"]["metric"]) == names
+    for column in ("extractor_sha256", "reference_sha256", "data_sha256", "torch", "samples"):
+        assert samples[column].notna().all(), column
+    floors = metrics[metrics["of"] == "floor"].set_index("metric")["value"]
+    assert (samples["floor"] == samples["metric"].map(floors)).all()
+    assert (frames["training"].groupby("key")["step"].max().isin([3, 6])).all()
+    assert (undisturbed / "reports" / "tiny.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_the_same_command_again_finds_everything_done_in_five_seconds(undisturbed: Path) -> None:
+    before = (undisturbed / "reports" / "tiny.pdf").stat().st_mtime
+    began = time.monotonic()
+    again = subprocess.run(RUN, cwd=undisturbed, capture_output=True, text=True, timeout=60)
+    took = time.monotonic() - began
+    assert again.returncode == 0, again.stderr
+    assert "up to date" in again.stdout
+    assert (undisturbed / "reports" / "tiny.pdf").stat().st_mtime == before
+    assert took < 5
+
+
+def test_killed_at_random_moments_it_ends_with_the_same_records(
+    undisturbed: Path, study: Path, harness: Harness
+) -> None:
+    generator = random.Random(int(os.environ.get("HARNESS_TEST_SEED", "7")))
+    kills = 0
+    for _ in range(4):
+        process = subprocess.Popen(RUN, cwd=study.parent, stdout=subprocess.DEVNULL)
+        try:
+            process.wait(generator.uniform(1.0, 12.0))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+    assert kills, "nothing was killed: the test proved nothing"
+    assert _workers_of(study.parent) == [], "workers outlived their driver"
+    done = harness("run", "tiny.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_same_records(undisturbed / "results", study.parent / "results")
+    for table, identity in tables.IDENTITY.items():
+        frame = load_results(study.parent / "results")[table]
+        assert not frame.duplicated(list(identity)).any()
+
+
+def _workers_of(folder: Path) -> list[int]:
+    """Worker processes for this results folder, a moment after their driver's death."""
+    for _ in range(20):
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    words = (entry / "cmdline").read_bytes().split(b"\0")
+                    place = os.readlink(entry / "cwd")
+                except OSError:
+                    continue
+                if b"harness.dispatch.worker" in words and place == str(folder):
+                    found.append(int(entry.name))
+        if not found:
+            return []
+        time.sleep(0.25)
+    return found
+
+
+def test_two_drivers_together_do_each_stage_once(
+    undisturbed: Path, study: Path, harness: Harness
+) -> None:
+    drivers = [
+        subprocess.Popen(RUN, cwd=study.parent, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for driver in drivers:
+        driver.communicate(timeout=300)
+    assert [d.returncode for d in drivers] == [0, 0]
+    assert_same_records(undisturbed / "results", study.parent / "results")
+    for folder in (study.parent / "results" / "attempts").iterdir():
+        done = [json.loads(p.read_text())["state"] for p in folder.glob("*.json")]
+        assert done == ["done"], f"{folder.name}: {done}"
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(study: Path, harness: Harness) -> None:
+    process = subprocess.Popen(
+        [*RUN, "--set", "train.steps=100000", "--set", "train.milestones=[100000]"],
+        cwd=study.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    attempts = study.parent / "results" / "scratch"
+    until = time.monotonic() + 90
+    logs = study.parent / "results" / "logs"
+    while time.monotonic() < until:  # until training is under way
+        texts = [p.read_text() for p in logs.glob("train-*/*.log")] if logs.exists() else []
+        if any("step " in t for t in texts):
+            break
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 130, out + err
+    assert "go on with: python -m harness run tiny.yaml --set train.steps=100000" in err
+    assert list(attempts.glob("*/step-*")), "no checkpoint was saved"
+
+
+def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
+    study: Path, harness: Harness
+) -> None:
+    # a learning rate for one size only: the other model must go on
+    text = study.read_text().replace(
+        "    model.size: [S, B]\n    model.patch_size: [8]\n",
+        "    model.size: [S]\n    model.patch_size: [8]\n"
+        "  include:\n"
+        "    - {model.size: B, model.patch_size: 8, train.learning_rate: 1e+30}\n",
+    )
+    study.write_text(text)
+    failed = harness("run", "tiny.yaml")
+    assert failed.returncode == 1, failed.stdout + failed.stderr
+    said = failed.stdout + failed.stderr
+    assert re.search(r"failed: train DiT-micro-B/8.* to 3", said)
+    assert "training diverged between steps" in said
+    assert "try a smaller train.learning_rate" in said
+    assert "try again: python -m harness retry tiny.yaml" in said
+    frames = load_results(study.parent / "results")
+    assert set(frames["runs"]["model"]) == {"DiT-micro-S/8"}
+    assert len(frames["runs"]) == 2
+    status = harness("status", "tiny.yaml")
+    assert status.returncode == 1
+    assert "training diverged" in status.stdout and "log:" in status.stdout
+    again = harness("run", "tiny.yaml")
+    assert again.returncode == 1 and "diverged" in again.stdout
+    retried = harness("retry", "tiny.yaml")
+    assert "1 failed stages are tried again" in retried.stdout and retried.returncode == 1
+    logs = harness("logs", "train DiT-micro-B/8", "tiny.yaml")
+    assert "TrainingDiverged" in logs.stdout
+
+
+def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harness) -> None:
+    process = subprocess.Popen(
+        [
+            *RUN,
+            *("--set", "train.steps=1000000"),
+            *("--set", "train.milestones=[1000000]"),
+            *("--set", "evaluations.final.at=[1000000]"),
+        ],
+        cwd=study.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    logs = study.parent / "results" / "logs"
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        found = list(logs.glob("train-*/*.log")) if logs.exists() else []
+        if len(found) == 2 and all("step " in p.read_text() for p in found):
+            break
+        time.sleep(0.2)
+    victim = [w for w in _running_workers(study.parent) if w != process.pid][0]
+    os.kill(victim, signal.SIGKILL)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert "its worker was killed by SIGKILL" in out
+    assert process.returncode in (1, 130)
+    stopped = [p for p in (study.parent / "results" / "attempts").glob("*/*.json")]
+    states = sorted(json.loads(p.read_text())["state"] for p in stopped if "train" in p.read_text())
+    assert "failed" in states and "stopped" in states  # one died, the other was told to stop
+
+
+def _running_workers(folder: Path) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                place = os.readlink(entry / "cwd")
+            except OSError:
+                continue
+            if b"harness.dispatch.worker" in words and place == str(folder):
+                found.append(int(entry.name))
+    return found
