@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    published = _published()
+    published = published_counts()
     points: Iterable[Point] = published
     if args.names:
         points = [_point(name, args.image_size, args.block) for name in args.names]
@@ -96,7 +96,7 @@ def _point(name: str, image_size: int | None, block: str | None) -> Point:
     return Point(name, image_size, block)
 
 
-def _published() -> dict[Point, Published]:
+def published_counts() -> dict[Point, Published]:
     """Tables 3 and 5, each configuration once (Table 3 repeats some, trained for longer)."""
     out = {}
     for row in table("table3_models"):

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import hashlib
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +96,7 @@ def gather(opened: Opened) -> ReportInput:
     frames = frames_of(opened)
     state = opened.standing()
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
-    latest = max(committed, default=datetime(1970, 1, 1, tzinfo=timezone.utc).isoformat())
+    latest = max(committed, default=datetime(1970, 1, 1, tzinfo=UTC).isoformat())
     settings = opened.study.settings
     return ReportInput(
         study=opened.study.name,
@@ -118,13 +118,10 @@ def gather(opened: Opened) -> ReportInput:
 
 def _complexity(opened: Opened) -> list[dict[str, Any]]:
     """One row per model and baseline, the paper's numbers beside the counted ones."""
-    from harness.paper import table
+    from harness.commands.complexity import Point, published_counts
+    from harness.models.zoo import UNETS
 
-    published = {
-        (row["model"], row["image_size"], row["block"]): row
-        for row in reversed(table("table3_models"))
-    }
-    unets = {f"{row['model']}-{row['image_size']}": row for row in table("table5_unets")}
+    published = published_counts()
     rows = []
     for stage in opened.plan.stages.values():
         if stage.kind != "complexity":
@@ -139,13 +136,11 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
             row |= {k: facts.get(k) for k in ("depth", "width", "heads", "patch_size")}
             row["model"] = facts["model"]
             row["image_size"] = run.data.image_size if run else None
-            paper = published.get((row["model"], row["image_size"], row["block"]))
-            row["paper_gflops"] = paper["gflops"] if paper else None
-            row["paper_params_m"] = paper["params_m"] if paper else None
             if run is None:
-                baseline = unets.get(facts["model"])
-                row["paper_gflops"] = baseline["total_gflops"] if baseline else None
-                row["image_size"] = baseline["image_size"] if baseline else None
+                row["image_size"] = UNETS.get(facts["model"])
+            paper = published.get(Point(row["model"], row["image_size"], row["block"]))
+            row["paper_gflops"] = paper.gflops if paper else None
+            row["paper_params_m"] = paper.params_m if paper else None
             rows.append(row)
     return rows
 

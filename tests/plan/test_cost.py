@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.models import build
-from harness.models.complexity import complexity
+from harness.models import build, complexity
 from harness.models.zoo import BLOCKS, FAMILIES
 from harness.plan.cost import dit_gflops, sampling_gflops, training_gflops
 
