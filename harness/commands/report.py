@@ -138,7 +138,8 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
             row["image_size"] = run.data.image_size if run else None
             if run is None:
                 row["image_size"] = UNETS.get(facts["model"])
-            paper = published.get(Point(row["model"], row["image_size"], row["block"]))
+            size = row["image_size"] or 0
+            paper = published.get(Point(facts["model"], size, facts.get("block")))
             row["paper_gflops"] = paper.gflops if paper else None
             row["paper_params_m"] = paper.params_m if paper else None
             rows.append(row)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import torch
 
 from harness.models import build
-from harness.models.complexity import complexity as count
+from harness.models import complexity as count
 from harness.plan.stages import ComplexityStage
 from harness.stages.work import Outcome, Work
 
