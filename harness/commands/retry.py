@@ -11,6 +11,9 @@ from harness.commands import run as run_verb
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_verb.add_arguments(parser)
     parser.add_argument(
+        "--failed", action="store_true", help="all that failed (as without any option)"
+    )
+    parser.add_argument(
         "--stage",
         metavar="PATTERN",
         action="append",

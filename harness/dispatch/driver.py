@@ -176,6 +176,8 @@ class Driver:
         self.weight = self._critical_path()
         if self.jobs:
             self._adopt()
+            for note in self.jobs.foreign(self.plan.stages):
+                self.watch("note", None, {"text": note})
         return time.monotonic()
 
     def _adopt(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -55,6 +55,9 @@ class JobExecutor(Executor, Protocol):
 
     def adopt(self, task: Task, attempt: Attempt) -> Event | None:
         """Take up an earlier driver's attempt. None: it lives, its end comes as an event."""
+
+    def foreign(self, known: Container[str]) -> list[str]:
+        """Living jobs of this study whose keys are not `known`, as sentences."""
 
 
 def jobs_of(executor: Executor) -> JobExecutor | None:

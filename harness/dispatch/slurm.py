@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +194,20 @@ class SlurmJobs:
             return event
         return None
 
+    def said(self, key: str) -> dict[str, Any]:
+        """What the task of a stage in flight last wrote: its state and progress; {} if nothing."""
+        path = slurm_batch.folder(self.root, self.where[key][0]) / "state" / f"{key}.json"
+        try:
+            found: dict[str, Any] = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return {}
+        return found if found.get("time", 0.0) >= self.attempts[key].started else {}
+
+    def state(self, key: str) -> str | None:
+        """SLURM's word for the job of a stage in flight, None when it has none."""
+        element = self._element(self.where[key])
+        return element.state if element else None
+
     # --- watching -------------------------------------------------------------------------------
 
     def poll(self, timeout: float) -> list[Event]:
@@ -254,12 +268,8 @@ class SlurmJobs:
 
     def _read_state(self, key: str) -> Event | None:
         """What the stage's task last said, as an event."""
-        path = slurm_batch.folder(self.root, self.where[key][0]) / "state" / f"{key}.json"
-        try:
-            said: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            return None
-        if said.get("time", 0.0) < self.attempts[key].started:
+        said = self.said(key)
+        if not said:
             return None
         state = said.pop("state")
         if state in ("done", "failed", "stopped"):
@@ -332,6 +342,27 @@ class SlurmJobs:
         if element is None or not element.exit_code:
             element = self.cluster.detail(job, place[1]) or element
         return classify(key, f"{job}_{place[1]}", element)
+
+    def foreign(self, known: Container[str]) -> list[str]:
+        """Living jobs of this study whose stages it no longer has (it was edited), as sentences.
+
+        Their artifacts lie under other keys, so nothing is mixed; they only cost time.
+        """
+        found = []
+        for name, elements in self.cluster.queue().items():
+            about = slurm_batch.about(self.root, name)
+            if not about or about.get("study") != self.study:
+                continue
+            keys = slurm_batch.keys_of(self.root, name)
+            for index, element in elements.items():
+                if element.live and not any(key in known for key in keys[index]):
+                    found.append(f"{element.job}_{index}")
+        if not found:
+            return []
+        return [
+            f"{len(found)} jobs do stages that this study no longer has (it was edited since); "
+            f"their results are kept apart. To stop them: scancel {' '.join(found[:20])}"
+        ]
 
     # --- leaving --------------------------------------------------------------------------------
 

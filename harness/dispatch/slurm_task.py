@@ -81,12 +81,12 @@ def main(root_text: str, name: str) -> int:
     code = 0
     for entry in element:
         if asked:
-            return requeue(entry, element, ledger, said, about)
+            return requeue(entry, element, ledger, said, about, asked)
         if ledger.read(entry.attempt).state != "running":
             continue
         ended = one(entry, root, ledger, said, asked, about.get("retries", {}))
         if ended == "stopped" and asked:
-            return requeue(entry, element, ledger, said, about)
+            return requeue(entry, element, ledger, said, about, asked)
         code = code if ended == "done" else 1
     return code
 
@@ -107,6 +107,7 @@ def one(
 
     task, attempt = entry.task, entry.attempt
     looked = told = 0.0
+    first: tuple[float, float] | None = None
     cancelled = False
 
     def stopping() -> bool:
@@ -118,8 +119,13 @@ def one(
         return bool(asked) or cancelled
 
     def progress(**content: Any) -> None:
-        nonlocal told
+        nonlocal told, first
         now = time.monotonic()
+        done, total = content.get("done"), content.get("total")
+        if done is not None and total is not None:
+            first = first or (now, done)
+            if done > first[1]:
+                content["left_s"] = (now - first[0]) * (total - done) / (done - first[1])
         if now - told > PROGRESS_S:
             told = now
             said.say(task.key, "running", **content)
@@ -162,19 +168,28 @@ def job_id() -> str:
 
 
 def requeue(
-    entry: Entry, element: list[Entry], ledger: Ledger, said: Said, about: dict[str, Any]
+    entry: Entry,
+    element: list[Entry],
+    ledger: Ledger,
+    said: Said,
+    about: dict[str, Any],
+    asked: list[int],
 ) -> int:
-    """Put this element back into the queue, unless somebody cancelled it. Never returns 0."""
-    if not said.main:
-        time.sleep(60)  # the main process decides for all; SLURM ends this one
+    """Put this element back into the queue, unless SLURM is ending it anyway. Never returns 0."""
+    if not said.main:  # the main process decides for all; a requeue signals this one again
+        count, until = len(asked), time.monotonic() + 60
+        while len(asked) == count and time.monotonic() < until:
+            time.sleep(0.2)
         return 1
     state = _own_state()
+    if state != "RUNNING":
+        # Cancelled, out of time, or preempted without a grace time: SLURM has decided, and to
+        # requeue a job that is being cancelled would bring it back to life.
+        print(f"asked to stop; the job is {state}: left to SLURM", flush=True)
+        return 1
     left = float(os.environ.get("SLURM_JOB_END_TIME", "inf")) - time.time()
     failure = "timed out" if left < about.get("signal_s", 90) + 5 else "preempted"
     count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1
-    if state in ("CANCELLED", "FAILED", "COMPLETED", "UNKNOWN"):
-        print(f"asked to stop, and the job is {state}: not requeued", flush=True)
-        return 1
     message = f"{failure}; saved its progress and went back into the queue ({count} times so far)"
     if failure != "timed out" or count < MOST_TIMEOUTS:
         said.say(entry.task.key, "requeued", failure=failure, message=message, count=count)
@@ -182,7 +197,6 @@ def requeue(
         done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
         if done.returncode == 0:
             print(message, flush=True)
-            time.sleep(60)  # SLURM ends this process
             return 1
         message = f"{failure}, and scontrol requeue said: {done.stderr.strip()}"
     print(message, flush=True)

@@ -53,6 +53,7 @@ ReturnToService=2
 SlurmdParameters=config_overrides
 SlurmdTimeout=10
 KillWait=3
+PropagatePrioProcess=1
 MinJobAge=300
 MaxArraySize={max_array_size}
 GresTypes=gpu

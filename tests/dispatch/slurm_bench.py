@@ -1,0 +1,153 @@
+"""One tiny study, one results folder, and the command line on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from private_cluster import PrivateCluster
+
+STUDY = """\
+study: tiny
+title: Tiny diffusion transformers
+profile: here
+data: {{}}
+model: {{family: DiT-micro}}
+matrix:
+  axes:
+    model.size: {sizes}
+    model.patch_size: {patches}
+report: {{sections: [headline]}}
+profiles:
+  here:
+    data: {{name: glyphs, image_size: 8, channels: 1, num_classes: 10, train_images: 100}}
+    train: {{steps: {steps}, batch_size: 8, learning_rate: {rate}, ema: 0.9, log_every: 10,
+      checkpoint_every: 10}}
+    reference: {{extractor: glyphs-cnn, extractor_images: 100, extractor_steps: 5, images: 60,
+      recall_images: 40}}
+    evaluations:
+      final: {{at: end, sampling_steps: 2, samples: 40, split_size: 40, batch_size: 40}}
+    dispatch:
+      executor: slurm
+      device: cpu
+      threads: 1
+      slurm: {{minutes: 10, gpus_per_node: 0, cpus_per_task: 1, mem_gb: 1, pack: 8}}
+"""
+
+
+class Bench:
+    """One study, one results folder, and the command line on them."""
+
+    def __init__(self, folder: Path, cluster: PrivateCluster | None = None) -> None:
+        self.folder, self.cluster = folder, cluster
+        self.results = folder / "results"
+        self.file = folder / "tiny.yaml"
+        self.write()
+        environment = cluster.env if cluster else dict(os.environ)
+        self.env = {**environment, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
+
+    def write(
+        self,
+        sizes: str = "[S]",
+        patches: str = "[4]",
+        steps: int = 20,
+        rate: str = "1e-3",
+        text: str = STUDY,
+    ) -> None:
+        self.file.write_text(text.format(sizes=sizes, patches=patches, steps=steps, rate=rate))
+
+    def words(self, verb: str, *more: str, results: Path | None = None) -> list[str]:
+        return [
+            *(sys.executable, "-m", "harness", verb, str(self.file)),
+            *("--results", str(results or self.results), *more),
+        ]
+
+    def start(self, verb: str, *more: str, results: Path | None = None) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.words(verb, *more, results=results),
+            env=self.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(
+        self, verb: str, *more: str, results: Path | None = None, expect: int | None = 0
+    ) -> str:
+        """The command's output; its exit code must be `expect`."""
+        process = self.start(verb, *more, results=results)
+        try:
+            said, _ = process.communicate(timeout=240)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
+            raise AssertionError(f"{verb} did not end:\n{said}") from None
+        if expect is not None:
+            assert process.returncode == expect, f"exit code {process.returncode}:\n{said}"
+        return said
+
+    def train(self, *more: str, expect: int | None = 0) -> str:
+        """Run as far as the trained models."""
+        return self.run("run", "--no-report", "--only", "train", *more, expect=expect)
+
+    def attempts(self, kind: str | None = None) -> list[dict[str, Any]]:
+        found = [json.loads(p.read_text()) for p in self.results.glob("attempts/*/[0-9]*.json")]
+        return [a for a in found if kind is None or a["kind"] == kind]
+
+    def jobs(self, kind: str) -> list[list[str]]:
+        """[name, job_index, state, partition] of this bench's jobs of a kind."""
+        assert self.cluster is not None
+        mine = {a["batch"] for a in self.attempts(kind)}
+        return [job for job in self.cluster.jobs() if job[0] in mine]
+
+    def until(self, what: Callable[[], Any], timeout: float = 90) -> Any:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            found = what()
+            if found:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"did not happen within {timeout} s")
+
+    def until_training(self, steps: int = 20) -> str:
+        """Wait until a training has saved a checkpoint; its job id (JOB_INDEX)."""
+        self.until(lambda: list(self.results.glob("scratch/*/step-*")))
+        return str(self.until(lambda: [j[1] for j in self.jobs("train") if j[2] == "RUNNING"])[0])
+
+    def frames(self, results: Path | None = None) -> dict[str, Any]:
+        """The records, less what differs from run to run (times, machine)."""
+        from harness.store import records, tables
+
+        out = {}
+        for name, frame in records.read_frames(results or self.results).items():
+            made = {c.name for c in tables.MADE}
+            timing = {"seconds", "images_per_second", "gflops_per_second", "memory_bytes"}
+            timing |= {c for c in frame.columns if "utilisation" in c or c.endswith("_seconds")}
+            out[name] = frame.drop(columns=[c for c in frame.columns if c in made | timing])
+        return out
+
+    def same_records(self, other: Path) -> None:
+        import pandas as pd
+
+        mine, theirs = self.frames(), self.frames(other)
+        for name, frame in theirs.items():
+            pd.testing.assert_frame_equal(mine[name], frame)
+
+    def one_record_per_key(self, expected: int) -> None:
+        """Every trained model is recorded once, in one fragment or compacted."""
+        frames = self.frames()
+        assert len(frames["runs"]) == expected
+        names = [p.name.split(".")[0] for p in self.results.glob("records/runs/*.parquet")]
+        assert len(names) == len(set(names))
+
+    def interrupt(self, process: subprocess.Popen[str]) -> str:
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+        return said
