@@ -8,11 +8,12 @@ steps and one of 7M share their first 400K.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.autoencoders import properties
+from harness.errors import BadInput
 from harness.plan import cost, keys
 from harness.plan.stages import Place, Task
 from harness.spec.schema import DataSettings, EvaluationSettings, GuidanceSettings
@@ -160,6 +161,10 @@ class Plan:
             log_every=train.log_every if train else 100,
             checkpoint_minutes=train.checkpoint_minutes if train else 10.0,
             checkpoint_every=train.checkpoint_every if train else None,
+            keep_checkpoints=train.keep_checkpoints if train else 2,
+            fsdp=train.fsdp if train else False,
+            tensorboard=train.tensorboard if train else False,
+            rendezvous_minutes=settings.dispatch.rendezvous_minutes,
             model=run.model.label if run else None,
             family=run.model.family if run else None,
             size=run.model.size if run else None,
@@ -175,11 +180,18 @@ def _matches(stage: Stage, patterns: Iterable[str]) -> bool:
     )
 
 
-def make_plan(study: Study) -> Plan:
-    """All stages of a study. Pure: touches no file."""
+def make_plan(study: Study, imported: Mapping[str, Imported] | None = None) -> Plan:
+    """All stages of a study. Pure: touches no file.
+
+    `imported`: the checkpoints that `model: {checkpoint: NAME}` may name. Raises BadInput for one
+    that is not among them.
+    """
     plan = Plan(study)
     for i, run in enumerate(study.runs):
-        _add_run(plan, i, run)
+        if run.model.checkpoint is not None:
+            _add_imported(plan, i, run, imported or {})
+        else:
+            _add_run(plan, i, run)
     for name in study.settings.baselines:
         plan.add(
             "complexity",
@@ -188,6 +200,52 @@ def make_plan(study: Study) -> Plan:
             (name,),
         )
     return plan
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A foreign checkpoint that `harness import` made an artifact of kind train."""
+
+    name: str
+    key: str
+    architecture: Mapping[str, Any]
+    settings: str  # canonical JSON of the artifact's settings
+    steps: int | None  # training steps, when known
+
+
+def _add_imported(plan: Plan, index: int, run: Run, imported: Mapping[str, Imported]) -> None:
+    """An imported checkpoint's stages: it is committed already, so it is only sampled."""
+    name = run.model.checkpoint or ""
+    if name not in imported:
+        near = ", ".join(sorted(imported)) or "none"
+        raise BadInput(
+            f"model.checkpoint {name!r} was not imported into this results folder (imported: "
+            f"{near}); first: python -m harness import FILE --name {name}"
+        )
+    given = imported[name]
+    arch = dict(given.architecture)
+    side, channels = input_shape(run)
+    if (arch["input_size"], arch["channels"]) != (side, channels):
+        raise BadInput(
+            f"checkpoint {name!r} takes {arch['channels']}x{arch['input_size']}x"
+            f"{arch['input_size']} inputs; data.image_size {run.data.image_size} through the "
+            f"{run.autoencoder.name} autoencoder gives {channels}x{side}x{side}"
+        )
+    plan.add(
+        "complexity",
+        keys.canonical({"architecture": arch, "baseline": None}),
+        {},
+        (run.model.label,),
+        run=index,
+    )
+    plan.stages[given.key] = Stage(
+        "train", given.key, given.settings, {}, {}, (f"{name} (imported)",), 0.0, index
+    )
+    plan.run_ids.append(given.key)
+    gflops = cost.dit_gflops(
+        arch["depth"], arch["width"], arch["patch_size"], side, channels, arch["block"]
+    )
+    _evaluations(plan, index, run, run.label, {given.steps or 0: given.key}, gflops)
 
 
 def _images(data: DataSettings, train: bool) -> dict[str, Any]:
@@ -238,7 +296,6 @@ def run_gflops(run: Run) -> float:
 
 
 def _add_run(plan: Plan, index: int, run: Run) -> None:
-    settings = plan.study.settings
     arch = plan.text("arch", run.model, run.data, run.autoencoder, make=lambda: architecture(run))
     gflops = run_gflops(run)
     complexity = plan.add(
@@ -296,6 +353,13 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
             index,
         )
         previous = step
+    _evaluations(plan, index, run, label, checkpoints, gflops)
+
+
+def _evaluations(
+    plan: Plan, index: int, run: Run, label: str, checkpoints: dict[int, str], gflops: float
+) -> None:
+    settings, evaluations = plan.study.settings, plan.study.evaluations
     if settings.reference is None or not evaluations:
         return
     reference = plan.add(
@@ -345,12 +409,14 @@ def _add_evaluation(
         ("variants", evaluation, run.model, run.data, run.autoencoder),
         lambda: _variants(evaluation, run, gflops),
     )
-    for step in _at(evaluation, run):
+    for step in _at(evaluation, run) if run.model.checkpoint is None else checkpoints:
         checkpoint, at = checkpoints[step], f" at {step:,}: "
         for v in variants:
             words, inputs = (label, at, v.words), {"checkpoint": checkpoint}
+            if evaluation.keep_images == "none":  # features are extracted as samples are decoded
+                inputs["reference"] = reference
             sample = plan.add(
-                "sample", v.text, inputs, words, v.price, None, index, name, v.key(checkpoint)
+                "sample", v.text, inputs, words, v.price, None, index, name, v.key(*inputs.values())
             )
             inputs = {"reference": reference, "samples": sample}
             key = evaluate_key(reference, sample)
@@ -388,7 +454,13 @@ def _variants(
             words = f"{evaluation.samples:,} samples, {n} steps"
             if guidance.scale != 1.0:
                 words += f", guidance {guidance.scale:g}"
-            maker = keys.KeyMaker("sample", drawn, ("checkpoint",))
+                if guidance.channels != 3:
+                    words += f" on {guidance.channels or 'all'} channels"
+            if evaluation.decoder is not None:
+                words += f", decoder {evaluation.decoder}"
+            extracts = evaluation.keep_images == "none"
+            roles = ("checkpoint", "reference") if extracts else ("checkpoint",)
+            maker = keys.KeyMaker("sample", drawn, roles)
             price = cost.sampling_gflops(gflops, n, guidance.scale) * evaluation.samples
             variants.append(_Variant(n, guidance.scale, drawn, maker, words, price))
     return text, keys.KeyMaker("evaluate", text, ("reference", "samples")), variants
@@ -413,4 +485,7 @@ def _sample(
         "autoencoder": run.autoencoder.name,
         "autoencoder_sha256": run.autoencoder.sha256,
         "decoder": evaluation.decoder or run.autoencoder.decoder,
+        "precision": evaluation.precision,
+        "tf32": evaluation.tf32,
+        "images": evaluation.keep_images,
     }

@@ -116,6 +116,9 @@ class SampleStage(StageSettings):
     autoencoder: str
     autoencoder_sha256: str | None
     decoder: str
+    precision: Literal["float32", "bf16"] = "float32"
+    tf32: bool = False
+    images: Literal["npz", "folder", "none"] = "npz"
 
 
 class EvaluateStage(StageSettings):
@@ -154,6 +157,10 @@ class Place:
     log_every: int = 100
     checkpoint_minutes: float = 10.0
     checkpoint_every: int | None = None
+    keep_checkpoints: int = 2
+    fsdp: bool = False
+    tensorboard: bool = False
+    rendezvous_minutes: float = 10.0
     model: str | None = None  # the zoo's name, for records
     family: str | None = None
     size: str | None = None

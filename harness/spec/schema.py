@@ -73,6 +73,7 @@ class ModelSettings(Settings):
     """A model of the zoo, or a custom one by depth, width and heads."""
 
     name: str | None = None  # "DiT-XL/2": short for family, size and patch_size
+    checkpoint: Name | None = None  # an imported one (`harness import`): sampled, never trained
     family: str = "DiT"
     size: str | None = None
     patch_size: Positive | None = None
@@ -98,6 +99,13 @@ class ModelSettings(Settings):
     @model_validator(mode="after")
     def _in_the_zoo(self) -> ModelSettings:
         custom = (self.depth, self.width, self.heads)
+        if self.checkpoint is not None:
+            if any(v is not None for v in (self.size, self.patch_size, *custom)):
+                raise ValueError(
+                    f"model.checkpoint {self.checkpoint!r} brings its own size and patch size: "
+                    "leave out the other fields of model"
+                )
+            return self
         if self.patch_size is None:
             raise ValueError("model.patch_size is missing (the paper's are 8, 4 and 2)")
         if all(v is None for v in custom):
@@ -129,6 +137,8 @@ class ModelSettings(Settings):
     @property
     def label(self) -> str:
         """The model's name as the reports print it: "DiT-XL/2", or "DiT-12x384x6/2" if custom."""
+        if self.checkpoint is not None:
+            return self.checkpoint
         size = self.size if self.size is not None else "x".join(map(str, self.shape))
         return f"{self.family}-{size}/{self.patch_size}"
 
@@ -222,6 +232,9 @@ class EvaluationSettings(Settings):
     )
     k: Positive = 3  # neighbours for precision and recall
     split_size: Positive = 5000  # Inception Score chunks
+    precision: Literal["float32", "bf16"] = "float32"  # of the sampler's forward passes
+    tf32: bool = False  # float32 products in TF32 on NVIDIA GPUs
+    keep_images: Literal["npz", "folder", "none"] = "npz"  # none: features alone, and a few images
     batch_size: Annotated[Positive, NotInKey()] = 125  # images per forward pass
 
     @field_validator("sampling_steps", "at", "guidance")
@@ -255,14 +268,79 @@ class MatrixSettings(Settings):
 # sbatch's long options, so that a misspelt one is found before anything is submitted. Those the
 # harness sets itself (name, output, array, ...) cannot be given.
 SBATCH_OPTIONS = tuple(
-    """acctg-freq batch bb bbf begin clusters cluster-constraint comment constraint container
-    contiguous core-spec cores-per-socket cpu-freq cpus-per-gpu deadline delay-boot distribution
-    exclusive export export-file get-user-env gid gpu-bind gpu-freq gpus gpus-per-socket
-    gpus-per-task gres gres-flags hint hold ignore-pbs kill-on-invalid-dep licenses mail-type
-    mcs-label mem-bind mem-per-cpu mem-per-gpu mincpus network nice no-kill nodefile nodelist
-    ntasks-per-core ntasks-per-socket overcommit oversubscribe power prefer priority profile
-    propagate reboot reservation segment sockets-per-node spread-job stepmgr switches thread-spec
-    threads-per-core time-min tmp tres-bind tres-per-task uid use-min-nodes wckey""".split()
+    [
+        "acctg-freq",
+        "batch",
+        "bb",
+        "bbf",
+        "begin",
+        "clusters",
+        "cluster-constraint",
+        "comment",
+        "constraint",
+        "container",
+        "contiguous",
+        "core-spec",
+        "cores-per-socket",
+        "cpu-freq",
+        "cpus-per-gpu",
+        "deadline",
+        "delay-boot",
+        "distribution",
+        "exclusive",
+        "export",
+        "export-file",
+        "get-user-env",
+        "gid",
+        "gpu-bind",
+        "gpu-freq",
+        "gpus",
+        "gpus-per-socket",
+        "gpus-per-task",
+        "gres",
+        "gres-flags",
+        "hint",
+        "hold",
+        "ignore-pbs",
+        "kill-on-invalid-dep",
+        "licenses",
+        "mail-type",
+        "mcs-label",
+        "mem-bind",
+        "mem-per-cpu",
+        "mem-per-gpu",
+        "mincpus",
+        "network",
+        "nice",
+        "no-kill",
+        "nodefile",
+        "nodelist",
+        "ntasks-per-core",
+        "ntasks-per-socket",
+        "overcommit",
+        "oversubscribe",
+        "power",
+        "prefer",
+        "priority",
+        "profile",
+        "propagate",
+        "reboot",
+        "reservation",
+        "segment",
+        "sockets-per-node",
+        "spread-job",
+        "stepmgr",
+        "switches",
+        "thread-spec",
+        "threads-per-core",
+        "time-min",
+        "tmp",
+        "tres-bind",
+        "tres-per-task",
+        "uid",
+        "use-min-nodes",
+        "wckey",
+    ]
 )
 SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
 

@@ -1,7 +1,8 @@
 """Training state on disk: one safetensors file and a small JSON that vouches for it.
 
-A checkpoint in scratch is a folder `step-000000500` written aside and renamed; the newest two are
-kept, so that a damaged one falls back to the one before.
+A checkpoint in scratch is a folder `step-000000500` written aside and renamed; the newest ones are
+kept, so that a damaged one falls back to the one before. `Writer` does it off the critical path:
+training waits for the copy to the CPU's memory, and for nothing on disk.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import contextlib
 import json
 import os
 import shutil
+import threading
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,44 +26,46 @@ from harness.store import files
 
 STATE = "state.safetensors"
 ABOUT = "state.json"
-KEPT = 2
+MARGIN = 1.05  # of free space, over a checkpoint's size
 
 
 @dataclass
 class TrainingState:
-    """Everything a training run is made of, at `step`."""
+    """Everything a training run is made of, at `step`. Sharded parameters are put together."""
 
     model: nn.Module
     ema: nn.Module
     optimizer: torch.optim.Optimizer
     step: int = 0
 
-    def tensors(self) -> dict[str, Tensor]:
-        """All tensors by name: model.*, ema.*, and per parameter the optimizer's moments."""
-        out = {f"model.{k}": v for k, v in self.model.state_dict().items()}
-        out |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """All tensors by name, one after another: model.*, ema.*, and the optimizer's moments.
+
+        With sharded parameters every process must go through all of them.
+        """
+        for prefix, module in (("model", self.model), ("ema", self.ema)):
+            for name, value in module.state_dict().items():
+                yield f"{prefix}.{name}", whole(value)
         for name, parameter in self.model.named_parameters():
             for key, value in self.optimizer.state.get(parameter, {}).items():
-                out[f"optimizer.{key}.{name}"] = torch.as_tensor(value)
-        return {k: v.detach().contiguous() for k, v in out.items()}
+                yield f"optimizer.{key}.{name}", whole(torch.as_tensor(value))
 
     def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
-        """The inverse of `tensors`, strict about names and shapes."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
-
-        self.model.load_state_dict(part("model."))
-        self.ema.load_state_dict(part("ema."))
-        moments = part("optimizer.")
-        keys = {k.partition(".")[0] for k in moments}
-        for name, parameter in self.model.named_parameters():
-            self.optimizer.state[parameter] = {
-                key: moments[f"{key}.{name}"].to(
-                    "cpu" if key == "step" and parameter.device.type == "cpu" else parameter.device
-                )
-                for key in keys
-            }
+        """The inverse of `tensors`. Raises KeyError if a tensor of the model is not there."""
+        with torch.no_grad():
+            for prefix, module in (("model", self.model), ("ema", self.ema)):
+                for name, value in module.state_dict().items():
+                    local(value).copy_(part(tensors[f"{prefix}.{name}"], value))
+            keys = {k.split(".")[1] for k in tensors if k.startswith("optimizer.")}
+            for name, parameter in self.model.named_parameters():
+                moments = self.optimizer.state[parameter]
+                for key in keys:
+                    saved = tensors[f"optimizer.{key}.{name}"]
+                    if key == "step":
+                        moments[key] = saved.to(parameter.device, copy=True)
+                    else:
+                        moments[key] = torch.zeros_like(parameter.detach())
+                        local(moments[key]).copy_(part(saved, parameter))
         self.step = step
 
     def bytes(self) -> int:
@@ -69,13 +73,86 @@ class TrainingState:
         return sum(t.numel() * t.element_size() for t in self.model.state_dict().values()) * 4
 
 
-def write(folder: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+def whole(value: Tensor) -> Tensor:
+    """A tensor, of all its shards (torch's DTensor) if it is sharded."""
+    value = value.detach()
+    return value.full_tensor() if hasattr(value, "full_tensor") else value
+
+
+def local(value: Tensor) -> Tensor:
+    """This process's shard, or the tensor itself."""
+    return value.to_local() if hasattr(value, "to_local") else value
+
+
+def part(value: Tensor, like: Tensor) -> Tensor:
+    """Of a whole tensor, the rows that this process holds of `like` (all, unless it is sharded).
+
+    FSDP2 cuts the first dimension into equal chunks, the last of which are smaller or empty.
+    """
+    if not hasattr(like, "full_tensor"):
+        return value
+    mesh = like.device_mesh  # type: ignore[attr-defined]
+    size = -(-len(value) // mesh.size())
+    start = mesh.get_local_rank() * size
+    return value[start : start + size]
+
+
+@dataclass
+class Writer:
+    """Writes checkpoints in a thread; one at a time, the newest `kept` stay."""
+
+    scratch: Path
+    kept: int = 2
+    _host: dict[str, Tensor] = field(default_factory=dict)  # reused from one to the next
+    _thread: threading.Thread | None = None
+    _error: BaseException | None = None
+
+    def save(self, tensors: Iterable[tuple[str, Tensor]], about: dict[str, Any]) -> None:
+        """Copy to the CPU's memory and begin to write; waits for the checkpoint before.
+
+        Raises what went wrong with the one before, and DiskFull with the bytes missing.
+        """
+        self.wait()
+        size = 0
+        on_device = False
+        for name, value in tensors:
+            if name not in self._host:
+                self._host[name] = torch.empty(
+                    value.shape, dtype=value.dtype, pin_memory=value.is_cuda
+                )
+            self._host[name].copy_(value, non_blocking=True)
+            on_device |= value.is_cuda
+            size += value.numel() * value.element_size()
+        if on_device:
+            torch.cuda.synchronize()
+        check_space(self.scratch, size)
+        self._thread = threading.Thread(target=self._write, args=(about,), name="checkpoint")
+        self._thread.start()
+
+    def _write(self, about: dict[str, Any]) -> None:
+        try:
+            save(self.scratch, self._host, about, self.kept)
+        except BaseException as error:  # raised again by whoever waits
+            self._error = error
+
+    def wait(self) -> None:
+        """Until what was begun is on disk. Raises what went wrong."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+
+
+def write(folder: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
     """Write state and its JSON into `folder`, synced. Errors: DiskFull with the bytes missing."""
-    need = sum(t.numel() * t.element_size() for t in tensors.values())
-    check_space(folder, need)
+    check_space(folder, sum(t.numel() * t.element_size() for t in tensors.values()))
     try:
         files.step("write", folder / STATE)
-        safetensors.torch.save_file({k: v.cpu() for k, v in tensors.items()}, folder / STATE)
+        safetensors.torch.save_file(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, folder / STATE
+        )
         files.sync_file(folder / STATE)
     except OSError as error:
         raise files.explain(error, folder / STATE) from error
@@ -86,15 +163,17 @@ def write(folder: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> No
 def check_space(folder: Path, need: int) -> None:
     """Raise DiskFull when fewer than `need` bytes (and a little) are free where `folder` is."""
     free = shutil.disk_usage(folder).free
-    if free < need * 1.05:
+    if free < need * MARGIN:
         raise files.DiskFull(
             f"a checkpoint needs {need:,} bytes and {folder} has {free:,} free: "
-            f"{int(need * 1.05) - free:,} bytes are missing; the last checkpoint is kept"
+            f"{int(need * MARGIN) - free:,} bytes are missing; the last checkpoint is kept"
         )
 
 
-def save(scratch: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """A checkpoint in scratch, committed by a rename; older ones beyond KEPT are deleted."""
+def save(
+    scratch: Path, tensors: Mapping[str, Tensor], about: dict[str, Any], kept: int = 2
+) -> None:
+    """A checkpoint in scratch, committed by a rename; older ones beyond `kept` are deleted."""
     final = scratch / f"step-{about['step']:09d}"
     if final.exists():
         return
@@ -108,29 +187,36 @@ def save(scratch: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> No
         files.sync_folder(scratch)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-    for old in sorted(scratch.glob("step-*"))[:-KEPT]:
+    for old in sorted(scratch.glob("step-*"))[:-kept]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def newest(scratch: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """The newest undamaged checkpoint in scratch; prints which damaged ones it passed over."""
+def newest(scratch: Path) -> Path | None:
+    """The newest undamaged checkpoint in scratch; damaged ones are said and deleted."""
     for folder in sorted(scratch.glob("step-*"), reverse=True):
         try:
-            return read(folder)
-        except (OSError, ValueError, KeyError, safetensors.SafetensorError) as error:
+            check(folder)
+            return folder
+        except (OSError, ValueError, KeyError) as error:
             print(
                 f"checkpoint {folder} is damaged ({error}): falling back to the one before",
                 flush=True,
             )
+            # Left there, the run would not write this step again when it comes by.
+            shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
-def read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """A checkpoint's tensors and JSON. Errors: ValueError when they do not match."""
+def check(folder: Path) -> None:
+    """Raise ValueError when a checkpoint's file is not what its JSON vouches for."""
     about = json.loads((folder / ABOUT).read_text())
     size = (folder / STATE).stat().st_size
     if size != about["bytes"]:
         raise ValueError(f"{STATE} has {size:,} bytes, {about['bytes']:,} were written")
     if files.sha256(folder / STATE) != about["sha256"]:
         raise ValueError(f"{STATE} does not match its checksum")
-    return safetensors.torch.load_file(folder / STATE), about
+
+
+def read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """A checkpoint's tensors (on the CPU) and JSON; see `check`."""
+    return safetensors.torch.load_file(folder / STATE), json.loads((folder / ABOUT).read_text())

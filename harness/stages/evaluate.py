@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 
-from harness.metrics import Reference, extract, load_extractor, measure
+from harness.errors import BadInput
+from harness.metrics import Reference, extract, measure
+from harness.metrics.features import Features
 from harness.plan.stages import EvaluateStage
-from harness.stages.reference import metric_columns, rgb
+from harness.stages.reference import extractor_of, metric_columns, rgb
+from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
+from harness.store.artifacts import Artifact
 
 
 def run(settings: EvaluateStage, work: Work) -> Outcome:
     """One pass of the extractor for all metrics. One that cannot be computed is absent."""
     samples, known = work.inputs["samples"], work.inputs["reference"]
-    trained = known.folder / "extractor.safetensors"
-    weights = trained if "extractor.safetensors" in known.manifest["files"] else None
-    extractor = load_extractor(
-        known.facts["extractor"], weights or work.place.extractor_weights, str(work.device)
-    )
+    extractor = extractor_of(work)
+    if extractor.sha256 != known.facts["extractor_sha256"]:
+        raise BadInput(
+            f"the weights of {extractor.name} here have checksum {extractor.sha256}, the reference "
+            f"was made with {known.facts['extractor_sha256']}"
+        )
     reference = Reference.load(known.file("reference.npz"))
-    images = np.load(samples.file("samples.npz"), allow_pickle=False)["arr_0"]
-    features = extract(
-        rgb(images),
-        extractor,
-        batch_size=work.place.batch_size,
-        progress=lambda done: work.progress(done=done, total=len(images), unit="images"),
-    )
+    features = _features(samples, extractor, work)
     absent: dict[str, str] = {}
     measured = measure(
         features,
@@ -63,3 +63,17 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
     values = {m.name: m.value for m in measured}
     (work.folder / "metrics.json").write_text(json.dumps(values, indent=1, allow_nan=False))
     return Outcome({"values": values, "absent": absent}, {"metrics": rows})
+
+
+def _features(samples: Artifact, extractor: Any, work: Work) -> Features:
+    """Of the stored images; or as the sample stage extracted them."""
+    if samples.facts["images"] == "none":
+        with np.load(samples.file("features.npz"), allow_pickle=False) as stored:
+            return Features(**{"pool": None, **stored})
+    batch, total = work.place.batch_size, samples.facts["sampling"]["samples"]
+    return extract(
+        (rgb(images) for images in read_images(samples.folder, batch)),
+        extractor,
+        batch_size=batch,
+        progress=lambda done: work.progress(done=done, total=total, unit="images"),
+    )

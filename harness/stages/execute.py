@@ -8,8 +8,11 @@ import json
 import math
 import os
 import shutil
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +20,9 @@ import torch
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
 from harness.plan.stages import STAGE_SETTINGS, Task
-from harness.stages.work import Stopped, Work
+from harness.stages import distributed
+from harness.stages.distributed import World
+from harness.stages.work import Outcome, Stopped, Work
 from harness.store import provenance, records
 from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
 from harness.store.files import DiskFull, NotWritable
@@ -32,8 +37,11 @@ KIND_OF_ROLE = {
 }
 
 
-def pick_device(wanted: str) -> torch.device:
-    """The device a place asks for. Raises Missing when it asks for a GPU and there is none."""
+def pick_device(wanted: str, local_rank: int = 0) -> torch.device:
+    """The device a place asks for; on several GPUs that of the rank on this machine.
+
+    Raises Missing when it asks for a GPU and there is none.
+    """
     if wanted == "cuda" and not torch.cuda.is_available():
         raise Missing(
             "the profile asks for device: cuda, and torch sees no NVIDIA GPU on this machine "
@@ -41,7 +49,29 @@ def pick_device(wanted: str) -> torch.device:
         )
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda":
+        return torch.device("cuda", local_rank % torch.cuda.device_count())
     return torch.device(wanted)
+
+
+@contextlib.contextmanager
+def signals(stopping: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
+    """`stopping`, which SIGTERM and SIGUSR2 (a SLURM job's time is up) make say yes as well.
+
+    Signals somebody else handles already are left to them.
+    """
+    asked = threading.Event()
+    ours = []
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGUSR2):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, lambda *_: asked.set())
+                ours.append(number)
+    try:
+        yield lambda: asked.is_set() or stopping()
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def execute(
@@ -52,6 +82,9 @@ def execute(
 ) -> bool:
     """Run a task to its commit. True if this attempt's output stands, False if another's did first.
 
+    Started once per process (RANK, WORLD_SIZE), training, sampling and encoding are shared among
+    them; the rest is done by the main one, which alone commits.
+
     Errors: whatever the stage raises; CorruptArtifact if an input is damaged; Stopped.
     """
     if stage_key(task.kind, task.settings, task.inputs) != task.key:
@@ -59,29 +92,46 @@ def execute(
             f"{task.label}: the key does not match the settings; the driver and the worker run "
             "different versions of the harness"
         )
-    if store.manifest(task.kind, task.key) is not None:
+    together = task.kind in distributed.SHARED
+    world = distributed.join(task.place.rendezvous_minutes * 60) if together else World()
+    if not together and int(os.environ.get("RANK", "0")):
+        return False  # one process is enough
+    if world.share(store.manifest(task.kind, task.key) is not None):
         return False
-    device = pick_device(task.place.device)
-    staging = store.staging(task.key)
-    work = Work(
-        task=task,
-        folder=staging,
-        scratch=store.scratch(task.key),
-        inputs={role: _open(store, role, key) for role, key in task.inputs.items()},
-        after={role: _open(store, role, key) for role, key in task.after.items()},
-        device=device,
-        progress=progress,
-        stopping=stopping,
-    )
+    device = pick_device(task.place.device, world.local_rank)
+    scratch = store.scratch(task.key)
+    staging = store.staging(task.key) if world.main else scratch / "_none"
     settings = STAGE_SETTINGS[task.kind].model_validate_json(task.settings)
     began = time.monotonic()
     try:
-        stage = importlib.import_module(f"harness.stages.{task.kind}")
-        outcome = stage.run(settings, work)
+        with signals(stopping) as stopping:
+            work = Work(
+                task=task,
+                folder=staging,
+                scratch=scratch,
+                inputs={role: _open(store, role, key) for role, key in task.inputs.items()},
+                after={role: _open(store, role, key) for role, key in task.after.items()},
+                device=device,
+                progress=progress,
+                stopping=stopping,
+                world=world,
+            )
+            stage = importlib.import_module(f"harness.stages.{task.kind}")
+            outcome = stage.run(settings, work)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
     seconds = time.monotonic() - began
+    ours = _commit(task, store, staging, outcome, device, seconds) if world.main else False
+    world.wait()
+    if world.main:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return ours
+
+
+def _commit(
+    task: Task, store: Store, staging: Path, outcome: Outcome, device: torch.device, seconds: float
+) -> bool:
     made = provenance.made(device_name(device), torch.get_num_threads())
     ours = store.commit(
         task.kind,
@@ -103,7 +153,6 @@ def execute(
         },
     )
     records.reconcile_one(store, task.kind, task.key)
-    shutil.rmtree(work.scratch, ignore_errors=True)
     return ours
 
 

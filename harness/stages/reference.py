@@ -107,6 +107,16 @@ def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
     return {"resize": resize, **{n: details.get(n) for n in names}}
 
 
+def extractor_of(work: Work) -> Any:
+    """The extractor behind the input `reference`: trained with it, or published weights."""
+    known = work.inputs["reference"]
+    trained = known.folder / "extractor.safetensors"
+    weights = trained if "extractor.safetensors" in known.manifest["files"] else None
+    return load_extractor(
+        known.facts["extractor"], weights or work.place.extractor_weights, str(work.device)
+    )
+
+
 def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any]]:
     name = settings.extractor
     if name not in TRAINED_HERE:

@@ -1,14 +1,21 @@
 """The sample stage: images from a checkpoint's EMA weights, in ADM's npz format (`arr_0`).
 
-Noise and label of sample i depend on (seed, i) alone, so the batch size and a resume change nothing
-but rounding. Finished parts are kept in scratch, so a killed stage goes on after the last of them.
+Noise and label of sample i depend on (seed, i) alone, so the batch size, the number of processes
+and a resume change nothing but rounding. Each process draws consecutive batches and keeps them in
+scratch as it goes; the main one puts them together. Every batch has the same shape: the last is
+padded with further samples, which are dropped.
+
+Files committed: samples.npz (arr_0 (N, H, W, C) uint8 and labels (N,)); or with images: folder
+PNGs in images/; or with images: none features.npz, made by the reference's extractor as the samples
+are decoded, and samples.npz with the first few only.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-import zipfile
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import safetensors.torch
@@ -21,80 +28,45 @@ from harness.errors import BadInput, HarnessError
 from harness.models import build
 from harness.plan.cost import sampling_gflops
 from harness.plan.stages import SampleStage
+from harness.stages import samples
+from harness.stages.reference import extractor_of, rgb
+from harness.stages.samples import Arrays
 from harness.stages.work import Outcome, Stopped, Work
-from harness.store import files
 
 SAVE_S = 60.0  # seconds of sampling worth keeping over a kill
+SAVE_BYTES = 1 << 28  # and how much of it to hold in memory
 
 
 def run(settings: SampleStage, work: Work) -> Outcome:
-    """Draw settings.samples images: samples.npz with arr_0 (N, H, W, C) uint8 and labels (N,)."""
-    checkpoint = work.inputs["checkpoint"]
+    """Draw settings.samples images."""
+    checkpoint, world = work.inputs["checkpoint"], work.world
     arch, described = checkpoint.facts["architecture"], checkpoint.facts["described"]
     if described["autoencoder"] != settings.autoencoder:
         raise BadInput(
             f"the checkpoint was trained on {described['autoencoder']} latents, "
             f"the study decodes with {settings.autoencoder}"
         )
-    model = build(**arch)
-    model.load_state_dict(safetensors.torch.load_file(checkpoint.file("ema.safetensors")))
-    model.to(work.device).eval().requires_grad_(False)
-    autoencoder = autoencoders.load(
-        settings.autoencoder,
-        decoder=settings.decoder,
-        weights=work.place.autoencoder_weights,
-        device=str(work.device),
-        image_channels=arch["channels"],
-    )
-    diffusion = Diffusion(checkpoint.facts["diffusion_steps"], sampling=settings.sampling_steps)
-    denoise = guided(model, settings.guidance_scale, settings.guidance_channels)
-    shape = (arch["channels"], arch["input_size"], arch["input_size"])
-    labels = sample_labels(settings.seed, np.arange(settings.samples), arch["num_classes"])
+    size = min(work.place.batch_size, settings.samples)
+    kept = world.share(samples.finished(work.scratch, settings.samples) if world.main else None)
+    batches = samples.missing(kept, settings.samples, size)
+    batches = batches[slice(*world.rows(len(batches)))]
+    if batches:
+        _draw_all(settings, work, batches, size)
+    world.wait()
+    if not world.main:
+        return Outcome({})
 
-    parts, done = _finished(work.scratch)
-    fresh: list[np.ndarray] = []
-    began = saved = time.monotonic()
-    start_count = done
-    while done < settings.samples:
-        indices = range(done, min(done + work.place.batch_size, settings.samples))
-        noise = SampleNoise(settings.seed, indices, shape)
-        y = labels[indices.start : indices.stop].to(work.device)
-        z = noise.initial().to(work.device)
-        with torch.inference_mode():
-            if settings.sampler == "ancestral":
-                x = diffusion.sample(denoise, z, noise=noise, y=y)
-            else:
-                x = diffusion.ddim(denoise, z, eta=settings.eta or 0.0, noise=noise, y=y)
-            images = autoencoders.to_uint8(autoencoder.decode(x))
-        if not bool(torch.isfinite(x).all()):
-            raise HarnessError(
-                f"samples {indices.start} to {indices.stop - 1} are not finite: the checkpoint is "
-                "not usable, nothing is recorded for it"
-            )
-        fresh.append(images.permute(0, 2, 3, 1).cpu().numpy())
-        done = indices.stop
-        now = time.monotonic()
-        work.progress(
-            done=done,
-            total=settings.samples,
-            unit="images",
-            images_per_second=(done - start_count) / (now - began),
-        )
-        if done < settings.samples and (now - saved > SAVE_S or work.stopping()):
-            _keep(work.scratch, np.concatenate(fresh), done)
-            parts, fresh, saved = [*parts, *fresh], [], now
-            if work.stopping():
-                raise Stopped(f"{done:,} of {settings.samples:,} samples are kept")
-
-    _write_npz(
-        work.folder / "samples.npz",
-        {"arr_0": np.concatenate([*parts, *fresh]), "labels": labels.numpy()},
-    )
+    parts = samples.finished(work.scratch, settings.samples)
+    if samples.missing(parts, settings.samples, size):
+        raise HarnessError(f"samples are missing in {work.scratch}; run again to draw them")
+    labels = sample_labels(settings.seed, np.arange(settings.samples), arch["num_classes"]).numpy()
+    _write(settings, work, parts, labels)
     scale = settings.guidance_scale
     return Outcome(
         {
             "described": described,
             "checkpoint_key": work.task.inputs["checkpoint"],
+            "images": settings.images,
             "sampling": {
                 "sampler": settings.sampler,
                 "sampling_steps": settings.sampling_steps,
@@ -112,35 +84,121 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     )
 
 
-def _keep(scratch: Path, images: np.ndarray, stop: int) -> None:
-    """Keep finished samples over a kill: `part-STOP.npy` ends before sample STOP."""
-    aside = scratch / f"_part-{stop:09d}.npy"
-    with open(aside, "wb") as file:
-        np.save(file, images)
-    files.sync_file(aside)
-    aside.rename(scratch / f"part-{stop:09d}.npy")
-    files.sync_folder(scratch)
+def _draw_all(settings: SampleStage, work: Work, batches: list[range], size: int) -> None:
+    """This process's batches, kept in scratch."""
+    draw, describe = _sampler(settings, work), _describer(settings, work)
+    fresh: list[Arrays] = []
+    first = batches[0].start
+    total, done = sum(map(len, batches)), 0
+    began = saved = time.monotonic()
+    for i, batch in enumerate(batches):
+        images = draw(range(batch.start, batch.start + size))[: len(batch)]
+        fresh.append(describe(batch, images))
+        done += len(batch)
+        now = time.monotonic()
+        work.progress(done=done, total=total, unit="images", images_per_second=done / (now - began))
+        last = i + 1 == len(batches)
+        held = sum(a.nbytes for arrays in fresh for a in arrays.values())
+        gap = not last and batches[i + 1].start != batch.stop  # a part is consecutive
+        stopping = not last and work.stopping()
+        if last or gap or stopping or now - saved > SAVE_S or held > SAVE_BYTES:
+            joined = {
+                k: np.concatenate([arrays[k] for arrays in fresh if k in arrays]) for k in fresh[0]
+            }
+            samples.keep(work.scratch, first, batch.stop, joined)
+            fresh, saved = [], now
+            first = batch.stop if last else batches[i + 1].start
+            if stopping:
+                raise Stopped(f"{done:,} of {total:,} samples are kept")
 
 
-def _finished(scratch: Path) -> tuple[list[np.ndarray], int]:
-    parts: list[np.ndarray] = []
-    done = 0
-    for path in sorted(scratch.glob("part-*.npy")):
-        try:
-            images = np.load(path, allow_pickle=False)
-        except (OSError, ValueError):
-            break  # damaged: sampled again from here on
-        if done + len(images) != int(path.stem[5:]):
-            break
-        parts.append(images)
-        done += len(images)
-    return parts, done
+def _sampler(settings: SampleStage, work: Work) -> Callable[[range], np.ndarray]:
+    """Sample indices to images, uint8 (N, H, W, C)."""
+    torch.backends.cuda.matmul.allow_tf32 = settings.tf32
+    torch.backends.cudnn.allow_tf32 = settings.tf32
+    checkpoint, device = work.inputs["checkpoint"], work.device
+    arch = checkpoint.facts["architecture"]
+    model: Any = build(**arch)
+    model.load_state_dict(safetensors.torch.load_file(checkpoint.file("ema.safetensors")))
+    model.to(device).eval().requires_grad_(False)
+    if work.place.compile:
+        model = torch.compile(model)
+    autoencoder = autoencoders.load(
+        settings.autoencoder,
+        decoder=settings.decoder,
+        weights=work.place.autoencoder_weights,
+        device=str(device),
+        image_channels=arch["channels"],
+    )
+    diffusion = Diffusion(checkpoint.facts["diffusion_steps"], sampling=settings.sampling_steps)
+    denoise = guided(model, settings.guidance_scale, settings.guidance_channels)
+    shape = (arch["channels"], arch["input_size"], arch["input_size"])
+
+    def draw(indices: range) -> np.ndarray:
+        noise = SampleNoise(settings.seed, indices, shape)
+        y = sample_labels(settings.seed, np.asarray(indices), arch["num_classes"]).to(device)
+        z = noise.initial().to(device)
+        bf16 = settings.precision == "bf16"
+        precision: Any = (
+            torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext()
+        )
+        with torch.inference_mode(), precision:
+            if settings.sampler == "ancestral":
+                x = diffusion.sample(denoise, z, noise=noise, y=y)
+            else:
+                x = diffusion.ddim(denoise, z, eta=settings.eta or 0.0, noise=noise, y=y)
+        with torch.inference_mode():
+            images = autoencoders.to_uint8(autoencoder.decode(x.float()))
+        if not bool(torch.isfinite(x).all()):
+            raise HarnessError(
+                f"samples {indices.start} to {indices.stop - 1} are not finite: the checkpoint is "
+                "not usable, nothing is recorded for it"
+            )
+        return images.permute(0, 2, 3, 1).cpu().numpy()
+
+    return draw
 
 
-def _write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """An npz whose bytes depend on the arrays alone (np.savez writes the time of day)."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+def _describer(settings: SampleStage, work: Work) -> Callable[[range, np.ndarray], Arrays]:
+    """Images to what is kept of them: themselves, or their features."""
+    if settings.images != "none":
+        return lambda batch, images: {"images": images}
+    from harness.metrics import extract
+
+    extractor = extractor_of(work)
+
+    def features(batch: range, images: np.ndarray) -> Arrays:
+        found = extract(rgb(images), extractor, batch_size=len(images))
+        arrays = {
+            name: getattr(found, name)
+            for name in ("pool", "spatial", "probabilities")
+            if getattr(found, name) is not None
+        }
+        return {**arrays, "images": images} if batch.start < samples.SHOWN else arrays
+
+    return features
+
+
+def _write(
+    settings: SampleStage, work: Work, parts: list[samples.Part], labels: np.ndarray
+) -> None:
+    images: Iterable[np.ndarray] = samples.merge(parts, "images")
+    if settings.images == "folder":
+        samples.write_folder(work.folder / "images", images)
+        samples.write_npz(work.folder / "labels.npz", {"labels": (labels.shape, [labels])})
+        return
+    if settings.images == "none":
+        with np.load(parts[0].path, allow_pickle=False) as content:
+            shapes = {k: content[k].shape[1:] for k in content.files if k != "images"}
+        samples.write_npz(
+            work.folder / "features.npz",
+            {k: ((len(labels), *s), samples.merge(parts, k)) for k, s in shapes.items()},
+        )
+        first = np.concatenate([p.read("images") for p in parts if p.start < samples.SHOWN])
+        first = first[: samples.SHOWN]
+        images, labels = [first], labels[: len(first)]
+    row = parts[0].read("images").shape[1:]
+    samples.write_npz(
+        work.folder / "samples.npz",
+        {"arr_0": ((len(labels), *row), images), "labels": (labels.shape, [labels])},
+    )

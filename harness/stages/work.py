@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from harness.plan.stages import Place, Task
+from harness.stages.distributed import World
 from harness.store.artifacts import Artifact, Rows
 
 
@@ -22,13 +23,14 @@ class Work:
     """One execution: where to write, what to read, how to tell."""
 
     task: Task
-    folder: Path  # files written here are committed
-    scratch: Path  # the stage's own; survives until the commit
+    folder: Path  # files written here are committed; of the main process alone
+    scratch: Path  # the stage's own, of all its processes; survives until the commit
     inputs: dict[str, Artifact]  # by role; in the key
     after: dict[str, Artifact]  # by role; not in the key
     device: torch.device
     progress: Callable[..., None]  # progress(done=, total=, unit=, loss=, images_per_second=)
     stopping: Callable[[], bool]  # asked to stop?
+    world: World = field(default_factory=World)  # the processes that do this together
 
     @property
     def place(self) -> Place:

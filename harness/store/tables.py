@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,16 @@ TRAINING = (
     Column("loss", "float64", "mean of mse + vb over the interval"),
     Column("mse", "float64", "mean noise-prediction error"),
     Column("vb", "float64", "mean variational-bound term, bits per dimension"),
-    Column("grad_norm", "float64", "mean global norm"),
+    Column("grad_norm", "float64", "global norm at the interval's last step, before clipping"),
     Column("images_per_second", "float64", "training throughput", volatile=True),
     Column("gflops_per_second", "float64", "gflops x 3 x images per second", volatile=True),
     Column("memory_bytes", "int64", "peak of the device, or of the process", volatile=True),
+    Column(
+        "utilisation",
+        "float64",
+        "2e9 x gflops_per_second / (devices x data-sheet peak); null where that is not known",
+        volatile=True,
+    ),
 )
 
 TABLES: dict[str, tuple[Column, ...]] = {"runs": RUNS, "metrics": METRICS, "training": TRAINING}

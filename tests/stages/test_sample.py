@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.diffusion import Diffusion
 from harness.stages import sample
+from harness.stages import samples as on_disk
+from harness.stages.distributed import World
 from harness.stages.work import Stopped
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
@@ -133,10 +137,67 @@ def test_ddim_with_guidance_depends_on_both(laboratory: Laboratory) -> None:
 
 def test_latents_of_another_autoencoder_are_refused(laboratory: Laboratory) -> None:
     task = laboratory.task("sample")
-    settings = sample.SampleStage.model_validate_json(task.settings)
+    stage = sample.SampleStage.model_validate_json(task.settings)
     work = type("Work", (), {})()
     facts = laboratory.store.open("train", task.inputs["checkpoint"])
     work.inputs, work.task, work.place = {"checkpoint": facts}, task, task.place
+    work.world = World()
     work.device = torch.device("cpu")
     with pytest.raises(Exception, match="trained on identity latents"):
-        sample.run(settings.model_copy(update={"autoencoder": "sd-vae"}), work)
+        sample.run(stage.model_copy(update={"autoencoder": "sd-vae"}), work)
+
+
+def test_samples_in_a_folder_are_the_same_images(trained: Laboratory, tmp_path: Path) -> None:
+    from PIL import Image
+
+    npz, folder = trained.copy(tmp_path / "npz"), trained.copy(tmp_path / "folder")
+    task = npz.task("sample")
+    npz.run(task)
+    pngs = folder.task("sample", "evaluations.final.keep_images=folder")
+    folder.run(pngs)
+    files = sorted((folder.folder(pngs) / "images").glob("*.png"))
+    images = np.stack([np.asarray(Image.open(f)) for f in files])
+    assert np.array_equal(images, samples(npz, task)["arr_0"][..., 0])
+
+
+@pytest.mark.parametrize("keep", ["folder", "none"])
+def test_however_images_are_kept_the_metrics_are_the_same(
+    trained: Laboratory, tmp_path: Path, keep: str
+) -> None:
+    values = {}
+    for name in ("npz", keep):
+        laboratory = trained.copy(tmp_path / name)
+        override = f"evaluations.final.keep_images={name}"
+        task = laboratory.task("evaluate", override)
+        laboratory.make(task, override)
+        laboratory.run(task)
+        values[name] = laboratory.manifest(task)["facts"]["values"]
+    assert values[keep] == pytest.approx(values["npz"], rel=1e-6)
+    if keep == "none":
+        (folder,) = (laboratory.root / "results/artifacts/sample").iterdir()
+        assert np.load(folder / "features.npz")["pool"].shape[0] == 40
+        assert len(np.load(folder / "samples.npz")["arr_0"]) == 40  # fewer than SHOWN: all
+
+
+def test_a_damaged_part_and_what_overlaps_are_sampled_again(tmp_path: Path) -> None:
+    rows = {"images": np.arange(30, dtype=np.uint8)}
+    for start, stop in ((0, 10), (10, 20), (15, 25), (30, 40)):
+        on_disk.keep(tmp_path, start, stop, {k: v[: stop - start] for k, v in rows.items()})
+    (tmp_path / "part-000000010-000000020.npz").write_bytes(b"PK")
+    parts = on_disk.finished(tmp_path, 40)
+    assert [(p.start, p.stop) for p in parts] == [(0, 10), (15, 25), (30, 40)]
+    assert on_disk.missing(parts, 40, 4) == [
+        range(10, 14),
+        range(14, 15),
+        range(25, 29),
+        range(29, 30),
+    ]
+
+
+@given(st.sets(st.integers(0, 19)), st.integers(1, 7))
+@settings(max_examples=50, deadline=None)
+def test_what_is_missing_and_what_is_there_are_the_whole(have: set[int], size: int) -> None:
+    parts = [on_disk.Part(i, i + 1, Path()) for i in sorted(have)]
+    batches = on_disk.missing(parts, 20, size)
+    assert sorted([*have, *(i for b in batches for i in b)]) == list(range(20))
+    assert all(0 < len(b) <= size for b in batches)

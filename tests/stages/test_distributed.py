@@ -1,0 +1,188 @@
+"""Several processes: the same images and, to rounding, the same numbers as one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.errors import BadInput, Missing
+from harness.stages import distributed, train
+from harness.stages.distributed import Agreement, World
+
+Laboratory = Any  # conftest.py's; pytest gives it without an import
+
+# One process of two. Its jobs: a task, and after how many steps to stop it, again and again.
+RANK = """
+import json, os, sys
+import torch; torch.set_num_threads(1)
+from harness.errors import HarnessError
+from harness.plan.stages import Task
+from harness.stages.execute import execute
+from harness.stages.work import Stopped
+from harness.store import Store
+for root, text, stops in json.load(open(sys.argv[1])):
+    task, store = Task.from_json(text), Store(root)
+    for stop in [*stops, None]:
+        left = [stop]
+        def stopping():
+            # only one of the two is asked: all must follow
+            if left[0] is None or os.environ["RANK"] != "1":
+                return False
+            left[0] -= 1
+            return left[0] < 0
+        try:
+            execute(task, store, stopping=stopping)
+        except Stopped as stopped:
+            print(stopped, flush=True)
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+def two_processes(folder: Path, jobs: list[tuple[str, str, list[int]]]) -> str:
+    """Run the jobs on two gloo processes; what the first one printed."""
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(free_port()),
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK, str(folder / "jobs.json")],
+            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    outputs = [p.communicate(timeout=200)[0] for p in processes]
+    assert [p.returncode for p in processes] == [0, 0], "\n".join(outputs)
+    return outputs[0]
+
+
+def weights(laboratory: Laboratory, task: Any, name: str = "ema") -> dict[str, torch.Tensor]:
+    return safetensors.torch.load_file(laboratory.folder(task) / f"{name}.safetensors")
+
+
+@pytest.fixture(scope="module")
+def made(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The tiny run by one process and, in one start of two processes, in several ways by two."""
+    root = tmp_path_factory.mktemp("distributed")
+    found: dict[str, Any] = {n: prepared.copy(root / n) for n in ("one", "two", "stopped", "fsdp")}
+    task = found["one"].task("train")
+    found["one"].run(task)
+    found["task"] = task
+    fsdp = found["fsdp"].task("train", fsdp=True, batch_per_device=2)
+    results = {n: str(found[n].store.root) for n in ("two", "stopped", "fsdp")}
+    jobs: list[tuple[str, str, list[int]]] = [
+        (results["two"], task.to_json(), []),
+        (results["stopped"], task.to_json(), [3, 1, 1]),
+        (results["fsdp"], fsdp.to_json(), [5]),
+    ]
+    found["sample"] = found["two"].task("sample", batch_size=8)
+    jobs.append((results["two"], found["sample"].to_json(), []))
+    found["said"] = two_processes(root, jobs)
+    return found
+
+
+def agree(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> None:
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], rtol=1e-3, atol=1e-5)
+
+
+def test_two_processes_train_what_one_does_to_rounding(made: dict[str, Any]) -> None:
+    agree(weights(made["two"], made["task"]), weights(made["one"], made["task"]))
+    ours, theirs = (made[n].rows(made["task"], "training") for n in ("two", "one"))
+    assert [r["step"] for r in ours] == [r["step"] for r in theirs] == [4, 8, 12]
+    for a, b in zip(ours, theirs, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-5)
+        assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-4)
+
+
+def test_two_processes_stopped_and_resumed_end_bitwise_where_two_undisturbed_do(
+    made: dict[str, Any],
+) -> None:
+    assert made["said"].count("checkpoint written at step") == 4
+    for name in ("ema.safetensors", "state.safetensors"):
+        ours, theirs = (made[n].folder(made["task"]) / name for n in ("stopped", "two"))
+        assert ours.read_bytes() == theirs.read_bytes()
+    ours, theirs = (made[n].rows(made["task"], "training") for n in ("stopped", "two"))
+    assert [r["loss"] for r in ours] == [r["loss"] for r in theirs]
+
+
+def test_a_sharded_model_stopped_and_resumed_agrees_with_one_process(made: dict[str, Any]) -> None:
+    for name in ("ema", "state"):
+        agree(weights(made["fsdp"], made["task"], name), weights(made["one"], made["task"], name))
+
+
+def test_two_processes_draw_the_samples_that_one_does(made: dict[str, Any]) -> None:
+    task = made["sample"]
+    two = np.load(made["two"].folder(task) / "samples.npz")
+    # The same checkpoint, so that sampling alone is compared.
+    alone = made["two"].copy(made["two"].root.parent / "alone")
+    import shutil
+
+    shutil.rmtree(alone.folder(task))
+    alone.run(task)
+    one = np.load(alone.folder(task) / "samples.npz")
+    assert np.array_equal(one["labels"], two["labels"])
+    assert np.array_equal(one["arr_0"], two["arr_0"])
+
+
+def test_a_number_of_processes_that_does_not_divide_the_batch_is_refused() -> None:
+    with pytest.raises(BadInput, match="these numbers of processes do: 1, 2, 4, 8"):
+        train._split(8, None, World(0, 3))
+
+
+@given(st.integers(1, 64), st.integers(1, 9))
+@settings(max_examples=50, deadline=None)
+def test_the_processes_rows_are_the_whole_batch_in_order(count: int, size: int) -> None:
+    parts = [World(rank, size).rows(count) for rank in range(size)]
+    assert [i for start, stop in parts for i in range(start, stop)] == list(range(count))
+    assert max(b - a for a, b in parts) - min(b - a for a, b in parts) <= 1
+
+
+def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    for name, value in {**address, "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    began = time.monotonic()
+    with pytest.raises(Missing, match=f"127.0.0.1:{address['MASTER_PORT']} within 2 s"):
+        distributed.join(2)
+    assert time.monotonic() - began < 20
+
+
+def test_an_incomplete_environment_says_what_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(BadInput, match="RANK, MASTER_ADDR, MASTER_PORT is not set"):
+        distributed.join(2)
+
+
+def test_a_process_alone_agrees_with_itself_at_once() -> None:
+    assert [Agreement(World())(wish) for wish in (0, 2, 1)] == [0, 2, 1]
