@@ -1,4 +1,7 @@
-"""The encode stage: every image through the autoencoder once, onto disk, resumable."""
+"""The encode stage: every image through the autoencoder once, onto disk, resumable.
+
+Each process writes its own shards in scratch; the main one checks that all are there.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from harness.data.latents import Latents
 from harness.errors import BadInput
 from harness.plan.stages import EncodeStage
 from harness.stages.work import Outcome, Work
+
+READERS = 8  # threads that read and decode image files ahead of the encoder
 
 
 def run(settings: EncodeStage, work: Work) -> Outcome:
@@ -45,16 +50,22 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             f"the study asks for {settings.autoencoder_sha256}"
         )
     shape = latent_settings(images, autoencoder, data.image_size, data.channels)
-    folder = work.scratch / "latents"
+    folder, world = work.scratch / "latents", work.world
     writer = encode(
         images,
         autoencoder,
         folder,
         shape,
+        rank=world.rank,
+        world=world.size,
         max_corrupt=work.place.max_corrupt,
+        threads=0 if data.source == "embedded" else READERS,
         device=work.device,
         progress=lambda done, total: work.progress(done=done, total=total, unit="images"),
     )
+    world.wait()
+    if not world.main:
+        return Outcome({})
     index = writer.finish(max_corrupt=work.place.max_corrupt)
     latents = Latents.open(folder)
     os.rename(folder, work.folder / "latents")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from harness.errors import BadInput
+from harness.errors import BadInput, Missing
 from harness.plan.stages import Task
 from harness.stages import train
 from harness.stages.train import TrainingDiverged
@@ -217,3 +218,52 @@ def test_training_moves_the_weights_and_the_average_follows(undisturbed: Laborat
     name = "blocks.0.attn.qkv.weight"
     assert state[f"optimizer.step.{name}"] == 12
     assert not torch.equal(state[f"model.{name}"], state[f"ema.{name}"])
+
+
+def test_sigusr2_saves_a_checkpoint_and_ends_the_stage(laboratory: Laboratory) -> None:
+    task, calls = laboratory.task("train"), [0]
+
+    def stopping() -> bool:
+        calls[0] += 1
+        if calls[0] == 3:
+            os.kill(os.getpid(), signal.SIGUSR2)
+        return False
+
+    with pytest.raises(Stopped, match="checkpoint written at step"):
+        laboratory.run(task, stopping)
+    assert checkpoints_of(laboratory, task)
+    assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
+
+
+def test_tensorboard_that_is_not_installed_is_a_clear_error_before_training(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(Missing, match="pip install tensorboard"):
+        laboratory.run(laboratory.task("train", tensorboard=True))
+
+
+def test_tensorboard_events_are_the_training_rows(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[tuple[str, int], float] = {}
+
+    class SummaryWriter:
+        def __init__(self, folder: str) -> None:
+            assert "tensorboard" in folder
+
+        def add_text(self, *_: Any) -> None: ...
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            told[name, step] = value
+
+        def close(self) -> None: ...
+
+    module = types.ModuleType("torch.utils.tensorboard")
+    module.SummaryWriter = SummaryWriter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
+    task = laboratory.task("train", tensorboard=True)
+    laboratory.run(task)
+    for row in laboratory.rows(task, "training"):
+        assert told["train/loss", row["step"]] == row["loss"]
+        assert row["utilisation"] is None  # not known of a CPU: missing, never 0
