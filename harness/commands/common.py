@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.dispatch.driver import Standing, standing
 from harness.dispatch.ledger import Ledger
-from harness.plan.plan import Plan, Stage, make_plan
+from harness.plan.plan import Imported, Plan, Stage, make_plan
 from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
 
@@ -67,9 +69,19 @@ class Opened:
 def open_study(args: argparse.Namespace) -> Opened:
     """Load, check and plan the study a command line names."""
     study = load_study(args.study, args.profile, args.overrides)
-    plan = make_plan(study)
+    plan = make_plan(study, imported_checkpoints(Path(args.results)))
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
+
+
+def imported_checkpoints(results: Path) -> dict[str, Imported]:
+    """What `harness import` has put into a results folder, by name."""
+    found = {}
+    for path in sorted((results / "checkpoints").glob("[!_]*.json")):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            entry = Imported(**json.loads(path.read_text()))
+            found[entry.name] = entry
+    return found
 
 
 def command(args: argparse.Namespace, verb: str, *more: str) -> str:

@@ -262,8 +262,12 @@ def _runs(
 def _same(parts: dict[str, Any], seed: int, runs: list[Run]) -> bool:
     return any(
         r.seed == seed
-        and (r.model.shape, r.model.patch_size, r.model.block)
-        == (parts["model"].shape, parts["model"].patch_size, parts["model"].block)
+        and r.model.checkpoint == parts["model"].checkpoint
+        and (
+            r.model.checkpoint is not None
+            or (r.model.shape, r.model.patch_size, r.model.block)
+            == (parts["model"].shape, parts["model"].patch_size, parts["model"].block)
+        )
         and r.train == parts["train"]
         and r.data == parts["data"]
         and r.autoencoder == parts["autoencoder"]
@@ -278,6 +282,8 @@ def _cross_checks(settings: StudySettings, runs: list[Run], where: Source) -> li
 
     problems = []
     for run in runs:
+        if run.model.checkpoint is not None:
+            continue
         factor = properties.factor(run.autoencoder.name)
         size, patch = run.data.image_size, run.model.patch_size
         assert patch is not None
@@ -292,7 +298,7 @@ def _cross_checks(settings: StudySettings, runs: list[Run], where: Source) -> li
                 f"the model's input of {size // factor} (image {size}, autoencoder factor {factor})"
             )
     evaluations = {n: e for n, e in settings.evaluations.items() if e is not None}
-    if evaluations and settings.train is None:
+    if evaluations and settings.train is None and any(not r.model.checkpoint for r in runs):
         problems.append(
             f"{where.place(('evaluations',))}: evaluations need a train section: "
             "there are no checkpoints to sample from"
@@ -313,6 +319,11 @@ def _cross_checks(settings: StudySettings, runs: list[Run], where: Source) -> li
             problems.append(
                 f"{where.place((*path, 'at'))}: evaluations.{name}.at {max(evaluation.at)} "
                 f"lies beyond train.steps {last}"
+            )
+        if evaluation.at != "end" and any(r.model.checkpoint for r in runs):
+            problems.append(
+                f"{where.place((*path, 'at'))}: evaluations.{name}.at must be end: an imported "
+                "checkpoint has no other steps"
             )
         if evaluation.at == "milestones" and any(r.train and not r.train.milestones for r in runs):
             problems.append(

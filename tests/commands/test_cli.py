@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Harness
+from tiny_study import Harness
 
 SCALING = str(Path("studies/scaling.yaml").resolve())
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Harness
+from tiny_study import TINY, Harness
 
 from harness import load_results
 from harness.store import tables
@@ -41,8 +41,6 @@ def assert_same_records(a: Path, b: Path) -> None:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the tiny study, run once in peace."""
-    from conftest import TINY
-
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "tiny.yaml").write_text(TINY)
     done = subprocess.run(RUN, cwd=folder, capture_output=True, text=True, timeout=300)
@@ -93,7 +91,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(
             process.wait()
             kills += 1
     assert kills, "nothing was killed: the test proved nothing"
-    assert _workers_of(study.parent) == [], "workers outlived their driver"
+    assert _workers_of(study.parent, wait_s=10) == [], "workers outlived their driver"
     done = harness("run", "tiny.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same_records(undisturbed / "results", study.parent / "results")
@@ -102,9 +100,10 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(
         assert not frame.duplicated(list(identity)).any()
 
 
-def _workers_of(folder: Path) -> list[int]:
-    """Worker processes for this results folder, a moment after their driver's death."""
-    for _ in range(20):
+def _workers_of(folder: Path, wait_s: float = 0.0) -> list[int]:
+    """Worker processes of a results folder; with wait_s, those that are left after a while."""
+    until = time.monotonic() + wait_s
+    while True:
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
@@ -115,10 +114,9 @@ def _workers_of(folder: Path) -> list[int]:
                     continue
                 if b"harness.dispatch.worker" in words and place == str(folder):
                     found.append(int(entry.name))
-        if not found:
-            return []
+        if not found or time.monotonic() > until:
+            return found
         time.sleep(0.25)
-    return found
 
 
 def test_two_drivers_together_do_each_stage_once(
@@ -211,27 +209,13 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
         if len(found) == 2 and all("step " in p.read_text() for p in found):
             break
         time.sleep(0.2)
-    victim = [w for w in _running_workers(study.parent) if w != process.pid][0]
+    victim = next(iter(_workers_of(study.parent)))
     os.kill(victim, signal.SIGKILL)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=120)
     assert "its worker was killed by SIGKILL" in out
     assert process.returncode in (1, 130)
-    stopped = [p for p in (study.parent / "results" / "attempts").glob("*/*.json")]
+    stopped = list((study.parent / "results" / "attempts").glob("*/*.json"))
     states = sorted(json.loads(p.read_text())["state"] for p in stopped if "train" in p.read_text())
     assert "failed" in states and "stopped" in states  # one died, the other was told to stop
-
-
-def _running_workers(folder: Path) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                place = os.readlink(entry / "cwd")
-            except OSError:
-                continue
-            if b"harness.dispatch.worker" in words and place == str(folder):
-                found.append(int(entry.name))
-    return found

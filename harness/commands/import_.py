@@ -1,0 +1,121 @@
+"""`import`: make a foreign checkpoint an artifact that studies can sample and evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from harness.commands import common
+from harness.errors import BadInput
+from harness.plan import keys
+from harness.plan.plan import Imported
+from harness.store import files
+from harness.store.artifacts import Store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file", metavar="FILE", help="official DiT .pt, diffusers folder, or own safetensors"
+    )
+    parser.add_argument(
+        "--name", required=True, help="what studies call it: model: {checkpoint: NAME}"
+    )
+    parser.add_argument("--heads", type=int, help="attention heads, when the zoo cannot tell them")
+    parser.add_argument("--steps", type=int, help="training steps behind it, for the records")
+    parser.add_argument(
+        "--diffusion-steps", type=int, default=1000, help="of its training (default 1000)"
+    )
+    parser.add_argument(
+        "--autoencoder",
+        choices=("identity", "sd-vae"),
+        help="whose latents it was trained on (default: sd-vae for 4 channels, else identity)",
+    )
+    common.add_results(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", args.name):
+        raise BadInput(f"--name {args.name!r}: use letters, digits, '.', '_' and '-'")
+    import safetensors.torch
+
+    from harness.autoencoders import properties
+    from harness.models import complexity, load_checkpoint
+    from harness.models.checkpoint import architecture_of
+    from harness.store import provenance
+
+    model = load_checkpoint(args.file, heads=args.heads)
+    architecture = asdict(architecture_of(model))
+    autoencoder = args.autoencoder or ("sd-vae" if model.channels == 4 else "identity")
+    counted = complexity(model)
+    store = Store(args.results)
+    store.check_writable()
+    with tempfile.TemporaryDirectory() as folder:
+        weights = Path(folder) / "ema.safetensors"
+        state = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
+        safetensors.torch.save_file(state, weights)
+        settings = keys.canonical(
+            {
+                "imported": files.sha256(weights),
+                "architecture": architecture,
+                "diffusion_steps": args.diffusion_steps,
+                "autoencoder": autoencoder,
+                "step": args.steps,
+            }
+        )
+        key = keys.stage_key("train", settings, {})
+        described = {
+            "run": key,
+            "model": args.name,
+            "family": "imported",
+            "size": None,
+            "tokens": counted.tokens,
+            "params": counted.params,
+            "gflops": counted.gflops,
+            "gflops_paper": counted.gflops_paper,
+            "image_size": model.input_size * properties.factor(autoencoder),
+            "autoencoder": autoencoder,
+            "step": args.steps,
+            **{
+                k: architecture[k]
+                for k in ("patch_size", "block", "depth", "width", "heads", "input_size")
+            },
+        }
+        staging = store.staging(key)
+        (staging / "ema.safetensors").write_bytes(weights.read_bytes())
+        ours = store.commit(
+            "train",
+            key,
+            staging,
+            {},
+            {
+                "described": described,
+                "architecture": architecture,
+                "diffusion_steps": args.diffusion_steps,
+                "seconds": 0.0,
+            },
+            {
+                "settings": settings,
+                "inputs": {},
+                "label": f"import {args.name}",
+                "provenance": {"file": args.file, **provenance.made("import", 1)},
+                "measured": {"seconds": 0.0, "gflops": None, "model": args.name, "device": ""},
+            },
+        )
+    entry = Imported(args.name, key, architecture, settings, args.steps)
+    path = store.root / "checkpoints" / f"{args.name}.json"
+    known = common.imported_checkpoints(store.root).get(args.name)
+    if known is not None and known.key != key:
+        raise BadInput(
+            f"{path} names another checkpoint already ({known.key[:12]}): choose another --name"
+        )
+    files.write_json(path, asdict(entry))
+    shape = f"{model.depth} blocks, width {model.width}, {model.heads} heads, {model.block}"
+    print(
+        f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, patch "
+        f"{model.patch_size}, {counted.params:,} parameters, {counted.gflops:.4f} Gflops"
+    )
+    print(f"use it in a study as  model: {{checkpoint: {args.name}}}")
+    return 0
