@@ -48,10 +48,10 @@ class Verdict:
 
 
 def since_forgiven(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The attempts after the last `retry` (which marks the failed one as stopped)."""
+    """The attempts after the last one that failed for good: what came then was a new beginning."""
     found: list[Attempt] = []
     for attempt in attempts:
-        if attempt.state == "failed" and attempt.failure == "stopped":
+        if attempt.state == "failed":
             found = []
         else:
             found.append(attempt)

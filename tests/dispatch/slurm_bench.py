@@ -121,6 +121,11 @@ class Bench:
         self.until(lambda: list(self.results.glob("scratch/*/step-*")))
         return str(self.until(lambda: [j[1] for j in self.jobs("train") if j[2] == "RUNNING"])[0])
 
+    def task_log(self, kind: str = "train") -> str:
+        """What this kind's tasks printed outside their stages."""
+        found = self.results.glob(f"slurm/harness-{kind}-*/*_log.out")
+        return "".join(path.read_text() for path in found)
+
     def frames(self, results: Path | None = None) -> dict[str, Any]:
         """The records, less what differs from run to run (times, machine)."""
         from harness.store import records, tables

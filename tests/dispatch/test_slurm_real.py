@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -45,3 +50,223 @@ def test_a_training_preempted_in_the_middle_ends_bit_for_bit_the_same(
     assert "resumed at step" in Path(attempt["log"]).read_text()
     assert attempt["state"] == "done"
     bench.same_records(reference(bench, "--only", "train"))
+
+
+def test_twelve_models_end_with_the_records_of_the_local_run(bench: Bench) -> None:
+    bench.write(sizes="[S, B, L, XL]", patches="[8, 4, 2]", steps=10)
+    said = bench.run("run", "--no-report", "--set", "dispatch.slurm.pack=6")
+    assert "50/50" in said
+    bench.same_records(reference(bench))
+    bench.one_record_per_key(12)
+    attempts = bench.attempts()
+    assert len(attempts) == len({a["key"] for a in attempts}) == 50
+    assert {a["state"] for a in attempts} == {"done"}
+    assert "nothing" in bench.run("cancel")
+    assert bench.run("status").count("12") >= 3
+
+
+def test_a_driver_killed_at_random_points_leaves_what_the_next_one_finishes(bench: Bench) -> None:
+    bench.write(patches="[4, 2]", steps=60)
+    chance = random.Random(6)
+    for _ in range(4):
+        driver = bench.start("run", "--no-report", "--only", "train")
+        time.sleep(0.8 + 3 * chance.random())
+        driver.kill()
+        driver.communicate()
+    bench.train()
+    bench.one_record_per_key(2)
+    attempts = bench.attempts()
+    assert len([a for a in attempts if a["state"] == "done"]) == 5
+    submitted = [a for a in attempts if (bench.results / "slurm" / a["batch"]).exists()]
+    jobs = {
+        (a["key"], a["batch"])
+        for a in submitted
+        if list((bench.results / "slurm" / a["batch"]).glob("*_log.out"))
+    }
+    assert len(jobs) == len({key for key, _ in jobs}), "a stage was submitted twice"
+
+
+def test_a_killed_task_goes_on_from_its_checkpoint_and_is_recorded_once(bench: Bench) -> None:
+    bench.write(steps=LONG)
+    driver = bench.start("run", "--no-report", "--only", "train")
+    bench.until_training()
+    os.kill(task_process(bench, "train"), signal.SIGKILL)
+    said, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 0, said
+    assert "killed by signal 9" in said and "tried again in 10" in said
+    first, second = sorted(bench.attempts("train"), key=lambda a: a["started"])
+    assert (first["state"], first["failure"], second["state"]) == ("again", "killed", "done")
+    assert "resumed at step" in Path(second["log"]).read_text()
+    bench.one_record_per_key(1)
+
+
+def task_process(bench: Bench, kind: str) -> int:
+    """The process of a running stage."""
+    batches = {a["batch"] for a in bench.attempts(kind) if a["state"] == "running"}
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = entry.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        is_python = words[0].split(b"/")[-1].startswith(b"python")
+        if is_python and any(b.encode() in words for b in batches):
+            return int(entry.parent.name)
+    raise AssertionError(f"no process works on {batches}")
+
+
+def test_a_job_told_that_its_time_is_up_checkpoints_and_is_requeued(bench: Bench) -> None:
+    bench.write(steps=LONG)
+    driver = bench.start("run", "--no-report", "--only", "train")
+    job = bench.until_training()
+    assert bench.cluster is not None
+    bench.cluster.command("scancel", "--signal=USR2", job)
+    bench.until(lambda: "went back into the queue" in bench.task_log())
+    bench.cluster.command("scontrol", "requeue", job, check=False)  # once more, from outside
+    said, _ = driver.communicate(timeout=120)
+    assert driver.returncode == 0, said
+    (attempt,) = bench.attempts("train")  # the same attempt, the same job
+    assert "resumed at step" in Path(attempt["log"]).read_text()
+    bench.one_record_per_key(1)
+
+
+def test_a_job_cancelled_from_outside_is_done_by_the_next_run(bench: Bench) -> None:
+    bench.write(steps=LONG)
+    driver = bench.start("run", "--no-report", "--only", "train")
+    job = bench.until_training()
+    assert bench.cluster is not None
+    bench.cluster.command("scancel", job)
+    said, _ = driver.communicate(timeout=60)
+    assert driver.returncode == 3, said
+    assert "was cancelled" in said
+    assert not bench.cluster.jobs(), "a cancelled job must not come back to life"
+    bench.train()
+    assert [a["state"] for a in bench.attempts("train")].count("done") == 1
+    bench.one_record_per_key(1)
+
+
+def test_slurmd_killed_and_a_drained_node_only_delay_the_study(bench: Bench) -> None:
+    bench.write(steps=LONG)
+    cluster = bench.cluster
+    assert cluster is not None
+    node = ("scontrol", "update", "NodeName=localhost")
+    cluster.command(*node, "State=DRAIN", "Reason=test")
+    driver = bench.start("run", "--no-report", "--only", "train")
+    bench.until(lambda: "queued:" in bench.run("status", expect=None))
+    said = bench.run("status")
+    assert "DRAINED" in said.upper(), said
+    cluster.command(*node, "State=RESUME")
+    bench.until_training()
+    cluster.kill("slurmd")
+    time.sleep(1)
+    cluster.start_slurmd()
+    said, _ = driver.communicate(timeout=150)
+    assert driver.returncode == 0, said
+    bench.one_record_per_key(1)
+
+
+def test_two_drivers_started_together_do_each_stage_once(bench: Bench) -> None:
+    bench.write(patches="[4, 2]", steps=30)
+    drivers = [bench.start("run", "--no-report", "--only", "train") for _ in range(2)]
+    for driver in drivers:
+        said, _ = driver.communicate(timeout=120)
+        assert driver.returncode == 0, said
+    attempts = bench.attempts()
+    assert len(attempts) == 5 and len({a["key"] for a in attempts}) == 5
+    bench.one_record_per_key(2)
+
+
+def test_interrupted_and_run_again_the_same_jobs_are_found(bench: Bench) -> None:
+    bench.write(steps=LONG)
+    driver = bench.start("run", "--no-report", "--only", "train")
+    bench.until_training()
+    said = bench.interrupt(driver)
+    assert driver.returncode == 130, said
+    assert "go on without this process" in said and "harness cancel" in said
+    assert len(bench.jobs("train")) == 1
+    bench.train()
+    assert len(bench.attempts("train")) == 1
+    # The study edited while its jobs run: what belongs to the old one is named, not mixed in.
+    bench.write(steps=LONG + 5000)
+    driver = bench.start("run", "--no-report", "--only", "train")
+    bench.until_training()
+    bench.interrupt(driver)
+    bench.write(steps=LONG)
+    assert "this study no longer has" in bench.run("status")
+    bench.write(steps=LONG + 5000)
+    assert "cancelled 1 stages" in bench.run("cancel", "train")
+    bench.until(lambda: not bench.jobs("train"))
+    assert bench.attempts("train")[-1]["state"] != "done"
+
+
+def test_a_task_that_always_fails_stops_after_its_retries_with_its_cause(bench: Bench) -> None:
+    bench.write(rate="1e30")
+    said = bench.run(*("run", "--no-report"), *("--set", "dispatch.retries={error: 1}"), expect=1)
+    assert "tried again" in said and "training diverged" in said and "harness retry" in said
+    states = sorted(a["state"] for a in bench.attempts("train"))
+    assert states == ["again", "failed"]
+    status = bench.run("status", expect=1)
+    assert "failed: 1 error" in status and "training diverged" in status
+
+
+def test_detached_jobs_of_a_failed_parent_are_cancelled_not_left_pending(bench: Bench) -> None:
+    bench.write(rate="1e30")
+    said = bench.run("run", "--detach", "--set", "dispatch.retries={error: 0}")
+    assert "6 stages are queued or running" in said
+    assert bench.cluster is not None
+    bench.until(lambda: not bench.cluster.jobs(), timeout=120)
+    assert bench.run("status", expect=1).count("training diverged") >= 1
+    said = bench.run("run", "--no-report", "--set", "dispatch.retries={error: 0}", expect=1)
+    assert len(bench.attempts("train")) == 1, said
+
+
+def test_three_hundred_trivial_stages_cost_less_than_a_fifth_of_a_second_each(
+    bench: Bench,
+) -> None:
+    points = "".join(
+        f"\n    - {{model.depth: {1 + i // 75}, model.width: {16 * (1 + i % 75)}}}"
+        for i in range(300)
+    )
+    bench.file.write_text(TRIVIAL.format(points=points))
+    began = time.monotonic()
+    bench.run("run", "--no-report")
+    took = time.monotonic() - began
+    manifests = list(bench.results.glob("artifacts/complexity/*/manifest.json"))
+    assert len(manifests) == 300
+    work = sum(json.loads(p.read_text())["measured"]["seconds"] for p in manifests)
+    print(f"300 stages in {took:.1f} s, {work:.1f} s of them work")
+    assert (took - work / 4) / 300 < 0.2  # four cores' worth of tasks at a time
+
+
+TRIVIAL = """\
+study: trivial
+title: Three hundred counts
+profile: here
+data: {{name: glyphs, image_size: 8, channels: 1, num_classes: 10, train_images: 10}}
+model: {{patch_size: 4, heads: 1}}
+matrix:
+  include:{points}
+report: {{sections: [headline]}}
+profiles:
+  here:
+    dispatch:
+      executor: slurm
+      device: cpu
+      threads: 1
+      slurm: {{minutes: 10, gpus_per_node: 0, cpus_per_task: 1, mem_gb: 1, pack: 75}}
+"""
+
+
+def test_processes_of_one_training_find_each_other(bench: Bench) -> None:
+    bench.write(steps=20)
+    bench.train("--set", "dispatch.slurm_by_kind={train: {tasks_per_node: 2}}")
+    (attempt,) = bench.attempts("train")
+    assert attempt["state"] == "done"
+    assert Path(attempt["log"]).with_suffix(".rank1.log").exists()
+    bench.one_record_per_key(1)
+
+
+def test_an_unknown_partition_is_sbatchs_word_and_exit_code_2(bench: Bench) -> None:
+    said = bench.run("run", "--set", "dispatch.slurm.partition=nowhere", expect=2)
+    assert "nvalid partition" in said and "error:" in said
+    assert not bench.cluster.jobs()  # type: ignore[union-attr]
+    bench.train("--only", "complexity", "--skip", "train")  # nothing is held by the refusal

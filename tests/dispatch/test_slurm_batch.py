@@ -1,0 +1,124 @@
+"""Packing, arrays and dependencies, without a cluster."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.dispatch import slurm_batch
+from harness.dispatch.slurm_batch import Batch, Place, arrange
+from harness.plan import Plan, make_plan
+from harness.plan import stages as plan_stages
+from harness.plan.stages import Task
+from harness.spec import load_study
+from harness.spec.schema import SlurmSettings
+
+
+def tasks_of(plan: Plan) -> list[Task]:
+    return [plan.task(stage) for stage in plan.stages.values()]
+
+
+def placed(batches: list[Batch]) -> dict[str, Place]:
+    return {
+        task.key: (batch.name, index)
+        for batch in batches
+        for index, pack in enumerate(batch.packs)
+        for task in pack
+    }
+
+
+def follows(batch: Batch, index: int) -> set[Place]:
+    """The elements that element `index` of a batch waits for."""
+    return {(place[0], index) if how == "aftercorr" else place for how, place in batch.after}
+
+
+def check(tasks: list[Task], batches: list[Batch], pack: int, max_array: int) -> None:
+    """What must hold of any arrangement."""
+    where = placed(batches)
+    order = {batch.name: i for i, batch in enumerate(batches)}
+    by_name = {batch.name: batch for batch in batches}
+    assert sorted(where) == sorted(t.key for t in tasks)
+    assert len({batch.name for batch in batches}) == len(batches)
+    for batch in batches:
+        assert 1 <= len(batch.packs) <= max_array
+        assert all(1 <= len(p) <= pack for p in batch.packs)
+        assert {t.kind for p in batch.packs for t in p} == {batch.kind}
+        assert all(order[parent] < order[batch.name] for parent in batch.parents)
+        for how, (parent, _) in batch.after:
+            if how == "aftercorr":
+                assert len(by_name[parent].packs) == len(batch.packs)
+    for task in tasks:
+        name, index = where[task.key]
+        waits = follows(by_name[name], index)
+        for need in (*task.inputs.values(), *task.after.values()):
+            if need in where:
+                assert where[need] in waits, "a stage would start before what it needs"
+    for batch in batches:  # and nobody waits for what no stage of its element needs
+        for index, members in enumerate(batch.packs):
+            needs = {
+                where[k]
+                for t in members
+                for k in (*t.inputs.values(), *t.after.values())
+                if k in where
+            }
+            assert follows(batch, index) == needs
+
+
+PLAN = make_plan(load_study("studies/scaling.yaml", "smoke"))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    pack=st.integers(1, 12),
+    max_array=st.integers(1, 30),
+    seed=st.integers(0, 1000),
+    done=st.floats(0, 1),
+)
+def test_any_part_of_a_study_is_arranged_so_that_nothing_starts_early(
+    pack: int, max_array: int, seed: int, done: float
+) -> None:
+    chance = random.Random(seed)
+    tasks = [t for t in tasks_of(PLAN) if chance.random() >= done]
+    batches = arrange(tasks, {}, {}, lambda kind: SlurmSettings(pack=pack), max_array)
+    check(tasks, batches, pack, max_array)
+
+
+def test_a_study_of_twelve_models_becomes_arrays_that_follow_element_by_element() -> None:
+    batches = arrange(tasks_of(PLAN), {}, {}, lambda kind: SlurmSettings(), 1001)
+    trains = [b for b in batches if b.kind == "train"]
+    assert [len(b.packs) for b in trains] == [12, 12]  # to the first milestone, then to the second
+    assert "aftercorr" in {how for how, _ in trains[1].after}
+    # One sbatch per kind and milestone or sampling setting, not one per stage.
+    assert len(batches) < len(PLAN.stages) / 5
+
+
+def test_an_array_is_split_at_the_clusters_limit() -> None:
+    tasks = [t for t in tasks_of(PLAN) if t.kind == "complexity"]
+    batches = arrange(tasks, {}, {}, lambda kind: SlurmSettings(pack=1), 5)
+    assert [len(b.packs) for b in batches] == [5, 5, 2]
+
+
+def test_stages_in_flight_are_waited_for_and_done_ones_are_not() -> None:
+    encode = next(t for t in tasks_of(PLAN) if t.kind == "encode")
+    train = next(t for t in tasks_of(PLAN) if t.kind == "train")
+    (batch,) = arrange([train], {encode.key: ("b", 3)}, {"b": 5}, lambda k: SlurmSettings(), 9)
+    assert batch.dependency({"b": "77"}) == "afterok:77_3"
+    (batch,) = arrange([train], {}, {}, lambda kind: SlurmSettings(), 9)
+    assert batch.dependency({}) is None
+
+
+def test_kinds_that_share_their_work_start_one_process_per_gpu() -> None:
+    eight = SlurmSettings(gpus_per_node=8)
+    assert slurm_batch.processes("train", eight) == 8
+    assert slurm_batch.processes("evaluate", eight) == 1
+    assert slurm_batch.processes("train", SlurmSettings(gpus_per_node=0)) == 1
+    assert slurm_batch.processes("evaluate", SlurmSettings(tasks_per_node=3)) == 3
+
+
+def test_the_kinds_that_share_their_work_are_those_the_stages_share() -> None:
+    from harness.stages import distributed
+
+    assert set(slurm_batch.SHARED) == set(distributed.SHARED)
+    assert set(slurm_batch.PACKS) <= set(plan_stages.STAGE_SETTINGS)
