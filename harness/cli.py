@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as leaving:
         return int(leaving.code or 0)
     warnings.showwarning = _warn  # type: ignore[assignment]
+    # what our dependencies will change one day is not the user's to act on
+    warnings.simplefilter("ignore", FutureWarning)
     try:
         return int(options.run(options))
     except HarnessError as error:

@@ -11,6 +11,10 @@ from harness.commands.common import Opened
 if TYPE_CHECKING:
     import pandas
 
+SHOWN = {  # of the tables that are too wide for a terminal; --csv has every column
+    "runs": "model block seed step params gflops loss train_gflops seconds images_per_second",
+    "training": "model seed step loss mse vb grad_norm images_per_second",
+}
 COLUMNS = ("model", "block", "seed", "step", "sampling_steps", "guidance_scale", "samples")
 
 
@@ -64,8 +68,7 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
         wide = wide.sort_values([c for c in ("step", "sampling_steps", "gflops") if c in wide])
     else:
         floors = frame.iloc[:0]
-        hidden = ("key", "run", "settings", "data_sha256", "commit", "host")
-        wide = frame.drop(columns=[c for c in hidden if c in frame])
+        wide = frame[SHOWN[table].split()]
     out = Table(*map(str, wide.columns))
     for row in wide.itertuples(index=False):
         out.add_row(*(_cell(v) for v in row))

@@ -159,7 +159,7 @@ class Ledger:
 
     def tried(self) -> set[str]:
         """Keys with at least one attempt. One directory listing."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return {e.name for e in os.scandir(self.root / "attempts")}
         return set()
 

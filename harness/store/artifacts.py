@@ -89,7 +89,7 @@ class Store:
         """Keys with a committed folder. One directory listing per kind; contents not checked."""
         found: set[str] = set()
         for kind in kinds:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 found.update(e.name for e in os.scandir(self.root / "artifacts" / kind))
         return found
 
