@@ -185,11 +185,9 @@ def _provenance(opened: Opened, frames: dict[str, Any], latest: str) -> dict[str
         "extractor checksum": _values(metrics, "extractor_sha256"),
         "reference images": _values(metrics, "reference_images"),
         "reference checksum": _values(metrics, "reference_sha256"),
-        "precision and recall": {
-            "neighbours k": _values(metrics, "k"),
-            "real images": _values(metrics, "recall_images"),
-            "distances in": _values(metrics, "distance_dtype"),
-        },
+        "P/R neighbours k": _values(metrics, "k"),
+        "P/R real images": _values(metrics, "recall_images"),
+        "P/R distances": _values(metrics, "distance_dtype"),
         "training seeds": _values(frames["runs"], "seed"),
         "sampling seeds": _values(metrics, "sampling_seed"),
     }
