@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def measured_rates(opened: Opened) -> estimate.Rates:
-    """Speeds from the artifacts already committed under this results folder."""
+    """Speeds from benchmarks, and from artifacts committed under this results folder."""
     found: list[tuple[str, dict[str, Any]]] = []
     kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
     for kind in kinds:
@@ -46,7 +46,8 @@ def measured_rates(opened: Opened) -> estimate.Rates:
                 manifest = opened.store.manifest(kind, key)
                 if manifest:
                     found.append((kind, manifest["measured"]))
-    return estimate.rates(found, cuda=uses_cuda(opened))
+    benchmarks = estimate.read_benchmarks(opened.store.root)
+    return estimate.rates(found, uses_cuda(opened), benchmarks)
 
 
 def uses_cuda(opened: Opened) -> bool:

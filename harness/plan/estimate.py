@@ -1,15 +1,19 @@
-"""How long will it take? From what earlier stages of the same kind took, or not at all.
+"""How long will it take? From what was measured here, or not at all.
 
-Every committed artifact remembers its seconds, its Gflops and its device. A stage's estimate is the
-median rate of committed stages of the same kind and model on the same class of device; then of the
-same kind at all; and None where nothing was measured (never a guess).
+`python -m harness bench` leaves records; a stage's estimate is the rate of the latest of its kind,
+model and precision on the same class of device. Else every committed artifact remembers its
+seconds, its Gflops and its device: the median rate of committed stages of the same kind and model;
+then of the same kind at all; and None where nothing was measured (never a guess).
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harness.plan.plan import Plan, Stage
@@ -21,18 +25,40 @@ class Rates:
 
     by_model: Mapping[tuple[str, str | None], float]
     by_kind: Mapping[str, float]
-    measured: int  # artifacts behind the rates
+    measured: int  # artifacts and benchmarks behind the rates
+    benched: Mapping[tuple[str, str, str], float] = field(default_factory=dict)  # + precision
 
     def seconds(self, stage: Stage, model: str | None) -> float | None:
         """Estimated seconds of one stage on one worker, None when nothing was measured."""
         rate = self.by_model.get((stage.kind, model), self.by_kind.get(stage.kind))
+        if self.benched and model is not None and stage.gflops:
+            precision = "bf16" if '"precision":"bf16"' in stage.settings else "float32"
+            rate = self.benched.get((stage.kind, model, precision), rate)
         if rate is None:
             return None
         return rate * (stage.gflops if stage.gflops else 1.0)
 
 
-def rates(measurements: Iterable[tuple[str, Mapping[str, Any]]], cuda: bool) -> Rates:
-    """Rates from (kind, manifest["measured"]) of committed artifacts on GPUs, or on processors."""
+def read_benchmarks(results: Path) -> list[dict[str, Any]]:
+    """The records of `bench` under a results folder, oldest first; unreadable ones left out."""
+    found = []
+    for path in (results / "bench").glob("*.json"):
+        with contextlib.suppress(OSError, ValueError):
+            record = json.loads(path.read_text())
+            if isinstance(record, dict) and record.get("seconds_per_gflop"):
+                found.append(record)
+    return sorted(found, key=lambda r: str(r["made"]["committed"]))
+
+
+def rates(
+    measurements: Iterable[tuple[str, Mapping[str, Any]]],
+    cuda: bool,
+    benchmarks: Iterable[Mapping[str, Any]] = (),
+) -> Rates:
+    """Rates on GPUs, or on processors.
+
+    measurements: (kind, manifest["measured"]) of committed artifacts; benchmarks: oldest first.
+    """
     found: dict[tuple[str, str | None], list[float]] = {}
     count = 0
     for kind, measured in measurements:
@@ -45,10 +71,18 @@ def rates(measurements: Iterable[tuple[str, Mapping[str, Any]]], cuda: bool) -> 
     kinds: dict[str, list[float]] = {}
     for (kind, _), values in found.items():
         kinds.setdefault(kind, []).extend(values)
+    benched: dict[tuple[str, str, str], float] = {}
+    for record in benchmarks:
+        if is_gpu(record["made"]["device"]) == cuda:
+            rate = record["seconds_per_gflop"]
+            benched[record["kind"], record["model"], record["precision"]] = rate
+            if (record["kind"], record["model"]) not in found:
+                kinds.setdefault(record["kind"], []).append(rate)
     return Rates(
         {k: statistics.median(v) for k, v in found.items()},
         {k: statistics.median(v) for k, v in kinds.items()},
-        count,
+        count + len(benched),
+        benched,
     )
 
 

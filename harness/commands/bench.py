@@ -1,0 +1,71 @@
+"""`bench`: this machine's speed over synthetic data; `plan` estimates its times with the latest."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from harness.commands import common
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=("train", "sample", "encode"), help="what to measure")
+    parser.add_argument("--model", default="DiT-S/4", help="of the zoo (default DiT-S/4)")
+    parser.add_argument("--image-size", type=int, metavar="PIXELS", help="default: the family's")
+    parser.add_argument("--block", default="adaln-zero")
+    parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="default 8")
+    parser.add_argument("--batch-per-device", type=int, metavar="N", help="images per pass")
+    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
+    parser.add_argument("--tf32", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the model")
+    parser.add_argument("--checkpointing", action="store_true", help="recompute activations")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--guidance", type=float, default=1.0, metavar="SCALE", help="sampling's")
+    parser.add_argument(
+        "--steps",
+        type=int,
+        default=10,
+        metavar="N",
+        help="training steps to time, after as many to warm up; sampler steps (default 10)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the record")
+    common.add_results(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from harness.errors import BadInput
+    from harness.stages.benchmark import Setting, measure
+    from harness.store import files
+
+    fields = {k: v for k, v in vars(args).items() if k in Setting.__dataclass_fields__}
+    for name in ("steps", "batch_size"):
+        if fields[name] < 1:
+            raise BadInput(f"--{name.replace('_', '-')} must be at least 1, not {fields[name]}")
+    record = measure(Setting(**fields))
+    stamp = record["made"]["committed"].replace(":", "").replace("+0000", "Z")
+    model = record["model"].replace("/", "-")
+    path = Path(args.results) / "bench" / f"{args.kind}-{model}-{stamp}.json"
+    files.write_json(path, record)
+    if args.json:
+        print(json.dumps(record, indent=1))
+        return 0
+    used, rate = record["utilisation"], record["gflops_per_second"]
+    lines = {
+        "model": f"{record['model']}, batch {args.batch_size}, {args.precision}"
+        + (", compiled" if args.compile else ""),
+        "device": record["made"]["device"],
+        "steps/s": f"{record['steps_per_second']:.3g}",
+        "images/s": f"{record['images_per_second']:.3g}"
+        + (f" at {args.steps} sampling steps, not decoded" if args.kind == "sample" else ""),
+        "Gflops/s": "-" if rate is None else f"{rate:,.1f} (multiply-accumulates)",
+        "utilisation": "- (the device's peak is not known)" if used is None else f"{used:.1%}",
+        "of a matmul": "-"
+        if rate is None
+        else f"{rate / record['matmul_gflops_per_second']:.0%} of what a large product reaches",
+        "peak memory": f"{record['memory_bytes'] / 2**30:.2f} GiB",
+        "record": str(path),
+    }
+    for name, value in lines.items():
+        print(f"{name:<12} {value}")
+    return 0

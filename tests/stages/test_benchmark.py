@@ -1,0 +1,81 @@
+"""The benchmark measures the real loop, and plan's estimate uses the latest that matches."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.cli import main
+from harness.plan import estimate
+from harness.stages.benchmark import Setting, measure
+
+Laboratory = Any  # conftest.py's; pytest gives it without an import
+
+
+@pytest.mark.parametrize("kind", ["train", "sample"])
+def test_a_record_holds_rates_that_fit_each_other(kind: str) -> None:
+    setting = Setting(kind, "DiT-micro-S/4", batch_size=4, steps=2, device="cpu")
+    found = measure(setting)
+    factor = 3 if kind == "train" else 2  # backward; sampler steps
+    rate = found["images_per_second"] * found["gflops"] * factor
+    assert found["gflops_per_second"] == pytest.approx(rate)
+    assert found["seconds_per_gflop"] == pytest.approx(1 / rate)
+    assert found["memory_bytes"] > 1e7 and found["matmul_gflops_per_second"] > 0
+    assert found["utilisation"] is None  # of a CPU no peak is known
+
+
+def test_the_command_stores_a_record_that_the_estimate_reads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--model", "DiT-micro-S/4", "--steps", "2", "--results", str(tmp_path), "--json"]
+    assert main(["bench", "train", "--device", "cpu", *given]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    (record,) = estimate.read_benchmarks(tmp_path)
+    assert record == printed and record["model"] == "DiT-micro-S/4"
+
+
+def record(kind: str, model: str, precision: str, rate: float, time: str, device: str) -> Any:
+    return {
+        "kind": kind,
+        "model": model,
+        "precision": precision,
+        "seconds_per_gflop": rate,
+        "made": {"committed": time, "device": device},
+    }
+
+
+def test_the_latest_benchmark_of_kind_model_precision_and_device_is_used(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    model = "DiT-2x16x2/4"
+    folder = tmp_path / "b" / "bench"
+    folder.mkdir(parents=True)
+    for i, made in enumerate(
+        [
+            record("train", model, "float32", 3.0, "2026-01-03", "AMD"),
+            record("train", model, "float32", 2.0, "2026-01-02", "AMD"),
+            record("train", model, "bf16", 5.0, "2026-01-09", "AMD"),
+            record("train", model, "float32", 7.0, "2026-01-09", "NVIDIA H100"),
+            record("train", "DiT-B/4", "float32", 9.0, "2026-01-09", "AMD"),
+        ]
+    ):
+        (folder / f"{i}.json").write_text(json.dumps(made))
+    (folder / "torn.json").write_text("{")
+    benchmarks = estimate.read_benchmarks(tmp_path / "b")
+    committed = [("train", {"seconds": 100.0, "gflops": 1.0, "model": model, "device": "AMD"})]
+    rates = estimate.rates(committed, False, benchmarks)
+    stages = {s.kind: s for s in laboratory.plan().stages.values()}
+    train = stages["train"]
+    assert rates.seconds(train, model) == pytest.approx(3.0 * train.gflops)
+    assert estimate.rates(committed, False).seconds(train, model) == pytest.approx(
+        100.0 * train.gflops
+    )
+    assert rates.seconds(stages["sample"], model) is None  # nothing was measured: no guess
+
+
+def test_no_steps_are_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "train", "--steps", "0"]) == 2
+    assert "--steps must be at least 1" in capsys.readouterr().err
