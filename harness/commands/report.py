@@ -96,6 +96,8 @@ def gather(opened: Opened) -> ReportInput:
     frames = frames_of(opened)
     state = opened.standing()
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
+    counted = _made_counts(opened)  # a study of complexity alone has no other records
+    committed = committed or [made["committed"] for made in counted]
     latest = max(committed, default=datetime(1970, 1, 1, tzinfo=UTC).isoformat())
     settings = opened.study.settings
     return ReportInput(
@@ -104,7 +106,7 @@ def gather(opened: Opened) -> ReportInput:
         profile=opened.study.profile,
         sections=settings.report.sections,
         frames=frames,
-        provenance=_provenance(opened, frames, latest),
+        provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
         about=settings.about,
         complexity=_complexity(opened),
@@ -166,9 +168,27 @@ def _samples(opened: Opened) -> dict[str, np.ndarray]:
     return grids
 
 
-def _provenance(opened: Opened, frames: dict[str, Any], latest: str) -> dict[str, Any]:
+def _made_counts(opened: Opened) -> list[dict[str, Any]]:
+    """The provenance of the operation counts."""
+    found = []
+    for stage in opened.plan.stages.values():
+        if stage.kind == "complexity":
+            with contextlib.suppress(CorruptArtifact):
+                manifest = opened.store.manifest(stage.kind, stage.key)
+                if manifest is not None:
+                    found.append(manifest["provenance"])
+    return found
+
+
+def _provenance(
+    opened: Opened, frames: dict[str, Any], counted: list[dict[str, Any]], latest: str
+) -> dict[str, Any]:
     """What made the numbers, for the report's last section."""
+    import pandas as pd
+
     metrics, settings = frames["metrics"], opened.study.settings
+    if metrics.empty:
+        metrics = pd.DataFrame(counted)
     found: dict[str, Any] = {
         "command": _command(opened),
         "records of": latest,
