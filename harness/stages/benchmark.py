@@ -82,46 +82,8 @@ def measure(setting: Setting) -> dict[str, Any]:
 
 
 def _train(setting: Setting, device: torch.device) -> dict[str, Any]:
-    shape = zoo.architecture(setting.model, image_size=setting.image_size, block=setting.block)
-    arch = Architecture(**asdict(shape))
-    gflops = _gflops(shape)
     with tempfile.TemporaryDirectory() as folder:
-        latents = _latents(Path(folder), arch)
-        settings = TrainStage(
-            architecture=arch,
-            diffusion_steps=1000,
-            recipe=Recipe(
-                batch_size=setting.batch_size,
-                learning_rate=1e-4,
-                weight_decay=0.0,
-                betas=(0.9, 0.999),
-                ema=0.9999,
-                label_dropout=0.1,
-                grad_clip=None,
-                precision=setting.precision,  # type: ignore[arg-type]
-                tf32=setting.tf32,
-            ),
-            flip=True,
-            seed=0,
-            step=2 * setting.steps,
-        )
-        place = Place(
-            compile=setting.compile,
-            checkpointing=setting.checkpointing,
-            batch_per_device=setting.batch_per_device,
-            log_every=setting.steps,
-            checkpoint_minutes=1e9,
-        )
-        work = Work(
-            task=Task("train", "bench", "", {}, {}, f"bench {setting.model}", None, place),
-            folder=Path(folder),
-            scratch=Path(folder),
-            inputs={"data": latents},
-            after={},
-            device=device,
-            progress=lambda **_: None,
-            stopping=lambda: False,
-        )
+        settings, work, gflops = training(setting, Path(folder), device)
         with contextlib.redirect_stdout(io.StringIO()):  # the rows it prints are returned
             _, log = train.fit(settings, work, gflops)
     row = log.rows[-1]  # the first row warmed up (and compiled)
@@ -132,6 +94,53 @@ def _train(setting: Setting, device: torch.device) -> dict[str, Any]:
         "gflops_per_second": row["gflops_per_second"],
         "memory_bytes": row["memory_bytes"],
     }
+
+
+def training(
+    setting: Setting,
+    folder: Path,
+    device: torch.device,
+    stopping: Callable[[], bool] = lambda: False,
+) -> tuple[TrainStage, Work, float]:
+    """What `train.fit` takes, for 2 x setting.steps steps on synthetic latents in `folder`."""
+    shape = zoo.architecture(setting.model, image_size=setting.image_size, block=setting.block)
+    arch = Architecture(**asdict(shape))
+    settings = TrainStage(
+        architecture=arch,
+        diffusion_steps=1000,
+        recipe=Recipe(
+            batch_size=setting.batch_size,
+            learning_rate=1e-4,
+            weight_decay=0.0,
+            betas=(0.9, 0.999),
+            ema=0.9999,
+            label_dropout=0.1,
+            grad_clip=None,
+            precision=setting.precision,  # type: ignore[arg-type]
+            tf32=setting.tf32,
+        ),
+        flip=True,
+        seed=0,
+        step=2 * setting.steps,
+    )
+    place = Place(
+        compile=setting.compile,
+        checkpointing=setting.checkpointing,
+        batch_per_device=setting.batch_per_device,
+        log_every=setting.steps,
+        checkpoint_minutes=1e9,
+    )
+    work = Work(
+        task=Task("train", "bench", "", {}, {}, f"bench {setting.model}", None, place),
+        folder=folder,
+        scratch=folder,
+        inputs={"data": _latents(folder, arch)},
+        after={},
+        device=device,
+        progress=lambda **_: None,
+        stopping=stopping,
+    )
+    return settings, work, _gflops(shape)
 
 
 def _latents(folder: Path, arch: Architecture) -> Artifact:
