@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.dispatch import failures
 from harness.dispatch.executor import Event, Executor, jobs_of
-from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.ledger import Attempt, Ledger, is_final
 from harness.errors import HarnessError
 from harness.plan.plan import Plan, Stage
 from harness.plan.stages import Task
@@ -28,6 +28,7 @@ from harness.store.artifacts import CorruptArtifact, Store
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
+LOST_WAIT_S = 5.0  # until the failure that cancelled a queued stage is known as well
 
 Watch = Callable[[str, Stage | None, dict[str, Any]], None]
 
@@ -39,7 +40,7 @@ class Standing:
     done: set[str]
     missing: list[Stage]
     failed: dict[str, Attempt]
-    notes: list[str] = field(default_factory=list)
+    latest: dict[str, Attempt] = field(default_factory=dict)  # of the missing ones that were tried
 
 
 def standing(plan: Plan, stages: Iterable[Stage], store: Store, ledger: Ledger) -> Standing:
@@ -48,7 +49,8 @@ def standing(plan: Plan, stages: Iterable[Stage], store: Store, ledger: Ledger) 
     committed = store.committed({s.kind for s in stages})
     done = {s.key for s in stages if s.key in committed}
     missing = [s for s in stages if s.key not in committed]
-    return Standing(done, missing, ledger.failed(s.key for s in missing))
+    latest = ledger.latest(s.key for s in missing)
+    return Standing(done, missing, {k: a for k, a in latest.items() if is_final(a)}, latest)
 
 
 def check_artifacts(stages: Iterable[Stage], done: set[str], store: Store) -> list[str]:
@@ -90,6 +92,7 @@ class Driver:
         self.stopping = False
         self.waiting: dict[str, Stage] = {}
         self.weight: dict[str, float] = {}
+        self.order: dict[str, int] = {}  # in the plan
         self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
 
     # --- the loop -------------------------------------------------------------------------------
@@ -133,20 +136,7 @@ class Driver:
         assert self.jobs is not None  # only a cluster's jobs can be left alone
         self.begin()
         try:
-            chosen: list[Stage] = []
-            coming = self.done | self.running.keys()
-            free = self.executor.free()
-            for key, stage in list(self.waiting.items()):
-                if len(chosen) >= free:
-                    break
-                if not stage.needs <= coming:
-                    continue
-                if self._take(stage):
-                    chosen.append(stage)
-                    coming.add(key)
-                elif key in self.done or key in self.running:
-                    coming.add(key)
-            self._launch(chosen)
+            self._launch(self._chain())
             for event in self.executor.poll(0.0):  # notes
                 self._happened(event)
             self._give_back("the cluster took no more jobs")
@@ -162,30 +152,25 @@ class Driver:
         state = standing(self.plan, self.stages.values(), self.store, self.ledger)
         self.done = state.done
         notes = check_artifacts(self.stages.values(), self.done, self.store)
-        self.ledger.settle(self.stages)
+        self.ledger.settle_those(state.latest)
         kinds = {s.key: s.kind for s in self.stages.values()}
         notes += records.reconcile(self.store, {key: kinds[key] for key in self.done})
-        for note in notes:
-            self.watch("note", None, {"text": note})
-        self.failed = self.ledger.failed(k for k in self.stages if k not in self.done)
+        self.failed = dict(state.failed)
         self.waiting = {
             k: s for k, s in self.stages.items() if k not in self.done and k not in self.failed
         }
         for key in self.failed:
             self._block(key)
         self.weight = self._critical_path()
+        self.order = {key: i for i, key in enumerate(self.stages)}
         if self.jobs:
-            self._adopt()
-            for note in self.jobs.foreign(self.plan.stages):
-                self.watch("note", None, {"text": note})
+            for key, last in state.latest.items():
+                if last.state == "running" and last.batch and key in self.waiting:
+                    self._take(self.waiting[key], last)
+            notes += self.jobs.foreign(self.plan.stages)
+        for note in notes:
+            self.watch("note", None, {"text": note})
         return time.monotonic()
-
-    def _adopt(self) -> None:
-        """Take up the jobs of earlier drivers that nobody watches."""
-        for key in self.ledger.tried().intersection(self.waiting):
-            last = self.ledger.last(key)
-            if last and last.state == "running" and last.batch and key in self.waiting:
-                self._take(self.waiting[key], adopting=True)
 
     def _give_back(self, reason: str) -> None:
         """What was written down and never submitted did not happen."""
@@ -236,38 +221,57 @@ class Driver:
         return sorted(ready, key=lambda s: (first.get(s.kind, 4), -self.weight[s.key]))
 
     def _start_ready(self) -> None:
-        free = self.executor.free()
-        if free <= 0:
+        if self.jobs:
+            self._launch(self._chain())
             return
-        chosen: list[Stage] = []
-        for stage in self._ready():
-            if len(chosen) >= free:
+        free = self.executor.free()
+        for stage in self._ready() if free > 0 else ():
+            if free <= 0:
                 break
-            if not self._take(stage):
-                continue
-            if self.jobs:
-                chosen.append(stage)  # together: they become arrays
-            else:
+            if self._take(stage):
                 self._launch([stage])
                 free -= 1
-        self._launch(chosen)
 
-    def _take(self, stage: Stage, adopting: bool = False) -> bool:
-        """Claim a stage. False when it is another driver's, done, or a living job's (adopted)."""
+    def _chain(self) -> list[Stage]:
+        """What can be submitted: a cluster starts a stage once those it needs are done, so all
+        whose needs are done, in the queue, or chosen here."""
+        now = time.time()
+        free = self.executor.free()
+        if free <= 0:
+            return []
+        chosen: list[Stage] = []
+        coming = self.done | self.running.keys()
+        for key, stage in sorted(self.waiting.items(), key=lambda item: self.order[item[0]]):
+            if len(chosen) >= free:
+                break
+            if self.not_before.get(key, 0.0) > now or not stage.needs <= coming:
+                continue
+            if self._take(stage):
+                chosen.append(stage)
+                coming.add(key)
+            elif key in self.done or key in self.running:
+                coming.add(key)
+        return chosen
+
+    def _take(self, stage: Stage, alive: Attempt | None = None) -> bool:
+        """Claim a stage. False when it is another driver's, done, or a living job's (adopted).
+
+        With `alive`, an attempt that was just read as running, it is only adopted.
+        """
         key = stage.key
         if not self.ledger.claim(key):
             self.elsewhere.add(key)
             del self.waiting[key]
             return False
-        if self.store.manifest(stage.kind, key) is not None:  # committed just before the claim
-            self.ledger.release(key)
-            self._finished(key, "found")
-            return False
-        last = self.ledger.last(key) if self.jobs else None
-        if last is None or last.state != "running" or last.batch is None:
-            if adopting:
+        last = alive
+        if alive is None:
+            if self.store.manifest(stage.kind, key) is not None:  # committed just before the claim
                 self.ledger.release(key)
-            return not adopting
+                self._finished(key, "found")
+                return False
+            last = self.ledger.last(key) if self.jobs else None
+        if last is None or last.state != "running" or last.batch is None:
+            return True
         assert self.jobs is not None
         event = self.jobs.adopt(self.plan.task(stage), last)
         del self.waiting[key]
@@ -279,9 +283,10 @@ class Driver:
             self.ledger.end(last, event.event, event.event, event.content.get("message"))
             del self.running[key]
             self.waiting[key] = stage
-            if adopting:
-                self.ledger.release(key)
-            return not adopting
+            if alive is None:
+                return True
+            self.ledger.release(key)
+            return False
         self._happened(event)
         return False
 
@@ -326,6 +331,7 @@ class Driver:
             self.ledger.release(event.key)
             if event.key not in self.blocked:
                 self.waiting[event.key] = stage
+                self.not_before[event.key] = time.time() + LOST_WAIT_S
         else:
             self._failed(stage, attempt, event.content)
 

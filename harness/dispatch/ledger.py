@@ -120,7 +120,8 @@ class Ledger:
             batch=batch,
             index=index,
         )
-        self._write(attempt)
+        # thousands go to a cluster at once; their batch's file is synced and holds them too
+        self._write(attempt, sync=batch is None)
         return attempt
 
     def end(
@@ -128,34 +129,64 @@ class Ledger:
     ) -> Attempt:
         """Write down how it ended."""
         ended = replace(attempt, state=state, ended=time.time(), failure=failure, error=error)
-        self._write(ended)
+        self._write(ended, sync=state != "done")  # the artifact says that it is done
         return ended
 
-    def _write(self, attempt: Attempt) -> None:
+    def _write(self, attempt: Attempt, sync: bool = True) -> None:
         path = self.root / "attempts" / attempt.key / f"{attempt.id}.json"
-        files.write_json(path, asdict(attempt))
+        if sync:
+            files.write_json(path, asdict(attempt))
+            return
+        aside = path.parent / f"_{path.name}.{uuid.uuid4().hex[:8]}"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            aside.write_text(json.dumps(asdict(attempt), indent=1))
+            os.replace(aside, path)
+        except OSError as error:
+            raise files.explain(error, path) from error
 
     def attempts(self, key: str) -> list[Attempt]:
         """All attempts at a stage, oldest first. Unreadable files are passed over."""
-        found = []
-        folder = self.root / "attempts" / key
-        with contextlib.suppress(FileNotFoundError):
-            for path in sorted(folder.glob("[0-9]*.json")):
-                with contextlib.suppress(OSError, ValueError, TypeError):
-                    found.append(Attempt(**json.loads(path.read_text())))
+        found = [a for name in self._names(key) if (a := self._load(key, name)) is not None]
         return sorted(found, key=lambda a: (a.started, a.id))
+
+    def _names(self, key: str) -> list[str]:
+        try:
+            names = os.listdir(f"{self.root}/attempts/{key}")
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(n for n in names if n[0].isdigit() and n.endswith(".json"))
+
+    def _load(self, key: str, name: str) -> Attempt | None:
+        try:  # without pathlib and io: there may be ten thousand
+            handle = os.open(f"{self.root}/attempts/{key}/{name}", os.O_RDONLY)
+            try:
+                return Attempt(**json.loads(os.read(handle, 1 << 20)))
+            finally:
+                os.close(handle)
+        except (OSError, ValueError, TypeError):
+            return None
 
     def read(self, attempt: Attempt) -> Attempt:
         """The attempt as it is written down now; as given when it cannot be read."""
-        path = self.root / "attempts" / attempt.key / f"{attempt.id}.json"
-        try:
-            return Attempt(**json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError):
-            return attempt
+        return self._load(attempt.key, f"{attempt.id}.json") or attempt
 
     def last(self, key: str) -> Attempt | None:
-        found = self.attempts(key)
-        return found[-1] if found else None
+        """The newest attempt that can be read."""
+        names = self._names(key)
+        while names:  # those with the highest number, more than one if two drivers tried at once
+            number = names[-1].partition("-")[0]
+            newest = [n for n in names if n.partition("-")[0] == number]
+            found = [a for n in newest if (a := self._load(key, n)) is not None]
+            if found:
+                return max(found, key=lambda a: (a.started, a.id))
+            del names[-len(newest) :]
+        return None
+
+    def latest(self, keys: Iterable[str]) -> dict[str, Attempt]:
+        """The newest attempt of each key that was tried."""
+        found = ((key, self.last(key)) for key in self.tried().intersection(keys))
+        return {key: last for key, last in found if last is not None}
 
     def tried(self) -> set[str]:
         """Keys with at least one attempt. One directory listing."""
@@ -165,22 +196,20 @@ class Ledger:
 
     def failed(self, keys: Iterable[str]) -> dict[str, Attempt]:
         """Of `keys`, those whose last attempt failed for good, until `retry`."""
-        found = {}
-        for key in self.tried().intersection(keys):
-            last = self.last(key)
-            if last and last.state == "failed" and last.failure not in PASSING:
-                found[key] = last
-        return found
+        return {k: a for k, a in self.latest(keys).items() if is_final(a)}
 
     def settle(self, keys: Iterable[str]) -> list[Attempt]:
         """Attempts still written as running whose owner is dead become `lost`.
 
         Not those given to SLURM: they live on without their driver, and are adopted.
         """
+        return self.settle_those(self.latest(keys))
+
+    def settle_those(self, latest: dict[str, Attempt]) -> list[Attempt]:
+        """`settle`, of attempts that were just read."""
         lost = []
-        for key in self.tried().intersection(keys):
-            last = self.last(key)
-            if last is None or last.state != "running" or last.batch is not None:
+        for key, last in latest.items():
+            if last.state != "running" or last.batch is not None:
                 continue
             if self.holder(key) is None:
                 lost.append(self.end(last, "lost", "lost", "its driver died before it ended"))
@@ -254,6 +283,11 @@ class Ledger:
         with contextlib.suppress(OSError, ValueError, TypeError):
             if Owner(**json.loads(path.read_text())) == self.owner:
                 path.unlink()
+
+
+def is_final(attempt: Attempt) -> bool:
+    """Did it fail so that only `retry` tries it again?"""
+    return attempt.state == "failed" and attempt.failure not in PASSING
 
 
 def tail(path: str | Path, lines: int = 15) -> str:

@@ -19,7 +19,7 @@ from harness.dispatch import failures, slurm_batch, slurm_script
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_batch import Batch, Growth, Place
-from harness.dispatch.slurm_cluster import Cluster, Element, Later, Unreachable
+from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
 from harness.store import files, records
@@ -57,10 +57,12 @@ class SlurmJobs:
         self.not_before = 0.0  # of the next try at submitting
         self.reasons: dict[str, str] = {}  # key -> why it does not run, for the display
         self.notes: list[str] = []
+        self.lost: list[str] = []  # keys whose batch the cluster does not take any more
         self._queue: tuple[float, dict[str, dict[int, Element]]] | None = None
         self._ask_s = FIRST_ASK_S
         self._seen: dict[str, int] = {}  # state file's time, by key
         self._gone: dict[str, float] = {}  # when a key's job was first seen to be over
+        self._said: dict[str, set[str]] = {}  # at adoption: state files by batch, listed once
         self._elements: dict[Place, int] = {}  # stages in flight per element
 
     # --- starting -------------------------------------------------------------------------------
@@ -131,6 +133,13 @@ class SlurmJobs:
             batch = self.pending[0]
             try:
                 self._submit(batch)
+            except Refused as error:
+                if "dependency" not in str(error).lower() or not batch.after:
+                    raise
+                # what it follows has ended meanwhile: its stages are looked at anew
+                self.pending.pop(0)
+                self.lost += [t.key for pack in batch.packs for t in pack if t.key in self.where]
+                continue
             except (Later, Unreachable) as error:
                 self.not_before = time.time() + LATER_S
                 self.notes.append(f"{error}; tried again in {LATER_S:g} s")
@@ -188,11 +197,20 @@ class SlurmJobs:
             self.sizes[place[0]] = about.get("size", 0)
             self.jobs[place[0]] = about.get("job")
         self._track(task, attempt, place)
-        event = self._read_state(task.key) or self._judge(task.key, wait=False)
+        if place[0] not in self._said:
+            self._said[place[0]] = self._states(place[0])
+        ended = self._ended(task.key) if f"{task.key}.json" in self._said[place[0]] else None
+        event = ended or self._judge(task.key, wait=False)
         if event is not None and event.event != "progress":
             self._forget(task.key)
             return event
         return None
+
+    def _states(self, name: str) -> set[str]:
+        try:
+            return set(os.listdir(slurm_batch.folder(self.root, name) / "state"))
+        except OSError:
+            return set()
 
     def said(self, key: str) -> dict[str, Any]:
         """What the task of a stage in flight last wrote: its state and progress; {} if nothing."""
@@ -225,6 +243,11 @@ class SlurmJobs:
             self.flush()
         events = [Event("note", "", {"text": text}) for text in self.notes]
         self.notes.clear()
+        for key in self.lost:
+            if key in self.where:
+                events.append(Event("lost", key, {"message": "what it needs ended meanwhile"}))
+                self._forget(key)
+        self.lost.clear()
         if not self.where:
             return events
         for key in self._changed():
@@ -316,14 +339,15 @@ class SlurmJobs:
         if element is None and job is None and age < SUBMITTING_S and wait:
             return None  # an sbatch of a driver that died may still be on its way
         first = self._gone.setdefault(key, time.monotonic())
-        if wait and time.monotonic() - first < LAG_S and not self._over(key):
+        ended = self._ended(key)
+        if ended is None and wait and time.monotonic() - first < LAG_S:
             return None
-        return self._read_state(key) or self._verdict(key, element, job)
+        return ended or self._verdict(key, element, job)
 
-    def _over(self, key: str) -> bool:
-        """Did the stage say that it ended?"""
+    def _ended(self, key: str) -> Event | None:
+        """How the stage said that it ended, None while it has not."""
         event = self._read_state(key)
-        return event is not None and event.event != "progress"
+        return None if event is None or event.event == "progress" else event
 
     def _verdict(self, key: str, element: Element | None, job: str | None) -> Event:
         task, attempt, place = self.tasks[key], self.attempts[key], self.where[key]

@@ -36,7 +36,9 @@ def cluster() -> Iterator[PrivateCluster]:
 @pytest.fixture
 def bench(cluster: PrivateCluster, tmp_path: Path) -> Iterator[Bench]:
     """An idle cluster and an empty results folder."""
-    yield Bench(tmp_path, cluster)
+    one = Bench(tmp_path, cluster)
+    yield one
+    one.stop()
     cluster.command("scancel", "--full", "-u", "root", check=False)
     deadline = time.monotonic() + 20
     while cluster.jobs() and time.monotonic() < deadline:

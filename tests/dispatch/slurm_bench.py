@@ -14,6 +14,7 @@ from typing import Any
 
 from private_cluster import PrivateCluster
 
+PATIENCE_S = 280  # a busy machine takes a minute to import torch
 STUDY = """\
 study: tiny
 title: Tiny diffusion transformers
@@ -47,6 +48,7 @@ class Bench:
 
     def __init__(self, folder: Path, cluster: PrivateCluster | None = None) -> None:
         self.folder, self.cluster = folder, cluster
+        self.processes: list[subprocess.Popen[str]] = []
         self.results = folder / "results"
         self.file = folder / "tiny.yaml"
         self.write()
@@ -70,13 +72,28 @@ class Bench:
         ]
 
     def start(self, verb: str, *more: str, results: Path | None = None) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             self.words(verb, *more, results=results),
             env=self.env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Leave no driver behind, also when a test failed."""
+        for process in self.processes:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
+
+    def end(self, process: subprocess.Popen[str], expect: int = 0) -> str:
+        """Wait for a command; its output."""
+        said, _ = process.communicate(timeout=PATIENCE_S)
+        assert process.returncode == expect, f"exit code {process.returncode}:\n{said}"
+        return said
 
     def run(
         self, verb: str, *more: str, results: Path | None = None, expect: int | None = 0
@@ -84,7 +101,7 @@ class Bench:
         """The command's output; its exit code must be `expect`."""
         process = self.start(verb, *more, results=results)
         try:
-            said, _ = process.communicate(timeout=240)
+            said, _ = process.communicate(timeout=PATIENCE_S)
         except subprocess.TimeoutExpired:
             process.kill()
             said, _ = process.communicate()
@@ -107,7 +124,7 @@ class Bench:
         mine = {a["batch"] for a in self.attempts(kind)}
         return [job for job in self.cluster.jobs() if job[0] in mine]
 
-    def until(self, what: Callable[[], Any], timeout: float = 90) -> Any:
+    def until(self, what: Callable[[], Any], timeout: float = PATIENCE_S) -> Any:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             found = what()
@@ -154,5 +171,5 @@ class Bench:
 
     def interrupt(self, process: subprocess.Popen[str]) -> str:
         process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE_S)
         return said

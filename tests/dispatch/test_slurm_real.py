@@ -22,7 +22,7 @@ def preempt(bench: Bench) -> None:
     script = bench.folder / "high.sh"
     script.write_text("#!/bin/bash\nsleep 1\n")
     bench.cluster.command(
-        "sbatch", "-p", "high", "--exclusive", "-o", "/dev/null", "--wait", str(script), timeout=90
+        "sbatch", "-p", "high", "--exclusive", "-o", "/dev/null", "--wait", str(script), timeout=280
     )
 
 
@@ -44,8 +44,7 @@ def test_a_training_preempted_in_the_middle_ends_bit_for_bit_the_same(
     )
     bench.until_training()
     preempt(bench)
-    said, _ = driver.communicate(timeout=120)
-    assert driver.returncode == 0, said
+    said = bench.end(driver)
     (attempt,) = bench.attempts("train")
     assert "resumed at step" in Path(attempt["log"]).read_text()
     assert attempt["state"] == "done"
@@ -91,8 +90,7 @@ def test_a_killed_task_goes_on_from_its_checkpoint_and_is_recorded_once(bench: B
     driver = bench.start("run", "--no-report", "--only", "train")
     bench.until_training()
     os.kill(task_process(bench, "train"), signal.SIGKILL)
-    said, _ = driver.communicate(timeout=120)
-    assert driver.returncode == 0, said
+    said = bench.end(driver)
     assert "killed by signal 9" in said and "tried again in 10" in said
     first, second = sorted(bench.attempts("train"), key=lambda a: a["started"])
     assert (first["state"], first["failure"], second["state"]) == ("again", "killed", "done")
@@ -122,8 +120,7 @@ def test_a_job_told_that_its_time_is_up_checkpoints_and_is_requeued(bench: Bench
     bench.cluster.command("scancel", "--signal=USR2", job)
     bench.until(lambda: "went back into the queue" in bench.task_log())
     bench.cluster.command("scontrol", "requeue", job, check=False)  # once more, from outside
-    said, _ = driver.communicate(timeout=120)
-    assert driver.returncode == 0, said
+    said = bench.end(driver)
     (attempt,) = bench.attempts("train")  # the same attempt, the same job
     assert "resumed at step" in Path(attempt["log"]).read_text()
     bench.one_record_per_key(1)
@@ -135,8 +132,7 @@ def test_a_job_cancelled_from_outside_is_done_by_the_next_run(bench: Bench) -> N
     job = bench.until_training()
     assert bench.cluster is not None
     bench.cluster.command("scancel", job)
-    said, _ = driver.communicate(timeout=60)
-    assert driver.returncode == 3, said
+    said = bench.end(driver, expect=3)
     assert "was cancelled" in said
     assert not bench.cluster.jobs(), "a cancelled job must not come back to life"
     bench.train()
@@ -159,8 +155,7 @@ def test_slurmd_killed_and_a_drained_node_only_delay_the_study(bench: Bench) -> 
     cluster.kill("slurmd")
     time.sleep(1)
     cluster.start_slurmd()
-    said, _ = driver.communicate(timeout=150)
-    assert driver.returncode == 0, said
+    said = bench.end(driver)
     bench.one_record_per_key(1)
 
 
@@ -168,8 +163,7 @@ def test_two_drivers_started_together_do_each_stage_once(bench: Bench) -> None:
     bench.write(patches="[4, 2]", steps=30)
     drivers = [bench.start("run", "--no-report", "--only", "train") for _ in range(2)]
     for driver in drivers:
-        said, _ = driver.communicate(timeout=120)
-        assert driver.returncode == 0, said
+        bench.end(driver)
     attempts = bench.attempts()
     assert len(attempts) == 5 and len({a["key"] for a in attempts}) == 5
     bench.one_record_per_key(2)
@@ -213,7 +207,7 @@ def test_detached_jobs_of_a_failed_parent_are_cancelled_not_left_pending(bench: 
     said = bench.run("run", "--detach", "--set", "dispatch.retries={error: 0}")
     assert "6 stages are queued or running" in said
     assert bench.cluster is not None
-    bench.until(lambda: not bench.cluster.jobs(), timeout=120)
+    bench.until(lambda: not bench.cluster.jobs())
     assert bench.run("status", expect=1).count("training diverged") >= 1
     said = bench.run("run", "--no-report", "--set", "dispatch.retries={error: 0}", expect=1)
     assert len(bench.attempts("train")) == 1, said

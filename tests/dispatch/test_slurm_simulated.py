@@ -1,0 +1,183 @@
+"""Ten thousand stages through the real planner, ledger, store and driver; the cluster and the clock
+are pretended. Weeks pass in seconds."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.dispatch import driver as driver_module
+from harness.dispatch import slurm as slurm_module
+from harness.dispatch import slurm_batch, view
+from harness.dispatch.driver import Driver, standing
+from harness.dispatch.ledger import Ledger
+from harness.dispatch.slurm import SlurmJobs
+from harness.dispatch.slurm_cluster import Cluster, Element
+from harness.plan import Plan, make_plan
+from harness.plan.stages import Task
+from harness.spec import load_study
+from harness.store import Store
+
+STUDY = """\
+study: simulated
+title: Ten thousand stages
+profile: here
+data: {name: glyphs, image_size: 8, channels: 1, num_classes: 10, train_images: 100}
+model: {family: DiT-micro, size: S, patch_size: 4}
+matrix:
+  axes:
+    seed: [SEEDS]
+report: {sections: [headline]}
+train: {steps: 20, batch_size: 8}
+reference: {images: 60, recall_images: 40}
+evaluations: {final: {sampling_steps: 2, samples: 40, split_size: 40}}
+profiles:
+  here:
+    dispatch: {executor: slurm, device: cpu, max_tasks: 20000, slurm: {pack: 4}}
+"""
+RUNS = 3333  # train, sample and evaluate each; and one complexity, encode and reference
+
+
+class Clock:
+    """Stands in for the module `time`: sleeping is free."""
+
+    def __init__(self) -> None:
+        self.now = 1.8e9
+
+    def time(self) -> float:
+        return self.now
+
+    monotonic = time
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class PretendedCluster(Cluster):
+    """Runs every element for some simulated minutes, then commits empty artifacts.
+
+    Of its elements, `fail` (a share) end with a state of their own and leave nothing.
+    """
+
+    def __init__(self, root: Path, clock: Clock, slots: int = 400, fail: float = 0.0) -> None:
+        super().__init__()
+        self.root, self.clock, self.slots, self.fail = root, clock, slots, fail
+        self.elements: dict[tuple[str, int], Element] = {}
+        self.ends: dict[tuple[str, int], float] = {}
+        self.waits: list[tuple[str, int]] = []
+        self.submitted: list[str] = []
+        self.random = random.Random(0)
+        self.store = Store(root)
+
+    def max_array_size(self) -> int:
+        return 1001
+
+    def submit(self, script: Path, name: str) -> str:
+        assert name not in self.submitted and (script.parent / "packs.jsonl").exists()
+        self.submitted.append(name)
+        job = str(len(self.submitted))
+        self.packs = {**getattr(self, "packs", {}), name: slurm_batch.keys_of(self.root, name)}
+        for index in range(len(self.packs[name])):
+            self.elements[(name, index)] = Element(job, "PENDING", "Priority")
+            self.waits.append((name, index))
+        return job
+
+    def queue(self, name: str | None = None) -> dict[str, dict[int, Element]]:
+        self.turn()
+        found: dict[str, dict[int, Element]] = {}
+        for (batch, index), element in self.elements.items():
+            found.setdefault(batch, {})[index] = element
+        return found
+
+    def turn(self) -> None:
+        for place in [p for p, end in self.ends.items() if end <= self.clock.now]:
+            del self.ends[place]
+            job = self.elements[place].job
+            if self.random.random() < self.fail:
+                self.elements[place] = Element(job, "NODE_FAIL", exit_code="0:0")
+                continue
+            self.elements[place] = Element(job, "COMPLETED", exit_code="0:0")
+            for entry in slurm_batch.read_pack(self.root, *place):
+                commit(self.store, entry.task)
+        while self.waits and len(self.ends) < self.slots:
+            place = self.waits.pop(0)
+            self.ends[place] = self.clock.now + 60 * self.random.randint(5, 500)
+            self.elements[place] = Element(self.elements[place].job, "RUNNING")
+
+    def detail(self, job: str, index: int) -> Element | None:
+        return None
+
+
+def commit(store: Store, task: Task) -> None:
+    """An artifact without files, and without waiting for the disk."""
+    folder = store.folder(task.kind, task.key)
+    folder.mkdir(parents=True)
+    manifest: dict[str, Any] = {"key": task.key, "files": {}, "facts": {}, "tables": {}}
+    (folder / "record.json").write_text("{}")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    file = tmp_path_factory.mktemp("study") / "simulated.yaml"
+    file.write_text(STUDY.replace("SEEDS", ", ".join(map(str, range(RUNS)))))
+    began = time.monotonic()
+    plan = make_plan(load_study(file))
+    took = time.monotonic() - began
+    print(f"\nplanned {len(plan.stages):,} stages in {took:.2f} s")
+    assert len(plan.stages) == 3 * RUNS + 3
+    assert took < 10
+    return plan
+
+
+def started(plan: Plan, root: Path, cluster: PretendedCluster) -> tuple[Driver, SlurmJobs]:
+    jobs = SlurmJobs(root, plan.study.settings.dispatch, "simulated", cluster)
+    stages = list(plan.stages.values())
+    return Driver(plan, stages, Store(root), Ledger(root), jobs), jobs
+
+
+@pytest.mark.slow
+def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    for module in (slurm_module, driver_module):
+        monkeypatch.setattr(module, "time", clock)
+    cluster = PretendedCluster(tmp_path, clock, fail=0.01)
+    stages = list(plan.stages.values())
+    seconds: dict[str, float] = {}
+
+    def timed(what: str, action: Any) -> Any:
+        began = time.process_time()  # the machine may be busy with other tests
+        result = action()
+        seconds[what] = time.process_time() - began
+        return result
+
+    first, _ = started(plan, tmp_path, cluster)
+    assert timed("submit", first.detach) == 0
+    assert len(first.running) == len(stages)
+    sbatches = len(cluster.submitted)
+
+    ledger = Ledger(tmp_path)
+    state = timed("standing", lambda: standing(plan, stages, Store(tmp_path), ledger))
+    looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
+    seen, _ = timed("status", lambda: view.look(plan, stages, state, ledger, looker))
+    assert view.counts(seen, plan.stages)["queued"] > 9000
+
+    second, _ = started(plan, tmp_path, cluster)
+    timed("adopt", second.begin)
+    assert len(second.running) == len(stages) and len(cluster.submitted) == sbatches
+    second._leave()
+
+    last, _ = started(plan, tmp_path, cluster)
+    code = timed("watch to the end", last.run)
+    assert code == 0 and len(last.done) == len(stages)
+    days = (clock.now - 1.8e9) / 86400
+    print(f"{len(stages):,} stages, {sbatches} arrays, {days:.1f} simulated days: ", end="")
+    print(", ".join(f"{what} {took:.1f} s" for what, took in seconds.items()))
+    assert seconds["standing"] < 5 and seconds["status"] < 10 and seconds["adopt"] < 15
