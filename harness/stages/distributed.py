@@ -55,6 +55,10 @@ class World:
         if self.size > 1:
             dist.barrier(group=self.control)
 
+    def all(self, flag: bool) -> bool:
+        """Is it so in every process? Waits for all."""
+        return bool(self.gather(torch.tensor(flag)).all())
+
     def sum(self, values: Tensor) -> Tensor:
         """The sum over processes, a new tensor."""
         total = values.clone()

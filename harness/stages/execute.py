@@ -112,7 +112,7 @@ def execute(
                 inputs={role: _open(store, role, key) for role, key in task.inputs.items()},
                 after={role: _open(store, role, key) for role, key in task.after.items()},
                 device=device,
-                progress=progress,
+                progress=_told(progress, stopping, task.kind),
                 stopping=stopping,
                 world=world,
             )
@@ -127,6 +127,21 @@ def execute(
     if world.main:
         shutil.rmtree(scratch, ignore_errors=True)
     return ours
+
+
+def _told(
+    progress: Callable[..., None], stopping: Callable[[], bool], kind: str
+) -> Callable[..., None]:
+    """Progress that ends a stage which does not look at `stopping` itself when it is asked to."""
+    if kind in ("train", "sample"):  # they save what they have first
+        return progress
+
+    def tell(**state: Any) -> None:
+        progress(**state)
+        if stopping():
+            raise Stopped(f"{kind} is begun again, or goes on with the shards it has written")
+
+    return tell
 
 
 def _commit(

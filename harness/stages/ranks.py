@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.plan.plan import make_plan
+from harness.plan.build import make_plan
 from harness.spec.study import load_study
 from harness.stages import distributed
 from harness.stages.execute import execute

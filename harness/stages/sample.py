@@ -50,9 +50,9 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     kept = world.share(samples.finished(work.scratch, settings.samples) if world.main else None)
     batches = samples.missing(kept, settings.samples, size)
     batches = batches[slice(*world.rows(len(batches)))]
-    if batches:
-        _draw_all(settings, work, batches, size)
-    world.wait()
+    finished = not batches or _draw_all(settings, work, batches, size)
+    if not world.all(finished):
+        raise Stopped("samples drawn so far are kept")
     if not world.main:
         return Outcome({})
 
@@ -84,8 +84,8 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     )
 
 
-def _draw_all(settings: SampleStage, work: Work, batches: list[range], size: int) -> None:
-    """This process's batches, kept in scratch."""
+def _draw_all(settings: SampleStage, work: Work, batches: list[range], size: int) -> bool:
+    """This process's batches, kept in scratch. False if it was asked to stop before the last."""
     draw, describe = _sampler(settings, work), _describer(settings, work)
     fresh: list[Arrays] = []
     first = batches[0].start
@@ -109,7 +109,8 @@ def _draw_all(settings: SampleStage, work: Work, batches: list[range], size: int
             fresh, saved = [], now
             first = batch.stop if last else batches[i + 1].start
             if stopping:
-                raise Stopped(f"{done:,} of {total:,} samples are kept")
+                return False
+    return True
 
 
 def _sampler(settings: SampleStage, work: Work) -> Callable[[range], np.ndarray]:

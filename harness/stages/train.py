@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import json
 import math
 import time
@@ -216,18 +217,25 @@ def _save(state: TrainingState, log: TrainingLog, writer: checkpoints.Writer, wo
     sums = log.tensors()
     if work.world.main:
         about = {"step": state.step, **log.about()}
-        writer.save((*state.tensors(), *sums.items()), about)
-    elif work.place.fsdp:
+        writer.save(itertools.chain(state.tensors(), sums.items()), about)
+    else:
+        _take_part(state, work)
+
+
+def _take_part(state: TrainingState, work: Work) -> None:
+    """Shards are put together by all processes, one tensor after another."""
+    if work.place.fsdp:
         for _ in state.tensors():
             pass
 
 
 def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: Work) -> Outcome:
-    whole = dict(state.tensors()) if work.world.main or work.place.fsdp else {}
     if not work.world.main:
+        _take_part(state, work)
         return Outcome({})
+    whole = {name: value.cpu() for name, value in state.tensors()}
     checkpoints.write(work.folder, whole, {"step": state.step})
-    weights = {k[4:]: v.cpu().contiguous() for k, v in whole.items() if k.startswith("ema.")}
+    weights = {k[4:]: v.contiguous() for k, v in whole.items() if k.startswith("ema.")}
     safetensors.torch.save_file(weights, work.folder / "ema.safetensors")
 
     arch, recipe, place = settings.architecture, settings.recipe, work.place

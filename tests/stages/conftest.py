@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from harness import load_study
-from harness.plan.plan import Plan, Stage, make_plan
+from harness.plan.build import make_plan
+from harness.plan.plan import Plan, Stage
 from harness.plan.stages import Task
 from harness.stages.execute import execute
 from harness.store import Store

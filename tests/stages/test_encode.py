@@ -8,6 +8,7 @@ import pytest
 
 from harness.data.latents import Latents
 from harness.errors import BadInput
+from harness.stages.work import Stopped
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
 
@@ -32,3 +33,12 @@ def test_another_number_of_classes_than_the_study_says_is_refused(laboratory: La
     task = laboratory.task("encode", "data.num_classes=11")
     with pytest.raises(BadInput, match=r"10 classes, data\.num_classes is 11"):
         laboratory.run(task)
+
+
+def test_encoding_ends_when_asked_to_and_goes_on(laboratory: Laboratory) -> None:
+    task = laboratory.task("encode", "data.train_images=50")
+    with pytest.raises(Stopped):
+        laboratory.run(task, lambda: True)
+    assert laboratory.store.manifest("encode", task.key) is None
+    laboratory.run(task)
+    assert laboratory.manifest(task)["facts"]["count"] == 50
