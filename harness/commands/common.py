@@ -11,7 +11,8 @@ from pathlib import Path
 
 from harness.dispatch.driver import Standing, standing
 from harness.dispatch.ledger import Ledger
-from harness.plan.plan import Imported, Plan, Stage, make_plan
+from harness.plan.build import Imported, make_plan
+from harness.plan.plan import Plan, Stage
 from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
 

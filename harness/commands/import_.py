@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.commands import common
 from harness.errors import BadInput
 from harness.plan import keys
-from harness.plan.plan import Imported
+from harness.plan.build import Imported
 from harness.store import files
 from harness.store.artifacts import Store
 

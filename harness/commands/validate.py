@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from harness.errors import HarnessError
-from harness.plan.plan import make_plan
+from harness.plan.build import make_plan
 from harness.spec.study import load_study, profiles
 
 

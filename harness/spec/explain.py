@@ -1,0 +1,115 @@
+"""What is wrong with a study, in sentences: place, field, value found, what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from harness.spec.schema import ModelSettings, StudySettings
+from harness.spec.source import Path_, Source
+
+
+def explain(
+    error: ValidationError,
+    where: Source,
+    prefix: Path_ = (),
+    point: Mapping[str, Any] | None = None,
+) -> list[str]:
+    lines: list[str] = []
+    reported: set[Path_] = set()
+    for item in error.errors(include_url=False):
+        path = prefix + tuple(p for p in item["loc"] if _written(p))
+        path = _trim(path, where)
+        if path in reported and item["type"] not in ("extra_forbidden", "missing"):
+            continue  # the branches of one union, told once
+        reported.add(path)
+        axis = ".".join(map(str, path))
+        sentence = _sentence(item, axis or "the study", prefix)
+        place = where.place(path)
+        for name in point or ():
+            if name == axis or name in sentence:
+                place = where.place(("matrix", "axes", name))
+        lines.append(f"{place}: {sentence}")
+    if point and lines:
+        lines = [f"{line} (in the run {show(point)})" for line in lines]
+    return lines
+
+
+def _written(part: Any) -> bool:
+    """Pydantic's path names union branches too ("tuple[...]", "int"); those are not fields."""
+    return isinstance(part, int) or not any(c in str(part) for c in "[](),")
+
+
+def _trim(path: Path_, where: Source) -> Path_:
+    """Drop trailing union-branch names that were never written in the file."""
+    branches = {"int", "float", "str", "bool", "literal", "GuidanceSettings", "constrained-int"}
+    while path and path[-1] in branches and path not in where.places:
+        path = path[:-1]
+    return path
+
+
+def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
+    kind, found = item["type"], item.get("input")
+    if kind == "extra_forbidden":
+        leaf = dotted.split(".")[-1]
+        parent = dotted.rpartition(".")[0]
+        allowed = fields_of(parent)
+        return f"unknown field {dotted!r}{nearest(leaf, allowed)}" + (
+            f"; allowed: {', '.join(allowed)}" if allowed else ""
+        )
+    if kind == "missing":
+        return f"{dotted} is missing"
+    if kind == "value_error":
+        said = str(item["ctx"]["error"])
+        return said if dotted.split(".")[0] in said else f"{dotted}: {said}"
+    message = item["msg"].removeprefix("Input should be ")
+    if kind == "literal_error":
+        near = nearest(str(found), _quoted(message)) if isinstance(found, str) else ""
+        return f"{dotted} is {found!r}{near}; allowed: {message}"
+    return f"{dotted} is {found!r} ({_type(found)}); it should be {message[0].lower()}{message[1:]}"
+
+
+def fields_of(dotted: str) -> list[str]:
+    """The field names allowed below a dotted path ("" is the study itself)."""
+    kind: Any = StudySettings
+    for part in dotted.split(".") if dotted else []:
+        if part == "model" and kind is StudySettings:
+            kind = ModelSettings
+        elif isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+            kind = _model_in(kind.model_fields[part].annotation)
+        elif not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return []
+        # else: a mapping's own key (an evaluation's name), same type below
+    return list(kind.model_fields) if kind is not None else []
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def _quoted(message: str) -> list[str]:
+    return message.replace(" or ", ", ").replace("'", "").split(", ")
+
+
+def _type(value: Any) -> str:
+    names = {bool: "a boolean", int: "a whole number", float: "a number", str: "text"}
+    names.update({type(None): "null", tuple: "a list", list: "a list", dict: "a mapping"})
+    return names.get(type(value), type(value).__name__)
+
+
+def show(point: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={v}" for k, v in point.items()) or "of the study's own settings"
