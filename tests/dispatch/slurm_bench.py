@@ -149,10 +149,8 @@ class Bench:
 
         out = {}
         for name, frame in records.read_frames(results or self.results).items():
-            made = {c.name for c in tables.MADE}
-            timing = {"seconds", "images_per_second", "gflops_per_second", "memory_bytes"}
-            timing |= {c for c in frame.columns if "utilisation" in c or c.endswith("_seconds")}
-            out[name] = frame.drop(columns=[c for c in frame.columns if c in made | timing])
+            volatile = [c.name for c in tables.TABLES[name] if c.volatile]
+            out[name] = frame.drop(columns=volatile)
         return out
 
     def same_records(self, other: Path) -> None:

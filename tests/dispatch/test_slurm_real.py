@@ -44,7 +44,7 @@ def test_a_training_preempted_in_the_middle_ends_bit_for_bit_the_same(
     )
     bench.until_training()
     preempt(bench)
-    said = bench.end(driver)
+    bench.end(driver)
     (attempt,) = bench.attempts("train")
     assert "resumed at step" in Path(attempt["log"]).read_text()
     assert attempt["state"] == "done"
@@ -120,7 +120,7 @@ def test_a_job_told_that_its_time_is_up_checkpoints_and_is_requeued(bench: Bench
     bench.cluster.command("scancel", "--signal=USR2", job)
     bench.until(lambda: "went back into the queue" in bench.task_log())
     bench.cluster.command("scontrol", "requeue", job, check=False)  # once more, from outside
-    said = bench.end(driver)
+    bench.end(driver)
     (attempt,) = bench.attempts("train")  # the same attempt, the same job
     assert "resumed at step" in Path(attempt["log"]).read_text()
     bench.one_record_per_key(1)
@@ -155,7 +155,7 @@ def test_slurmd_killed_and_a_drained_node_only_delay_the_study(bench: Bench) -> 
     cluster.kill("slurmd")
     time.sleep(1)
     cluster.start_slurmd()
-    said = bench.end(driver)
+    bench.end(driver)
     bench.one_record_per_key(1)
 
 
