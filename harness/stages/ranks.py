@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         world = distributed.join(study.settings.dispatch.rendezvous_minutes * 60)
         for stage in plan.select(options.only):
             if world.main:
-                print(f"{stage.kind} {stage.label}", flush=True)
+                print(stage.label, flush=True)
             execute(plan.task(stage), store, _printer(world.main))
             world.wait()
     except Stopped as stopped:
