@@ -219,3 +219,20 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
     stopped = list((study.parent / "results" / "attempts").glob("*/*.json"))
     states = sorted(json.loads(p.read_text())["state"] for p in stopped if "train" in p.read_text())
     assert "failed" in states and "stopped" in states  # one died, the other was told to stop
+
+
+def test_the_digits_are_a_second_embedded_data_set(study: Path, harness: Harness) -> None:
+    done = harness(
+        "run",
+        "tiny.yaml",
+        *("--set", "data.name=digits"),
+        *("--set", "reference.extractor=digits-cnn"),
+        *("--only", "DiT-micro-S/8 at 6"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    metrics = load_results(study.parent / "results")["metrics"]
+    assert set(metrics["data"]) == {"digits"}
+    assert set(metrics["extractor"]) == {"digits-cnn"}
+    assert "fd_digits_cnn" in set(metrics["metric"])
+    report = (study.parent / "reports" / "tiny.pdf").read_bytes()
+    assert report.startswith(b"%PDF")  # of an unfinished study: B was not asked for
