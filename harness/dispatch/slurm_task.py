@@ -191,15 +191,15 @@ def requeue(
     failure = "timed out" if left < about.get("signal_s", 90) + 5 else "preempted"
     count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1
     message = f"{failure}; saved its progress and went back into the queue ({count} times so far)"
+    print(message, flush=True)  # now: the requeue may end this process before it can say anything
     if failure != "timed out" or count < MOST_TIMEOUTS:
         said.say(entry.task.key, "requeued", failure=failure, message=message, count=count)
         job = os.environ["SLURM_JOB_ID"]
         done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
         if done.returncode == 0:
-            print(message, flush=True)
             return 1
         message = f"{failure}, and scontrol requeue said: {done.stderr.strip()}"
-    print(message, flush=True)
+        print(message, flush=True)
     for other in element:
         if ledger.read(other.attempt).state == "running":
             failures.settle(ledger, other.attempt, failure, message, about.get("retries", {}))

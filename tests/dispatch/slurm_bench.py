@@ -149,7 +149,8 @@ class Bench:
 
         out = {}
         for name, frame in records.read_frames(results or self.results).items():
-            volatile = [c.name for c in tables.TABLES[name] if c.volatile]
+            volatile = [c.name for c in tables.TABLES[name] if c.volatile and c.name in frame]
+            volatile += [c for c in ("commit",) if c in frame]  # of a tree that is being worked on
             out[name] = frame.drop(columns=volatile)
         return out
 
