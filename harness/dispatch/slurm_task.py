@@ -185,13 +185,13 @@ def requeue(
     if state != "RUNNING":
         # Cancelled, out of time, or preempted without a grace time: SLURM has decided, and to
         # requeue a job that is being cancelled would bring it back to life.
-        print(f"asked to stop; the job is {state}: left to SLURM", flush=True)
+        print(f"asked to stop; the job is {state}: left to SLURM", file=sys.stderr, flush=True)
         return 1
     left = float(os.environ.get("SLURM_JOB_END_TIME", "inf")) - time.time()
     failure = "timed out" if left < about.get("signal_s", 90) + 5 else "preempted"
     count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1
     message = f"{failure}; saved its progress and went back into the queue ({count} times so far)"
-    print(message, flush=True)  # now: the requeue may end this process before it can say anything
+    print(message, file=sys.stderr, flush=True)  # now: the requeue may end this process
     if failure != "timed out" or count < MOST_TIMEOUTS:
         said.say(entry.task.key, "requeued", failure=failure, message=message, count=count)
         job = os.environ["SLURM_JOB_ID"]
@@ -199,7 +199,7 @@ def requeue(
         if done.returncode == 0:
             return 1
         message = f"{failure}, and scontrol requeue said: {done.stderr.strip()}"
-        print(message, flush=True)
+        print(message, file=sys.stderr, flush=True)
     for other in element:
         if ledger.read(other.attempt).state == "running":
             failures.settle(ledger, other.attempt, failure, message, about.get("retries", {}))

@@ -140,7 +140,7 @@ class Bench:
 
     def task_log(self, kind: str = "train") -> str:
         """What this kind's tasks printed outside their stages."""
-        found = self.results.glob(f"slurm/harness-{kind}-*/*_log.out")
+        found = self.results.glob(f"slurm/harness-{kind}-*/*_log.err")
         return "".join(path.read_text() for path in found)
 
     def frames(self, results: Path | None = None) -> dict[str, Any]:
