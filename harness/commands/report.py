@@ -150,7 +150,7 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
 
 def _samples(opened: Opened) -> dict[str, np.ndarray]:
     """Per run the first samples of its last checkpoint: same noise and labels in every run."""
-    import numpy as np
+    from harness.stages.samples import read_images
 
     shown = opened.study.settings.report.samples_shown
     best: dict[int, Any] = {}
@@ -160,11 +160,11 @@ def _samples(opened: Opened) -> dict[str, np.ndarray]:
             best[m.run] = (rank, m)
     grids: dict[str, np.ndarray] = {}
     for index, (_, m) in sorted(best.items()):
-        with contextlib.suppress(CorruptArtifact, OSError, KeyError):
+        with contextlib.suppress(CorruptArtifact, OSError, KeyError, StopIteration):
             artifact = opened.store.open("sample", m.sample, verify=False)
             if artifact is not None:
-                with np.load(artifact.file("samples.npz"), allow_pickle=False) as content:
-                    grids[opened.study.runs[index].label] = content["arr_0"][:shown]
+                images = next(read_images(artifact.folder, shown))
+                grids[opened.study.runs[index].label] = images
     return grids
 
 
