@@ -67,8 +67,8 @@ class Bench:
 
     def words(self, verb: str, *more: str, results: Path | None = None) -> list[str]:
         return [
-            *(sys.executable, "-m", "harness", verb, str(self.file)),
-            *("--results", str(results or self.results), *more),
+            *(sys.executable, "-m", "harness", verb, str(self.file), *more),
+            *("--results", str(results or self.results)),
         ]
 
     def start(self, verb: str, *more: str, results: Path | None = None) -> subprocess.Popen[str]:
