@@ -61,10 +61,10 @@ class ReportInput:
         """`timestamp` as an aware datetime in UTC, whole seconds."""
         when = self.timestamp
         if not isinstance(when, datetime.datetime):
-            return datetime.datetime.fromtimestamp(int(when), datetime.timezone.utc)
+            return datetime.datetime.fromtimestamp(int(when), datetime.UTC)
         if when.tzinfo is None:
-            when = when.replace(tzinfo=datetime.timezone.utc)
-        return when.astimezone(datetime.timezone.utc).replace(microsecond=0)
+            when = when.replace(tzinfo=datetime.UTC)
+        return when.astimezone(datetime.UTC).replace(microsecond=0)
 
 
 def render(report: ReportInput, out_pdf: Path) -> Path:

@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 import socket
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,5 +55,5 @@ def made(device: str, threads: int) -> dict[str, Any]:
         "device": device,
         "threads": threads,
         "host": socket.gethostname(),
-        "committed": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "committed": datetime.now(UTC).isoformat(timespec="seconds"),
     }

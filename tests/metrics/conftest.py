@@ -64,7 +64,6 @@ def tiny() -> NetworkExtractor:
     return make_tiny()
 
 
-
 @pytest.fixture(scope="session")
 def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file in the published weights' format, with random numbers that keep activations alive."""

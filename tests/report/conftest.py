@@ -239,7 +239,7 @@ def report(found=None, sections=SCALING, **changes):
             "records": "2026-11-23T10:00:00Z",
             "command": "python -m harness run studies/scaling.yaml",
         },
-        "timestamp": datetime.datetime(2026, 11, 23, 10, 30, tzinfo=datetime.timezone.utc),
+        "timestamp": datetime.datetime(2026, 11, 23, 10, 30, tzinfo=datetime.UTC),
     }
     return ReportInput(**{**values, **changes})
 
