@@ -188,7 +188,10 @@ def write(root: Path, batch: Batch, attempts: Mapping[str, Attempt], about: dict
             {"task": json.loads(t.to_json()), "attempt": asdict(attempts[t.key])} for t in pack
         ]
         lines.append(json.dumps(entries))
-    (path / "state").mkdir(parents=True, exist_ok=True)
+    try:
+        (path / "state").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.explain(error, path) from error
     files.write_atomic(path / "packs.jsonl", ("\n".join(lines) + "\n").encode())
     files.write_json(
         path / "batch.json", {"kind": batch.kind, "size": len(lines), "job": None, **about}

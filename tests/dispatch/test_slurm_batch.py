@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import random
+from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.dispatch import slurm_batch
-from harness.dispatch.slurm_batch import Batch, Place, arrange
+from harness.dispatch.slurm_batch import Batch, Growth, Place, arrange
 from harness.plan import Plan, make_plan
 from harness.plan import stages as plan_stages
 from harness.plan.stages import Task
 from harness.spec import load_study
 from harness.spec.schema import SlurmSettings
+from harness.store.files import DiskFull
 
 
 def tasks_of(plan: Plan) -> list[Task]:
@@ -122,3 +126,14 @@ def test_the_kinds_that_share_their_work_are_those_the_stages_share() -> None:
 
     assert set(slurm_batch.SHARED) == set(distributed.SHARED)
     assert set(slurm_batch.PACKS) <= set(plan_stages.STAGE_SETTINGS)
+
+
+def test_a_full_disk_is_told_before_anything_is_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(DiskFull, match="no space left while writing"):
+        slurm_batch.write(tmp_path, Batch("harness-train-x", "train", Growth(), []), {}, {})
