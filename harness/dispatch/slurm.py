@@ -20,6 +20,7 @@ from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_batch import Batch, Growth, Place
 from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
+from harness.dispatch.slurm_ended import classify
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
 from harness.store import files, records
@@ -328,8 +329,8 @@ class SlurmJobs:
         element = self._element(place)
         if element is not None and element.live:
             self._gone.pop(key, None)
-            reason = "" if element.state == "RUNNING" else f"{element.state.lower()}: "
-            reason += "" if element.state == "RUNNING" else element.reason
+            waits = element.state != "RUNNING"
+            reason = f"{element.state.lower()}: {element.reason}" if waits else ""
             if self.reasons.get(key) != reason:
                 self.reasons[key] = reason
                 return Event("progress", key, {"state": element.state, "reason": reason})
@@ -361,8 +362,7 @@ class SlurmJobs:
         if now.state == "stopped":
             return Event("stopped", key, {"message": now.error})
         if job is None:
-            message = "its driver died before SLURM had its job"
-            return Event("lost", key, {"message": message})
+            return Event("lost", key, {"message": "its driver died before SLURM had its job"})
         if element is None or not element.exit_code:
             element = self.cluster.detail(job, place[1]) or element
         return classify(key, f"{job}_{place[1]}", element)
@@ -372,21 +372,15 @@ class SlurmJobs:
 
         Their artifacts lie under other keys, so nothing is mixed; they only cost time.
         """
-        found = []
-        for name, elements in self.cluster.queue().items():
-            about = slurm_batch.about(self.root, name)
-            if not about or about.get("study") != self.study:
-                continue
-            keys = slurm_batch.keys_of(self.root, name)
-            for index, element in elements.items():
-                if element.live and not any(key in known for key in keys[index]):
-                    found.append(f"{element.job}_{index}")
-        if not found:
-            return []
-        return [
-            f"{len(found)} jobs do stages that this study no longer has (it was edited since); "
-            f"their results are kept apart. To stop them: scancel {' '.join(found[:20])}"
-        ]
+        found = slurm_batch.foreign(self.root, self.study, self.cluster.queue(), known)
+        return (
+            []
+            if not found
+            else [
+                f"{len(found)} jobs do stages that this study no longer has (it was edited since); "
+                f"their results are kept apart. To stop them: scancel {' '.join(found[:20])}"
+            ]
+        )
 
     # --- leaving --------------------------------------------------------------------------------
 
@@ -410,40 +404,3 @@ class SlurmJobs:
         if whole:
             self.cluster.cancel(whole)
         return whole
-
-
-CLASSES = {
-    "PREEMPTED": "preempted",
-    "TIMEOUT": "timed out",
-    "DEADLINE": "timed out",
-    "NODE_FAIL": "node failure",
-    "BOOT_FAIL": "node failure",
-    "OUT_OF_MEMORY": "out of memory",
-}
-
-
-def classify(key: str, job: str, element: Element | None) -> Event:
-    """How a job ended that left neither an artifact nor a word of its stage."""
-    if element is None:
-        message = f"SLURM no longer knows job {job}, and it left no artifact"
-        return Event("failed", key, {"failure": "lost", "message": message})
-    state = element.state
-    if state == "CANCELLED":
-        if "depend" in element.reason.lower():
-            return Event("lost", key, {"message": f"job {job}: a stage it needs failed"})
-        return Event("stopped", key, {"message": f"job {job} was cancelled"})
-    if state == "REVOKED":
-        return Event("lost", key, {"message": f"job {job} was revoked"})
-    failure = CLASSES.get(state)
-    message = f"job {job} ended as {state}"
-    if failure is None:
-        code, _, number = element.exit_code.partition(":")
-        signal_number = int(number or 0) or (int(code or 0) - 128 if int(code or 0) > 128 else 0)
-        failure = "killed"
-        if signal_number:
-            message += f", killed by signal {signal_number}"
-            if signal_number == 9:
-                message += " (out of memory, if nobody killed it)"
-        elif element.exit_code:
-            message += f" with exit code {code}, before its stage could say why"
-    return Event("failed", key, {"failure": failure, "message": message})

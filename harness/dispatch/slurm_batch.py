@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.slurm_cluster import PREFIX
+from harness.dispatch.slurm_cluster import PREFIX, Element
 from harness.plan.stages import Task
 from harness.spec.schema import SlurmSettings
 from harness.store import files
@@ -235,9 +235,20 @@ def keys_of(root: Path, name: str) -> list[list[str]]:
         return []
 
 
-def names(root: Path) -> Iterable[str]:
-    """All batches that were ever written down here."""
-    try:
-        return sorted(p.name for p in (root / "slurm").iterdir() if p.name.startswith(PREFIX))
-    except OSError:
-        return []
+def foreign(
+    root: Path,
+    study: str | None,
+    queue: Mapping[str, Mapping[int, Element]],
+    known: Container[str],
+) -> list[str]:
+    """Living elements of a study's batches whose stages are none of `known`, as JOB_INDEX."""
+    found = []
+    for name, elements in queue.items():
+        content = about(root, name)
+        if not content or content.get("study") != study:
+            continue
+        keys = keys_of(root, name)
+        for index, element in elements.items():
+            if element.live and not any(key in known for key in keys[index]):
+                found.append(f"{element.job}_{index}")
+    return found

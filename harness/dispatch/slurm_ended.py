@@ -1,0 +1,42 @@
+"""How a SLURM job ended whose stage left neither an artifact nor a word."""
+
+from __future__ import annotations
+
+from harness.dispatch.executor import Event
+from harness.dispatch.slurm_cluster import Element
+
+CLASSES = {
+    "PREEMPTED": "preempted",
+    "TIMEOUT": "timed out",
+    "DEADLINE": "timed out",
+    "NODE_FAIL": "node failure",
+    "BOOT_FAIL": "node failure",
+    "OUT_OF_MEMORY": "out of memory",
+}
+
+
+def classify(key: str, job: str, element: Element | None) -> Event:
+    """The event: stopped or lost, where it is nobody's fault, else failed with its class."""
+    if element is None:
+        message = f"SLURM no longer knows job {job}, and it left no artifact"
+        return Event("failed", key, {"failure": "lost", "message": message})
+    state = element.state
+    if state == "CANCELLED":
+        if "depend" in element.reason.lower():
+            return Event("lost", key, {"message": f"job {job}: a stage it needs failed"})
+        return Event("stopped", key, {"message": f"job {job} was cancelled"})
+    if state == "REVOKED":
+        return Event("lost", key, {"message": f"job {job} was revoked"})
+    failure = CLASSES.get(state)
+    message = f"job {job} ended as {state}"
+    if failure is None:
+        code, _, number = element.exit_code.partition(":")
+        signal_number = int(number or 0) or (int(code or 0) - 128 if int(code or 0) > 128 else 0)
+        failure = "killed"
+        if signal_number:
+            message += f", killed by signal {signal_number}"
+            if signal_number == 9:
+                message += " (out of memory, if nobody killed it)"
+        elif element.exit_code:
+            message += f" with exit code {code}, before its stage could say why"
+    return Event("failed", key, {"failure": failure, "message": message})

@@ -1,0 +1,84 @@
+"""GPU-hours against a study's budget, and the sbatch settings they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.dispatch.budget import gpu_hours, refusal
+from harness.errors import BadInput
+from harness.plan import Plan, make_plan
+from harness.plan.estimate import Rates
+from harness.spec import load_study
+
+SCALING = "studies/scaling.yaml"
+NOTHING = Rates({}, {}, 0)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(load_study(SCALING, "imagenet256"))
+
+
+def test_what_was_never_measured_counts_with_its_time_limit(plan: Plan) -> None:
+    trains = [s for s in plan.stages.values() if s.kind == "train"]
+    hours = gpu_hours(plan, trains, [], NOTHING)
+    assert hours.total == hours.at_most == 96 * 24 * 8 and hours.unmeasured == 96
+    counts = [s for s in plan.stages.values() if s.kind == "complexity"]
+    assert gpu_hours(plan, counts, [], NOTHING).total == 0  # they ask for no GPU
+
+
+def test_measured_stages_count_what_they_took_and_what_their_kind_takes(plan: Plan) -> None:
+    trains = [s for s in plan.stages.values() if s.kind == "train"][:2]
+    rates = Rates({}, {"train": 3600 / (trains[0].gflops or 1)}, 1)
+    hours = gpu_hours(plan, trains[:1], [("train", 1800.0)], rates)
+    assert (hours.spent, hours.unmeasured) == (4.0, 0)
+    assert hours.estimated == pytest.approx(8.0)
+
+
+def test_a_refusal_says_the_sum_its_parts_and_what_to_do(plan: Plan) -> None:
+    hours = gpu_hours(plan, plan.stages.values(), [], NOTHING)
+    said = refusal(hours, 500.0)
+    assert said and "its budget is 500.0" in said and "--allow-over-budget" in said
+    assert "stages without measurements" in said
+    assert refusal(hours, 1e9) is None
+
+
+def test_a_kinds_settings_are_the_common_ones_with_its_own(plan: Plan) -> None:
+    dispatch = plan.study.settings.dispatch
+    assert dispatch.slurm_for("train") == dispatch.slurm
+    own = dispatch.slurm_for("evaluate")
+    assert (own.gpus_per_node, own.minutes, own.cpus_per_task) == (1, 120, 12)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("dispatch.slurm.extra={reservatoin: x}", "unknown sbatch parameter 'reservatoin'"),
+        ("dispatch.slurm.partitoin=gpu", "partition"),
+        ("dispatch.slurm_by_kind={train: {gpus: 3}}", "gpus_per_node"),
+        ("dispatch.slurm_by_kind={trian: {minutes: 3}}", "trian"),
+        ("dispatch.retries={typo: 1}", "typo"),
+    ],
+)
+def test_unknown_settings_are_refused_with_the_valid_ones(override: str, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        load_study(SCALING, "imagenet256", [override])
+
+
+def test_settings_do_not_reach_a_shell_and_not_a_second_line(tmp_path: Path) -> None:
+    from harness.dispatch.slurm_batch import Batch, Growth
+    from harness.dispatch.slurm_script import script
+    from harness.spec.schema import SlurmSettings
+
+    settings = SlurmSettings(partition="a;touch x", gpus_per_node=8, extra={"nice": 5})
+    plan = make_plan(load_study(SCALING, "smoke"))
+    stage = next(s for s in plan.stages.values() if s.kind == "train")
+    batch = Batch("harness-train-1", "train", Growth(), [[plan.task(stage)]])
+    text = script(tmp_path, batch, settings, "afterok:7_1")
+    assert "#SBATCH --partition='a;touch x'" in text and "#SBATCH --nice=5" in text
+    assert "#SBATCH --array=0-0%1" in text and "#SBATCH --ntasks-per-node=8" in text
+    assert "#SBATCH --kill-on-invalid-dep=yes" in text and "wckey" not in text
+    with pytest.raises(ValueError):
+        SlurmSettings(partition="a\ntouch x")
