@@ -66,8 +66,6 @@ class SlurmJobs:
         self._said: dict[str, set[str]] = {}  # at adoption: state files by batch, listed once
         self._elements: dict[Place, int] = {}  # stages in flight per element
 
-    # --- starting -------------------------------------------------------------------------------
-
     def free(self) -> int:
         """Stages it would take now: places for tasks, times what fits into one."""
         if self.pending:
@@ -186,8 +184,6 @@ class SlurmJobs:
             if key in self.where:
                 self._forget(key)
         return keys
-
-    # --- coming back ----------------------------------------------------------------------------
 
     def adopt(self, task: Task, attempt: Attempt) -> Event | None:
         """Take up an attempt of an earlier driver. None: it lives. Else how it ended."""
@@ -381,8 +377,6 @@ class SlurmJobs:
                 f"their results are kept apart. To stop them: scancel {' '.join(found[:20])}"
             ]
         )
-
-    # --- leaving --------------------------------------------------------------------------------
 
     def stop(self) -> None:
         """Nothing: the jobs go on, and the next driver finds them."""
