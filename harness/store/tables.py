@@ -56,7 +56,7 @@ MODEL = (
 
 MADE = (
     Column("harness", "string", "version of this package"),
-    Column("commit", "string", "git commit of the harness; null outside a checkout"),
+    Column("commit", "string", "git commit of the harness; null outside a checkout", volatile=True),
     Column("torch", "string", "version"),
     Column("device", "string", "name of the device that did the work", volatile=True),
     Column("threads", "int64", "CPU threads of the process", volatile=True),
