@@ -279,6 +279,7 @@ def _variants(
         "metrics": evaluation.metrics,
         "k": evaluation.k,
         "split_size": evaluation.split_size,
+        "subsets": evaluation.subsets,
     }
     text = keys.canonical(measured)
     variants = []

@@ -127,6 +127,7 @@ class EvaluateStage(StageSettings):
     metrics: tuple[str, ...]
     k: int
     split_size: int
+    subsets: int
 
 
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {

@@ -213,6 +213,11 @@ class GuidanceSettings(Settings):
     channels: Positive | None = 3  # leading noise channels guided; None: all of them
 
 
+Metric = Literal[
+    "fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity"
+]
+
+
 class EvaluationSettings(Settings):
     """One kind of measurement, made of every run: samples drawn from checkpoints, and metrics."""
 
@@ -224,15 +229,10 @@ class EvaluationSettings(Settings):
     samples: Positive = 50_000
     seed: Count = 0  # noise and label of sample i are a function of (seed, i)
     decoder: Literal["original", "ft-mse", "ft-ema"] | None = None  # None: the autoencoder's own
-    metrics: tuple[Literal["fd", "sfd", "is", "precision", "recall"], ...] = (
-        "fd",
-        "sfd",
-        "is",
-        "precision",
-        "recall",
-    )
+    metrics: tuple[Metric, ...] = ("fd", "sfd", "is", "precision", "recall")
     k: Positive = 3  # neighbours for precision and recall
     split_size: Positive = 5000  # Inception Score chunks
+    subsets: Count = 10  # random halves of the samples behind the spread of Frechet distances
     precision: Literal["float32", "bf16"] = "float32"  # of the sampler's forward passes
     tf32: bool = False  # float32 products in TF32 on NVIDIA GPUs
     keep_images: Literal["npz", "folder", "none"] = "npz"  # none: features alone, and a few images

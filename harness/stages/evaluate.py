@@ -35,6 +35,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
         metrics=settings.metrics,
         k=settings.k,
         split_size=settings.split_size,
+        subsets=settings.subsets,
         device=str(work.device),
         absent=absent.__setitem__,
     )

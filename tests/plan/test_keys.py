@@ -127,6 +127,7 @@ RELEVANT = {
     "evaluations.final.metrics": (["fd"], {"evaluate"}),
     "evaluations.final.k": (4, {"evaluate"}),
     "evaluations.final.split_size": (9, {"evaluate"}),
+    "evaluations.final.subsets": (3, {"evaluate"}),
 }
 
 
