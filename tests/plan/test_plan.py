@@ -69,10 +69,18 @@ def test_a_checkpoints_key_does_not_depend_on_the_milestones_before_it(paper: Pl
 
 def test_evaluations_that_ask_for_the_same_thing_share_it() -> None:
     plan = make_plan(load_study(SCALING, "laptop"))
-    final = {m.run: m for m in plan.measurements if m.evaluation == "final"}
+    last = {run: max(m.step for m in plan.measurements if m.run == run) for run in range(12)}
+    swept = {
+        (m.run, m.sampling_steps): m.evaluate
+        for m in plan.measurements
+        if m.evaluation == "sampling-compute"
+    }
+    shared = 0
     for m in plan.measurements:
-        if m.evaluation == "over-training" and m.step == final[m.run].step:
-            assert m.evaluate == final[m.run].evaluate
+        if m.evaluation == "over-training" and m.step == last[m.run]:
+            assert m.evaluate == swept[m.run, m.sampling_steps]
+            shared += 1
+    assert shared == 12
 
 
 def test_only_keeps_what_the_matches_need_and_skip_drops_what_needs_them(paper: Plan) -> None:

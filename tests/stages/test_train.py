@@ -79,7 +79,7 @@ def test_a_run_stopped_at_random_steps_is_bitwise_the_undisturbed_one(
 
 
 KILLED = """
-import os, signal, sys
+import glob, os, signal, sys, time
 import torch; torch.set_num_threads(1)
 from harness.plan.stages import Task
 from harness.stages.execute import execute
@@ -88,6 +88,9 @@ left = [int(sys.argv[3])]
 def stopping():
     left[0] -= 1
     if left[0] == 0:
+        until = time.monotonic() + 60  # a thread writes checkpoints: let one become durable
+        while not glob.glob(sys.argv[1] + "/scratch/*/step-*") and time.monotonic() < until:
+            time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGKILL)
     return False
 execute(Task.from_json(open(sys.argv[2]).read()), Store(sys.argv[1]), stopping=stopping)
