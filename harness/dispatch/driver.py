@@ -22,7 +22,6 @@ from harness.dispatch.executor import Event, Executor, jobs_of
 from harness.dispatch.ledger import Attempt, Ledger, is_final
 from harness.errors import HarnessError
 from harness.plan.plan import Plan, Stage
-from harness.plan.stages import Task
 from harness.store import records
 from harness.store.artifacts import CorruptArtifact, Store
 
@@ -386,8 +385,3 @@ class Driver:
                     self._block(key)
                 elif key not in self.blocked:
                     self.waiting[key] = stage
-
-
-def tasks(plan: Plan, stages: Iterable[Stage]) -> list[Task]:
-    """Tasks of stages, for executors that take many at once."""
-    return [plan.task(s) for s in stages]

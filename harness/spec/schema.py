@@ -7,7 +7,7 @@ out of the keys (see harness.plan.keys). Everything else is in them.
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -302,8 +302,8 @@ class SlurmSettings(Settings):
         return fixed
 
 
-STAGE_KINDS = ("reference", "encode", "complexity", "train", "sample", "evaluate")
 StageKind = Literal["reference", "encode", "complexity", "train", "sample", "evaluate"]
+STAGE_KINDS: tuple[str, ...] = get_args(StageKind)
 FailureClass = Literal[  # harness.dispatch.failures says what is done about each
     "preempted",
     "timed out",
@@ -342,21 +342,6 @@ class DispatchSettings(Settings):
         return self.slurm.model_copy(update=given)
 
 
-SECTIONS = (
-    "headline",
-    "gflops",
-    "training",
-    "training-compute",
-    "sampling-compute",
-    "samples",
-    "models",
-    "blocks",
-    "complexity",
-    "guidance",
-    "decoders",
-    "comparison",
-    "provenance",
-)
 Section = Literal[
     "headline",
     "gflops",
@@ -372,6 +357,7 @@ Section = Literal[
     "comparison",
     "provenance",
 ]
+SECTIONS: tuple[str, ...] = get_args(Section)
 
 
 class ReportSettings(Settings):
