@@ -1,11 +1,15 @@
 """Choosing rows that may be compared, and averaging over seeds.
 
 Two values compare only if they were measured the same way: same metric, sampler, steps, guidance,
-decoder and number of samples (a Fréchet distance depends on it). `Protocol` is that way.
+decoder and number of samples (a Fréchet distance depends on it). `Protocol` is that way. And two
+trainings are the same configuration, repeated, only if nothing but the seed differs: the recipe
+counts, and so does the data.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,15 +25,6 @@ CONFIGURATION = (
     "data",
     "batch_size",
     "learning_rate",
-)
-PROTOCOL = (
-    "sampler",
-    "sampling_steps",
-    "eta",
-    "guidance_scale",
-    "guidance_channels",
-    "decoder",
-    "samples",
 )
 FACTS = (
     "family",
@@ -56,8 +51,14 @@ class Protocol:
     eta: float | None
     guidance_scale: float | None
     guidance_channels: int | None
+    guidance_low: int | None
+    guidance_high: int | None
+    clip: bool | None
+    sampling_precision: str | None
     decoder: str | None
     samples: int | None
+    k: int | None
+    split_size: int | None
 
     @property
     def guided(self) -> bool:
@@ -70,7 +71,15 @@ class Protocol:
         if self.sampling_steps is not None:
             parts.append(f"{self.sampling_steps} {self.sampler or ''} steps".replace("  ", " "))
         parts.append(f"guidance {self.guidance_scale:g}" if self.guided else "no guidance")
+        if self.guidance_low is not None:
+            parts.append(f"at timesteps {self.guidance_low} to {self.guidance_high} alone")
+        if self.clip:
+            parts.append("x0 clipped")
         return ", ".join(parts)
+
+
+PROTOCOL = tuple(f.name for f in dataclasses.fields(Protocol))
+DRAWN = tuple(c for c in PROTOCOL if c not in ("k", "split_size"))  # of samples, for any metric
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:
@@ -82,8 +91,29 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
             form = _SAID.get(column, "{}")
             words = [form.format(_plain(v)) if pd.notna(v) else "" for v in out[column]]
             label = label + pd.Series([f" {w}" if w else "" for w in words], index=out.index)
-    out["label"] = label
+    out["label"] = label + _recipe_words(out["recipe"])
+    of_one = out.groupby("label", dropna=False)["data_sha256"].transform("nunique")
+    other = pd.Series([f" data {str(v)[:6]}" for v in out["data_sha256"]], index=out.index)
+    out["label"] = out["label"].where(of_one < 2, out["label"] + other)
     return out
+
+
+def _recipe_words(recipes: pd.Series) -> pd.Series:
+    """Of each recipe (JSON, or null: not recorded) the settings that differ among them."""
+    read = {r: json.loads(r) for r in recipes.dropna().unique()}
+    names = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
+    varied = [n for n in names if len({repr(r.get(n)) for r in read.values()}) > 1]
+    words = {
+        text: "".join(f" {n.replace('_', ' ')} {_word(recipe.get(n))}" for n in varied)
+        for text, recipe in read.items()
+    }
+    return pd.Series([words.get(r, "") for r in recipes], index=recipes.index, dtype=object)
+
+
+def _word(setting: Any) -> str:
+    if isinstance(setting, bool) or setting is None:
+        return "on" if setting else "off"
+    return f"{setting:g}" if isinstance(setting, (int, float)) else str(setting)
 
 
 def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -186,7 +216,8 @@ def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pr
     by = ("sampling_steps", "sampling_gflops")
     families: dict[tuple[Protocol, int], list[int]] = {}
     for i, (protocol, step) in enumerate(zip(rows["protocol"], rows["step"], strict=True)):
-        families.setdefault((_without_steps(protocol), int(step)), []).append(i)
+        family = dataclasses.replace(protocol, sampling_steps=None)
+        families.setdefault((family, int(step)), []).append(i)
     sweeps = []
     for (protocol, step), positions in families.items():
         one = rows.iloc[positions]
@@ -214,12 +245,6 @@ def floor(metrics: pd.DataFrame, metric: str) -> float | None:
     values = own if len(own) else column
     distinct = sorted({float(v) for v in values if np.isfinite(v)})
     return float(np.mean(distinct)) if distinct else None
-
-
-def _without_steps(p: Protocol) -> Protocol:
-    return Protocol(
-        p.sampler, None, p.eta, p.guidance_scale, p.guidance_channels, p.decoder, p.samples
-    )
 
 
 def _plain(value: Any) -> Any:

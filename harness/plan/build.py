@@ -291,12 +291,16 @@ def _variants(
                 words += f", guidance {guidance.scale:g}"
                 if guidance.channels != 3:
                     words += f" on {guidance.channels or 'all'} channels"
+                if guidance.interval is not None:
+                    words += " at timesteps {} to {}".format(*guidance.interval)
             if evaluation.decoder is not None:
                 words += f", decoder {evaluation.decoder}"
             extracts = evaluation.keep_images == "none"
             roles = ("checkpoint", "reference") if extracts else ("checkpoint",)
             maker = keys.KeyMaker("sample", drawn, roles)
-            price = cost.sampling_gflops(gflops, n, guidance.scale) * evaluation.samples
+            price = evaluation.samples * cost.sampling_gflops(
+                gflops, n, guidance.scale, guidance.interval, run.diffusion.steps
+            )
             variants.append(_Variant(n, guidance.scale, drawn, maker, words, price))
     return text, keys.KeyMaker("evaluate", text, ("reference", "samples")), variants
 
@@ -309,7 +313,15 @@ def _sample(
     evaluation: EvaluationSettings, n: int, guidance: GuidanceSettings, run: Run
 ) -> dict[str, Any]:
     guided = guidance.scale != 1.0
+    # Settings that came after the first results were recorded: written where they change what is
+    # drawn, so that the older keys stand.
+    later: dict[str, Any] = {}
+    if guided and guidance.interval is not None:
+        later["guidance_interval"] = guidance.interval
+    if evaluation.clip:
+        later["clip"] = True
     return {
+        **later,
         "sampler": evaluation.sampler,
         "sampling_steps": n,
         "eta": evaluation.eta if evaluation.sampler == "ddim" else None,

@@ -40,6 +40,22 @@ def training_gflops(gflops: float, batch_size: int, steps: int) -> float:
     return gflops * batch_size * steps * TRAINING_FACTOR
 
 
-def sampling_gflops(gflops: float, steps: int, guidance_scale: float = 1.0) -> float:
-    """Sampling compute of one image; guidance doubles the batch, so it doubles the cost."""
-    return gflops * steps * (1 if guidance_scale == 1.0 else 2)
+def sampling_gflops(
+    gflops: float,
+    steps: int,
+    guidance_scale: float = 1.0,
+    interval: tuple[int, int] | None = None,
+    diffusion_steps: int = 1000,
+) -> float:
+    """Sampling compute of one image; a guided step doubles the batch, so it doubles the cost.
+
+    interval: the timesteps that are guided, both included (None: all), of `diffusion_steps`.
+    """
+    if guidance_scale == 1.0:
+        return gflops * steps
+    if interval is None:
+        return gflops * steps * 2
+    from harness.diffusion.schedule import kept_timesteps
+
+    low, high = interval
+    return gflops * (steps + sum(low <= t <= high for t in kept_timesteps(diffusion_steps, steps)))

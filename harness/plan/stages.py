@@ -119,6 +119,8 @@ class SampleStage(StageSettings):
     precision: Literal["float32", "bf16"] = "float32"
     tf32: bool = False
     images: Literal["npz", "folder", "none"] = "npz"
+    guidance_interval: tuple[int, int] | None = None
+    clip: bool = False
 
 
 class EvaluateStage(StageSettings):

@@ -223,8 +223,8 @@ def blocks(found: Findings) -> Figure:
     """Figure 5: the four block designs over training."""
     curves = found.curves
     figure, axes = style.canvas(style.COLUMN, 2.5)
-    models = curves["model"].nunique()
-    _curves(axes, curves, "step", "block" if models == 1 else "label")
+    alone = curves["label"].nunique() == curves["block"].nunique()
+    _curves(axes, curves, "step", "block" if alone else "label")
     style.quality_axis(axes, curves["value"].to_list(), found.floor)
     _name_floor(axes, found.floor)
     axes.set_xlim(0, float(curves["step"].max()) * 1.04)

@@ -193,14 +193,13 @@ def guidance(found: Findings) -> list[Block]:
     rows = rows[rows["guidance_scale"].notna()].copy()
     guided = rows[[p.guided for p in rows["protocol"]]]
     # Only what was measured like the guided samples may stand beside them.
-    like = ["sampling_steps", "samples", "decoder", "sampler", "step"]
+    like = ["step", *(c for c in selection.PROTOCOL if not c.startswith("guidance_"))]
     rows = rows.merge(guided[like].drop_duplicates(), on=like)
-    ways = {c: "all channels" if pd.isna(c) else f"{int(c)} channels" for c in _distinct(guided)}
+    ways = [_way(p) for p in rows["protocol"]]
     parts = []
-    for channels, words in ways.items():
-        null = pd.isna(channels)
-        mine = rows["guidance_channels"].isna() if null else rows["guidance_channels"] == channels
+    for words in dict.fromkeys(_way(p) for p in guided["protocol"]):
         unguided = rows["guidance_scale"] == 1  # scale 1 guides nothing: part of every line
+        mine = pd.Series([w == words for w in ways], index=rows.index)
         parts.append(rows[mine | unguided].assign(channels=words))
     every = selection.averaged(pd.concat(parts), ("channels", "guidance_scale"))
     best = every.sort_values("value", ascending=not found.higher, kind="stable").iloc[0]
@@ -217,8 +216,12 @@ def guidance(found: Findings) -> list[Block]:
     return [title, paragraph(*text), figure("guidance", drawn, caption)]
 
 
-def _distinct(guided: pd.DataFrame) -> list[Any]:
-    return list(dict.fromkeys(None if pd.isna(c) else c for c in guided["guidance_channels"]))
+def _way(p: selection.Protocol) -> str:
+    """How guidance was done, without its scale."""
+    words = "all channels" if p.guidance_channels is None else f"{p.guidance_channels} channels"
+    if p.guidance_low is not None:
+        words += f", timesteps {p.guidance_low} to {p.guidance_high}"
+    return words
 
 
 def decoders(found: Findings) -> list[Block]:
@@ -226,7 +229,7 @@ def decoders(found: Findings) -> list[Block]:
     title = heading("Decoders")
     rows = found.report.frames["metrics"]
     primary = selection.measured(rows, found.metric or "")
-    same = ["label", "step", "sampling_steps", "guidance_scale", "guidance_channels", "samples"]
+    same = ["label", "step", *(c for c in selection.DRAWN if c != "decoder")]
     widths = primary.groupby(same, dropna=False)["decoder"].nunique()
     if not len(widths) or widths.max() < 2:
         return [title, paragraph(em("No model was decoded by more than one decoder."))]
@@ -237,8 +240,9 @@ def decoders(found: Findings) -> list[Block]:
     table_rows: dict[tuple[str, str], list[Cell]] = {}
     for metric in names:
         one = selection.measured(rows, metric).merge(chosen, on=same)
-        for r in selection.averaged(one, ("decoder",)).to_dict("records"):
-            key = (str(r["label"]), str(r["decoder"]))
+        for r in selection.averaged(one, ("step", *selection.PROTOCOL)).to_dict("records"):
+            words = [str(r["decoder"]), *_differences(r, one, but=("decoder",))]
+            key = (str(r["label"]), ", ".join(words))
             table_rows.setdefault(key, [DASH] * len(names))
             table_rows[key][names.index(metric)] = wording.spread(r["value"], r["std"])
     for (label, decoder), values in table_rows.items():
@@ -277,6 +281,31 @@ def _metrics_of(found: Findings) -> list[str]:
     return sorted(names, key=lambda m: ORDER.index(metrics.kind(m)))
 
 
+_PROTOCOL_WORDS = {  # said where they differ
+    "guidance_scale": "guidance {}",
+    "guidance_channels": "{} channels",
+    "guidance_low": "from timestep {}",
+    "guidance_high": "to {}",
+    "sampler": "{}",
+    "sampling_steps": "{} sampling steps",
+    "eta": "eta {}",
+    "clip": "clip {}",
+    "sampling_precision": "{}",
+    "decoder": "decoder {}",
+    "k": "k {}",
+    "split_size": "chunks of {}",
+}
+
+
+def _differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...]) -> list[str]:
+    """How `row` was measured, as far as the rows `among` which it stands were not measured so."""
+    return [
+        words.format(_said(row[c]) if isinstance(row[c], float) else row[c])
+        for c, words in _PROTOCOL_WORDS.items()
+        if c not in but and among[c].nunique(dropna=False) > 1 and pd.notna(row[c])
+    ]
+
+
 def comparison(found: Findings) -> list[Block]:
     """Table 2: every measurement of the best model beside the paper's state of the art."""
     title = heading("Comparison")
@@ -285,19 +314,18 @@ def comparison(found: Findings) -> list[Block]:
     if not len(rows):
         return [title, paragraph(em("No model has a measured quality yet."))]
     largest = rows["gflops"].max()
-    ways = ["label", "step", "guidance_scale", "guidance_channels", "sampling_steps", "samples"]
+    ways = ["label", "step", *selection.DRAWN]
     tops = rows[rows["gflops"] == largest]
     tops = tops[(tops["samples"] == tops["samples"].max()) | tops["samples"].isna()]
     tops = tops[tops["step"] == tops["step"].max()][ways].drop_duplicates()
     values: dict[tuple[str, ...], list[Cell]] = {}
     for metric in names:
         one = selection.measured(found.report.frames["metrics"], metric).merge(tops, on=ways)
-        for r in selection.averaged(one, tuple(ways[1:])).to_dict("records"):
+        for r in selection.averaged(one, ("step", *selection.PROTOCOL)).to_dict("records"):
             words = [f"{r['label']}, {int(r['step']):,} steps"]
             if r["guidance_scale"] not in (None, 1.0):
                 words.append(f"guidance {r['guidance_scale']:g}")
-            if tops["sampling_steps"].nunique() > 1:
-                words.append(f"{int(r['sampling_steps'])} sampling steps")
+            words += _differences(r, one, but=("guidance_scale",))
             values.setdefault(tuple(words), [DASH] * len(names))
             values[tuple(words)][names.index(metric)] = wording.spread(r["value"], r["std"])
     head: list[Cell] = ["Model"]

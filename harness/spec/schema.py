@@ -22,6 +22,7 @@ class NotInKey:
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
@@ -158,7 +159,7 @@ class TrainSettings(Settings):
     batch_size: Positive = 256  # global, over all devices
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4  # constant
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)  # AdamW's
     ema: Fraction = 0.9999  # decay of the exponential moving average
     label_dropout: Fraction = 0.1  # share of labels replaced by the null label
     grad_clip: Annotated[float, Field(gt=0)] | None = None  # global norm
@@ -211,6 +212,16 @@ class GuidanceSettings(Settings):
 
     scale: Annotated[float, Field(ge=0)] = 1.0
     channels: Positive | None = 3  # leading noise channels guided; None: all of them
+    interval: tuple[Count, Count] | None = None  # timesteps guided, both included; None: all
+
+    @field_validator("interval")
+    @classmethod
+    def _ascends(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+        if value is not None and value[0] > value[1]:
+            raise ValueError(
+                f"the interval {list(value)} is empty: give [low, high], timestep 0 is the cleanest"
+            )
+        return value
 
 
 Metric = Literal[
@@ -225,6 +236,7 @@ class EvaluationSettings(Settings):
     sampler: Literal["ancestral", "ddim"] = "ancestral"
     sampling_steps: Positive | tuple[Positive, ...] = 250
     eta: Annotated[float, Field(ge=0)] = 0.0  # DDIM's; 1 is ancestral
+    clip: bool = False  # clamp the predicted x_0 to [-1, 1] at each step; the paper does not
     guidance: GuidanceSettings | tuple[GuidanceSettings, ...] = GuidanceSettings()
     samples: Positive = 50_000
     seed: Count = 0  # noise and label of sample i are a function of (seed, i)

@@ -314,6 +314,12 @@ def _cross_checks(settings: StudySettings, runs: list[Run], where: Source) -> li
                     f"{where.place((*path, 'sampling_steps'))}: evaluations.{name}.sampling_steps "
                     f"{n} is more than diffusion.steps {settings.diffusion.steps}"
                 )
+        if evaluation.eta and evaluation.sampler == "ancestral":
+            problems.append(
+                f"{where.place((*path, 'eta'))}: evaluations.{name}.eta is DDIM's, the sampler is "
+                "ancestral: leave eta out, or set sampler: ddim"
+            )
+        problems += _guidance_problems(name, evaluation, settings.diffusion.steps, where)
         last = min((r.train.steps for r in runs if r.train), default=None)
         if isinstance(evaluation.at, tuple) and last is not None and max(evaluation.at) > last:
             problems.append(
@@ -331,6 +337,19 @@ def _cross_checks(settings: StudySettings, runs: list[Run], where: Source) -> li
                 "but train.milestones is empty"
             )
     return problems
+
+
+def _guidance_problems(
+    name: str, evaluation: EvaluationSettings, steps: int, where: Source
+) -> list[str]:
+    guidance = evaluation.guidance
+    place = where.place(("evaluations", name, "guidance"))
+    return [
+        f"{place}: evaluations.{name}.guidance.interval {list(g.interval)} lies beyond the last "
+        f"timestep, {steps - 1} (diffusion.steps {steps})"
+        for g in (guidance if isinstance(guidance, tuple) else (guidance,))
+        if g.interval is not None and g.interval[1] >= steps
+    ]
 
 
 def _plain(settings: BaseModel | None) -> dict[str, Any] | None:

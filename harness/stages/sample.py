@@ -61,7 +61,8 @@ def run(settings: SampleStage, work: Work) -> Outcome:
         raise HarnessError(f"samples are missing in {work.scratch}; run again to draw them")
     labels = sample_labels(settings.seed, np.arange(settings.samples), arch["num_classes"]).numpy()
     _write(settings, work, parts, labels)
-    scale = settings.guidance_scale
+    scale, (low, high) = settings.guidance_scale, settings.guidance_interval or (None, None)
+    tf32 = settings.tf32 and settings.precision == "float32"
     return Outcome(
         {
             "described": described,
@@ -73,8 +74,16 @@ def run(settings: SampleStage, work: Work) -> Outcome:
                 "eta": settings.eta,
                 "guidance_scale": scale,
                 "guidance_channels": settings.guidance_channels,
+                "guidance_low": low,
+                "guidance_high": high,
+                "clip": settings.clip,
+                "sampling_precision": "tf32" if tf32 else settings.precision,
                 "sampling_gflops": sampling_gflops(
-                    described["gflops"], settings.sampling_steps, scale
+                    described["gflops"],
+                    settings.sampling_steps,
+                    scale,
+                    settings.guidance_interval,
+                    checkpoint.facts["diffusion_steps"],
                 ),
                 "decoder": settings.decoder,
                 "samples": settings.samples,
@@ -132,8 +141,10 @@ def _sampler(settings: SampleStage, work: Work) -> Callable[[range], np.ndarray]
         image_channels=arch["channels"],
     )
     diffusion = Diffusion(checkpoint.facts["diffusion_steps"], sampling=settings.sampling_steps)
-    denoise = guided(model, settings.guidance_scale, settings.guidance_channels)
-    shape = (arch["channels"], arch["input_size"], arch["input_size"])
+    denoise = guided(
+        model, settings.guidance_scale, settings.guidance_channels, settings.guidance_interval
+    )
+    shape, clip = (arch["channels"], arch["input_size"], arch["input_size"]), settings.clip
 
     def draw(indices: range) -> np.ndarray:
         noise = SampleNoise(settings.seed, indices, shape)
@@ -145,9 +156,10 @@ def _sampler(settings: SampleStage, work: Work) -> Callable[[range], np.ndarray]
         )
         with torch.inference_mode(), precision:
             if settings.sampler == "ancestral":
-                x = diffusion.sample(denoise, z, noise=noise, y=y)
+                x = diffusion.sample(denoise, z, noise=noise, clip=clip, y=y)
             else:
-                x = diffusion.ddim(denoise, z, eta=settings.eta or 0.0, noise=noise, y=y)
+                eta = settings.eta or 0.0
+                x = diffusion.ddim(denoise, z, eta=eta, noise=noise, clip=clip, y=y)
         with torch.inference_mode():
             images = autoencoders.to_uint8(autoencoder.decode(x.float()))
         if not bool(torch.isfinite(x).all()):

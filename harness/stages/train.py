@@ -244,6 +244,7 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
     del plain["step"]
     described = {
         "run": run_id(work.task.inputs["data"], canonical(plain)),
+        "recipe": _recipe(settings),
         "model": place.model,
         "family": place.family,
         "size": place.size,
@@ -285,6 +286,12 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
         "seconds": seconds,
     }
     return Outcome(facts, {"runs": [row], "training": [{**r, **shared} for r in log.rows]})
+
+
+def _recipe(settings: TrainStage) -> str:
+    """What tells two trainings apart that records have no column of their own for."""
+    own = settings.recipe.model_dump(exclude={"batch_size", "learning_rate"})
+    return canonical({**own, "diffusion_steps": settings.diffusion_steps, "flip": settings.flip})
 
 
 def _check_weights(

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,10 @@ MADE = (
     Column("committed", "string", "UTC time", volatile=True),
 )
 
+RECIPE = Column(
+    "recipe", "string", "how it was trained, as JSON: no architecture, seed, step, batch size, rate"
+)
+
 RUNS = (
     Column("key", "string", "of the train stage"),
     *MODEL,
@@ -72,6 +76,7 @@ RUNS = (
     Column("seconds", "float64", "training so far, all attempts and milestones", volatile=True),
     Column("images_per_second", "float64", "of this stage", volatile=True),
     *MADE,
+    RECIPE,
 )
 
 METRICS = (
@@ -105,6 +110,11 @@ METRICS = (
     Column("split_size", "int64", "Inception Score chunk"),
     Column("distance_dtype", "string", "of nearest-neighbour distances"),
     *MADE,
+    RECIPE,
+    Column("guidance_low", "int64", "first timestep that is guided; null: 0"),
+    Column("guidance_high", "int64", "last timestep that is guided; null: the noisiest"),
+    Column("clip", "bool", "predicted x_0 clamped to [-1, 1] at each sampling step"),
+    Column("sampling_precision", "string", "float32, tf32 or bf16: the sampler's forward passes"),
 )
 
 TRAINING = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pandas as pd
@@ -39,6 +40,11 @@ def row(model="DiT-micro-S/8", value=10.0, **changes):
         "decoder": "original",
         "samples": 1000,
         "sampling_seed": 0,
+        "recipe": '{"ema":0.9999,"flip":true,"grad_clip":null}',
+        "data_sha256": "d" * 64,
+        "clip": False,
+        "k": 3,
+        "split_size": 5000,
     }
     return {**base, **changes}
 
@@ -139,3 +145,50 @@ def test_nothing_is_made_of_nothing():
     assert len(selection.over_training(empty, "fid")[0]) == 0
     assert len(selection.sampling_sweep(empty, "fid")[0]) == 0
     assert selection.floor(empty, "fid") is None
+
+
+def recipe(**changes):
+    return json.dumps({"ema": 0.9999, "flip": True, "grad_clip": None, **changes})
+
+
+def test_models_trained_another_way_are_told_apart_not_averaged():
+    rows = [
+        row(S, 10.0),
+        row(S, 20.0, recipe=recipe(ema=0.99)),
+        row(S, 30.0, recipe=recipe(flip=False)),
+    ]
+    got = final(*rows)
+    assert dict(zip(got["label"], got["value"], strict=True)) == {
+        f"{S} ema 0.9999 flip on": 10.0,
+        f"{S} ema 0.99 flip on": 20.0,
+        f"{S} ema 0.9999 flip off": 30.0,
+    }
+
+
+def test_models_trained_on_other_data_of_the_same_name_are_told_apart():
+    got = final(row(S, 10.0), row(S, 20.0, data_sha256="e" * 64))
+    assert sorted(got["value"]) == [10.0, 20.0]
+
+
+def test_records_from_before_recipes_were_written_keep_their_label():
+    got = final(row(S, 10.0, recipe=None), row(S, 14.0, recipe=None, seed=1))
+    assert got["label"].tolist() == [S] and got["value"].tolist() == [12.0]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("clip", True),
+        ("sampler", "ddim"),
+        ("eta", 0.5),
+        ("guidance_channels", 3),
+        ("guidance_low", 10),
+        ("sampling_precision", "bf16"),
+        ("decoder", "ft-mse"),
+        ("k", 5),
+        ("split_size", 100),
+    ],
+)
+def test_what_was_measured_another_way_is_not_averaged_in(column, value):
+    got = final(row(S, 10.0), row(S, 20.0, **{column: value}))
+    assert len(got) == 1 and got["value"][0] in (10.0, 20.0)

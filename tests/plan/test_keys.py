@@ -117,6 +117,7 @@ RELEVANT = {
     "evaluations.final.sampler": ("ancestral", {"sample", "evaluate"}),
     "evaluations.final.sampling_steps": (5, {"sample", "evaluate"}),
     "evaluations.final.eta": (0.5, {"sample", "evaluate"}),
+    "evaluations.final.clip": (True, {"sample", "evaluate"}),
     "evaluations.final.guidance": ({"scale": 1.5}, {"sample", "evaluate"}),
     "evaluations.final.samples": (11, {"sample", "evaluate"}),
     "evaluations.final.seed": (1, {"sample", "evaluate"}),
@@ -230,7 +231,10 @@ def test_every_stage_can_read_back_its_settings(tmp_path: Path) -> None:
     plan = make_plan(load_study(tmp_path / "study.yaml"))
     for stage in plan.stages.values():
         read = STAGE_SETTINGS[stage.kind].model_validate_json(stage.settings)
-        assert keys.canonical(read.model_dump(mode="json")) == stage.settings
+        whole, written = read.model_dump(mode="json"), json.loads(stage.settings)
+        assert keys.canonical({k: whole[k] for k in written}) == stage.settings
+        for name in whole.keys() - written.keys():  # came later, at their defaults: not in old keys
+            assert whole[name] == type(read).model_fields[name].default
 
 
 @given(
@@ -247,3 +251,39 @@ def test_two_names_of_the_same_architecture_share_everything(tmp_path: Path) -> 
     custom = changed(STUDY, "model", {"depth": 2, "width": 32, "heads": 2, "patch_size": 4})
     named = plan_of(tmp_path, STUDY)
     assert set(plan_of(tmp_path, custom).values()) == set(named.values())
+
+
+def test_each_way_of_guiding_has_its_key_and_no_guidance_has_one(tmp_path: Path) -> None:
+    guidance = [
+        {"scale": 1.0},
+        {"scale": 1.5},
+        {"scale": 1.5, "channels": None},
+        {"scale": 1.5, "interval": [100, 900]},
+        {"scale": 1.5, "interval": [100, 800]},
+    ]
+    unguided = [{"scale": 1.0, "channels": None}, {"scale": 1.0, "interval": [1, 2]}]
+
+    def drawn(guidance: list[dict[str, Any]]) -> set[str]:
+        plan_of(tmp_path, changed(STUDY, "evaluations.final.guidance", guidance))
+        plan = make_plan(load_study(tmp_path / "study.yaml"))
+        return {s.key for s in plan.stages.values() if s.kind == "sample"}
+
+    assert len(drawn(guidance)) == len(guidance) * len(drawn([{"scale": 1.0}]))
+    assert drawn(guidance + unguided) == drawn(guidance)
+
+
+def test_keys_of_recorded_results_stand() -> None:
+    """Keys as first landed: where one changes, work that people have done is done again.
+
+    A version in keys.VERSIONS that is raised changes them on purpose, and then this table.
+    """
+    plan = make_plan(load_study("studies/scaling.yaml", "imagenet256"))
+    first = {s.kind: s.key[:16] for s in reversed(plan.stages.values())}
+    assert first == {
+        "complexity": "31e078145fa05cf9",
+        "encode": "ce8039fc909c4b79",
+        "reference": "e00c9b29ad5fc565",
+        "train": "8a3d63e6cb6cc4d1",
+        "sample": "d3d709e67666bd2f",
+        "evaluate": "3604b0d568a2c28f",
+    }

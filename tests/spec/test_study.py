@@ -164,6 +164,15 @@ def test_an_error_in_the_matrix_names_the_run(tmp_path: Path) -> None:
         (("  laptop: {}", "  laptop: 3"), "a profile is a mapping"),
         (("study: tiny", "study: tiny\nstudy: twice"), "is given twice"),
         (("study: tiny", "study: [tiny"), "not valid YAML"),
+        (("sampling_steps: 4", "sampling_steps: 4, eta: 0.5"), "eta is DDIM's, the sampler is anc"),
+        (
+            ("sampling_steps: 4", "sampling_steps: 4, guidance: {scale: 2.0, interval: [9, 3]}"),
+            "the interval [9, 3] is empty",
+        ),
+        (
+            ("sampling_steps: 4", "sampling_steps: 4, guidance: {scale: 2.0, interval: [9, 1000]}"),
+            "guidance.interval [9, 1000] lies beyond the last timestep, 999",
+        ),
         (("train: {steps: 40}", "study: other"), None),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.diffusion import Diffusion
+from harness.models.dit import DiT
 from harness.stages import sample
 from harness.stages import samples as on_disk
 from harness.stages.distributed import World
@@ -106,6 +108,79 @@ def test_the_same_samples_are_the_same_bytes(trained: Laboratory, tmp_path: Path
         laboratory.run(task)
         written.append((laboratory.folder(task) / "samples.npz").read_bytes())
     assert written[0] == written[1]
+
+
+def final(**settings: Any) -> str:
+    """An override of the study's evaluation."""
+    said = {"sampling_steps": 3, "samples": 16, "split_size": 16, "batch_size": 16, **settings}
+    return f"evaluations.final={json.dumps(said)}"
+
+
+INTERVALS: dict[str, dict[str, Any]] = {
+    "none": {"scale": 1.0},
+    "all": {"scale": 4.0, "channels": None},
+    "every step": {"scale": 4.0, "channels": None, "interval": [0, 49]},
+    "cleanest step": {"scale": 4.0, "channels": None, "interval": [0, 0]},
+    "nowhere": {"scale": 4.0, "channels": None, "interval": [1, 2]},  # between kept steps
+}
+
+
+def test_guidance_inside_an_interval_guides_those_timesteps_and_costs_them_twice(
+    trained: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, gflops, now, real = {}, {}, [""], DiT.forward
+    passes: dict[str, list[tuple[int, float]]] = {name: [] for name in ("", *INTERVALS)}
+
+    def counted(self: DiT, x: torch.Tensor, t: torch.Tensor, *rest: Any) -> torch.Tensor:
+        passes[now[0]].append((int(t[0]), len(x) / 16))
+        return real(self, x, t, *rest)
+
+    monkeypatch.setattr(DiT, "forward", counted)
+    for name, guidance in INTERVALS.items():
+        now[0] = name
+        laboratory = trained.copy(tmp_path / name)
+        task = laboratory.task("sample", final(guidance=guidance))
+        laboratory.run(task)
+        found[name] = samples(laboratory, task)["arr_0"]
+        told = laboratory.manifest(task)["facts"]["sampling"]
+        gflops[name] = (
+            told["sampling_gflops"] / laboratory.manifest(task)["facts"]["described"]["gflops"]
+        )
+        planned = laboratory.plan(final(guidance=guidance)).stages[task.key]
+        assert planned.gflops == pytest.approx(told["sampling_gflops"] * 16)
+        if "interval" in guidance:
+            assert [told["guidance_low"], told["guidance_high"]] == guidance["interval"]
+    assert np.array_equal(found["all"], found["every step"])
+    assert np.array_equal(found["none"], found["nowhere"])
+    expected = {"none": 3, "all": 6, "every step": 6, "cleanest step": 4, "nowhere": 3}
+    assert gflops == pytest.approx(expected)
+    assert {name: sum(n for _, n in passes[name]) for name in INTERVALS} == expected
+    assert passes["cleanest step"] == [(49, 1), (24, 1), (0, 2)]
+
+
+def test_clipping_keeps_the_predicted_image_in_range_and_is_recorded(
+    trained: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    found = {}
+    for sampler in ("ancestral", "ddim"):
+        name = "sample" if sampler == "ancestral" else "ddim"
+        real = getattr(Diffusion, name)
+
+        def spy(self: Any, *args: Any, real: Any = real, clip: bool = False, **rest: Any) -> Any:
+            asked.append(clip)
+            return real(self, *args, clip=clip, **rest)
+
+        monkeypatch.setattr(Diffusion, name, spy)
+        for clip in (False, True):
+            laboratory = trained.copy(tmp_path / f"{sampler}-{clip}")
+            task = laboratory.task("sample", final(sampler=sampler, clip=clip))
+            laboratory.run(task)
+            assert laboratory.manifest(task)["facts"]["sampling"]["clip"] is clip
+            found[sampler, clip] = samples(laboratory, task)["arr_0"]
+    assert asked == [False, True, False, True]
+    for sampler in ("ancestral", "ddim"):  # an untrained model's predictions leave the range
+        assert not np.array_equal(found[sampler, False], found[sampler, True])
 
 
 def test_samples_that_are_not_finite_fail_the_stage(
