@@ -41,13 +41,15 @@ class TrainingState:
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """All tensors by name, one after another: model.*, ema.*, and the optimizer's moments.
 
-        With sharded parameters every process must go through all of them.
+        With sharded parameters every process must go through all of them, in the same order: each
+        is put together by an exchange, and exchanges are matched by nothing but their order.
         """
         for prefix, module in (("model", self.model), ("ema", self.ema)):
             for name, value in module.state_dict().items():
                 yield f"{prefix}.{name}", whole(value)
         for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
+            # Sorted: torch fills a state in one order, `restore` might in another.
+            for key, value in sorted(self.optimizer.state.get(parameter, {}).items()):
                 yield f"optimizer.{key}.{name}", whole(torch.as_tensor(value))
 
     def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
@@ -56,7 +58,7 @@ class TrainingState:
             for prefix, module in (("model", self.model), ("ema", self.ema)):
                 for name, value in module.state_dict().items():
                     local(value).copy_(part(tensors[f"{prefix}.{name}"], value))
-            keys = {k.split(".")[1] for k in tensors if k.startswith("optimizer.")}
+            keys = sorted({k.split(".")[1] for k in tensors if k.startswith("optimizer.")})
             for name, parameter in self.model.named_parameters():
                 moments = self.optimizer.state[parameter]
                 for key in keys:

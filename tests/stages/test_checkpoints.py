@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -63,6 +64,25 @@ def test_the_bytes_missing_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(files.DiskFull, match=r"needs 4,000 bytes.* 3,200 bytes are missing"):
         checkpoints.check_space(tmp_path, 4000)
+
+
+def test_all_processes_go_through_the_tensors_in_one_order_however_a_state_was_filled() -> None:
+    """Sharded, an order of its own would pair one process's moments with another's."""
+
+    def state(order: list[str]) -> checkpoints.TrainingState:
+        model = torch.nn.Linear(3, 2)
+        optimizer = torch.optim.AdamW(model.parameters())
+        for parameter in model.parameters():
+            for key in order:
+                shape = () if key == "step" else parameter.shape
+                optimizer.state[parameter][key] = torch.zeros(shape)
+        return checkpoints.TrainingState(model, model, optimizer)
+
+    keys = ["step", "exp_avg", "exp_avg_sq"]
+    first, *others = [
+        [name for name, _ in state(list(order)).tensors()] for order in itertools.permutations(keys)
+    ]
+    assert all(names == first for names in others)
 
 
 class Sharded(torch.Tensor):

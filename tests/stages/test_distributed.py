@@ -69,7 +69,13 @@ def two_processes(folder: Path, jobs: list[tuple[str, str, list[int]]]) -> str:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", RANK, str(folder / "jobs.json")],
-            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            # A hash seed each: no exchange may depend on the order of a set of names.
+            env={
+                **environment,
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "PYTHONHASHSEED": str(rank),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -98,7 +104,7 @@ def made(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> dict
     jobs: list[tuple[str, str, list[int]]] = [
         (results["two"], task.to_json(), []),
         (results["stopped"], task.to_json(), [3, 1, 1]),
-        (results["fsdp"], fsdp.to_json(), [5]),
+        (results["fsdp"], fsdp.to_json(), [3, 1, 1]),
     ]
     found["sample"] = found["two"].task("sample", batch_size=8)
     jobs.append((results["two"], found["sample"].to_json(), []))
@@ -124,7 +130,7 @@ def test_two_processes_train_what_one_does_to_rounding(made: dict[str, Any]) -> 
 def test_two_processes_stopped_and_resumed_end_bitwise_where_two_undisturbed_do(
     made: dict[str, Any],
 ) -> None:
-    assert made["said"].count("checkpoint written at step") == 4
+    assert made["said"].count("checkpoint written at step") == 6
     for name in ("ema.safetensors", "state.safetensors"):
         ours, theirs = (made[n].folder(made["task"]) / name for n in ("stopped", "two"))
         assert ours.read_bytes() == theirs.read_bytes()
