@@ -15,7 +15,7 @@ SHOWN = {  # of the tables that are too wide for a terminal; --csv has every col
     "runs": "model block seed step params gflops loss train_gflops seconds images_per_second",
     "training": "model seed step loss mse vb grad_norm images_per_second",
 }
-COLUMNS = ("model", "block", "seed", "step", "sampling_steps", "guidance_scale", "samples")
+ALWAYS = ("label", "step")  # columns of the metrics table; others where they vary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,12 +60,7 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
         return
     if table == "metrics":
         floors = frame[frame["of"] == "floor"]
-        frame = frame[frame["of"] == "samples"]
-        keep = [c for c in COLUMNS if frame[c].nunique(dropna=False) > 1 or c in ("model", "step")]
-        wide = frame.pivot_table(
-            index=[*keep, "gflops"], columns="metric", values="value", sort=False
-        ).reset_index()
-        wide = wide.sort_values([c for c in ("step", "sampling_steps", "gflops") if c in wide])
+        wide = side_by_side(frame)
     else:
         floors = frame.iloc[:0]
         wide = frame[SHOWN[table].split()]
@@ -78,6 +73,41 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
     console.print(out)
     for floor in floors.itertuples():
         console.print(f"floor (real images): {floor.metric} {floor.value:.4g}", highlight=False)
+
+
+def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
+    """One row per set of samples, one column per metric, and what tells the rows apart.
+
+    Nothing is averaged: two values of one metric that these columns do not tell apart get two rows.
+    """
+    import pandas as pd
+
+    from harness.analysis import labelled
+    from harness.analysis.selection import PROTOCOL
+
+    rows = labelled(metrics[metrics["of"] == "samples"])
+    rows = rows.sort_values(["step", "sampling_steps", "gflops", "label"], kind="stable")
+    told = [*ALWAYS, "seed", *PROTOCOL, "sampling_seed"]
+    told = [c for c in told if c in ALWAYS or rows[c].nunique() > 1 or _says(rows, c)]
+    names = list(dict.fromkeys(rows["metric"]))
+    out: list[dict[str, object]] = []
+    at: dict[tuple[object, ...], list[dict[str, object]]] = {}
+    for row in rows.to_dict("records"):
+        identity = tuple("-" if pd.isna(row[c]) else row[c] for c in told)
+        lines = at.setdefault(identity, [])
+        line = next((x for x in lines if row["metric"] not in x), None)
+        if line is None:
+            line = {**dict(zip(told, identity, strict=True)), "gflops": row["gflops"]}
+            lines.append(line)
+            out.append(line)
+        line[row["metric"]] = row["value"]
+    return pd.DataFrame(out, columns=[*told, "gflops", *names])
+
+
+def _says(rows: pandas.DataFrame, column: str) -> bool:
+    """Is null a value of its own here? (all channels guided; an old record without the column)"""
+    by_metric = rows.groupby("metric")[column].nunique(dropna=False)
+    return bool((by_metric > 1).any())
 
 
 def _cell(value: object) -> str:
