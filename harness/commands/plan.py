@@ -68,7 +68,11 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         done = stage.key in state.done
         failed = stage.key in state.failed
         seconds = (
-            speeds.seconds(stage, estimate.model_of(opened.plan, stage))
+            speeds.seconds(
+                stage,
+                estimate.model_of(opened.plan, stage),
+                estimate.data_of(opened.plan, stage),
+            )
             if speeds.measured and (every or not done)
             else None
         )
@@ -114,7 +118,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "missing": {
             "stages": len(state.missing),
             "gflops": sum(e["gflops"] for e in by_kind.values()),
-            "worker_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
+            "device_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
         },
         "problems": preflight.problems(opened.study, state.missing),
         "speeds_measured_on": speeds.measured,
@@ -126,7 +130,7 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     print(f"{content['runs']:,} runs, {len(opened.stages):,} stages, {content['executor']}")
     print()
-    print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'worker time':>18}")
+    print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'device time':>18}")
     for kind in sorted(content["kinds"], key=STAGE_KINDS.index):
         entry = content["kinds"][kind]
         left = entry["stages"] - entry["done"]
@@ -141,10 +145,10 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     if not missing["stages"]:
         print("everything is done")
     else:
-        seconds = missing["worker_seconds"]
+        seconds = missing["device_seconds"]
         print(f"to do: {missing['stages']:,} stages, {quantity(missing['gflops'])}", end="")
         print(
-            f", {duration(seconds)} of one worker"
+            f", {duration(seconds)} of one device"
             if seconds is not None
             else ", time not known yet (no measured throughput for all of it)"
         )

@@ -152,7 +152,8 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
                 manifest = opened.store.manifest(stage.kind, stage.key)
                 if manifest is not None:
                     measured.append((stage.kind, manifest["measured"]))
-    rates = estimate.rates(measured, cuda=dispatch.device != "cpu")
+    benchmarks = estimate.read_benchmarks(opened.store.root)
+    rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks)
     spent = [(kind, m["seconds"]) for kind, m in measured]
     hours = budget.gpu_hours(opened.plan, missing, spent, rates)
     reason = budget.refusal(hours, dispatch.gpu_hours)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from harness.dispatch.slurm_batch import pack_size
-from harness.plan.estimate import Rates, model_of
+from harness.dispatch.slurm_batch import pack_size, processes
+from harness.plan.estimate import Rates, data_of, model_of
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import SlurmSettings
 
@@ -47,12 +47,14 @@ def gpu_hours(
         count = gpus(settings)
         if not count:
             continue
-        seconds = rates.seconds(stage, model_of(plan, stage))
+        seconds = rates.seconds(stage, model_of(plan, stage), data_of(plan, stage))
         if seconds is None:
             unmeasured += 1
             at_most += settings.minutes / 60 * count / pack_size(stage.kind, settings)
         else:
-            estimated += seconds / 3600 * count
+            # device-seconds; GPUs without a process of their own are waited for all the same
+            sharing = settings.nodes * processes(stage.kind, settings)
+            estimated += seconds / 3600 * count / sharing
     return GpuHours(spent, estimated, at_most, unmeasured)
 
 

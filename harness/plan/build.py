@@ -95,7 +95,8 @@ def _images(data: DataSettings, train: bool) -> dict[str, Any]:
             "seed",
         )
     }
-    out["train_images"] = data.train_images if train else None
+    made = train and data.source == "embedded"  # files are read whole: the number is only checked
+    out["train_images"] = data.train_images if made else None
     return out
 
 

@@ -149,6 +149,7 @@ class Place:
     device: str = "auto"
     threads: int | None = None
     data_path: str | None = None
+    images_expected: int | None = None  # of a data set read from files
     max_corrupt: int = 0
     autoencoder_weights: str | None = None
     extractor_weights: str | None = None
@@ -164,6 +165,7 @@ class Place:
     fsdp: bool = False
     tensorboard: bool = False
     rendezvous_minutes: float = 10.0
+    exchange_minutes: float = 15.0
     model: str | None = None  # the zoo's name, for records
     family: str | None = None
     size: str | None = None

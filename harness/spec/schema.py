@@ -45,7 +45,8 @@ class DataSettings(Settings):
     image_size: Positive = 8  # pixels per side
     channels: Literal[1, 3] = 3
     num_classes: Positive = 10
-    train_images: Positive | None = None  # embedded sets: how many to make; others: all
+    # Embedded sets: how many to make. Others are read whole: how many there must be, if given.
+    train_images: Positive | None = None
     flip: bool = False  # random horizontal flips
     seed: Count = 0  # of the embedded sets' rendering
     max_corrupt: Annotated[Count, NotInKey()] = 0  # unreadable images skipped before failing
@@ -337,6 +338,7 @@ class DispatchSettings(Settings):
     workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
     threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
     rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0  # a run's processes wait for another
+    exchange_minutes: Annotated[float, Field(gt=0)] = 15.0  # then one of them is taken for stuck
     slurm: SlurmSettings = SlurmSettings()
     slurm_by_kind: dict[StageKind, SlurmSettings] = {}  # what differs from `slurm`, by stage kind
     max_tasks: Positive = 1000  # SLURM tasks (array elements) queued or running at once

@@ -73,6 +73,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         **found,
         "memory_bytes": found.get("memory_bytes") or _memory(device),
         "seconds_per_gflop": None if not rate else 1.0 / rate,
+        "seconds_per_image": 1.0 / found["images_per_second"],
         "utilisation": None
         if rate is None
         else utilisation(rate, device, setting.precision, setting.tf32),

@@ -36,6 +36,12 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             f"data {data.name!r} at {work.place.data_path} has fingerprint {fingerprint}, the "
             f"study asks for {data.fingerprint}: these are other images"
         )
+    expected = work.place.images_expected
+    if expected is not None and len(images) != expected:
+        raise BadInput(
+            f"data {data.name!r} at {work.place.data_path} has {len(images):,} images, "
+            f"data.train_images says {expected:,}: is it whole?"
+        )
     if len(images.class_names) != data.num_classes:
         raise BadInput(
             f"data {data.name!r} has {len(images.class_names)} classes, "

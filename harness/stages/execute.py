@@ -20,7 +20,7 @@ import torch
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
 from harness.plan.stages import STAGE_SETTINGS, Task
-from harness.stages import distributed
+from harness.stages import distributed, peers
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
 from harness.store import provenance, records
@@ -92,10 +92,25 @@ def execute(
             f"{task.label}: the key does not match the settings; the driver and the worker run "
             "different versions of the harness"
         )
-    together = task.kind in distributed.SHARED
-    world = distributed.join(task.place.rendezvous_minutes * 60) if together else World()
-    if not together and int(os.environ.get("RANK", "0")):
-        return False  # one process is enough
+    if task.kind not in distributed.SHARED:
+        if int(os.environ.get("RANK", "0")):
+            return False  # one process is enough
+        return _execute(task, store, progress, stopping, World())
+    place = task.place
+    world = distributed.join(place.rendezvous_minutes * 60, place.exchange_minutes * 60)
+    with peers.together(world, stopping, classify) as stopping:
+        return _execute(task, store, progress, stopping, world)
+
+
+def _execute(
+    task: Task,
+    store: Store,
+    progress: Callable[..., None],
+    stopping: Callable[[], bool],
+    world: World,
+) -> bool:
+    """This process's part of it."""
+    resumed = store.in_progress(task.key)
     if world.share(store.manifest(task.kind, task.key) is not None):
         return False
     device = pick_device(task.place.device, world.local_rank)
@@ -121,8 +136,15 @@ def execute(
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
-    seconds = time.monotonic() - began
-    ours = _commit(task, store, staging, outcome, device, seconds) if world.main else False
+    measured = {
+        "seconds": time.monotonic() - began,  # of this attempt
+        "resumed": resumed,  # did an earlier attempt do a part of it?
+        "gflops": task.gflops,
+        "model": task.place.model,
+        "device": device_name(device),
+        "devices": world.size,
+    }
+    ours = _commit(task, store, staging, outcome, device, measured) if world.main else False
     world.wait()
     if world.main:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -145,7 +167,12 @@ def _told(
 
 
 def _commit(
-    task: Task, store: Store, staging: Path, outcome: Outcome, device: torch.device, seconds: float
+    task: Task,
+    store: Store,
+    staging: Path,
+    outcome: Outcome,
+    device: torch.device,
+    measured: dict[str, Any],
 ) -> bool:
     made = provenance.made(device_name(device), torch.get_num_threads())
     ours = store.commit(
@@ -159,12 +186,7 @@ def _commit(
             "inputs": task.inputs,
             "label": task.label,
             "provenance": {**made, "versions": provenance.versions()},
-            "measured": {
-                "seconds": seconds,
-                "gflops": task.gflops,
-                "model": task.place.model,
-                "device": device_name(device),
-            },
+            "measured": measured,
         },
     )
     records.reconcile_one(store, task.kind, task.key)
@@ -214,6 +236,8 @@ def device_name(device: torch.device) -> str:
 
 def classify(error: BaseException) -> str:
     """The class of a failure: environment (may pass), bad input, error (code or recipe), ..."""
+    if isinstance(error, peers.PeerFailed):
+        return error.failure
     if isinstance(error, (DiskFull, NotWritable, Missing)):
         return "environment"
     if isinstance(error, (BadInput, CorruptArtifact)):

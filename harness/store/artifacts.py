@@ -73,6 +73,10 @@ class Store:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
+    def in_progress(self, key: str) -> bool:
+        """Has an earlier attempt left progress?"""
+        return any((self.root / "scratch" / key).glob("*"))
+
     def check_writable(self) -> None:
         """Raise NotWritable or DiskFull before any work is started."""
         try:

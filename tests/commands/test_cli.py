@@ -68,7 +68,7 @@ def test_plan_as_json_says_every_stage_and_the_totals(study: Path, harness: Harn
     kinds = {s["kind"] for s in content["stages"]}
     assert kinds == {"reference", "encode", "complexity", "train", "sample", "evaluate"}
     assert content["missing"]["stages"] == len(content["stages"]) == 16
-    assert content["missing"]["worker_seconds"] is None  # nothing measured: not a guess
+    assert content["missing"]["device_seconds"] is None  # nothing measured: not a guess
     train = [s for s in content["stages"] if s["kind"] == "train"]
     assert content["missing"]["gflops"] == pytest.approx(
         sum(s["gflops"] for s in content["stages"] if s["gflops"])

@@ -34,7 +34,10 @@ def test_measured_stages_count_what_they_took_and_what_their_kind_takes(plan: Pl
     rates = Rates({}, {"train": 3600 / (trains[0].gflops or 1)}, 1)
     hours = gpu_hours(plan, trains[:1], [("train", 1800.0)], rates)
     assert (hours.spent, hours.unmeasured) == (4.0, 0)
-    assert hours.estimated == pytest.approx(8.0)
+    assert hours.estimated == pytest.approx(1.0)  # of one GPU, on eight in an eighth of the time
+    evaluates = [s for s in plan.stages.values() if s.kind == "evaluate"][:1]
+    hours = gpu_hours(plan, evaluates, [], Rates({}, {"evaluate": 1800.0}, 1))
+    assert hours.estimated == pytest.approx(0.5)
 
 
 def test_a_refusal_says_the_sum_its_parts_and_what_to_do(plan: Plan) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from harness.cli import main
-from harness.plan import estimate
+from harness.plan import estimate, make_plan
+from harness.spec import load_study
 from harness.stages.benchmark import Setting, measure
+from harness.stages.work import Stopped
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
 
@@ -79,3 +81,45 @@ def test_the_latest_benchmark_of_kind_model_precision_and_device_is_used(
 def test_no_steps_are_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "train", "--steps", "0"]) == 2
     assert "--steps must be at least 1" in capsys.readouterr().err
+
+
+def test_encoding_is_estimated_from_its_benchmark_and_the_number_of_images(tmp_path: Path) -> None:
+    plan = make_plan(load_study("studies/scaling.yaml", "imagenet256"))
+    encode = next(s for s in plan.stages.values() if s.kind == "encode")
+    measured = {
+        "kind": "encode",
+        "model": "sd-vae",
+        "precision": "float32",
+        "seconds_per_gflop": None,
+        "made": {"committed": "2026-01-03", "device": "NVIDIA H100"},
+    }
+    (tmp_path / "bench").mkdir()
+    for size, seconds in ((256, 0.01), (512, 0.04)):
+        record = {**measured, "image_size": size, "seconds_per_image": seconds}
+        (tmp_path / "bench" / f"{size}.json").write_text(json.dumps(record))
+    rates = estimate.rates([], True, estimate.read_benchmarks(tmp_path))
+    data = estimate.data_of(plan, encode)
+    assert rates.seconds(encode, None, data) == pytest.approx(1_281_167 * 0.01)
+    assert estimate.rates([], False, estimate.read_benchmarks(tmp_path)).measured == 0
+    assert estimate.total_seconds(plan, [encode], rates) == pytest.approx(12811.67)
+
+
+def test_rates_are_of_one_device_and_not_of_what_an_interrupted_attempt_did_last() -> None:
+    plan = make_plan(load_study("studies/scaling.yaml", "imagenet256"))
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    whole = {"seconds": 10.0, "gflops": 4.0, "model": "m", "device": "NVIDIA H100", "devices": 8}
+    rest = {**whole, "seconds": 0.1, "resumed": True}
+    rates = estimate.rates([("train", whole), ("train", rest)], cuda=True)
+    assert rates.measured == 1
+    assert rates.seconds(train, "m") == pytest.approx(10.0 * 8 / 4.0 * (train.gflops or 0))
+
+
+def test_an_attempt_that_goes_on_from_another_says_so(laboratory: Laboratory) -> None:
+    task = laboratory.task("train", "train.checkpoint_every=2")
+    with pytest.raises(Stopped):
+        laboratory.run(task, lambda: True)
+    laboratory.run(task)
+    assert laboratory.manifest(task)["measured"]["resumed"] is True
+    other = laboratory.task("encode")
+    assert laboratory.manifest(other)["measured"]["resumed"] is False
+    assert laboratory.manifest(other)["measured"]["devices"] == 1

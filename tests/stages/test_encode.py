@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from harness.data.latents import Latents
 from harness.errors import BadInput
@@ -33,6 +36,30 @@ def test_another_number_of_classes_than_the_study_says_is_refused(laboratory: La
     task = laboratory.task("encode", "data.num_classes=11")
     with pytest.raises(BadInput, match=r"10 classes, data\.num_classes is 11"):
         laboratory.run(task)
+
+
+def test_a_data_set_that_is_not_whole_is_refused(laboratory: Laboratory, tmp_path: Path) -> None:
+    for name in ("cat", "dog"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(3):
+            Image.new("L", (9, 9), 40 * i).save(tmp_path / "images" / name / f"{i}.png")
+    said = {
+        "name": "pets",
+        "source": "image-folder",
+        "path": str(tmp_path / "images"),
+        "image_size": 8,
+        "channels": 1,
+        "num_classes": 2,
+    }
+
+    def task(**more: Any) -> Any:
+        return laboratory.task("encode", f"data={json.dumps({**said, **more})}")
+
+    with pytest.raises(BadInput, match=r"has 6 images, data.train_images says 7: is it whole\?"):
+        laboratory.run(task(train_images=7))
+    assert task(train_images=7).key == task(train_images=6).key == task().key  # only a check
+    laboratory.run(task(train_images=6))
+    assert laboratory.manifest(task())["facts"]["count"] == 6
 
 
 def test_encoding_ends_when_asked_to_and_goes_on(laboratory: Laboratory) -> None:
