@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.metrics import inception_score
+from harness.metrics import inception_score, scores
 from harness.metrics.scores import inception_score_chunks
+
+
+def by_definition(p: np.ndarray) -> float:
+    """exp(mean KL(p_i || mean p)) in float64, entry by entry."""
+    p = p.astype(np.float64)
+    q = p.mean(0)
+    kl = [sum(a * np.log(a / b) for a, b in zip(row, q, strict=True) if a > 0) for row in p]
+    return float(np.exp(np.mean(kl)))
 
 
 def test_golden_probabilities_give_the_scores_of_adms_evaluator(golden, expected):
@@ -27,6 +35,9 @@ def test_it_equals_torch_fidelity_in_file_order():
     assert ours.value == pytest.approx(theirs["inception_score_mean"], rel=1e-9)
     assert ours.std == pytest.approx(theirs["inception_score_std"], rel=1e-7)
     assert (ours.chunks, ours.used) == (3, 900)
+    from_logits = inception_score_chunks(logits.numpy(), 300, logits=True)
+    assert from_logits.value == pytest.approx(theirs["inception_score_mean"], rel=1e-7)
+    assert from_logits.std == pytest.approx(theirs["inception_score_std"], rel=1e-5)
 
 
 def test_a_short_last_chunk_is_refused_unless_asked_for(golden):
@@ -50,10 +61,48 @@ def test_fewer_samples_than_a_chunk_are_a_short_chunk_too(golden):
 
 
 @settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 2**31),
+    st.integers(1, 50),
+    st.integers(1, 12),
+    st.sampled_from([1, 7, 128]),
+    st.sampled_from([np.float16, np.float32, np.float64]),
+)
+def test_it_equals_the_definition_with_impossible_classes_in_any_block_size(
+    seed, n, classes, block, dtype
+):
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.full(classes, 0.3), n)
+    p[rng.random(p.shape) < 0.4] = 0  # 0 log 0 = 0
+    p[np.arange(n), rng.integers(0, classes, n)] += 0.1
+    p = (p / p.sum(1, keepdims=True)).astype(dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scores, "_ROWS", block)
+        assert inception_score(p, n) == pytest.approx(by_definition(p), rel=1e-6, abs=2e-6)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.integers(1, 300), st.floats(0, 300))
+def test_logits_give_the_score_of_their_softmax_however_large_they_are(seed, n, scale):
+    logits = (np.random.default_rng(seed).normal(size=(n, 9)) * scale + 50).astype(np.float32)
+    p = torch.from_numpy(logits).double().softmax(1).numpy()
+    assert inception_score(logits, n, logits=True) == pytest.approx(by_definition(p), rel=1e-5)
+
+
+def test_a_far_more_likely_class_costs_no_digits_in_float32():
+    # The float32 sums must be of entropies, not of log p and log q, which nearly cancel
+    p = np.full((500, 1008), 1e-9, np.float32)
+    p[:, 0] = 1
+    p[:250, 1] = 1e-3
+    p /= p.sum(1, keepdims=True)
+    assert inception_score(p, 500) - 1 == pytest.approx(by_definition(p) - 1, rel=1e-3)
+
+
+@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 50), st.integers(2, 12))
 def test_the_score_lies_between_one_and_the_number_of_classes(seed, n, classes):
     p = np.random.default_rng(seed).dirichlet(np.full(classes, 0.3), n).astype(np.float32)
-    assert 1 - 1e-6 <= inception_score(p, split_size=n) <= classes + 1e-6
+    assert 1 <= inception_score(p, split_size=n) <= classes + 1e-6
 
 
 def test_certain_and_balanced_predictions_score_the_number_of_classes():
@@ -65,6 +114,8 @@ def test_certain_and_balanced_predictions_score_the_number_of_classes():
     ("p", "message"),
     [
         (np.array([[3.0, -1.0]]), "are these logits"),
+        (np.array([[1.5, 0.0, -0.5]]), "are these logits"),
+        (np.ones((4, 0)), "at least one sample"),
         (np.array([[0.5, 0.2]]), "sum to 1"),
         (np.array([[np.nan, 1.0]]), "row 0 of 1 holds NaN"),
         (np.zeros((0, 3)), "at least one sample"),
