@@ -7,6 +7,9 @@ those on the CPU (decisions, not gradients) through gloo.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import faulthandler
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,9 +19,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, HarnessError, Missing
 
-WAIT = timedelta(days=7)  # for a process that still samples, encodes or commits
+WAIT = timedelta(days=7)  # for a process that still samples, encodes or commits (see peers.py)
+EXIT_S = 30.0  # a process that has failed, and whose exchanges cannot be wound up, is ended then
 SHARED = ("train", "sample", "encode")  # stage kinds that many processes do together
 
 
@@ -30,6 +34,7 @@ class World:
     size: int = 1
     local_rank: int = 0  # among those of this machine: chooses the GPU
     control: Any = field(default=None, repr=False)  # gloo group for decisions
+    store: Any = field(default=None, repr=False)  # where a process that fails says so
 
     @property
     def main(self) -> bool:
@@ -74,6 +79,11 @@ class World:
         dist.all_gather(rows, values.cpu(), group=self.control)
         return torch.stack(rows)
 
+    def breaks(self, why: str) -> None:
+        """One of the processes has failed: they can do no stage together any more."""
+        global _broken
+        _broken = why
+
 
 class Agreement:
     """A wish of any process that all must follow at the same step, without waiting for it.
@@ -107,14 +117,23 @@ def alone() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) == 1
 
 
-def join(timeout_s: float) -> World:
+def join(timeout_s: float, exchange_s: float = 900.0) -> World:
     """Meet the others at MASTER_ADDR:MASTER_PORT; once per process.
 
-    Raises Missing, with the address, when they do not come within timeout_s seconds, and BadInput
-    when the environment is incomplete.
+    timeout_s: how long to wait for them. exchange_s: how long an exchange of gradients or shards
+    may take before its processes are taken for stuck.
+    Raises Missing, with the address, when they do not come within timeout_s seconds, BadInput when
+    the environment is incomplete, HarnessError when one of them has failed since.
     """
     if alone():
         return World()
+    if _broken is not None:
+        raise HarnessError(
+            f"these processes do nothing together any more, one of them failed ({_broken}); "
+            "start them again"
+        )
+    if _joined is not None:
+        return _joined
     needed = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     absent = [name for name in needed if name not in os.environ]
     if absent:
@@ -123,34 +142,56 @@ def join(timeout_s: float) -> World:
             "the processes with torchrun, or through a SLURM profile"
         )
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+    try:
+        return _meet(rank, size, timedelta(seconds=timeout_s), timedelta(seconds=exchange_s))
+    except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
+        raise Missing(
+            f"process {rank} of {size} found no rendezvous at {_address()} within "
+            f"{timeout_s:g} s (dispatch.rendezvous_minutes): is MASTER_ADDR reachable from "
+            f"{os.uname().nodename}, did all {size} processes start, is the port free? "
+            f"({str(error).splitlines()[0][:200]})"
+        ) from error
+
+
+def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
+    global _joined
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    global _control
-    if not dist.is_initialized():
-        if torch.cuda.is_available():
-            torch.cuda.set_device(local_rank % torch.cuda.device_count())
-        limit = timedelta(seconds=timeout_s)
-        try:
-            store, rank, size = next(dist.rendezvous("env://", rank, size, timeout=limit))
-            store.set_timeout(limit)
-            dist.init_process_group(
-                "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
-                store=dist.PrefixStore("harness", store),
-                rank=rank,
-                world_size=size,
-            )
-            _control = dist.new_group(backend="gloo", timeout=WAIT)
-        except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
-            raise Missing(
-                f"process {rank} of {size} found no rendezvous at {address} within "
-                f"{timeout_s:g} s (dispatch.rendezvous_minutes): is MASTER_ADDR reachable from "
-                f"{os.uname().nodename}, did all {size} processes start, is the port free? "
-                f"({str(error).splitlines()[0][:200]})"
-            ) from error
-    return World(rank, size, local_rank, _control)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank % torch.cuda.device_count())
+    store, rank, size = next(dist.rendezvous("env://", rank, size, timeout=limit))
+    store.set_timeout(limit)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
+        store=dist.PrefixStore("harness", store),
+        rank=rank,
+        world_size=size,
+        timeout=exchange,
+    )
+    control = dist.new_group(backend="gloo", timeout=WAIT)
+    # A connection of its own: a store's client does one thing at a time.
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    words = dist.TCPStore(host, port, None, False, limit, wait_for_workers=False)
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    _joined = World(rank, size, local_rank, control, dist.PrefixStore(f"peers/{start}", words))
+    atexit.register(_leave)
+    return _joined
 
 
-_control: Any = None
+def _address() -> str:
+    return f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+
+
+def _leave() -> None:
+    """At exit. Torn connections may keep a process from ending: that has a limit."""
+    if _broken is not None:
+        faulthandler.dump_traceback_later(EXIT_S, exit=True)
+        return
+    with contextlib.suppress(Exception):
+        dist.destroy_process_group()
+
+
+_joined: World | None = None
+_broken: str | None = None  # why this process can take part in nothing any more
 
 
 def divisors(number: int) -> str:

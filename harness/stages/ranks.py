@@ -3,6 +3,8 @@
     torchrun --nproc-per-node 8 -m harness.stages.ranks studies/scaling.yaml \
         --profile imagenet256 --set dispatch.executor=local --only train
 
+When a rank fails, the others end within seconds and torchrun's summary says which one and why.
+
 Does the selected stages in dependency order, each on all processes (those that cannot be shared on
 the first), with the same store and the same keys as `python -m harness run`, which afterwards finds
 them done and goes on. No ledger: do not start a driver on the same stages meanwhile (it would be
@@ -13,8 +15,11 @@ and ends them with exit code 3; the same command goes on.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
+import time
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,13 +27,16 @@ from harness.errors import HarnessError
 from harness.plan.build import make_plan
 from harness.spec.study import load_study
 from harness.stages import distributed
-from harness.stages.execute import execute
+from harness.stages.execute import classify, execute
+from harness.stages.peers import PeerFailed, together
 from harness.stages.work import Stopped
 from harness.store import Store
 
+LINGER_S = 2.0  # that the rank which failed by itself ends first: torchrun takes it for the cause
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 2 bad input or a failed stage, 3 stopped."""
+    """Exit codes: 0 done, 1 an error in the code, 2 bad input or a failed stage, 3 stopped."""
     parser = argparse.ArgumentParser(prog="torchrun ... -m harness.stages.ranks")
     parser.add_argument("study")
     parser.add_argument("--profile")
@@ -36,23 +44,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", default="results")
     parser.add_argument("--only", action="append", default=[])
     options = parser.parse_args(arguments)
+    rank = os.environ.get("RANK", "0")
     try:
-        study = load_study(options.study, options.profile, options.overrides)
-        plan = make_plan(study)
-        store = Store(options.results)
-        world = distributed.join(study.settings.dispatch.rendezvous_minutes * 60)
+        _do(options)
+    except Stopped as stopped:
+        print(f"stopped: {stopped}", flush=True)
+        return 3
+    except PeerFailed as error:
+        print(f"rank {rank} ends: {error}", file=sys.stderr, flush=True)
+        time.sleep(LINGER_S)
+        return 2
+    except HarnessError as error:
+        print(f"error: rank {rank}: {error}", file=sys.stderr, flush=True)
+        _tell_torchrun(str(error))
+        return 2
+    except Exception as error:
+        traceback.print_exc()
+        _tell_torchrun(f"{type(error).__name__}: {error}")
+        return 1
+    return 0
+
+
+def _do(options: argparse.Namespace) -> None:
+    study = load_study(options.study, options.profile, options.overrides)
+    plan = make_plan(study)
+    store = Store(options.results)
+    limits = study.settings.dispatch
+    world = distributed.join(limits.rendezvous_minutes * 60, limits.exchange_minutes * 60)
+    with together(world, lambda: False, classify):
         for stage in plan.select(options.only):
             if world.main:
                 print(stage.label, flush=True)
             execute(plan.task(stage), store, _printer(world.main))
             world.wait()
-    except Stopped as stopped:
-        print(f"stopped: {stopped}", flush=True)
-        return 3
-    except HarnessError as error:
-        print(f"error: rank {os.environ.get('RANK', 0)}: {error}", file=sys.stderr, flush=True)
-        return 2
-    return 0
+
+
+def _tell_torchrun(message: str) -> None:
+    """Its summary shows the message of the rank that failed first."""
+    path = os.environ.get("TORCHELASTIC_ERROR_FILE")
+    if path is None:
+        return
+    now = str(int(time.time()))
+    about = {"message": message, "extraInfo": {"py_callstack": "", "timestamp": now}}
+    with open(path, "w") as file:
+        json.dump({"message": about}, file)
 
 
 def _printer(main: bool) -> Any:
