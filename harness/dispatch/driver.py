@@ -118,7 +118,7 @@ class Driver:
                     self._look_elsewhere()
                 if now - refreshed > REFRESH_S:
                     refreshed = now
-                    self.ledger.refresh(self.running)
+                    self.ledger.refresh()
                 self.watch("tick", None, {})
         except HarnessError as error:
             self._give_back(str(error))
@@ -148,6 +148,7 @@ class Driver:
 
     def begin(self) -> float:
         """Take stock: what is done, damaged, lost or failed before."""
+        self.ledger.register(self.plan.study.name, self.plan.study.profile)
         state = standing(self.plan, self.stages.values(), self.store, self.ledger)
         self.done = state.done
         notes = check_artifacts(self.stages.values(), self.done, self.store)
@@ -183,6 +184,7 @@ class Driver:
         if self.jobs:
             for key in self.running:
                 self.ledger.release(key)
+        self.ledger.leave()
 
     def finish(self) -> int:
         """The exit code."""
@@ -319,6 +321,8 @@ class Driver:
         if event.event == "done":
             if self.ledger.read(attempt).state != "done":  # a cluster's task says so itself
                 self.ledger.end(attempt, "done")
+            if "ours" not in event.content:  # its task was killed just after the commit
+                records.reconcile_one(self.store, stage.kind, stage.key)
             self.ledger.release(event.key)
             self._finished(event.key, "done")
         elif event.event == "stopped":
@@ -354,7 +358,7 @@ class Driver:
         self.watch("failed", stage, {"attempt": ended})
 
     def _finished(self, key: str, how: str) -> None:
-        """A committed artifact is there; make sure its records are too."""
+        """A committed artifact is there."""
         stage = self.stages[key]
         self.waiting.pop(key, None)
         self.elsewhere.discard(key)

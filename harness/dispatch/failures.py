@@ -51,7 +51,7 @@ def since_forgiven(attempts: Iterable[Attempt]) -> list[Attempt]:
     """The attempts after the last one that failed for good: what came then was a new beginning."""
     found: list[Attempt] = []
     for attempt in attempts:
-        if attempt.state == "failed":
+        if attempt.state in ("failed", "forgiven"):
             found = []
         else:
             found.append(attempt)
@@ -89,10 +89,10 @@ def settle(
     """
     now = ledger.read(attempt)
     history = [a for a in ledger.attempts(attempt.key) if a.id != attempt.id]
-    if now.state in ("again", "failed"):
+    if now.state in ("again", "failed", "forgiven"):
         policy = POLICIES.get(now.failure or "", POLICIES["error"])
         before = sum(a.failure == now.failure for a in since_forgiven(history))
         wait = min(policy.wait_s * 2.0**before, MOST_WAIT_S)
-        return now, Verdict(now.state == "again", wait)
+        return now, Verdict(now.state != "failed", wait)
     found = verdict(history, failure, limits)
     return ledger.end(attempt, "again" if found.again else "failed", failure, message), found

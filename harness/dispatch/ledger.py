@@ -1,11 +1,8 @@
-"""The attempt ledger and the claims: what was tried, what is being tried, by whom.
+"""The attempt ledger: what was tried, what is being tried, how it ended.
 
     results/attempts/KEY/ATTEMPT.json   one execution: when, where, its log, how it ended
-    results/claims/KEY                  who is working on it now
 
-A claim is advisory: it saves two drivers from doing the same work, but correctness rests on the
-commit protocol, where the first valid commit wins. A claim whose owner is dead (or silent for
-`STALE_S` on another machine) is broken by renaming it away, which only one breaker can do.
+Who works on a stage now says its claim (harness.dispatch.claims).
 """
 
 from __future__ import annotations
@@ -13,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import time
 import uuid
 from collections.abc import Iterable
@@ -21,10 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.dispatch.claims import Claims
 from harness.store import files
 
-STALE_S = 600.0  # another machine's claim, unrefreshed for this long, is dead
-ENDED = ("done", "failed", "again", "stopped", "lost")  # again: failed, and will be retried
+# again: failed, and will be retried; forgiven: failed, and `retry` has let it be tried again
+ENDED = ("done", "failed", "again", "forgiven", "stopped", "lost")
 # Failures that another try may cure without a change to code or study; `run` tries them again.
 PASSING = ("environment", "stopped", "lost")
 
@@ -48,53 +45,21 @@ class Attempt:
     job: str | None = None  # SLURM's id
     batch: str | None = None  # SLURM: the unique job name it was submitted under
     index: int | None = None  # its element of that job array
+    ran: float | None = None  # seconds it ran, where that is not ended - started (a queue's wait)
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran, as far as is known."""
+        if self.ran is not None:
+            return self.ran
+        return max(0.0, self.ended - self.started) if self.ended and not self.batch else 0.0
 
 
-@dataclass(frozen=True)
-class Owner:
-    """A process that works, told apart from a later one with the same id."""
-
-    host: str
-    pid: int
-    born: str
-
-    @staticmethod
-    def this() -> Owner:
-        return Owner(socket.gethostname(), os.getpid(), _born(os.getpid()) or "")
-
-    def alive(self) -> bool | None:
-        """True or False on this machine, None when it is another's."""
-        if self.host != socket.gethostname():
-            return None
-        return _born(self.pid) == self.born
+_FIELDS = frozenset(Attempt.__dataclass_fields__)
 
 
-def _born(pid: int) -> str | None:
-    """The process's start time from /proc, None when there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        if Path("/proc/self").exists():
-            return None
-        try:  # no /proc (macOS): the id alone must do
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return None
-        except PermissionError:
-            pass
-        return "unknown"
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
-
-
-class Ledger:
+class Ledger(Claims):
     """Attempts and claims below one results folder."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = Path(root)
-        self.owner = Owner.this()
-
-    # --- attempts -------------------------------------------------------------------------------
 
     def begin(
         self,
@@ -105,15 +70,13 @@ class Ledger:
         index: int | None = None,
     ) -> Attempt:
         """Write down an attempt before it starts (or before sbatch, under its job's name)."""
-        count = len(self.attempts(key))
-        identity = f"{count + 1:03d}-{uuid.uuid4().hex[:6]}"
-        log = self.root / "logs" / f"{kind}-{key[:12]}" / f"{identity}.log"
+        identity = f"{self._count(key) + 1:03d}-{uuid.uuid4().hex[:6]}"
         attempt = Attempt(
             identity,
             key,
             kind,
             label,
-            str(log),
+            self._log(kind, key, identity),
             self.owner.host,
             self.owner.pid,
             time.time(),
@@ -124,47 +87,70 @@ class Ledger:
         self._write(attempt, sync=batch is None)
         return attempt
 
+    def _log(self, kind: str, key: str, identity: str) -> str:
+        return f"{self.root}/logs/{kind}-{key[:12]}/{identity}.log"
+
     def end(
-        self, attempt: Attempt, state: str, failure: str | None = None, error: str | None = None
+        self,
+        attempt: Attempt,
+        state: str,
+        failure: str | None = None,
+        error: str | None = None,
+        at: float | None = None,
     ) -> Attempt:
-        """Write down how it ended."""
-        ended = replace(attempt, state=state, ended=time.time(), failure=failure, error=error)
+        """Write down how it ended (`at`: when, if not now)."""
+        when = time.time() if at is None else at
+        ended = replace(attempt, state=state, ended=when, failure=failure, error=error)
         self._write(ended, sync=state != "done")  # the artifact says that it is done
         return ended
 
     def _write(self, attempt: Attempt, sync: bool = True) -> None:
-        path = self.root / "attempts" / attempt.key / f"{attempt.id}.json"
+        path = Path(f"{self.root}/attempts/{attempt.key}/{attempt.id}.json")
         if sync:
             files.write_json(path, asdict(attempt))
             return
-        aside = path.parent / f"_{path.name}.{uuid.uuid4().hex[:8]}"
+        aside = f"{path.parent}/_{path.name}.{uuid.uuid4().hex[:8]}"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(json.dumps(asdict(attempt), indent=1))
+            files.step("write", path)
+            os.makedirs(path.parent, exist_ok=True)
+            with open(aside, "w") as file:
+                file.write(json.dumps(attempt.__dict__, indent=1, sort_keys=True))
+            files.step("rename", path)
             os.replace(aside, path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(aside)
             raise files.explain(error, path) from error
+
+    def _count(self, key: str) -> int:
+        """The highest number of an attempt at a stage."""
+        return max(map(_number, self._names(key)), default=0)
 
     def attempts(self, key: str) -> list[Attempt]:
         """All attempts at a stage, oldest first. Unreadable files are passed over."""
         found = [a for name in self._names(key) if (a := self._load(key, name)) is not None]
-        return sorted(found, key=lambda a: (a.started, a.id))
+        return sorted(found, key=_order)
 
     def _names(self, key: str) -> list[str]:
         try:
             names = os.listdir(f"{self.root}/attempts/{key}")
         except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(n for n in names if n[0].isdigit() and n.endswith(".json"))
+        mine = [n for n in names if n[0].isdigit() and n.endswith(".json")]
+        return sorted(mine, key=lambda n: (_number(n), n)) if mine[1:] else mine
 
     def _load(self, key: str, name: str) -> Attempt | None:
-        try:  # without pathlib and io: there may be ten thousand
+        try:  # without pathlib and io: there may be a hundred thousand
             handle = os.open(f"{self.root}/attempts/{key}/{name}", os.O_RDONLY)
             try:
-                return Attempt(**json.loads(os.read(handle, 1 << 20)))
+                content = json.loads(os.read(handle, 1 << 20))
             finally:
                 os.close(handle)
-        except (OSError, ValueError, TypeError):
+            if not content.keys() <= _FIELDS:  # of a later version
+                content = {k: v for k, v in content.items() if k in _FIELDS}
+            content["log"] = self._log(content["kind"], key, content["id"])  # wherever root is now
+            return Attempt(**content)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
     def read(self, attempt: Attempt) -> Attempt:
@@ -174,12 +160,14 @@ class Ledger:
     def last(self, key: str) -> Attempt | None:
         """The newest attempt that can be read."""
         names = self._names(key)
+        if len(names) == 1:
+            return self._load(key, names[0])
         while names:  # those with the highest number, more than one if two drivers tried at once
-            number = names[-1].partition("-")[0]
-            newest = [n for n in names if n.partition("-")[0] == number]
+            number = _number(names[-1])
+            newest = [n for n in names if _number(n) == number]
             found = [a for n in newest if (a := self._load(key, n)) is not None]
             if found:
-                return max(found, key=lambda a: (a.started, a.id))
+                return max(found, key=_order)
             del names[-len(newest) :]
         return None
 
@@ -212,77 +200,32 @@ class Ledger:
             if last.state != "running" or last.batch is not None:
                 continue
             if self.holder(key) is None:
-                lost.append(self.end(last, "lost", "lost", "its driver died before it ended"))
+                try:
+                    alive = os.stat(last.log).st_mtime  # the last sign of it
+                except OSError:
+                    alive = last.started
+                error = "its driver died before it ended"
+                lost.append(self.end(last, "lost", "lost", error, max(alive, last.started)))
         return lost
 
     def forgive(self, keys: Iterable[str]) -> list[str]:
         """Let failed stages be tried again (`retry`)."""
         forgiven = []
         for key, attempt in self.failed(keys).items():
-            self._write(replace(attempt, failure="stopped"))
+            self._write(replace(attempt, state="forgiven"))
             forgiven.append(key)
         return forgiven
 
-    # --- claims ---------------------------------------------------------------------------------
 
-    def claim(self, key: str) -> bool:
-        """Take `key` for this process. False if a living process has it."""
-        path = self.root / "claims" / key
-        mine = json.dumps(asdict(self.owner)).encode()
-        for _ in range(3):
-            if files.create_exclusive(path, mine):
-                return True
-            if self.holder(key) is not None:
-                return False
-        return False
+def _order(attempt: Attempt) -> tuple[int, float, str]:
+    """Oldest first, by number: the clocks of two machines may differ."""
+    return _number(attempt.id), attempt.started, attempt.id
 
-    def holder(self, key: str) -> Owner | None:
-        """The living owner of `key`, breaking a dead one's claim on the way."""
-        path = self.root / "claims" / key
-        try:
-            text = path.read_text()
-            owner = Owner(**json.loads(text))
-            age = time.time() - path.stat().st_mtime
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, TypeError):
-            text, owner, age = None, None, STALE_S + 1  # type: ignore[assignment]
-        alive = owner.alive() if owner else False
-        if alive or (alive is None and age < STALE_S):
-            return owner
-        aside = path.parent / f"_{key}.{uuid.uuid4().hex[:8]}"
-        with contextlib.suppress(OSError):
-            os.rename(path, aside)
-            if text is not None and aside.read_text() != text:
-                with contextlib.suppress(OSError):  # a new claim came in between: put it back
-                    os.link(aside, path)
-            aside.unlink()
-        return None
 
-    def owner_of(self, key: str) -> Owner | None:
-        """Who holds the claim, dead or alive. Changes nothing."""
-        try:
-            return Owner(**json.loads((self.root / "claims" / key).read_text()))
-        except (OSError, ValueError, TypeError):
-            return None
-
-    def alive(self, key: str) -> bool:
-        """Is somebody working on `key`? Changes nothing (`holder` breaks dead claims)."""
-        owner = self.owner_of(key)
-        return owner is not None and owner.alive() is not False
-
-    def refresh(self, keys: Iterable[str]) -> None:
-        """Show other machines that we live (call about once a minute)."""
-        for key in keys:
-            with contextlib.suppress(OSError):
-                os.utime(self.root / "claims" / key)
-
-    def release(self, key: str) -> None:
-        """Give up a claim of ours."""
-        path = self.root / "claims" / key
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            if Owner(**json.loads(path.read_text())) == self.owner:
-                path.unlink()
+def _number(name: str) -> int:
+    """1 of "001-3fa0b1"."""
+    number = name.partition("-")[0]
+    return int(number) if number.isdecimal() else 0
 
 
 def is_final(attempt: Attempt) -> bool:

@@ -23,7 +23,7 @@ from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unr
 from harness.dispatch.slurm_ended import classify
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
-from harness.store import files, records
+from harness.store import files
 from harness.store.artifacts import CorruptArtifact, Store
 
 LAG_S = 5.0  # a shared file system may show an artifact this long after its job ended
@@ -196,7 +196,9 @@ class SlurmJobs:
         self._track(task, attempt, place)
         if place[0] not in self._said:
             self._said[place[0]] = self._states(place[0])
-        ended = self._ended(task.key) if f"{task.key}.json" in self._said[place[0]] else None
+            if self._queue and place[0] not in self._queue[1]:
+                self._refresh(FIRST_ASK_S)  # it may be younger than the last look
+        ended = self._ended(task.key) if self.spoke(task.key) else None
         event = ended or self._judge(task.key, wait=False)
         if event is not None and event.event != "progress":
             self._forget(task.key)
@@ -209,14 +211,18 @@ class SlurmJobs:
         except OSError:
             return set()
 
+    def spoke(self, key: str) -> bool:
+        """Had the task of a stage written anything when it was adopted?"""
+        return f"{key}.json" in self._said.get(self.where[key][0], ())
+
     def said(self, key: str) -> dict[str, Any]:
         """What the task of a stage in flight last wrote: its state and progress; {} if nothing."""
         path = slurm_batch.folder(self.root, self.where[key][0]) / "state" / f"{key}.json"
         try:
             found: dict[str, Any] = json.loads(path.read_text())
+            return found
         except (OSError, ValueError):
             return {}
-        return found if found.get("time", 0.0) >= self.attempts[key].started else {}
 
     def state(self, key: str) -> str | None:
         """SLURM's word for the job of a stage in flight, None when it has none."""
@@ -299,10 +305,11 @@ class SlurmJobs:
             return Event("progress", key, {"message": said.get("message")})
         return Event("progress", key, said)
 
-    def _refresh(self) -> bool:
+    def _refresh(self, older_than_s: float | None = None) -> bool:
         """Ask for the queue if it is time; True if it was."""
         now = time.monotonic()
-        if self._queue is not None and now - self._queue[0] < self._ask_s:
+        wait = self._ask_s if older_than_s is None else older_than_s
+        if self._queue is not None and now - self._queue[0] < wait:
             return False
         self._queue = (now, self.cluster.queue())
         self._ask_s = min(self._ask_s * 1.5, MOST_ASK_S)
@@ -346,11 +353,10 @@ class SlurmJobs:
         event = self._read_state(key)
         return None if event is None or event.event == "progress" else event
 
-    def _verdict(self, key: str, element: Element | None, job: str | None) -> Event:
+    def _verdict(self, key: str, element: Element | None, job: str | None) -> Event | None:
         task, attempt, place = self.tasks[key], self.attempts[key], self.where[key]
         with contextlib.suppress(CorruptArtifact):
             if self.store.manifest(task.kind, key) is not None:
-                records.reconcile_one(self.store, task.kind, key)
                 return Event("done", key, {})
         now = self.ledger.read(attempt)
         if now.state in ("failed", "again"):
@@ -361,22 +367,14 @@ class SlurmJobs:
             return Event("lost", key, {"message": "its driver died before SLURM had its job"})
         if element is None or not element.exit_code:
             element = self.cluster.detail(job, place[1]) or element
+        if element is not None and element.live:  # squeue had left it out
+            self._gone.pop(key, None)
+            return None
         return classify(key, f"{job}_{place[1]}", element)
 
     def foreign(self, known: Container[str]) -> list[str]:
-        """Living jobs of this study whose stages it no longer has (it was edited), as sentences.
-
-        Their artifacts lie under other keys, so nothing is mixed; they only cost time.
-        """
-        found = slurm_batch.foreign(self.root, self.study, self.cluster.queue(), known)
-        return (
-            []
-            if not found
-            else [
-                f"{len(found)} jobs do stages that this study no longer has (it was edited since); "
-                f"their results are kept apart. To stop them: scancel {' '.join(found[:20])}"
-            ]
-        )
+        """Living jobs of this study as it was before an edit; they only cost time."""
+        return slurm_batch.foreign(self.root, self.study, self.cluster.queue(), known)
 
     def stop(self) -> None:
         """Nothing: the jobs go on, and the next driver finds them."""

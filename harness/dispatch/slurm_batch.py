@@ -241,7 +241,7 @@ def foreign(
     queue: Mapping[str, Mapping[int, Element]],
     known: Container[str],
 ) -> list[str]:
-    """Living elements of a study's batches whose stages are none of `known`, as JOB_INDEX."""
+    """Living elements of a study's batches whose stages are none of `known`, as a sentence."""
     found = []
     for name, elements in queue.items():
         content = about(root, name)
@@ -251,4 +251,10 @@ def foreign(
         for index, element in elements.items():
             if element.live and not any(key in known for key in keys[index]):
                 found.append(f"{element.job}_{index}")
-    return found
+    if not found:
+        return []
+    return [
+        f"{len(found):,} jobs do stages that this study no longer has (it was edited since); their "
+        f"results are kept apart from its own. To stop them: scancel {' '.join(found[:20])}"
+        + (f" (and {len(found) - 20:,} more)" if len(found) > 20 else "")
+    ]

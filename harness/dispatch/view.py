@@ -35,20 +35,19 @@ def look(
     """Every stage by key, and what could not be found out, as sentences."""
     seen: dict[str, Seen] = {}
     notes: list[str] = []
-    tried = ledger.tried()
     for stage in stages:
         key = stage.key
         if key in state.done:
             seen[key] = Seen("done")
             continue
-        last = ledger.last(key) if key in tried else None
+        last = state.latest.get(key)
         if last is None:
             seen[key] = Seen("waiting")
         elif key in state.failed:
             seen[key] = Seen("failed", last, last.failure or "")
         elif last.state == "running":
             seen[key] = _running(plan, stage, last, ledger, jobs, notes)
-        elif last.state == "again" or last.state == "failed":
+        elif last.state in ("again", "failed", "forgiven"):
             seen[key] = Seen("again", last, f"{last.failure}: {last.error}")
         else:
             seen[key] = Seen("waiting", last, last.error or "")
@@ -75,7 +74,7 @@ def _running(
         notes.append(f"{error}: the states of its jobs are as they were last written down")
         return Seen("running", last, "unknown")
     if event is None:
-        said = jobs.said(stage.key)
+        said = jobs.said(stage.key) if jobs.spoke(stage.key) else {}
         if jobs.state(stage.key) == "RUNNING":
             if said.get("state") == "running":
                 return Seen("running", last, "", said)

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from harness.dispatch.claims import Owner
 from harness.dispatch.driver import Driver, standing
 from harness.dispatch.executor import Event
-from harness.dispatch.ledger import Attempt, Ledger, Owner
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
 from harness.spec import load_study

@@ -1,35 +1,21 @@
-"""Attempts and claims: who works on what, and what becomes of the dead."""
+"""Attempts: what was tried, how it ended, and what becomes of the dead."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
-import subprocess
-import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from harness.dispatch import ledger as ledger_module
-from harness.dispatch.ledger import STALE_S, Ledger, Owner, describe
+import pytest
+
+from harness.dispatch.claims import Owner
+from harness.dispatch.ledger import Ledger, describe
+from harness.errors import HarnessError
+from harness.store import files
 
 KEY = "b" * 64
-
-
-def dead_owner() -> Owner:
-    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = Owner(Owner.this().host, child.pid, ledger_module._born(child.pid) or "")
-    assert owner.alive()
-    child.kill()
-    child.wait()
-    return owner
-
-
-def claim_as(root: Path, owner: Owner) -> Path:
-    path = root / "claims" / KEY
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(owner)))
-    return path
 
 
 def test_attempts_are_written_before_they_start_and_kept(tmp_path: Path) -> None:
@@ -44,89 +30,17 @@ def test_attempts_are_written_before_they_start_and_kept(tmp_path: Path) -> None
     assert ledger.last(KEY) is not None and ledger.last(KEY).state == "done"  # type: ignore[union-attr]
 
 
-def test_a_claim_is_taken_once_and_given_back(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    assert ledger.claim(KEY)
-    assert not ledger.claim(KEY)
-    assert ledger.holder(KEY) == ledger.owner
-    ledger.release(KEY)
-    assert ledger.holder(KEY) is None and ledger.claim(KEY)
-
-
-def test_a_dead_owners_claim_is_broken(tmp_path: Path) -> None:
-    claim_as(tmp_path, dead_owner())
-    ledger = Ledger(tmp_path)
-    assert not ledger.alive(KEY)
-    assert ledger.claim(KEY)
-    assert ledger.holder(KEY) == ledger.owner
-    assert [p.name for p in (tmp_path / "claims").iterdir()] == [KEY]
-
-
-def test_a_later_process_with_the_same_id_is_not_the_owner(tmp_path: Path) -> None:
-    claim_as(tmp_path, replace(Owner.this(), born="12345"))
-    assert Ledger(tmp_path).claim(KEY)
-
-
-def test_another_machines_claim_holds_until_it_is_stale(tmp_path: Path) -> None:
-    path = claim_as(tmp_path, Owner("elsewhere", 1, "1"))
-    ledger = Ledger(tmp_path)
-    assert not ledger.claim(KEY)
-    old = time.time() - STALE_S - 1
-    os.utime(path, (old, old))
-    assert ledger.claim(KEY)
-
-
-def test_a_half_written_claim_is_broken(tmp_path: Path) -> None:
-    path = tmp_path / "claims" / KEY
-    path.parent.mkdir(parents=True)
-    path.write_text('{"host": "x"')
-    assert Ledger(tmp_path).claim(KEY)
-
-
-def test_nobody_releases_anothers_claim(tmp_path: Path) -> None:
-    claim_as(tmp_path, Owner("elsewhere", 1, "1"))
-    ledger = Ledger(tmp_path)
-    ledger.release(KEY)
-    assert ledger.holder(KEY) == Owner("elsewhere", 1, "1")
-
-
-RACE = """
-import sys
-from pathlib import Path
-from harness.dispatch.ledger import Ledger
-ledger = Ledger(Path(sys.argv[1]))
-sys.stdin.readline()  # all start together
-print(int(ledger.claim(sys.argv[2])), flush=True)
-sys.stdin.readline()  # stay alive while the others try
-"""
-
-
-def test_of_many_processes_one_gets_a_dead_ones_claim(tmp_path: Path) -> None:
-    claim_as(tmp_path, dead_owner())
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACE, str(tmp_path), KEY],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
-    for racer in racers:
-        assert racer.stdin is not None
-        racer.stdin.write("\n")
-        racer.stdin.flush()
-    won = [racer.stdout.readline().strip() for racer in racers if racer.stdout is not None]
-    for racer in racers:
-        racer.communicate("\n", timeout=60)
-    assert sorted(won) == ["0", "0", "0", "1"]
-
-
 def test_running_attempts_of_the_dead_are_settled_as_lost(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
-    ledger.begin(KEY, "train", "train X")
-    claim_as(tmp_path, dead_owner())
+    begun = ledger.begin(KEY, "train", "train X")
+    Path(begun.log).parent.mkdir(parents=True)
+    Path(begun.log).write_text("step 1\n")
+    os.utime(begun.log, (begun.started + 7, begun.started + 7))
+    path = tmp_path / "claims" / KEY
+    path.parent.mkdir()
+    path.write_text(json.dumps(asdict(replace(Owner.this(), born="12345"))))  # it has died
     (lost,) = ledger.settle([KEY])
+    assert lost.seconds == pytest.approx(7)  # as far as its log shows, not until now
     assert (lost.state, lost.failure) == ("lost", "lost")
     assert ledger.failed([KEY]) == {}  # lost work is done again without asking
     assert ledger.settle([KEY]) == []
@@ -167,3 +81,67 @@ def test_unreadable_attempt_files_are_passed_over(tmp_path: Path) -> None:
     ledger.begin(KEY, "train", "train X")
     (tmp_path / "attempts" / KEY / "002-zzz.json").write_text("{")
     assert len(ledger.attempts(KEY)) == 1
+
+
+def test_the_newest_attempt_is_told_by_its_number_not_by_the_clock(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    first = ledger.begin(KEY, "train", "train X")
+    second = ledger.begin(KEY, "train", "train X")
+    ledger._write(replace(second, started=first.started - 3600))  # a machine that is slow
+    assert [a.id for a in ledger.attempts(KEY)] == [first.id, second.id]
+    last = ledger.last(KEY)
+    assert last is not None and last.id == second.id
+
+
+def test_the_thousandth_attempt_comes_after_the_others(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    begun = ledger.begin(KEY, "train", "train X")
+    for number in (999, 1000):
+        ledger._write(replace(begun, id=f"{number}-aaaaaa"))
+    assert ledger.last(KEY).id == "1000-aaaaaa"  # type: ignore[union-attr]
+    assert ledger.begin(KEY, "train", "train X").id.startswith("1001-")
+
+
+def test_a_forgiven_failure_keeps_its_class(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    ledger.end(ledger.begin(KEY, "train", "train X"), "failed", "error", "boom")
+    ledger.forgive([KEY])
+    (attempt,) = ledger.attempts(KEY)
+    assert (attempt.state, attempt.failure) == ("forgiven", "error")
+
+
+def test_attempts_of_a_later_version_are_read(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    begun = ledger.begin(KEY, "train", "train X")
+    path = tmp_path / "attempts" / KEY / f"{begun.id}.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "mood": "fine"}))
+    assert ledger.last(KEY) == begun
+
+
+def test_logs_are_found_after_the_results_were_moved(tmp_path: Path) -> None:
+    begun = Ledger(tmp_path / "a").begin(KEY, "train", "train X")
+    (tmp_path / "a").rename(tmp_path / "b")
+    last = Ledger(tmp_path / "b").last(KEY)
+    assert last is not None
+    assert last.log == begun.log.replace(f"{tmp_path}/a/", f"{tmp_path}/b/")
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize(
+    ("number", "said"), [(errno.ENOSPC, "no space left"), (errno.EROFS, "cannot write")]
+)
+def test_a_ledger_that_cannot_be_written_says_so_and_keeps_what_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str, sync: bool
+) -> None:
+    ledger = Ledger(tmp_path)
+    begun = ledger.begin(KEY, "train", "train X")
+
+    def full(operation: str, path: Path) -> None:
+        if operation == "rename":  # the worst moment: the file is written aside
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(files, "step", full)
+    with pytest.raises(HarnessError, match=said):
+        ledger.end(begun, "failed" if sync else "done", "error", "boom")
+    assert ledger.attempts(KEY) == [begun]
+    assert len(list((tmp_path / "attempts" / KEY).iterdir())) == 1, "a file was left aside"

@@ -122,12 +122,17 @@ def commit(store: Store, task: Task) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def planned(folder: Path, runs: int) -> Plan:
+    file = folder / "simulated.yaml"
+    file.write_text(STUDY.replace("SEEDS", ", ".join(map(str, range(runs)))))
+    return make_plan(load_study(file))
+
+
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
-    file = tmp_path_factory.mktemp("study") / "simulated.yaml"
-    file.write_text(STUDY.replace("SEEDS", ", ".join(map(str, range(RUNS)))))
+    folder = tmp_path_factory.mktemp("study")
     began = time.monotonic()
-    plan = make_plan(load_study(file))
+    plan = planned(folder, RUNS)
     took = time.monotonic() - began
     print(f"\nplanned {len(plan.stages):,} stages in {took:.2f} s")
     assert len(plan.stages) == 3 * RUNS + 3
@@ -181,3 +186,35 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
     print(f"{len(stages):,} stages, {sbatches} arrays, {days:.1f} simulated days: ", end="")
     print(", ".join(f"{what} {took:.1f} s" for what, took in seconds.items()))
     assert seconds["standing"] < 5 and seconds["status"] < 10 and seconds["adopt"] < 15
+
+
+def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
+    tmp_path: Path,
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+    late, jobs = started(plan, tmp_path, cluster)
+    jobs._queue = (time.monotonic() - 5, {})  # it looked at the queue when that was empty
+    first, _ = started(plan, tmp_path, cluster)
+    assert first.detach() == 0
+    events = [
+        jobs.adopt(plan.task(stage), attempt)
+        for key, stage in plan.stages.items()
+        if (attempt := late.ledger.last(key)) is not None
+    ]
+    assert events == [None] * len(plan.stages)
+
+
+def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+    first, _ = started(plan, tmp_path, cluster)
+    first.detach()
+    monkeypatch.setattr(cluster, "queue", lambda name=None: {})  # squeue leaves it out
+    monkeypatch.setattr(cluster, "detail", lambda job, index: Element(job, "PENDING", "None"))
+    second, jobs = started(plan, tmp_path, cluster)
+    second.begin()
+    assert len(second.running) == len(plan.stages)
+    assert jobs.poll(0.0) == []

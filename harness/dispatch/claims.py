@@ -1,0 +1,241 @@
+"""Claims: which process works on a stage now.
+
+    results/drivers/HOST-PID.HEX.json   a process that works, and on which study
+    results/claims/KEY                  a hard link to its owner's file
+
+A claim is advisory: it saves two drivers from doing the same work, but correctness rests on the
+commit protocol, where the first valid commit wins. A link is made in one step, never half written,
+and touching the owner's file refreshes all its claims at once. A claim whose owner is dead (or
+silent for `STALE_S` on another machine) is broken by renaming it away, which only one breaker can
+do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import socket
+import time
+import uuid
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from harness.store import files
+
+STALE_S = 600.0  # another machine's claim, unrefreshed for this long, is dead
+
+
+@dataclass(frozen=True)
+class Owner:
+    """A process that works, told apart from a later one with the same id."""
+
+    host: str
+    pid: int
+    born: str
+    study: str | None = field(default=None, compare=False)
+    profile: str | None = field(default=None, compare=False)
+
+    @staticmethod
+    def this() -> Owner:
+        return Owner(socket.gethostname(), os.getpid(), _born(os.getpid()) or "")
+
+    def alive(self) -> bool | None:
+        """True or False on this machine, None when it is another's."""
+        if self.host != socket.gethostname():
+            return None
+        return _born(self.pid) == self.born
+
+
+def _born(pid: int) -> str | None:
+    """The process's start time from /proc, None when there is no such process."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        if Path("/proc/self").exists():
+            return None
+        try:  # no /proc (macOS): the id alone must do
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return None
+        except PermissionError:
+            pass
+        return "unknown"
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] == "Z" else fields[19]
+
+
+class Claims:
+    """The claims of one process below one results folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        self.owner = Owner.this()
+        self._files: list[str] = []  # of this process; the last one is linked to
+        self._registered = False
+        self._held: set[str] = set()
+        self._skew: float | None = None
+
+    # --- this process ---------------------------------------------------------------------------
+
+    def register(self, study: str | None = None, profile: str | None = None) -> None:
+        """Show that this process drives a study, until `leave`. Forgets drivers that are dead."""
+        for path, owner in self._drivers():
+            if not self._lives(owner, path):
+                path.unlink(missing_ok=True)
+        self.owner = replace(self.owner, study=study, profile=profile)
+        self._registered = True
+        self._introduce()
+
+    def leave(self) -> None:
+        """The opposite of `register`."""
+        self._registered = False
+        self._forget()
+
+    def drivers(self) -> list[Owner]:
+        """The processes that drive studies here, dead ones of this machine left out."""
+        return [owner for _, owner in self._drivers() if owner.alive() is not False]
+
+    def _drivers(self) -> list[tuple[Path, Owner]]:
+        found = []
+        for path in sorted((self.root / "drivers").glob("[!_]*.json")):
+            owner = _read(path)
+            if owner is not None:
+                found.append((path, owner))
+        return found
+
+    def _introduce(self) -> None:
+        """A new file of this process, for claims to be links to."""
+        name = f"{self.owner.host}-{self.owner.pid}.{uuid.uuid4().hex[:8]}.json"
+        path = self.root / "drivers" / name
+        try:
+            files.step("write", path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(asdict(self.owner)))
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise files.explain(error, path) from error
+        self._files.append(str(path))
+
+    def _forget(self) -> None:
+        if not self._registered and not self._held:
+            for path in self._files:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+            self._files.clear()
+
+    # --- claims ---------------------------------------------------------------------------------
+
+    def claim(self, key: str) -> bool:
+        """Take `key` for this process. False if a living process has it."""
+        path = f"{self.root}/claims/{key}"
+        if not self._files:
+            self._introduce()
+        for _ in range(3):
+            try:
+                files.step("link", Path(path))
+                os.link(self._files[-1], path)
+                self._held.add(key)
+                return True
+            except FileExistsError:
+                if self.holder(key) is not None:
+                    self._forget()
+                    return False
+            except FileNotFoundError:  # not there yet, or somebody has tidied up
+                os.makedirs(f"{self.root}/claims", exist_ok=True)
+                if not os.path.exists(self._files[-1]):
+                    self._introduce()
+            except OSError as error:
+                if error.errno != errno.EMLINK:  # a file has some 65,000 names at most
+                    raise files.explain(error, Path(path)) from error
+                self._introduce()
+        self._forget()
+        return False
+
+    def holder(self, key: str) -> Owner | None:
+        """The living owner of `key`, breaking a dead one's claim on the way."""
+        path = self.root / "claims" / key
+        try:
+            text = path.read_text()
+            owner = _parse(text)
+        except FileNotFoundError:
+            return None
+        except PermissionError:  # another user's, and nobody may read it
+            text, owner = "", Owner("another user", 0, "")
+        except OSError:
+            text, owner = "", None
+        if owner is not None and self._lives(owner, path):
+            return owner
+        aside = path.parent / f"_{key}.{uuid.uuid4().hex[:8]}"
+        with contextlib.suppress(OSError):
+            os.rename(path, aside)
+            if aside.read_text() != text:
+                with contextlib.suppress(OSError):  # a new claim came in between: put it back
+                    os.link(aside, path)
+            aside.unlink()
+        return None
+
+    def _lives(self, owner: Owner, path: Path) -> bool:
+        alive = owner.alive()
+        if alive is not None:
+            return alive
+        try:
+            return self._now() - path.stat().st_mtime < STALE_S
+        except OSError:
+            return False
+
+    def _now(self) -> float:
+        """The time as the results' file system has it: machines' clocks differ."""
+        if self._skew is None:
+            probe = self.root / "claims" / f"_now.{uuid.uuid4().hex[:8]}"
+            self._skew = 0.0
+            with contextlib.suppress(OSError):
+                probe.parent.mkdir(parents=True, exist_ok=True)
+                probe.touch()
+                self._skew = probe.stat().st_mtime - time.time()
+                probe.unlink()
+        return time.time() + self._skew
+
+    def owner_of(self, key: str) -> Owner | None:
+        """Who holds the claim, dead or alive. Changes nothing."""
+        return _read(self.root / "claims" / key)
+
+    def alive(self, key: str) -> bool:
+        """Is somebody working on `key`? Changes nothing (`holder` breaks dead claims)."""
+        owner = self.owner_of(key)
+        return owner is not None and owner.alive() is not False
+
+    def refresh(self) -> None:
+        """Show other machines that we live (call about once a minute)."""
+        for path in self._files:
+            with contextlib.suppress(OSError):
+                os.utime(path)
+
+    def release(self, key: str) -> None:
+        """Give up a claim of ours."""
+        path = f"{self.root}/claims/{key}"
+        self._held.discard(key)
+        with contextlib.suppress(OSError):
+            if _read(path) == self.owner:
+                os.unlink(path)
+        self._forget()
+
+
+def _read(path: str | Path) -> Owner | None:
+    try:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            return _parse(os.read(handle, 1 << 16))
+        finally:
+            os.close(handle)
+    except OSError:
+        return None
+
+
+def _parse(text: str | bytes) -> Owner | None:
+    try:
+        return Owner(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
