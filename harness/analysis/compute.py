@@ -49,7 +49,8 @@ def compare_sampling(sweep: pd.DataFrame, metric: str) -> pd.DataFrame:
     out). Columns: smaller, larger (by Gflops), low, high (the common range, Gflops per image),
     ratio (geometric mean over the range of how many times better the larger is; below 1: worse),
     share (of the range in which the larger is ahead), ahead ("larger", "smaller" or "neither", by
-    ratio). Pairs without a common range, or of equal Gflops, are absent.
+    ratio), same_patch (have both models the same patch size?). Pairs without a common range, or of
+    equal Gflops, are absent.
     """
     curves = []
     usable = sweep[(sweep["value"] > 0) & (sweep["sampling_gflops"] > 0)]
@@ -58,12 +59,13 @@ def compare_sampling(sweep: pd.DataFrame, metric: str) -> pd.DataFrame:
         x = np.log(rows["sampling_gflops"].to_numpy(float))
         y = np.log(rows["value"].to_numpy(float))
         if len(x) > 1:
-            curves.append((str(label), float(rows["gflops"].iloc[0]), x, y))
+            patch = rows["patch_size"].iloc[0]
+            curves.append((str(label), float(rows["gflops"].iloc[0]), x, y, patch))
     curves.sort(key=lambda c: (c[1], c[0]))
     sign = -1.0 if higher_is_better(metric) else 1.0
     found = []
-    for i, (small, small_gflops, xs, ys) in enumerate(curves):
-        for large, large_gflops, xl, yl in curves[i + 1 :]:
+    for i, (small, small_gflops, xs, ys, small_patch) in enumerate(curves):
+        for large, large_gflops, xl, yl, large_patch in curves[i + 1 :]:
             low, high = max(xs[0], xl[0]), min(xs[-1], xl[-1])
             if high <= low or large_gflops == small_gflops:
                 continue
@@ -79,9 +81,10 @@ def compare_sampling(sweep: pd.DataFrame, metric: str) -> pd.DataFrame:
                     "ratio": float(np.exp(mean)),
                     "share": float((gain > 0).mean()),
                     "ahead": "larger" if mean > 0 else "smaller" if mean < 0 else "neither",
+                    "same_patch": bool(pd.notna(small_patch) and small_patch == large_patch),
                 }
             )
-    columns = ["smaller", "larger", "low", "high", "ratio", "share", "ahead"]
+    columns = ["smaller", "larger", "low", "high", "ratio", "share", "ahead", "same_patch"]
     return pd.DataFrame(found, columns=columns)
 
 
@@ -135,8 +138,13 @@ def steps_forward(final: pd.DataFrame, metric: str, along: str) -> tuple[int, in
     sign = 1.0 if higher_is_better(metric) else -1.0
     fixed = "patch_size" if along == "size" else "size"
     better = total = 0
-    rows = final[final["size"].notna() & final["patch_size"].notna()]
-    for _, group in rows.groupby([fixed, "family", "block", "image_size"], dropna=False):
+    rows = final[final["size"].notna() & final["patch_size"].notna()].copy()
+    # What the label says besides the model's name: the block, the recipe, whatever else varies.
+    rows["rest"] = [
+        str(label).removeprefix(str(model))
+        for label, model in zip(rows["label"], rows["model"], strict=True)
+    ]
+    for _, group in rows.groupby([fixed, "family", "block", "image_size", "rest"], dropna=False):
         values = group.sort_values("gflops")["value"].to_list()
         for before, after in pairwise(values):
             total += 1

@@ -94,6 +94,10 @@ def _sampling_sentence(found: Findings) -> list[Span]:
         strong(f"{ahead} of {len(found.pairs)}"),
         f" {'pair' if len(found.pairs) == 1 else 'pairs'}",
     ]
+    same = found.pairs[found.pairs["same_patch"]]
+    if 0 < len(same) < len(found.pairs):
+        alike = int((same["ahead"] == "larger").sum())
+        spans.append(f" ({alike} of the {len(same)} with the same patch size)")
     p = found.pair
     if p is not None:
         spans.append(

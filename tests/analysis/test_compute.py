@@ -13,11 +13,12 @@ from harness.analysis import compute
 STEPS = np.array([16, 32, 64, 128, 256, 1000])
 
 
-def curve(label, gflops, value, steps=STEPS):
+def curve(label, gflops, value, steps=STEPS, patch=2):
     return pd.DataFrame(
         {
             "label": label,
             "gflops": gflops,
+            "patch_size": patch,
             "sampling_steps": steps,
             "sampling_gflops": gflops * steps,
             "value": value,
@@ -36,7 +37,7 @@ def test_a_curve_that_is_better_by_a_factor_is_ahead_by_that_factor(factor, gap)
     (pair,) = compute.compare_sampling(pd.concat([small, large]), "fid").to_dict("records")
     assert (pair["smaller"], pair["larger"], pair["ahead"]) == ("small", "large", "larger")
     assert pair["ratio"] == pytest.approx(factor)
-    assert pair["share"] == 1.0
+    assert pair["share"] == 1.0 and pair["same_patch"]
     assert pair["low"] == pytest.approx(10 * gap * 16) and pair["high"] == pytest.approx(10_000)
 
 
@@ -94,6 +95,8 @@ def test_the_frontier_is_what_no_other_point_beats(points):
 def test_a_step_up_is_counted_between_neighbours_only():
     final = pd.DataFrame(
         {
+            "label": ["S/8", "B/8", "L/8"],
+            "model": ["S/8", "B/8", "L/8"],
             "size": ["S", "B", "L"],
             "patch_size": [8, 8, 8],
             "family": "DiT",
@@ -106,3 +109,34 @@ def test_a_step_up_is_counted_between_neighbours_only():
     assert compute.steps_forward(final, "fid", "size") == (1, 2)
     assert compute.steps_forward(final, "inception_score", "size") == (1, 2)
     assert compute.steps_forward(final, "fid", "patch_size") == (0, 0)
+
+
+def test_pairs_say_whether_the_models_have_the_same_patch_size():
+    sweep = pd.concat([curve("S/8", 1.0, 9.0, patch=8), curve("S/4", 4.0, 5.0, patch=4)])
+    sweep = pd.concat([sweep, curve("B/4", 8.0, 4.0, patch=4), curve("own", 9.0, 3.0, patch=None)])
+    pairs = compute.compare_sampling(sweep, "fid")
+    same = {(p["smaller"], p["larger"]) for p in pairs.to_dict("records") if p["same_patch"]}
+    assert same == {("S/4", "B/4")} and len(pairs) == 6
+
+
+def test_a_step_forward_is_between_models_that_were_trained_alike():
+    rows = [
+        ("S", 10.0, 30.0),
+        ("B", 20.0, 20.0),
+        ("S ema 0.9", 10.0, 50.0),
+        ("B ema 0.9", 20.0, 60.0),
+    ]
+    final = pd.DataFrame(
+        {
+            "label": [f"DiT-{name[0]}/4{name[1:]}" for name, _, _ in rows],
+            "model": [f"DiT-{name[0]}/4" for name, _, _ in rows],
+            "size": [name[0] for name, _, _ in rows],
+            "patch_size": 4,
+            "gflops": [g for _, g, _ in rows],
+            "value": [v for _, _, v in rows],
+            "family": "DiT",
+            "block": "adaln-zero",
+            "image_size": 256,
+        }
+    )
+    assert compute.steps_forward(final, "fid", "size") == (1, 2)
