@@ -133,10 +133,16 @@ def training_rows(curves: pd.DataFrame) -> list[str]:
     if curves["size"].isna().any() or curves["patch_size"].isna().any():
         return []
     models = curves.drop_duplicates("label")
-    if models.duplicated(["size", "patch_size"]).any():
+    if not _names_tell_apart(curves):
         return []
     by_patch = ["patch_size"] if models["size"].nunique() > 1 else []
     return by_patch + (["size"] if models["patch_size"].nunique() > 1 else [])
+
+
+def _names_tell_apart(rows: pd.DataFrame) -> bool:
+    """Do size and patch size say which model a row is of? Not where designs or recipes vary."""
+    models = rows.drop_duplicates("label")
+    return not models.duplicated(["size", "patch_size"]).any()
 
 
 def _one_panel_of_curves(found: Findings, curves: pd.DataFrame) -> Figure:
@@ -144,15 +150,18 @@ def _one_panel_of_curves(found: Findings, curves: pd.DataFrame) -> Figure:
     _curves(axes, curves, "step", "label")
     style.quality_axis(axes, curves["value"].to_list(), found.floor)
     axes.set(xlabel="training steps", ylabel=found.title)
-    axes.legend()
+    _legend(axes)
     return figure
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
     """One line per model; `told_by` (size, patch_size, block or label) gives legend and colour."""
+    by_name = _names_tell_apart(rows)
     for i, (label, line) in enumerate(rows.groupby("label", sort=False)):
         first = _records(line)[0]
         look = style.look(first, i)
+        if not by_name:
+            look["color"] = style.colour(None, i)
         if told_by == "patch_size":
             look["color"] = style.PATCH_COLOURS.get(int(first["patch_size"]), look["color"])
         elif told_by == "block":
@@ -230,7 +239,7 @@ def blocks(found: Findings) -> Figure:
     axes.set_xlim(0, float(curves["step"].max()) * 1.04)
     _count_steps(axes, 5)
     axes.set(xlabel="training steps", ylabel=found.title)
-    axes.legend()
+    _legend(axes)
     return figure
 
 
@@ -262,7 +271,7 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None) -> Figure:
     _name_floor(axes, floor)
     axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
     axes.set(xlabel="guidance scale", ylabel=title)
-    axes.legend()
+    _legend(axes)
     return figure
 
 
@@ -319,12 +328,21 @@ def papers_systems() -> list[dict[str, Any]]:
     ]
 
 
+def _legend(axes: Axes) -> None:
+    """Beside the lines while it is short, else above them."""
+    if len(axes.get_lines()) <= 5:
+        axes.legend()
+    else:
+        handles, _ = axes.get_legend_handles_labels()
+        axes.figure.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.0)
+
+
 def _keys(axes: Axes, rows: pd.DataFrame) -> None:
     """Two small legends: colour for size, marker for patch size; labels if there are neither."""
     sizes = [s for s in style.SIZE_COLOURS if s in set(rows["size"].dropna())]
     patches = [p for p in style.PATCH_MARKERS if p in set(rows["patch_size"].dropna())]
-    if not sizes or rows["size"].isna().any() or rows["block"].nunique() > 1:
-        axes.legend()
+    if not sizes or rows["size"].isna().any() or not _names_tell_apart(rows):
+        _legend(axes)
         return
     handles = [Line2D([], [], color=style.SIZE_COLOURS[s], label=s, linewidth=2.2) for s in sizes]
     for p in patches:

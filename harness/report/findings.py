@@ -93,7 +93,9 @@ def original(family: object, size: object, patch_size: object) -> str | None:
 def papers_models(final: pd.DataFrame) -> pd.DataFrame:
     """Table 3's rows (256 x 256, 400K steps) for the models of `final`, matched by size and patch.
 
-    Columns: label (ours), model (the paper's), size, patch_size, gflops, params_m, value (FID-50K).
+    Each of the paper's models once, however often the study trained it (recipes, image sizes).
+    Columns: label, model (both the paper's), size, patch_size, block, gflops, params_m, value
+    (FID-50K).
     """
     found = []
     for row in final.to_dict("records"):
@@ -102,7 +104,7 @@ def papers_models(final: pd.DataFrame) -> pd.DataFrame:
         if theirs is not None:
             found.append(
                 {
-                    "label": row["label"],
+                    "label": name if row["block"] == "adaln-zero" else f"{name} {row['block']}",
                     "model": name,
                     "size": row["size"],
                     "patch_size": row["patch_size"],
@@ -113,4 +115,4 @@ def papers_models(final: pd.DataFrame) -> pd.DataFrame:
                 }
             )
     columns = ["label", "model", "size", "patch_size", "block", "gflops", "params_m", "value"]
-    return pd.DataFrame(found, columns=columns)
+    return pd.DataFrame(found, columns=columns).drop_duplicates("label", ignore_index=True)
