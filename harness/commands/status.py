@@ -16,7 +16,7 @@ from harness.commands.display import progress_text
 from harness.dispatch import view
 from harness.dispatch.ledger import describe, summary
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster, Unreachable
+from harness.dispatch.slurm_cluster import Cluster
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
 
@@ -45,7 +45,7 @@ def _show(args: argparse.Namespace, opened: Opened) -> dict[str, int]:
     jobs = slurm_jobs(opened)
     seen, notes = view.look(opened.plan, opened.stages, state, opened.ledger, jobs)
     if jobs is not None:
-        notes += foreign(opened, jobs)
+        notes += jobs.foreign(opened.plan.stages)
     left = sum(s.state != "done" for s in seen.values())
     failed = [s.attempt for s in seen.values() if s.state == "failed" and s.attempt]
     if args.json:
@@ -82,14 +82,6 @@ def slurm_jobs(opened: Opened) -> SlurmJobs | None:
         return None
     dispatch = opened.study.settings.dispatch
     return SlurmJobs(opened.store.root, dispatch, opened.study.name, Cluster(tries=2))
-
-
-def foreign(opened: Opened, jobs: SlurmJobs) -> list[str]:
-    """Jobs of this study as it was before an edit: their keys are no longer in it."""
-    try:
-        return jobs.foreign(opened.plan.stages)
-    except Unreachable:
-        return []
 
 
 def _document(opened: Opened, seen: Mapping[str, Seen], notes: list[str]) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_batch import Batch, Growth, Place
 from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
 from harness.dispatch.slurm_ended import classify
+from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
 from harness.store import files
@@ -28,7 +29,6 @@ from harness.store.artifacts import CorruptArtifact, Store
 
 LAG_S = 5.0  # a shared file system may show an artifact this long after its job ended
 SUBMITTING_S = 120.0  # a job that is written down may take this long to appear in the queue
-FIRST_ASK_S, MOST_ASK_S = 1.0, 20.0  # between looks at the queue
 LATER_S = 20.0  # before a refused submission is tried again
 
 
@@ -59,8 +59,8 @@ class SlurmJobs:
         self.reasons: dict[str, str] = {}  # key -> why it does not run, for the display
         self.notes: list[str] = []
         self.lost: list[str] = []  # keys whose batch the cluster does not take any more
-        self._queue: tuple[float, dict[str, dict[int, Element]]] | None = None
-        self._ask_s = FIRST_ASK_S
+        self.queue = Queue(self.cluster)
+        self._trouble: str | None = None  # told already
         self._seen: dict[str, int] = {}  # state file's time, by key
         self._gone: dict[str, float] = {}  # when a key's job was first seen to be over
         self._said: dict[str, set[str]] = {}  # at adoption: state files by batch, listed once
@@ -114,7 +114,7 @@ class SlurmJobs:
         self.tasks[task.key], self.attempts[task.key] = task, attempt
         self.where[task.key] = place
         self._elements[place] = self._elements.get(place, 0) + 1
-        self._ask_s = FIRST_ASK_S
+        self.queue.hurry()
 
     def _forget(self, key: str) -> None:
         place = self.where.pop(key)
@@ -196,7 +196,7 @@ class SlurmJobs:
         self._track(task, attempt, place)
         if place[0] not in self._said:
             self._said[place[0]] = self._states(place[0])
-            if self._queue and place[0] not in self._queue[1]:
+            if self.queue.elements is not None and place[0] not in self.queue.elements:
                 self._refresh(FIRST_ASK_S)  # it may be younger than the last look
         ended = self._ended(task.key) if self.spoke(task.key) else None
         event = ended or self._judge(task.key, wait=False)
@@ -226,7 +226,7 @@ class SlurmJobs:
 
     def state(self, key: str) -> str | None:
         """SLURM's word for the job of a stage in flight, None when it has none."""
-        element = self._element(self.where[key])
+        element = self.queue.at(*self.where[key])
         return element.state if element else None
 
     # --- watching -------------------------------------------------------------------------------
@@ -257,13 +257,7 @@ class SlurmJobs:
             event = self._read_state(key)
             if event is not None:
                 events.append(event)
-        try:
-            fresh = self._refresh()
-        except Unreachable as error:
-            events.append(Event("note", "", {"text": f"{error}; the jobs go on unwatched"}))
-            self._ask_s = MOST_ASK_S
-            self._queue = (time.monotonic(), self._queue[1] if self._queue else {})
-            fresh = False
+        fresh = self._refresh()
         if fresh or self._gone:
             ended = {e.key for e in events}
             for key in list(self.where):
@@ -274,7 +268,7 @@ class SlurmJobs:
         for event in events:
             if event.event != "progress" and event.key in self.where:
                 self._forget(event.key)
-                self._ask_s = FIRST_ASK_S
+                self.queue.hurry()
         return events
 
     def _changed(self) -> list[str]:
@@ -305,31 +299,25 @@ class SlurmJobs:
             return Event("progress", key, {"message": said.get("message")})
         return Event("progress", key, said)
 
-    def _refresh(self, older_than_s: float | None = None) -> bool:
-        """Ask for the queue if it is time; True if it was."""
-        now = time.monotonic()
-        wait = self._ask_s if older_than_s is None else older_than_s
-        if self._queue is not None and now - self._queue[0] < wait:
-            return False
-        self._queue = (now, self.cluster.queue())
-        self._ask_s = min(self._ask_s * 1.5, MOST_ASK_S)
-        for name, elements in self._queue[1].items():
+    def _refresh(self, wait_s: float | None = None) -> bool:
+        """Ask for the queue if it is time. Answered anew?"""
+        fresh = self.queue.look(wait_s)
+        if self.queue.trouble and not self._trouble:  # once per outage
+            self.notes.append(f"{self.queue.trouble}; the jobs go on unwatched until it does")
+        self._trouble = self.queue.trouble
+        for name, elements in (self.queue.elements or {}).items() if fresh else ():
             if name in self.jobs and self.jobs[name] is None and elements:
                 self.jobs[name] = next(iter(elements.values())).job
-        return True
-
-    def _element(self, place: Place) -> Element | None:
-        if self._queue is None:
-            self._refresh()
-        assert self._queue is not None
-        return self._queue[1].get(place[0], {}).get(place[1])
+        return fresh
 
     def _judge(self, key: str, wait: bool = True) -> Event | None:
         """What SLURM's word means for a stage that has not said how it ended."""
         place, attempt = self.where[key], self.attempts[key]
         if any(batch.name == place[0] for batch in self.pending):
             return None
-        element = self._element(place)
+        if self.queue.elements is None and not self._refresh():
+            return None  # nothing is known
+        element = self.queue.at(*place)
         if element is not None and element.live:
             self._gone.pop(key, None)
             waits = element.state != "RUNNING"
@@ -374,7 +362,8 @@ class SlurmJobs:
 
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study as it was before an edit; they only cost time."""
-        return slurm_batch.foreign(self.root, self.study, self.cluster.queue(), known)
+        self._refresh()
+        return slurm_batch.foreign(self.root, self.study, self.queue.elements or {}, known)
 
     def stop(self) -> None:
         """Nothing: the jobs go on, and the next driver finds them."""

@@ -13,7 +13,6 @@ from typing import Any
 from harness.dispatch.driver import Standing
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Unreachable
 from harness.plan.plan import Plan, Stage
 
 STATES = ("done", "running", "queued", "again", "failed", "waiting")
@@ -68,13 +67,13 @@ def _running(
         return Seen("waiting", last, "its driver is gone")
     if jobs is None:
         return Seen("running", last, "on SLURM")
-    try:
-        event = jobs.adopt(plan.task(stage), last)
-    except Unreachable as error:
-        notes.append(f"{error}: the states of its jobs are as they were last written down")
-        return Seen("running", last, "unknown")
+    event = jobs.adopt(plan.task(stage), last)
     if event is None:
         said = jobs.said(stage.key) if jobs.spoke(stage.key) else {}
+        if jobs.queue.elements is None:
+            notes.append(f"{jobs.queue.trouble}: what its jobs do is told as last written down")
+            state = "running" if said.get("state") == "running" else "queued"
+            return Seen(state, last, "unknown, SLURM does not answer", said or None)
         if jobs.state(stage.key) == "RUNNING":
             if said.get("state") == "running":
                 return Seen("running", last, "", said)

@@ -13,11 +13,11 @@ import pytest
 
 from harness.dispatch import driver as driver_module
 from harness.dispatch import slurm as slurm_module
-from harness.dispatch import slurm_batch, view
+from harness.dispatch import slurm_batch, slurm_queue, view
 from harness.dispatch.driver import Driver, standing
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster, Element
+from harness.dispatch.slurm_cluster import Cluster, Element, Unreachable
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
 from harness.spec import load_study
@@ -151,7 +151,7 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock()
-    for module in (slurm_module, driver_module):
+    for module in (slurm_module, slurm_queue, driver_module):
         monkeypatch.setattr(module, "time", clock)
     cluster = PretendedCluster(tmp_path, clock, fail=0.01)
     stages = list(plan.stages.values())
@@ -194,7 +194,9 @@ def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
     plan = planned(tmp_path, 2)
     cluster = PretendedCluster(tmp_path, Clock())
     late, jobs = started(plan, tmp_path, cluster)
-    jobs._queue = (time.monotonic() - 5, {})  # it looked at the queue when that was empty
+    jobs.queue.look()
+    assert jobs.queue.elements == {}
+    jobs.queue._asked = time.monotonic() - 5  # it looked at the queue when that was empty
     first, _ = started(plan, tmp_path, cluster)
     assert first.detach() == 0
     events = [
@@ -218,3 +220,42 @@ def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
     second.begin()
     assert len(second.running) == len(plan.stages)
     assert jobs.poll(0.0) == []
+
+
+def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    for module in (slurm_module, slurm_queue, driver_module):
+        monkeypatch.setattr(module, "time", clock)
+    plan = planned(tmp_path, 4)
+    cluster = PretendedCluster(tmp_path, clock)
+    first, _ = started(plan, tmp_path, cluster)
+    assert first.detach() == 0
+    submitted = list(cluster.submitted)
+    asked = 0
+    answers = cluster.queue
+
+    def queue(name: str | None = None) -> dict[str, dict[int, Element]]:
+        nonlocal asked
+        asked += 1
+        if asked <= 3:
+            raise Unreachable("SLURM does not answer (3 tries): squeue timed out")
+        return answers(name)
+
+    monkeypatch.setattr(cluster, "queue", queue)
+    state = standing(plan, plan.stages.values(), Store(tmp_path), Ledger(tmp_path))
+    looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
+    seen, said = view.look(plan, plan.stages.values(), state, Ledger(tmp_path), looker)
+    assert asked == 1, "one question that times out is enough"
+    assert {s.state for s in seen.values()} == {"queued"}
+    assert {s.reason for s in seen.values()} == {"unknown, SLURM does not answer"}
+    assert len(said) == 1 and "squeue timed out" in said[0]
+    second, _ = started(plan, tmp_path, cluster)
+    notes: list[str] = []
+    second.watch = lambda event, stage, content: (
+        notes.append(content["text"]) if event == "note" else None
+    )
+    assert second.run() == 0
+    assert cluster.submitted == submitted
+    assert any("the jobs go on unwatched" in note for note in notes)
