@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from harness.errors import BadInput, Missing
+from harness.metrics.precision import full_float32
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +81,7 @@ class NetworkExtractor:
                 f"extractor {self.name} takes uint8 (N, 3, H, W), "
                 f"got {images.dtype} {tuple(images.shape)}"
             )
-        with torch.inference_mode():
+        with torch.inference_mode(), full_float32():
             outputs = self.network(images.to(self.device))
             named = self.network.convert_features_tuple_to_dict(outputs)
             result = {"pool": named[self.pool]}

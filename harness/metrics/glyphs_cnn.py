@@ -32,6 +32,7 @@ from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY, register_feature_extractor
 
 from harness.errors import BadInput
+from harness.metrics.precision import full_float32
 
 NAMES = ("glyphs-cnn", "digits-cnn")  # one network; the name says what it was trained on
 FEATURES = ("pool", "spatial", "probabilities")
@@ -257,7 +258,8 @@ class Extractor:
         if images.ndim == 4 and images.shape[1] == 1:
             images = images.repeat(1, 3, 1, 1)
         _check_images(images, self.module.trained)
-        parts = [self.module(part.to(self.device)) for part in images.split(EXTRACT_BATCH)]
+        with full_float32():
+            parts = [self.module(part.to(self.device)) for part in images.split(EXTRACT_BATCH)]
         columns = zip(*parts, strict=True)
         return {k: torch.cat(v).float().cpu() for k, v in zip(FEATURES, columns, strict=True)}
 

@@ -232,7 +232,6 @@ def _ball_metric(metric: str) -> Callable[..., _Result]:
     def compute(
         generated: Features, reference: Reference, balls: _Balls, settings: _Settings
     ) -> _Result:
-        from harness.metrics.neighbours import DISTANCE_DTYPE
         from harness.metrics.uncertainty import GIVEN_BALLS, of_mean
 
         found = balls.find()
@@ -248,7 +247,7 @@ def _ball_metric(metric: str) -> Callable[..., _Result]:
         assert reference.features is not None
         details = {
             "k": k,
-            "distance_dtype": DISTANCE_DTYPE,
+            "distance_dtype": found.distance_dtype,
             "recall_images": len(reference.features),
             "std_method": GIVEN_BALLS,
         }

@@ -4,32 +4,31 @@ Precision and recall: Kynkaanniemi et al. 2019. A ball around each image of one 
 k-th neighbour in that set, itself not counted; an image of the other set is inside when its
 distance is <= that radius. Density and coverage: Naeem et al. 2020, eq. 2 and 3.
 
-Distances are mean-centred float32 products, |a|^2 + |b|^2 - 2ab, in blocks, so that memory does not
-grow with the square of the counts. Comparisons closer than that arithmetic's rounding are decided
-again in float64 from the differences themselves; the result is therefore the same for any order,
-block size or sharding, and duplicates have distance exactly 0.
+Squared distances are mean-centred float32 products, |a|^2 + |b|^2 - 2ab, in blocks, so that memory
+does not grow with the square of the counts. Each has a bound on its rounding error. What the bounds
+leave open is decided in float64 from the differences a - b themselves; where they leave most open
+(features whose spread is a thousandth of their distance from the mean), the products are float64.
+The result is therefore the same for any order, block size or sharding.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import BadInput
+from harness.metrics.distances import Points, ball_terms, bounds, exact_pairs, products_with_all
 from harness.metrics.moments import checked
+from harness.metrics.precision import full_float32
 
-if TYPE_CHECKING:
-    import torch
-
-DISTANCE_DTYPE = "float32, near ties decided in float64"
-
-_BLOCK = 1024  # rows of a block: 4 MB of distances, large enough for full matmul speed
-_SPARE = 2  # neighbours kept beyond the k-th, to see whether it is tied
-# Rounding of a float32 distance relative to |a|^2 + |b|^2; products of 2048 terms stay under 20 eps
-_TOLERANCE = 64 * float(np.finfo(np.float32).eps)
+# These three decide how long it takes, and nothing else.
+_FEW = 64  # rows of a block that is as wide as a whole set
+_SPARE = 2  # neighbours kept beyond the k-th, to see that nobody else could be the k-th
+_OPEN = 0.1  # share of radii that float32 may leave open before float64 is the faster
+_RANGE = 1e-24, 1e32  # largest squared norms with which float32 neither underflows nor overflows
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,18 @@ class Manifold:
     inside_real (N,): generated image lies in some real ball. inside_generated (M,): real image lies
     in some generated ball. covered (M,): real ball holds a generated image; balls_hit (N,): number
     of real balls each generated image lies in (both with k_density; None when not asked for).
+    distance_dtype: of the products, in words, for the record.
     """
 
     inside_real: NDArray[np.bool_]
     inside_generated: NDArray[np.bool_]
-    covered: NDArray[np.bool_] | None = None
-    balls_hit: NDArray[np.int64] | None = None
+    covered: NDArray[np.bool_] | None
+    balls_hit: NDArray[np.int64] | None
+    distance_dtype: str
+
+
+class _TooCoarse(Exception):
+    """float32 leaves too many comparisons open."""
 
 
 def precision_recall(
@@ -89,14 +94,35 @@ def manifold(
         if asked is not None and asked < 1:
             raise BadInput(f"k must be at least 1, got {asked}")
     largest = max(k or 0, k_density or 0)
-    for name, rows, needed in (("generated", ours, k or 0), ("real", theirs, largest)):
+    for name, rows, needed in (
+        ("generated", ours, k or 0),
+        ("real", theirs, largest),
+    ):
         if len(rows) <= needed:
             raise BadInput(
                 f"k={needed} neighbours need at least {needed + 1} {name} images, "
                 f"there are {len(rows)}"
             )
-    centre = theirs.mean(axis=0, dtype=np.float64).astype(np.float32)
-    g, r = _Points.of(ours, centre, device), _Points.of(theirs, centre, device)
+    centre = theirs.mean(axis=0, dtype=np.float64).astype(theirs.dtype)
+    g, r = Points.of(ours, centre, device), Points.of(theirs, centre, device)
+    with full_float32():
+        scale = max(float(g.norms.max()), float(r.norms.max()))
+        if scale == 0 or _RANGE[0] < scale < _RANGE[1]:
+            try:
+                return _manifold(g, r, k, k_density)
+            except _TooCoarse:
+                pass
+        return _manifold(g.doubled(), r.doubled(), k, k_density)
+
+
+def _rows(x: ArrayLike, name: str) -> NDArray[np.floating]:
+    array = checked(x, f"{name} features")
+    if array.size and max(float(array.max()), -float(array.min())) > 1e150:
+        raise BadInput(f"{name} features: numbers above 1e150 have no squares")
+    return np.ascontiguousarray(array, np.float64 if array.dtype.itemsize > 4 else np.float32)
+
+
+def _manifold(g: Points, r: Points, k: int | None, k_density: int | None) -> Manifold:
     wanted = sorted({asked for asked in (k, k_density) if asked is not None})
     real_radii = dict(zip(wanted, _squared_radii(r, wanted), strict=True))
     inside_real = inside_generated = np.zeros(0, dtype=bool)
@@ -106,61 +132,50 @@ def manifold(
         inside_real, inside_generated = _inside(g, r, generated_radii, real_radii[k])
     if k_density is not None:
         covered, balls_hit = _balls(g, r, real_radii[k_density])
-    return Manifold(inside_real, inside_generated, covered, balls_hit)
+    return Manifold(inside_real, inside_generated, covered, balls_hit, g.in_words())
 
 
-def _rows(x: ArrayLike, name: str) -> NDArray[np.float32]:
-    return np.ascontiguousarray(checked(x, f"{name} features"), dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class _Points:
-    """Feature rows with their centred squared norms; blocks are centred when taken, not copied."""
-
-    rows: NDArray[np.float32]
-    centre: NDArray[np.float32]
-    norms: NDArray[np.float32]
-    device: str
-
-    @classmethod
-    def of(cls, rows: NDArray[np.float32], centre: NDArray[np.float32], device: str) -> _Points:
-        norms = np.empty(len(rows), dtype=np.float32)
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK] - centre
-            norms[start : start + _BLOCK] = np.einsum("nd,nd->n", block, block, dtype=np.float64)
-        return cls(rows, centre, norms, device)
-
-    def blocks(self) -> list[slice]:
-        return [slice(s, min(s + _BLOCK, len(self.rows))) for s in range(0, len(self.rows), _BLOCK)]
-
-    def block(self, rows: slice | NDArray[np.intp]) -> torch.Tensor:
-        import torch
-
-        return torch.from_numpy(self.rows[rows] - self.centre).to(self.device)
-
-    def vector(self, values: NDArray[np.floating], rows: slice | NDArray[np.intp]) -> torch.Tensor:
-        import torch
-
-        return torch.from_numpy(values[rows].astype(np.float32)).to(self.device)
-
-    def scale(self) -> float:
-        return float(self.norms.max(initial=0.0))
-
-
-def _exact(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Squared distances in float64 of the rows of a and b, broadcast over leading axes."""
-    difference = a.astype(np.float64) - b
-    squared: NDArray[np.float64] = np.square(difference, out=difference).sum(axis=-1)
-    return squared
-
-
-def _squared_radii(points: _Points, ks: list[int]) -> list[NDArray[np.float64]]:
+def _squared_radii(points: Points, ks: list[int]) -> list[NDArray[np.float64]]:
     """Squared distance of every point to its k-th neighbour, for each k: (N,) float64."""
+    n = len(points.rows)
+    keep = min(max(ks) + _SPARE, n - 1)
+    values, index = _nearest(points, keep)
+    radii = [_kth(points, values, index, k) for k in ks]
+    if keep == n - 1:
+        return radii
+    # Nobody left out is nearer than this; at 0 nobody can be nearer.
+    bound = bounds(points, values.max(axis=1), points.norms)[0]
+    largest = radii[int(np.argmax(ks))]
+    left_open = np.flatnonzero((largest > bound) & (largest > 0))
+    if len(left_open) > max(_OPEN * n, _FEW) and not points.double:
+        raise _TooCoarse
+    for row, candidates in _candidates(points, left_open, largest):
+        squared = np.sort(exact_pairs(points, points, np.full(len(candidates), row), candidates))
+        for found, k in zip(radii, ks, strict=True):
+            found[row] = squared[k - 1]
+    return radii
+
+
+def _kth(
+    points: Points, values: NDArray[np.floating], index: NDArray[np.int64], k: int
+) -> NDArray[np.float64]:
+    """The k-th smallest distance of each row's kept ones, exact: (N,)."""
+    norms = points.norms[:, None]
+    low, high = bounds(points, values, norms)
+    low_kth, high_kth = bounds(points, np.partition(values, k - 1, axis=1)[:, k - 1 : k], norms)
+    exact = np.where(high < low_kth, -np.inf, np.inf)  # surely nearer, surely farther
+    rows, columns = np.nonzero((low <= high_kth) & (high >= low_kth))
+    exact[rows, columns] = exact_pairs(points, points, rows, index[rows, columns])
+    exact.sort(axis=1)
+    return exact[:, k - 1].copy()
+
+
+def _nearest(points: Points, keep: int) -> tuple[NDArray[np.floating], NDArray[np.int64]]:
+    """Rounded squared distances and rows of the `keep` nearest others of each: (N, keep)."""
     import torch
 
     n = len(points.rows)
-    keep = min(max(ks) + _SPARE, n - 1)
-    best = torch.full((n, keep), torch.inf)
+    best = torch.full((n, keep), torch.inf, dtype=torch.float64 if points.double else None)
     index = torch.zeros((n, keep), dtype=torch.int64)
     blocks = points.blocks()
 
@@ -173,114 +188,110 @@ def _squared_radii(points: _Points, ks: list[int]) -> list[NDArray[np.float64]]:
         index[rows] = indices.gather(1, chosen.indices)
 
     for i, rows in enumerate(blocks):
-        a, norms_a = points.block(rows), points.vector(points.norms, rows)
+        a, norms_a = points.block(rows), points.vector(points.norms[rows])
         for columns in blocks[i:]:  # the matrix is symmetric: each block serves rows and columns
             b = a if columns is rows else points.block(columns)
-            norms_b = points.vector(points.norms, columns)
+            norms_b = points.vector(points.norms[columns])
             squared = torch.addmm(norms_b, a, b.T, alpha=-2).add_(norms_a[:, None])
             if columns is rows:
                 squared.fill_diagonal_(torch.inf)
             else:
                 offer(columns, rows, squared.T.contiguous())
             offer(rows, columns, squared)
-    return [_exact_radii(points, best.numpy(), index.numpy(), k) for k in ks]
+    return best.numpy(), index.numpy()
 
 
-def _exact_radii(
-    points: _Points, distances: NDArray[np.float32], index: NDArray[np.int64], k: int
-) -> NDArray[np.float64]:
-    """The k-th smallest of each row's neighbours, in float64 wherever it could be the k-th."""
-    kth = np.partition(distances, k - 1, axis=1)[:, k - 1 : k]
-    tolerance = 2 * _TOLERANCE * (points.norms[:, None] + points.scale())
-    exact = np.where(distances < kth, -np.inf, np.inf)  # surely nearer, surely farther
-    rows, columns = np.nonzero(np.abs(distances - kth) <= tolerance)
-    for start in range(0, len(rows), 1024):
-        i, j = rows[start : start + 1024], columns[start : start + 1024]
-        exact[i, j] = _exact(points.rows[i], points.rows[index[i, j]])
-    exact.sort(axis=1)
-    return exact[:, k - 1].copy()
+def _candidates(
+    points: Points, rows: NDArray[np.intp], limits: NDArray[np.float64]
+) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """For each of `rows`: who, besides itself, could be as near as sqrt(limits[row])."""
+    for start in range(0, len(rows), _FEW):
+        some = rows[start : start + _FEW]
+        values = products_with_all(points, some, points) + points.norms + points.norms[some, None]
+        low, _ = bounds(points, values, points.norms[some, None])
+        for row, nearer in zip(some.tolist(), low <= limits[some, None], strict=True):
+            nearer[row] = False
+            yield row, np.flatnonzero(nearer)
 
 
 def _inside(
-    g: _Points, r: _Points, g_radii: NDArray[np.float64], r_radii: NDArray[np.float64]
+    g: Points, r: Points, g_radii: NDArray[np.float64], r_radii: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """(N,): generated image in some real ball; (M,): real image in some generated ball."""
     import torch
 
-    # Smallest distance^2 - radius^2 of each image over the balls of the other set. The terms that
+    # Bounds of each image's smallest d^2 - radius^2 over the balls of the other set. The terms that
     # are constant along a minimum are added after it.
-    margin_g = torch.full((len(g.rows),), torch.inf)
-    margin_r = torch.full((len(r.rows),), torch.inf)
+    dtype = torch.float64 if g.double else torch.float32
+    least_g, most_g = torch.full((2, len(g.rows)), torch.inf, dtype=dtype)
+    least_r, most_r = torch.full((2, len(r.rows)), torch.inf, dtype=dtype)
+    low_g, high_g = ball_terms(g, g_radii)
+    low_r, high_r = ball_terms(r, r_radii)
     for rows in g.blocks():
         a = g.block(rows)
-        offset_g = g.vector(g.norms - g_radii, rows)[:, None]
         for columns in r.blocks():
             product = torch.mm(a, r.block(columns).T).mul_(-2)
-            nearest = (product + r.vector(r.norms - r_radii, columns)).amin(dim=1).cpu()
-            margin_g[rows] = torch.minimum(margin_g[rows], nearest)
-            nearest = product.add_(offset_g).amin(dim=0).cpu()
-            margin_r[columns] = torch.minimum(margin_r[columns], nearest)
-    inside_real = _decide(margin_g.numpy() + g.norms, g, r, r_radii)
-    inside_generated = _decide(margin_r.numpy() + r.norms, r, g, g_radii)
-    return inside_real, inside_generated
+            shifted = torch.empty_like(product)
+            for term, extreme, mine, along in (
+                (low_r[columns], least_g, rows, 1),
+                (high_r[columns], most_g, rows, 1),
+                (low_g[rows, None], least_r, columns, 0),
+                (high_g[rows, None], most_r, columns, 0),
+            ):
+                nearest = torch.add(product, term, out=shifted).amin(dim=along).cpu()
+                torch.minimum(extreme[mine], nearest, out=extreme[mine])
+    return (
+        _decide(least_g.numpy(), most_g.numpy(), g, r, r_radii),
+        _decide(least_r.numpy(), most_r.numpy(), r, g, g_radii),
+    )
 
 
 def _decide(
-    margins: NDArray[np.float32], points: _Points, balls: _Points, radii: NDArray[np.float64]
+    least: NDArray[np.floating],
+    most: NDArray[np.floating],
+    points: Points,
+    balls: Points,
+    radii: NDArray[np.float64],
 ) -> NDArray[np.bool_]:
-    """margins <= 0, with those within rounding of 0 decided again in float64."""
-    tolerance = _TOLERANCE * (points.norms + balls.scale())
-    inside: NDArray[np.bool_] = margins <= 0
-    for row in np.flatnonzero(np.abs(margins) <= tolerance).tolist():
-        inside[row] = _touches(row, float(tolerance[row]), points, balls, radii)
+    """(N,): in some ball, from bounds without |a|^2; exactly where they do not tell."""
+    error = points.tolerance * points.norms + points.underflow
+    inside: NDArray[np.bool_] = most + points.norms + error <= 0
+    left_open = np.flatnonzero(~inside & (least + points.norms - error <= 0))
+    terms = balls.norms - radii - balls.tolerance * (balls.norms + radii) - balls.underflow
+    for start in range(0, len(left_open), _FEW):
+        some = left_open[start : start + _FEW]
+        margins = (
+            products_with_all(points, some, balls) + terms + (points.norms - error)[some, None]
+        )
+        nearest = margins.argmin(axis=1)  # among duplicates, one decides
+        inside[some] = exact_pairs(points, balls, some, nearest) <= radii[nearest]
+        for row, margin in zip(some.tolist(), margins, strict=True):
+            if not inside[row]:
+                near = np.flatnonzero(margin <= 0)
+                squared = exact_pairs(points, balls, np.full(len(near), row), near)
+                inside[row] = bool((squared <= radii[near]).any())
     return inside
 
 
-def _touches(
-    row: int, tolerance: float, points: _Points, balls: _Points, radii: NDArray[np.float64]
-) -> bool:
-    """Whether a point whose best margin is within rounding lies in a ball, in float64."""
-    margins = _margins(points, row, balls, radii)
-    near = np.flatnonzero(margins <= 2 * tolerance)
-    near = near[np.argsort(margins[near])]
-    for start in range(0, len(near), 64):  # with many duplicates the first few already decide
-        some = near[start : start + 64]
-        if (_exact(points.rows[row], balls.rows[some]) <= radii[some]).any():
-            return True
-    return False
-
-
-def _margins(
-    points: _Points, row: int, balls: _Points, radii: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    margins = np.empty(len(balls.rows))
-    point = points.rows[row] - points.centre
-    for columns in balls.blocks():
-        product = (balls.rows[columns] - balls.centre) @ point
-        margins[columns] = points.norms[row] + balls.norms[columns] - 2 * product - radii[columns]
-    return margins
-
-
 def _balls(
-    g: _Points, r: _Points, radii: NDArray[np.float64]
+    g: Points, r: Points, radii: NDArray[np.float64]
 ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """(M,): real ball holds a generated image; (N,): real balls each generated image lies in."""
     import torch
 
     covered = np.zeros(len(r.rows), dtype=bool)
     hits = np.zeros(len(g.rows), dtype=np.int64)
+    low, high = ball_terms(r, radii)
     for rows in g.blocks():
-        a, norms_g = g.block(rows), g.vector(g.norms, rows)[:, None]
+        a, norms = g.block(rows), g.norms[rows, None]
+        error = g.tolerance * norms + g.underflow
         for columns in r.blocks():
-            offset = r.vector(r.norms - radii, columns)
-            margins = torch.addmm(offset, a, r.block(columns).T, alpha=-2).add_(norms_g).cpu()
-            tolerance = _TOLERANCE * (g.norms[rows].max() + r.norms[columns].max())
-            inside = (margins <= 0).numpy()
-            pairs = np.argwhere((margins.abs() <= tolerance).numpy())
-            for start in range(0, len(pairs), 1024):
-                i, j = pairs[start : start + 1024].T
-                squared = _exact(g.rows[rows][i], r.rows[columns][j])
-                inside[i, j] = squared <= radii[columns][j]
+            product = torch.mm(a, r.block(columns).T).mul_(-2)
+            inside = (product + high[columns] + g.vector(norms + error) <= 0).cpu().numpy()
+            outside = (product + low[columns] + g.vector(norms - error) > 0).cpu().numpy()
+            i, j = np.nonzero(~(inside | outside))
+            squared = exact_pairs(g, r, i + rows.start, j + columns.start)
+            inside[i, j] = squared <= radii[columns][j]
             covered[columns] |= inside.any(axis=0)
             hits[rows] += inside.sum(axis=1)
     return covered, hits

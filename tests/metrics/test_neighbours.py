@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import BadInput
-from harness.metrics import density_coverage, neighbours, precision_recall
+from harness.metrics import density_coverage, distances, neighbours, precision_recall
+from harness.metrics.neighbours import manifold
 
 quick = settings(max_examples=30, deadline=None)
 sizes = st.tuples(st.integers(5, 60), st.integers(5, 60), st.integers(1, 5))
@@ -59,7 +60,7 @@ def test_it_equals_the_definition_even_with_ties_in_any_block_size(seed, shape, 
     # Points of a small lattice: nearly every comparison is a tie, and many points coincide
     a, b = (rng.integers(0, 4, (rows, d)).astype(np.float32) / 10 + 100 for rows in (n, m))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(neighbours, "_BLOCK", block)
+        patch.setattr(distances, "BLOCK", block)
         found = (*precision_recall(a, b, k), *density_coverage(a, b, k))
     assert found == pytest.approx(by_definition(a, b, k), abs=1e-12)
 
@@ -102,6 +103,97 @@ def test_a_collapsed_reference_is_handled_as_well():
     assert precision_recall(same, same) == (1.0, 1.0)
     assert precision_recall(same + 1, same) == (0.0, 0.0)
     assert density_coverage(same, same, k=3) == (10.0, 1.0)
+
+
+def all_four(a: np.ndarray, b: np.ndarray, k: int) -> tuple[float, float, float, float]:
+    found = manifold(a, b, k=k, k_density=k)
+    assert found.balls_hit is not None and found.covered is not None
+    return (
+        found.inside_real.mean(),
+        found.inside_generated.mean(),
+        (found.balls_hit / k).mean(),
+        found.covered.mean(),
+    )
+
+
+HARD = {
+    "clusters far apart": lambda x, rng: x + 10.0 ** rng.integers(1, 7) * (x[:, :1] > 0),
+    "an outlier": lambda x, rng: x * np.where(np.arange(len(x)) == 3, 1e7, 1)[:, None],
+    "all equally far": lambda x, rng: np.eye(len(x)) + rng.choice([0, 1e-8, 1e-6]) * x[:, :1],
+    "many copies": lambda x, rng: x[rng.integers(0, len(x) // 3, len(x))],
+    "every scale at once": lambda x, rng: x * 10.0 ** rng.integers(-30, 15, (len(x), 1)),
+    "tiny": lambda x, rng: x * 1e-25,
+    "huge": lambda x, rng: x * 1e17,
+    "a large offset": lambda x, rng: x + 1e6,
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", HARD)
+@settings(max_examples=8, deadline=None)
+@given(seed=st.integers(0, 2**31), k=st.integers(1, 4), few=st.sampled_from([1, 5, 64]))
+def test_it_equals_the_definition_where_float32_products_alone_would_be_wrong(
+    shape, dtype, seed, k, few
+):
+    rng = np.random.default_rng(seed)
+    n, d = int(rng.integers(12, 80)), int(rng.integers(1, 40))
+    a, b = (HARD[shape](rng.normal(size=(n, d)), rng).astype(dtype) for _ in range(2))
+    a[: n // 4] = b[: n // 4]  # images that are in both sets: their comparisons are ties
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "_FEW", few)
+        patch.setattr(distances, "BLOCK", int(rng.choice([7, 1024])))
+        found = all_four(a, b, k)
+    assert found == pytest.approx(by_definition(a, b, k), abs=1e-12)
+
+
+def star(rays: int, lengths: np.ndarray) -> np.ndarray:
+    """(2 * rays, 2 * rays): 10 e_j, each with a companion at its own distance, off the star."""
+    points = np.zeros((2 * rays, 2 * rays), np.float32)
+    points[np.arange(rays), np.arange(rays)] = 10
+    points[rays:, :] = points[:rays]
+    points[rays + np.arange(rays), rays + np.arange(rays)] = lengths
+    return points
+
+
+@pytest.mark.parametrize("touching", [0, 40, 69])
+def test_of_many_balls_that_nearly_touch_an_image_the_one_that_does_is_found(touching):
+    # The origin is at distance 10 from 150 balls, of which one has that radius
+    lengths = np.full(70, 10 * (1 - 1e-6), np.float32)
+    balls = star(70, lengths)
+    origin = np.zeros((2, balls.shape[1]), np.float32)
+    origin[1, 0] = 1000
+    assert by_definition(origin, balls, 1)[0] == 0 == precision_recall(origin, balls, 1)[0]
+    lengths[touching] = 10
+    balls = star(70, lengths)
+    assert by_definition(origin, balls, 1)[0] == 0.5 == precision_recall(origin, balls, 1)[0]
+    assert all_four(origin, balls, 1) == by_definition(origin, balls, 1)
+    assert precision_recall(balls, origin, 1)[1] == 0.5  # the same, asked the other way
+
+
+@pytest.mark.parametrize("nearest", [0, 40, 69])
+def test_of_many_neighbours_that_float32_cannot_tell_apart_the_nearest_decides(nearest):
+    points = star(70, np.full(70, 1, np.float32))
+    points[nearest, nearest] = 10 * (1 - 1e-6)
+    points = np.concatenate([points, np.zeros((1, 140), np.float32)])
+    outside = np.zeros((2, 140), np.float32)
+    outside[0, 139], outside[1, 139] = 10 * (1 - 2e-6), 10 * (1 - 0.5e-6)  # of the origin's ball
+    found = manifold(outside, points, k=1, k_density=1)
+    assert found.distance_dtype.startswith("float32")
+    assert found.inside_real.tolist() == [True, False]
+    assert all_four(outside, points, 1) == by_definition(outside, points, 1)
+
+
+def test_the_record_says_in_which_precision_the_products_were():
+    rng = np.random.default_rng(0)
+    near = rng.normal(size=(200, 8))
+    far = near + 1e5 * (np.arange(200) % 2)[:, None]
+    assert manifold(near, near).distance_dtype == "float32, near ties decided from differences"
+    assert manifold(far, far).distance_dtype == "float64, near ties decided from differences"
+
+
+def test_numbers_without_squares_are_refused():
+    with pytest.raises(BadInput, match="numbers above 1e150"):
+        precision_recall(np.full((9, 2), 1e200), np.ones((9, 2)))
 
 
 def test_features_far_from_the_origin_keep_their_neighbours():
