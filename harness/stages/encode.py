@@ -11,9 +11,10 @@ from harness import autoencoders
 from harness.data.encoding import encode, latent_settings
 from harness.data.images import open_images
 from harness.data.latents import Latents
+from harness.data.writer import LatentWriter
 from harness.errors import BadInput
 from harness.plan.stages import EncodeStage
-from harness.stages.work import Outcome, Work
+from harness.stages.work import Outcome, Stopped, Work
 
 READERS = 8  # threads that read and decode image files ahead of the encoder
 
@@ -57,22 +58,27 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
         )
     shape = latent_settings(images, autoencoder, data.image_size, data.channels)
     folder, world = work.scratch / "latents", work.world
-    writer = encode(
-        images,
-        autoencoder,
-        folder,
-        shape,
-        rank=world.rank,
-        world=world.size,
-        max_corrupt=work.place.max_corrupt,
-        threads=0 if data.source == "embedded" else READERS,
-        device=work.device,
-        progress=lambda done, total: work.progress(done=done, total=total, unit="images"),
-    )
-    world.wait()
+    stopped: Stopped | None = None
+    try:
+        encode(
+            images,
+            autoencoder,
+            folder,
+            shape,
+            rank=world.rank,
+            world=world.size,
+            max_corrupt=work.place.max_corrupt,
+            threads=0 if data.source == "embedded" else READERS,
+            device=work.device,
+            progress=lambda done, total: work.progress(done=done, total=total, unit="images"),
+        )
+    except Stopped as asked:
+        stopped = asked
+    if not world.all(stopped is None):
+        raise stopped or Stopped("another process was asked to; all go on from their shards")
     if not world.main:
         return Outcome({})
-    index = writer.finish(max_corrupt=work.place.max_corrupt)
+    index = LatentWriter(folder, shape).finish(max_corrupt=work.place.max_corrupt)
     latents = Latents.open(folder)
     os.rename(folder, work.folder / "latents")
     return Outcome(

@@ -28,8 +28,8 @@ from harness.stages.work import Stopped
 
 LOOK_S = 0.5  # between looks into the store
 WORD_S = 5.0  # how long the reason of a broken connection may take to arrive
-FREE_S = 5.0  # after which a process that still waits for the failed one is torn out of it
-LEAVE_S = 30.0  # after which one that still does not come back is ended
+FREE_S = 3.0  # after which a process that still waits for the failed one is torn out of it
+LEAVE_S = 20.0  # after which one that still does not come back is ended
 FAILED, SEEN = "failed", "seen"  # keys in the store
 BROKEN = ("gloo", "NCCL", "Connection closed by peer", "Connection reset", "Broken pipe")
 
@@ -161,13 +161,16 @@ class Watch:
             return
 
     def _tear_out(self) -> None:
-        """Make sure that this process comes back from an exchange that the failed one left."""
+        """Make sure that this process comes back from an exchange that the failed one left.
+
+        The failed one's end closes gloo's connections, which ends its exchanges; NCCL's need an
+        abort. Where neither helps, as when the failed one cannot end, this process ends itself.
+        """
         if self.left.wait(FREE_S):
             return
-        groups: list[Any] = [self.world.control, dist.group.WORLD]
-        for group in groups:
-            with contextlib.suppress(Exception):
-                group.abort()
+        group: Any = dist.group.WORLD
+        with contextlib.suppress(Exception):
+            group.abort()
         if self.left.wait(LEAVE_S):
             return
         assert self.found is not None

@@ -85,7 +85,7 @@ def _tell_torchrun(message: str) -> None:
     if path is None:
         return
     now = str(int(time.time()))
-    about = {"message": message, "extraInfo": {"py_callstack": "", "timestamp": now}}
+    about = {"message": message, "extraInfo": {"py_callstack": message, "timestamp": now}}
     with open(path, "w") as file:
         json.dump({"message": about}, file)
 
