@@ -2,12 +2,12 @@
 
     d^2 = |mu1 - mu2|^2 + tr(S1) + tr(S2) - 2 tr((S1 S2)^(1/2))          (Heusel et al. 2017, eq. 6)
 
-The trace of the root is the sum of the singular values of A1^T A2 for any factors S = A A^T. With
-both covariances of full rank, A1 is a Cholesky factor L and those singular values are the roots of
-the eigenvalues of the symmetric L^T S2 L. With a rank-deficient one, A has as many columns as its
-rank, and the singular values are taken directly: squaring would cost half the digits of the small
-ones.
-Everything stays real and symmetric, so no imaginary part can arise.
+The trace of the root is the sum of the singular values of A1^T A2 for any factors S = A A^T. The
+quick way to them: A1 a Cholesky factor L, and the roots of the eigenvalues of the symmetric
+L^T S2 L. Squaring costs the small ones half of their digits, so its error is estimated, and where
+it could matter (rank-deficient covariances, above all) the singular values are taken directly, with
+an A of as many columns as the rank. Everything stays real and symmetric, so no imaginary part can
+arise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from harness.errors import BadInput
 from harness.metrics.moments import Moments
 
 _STRIP = 64
-_SINGULAR = 1e-10  # smallest pivot or eigenvalue over the largest that counts as full rank
+_EPS = float(np.finfo(np.float64).eps)
+_ACCURACY = 1e-9  # of the trace of the root: what the eigenvalues' roots may be off by together
+_SCALES = 1e-120, 1e120  # variances with products that neither underflow nor overflow
 
 
 def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: ArrayLike) -> float:
@@ -90,6 +92,10 @@ def _trace_of_root(s1: NDArray[np.float64], s2: NDArray[np.float64]) -> float:
         return 0.0
     if not live.all():
         s1, s2 = s1[np.ix_(live, live)], s2[np.ix_(live, live)]
+    scales = [float(np.diag(s).max()) for s in (s1, s2)]
+    if not all(_SCALES[0] < scale < _SCALES[1] for scale in scales):
+        root = np.sqrt(scales[0]) * np.sqrt(scales[1])
+        return float(root * _trace_of_root(s1 / scales[0], s2 / scales[1]))
     l1 = _cholesky(s1)
     if l1 is not None:
         # L^T S2 L by LAPACK's reduction of a generalised eigenproblem: a quarter of two products
@@ -99,9 +105,11 @@ def _trace_of_root(s1: NDArray[np.float64], s2: NDArray[np.float64]) -> float:
         eigenvalues = scipy.linalg.eigvalsh(
             inner, lower=True, overwrite_a=True, check_finite=False, driver="ev"
         )
-        # A smallest eigenvalue clear of rounding says that S2 has full rank, too; otherwise ask.
-        if eigenvalues[0] > _SINGULAR * eigenvalues[-1] or _cholesky(s2) is not None:
-            return float(np.sqrt(np.clip(eigenvalues, 0.0, None)).sum())
+        # An eigenvalue is off by a few eps of the largest, and its root by that over twice itself.
+        noise = 4 * _EPS * eigenvalues[-1]
+        roots = np.sqrt(np.maximum(eigenvalues, noise))
+        if (noise / (2 * roots)).sum() <= _ACCURACY * roots.sum():
+            return float(roots.sum())
     l2 = _cholesky(s2)
     a1 = _factor(s1) if l1 is None else l1
     a2 = _factor(s2) if l2 is None else l2
@@ -118,8 +126,9 @@ def _cholesky(s: NDArray[np.float64]) -> NDArray[np.float64] | None:
         )
     except scipy.linalg.LinAlgError:
         return None
-    pivots = np.diag(factor) ** 2
-    return factor if pivots.min() > _SINGULAR * np.diag(s).max() else None
+    # Rounding alone can make the last pivots of a singular matrix positive. As dpstrf draws it:
+    rounding = len(s) * _EPS * np.diag(s).max()
+    return factor if (np.diag(factor) ** 2).min() > rounding else None
 
 
 def _factor(s: NDArray[np.float64]) -> NDArray[np.float64]:
