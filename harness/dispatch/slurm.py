@@ -358,7 +358,8 @@ class SlurmJobs:
         if element is not None and element.live:  # squeue had left it out
             self._gone.pop(key, None)
             return None
-        return classify(key, f"{job}_{place[1]}", element)
+        folder = slurm_batch.folder(self.root, place[0])
+        return classify(key, f"{job}_{place[1]}", element, folder)
 
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study as it was before an edit; they only cost time."""

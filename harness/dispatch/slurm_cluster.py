@@ -171,16 +171,17 @@ class Cluster:
         return self._accounted(job, index)
 
     def _accounted(self, job: str, index: int) -> Element | None:
+        words = ("-n", "-X", "-P", "-j", f"{job}_{index}")
         try:
-            done = self.run(
-                *("sacct", "-n", "-X", "-P", "-j", f"{job}_{index}"), "-o", "JobID,State,ExitCode"
-            )
+            done = self.run("sacct", *words, "-o", "JobID,State,ExitCode,DerivedExitCode")
         except Unreachable:
             return None
         for line in done.stdout.splitlines() if done.returncode == 0 else ():
             fields = line.split("|")
-            if fields[0] == f"{job}_{index}" and len(fields) == 3:
-                return Element(job, fields[1].split()[0], exit_code=fields[2])
+            if fields[0] == f"{job}_{index}" and len(fields) == 4:
+                # sacct shows the script's 137 as 9; only its steps' code tells a signal from that
+                code = fields[2] if fields[3].endswith(":0") else fields[3]
+                return Element(job, fields[1].split()[0], exit_code=code)
         return None
 
     def find(self, name: str) -> str | None:
@@ -188,7 +189,8 @@ class Cluster:
         for element in self.queue(name).get(name, {}).values():
             return element.job
         try:  # where accounting runs it may know more
-            done = self.run("sacct", "-n", "-X", "-P", "--name", name, "-o", "JobID")
+            words = ("-n", "-X", "-P", "--name", name, "-S", "now-7days", "-o", "JobID")
+            done = self.run("sacct", *words)  # without a start it tells of today only
         except Unreachable:
             return None
         if done.returncode == 0 and done.stdout.strip():

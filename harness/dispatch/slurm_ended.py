@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from harness.dispatch.executor import Event
 from harness.dispatch.slurm_cluster import Element
 
@@ -15,8 +17,14 @@ CLASSES = {
 }
 
 
-def classify(key: str, job: str, element: Element | None) -> Event:
-    """The event: stopped or lost, where it is nobody's fault, else failed with its class."""
+NO_OUTPUT = 53  # slurmd's "signal" when it cannot open the files of a job's output
+
+
+def classify(key: str, job: str, element: Element | None, folder: Path | None = None) -> Event:
+    """The event: stopped or lost, where it is nobody's fault, else failed with its class.
+
+    `folder` is where the job was to write its output.
+    """
     if element is None:
         message = f"SLURM no longer knows job {job}, and it left no artifact"
         return Event("failed", key, {"failure": "lost", "message": message})
@@ -33,7 +41,10 @@ def classify(key: str, job: str, element: Element | None) -> Event:
         code, _, number = element.exit_code.partition(":")
         signal_number = int(number or 0) or (int(code or 0) - 128 if int(code or 0) > 128 else 0)
         failure = "killed"
-        if signal_number:
+        if signal_number == NO_OUTPUT:
+            failure = "environment"
+            message += f": SLURM cannot write its output to {folder or 'its folder'}"
+        elif signal_number:
             message += f", killed by signal {signal_number}"
             if signal_number == 9:
                 message += " (out of memory, if nobody killed it)"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,8 @@ from harness.dispatch import failures, slurm_batch
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm_batch import Entry
 from harness.errors import HarnessError
+from harness.plan.stages import Task
+from harness.store import files
 
 CANCEL_LOOK_S = 2.0  # between looks for `harness cancel`
 PROGRESS_S = 1.0
@@ -44,12 +47,15 @@ class Said:
         return self.folder / f"{key}.json"
 
     def say(self, key: str, state: str, **content: Any) -> None:
-        """Not synced: an artifact or the ledger holds what must survive."""
+        """Not synced, and nothing is lost with it: an artifact or the ledger holds what counts."""
         if not self.main:
             return
         aside = self.folder / f"_{key}.{uuid.uuid4().hex[:8]}"
-        aside.write_text(json.dumps({"state": state, "time": time.time(), **content}))
-        os.replace(aside, self.path(key))
+        try:
+            aside.write_text(json.dumps({"state": state, "time": time.time(), **content}))
+            os.replace(aside, self.path(key))
+        except OSError as error:
+            print(files.explain(error, self.path(key)), file=sys.stderr, flush=True)
 
 
 def main(root_text: str, name: str) -> int:
@@ -130,12 +136,25 @@ def one(
             told = now
             said.say(task.key, "running", **content)
 
+    def fail(failure: str, message: str) -> str:
+        if said.main:
+            failures.settle(ledger, replace(attempt, job=job_id()), failure, message, retries)
+            said.say(task.key, "failed", failure=failure, message=message)
+        return "failed"
+
     log = Path(attempt.log)
     if not said.main:
         log = log.with_suffix(f".rank{os.environ.get('RANK', '')}.log")
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError as error:
+        told_why = f"{files.explain(error, log)}, on {os.uname().nodename}"
+        print(told_why, file=sys.stderr, flush=True)
+        return fail("environment", told_why)
     with _logging_to(log):
         began = f"{time.strftime('%F %T')} {task.kind} {task.label} key {task.key}"
-        print(f"{began} job {job_id()} on {os.uname().nodename}", flush=True)
+        print(f"{began} job {job_id()} on {os.uname().nodename}{gpus_given(task)}", flush=True)
         said.say(task.key, "running")
         try:
             ours = execute(task, Store(root), progress, stopping)
@@ -154,12 +173,22 @@ def one(
                 print(f"{type(error).__name__}: {error}", flush=True)
             else:
                 traceback.print_exc()
-            failure = classify(error)
-            if said.main:
-                now = replace(attempt, job=job_id())
-                failures.settle(ledger, now, failure, _short(error), retries)
-                said.say(task.key, "failed", failure=failure, message=_short(error))
-            return "failed"
+            return fail(classify(error), _short(error))
+
+
+def gpus_given(task: Task) -> str:
+    """For the log: how many GPUs SLURM gave on this node, and whether they can be used."""
+    import torch
+
+    given = int(os.environ.get("SLURM_GPUS_ON_NODE", "0"))
+    if not given:
+        return ""
+    text = f", GPUs: {os.environ.get('CUDA_VISIBLE_DEVICES') or given}"
+    if task.place.device != "cpu" and torch.cuda.is_available():
+        return text
+    wanted = f"dispatch.device is {task.place.device}"
+    lacking = "" if task.place.device == "cpu" else " and torch sees no NVIDIA GPU"
+    return f"{text} (of no use: {wanted}{lacking}; ask for none with gpus_per_node: 0)"
 
 
 def job_id() -> str:
@@ -181,21 +210,23 @@ def requeue(
         while len(asked) == count and time.monotonic() < until:
             time.sleep(0.2)
         return 1
-    state = _own_state()
+    job = _own_job()
+    state = job.get("JobState", "UNKNOWN")
     if state != "RUNNING":
         # Cancelled, out of time, or preempted without a grace time: SLURM has decided, and to
         # requeue a job that is being cancelled would bring it back to life.
         print(f"asked to stop; the job is {state}: left to SLURM", file=sys.stderr, flush=True)
         return 1
-    left = float(os.environ.get("SLURM_JOB_END_TIME", "inf")) - time.time()
-    failure = "timed out" if left < about.get("signal_s", 90) + 5 else "preempted"
+    evicted = job.get("PreemptTime", "None") != "None"
+    out_of_time = not evicted and signal.SIGUSR2 in asked
+    failure = "timed out" if out_of_time else "preempted"
     count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1
     message = f"{failure}; saved its progress and went back into the queue ({count} times so far)"
     print(message, file=sys.stderr, flush=True)  # now: the requeue may end this process
     if failure != "timed out" or count < MOST_TIMEOUTS:
         said.say(entry.task.key, "requeued", failure=failure, message=message, count=count)
-        job = os.environ["SLURM_JOB_ID"]
-        done = subprocess.run(["scontrol", "requeue", job], capture_output=True, text=True)
+        words = ["scontrol", "requeue", os.environ["SLURM_JOB_ID"]]
+        done = subprocess.run(words, capture_output=True, text=True)
         if done.returncode == 0:
             return 1
         message = f"{failure}, and scontrol requeue said: {done.stderr.strip()}"
@@ -207,15 +238,17 @@ def requeue(
     return 1
 
 
-def _own_state() -> str:
-    """This job's state as scontrol has it; UNKNOWN when it does not say."""
+def _own_job() -> dict[str, str]:
+    """This job as scontrol has it; {} when it does not say."""
     job = os.environ.get("SLURM_JOB_ID", "")
     done = subprocess.run(["scontrol", "show", "job", "-o", job], capture_output=True, text=True)
-    for word in done.stdout.split():
-        if word.startswith("JobState="):
-            return word.partition("=")[2]
-    return "UNKNOWN"
+    return dict(re.findall(r"(\w+)=(\S*)", done.stdout))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    ended = main(sys.argv[1], sys.argv[2])
+    for number in (signal.SIGTERM, signal.SIGUSR2):
+        # Python's own end restores what signals do by default: one now would make a failed job of
+        # this one, and SLURM would cancel those that follow it.
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(ended)

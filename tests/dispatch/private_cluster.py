@@ -1,6 +1,9 @@
-"""A private single-node SLURM for the tests: its own munged, slurmctld and slurmd, in one folder.
+"""A private SLURM for the tests: its own munged, slurmctld and two slurmd, in one folder.
 
-No systemd, no cgroups, no accounting database. GPUs are null devices. Needs root, which CI has.
+No systemd, no cgroups. Its GPUs are null devices (empty files where those cannot be made). Both
+nodes are this machine: 127.0.0.1 has every partition, 127.0.0.2 only `pair`, for training on two
+nodes. With `accounting`, a private MariaDB and slurmdbd as well. All ports are free ones, so that
+several may run side by side. Needs root, which CI has.
 """
 
 from __future__ import annotations
@@ -13,30 +16,33 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 BINARIES = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "scancel", "srun")
+ACCOUNTING = ("slurmdbd", "mariadbd", "mariadb-install-db", "sacct")
+NODES = ("127.0.0.1", "127.0.0.2")  # names that every resolver knows
+GPUS = 4  # per node
 
 CONF = """\
 ClusterName=harness
 SlurmctldHost=localhost(127.0.0.1)
 SlurmctldPort={ctld_port}
-SlurmdPort={slurmd_port}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.sock,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/spool
+SlurmdSpoolDir={folder}/spool/%n
 SlurmctldPidFile={folder}/run/slurmctld.pid
-SlurmdPidFile={folder}/run/slurmd.pid
+SlurmdPidFile={folder}/run/slurmd-%n.pid
 SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdLogFile={folder}/log/slurmd.log
+SlurmdLogFile={folder}/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
+{accounting}
 JobCompType=jobcomp/none
 MailProg=/bin/true
 SwitchType=switch/none
@@ -54,91 +60,193 @@ SlurmdParameters=config_overrides
 SlurmdTimeout=10
 KillWait=3
 PropagatePrioProcess=1
-MinJobAge=300
+MinJobAge={min_job_age}
 MaxArraySize={max_array_size}
 GresTypes=gpu
-NodeName=localhost NodeAddr=127.0.0.1 Sockets=1 CoresPerSocket={cores} ThreadsPerCore=1 \
-RealMemory=8000 Gres=gpu:8 State=UNKNOWN
-PartitionName=low Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 \
+{nodes}
+PartitionName=low Nodes=127.0.0.1 Default=YES MaxTime=INFINITE State=UP PriorityTier=1 \
 PreemptMode=REQUEUE GraceTime=20
-PartitionName=nograce Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 \
+PartitionName=nograce Nodes=127.0.0.1 MaxTime=INFINITE State=UP PriorityTier=1 \
 PreemptMode=REQUEUE GraceTime=0
-PartitionName=high Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+PartitionName=high Nodes=127.0.0.1 MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
+PartitionName=pair Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1
+"""
+NODE = """\
+NodeName={name} NodeAddr=127.0.0.1 Port={port} Sockets=1 \
+CoresPerSocket={cores} ThreadsPerCore=1 RealMemory=8000 Gres=gpu:{gpus} State=UNKNOWN"""
+DATABASE_CONF = """\
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.sock
+DbdHost=localhost
+DbdAddr=127.0.0.1
+DbdPort={dbd_port}
+SlurmUser=root
+LogFile={folder}/log/slurmdbd.log
+PidFile={folder}/run/slurmdbd.pid
+StorageType=accounting_storage/mysql
+StorageHost=127.0.0.1
+StoragePort={database_port}
+StorageUser=root
+StorageLoc=slurm
 """
 
 
-def missing_binaries() -> list[str]:
+def missing_binaries(accounting: bool = False) -> list[str]:
     """What a private cluster needs and this machine lacks."""
-    return [b for b in BINARIES if shutil.which(b, path=_path()) is None]
+    wanted = BINARIES + ACCOUNTING if accounting else BINARIES
+    return [b for b in wanted if shutil.which(b, path=_path()) is None]
 
 
 def _path() -> str:
     return f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """Different ones: all are held until the last is known."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 class PrivateCluster:
     """Started by `start`, stopped by `stop`; `environment` makes SLURM's commands talk to it."""
 
-    def __init__(self, folder: Path, cores: int = 4, max_array_size: int = 21) -> None:
-        self.folder = folder
-        for name in ("state", "spool", "log", "run", "dev"):
+    def __init__(
+        self,
+        folder: Path,
+        cores: int = 4,
+        max_array_size: int = 21,
+        min_job_age: int = 300,
+        accounting: bool = False,
+    ) -> None:
+        self.folder, self.accounting = folder, accounting
+        for name in ("state", "log", "run", "dev", *(f"spool/{node}" for node in NODES)):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        for i in range(8):
-            device = folder / "dev" / f"gpu{i}"
-            try:
-                os.mknod(device, 0o20666, os.makedev(1, 3))
-            except OSError:
-                device.touch()
+        ctld_port, dbd_port, self.database_port, *slurmd_ports = _free_ports(3 + len(NODES))
+        gres = []
+        for i, node in enumerate(NODES):
+            for gpu in range(i * GPUS, (i + 1) * GPUS):
+                device = folder / "dev" / f"gpu{gpu}"
+                try:  # a null device, or SLURM grants the GPU and names it to nobody
+                    os.mknod(device, 0o20666, os.makedev(1, 3))
+                except OSError:
+                    device.touch()
+            devices = f"{folder}/dev/gpu[{i * GPUS}-{(i + 1) * GPUS - 1}]"
+            gres.append(f"NodeName={node} Name=gpu File={devices}\n")
+        (folder / "gres.conf").write_text("".join(gres))
+        storage = "AccountingStorageType=accounting_storage/none"
+        if accounting:
+            storage = (
+                "AccountingStorageType=accounting_storage/slurmdbd\n"
+                f"AccountingStorageHost=127.0.0.1\nAccountingStoragePort={dbd_port}\n"
+                f"AccountingStoragePass={folder}/munge.sock"  # where munge listens
+            )
+            database = folder / "slurmdbd.conf"
+            database.write_text(
+                DATABASE_CONF.format(
+                    folder=folder, dbd_port=dbd_port, database_port=self.database_port
+                )
+            )
+            database.chmod(0o600)
         self.conf = folder / "slurm.conf"
         self.conf.write_text(
             CONF.format(
                 folder=folder,
-                cores=cores,
                 max_array_size=max_array_size,
-                ctld_port=_free_port(),
-                slurmd_port=_free_port(),
+                min_job_age=min_job_age,
+                ctld_port=ctld_port,
+                accounting=storage,
+                nodes="\n".join(
+                    NODE.format(name=node, port=port, cores=cores, gpus=GPUS)
+                    for node, port in zip(NODES, slurmd_ports, strict=True)
+                ),
             )
-        )
-        (folder / "gres.conf").write_text(
-            f"NodeName=localhost Name=gpu File={folder}/dev/gpu[0-7]\n"
         )
         self.environment = {"SLURM_CONF": str(self.conf)}
         self.env = {**os.environ, **self.environment, "PATH": _path()}
 
+    # --- daemons --------------------------------------------------------------------------------
+
     def start(self) -> None:
-        key = self.folder / "munge.key"
+        """Munge, the database if wanted, the controller, the nodes."""
+        f = self.folder
+        f.chmod(0o755)
+        key = f / "munge.key"
         key.write_bytes(secrets.token_bytes(1024))
         key.chmod(0o400)
-        self.folder.chmod(0o755)
-        f = self.folder
-        subprocess.run(
-            [
-                "munged",
-                "--force",
-                f"--key-file={key}",
-                f"--socket={f}/munge.sock",
-                f"--pid-file={f}/run/munged.pid",
-                f"--log-file={f}/log/munged.log",
-                f"--seed-file={f}/munge.seed",
-            ],
-            env=self.env,
-            check=True,
-            timeout=30,
+        self._daemon(
+            "munged",
+            "--force",
+            f"--key-file={key}",
+            f"--socket={f}/munge.sock",
+            f"--pid-file={f}/run/munged.pid",
+            f"--log-file={f}/log/munged.log",
+            f"--seed-file={f}/munge.seed",
         )
-        subprocess.run(["slurmctld", "-c", "-f", str(self.conf)], env=self.env, check=True)
-        self.start_slurmd()
-        self.wait_for_node("idle", 30)
+        if self.accounting:
+            self._start_accounting()
+        self._daemon("slurmctld", "-c", "-f", str(self.conf))
+        for node in NODES:
+            self.start_slurmd(node)
+        for node in NODES:
+            self.wait_for_node("idle", 30, node)
 
-    def start_slurmd(self) -> None:
-        subprocess.run(
-            ["slurmd", "-f", str(self.conf), "-N", "localhost"], env=self.env, check=True
+    def _daemon(self, *words: str) -> None:
+        subprocess.run(words, env=self.env, check=True, timeout=60)
+
+    def start_slurmd(self, node: str = NODES[0]) -> None:
+        self._daemon("slurmd", "-f", str(self.conf), "-N", node)
+
+    def _start_accounting(self) -> None:
+        """MariaDB without a password on a port of 127.0.0.1, slurmdbd, the cluster's name in it."""
+        f = self.folder
+        with open(f / "log" / "mariadb.log", "ab") as log:
+            subprocess.run(
+                (
+                    *("mariadb-install-db", "--no-defaults", f"--datadir={f}/database"),
+                    *("--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"),
+                ),
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                check=True,
+                timeout=120,
+            )
+            subprocess.Popen(
+                (
+                    *("mariadbd", "--no-defaults", f"--datadir={f}/database", "--user=root"),
+                    *(f"--socket={f}/mariadb.sock", f"--port={self.database_port}"),
+                    *("--bind-address=127.0.0.1", f"--pid-file={f}/run/mariadbd.pid"),
+                    "--skip-name-resolve",
+                ),
+                env=self.env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._until(self._database_answers, 60, "mariadb.log")
+        self._daemon("slurmdbd")
+        manager = ("sacctmgr", "-i", "-n")
+        self._until(
+            lambda: self.command(*manager, "show", "cluster", check=False, ok=True),
+            30,
+            "slurmdbd.log",
         )
+        self.command(*manager, "add", "cluster", "harness")
+
+    def _database_answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.database_port)) == 0
+
+    def _until(self, what: Callable[[], object], timeout: float, log: str) -> None:
+        deadline = time.monotonic() + timeout
+        while not what():
+            if time.monotonic() > deadline:
+                said = (self.folder / "log" / log).read_text()[-2000:]
+                raise AssertionError(f"not within {timeout} s:\n{said}")
+            time.sleep(0.1)
 
     def pid(self, daemon: str) -> int:
         return int((self.folder / "run" / f"{daemon}.pid").read_text())
@@ -150,30 +258,37 @@ class PrivateCluster:
     def stop(self) -> None:
         self.command("scancel", "--full", "-u", "root", check=False)
         time.sleep(0.5)
-        for daemon in ("slurmd", "slurmctld", "munged"):
+        daemons = (*(f"slurmd-{n}" for n in NODES), "slurmctld", "slurmdbd", "mariadbd", "munged")
+        for daemon in daemons:
             self.kill(daemon, signal.SIGTERM)
         time.sleep(0.5)
-        for daemon in ("slurmd", "slurmctld", "munged"):
+        for daemon in daemons:
             self.kill(daemon)
 
-    def command(self, *words: str, check: bool = True, timeout: float = 30) -> str:
+    # --- its commands ---------------------------------------------------------------------------
+
+    def command(
+        self, *words: str, check: bool = True, timeout: float = 30, ok: bool = False
+    ) -> str:
+        """Its output. With `ok`, "" when it fails and something when it does not."""
         done = subprocess.run(
             words, env=self.env, capture_output=True, text=True, timeout=timeout, check=False
         )
         if check and done.returncode:
             raise AssertionError(f"{words}: {done.stderr}")
-        return done.stdout
+        return ("" if done.returncode else done.stdout or "ok") if ok else done.stdout
 
-    def wait_for_node(self, state: str, timeout: float = 30) -> None:
+    def wait_for_node(self, state: str, timeout: float = 30, node: str = NODES[0]) -> None:
         deadline = time.monotonic() + timeout
         found = ""
         while time.monotonic() < deadline:
-            found = self.command("sinfo", "-h", "-p", "low", "-o", "%T", check=False).strip()
+            words = ("sinfo", "-h", "-p", "pair", "-n", node, "-o", "%T")
+            found = self.command(*words, check=False).strip()
             if found.rstrip("*") == state:
                 return
             time.sleep(0.2)
-        log = (self.folder / "log" / "slurmd.log").read_text()[-2000:]
-        raise AssertionError(f"node is {found!r}, not {state!r} after {timeout} s\n{log}")
+        log = (self.folder / "log" / f"slurmd-{node}.log").read_text()[-2000:]
+        raise AssertionError(f"{node} is {found!r}, not {state!r} after {timeout} s\n{log}")
 
     def jobs(self) -> list[list[str]]:
         """[name, job_index, state, partition] of what is queued or running."""

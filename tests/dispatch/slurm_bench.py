@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from private_cluster import PrivateCluster
 
 PATIENCE_S = 280  # a busy machine takes a minute to import torch
+LONG = 400  # steps: some seconds of training, a checkpoint every ten steps
 STUDY = """\
 study: tiny
 title: Tiny diffusion transformers
@@ -43,11 +48,33 @@ profiles:
 """
 
 
+class Baseline:
+    """What local workers make of a study, undisturbed: run once for all tests that compare."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def of(self, bench: Bench, *more: str) -> Path:
+        """The results folder of `bench`'s study as it is written now."""
+        text = bench.file.read_text() + repr(more)
+        results = self.folder / hashlib.sha256(text.encode()).hexdigest()[:12]
+        if not results.exists():
+            bench.run("run", "--no-report", "--executor", "local", *more, results=results)
+        return results
+
+
 class Bench:
     """One study, one results folder, and the command line on them."""
 
-    def __init__(self, folder: Path, cluster: PrivateCluster | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        cluster: PrivateCluster | None = None,
+        baseline: Baseline | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.cluster = folder, cluster
+        self.baseline = baseline or Baseline(folder / "undisturbed")
         self.processes: list[subprocess.Popen[str]] = []
         self.results = folder / "results"
         self.file = folder / "tiny.yaml"
@@ -114,6 +141,20 @@ class Bench:
         """Run as far as the trained models."""
         return self.run("run", "--no-report", "--only", "train", *more, expect=expect)
 
+    def start_training(self, *more: str) -> subprocess.Popen[str]:
+        """`train` in the background, of models whose data and counts are there already."""
+        for kind in ("encode", "complexity"):
+            shutil.copytree(
+                self.undisturbed() / "artifacts" / kind,
+                self.results / "artifacts" / kind,
+                dirs_exist_ok=True,
+            )
+        return self.start("run", "--no-report", "--only", "train", *more)
+
+    def undisturbed(self, *more: str, whole: bool = False) -> Path:
+        """The results of local workers that nobody disturbed: trained models, or everything."""
+        return self.baseline.of(self, *more, *(() if whole else ("--only", "train")))
+
     def attempts(self, kind: str | None = None) -> list[dict[str, Any]]:
         found = [json.loads(p.read_text()) for p in self.results.glob("attempts/*/[0-9]*.json")]
         return [a for a in found if kind is None or a["kind"] == kind]
@@ -133,10 +174,28 @@ class Bench:
             time.sleep(0.1)
         raise AssertionError(f"did not happen within {timeout} s")
 
-    def until_training(self, steps: int = 20) -> str:
-        """Wait until a training has saved a checkpoint; its job id (JOB_INDEX)."""
-        self.until(lambda: list(self.results.glob("scratch/*/step-*")))
+    def until_training(self, count: int = 1) -> str:
+        """Wait until `count` trainings have saved a checkpoint; the job id (JOB_INDEX) of one."""
+        self.until(lambda: len({p.parent for p in self.results.glob("scratch/*/step-*")}) >= count)
         return str(self.until(lambda: [j[1] for j in self.jobs("train") if j[2] == "RUNNING"])[0])
+
+    def processes_of(self, kind: str) -> dict[int, int]:
+        """The processes of running tasks: array element -> process id."""
+        batches = {a["batch"] for a in self.attempts(kind) if a["state"] == "running"}
+        found = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                if Path(words[0]).name.startswith("python") and batches & set(words):
+                    variables = (entry / "environ").read_bytes().decode().split("\0")
+                    of = dict(v.partition("=")[::2] for v in variables)
+                    found[int(of["SLURM_ARRAY_TASK_ID"])] = int(entry.name)
+        return found
+
+    def process_of(self, kind: str) -> int:
+        """The process of the one running task."""
+        (process,) = self.processes_of(kind).values()
+        return process
 
     def task_log(self, kind: str = "train") -> str:
         """What this kind's tasks printed outside their stages."""
@@ -154,12 +213,23 @@ class Bench:
             out[name] = frame.drop(columns=volatile)
         return out
 
+    def attempts_at(self, index: int) -> list[dict[str, Any]]:
+        """The attempts at the training that was first given to this array element, in order."""
+        (first,) = [a for a in self.attempts("train") if a["index"] == index and a["id"] < "002"]
+        found = [a for a in self.attempts("train") if a["key"] == first["key"]]
+        return sorted(found, key=lambda a: str(a["id"]))
+
     def same_records(self, other: Path) -> None:
         import pandas as pd
 
         mine, theirs = self.frames(), self.frames(other)
         for name, frame in theirs.items():
             pd.testing.assert_frame_equal(mine[name], frame)
+
+    def same_bytes(self, other: Path) -> None:
+        """Every trained model's weights, averages and optimizer are the other's, bit for bit."""
+        found = checkpoints(self.results)
+        assert found and found == checkpoints(other)
 
     def one_record_per_key(self, expected: int) -> None:
         """Every trained model is recorded once, in one fragment or compacted."""
@@ -172,3 +242,36 @@ class Bench:
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=PATIENCE_S)
         return said
+
+
+def checkpoints(results: Path) -> dict[tuple[str, str], str]:
+    """(key, file) -> SHA-256 of the bytes on disk, of the trained models."""
+    return {
+        (path.parent.name, path.name): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in results.glob("artifacts/train/*/*.safetensors")
+    }
+
+
+@contextlib.contextmanager
+def frozen(process: int) -> Iterator[None]:
+    """Its main thread, where Python handles signals, does nothing at all; SIGKILL still works."""
+    attach, detach = 16, 17  # ptrace's
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+    if libc.ptrace(attach, process, None, None):
+        raise OSError(ctypes.get_errno(), f"cannot attach to process {process}")
+    os.waitpid(process, 0)
+    try:
+        yield
+    finally:
+        if libc.ptrace(detach, process, None, None):  # it was killed: its parent waits for us
+            os.waitpid(process, 0)
+
+
+def is_gone(process: int) -> bool:
+    """Did it end, though its parent may not have asked yet?"""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"

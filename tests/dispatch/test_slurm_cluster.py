@@ -88,7 +88,9 @@ def test_without_accounting_scontrol_knows_and_without_both_nobody_does(commands
     found = quick().detail("77", 3)
     assert found and (found.state, found.exit_code, found.restarts) == ("FAILED", "137:0", 2)
     command(commands, "scontrol", "exit 1")
-    command(commands, "sacct", "echo '77_3|CANCELLED by 0|0:0'")
+    command(commands, "sacct", "echo '77_3|FAILED|9:0|0:9'")  # as of 22.05, of a kill -9
+    assert quick().detail("77", 3) == Element("77", "FAILED", exit_code="0:9")
+    command(commands, "sacct", "echo '77_3|CANCELLED by 0|0:0|0:0'")
     assert quick().detail("77", 3) == Element("77", "CANCELLED", exit_code="0:0")
     command(commands, "sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
     assert quick().detail("77", 3) is None
@@ -103,6 +105,7 @@ def test_without_accounting_scontrol_knows_and_without_both_nobody_does(commands
         ("OUT_OF_MEMORY", "", "0:125", "failed", "out of memory"),
         ("FAILED", "NonZeroExitCode", "137:0", "failed", "killed"),
         ("FAILED", "NonZeroExitCode", "1:0", "failed", "killed"),
+        ("FAILED", "RaisedSignal:53(Real-time_signal_19)", "0:53", "failed", "environment"),
         ("COMPLETED", "", "0:0", "failed", "killed"),
         ("CANCELLED", "", "0:0", "stopped", None),
         ("CANCELLED", "DependencyNeverSatisfied", "0:0", "lost", None),
@@ -114,6 +117,14 @@ def test_how_a_job_ended_has_a_class(
     found = classify("k", "77_3", Element("77", state, reason, code))
     assert (found.event, found.content.get("failure")) == (event, failure)
     assert "77_3" in found.content["message"]
+
+
+def test_how_a_job_was_killed_is_said_whoever_tells_it() -> None:
+    for code in ("137:0", "0:9"):  # scontrol's way and sacct's
+        message = classify("k", "77_3", Element("77", "FAILED", "", code)).content["message"]
+        assert "killed by signal 9 (out of memory" in message
+    said = classify("k", "7_0", Element("7", "FAILED", "", "0:53"), Path("/r/slurm/b")).content
+    assert "cannot write its output to /r/slurm/b" in said["message"]
 
 
 def test_a_job_that_slurm_forgot_is_lost(commands: Path) -> None:
