@@ -191,6 +191,9 @@ def trace_dit(shape: Architecture) -> Counter[str]:
 
 @cache
 def _unet(name: str) -> Counter[str]:
+    # Imported while tensors are real: older diffusers compute constants as they are imported.
+    from diffusers import UNet2DConditionModel, UNet2DModel  # noqa: F401
+
     with torch.device("meta"):
         model = unets.Wrapped(unets.unet(name))
         inputs = unets.example_inputs(name)

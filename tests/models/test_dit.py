@@ -132,7 +132,7 @@ def test_samples_do_not_depend_on_their_batch(block, randomised):
     x, t, y = torch.randn(5, 4, 8, 8), torch.arange(5) * 200, torch.arange(5)
     with torch.no_grad():
         together, alone = model(x, t, y), model(x[2:3], t[2:3], y[2:3])
-    torch.testing.assert_close(together[2:3], alone, rtol=1e-5, atol=1e-6)
+    assert relative(together[2:3], alone) < 1e-6  # rounding, whatever the draw
 
 
 @pytest.mark.parametrize("block", BLOCKS)
