@@ -89,8 +89,10 @@ class Claims:
         self._introduce()
 
     def leave(self) -> None:
-        """The opposite of `register`."""
+        """The opposite of `register`; gives up all claims."""
         self._registered = False
+        for key in list(self._held):
+            self.release(key)
         self._forget()
 
     def drivers(self) -> list[Owner]:

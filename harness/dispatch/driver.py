@@ -12,6 +12,7 @@ and a failure is tried again as its class allows (harness.dispatch.failures).
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -106,7 +107,7 @@ class Driver:
                     break
                 if not self.stopping:
                     self._start_ready()
-                if not self.running and not self.elsewhere and (self.stopping or not self.waiting):
+                if not self.running and (self.stopping or not (self.waiting or self.elsewhere)):
                     break
                 if not self.running and not self.elsewhere and not self._ready(whenever=True):
                     break  # the rest waits for stages outside the selection
@@ -173,17 +174,19 @@ class Driver:
         return time.monotonic()
 
     def _give_back(self, reason: str) -> None:
-        """What was written down and never submitted did not happen."""
-        for key in self.jobs.unsubmitted() if self.jobs else ():
+        """What was written down and never submitted did not happen; local workers end with us."""
+        if not self.jobs:
+            self.executor.close()
+        for key in self.jobs.unsubmitted() if self.jobs else list(self.running):
             if key in self.running:
-                self.ledger.end(self.running.pop(key), "stopped", "stopped", reason)
+                with contextlib.suppress(HarnessError):  # of a full disk we are told anyway
+                    self.ledger.end(self.running.pop(key), "stopped", "stopped", reason)
                 self.ledger.release(key)
 
     def _leave(self) -> None:
-        """Jobs go on without us: let the next driver have them at once."""
-        if self.jobs:
-            for key in self.running:
-                self.ledger.release(key)
+        """Jobs go on without us, workers do not: let the next driver have all at once."""
+        if self.running and not self.jobs:
+            self.executor.close()
         self.ledger.leave()
 
     def finish(self) -> int:
@@ -375,7 +378,12 @@ class Driver:
                 self.blocked.add(k)  # one that is queued after it is cancelled by the cluster
 
     def _look_elsewhere(self) -> None:
-        """Has the other driver finished, or died?"""
+        """Has the other driver finished, or died? Has somebody cancelled a stage of ours?"""
+        if not self.jobs:  # a cluster's tasks look themselves
+            now = [self.ledger.read(attempt) for attempt in self.running.values()]
+            cancelled = [a.key for a in now if a.state == "stopped"]
+            if cancelled:
+                self.executor.cancel(cancelled)
         for key in list(self.elsewhere):
             stage = self.stages[key]
             if self.store.manifest(stage.kind, key) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
@@ -33,6 +33,9 @@ class Executor(Protocol):
 
     def stop(self) -> None:
         """Ask running stages to save their progress and end."""
+
+    def cancel(self, keys: Iterable[str]) -> Any:
+        """The same of some of them."""
 
     def close(self) -> None:
         """End everything that lives in this process's name."""

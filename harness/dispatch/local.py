@@ -1,6 +1,7 @@
 """Local workers: one process per GPU, or per `threads` CPU cores, kept warm over many stages.
 
-A stage that crashes takes its worker with it and nothing else; a new worker takes its place.
+A stage that crashes takes its worker with it and nothing else; a new worker takes its place, and
+how the old one ended (killed, out of memory, a crash in C) is added to the stage's log.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.dispatch.executor import Event
-from harness.dispatch.ledger import Attempt
+from harness.dispatch.ledger import Attempt, tail
+from harness.errors import Missing
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
 
@@ -71,11 +75,23 @@ def layout(settings: DispatchSettings) -> list[dict[str, str]]:
     return [{**env, **dict.fromkeys(THREAD_VARIABLES, str(threads))} for env in chosen]
 
 
+def out_of_memory_kills() -> int:
+    """How many processes the kernel has killed for want of memory, in this container or any."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
 class _Worker:
     """One process, its pipes, and the stage it has."""
 
     def __init__(self, root: Path, environment: dict[str, str], log: Path) -> None:
-        self.environment = environment
+        self.environment, self.log = environment, log
+        self.ready = self.leaving = False
+        self.killed_before = 0  # out_of_memory_kills() when its stage began
+        self.stage_log = ""
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as errors:
             self.process = subprocess.Popen(
@@ -105,20 +121,22 @@ class LocalWorkers:
         self.size = len(self.waiting)
         self.workers: list[_Worker] = []
         self.selector = selectors.DefaultSelector()
-        self.deaths_at_start = 0
-        self.stopping = False
+        self.spawned = 0
 
     def free(self) -> int:
-        return self.size - sum(w.key is not None for w in self.workers)
+        return self.size - sum(w.key is not None or w.leaving for w in self.workers)
 
     def start(self, task: Task, attempt: Attempt) -> None:
-        worker = next((w for w in self.workers if w.key is None), None) or self._spawn()
-        worker.key = task.key
+        idle = (w for w in self.workers if w.key is None and not w.leaving)
+        worker = next(idle, None) or self._spawn()
+        worker.key, worker.stage_log = task.key, attempt.log
+        worker.killed_before = out_of_memory_kills()
         worker.send({"run": json.loads(task.to_json()), "log": attempt.log})
 
     def _spawn(self) -> _Worker:
         environment = self.waiting.pop(0)
-        log = self.root / "logs" / f"worker-{os.getpid()}-{len(self.workers)}.log"
+        log = self.root / "logs" / f"worker-{os.getpid()}-{self.spawned}.log"
+        self.spawned += 1
         worker = _Worker(self.root, environment, log)
         assert worker.process.stdout is not None
         os.set_blocking(worker.process.stdout.fileno(), False)
@@ -138,6 +156,8 @@ class LocalWorkers:
             for line in lines:
                 message = json.loads(line)
                 event, key = message.pop("event"), message.pop("key", None)
+                worker.ready = True
+                worker.leaving |= message.pop("leaving", False)
                 if event in ("done", "stopped", "failed"):
                     worker.key = None
                 if key is not None:
@@ -150,20 +170,46 @@ class LocalWorkers:
         code = worker.process.wait()
         self.workers.remove(worker)
         self.waiting.append(worker.environment)
+        self._tidy(worker)
+        if code > 0 and not worker.ready:
+            said = tail(worker.log)
+            raise Missing(
+                f"workers cannot start here: the first one ended with exit code {code}\n"
+                + "".join(f"  | {line}\n" for line in said.splitlines())
+                + f"its log: {worker.log}"
+            )
         if worker.key is None:
             return []
+        if code in (0, -signal.SIGTERM):  # asked to end just when it was given the stage
+            return [Event("lost", worker.key, {"message": "its worker was asked to end"})]
+        failure, cause = "killed", f"its worker ended with exit code {code}"
         if code < 0:
             cause = f"its worker was killed by {signal.Signals(-code).name}"
-            if -code == signal.SIGKILL:
-                cause += " (out of memory, if nobody killed it: see `dmesg`)"
-        else:
-            cause = f"its worker ended with exit code {code}"
-        return [Event("failed", worker.key, {"failure": "killed", "message": cause})]
+        if code == -signal.SIGKILL:
+            if out_of_memory_kills() > worker.killed_before:
+                failure = "out of memory"
+                cause += ": the kernel was out of memory (fewer --workers need less)"
+            else:
+                cause += " (by somebody, or by a limit on memory: see `dmesg`)"
+        with contextlib.suppress(OSError), open(worker.stage_log, "a") as log:
+            print(f"{time.strftime('%F %T')} {cause}", file=log)
+        return [Event("failed", worker.key, {"failure": failure, "message": cause})]
+
+    def _tidy(self, worker: _Worker) -> None:
+        """A worker that had nothing to say leaves no log."""
+        with contextlib.suppress(OSError):
+            if worker.log.stat().st_size == 0:
+                worker.log.unlink()
 
     def stop(self) -> None:
-        self.stopping = True
         for worker in self.workers:
-            worker.send({"stop": True})
+            worker.send({"stop": None})
+
+    def cancel(self, keys: Iterable[str]) -> None:
+        wanted = set(keys)
+        for worker in self.workers:
+            if worker.key in wanted:
+                worker.send({"stop": worker.key})
 
     def close(self) -> None:
         for worker in self.workers:
@@ -175,4 +221,5 @@ class LocalWorkers:
             except subprocess.TimeoutExpired:
                 worker.process.kill()
                 worker.process.wait()
+            self._tidy(worker)
         self.selector.close()

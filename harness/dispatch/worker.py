@@ -2,14 +2,17 @@
 
     python -m harness.dispatch.worker ROOT
 
-Messages are JSON lines. In: {"run": TASK, "log": PATH} and {"stop": true}. Out: ready, progress,
-done, stopped, failed. The pipes are the worker's life line: when the driver dies, even by SIGKILL,
-standard input closes and the worker exits at once. Whatever a stage prints goes to its log.
+Messages are JSON lines. In: {"run": TASK, "log": PATH} and {"stop": KEY}, or null for whatever
+comes. Out: ready, progress, done, stopped, failed. The pipes are the worker's life line: when the
+driver dies, even by SIGKILL, standard input closes and the worker exits at once. Whatever a stage
+prints goes to its log, whatever comes between stages to the worker's own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import io
 import json
 import os
 import queue
@@ -27,12 +30,20 @@ from harness.errors import HarnessError
 def main(root: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
     out = os.fdopen(os.dup(1), "w", buffering=1)
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 1)
-    stop = threading.Event()
+    os.dup2(2, 1)  # nothing but messages may reach the driver
+    _unbuffered()
+    stops: set[str | None] = set()  # keys; None stops all
     inbox: queue.Queue[dict[str, Any]] = queue.Queue()
-    threading.Thread(target=_listen, args=(inbox, stop), daemon=True).start()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    threading.Thread(target=_listen, args=(inbox, stops), daemon=True).start()
+    terminated: list[int] = []
+
+    def terminate(*_: Any) -> None:
+        """Save and go; the driver starts another worker."""
+        terminated.append(1)
+        stops.add(None)
+        inbox.put({})
+
+    signal.signal(signal.SIGTERM, terminate)
 
     def send(event: str, **content: Any) -> None:
         try:
@@ -54,6 +65,9 @@ def main(root: str) -> None:
     send("ready", pid=os.getpid())
     while True:
         message = inbox.get()
+        if terminated:
+            return
+        leaving = False
         task = Task.from_json(json.dumps(message["run"]))
         with _logging_to(Path(message["log"])):
             print(f"{time.strftime('%F %T')} {task.kind} {task.label} key {task.key}", flush=True)
@@ -65,8 +79,11 @@ def main(root: str) -> None:
                     last[0] = now
                     send("progress", key=key, **state)
 
+            def stopping(key: str = task.key) -> bool:
+                return None in stops or key in stops
+
             try:
-                ours = execute(task, store, progress, stop.is_set)
+                ours = execute(task, store, progress, stopping)
                 print(f"{time.strftime('%F %T')} committed", flush=True)
                 send("done", key=task.key, ours=ours)
             except Stopped as error:
@@ -78,8 +95,11 @@ def main(root: str) -> None:
                 else:
                     traceback.print_exc()
                 kind = classify(error)
-                send("failed", key=task.key, failure=kind, message=_short(error))
-        sys.stderr.flush()
+                leaving = torch.cuda.is_initialized()  # after an error a GPU may refuse everything
+                send("failed", key=task.key, failure=kind, message=_short(error), leaving=leaving)
+        if leaving:
+            return
+        stops.discard(task.key)
 
 
 def _short(error: BaseException) -> str:
@@ -87,35 +107,43 @@ def _short(error: BaseException) -> str:
     return text if isinstance(error, HarnessError) else f"{type(error).__name__}: {text}"
 
 
-def _listen(inbox: queue.Queue[dict[str, Any]], stop: threading.Event) -> None:
+def _listen(inbox: queue.Queue[dict[str, Any]], stops: set[str | None]) -> None:
     for line in sys.stdin:
         message = json.loads(line)
-        if message.get("stop"):
-            stop.set()
+        if "stop" in message:
+            stops.add(message["stop"])
         else:
             inbox.put(message)
     os._exit(3)  # end of input: the driver is gone
 
 
+def _unbuffered() -> None:
+    """What was printed is in the log, even when the process is killed in the next moment."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    faulthandler.enable()  # a crash in C leaves its Python traceback
+
+
 @contextlib.contextmanager
 def _logging_to(path: Path) -> Any:
-    """Send both output streams (of C libraries too) to a file."""
+    """Send both output streams (of C libraries too) to a file, and then back to where they went."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    _unbuffered()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    saved = os.dup(2)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
     os.dup2(handle, 1)
     os.dup2(handle, 2)
+    os.close(handle)
     try:
         yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os.dup2(saved, 2)
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 1)
-        for fd in (handle, saved, null):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, fd in enumerate(saved, 1):
+            os.dup2(fd, number)
             os.close(fd)
 
 

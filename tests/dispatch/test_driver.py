@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.dispatch import driver as driver_module
 from harness.dispatch.claims import Owner
 from harness.dispatch.driver import Driver, standing
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.plan import Plan, make_plan
+from harness.plan import Plan, Stage, make_plan
 from harness.plan.stages import Task
 from harness.spec import load_study
-from harness.store import Store, records
+from harness.store import Store, files, records
 
 
 @pytest.fixture(scope="module")
@@ -224,3 +226,86 @@ def test_standing_changes_nothing(plan: Plan, tmp_path: Path) -> None:
     state = standing(plan, plan.stages.values(), Store(root), Ledger(root))
     assert len(state.missing) == len(plan.stages) and not state.done
     assert not root.exists()
+
+
+def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_module, "LOOK_S", 0.0)
+    store, ledger = Store(tmp_path), Ledger(tmp_path)
+    victim = next(s for s in plan.stages.values() if s.kind == "train")
+
+    told: set[str] = set()
+
+    class Cancellable(Pretender):
+        def poll(self, timeout: float) -> list[Event]:
+            others = {k: t for k, t in self.running.items() if k != victim.key}
+            held = {k: t for k, t in self.running.items() if k == victim.key}
+            self.running = others
+            events = super().poll(timeout)
+            self.running |= held
+            return events + [Event("stopped", k, {"message": "saved"}) for k in told]
+
+        def cancel(self, keys: list[str]) -> None:
+            told.update(keys)
+
+    def watch(event: str, stage: Stage | None, content: object) -> None:
+        if event == "start" and stage is victim:  # as `harness cancel` does
+            last = ledger.last(victim.key)
+            assert last is not None
+            ledger.end(last, "stopped", "stopped", "cancelled")
+
+    executor = Cancellable(store)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor, watch)
+    assert driver.run() == 3
+    behind = {victim.key}
+    for key, stage in plan.stages.items():
+        if stage.needs & behind:
+            behind.add(key)
+    assert driver.done == plan.stages.keys() - behind
+    assert not driver.failed
+
+
+def test_ctrl_c_does_not_wait_for_another_drivers_stages(plan: Plan, tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    other = Ledger(tmp_path)
+    other.owner = Owner("elsewhere", 1, "1")
+    for key in plan.stages:
+        assert other.claim(key)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), Pretender(store))
+    ticks = 0
+
+    def watch(event: str, *_: object) -> None:
+        nonlocal ticks
+        ticks += event == "tick"
+        if ticks == 2:
+            driver.stop()
+        assert ticks < 5, "it goes on waiting"
+
+    driver.watch = watch
+    assert driver.run() == 3
+
+
+def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    executor = Pretender(store)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor)
+    written = 0
+
+    def step(operation: str, path: Path) -> None:
+        nonlocal written
+        if "attempts" in path.parts and operation == "write":
+            written += 1
+            if written == 10:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "step", step)
+    with pytest.raises(files.DiskFull, match="run the same command again"):
+        driver.run()
+    assert not list((tmp_path / "claims").iterdir())
+    code, driver, _ = drive(plan, tmp_path)
+    assert code == 0
+    left = [a for k in plan.stages for a in driver.ledger.attempts(k) if a.state == "running"]
+    assert all(a.key in driver.done for a in left)
