@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,3 +124,103 @@ def do(
         count,
         str(folder / "jobs.json"),
     )
+
+
+FORKED = multiprocessing.get_context("forkserver")  # imports torch once for many short attempts
+FORKED.set_forkserver_preload(["harness.stages.train", "harness.stages.execute"])
+
+
+def attempt(
+    results: Path,
+    task: str,
+    count: int,
+    *,
+    kill_at: Sequence[int | None] = (),
+    stop_at: int | None = None,
+    read: Path | None = None,
+    limit_s: float = 200,
+) -> list[int]:
+    """One attempt of a task (JSON) on `count` processes; their exit codes, 3 for Stopped.
+
+    kill_at: at which look at `stopping` each rank kills itself; the others are killed then, as
+    torchrun and srun do. stop_at: at which look rank 1 is asked to stop. read: a folder for what
+    each rank reads, a line of JSON [step, images] per step.
+    """
+    port, began = free_port(), time.monotonic()
+    processes = []
+    for rank in range(count):
+        environment = {
+            "RANK": str(rank),
+            "LOCAL_RANK": str(rank),
+            "WORLD_SIZE": str(count),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
+        kill = kill_at[rank] if kill_at else None
+        stop = stop_at if rank == count - 1 else None
+        given = (environment, str(results), task, kill, stop, str(read) if read else None)
+        processes.append(FORKED.Process(target=_forked_rank, args=given, daemon=True))
+    for process in processes:
+        process.start()
+    while any(p.is_alive() for p in processes):
+        late = time.monotonic() - began > limit_s
+        if late or any(p.exitcode is not None and p.exitcode not in (0, 3) for p in processes):
+            for process in processes:
+                process.kill()
+        for process in processes:
+            process.join(0.05)
+    assert time.monotonic() - began < limit_s, "the processes hung"
+    return [int(p.exitcode or 0) for p in processes]
+
+
+def _forked_rank(
+    environment: dict[str, str],
+    results: str,
+    text: str,
+    kill: int | None,
+    stop: int | None,
+    read: str | None,
+) -> None:
+    os.environ.update(environment)
+    import torch
+
+    torch.set_num_threads(1)
+    from harness.plan.stages import Task
+    from harness.stages.execute import execute
+    from harness.stages.work import Stopped
+    from harness.store import Store
+
+    if read is not None:
+        _note_what_is_read(Path(read) / f"rank{environment['RANK']}.jsonl")
+    looks = 0
+
+    def stopping() -> bool:
+        nonlocal looks
+        looks += 1
+        if looks == kill:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return stop is not None and looks >= stop
+
+    try:
+        execute(Task.from_json(text), Store(results), stopping=stopping)
+    except Stopped:
+        sys.exit(3)
+
+
+def _note_what_is_read(path: Path) -> None:
+    """Write down each step's images of this process. In a process of its own: nothing is undone."""
+    from harness.data.latents import Latents
+    from harness.stages import train
+
+    draws, batch, steps = train.training_draws, Latents.batch, [-1]
+
+    def drawn(seed: int, step: int, *arguments: Any) -> Any:
+        steps[0] = step
+        return draws(seed, step, *arguments)
+
+    def noted(self: Latents, indices: Any, *arguments: Any) -> Any:
+        with open(path, "a") as file:
+            file.write(json.dumps([steps[0], [int(i) for i in indices]]) + "\n")
+        return batch(self, indices, *arguments)
+
+    train.training_draws, Latents.batch = drawn, noted  # type: ignore[assignment, method-assign]

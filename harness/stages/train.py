@@ -16,7 +16,6 @@ import itertools
 import json
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
 import safetensors.torch
@@ -30,7 +29,6 @@ from harness.diffusion import Diffusion
 from harness.diffusion.draws import training_draws
 from harness.errors import BadInput, HarnessError
 from harness.models import build
-from harness.models.dit import DiT
 from harness.plan.cost import training_gflops
 from harness.plan.keys import canonical, run_id
 from harness.plan.stages import TrainStage
@@ -38,6 +36,7 @@ from harness.stages import checkpoints
 from harness.stages.batches import batches
 from harness.stages.checkpoints import TrainingState, local
 from harness.stages.distributed import Agreement, World, divisors
+from harness.stages.parallel import parallel, warm_up
 from harness.stages.training_log import TrainingDiverged, TrainingLog
 from harness.stages.work import Outcome, Stopped, Work
 
@@ -74,7 +73,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     model = build(**settings.architecture.model_dump(), checkpointing=place.checkpointing)
     model.to(device).train()
     ema = copy.deepcopy(model).requires_grad_(False).eval()
-    forward, last_pass_only = _parallel(model, ema, work)
+    together = parallel(model, ema, work)
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=recipe.learning_rate,
@@ -109,6 +108,11 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
         x, y = latents.batch(indices[slice(*rows)], flip, draws.posterior_noise)
         return x, draws.t, draws.noise, torch.where(draws.drop, model.null_label, y)
 
+    with _precision(recipe.precision, device):
+        size = len(range(rows[1] - rows[0])[passes[0]])
+        x = torch.zeros(size, *latents.shape, device=device)
+        y = torch.zeros(size, dtype=torch.int64, device=device)
+        warm_up(together, diffusion.training_losses, (x, y, x, y))
     agreed, saved = Agreement(world), time.monotonic()
     steps = range(state.step, settings.step)
     ahead = batches(make, steps, device, AHEAD if device.type == "cuda" else 0)
@@ -117,9 +121,10 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
         for x, t, noise, y in ahead:
             optimizer.zero_grad(set_to_none=True)
             for part in passes:
-                with last_pass_only(part is passes[-1]), _precision(recipe.precision, device):
+                last = part is passes[-1]
+                with together.exchange(last), _precision(recipe.precision, device):
                     losses = diffusion.training_losses(
-                        forward, x[part], t[part], noise[part], y=y[part]
+                        together.forward, x[part], t[part], noise[part], y=y[part]
                     )
                     # Gradients are averaged over processes: their sum is the whole batch's mean.
                     (losses["loss"].sum() * (world.size / recipe.batch_size)).backward()
@@ -154,43 +159,6 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     writer.wait()
     _check_weights(averaged, state, settings, world)
     return state, log
-
-
-def _parallel(
-    model: DiT, ema: DiT, work: Work
-) -> tuple[Callable[..., Tensor], Callable[[bool], Any]]:
-    """What to call for a forward pass, and what to enter so that only the last pass exchanges.
-
-    One process: the model. Several: copies that average gradients (DistributedDataParallel), or
-    with train.fsdp shards of one model (FSDP2), for models that do not fit one device.
-    """
-    world, device = work.world, work.device
-    forward: Any = model
-    if work.place.fsdp and world.size > 1:
-        from torch.distributed.device_mesh import init_device_mesh
-        from torch.distributed.fsdp import fully_shard
-
-        mesh = init_device_mesh(device.type, (world.size,))
-        for module in (model, ema):
-            for block in module.blocks:
-                fully_shard(block, mesh=mesh)
-            fully_shard(module, mesh=mesh)
-
-        def exchange_last(last: bool) -> Any:
-            forward.set_requires_gradient_sync(last)
-            return contextlib.nullcontext()
-
-        return torch.compile(model) if work.place.compile else model, exchange_last
-    if work.place.compile:
-        forward = torch.compile(model)
-    if world.size == 1:
-        return forward, lambda last: contextlib.nullcontext()
-    copies = nn.parallel.DistributedDataParallel(
-        forward,
-        device_ids=[device.index] if device.type == "cuda" else None,
-        gradient_as_bucket_view=True,
-    )
-    return copies, lambda last: contextlib.nullcontext() if last else copies.no_sync()
 
 
 def _resume(state: TrainingState, log: TrainingLog, work: Work) -> None:

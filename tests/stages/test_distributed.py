@@ -3,88 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
+import random
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import processes
 import pytest
 import safetensors.torch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.data.order import batch_indices
 from harness.errors import BadInput, Missing
 from harness.stages import distributed, train
 from harness.stages.distributed import Agreement, World
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
-
-# One process of two. Its jobs: a task, and after how many steps to stop it, again and again.
-RANK = """
-import json, os, sys
-import torch; torch.set_num_threads(1)
-from harness.errors import HarnessError
-from harness.plan.stages import Task
-from harness.stages.execute import execute
-from harness.stages.work import Stopped
-from harness.store import Store
-for root, text, stops in json.load(open(sys.argv[1])):
-    task, store = Task.from_json(text), Store(root)
-    for stop in [*stops, None]:
-        left = [stop]
-        def stopping():
-            # only one of the two is asked: all must follow
-            if left[0] is None or os.environ["RANK"] != "1":
-                return False
-            left[0] -= 1
-            return left[0] < 0
-        try:
-            execute(task, store, stopping=stopping)
-        except Stopped as stopped:
-            print(stopped, flush=True)
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
-
-
-def two_processes(folder: Path, jobs: list[tuple[str, str, list[int]]]) -> str:
-    """Run the jobs on two gloo processes; what the first one printed."""
-    (folder / "jobs.json").write_text(json.dumps(jobs))
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-    }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANK, str(folder / "jobs.json")],
-            # A hash seed each: no exchange may depend on the order of a set of names.
-            env={
-                **environment,
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "PYTHONHASHSEED": str(rank),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    outputs = [p.communicate(timeout=200)[0] for p in processes]
-    assert [p.returncode for p in processes] == [0, 0], "\n".join(outputs)
-    return outputs[0]
 
 
 def weights(laboratory: Laboratory, task: Any, name: str = "ema") -> dict[str, torch.Tensor]:
@@ -108,7 +44,9 @@ def made(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> dict
     ]
     found["sample"] = found["two"].task("sample", batch_size=8)
     jobs.append((results["two"], found["sample"].to_json(), []))
-    found["said"] = two_processes(root, jobs)
+    ended = processes.do(root, jobs)
+    assert ended.codes == [0, 0], str(ended)
+    found["said"] = ended.outputs[0]
     return found
 
 
@@ -157,6 +95,66 @@ def test_two_processes_draw_the_samples_that_one_does(made: dict[str, Any]) -> N
     assert np.array_equal(one["arr_0"], two["arr_0"])
 
 
+# 12 images a step: 3 processes in 2 passes of 2 each, or 4, 2 or 1 in others.
+TWELVE = ("train.batch_size=12", "train.steps=12")
+
+
+@pytest.fixture(scope="module")
+def by_three(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    """A run by three processes, each adding up the gradients of two passes; undisturbed."""
+    laboratory = prepared.copy(tmp_path_factory.mktemp("three"))
+    task = laboratory.task("train", *TWELVE, batch_per_device=2)
+    assert processes.attempt(laboratory.store.root, task.to_json(), 3) == [0, 0, 0]
+    return laboratory
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_three_processes_killed_at_random_steps_end_bitwise_where_undisturbed_ones_do(
+    laboratory: Laboratory, by_three: Laboratory, seed: int
+) -> None:
+    dice, kills = random.Random(seed), 3
+    task = laboratory.task("train", *TWELVE, batch_per_device=2, checkpoint_every=1)
+    for _ in range(kills):
+        when = [dice.randint(1, 5) for _ in range(3)]
+        codes = processes.attempt(laboratory.store.root, task.to_json(), 3, kill_at=when)
+        assert set(codes) == {-9}
+    assert laboratory.store.manifest("train", task.key) is None
+    assert processes.attempt(laboratory.store.root, task.to_json(), 3) == [0, 0, 0]
+    for name in ("ema.safetensors", "state.safetensors"):
+        ours, theirs = (x.folder(task) / name for x in (laboratory, by_three))
+        assert ours.read_bytes() == theirs.read_bytes()
+    ours, theirs = (x.rows(task, "training") for x in (laboratory, by_three))
+    assert [(r["loss"], r["grad_norm"]) for r in ours] == [
+        (r["loss"], r["grad_norm"]) for r in theirs
+    ]
+
+
+@pytest.mark.slow
+def test_a_run_resumed_on_other_numbers_of_processes_reads_the_same_images_and_agrees(
+    laboratory: Laboratory, by_three: Laboratory
+) -> None:
+    root, read = laboratory.store.root, laboratory.root / "read"
+    for count, passes, stop in ((3, 2, 2), (4, 1, 2), (2, 3, 2), (1, 12, None)):
+        (read / str(count)).mkdir(parents=True)
+        task = laboratory.task("train", *TWELVE, batch_per_device=12 // count // min(passes, 3))
+        codes = processes.attempt(root, task.to_json(), count, stop_at=stop, read=read / str(count))
+        assert codes == [0 if stop is None else 3] * count
+    for name in ("ema", "state"):
+        agree(weights(laboratory, task, name), weights(by_three, task, name))
+    ours, theirs = (x.rows(task, "training") for x in (laboratory, by_three))
+    assert [r["loss"] for r in ours] == pytest.approx([r["loss"] for r in theirs], rel=1e-5)
+
+    images: dict[int, list[int]] = {}
+    for count in (3, 4, 2, 1):
+        for rank in range(count):
+            first = rank == 0
+            for line in (read / str(count) / f"rank{rank}.jsonl").read_text().splitlines():
+                step, rows = json.loads(line)
+                images[step] = rows if first else images[step] + rows
+    assert images == {n: batch_indices(0, n, 12, 40).tolist() for n in range(12)}
+
+
 def test_a_number_of_processes_that_does_not_divide_the_batch_is_refused() -> None:
     with pytest.raises(BadInput, match="these numbers of processes do: 1, 2, 4, 8"):
         train._split(8, None, World(0, 3))
@@ -173,7 +171,7 @@ def test_the_processes_rows_are_the_whole_batch_in_order(count: int, size: int) 
 def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(processes.free_port())}
     for name, value in {**address, "WORLD_SIZE": "2", "RANK": "1"}.items():
         monkeypatch.setenv(name, value)
     began = time.monotonic()

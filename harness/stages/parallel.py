@@ -1,0 +1,72 @@
+"""One model on many devices: copies whose gradients are averaged, or shards of one."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from harness.models.dit import DiT
+from harness.stages.work import Work
+
+
+@dataclass(frozen=True)
+class Parallel:
+    """What to call for a forward pass, and what to enter around each pass of a step."""
+
+    forward: Callable[..., Tensor]
+    exchange: Callable[[bool], Any]  # exchange(last): only the last pass's backward exchanges
+
+
+def parallel(model: DiT, ema: DiT, work: Work) -> Parallel:
+    """One process: the model itself. Several: DistributedDataParallel copies, or with train.fsdp
+    shards (FSDP2; of `ema` too), for models that do not fit one device.
+    """
+    world, device = work.world, work.device
+    forward: Any = model
+    if work.place.fsdp and world.size > 1:
+        from torch.distributed.device_mesh import init_device_mesh
+        from torch.distributed.fsdp import fully_shard
+
+        mesh = init_device_mesh(device.type, (world.size,))
+        for module in (model, ema):
+            for block in module.blocks:
+                fully_shard(block, mesh=mesh)
+            fully_shard(module, mesh=mesh)
+
+        def exchange_last(last: bool) -> Any:
+            forward.set_requires_gradient_sync(last)
+            return contextlib.nullcontext()
+
+        return Parallel(torch.compile(model) if work.place.compile else model, exchange_last)
+    if work.place.compile:
+        forward = torch.compile(model)
+    if world.size == 1:
+        return Parallel(forward, lambda last: contextlib.nullcontext())
+    copies = nn.parallel.DistributedDataParallel(
+        forward,
+        device_ids=[device.index] if device.type == "cuda" else None,
+        gradient_as_bucket_view=True,
+        broadcast_buffers=False,  # the position table, the same everywhere
+    )
+    return Parallel(copies, lambda last: contextlib.nullcontext() if last else copies.no_sync())
+
+
+def warm_up(
+    together: Parallel, losses: Callable[..., dict[str, Tensor]], inputs: tuple[Tensor, ...]
+) -> None:
+    """One pass whose gradients are thrown away, before the first step of every attempt.
+
+    DistributedDataParallel lays its buckets out anew after its first pass, in the order in which
+    gradients came. Where in a bucket a gradient lies decides in which order three or more processes
+    add it up; so the first step of a resumed run would otherwise round unlike the same step of an
+    undisturbed one. Call it with any batch of the right shape: x, t, noise, y.
+    """
+    if isinstance(together.forward, nn.parallel.DistributedDataParallel):
+        x, t, noise, y = inputs
+        losses(together.forward, x, t, noise, y=y)["loss"].sum().backward()
+        together.forward.zero_grad(set_to_none=True)
