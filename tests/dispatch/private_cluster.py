@@ -255,6 +255,26 @@ class PrivateCluster:
         with contextlib.suppress(OSError, ValueError):
             os.kill(self.pid(daemon), number)
 
+    def crash(self, node: str = NODES[0]) -> None:
+        """Kill slurmd and everything that runs as a job, as a power cut does."""
+        self.kill(f"slurmd-{node}")
+        for process in self.processes():
+            with contextlib.suppress(OSError):
+                os.kill(process, signal.SIGKILL)
+
+    def processes(self) -> list[int]:
+        """Of the jobs: batch scripts, srun, tasks, and the slurmstepd that watch over them."""
+        ours = f"SLURM_CONF={self.conf}".encode()
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                variables = (entry / "environ").read_bytes().split(b"\0")
+                of_a_job = any(v.startswith(b"SLURM_JOB_ID=") for v in variables)
+                steps = (entry / "comm").read_text().strip() == "slurmstepd"
+                if ours in variables and (of_a_job or steps):
+                    found.append(int(entry.name))
+        return found
+
     def stop(self) -> None:
         self.command("scancel", "--full", "-u", "root", check=False)
         time.sleep(0.5)

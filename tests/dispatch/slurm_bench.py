@@ -179,8 +179,8 @@ class Bench:
         self.until(lambda: len({p.parent for p in self.results.glob("scratch/*/step-*")}) >= count)
         return str(self.until(lambda: [j[1] for j in self.jobs("train") if j[2] == "RUNNING"])[0])
 
-    def processes_of(self, kind: str) -> dict[int, int]:
-        """The processes of running tasks: array element -> process id."""
+    def all_processes_of(self, kind: str) -> dict[int, int]:
+        """The processes of running tasks: process id -> array element."""
         batches = {a["batch"] for a in self.attempts(kind) if a["state"] == "running"}
         found = {}
         for entry in Path("/proc").glob("[0-9]*"):
@@ -189,12 +189,16 @@ class Bench:
                 if Path(words[0]).name.startswith("python") and batches & set(words):
                     variables = (entry / "environ").read_bytes().decode().split("\0")
                     of = dict(v.partition("=")[::2] for v in variables)
-                    found[int(of["SLURM_ARRAY_TASK_ID"])] = int(entry.name)
+                    found[int(entry.name)] = int(of["SLURM_ARRAY_TASK_ID"])
         return found
+
+    def processes_of(self, kind: str) -> dict[int, int]:
+        """Array element -> process id, of tasks that have one process each."""
+        return {index: process for process, index in self.all_processes_of(kind).items()}
 
     def process_of(self, kind: str) -> int:
         """The process of the one running task."""
-        (process,) = self.processes_of(kind).values()
+        (process,) = self.all_processes_of(kind)
         return process
 
     def task_log(self, kind: str = "train") -> str:

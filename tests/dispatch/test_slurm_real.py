@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
 import time
-from pathlib import Path
 
 import pytest
 from slurm_bench import LONG, Bench
@@ -28,101 +24,6 @@ def test_twelve_models_end_with_the_records_of_the_local_run(bench: Bench) -> No
     assert {a["state"] for a in attempts} == {"done"}
     assert "nothing" in bench.run("cancel")
     assert bench.run("status").count("12") >= 3
-
-
-def test_a_driver_killed_at_random_points_leaves_what_the_next_one_finishes(bench: Bench) -> None:
-    bench.write(patches="[4, 2]", steps=60)
-    chance = random.Random(6)
-    for _ in range(4):
-        driver = bench.start("run", "--no-report", "--only", "train")
-        time.sleep(0.8 + 3 * chance.random())
-        driver.kill()
-        driver.communicate()
-    bench.train()
-    bench.one_record_per_key(2)
-    attempts = bench.attempts()
-    assert len([a for a in attempts if a["state"] == "done"]) == 5
-    submitted = [a for a in attempts if (bench.results / "slurm" / a["batch"]).exists()]
-    jobs = {
-        (a["key"], a["batch"])
-        for a in submitted
-        if list((bench.results / "slurm" / a["batch"]).glob("*_log.out"))
-    }
-    assert len(jobs) == len({key for key, _ in jobs}), "a stage was submitted twice"
-
-
-def test_a_killed_task_goes_on_from_its_checkpoint_and_is_recorded_once(bench: Bench) -> None:
-    bench.write(steps=LONG)
-    driver = bench.start("run", "--no-report", "--only", "train")
-    bench.until_training()
-    os.kill(task_process(bench, "train"), signal.SIGKILL)
-    said = bench.end(driver)
-    assert "killed by signal 9" in said and "tried again in 10" in said
-    first, second = sorted(bench.attempts("train"), key=lambda a: a["started"])
-    assert (first["state"], first["failure"], second["state"]) == ("again", "killed", "done")
-    assert "resumed at step" in Path(second["log"]).read_text()
-    bench.one_record_per_key(1)
-
-
-def task_process(bench: Bench, kind: str) -> int:
-    """The process of a running stage."""
-    batches = {a["batch"] for a in bench.attempts(kind) if a["state"] == "running"}
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            words = entry.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        is_python = words[0].split(b"/")[-1].startswith(b"python")
-        if is_python and any(b.encode() in words for b in batches):
-            return int(entry.parent.name)
-    raise AssertionError(f"no process works on {batches}")
-
-
-def test_a_job_told_that_its_time_is_up_checkpoints_and_is_requeued(bench: Bench) -> None:
-    bench.write(steps=LONG)
-    driver = bench.start("run", "--no-report", "--only", "train")
-    job = bench.until_training()
-    assert bench.cluster is not None
-    bench.cluster.command("scancel", "--signal=USR2", job)
-    bench.until(lambda: "went back into the queue" in bench.task_log())
-    bench.cluster.command("scontrol", "requeue", job, check=False)  # once more, from outside
-    bench.end(driver)
-    (attempt,) = bench.attempts("train")  # the same attempt, the same job
-    assert "resumed at step" in Path(attempt["log"]).read_text()
-    bench.one_record_per_key(1)
-
-
-def test_a_job_cancelled_from_outside_is_done_by_the_next_run(bench: Bench) -> None:
-    bench.write(steps=LONG)
-    driver = bench.start("run", "--no-report", "--only", "train")
-    job = bench.until_training()
-    assert bench.cluster is not None
-    bench.cluster.command("scancel", job)
-    said = bench.end(driver, expect=3)
-    assert "was cancelled" in said
-    assert not bench.cluster.jobs(), "a cancelled job must not come back to life"
-    bench.train()
-    assert [a["state"] for a in bench.attempts("train")].count("done") == 1
-    bench.one_record_per_key(1)
-
-
-def test_slurmd_killed_and_a_drained_node_only_delay_the_study(bench: Bench) -> None:
-    bench.write(steps=LONG)
-    cluster = bench.cluster
-    assert cluster is not None
-    node = ("scontrol", "update", "NodeName=localhost")
-    cluster.command(*node, "State=DRAIN", "Reason=test")
-    driver = bench.start("run", "--no-report", "--only", "train")
-    bench.until(lambda: "queued:" in bench.run("status", expect=None))
-    said = bench.run("status")
-    assert "DRAINED" in said.upper(), said
-    cluster.command(*node, "State=RESUME")
-    bench.until_training()
-    cluster.kill("slurmd")
-    time.sleep(1)
-    cluster.start_slurmd()
-    bench.end(driver)
-    bench.one_record_per_key(1)
 
 
 def test_two_drivers_started_together_do_each_stage_once(bench: Bench) -> None:
@@ -214,15 +115,6 @@ profiles:
       threads: 1
       slurm: {{minutes: 10, gpus_per_node: 0, cpus_per_task: 1, mem_gb: 1, pack: 75}}
 """
-
-
-def test_processes_of_one_training_find_each_other(bench: Bench) -> None:
-    bench.write(steps=20)
-    bench.train("--set", "dispatch.slurm_by_kind={train: {tasks_per_node: 2}}")
-    (attempt,) = bench.attempts("train")
-    assert attempt["state"] == "done"
-    assert Path(attempt["log"]).with_suffix(".rank1.log").exists()
-    bench.one_record_per_key(1)
 
 
 def test_an_unknown_partition_is_sbatchs_word_and_exit_code_2(bench: Bench) -> None:
