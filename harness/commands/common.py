@@ -9,8 +9,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.dispatch.driver import Standing, standing
 from harness.dispatch.ledger import Ledger
+from harness.dispatch.standing import Standing, standing
 from harness.plan.build import Imported, make_plan
 from harness.plan.plan import Plan, Stage
 from harness.spec.study import Study, load_study

@@ -155,7 +155,8 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     benchmarks = estimate.read_benchmarks(opened.store.root)
     rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks)
     spent = [(kind, m["seconds"]) for kind, m in measured]
-    hours = budget.gpu_hours(opened.plan, missing, spent, rates)
+    lost = budget.spent(opened.plan, opened.stages, opened.ledger).lost_gpu_hours
+    hours = budget.gpu_hours(opened.plan, missing, spent, rates, lost)
     reason = budget.refusal(hours, dispatch.gpu_hours)
     if reason is not None:
         raise BadInput(reason)

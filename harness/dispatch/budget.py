@@ -1,7 +1,9 @@
-"""GPU-hours: spent by what is committed, wanted by what is missing, against the study's budget.
+"""GPU-hours: spent by what is committed, lost with what failed, wanted by what is missing, against
+the study's budget.
 
 A stage is estimated from what measured ones of its kind took; one that cannot be estimated counts
-with its whole time limit, the most one task of it can be charged. Failed attempts are not counted.
+with its whole time limit, the most one task of it can be charged. What an attempt took before it
+failed, was stopped or was lost is known from the ledger, up to its last sign of life.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm_batch import pack_size, processes
 from harness.plan.estimate import Rates, data_of, model_of
 from harness.plan.plan import Plan, Stage
-from harness.spec.schema import SlurmSettings
+from harness.spec.schema import STAGE_KINDS, SlurmSettings
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,36 @@ class GpuHours:
     estimated: float  # missing stages, from measured rates
     at_most: float  # missing stages of which nothing was measured, at their time limits
     unmeasured: int  # how many those are
+    lost: float = 0.0  # attempts that left no artifact
 
     @property
     def total(self) -> float:
-        return self.spent + self.estimated + self.at_most
+        return self.spent + self.lost + self.estimated + self.at_most
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Time that attempts have taken, in seconds of a worker or task and in GPU-hours on SLURM."""
+
+    kept_s: float = 0.0  # of attempts that ended with their stage's artifact
+    lost_s: float = 0.0  # of those that failed, were stopped or lost; checkpoints may have survived
+    kept_gpu_hours: float = 0.0
+    lost_gpu_hours: float = 0.0
+
+
+def spent(plan: Plan, stages: Iterable[Stage], ledger: Ledger) -> Spent:
+    """All ended attempts at `stages`."""
+    dispatch = plan.study.settings.dispatch
+    count = {kind: gpus(dispatch.slurm_for(kind)) for kind in STAGE_KINDS}
+    tried = ledger.tried()
+    sums = {True: [0.0, 0.0], False: [0.0, 0.0]}
+    for stage in stages:
+        for attempt in ledger.attempts(stage.key) if stage.key in tried else ():
+            found = sums[attempt.state == "done"]
+            found[0] += attempt.seconds
+            if attempt.batch is not None:
+                found[1] += attempt.seconds / 3600 * count[stage.kind]
+    return Spent(sums[True][0], sums[False][0], sums[True][1], sums[False][1])
 
 
 def gpus(settings: SlurmSettings) -> int:
@@ -35,11 +64,15 @@ def gpus(settings: SlurmSettings) -> int:
 
 
 def gpu_hours(
-    plan: Plan, missing: Iterable[Stage], committed: Iterable[tuple[str, float]], rates: Rates
+    plan: Plan,
+    missing: Iterable[Stage],
+    committed: Iterable[tuple[str, float]],
+    rates: Rates,
+    lost: float = 0.0,
 ) -> GpuHours:
-    """The sum. `committed` are (kind, measured seconds) of the study's artifacts."""
+    """The sum. `committed` are (kind, measured seconds) of artifacts, `lost` Spent's GPU-hours."""
     dispatch = plan.study.settings.dispatch
-    spent = sum(s / 3600 * gpus(dispatch.slurm_for(kind)) for kind, s in committed)
+    kept = sum(s / 3600 * gpus(dispatch.slurm_for(kind)) for kind, s in committed)
     estimated = at_most = 0.0
     unmeasured = 0
     for stage in missing:
@@ -55,7 +88,7 @@ def gpu_hours(
             # device-seconds; GPUs without a process of their own are waited for all the same
             sharing = settings.nodes * processes(stage.kind, settings)
             estimated += seconds / 3600 * count / sharing
-    return GpuHours(spent, estimated, at_most, unmeasured)
+    return GpuHours(kept, estimated, at_most, unmeasured, lost)
 
 
 def refusal(hours: GpuHours, budget: float) -> str | None:
@@ -63,9 +96,11 @@ def refusal(hours: GpuHours, budget: float) -> str | None:
     if hours.total <= budget:
         return None
     parts = [
-        f"{hours.spent:,.1f} spent",
+        f"{hours.spent:,.1f} spent on what is done",
         f"{hours.estimated:,.1f} estimated from measured stages",
     ]
+    if hours.lost:
+        parts.insert(1, f"{hours.lost:,.1f} spent on attempts that failed or were stopped")
     if hours.unmeasured:
         parts.append(
             f"at most {hours.at_most:,.1f} for {hours.unmeasured:,} stages without measurements "
@@ -73,6 +108,6 @@ def refusal(hours: GpuHours, budget: float) -> str | None:
         )
     return (
         f"the study may take {hours.total:,.1f} GPU-hours, its budget is {budget:,.1f} "
-        f"(dispatch.gpu_hours): {', '.join(parts)}. Shorten dispatch.slurm.minutes, take part of "
-        "it with --only, or say --allow-over-budget"
+        f"(dispatch.gpu_hours): {', '.join(parts)}. Nothing was started. Shorten "
+        "dispatch.slurm.minutes, take part of it with --only, or say --allow-over-budget"
     )

@@ -1,7 +1,8 @@
 """Claims: which process works on a stage now.
 
-    results/drivers/HOST-PID.HEX.json   a process that works, and on which study
-    results/claims/KEY                  a hard link to its owner's file
+    results/drivers/HOST-PID.HEX.json      a process that works, and on which study
+    results/drivers/HOST-PID.HEX.progress  how far its local workers are with their stages
+    results/claims/KEY                     a hard link to its owner's file
 
 A claim is advisory: it saves two drivers from doing the same work, but correctness rests on the
 commit protocol, where the first valid commit wins. A link is made in one step, never half written,
@@ -19,8 +20,10 @@ import os
 import socket
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from harness.store import files
 
@@ -84,6 +87,7 @@ class Claims:
         for path, owner in self._drivers():
             if not self._lives(owner, path):
                 path.unlink(missing_ok=True)
+                path.with_suffix(".progress").unlink(missing_ok=True)
         self.owner = replace(self.owner, study=study, profile=profile)
         self._registered = True
         self._introduce()
@@ -124,9 +128,26 @@ class Claims:
     def _forget(self) -> None:
         if not self._registered and not self._held:
             for path in self._files:
-                with contextlib.suppress(OSError):
-                    os.unlink(path)
+                for name in (path, _beside(path)):
+                    with contextlib.suppress(OSError):
+                        os.unlink(name)
             self._files.clear()
+
+    def tell(self, progress: Mapping[str, Mapping[str, Any]]) -> None:
+        """Show how far stages are, by key. For people only: not synced, no error."""
+        if self._files:
+            aside = f"{_beside(self._files[0])}.new"
+            with contextlib.suppress(OSError):
+                Path(aside).write_text(json.dumps(progress))
+                os.replace(aside, _beside(self._files[0]))
+
+    def told(self) -> dict[str, dict[str, Any]]:
+        """What all drivers tell."""
+        found: dict[str, dict[str, Any]] = {}
+        for path in (self.root / "drivers").glob("*.progress"):
+            with contextlib.suppress(OSError, ValueError):
+                found |= json.loads(path.read_text())
+        return found
 
     # --- claims ---------------------------------------------------------------------------------
 
@@ -223,6 +244,10 @@ class Claims:
             if _read(path) == self.owner:
                 os.unlink(path)
         self._forget()
+
+
+def _beside(path: str) -> str:
+    return path.removesuffix(".json") + ".progress"
 
 
 def _read(path: str | Path) -> Owner | None:

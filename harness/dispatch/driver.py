@@ -14,58 +14,25 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from harness.dispatch import failures
 from harness.dispatch.executor import Event, Executor, jobs_of
-from harness.dispatch.ledger import Attempt, Ledger, is_final
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.standing import check_artifacts, standing
 from harness.errors import HarnessError
 from harness.plan.plan import Plan, Stage
 from harness.store import records
-from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.artifacts import Store
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
+TELL_S = 1.0  # between notes of how far local workers are
 LOST_WAIT_S = 5.0  # until the failure that cancelled a queued stage is known as well
 
 Watch = Callable[[str, Stage | None, dict[str, Any]], None]
-
-
-@dataclass
-class Standing:
-    """Where a study's stages stand."""
-
-    done: set[str]
-    missing: list[Stage]
-    failed: dict[str, Attempt]
-    latest: dict[str, Attempt] = field(default_factory=dict)  # of the missing ones that were tried
-
-
-def standing(plan: Plan, stages: Iterable[Stage], store: Store, ledger: Ledger) -> Standing:
-    """What is done, missing and failed, from directory listings; changes nothing."""
-    stages = list(stages)
-    committed = store.committed({s.kind for s in stages})
-    done = {s.key for s in stages if s.key in committed}
-    missing = [s for s in stages if s.key not in committed]
-    latest = ledger.latest(s.key for s in missing)
-    return Standing(done, missing, {k: a for k, a in latest.items() if is_final(a)}, latest)
-
-
-def check_artifacts(stages: Iterable[Stage], done: set[str], store: Store) -> list[str]:
-    """Quarantine committed artifacts whose files do not fit their manifest. Returns sentences."""
-    notes = []
-    for stage in stages:
-        if stage.key not in done:
-            continue
-        try:
-            store.open(stage.kind, stage.key, verify=False)
-        except CorruptArtifact as error:
-            aside = store.quarantine(stage.kind, stage.key)
-            done.discard(stage.key)
-            notes.append(f"{stage.label}: {error}; moved to {aside}, the stage runs again")
-    return notes
 
 
 class Driver:
@@ -94,6 +61,8 @@ class Driver:
         self.weight: dict[str, float] = {}
         self.order: dict[str, int] = {}  # in the plan
         self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
+        self.progress: dict[str, dict[str, Any]] = {}  # of stages on local workers
+        self.told = 0.0
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -120,6 +89,9 @@ class Driver:
                 if now - refreshed > REFRESH_S:
                     refreshed = now
                     self.ledger.refresh()
+                if not self.jobs and now - self.told > TELL_S:  # a cluster's tasks tell themselves
+                    self.told = now
+                    self.ledger.tell(self.progress)
                 self.watch("tick", None, {})
         except HarnessError as error:
             self._give_back(str(error))
@@ -284,6 +256,7 @@ class Driver:
             self.watch("start", stage, {"log": last.log, "adopted": True})
             return False
         if event.event in ("stopped", "lost"):  # cancelled, or never submitted: done anew
+            last = replace(last, ran=event.content.get("ran"))
             self.ledger.end(last, event.event, event.event, event.content.get("message"))
             del self.running[key]
             self.waiting[key] = stage
@@ -318,9 +291,11 @@ class Driver:
         if stage is None or event.key not in self.running:
             return
         if event.event == "progress":
-            self.watch("progress", stage, event.content)
+            self._progress(stage, event.content)
             return
         attempt = self.running.pop(event.key)
+        attempt = replace(attempt, ran=event.content.get("ran", attempt.ran))
+        self.progress.pop(event.key, None)
         if event.event == "done":
             if self.ledger.read(attempt).state != "done":  # a cluster's task says so itself
                 self.ledger.end(attempt, "done")
@@ -340,6 +315,18 @@ class Driver:
                 self.not_before[event.key] = time.time() + LOST_WAIT_S
         else:
             self._failed(stage, attempt, event.content)
+
+    def _progress(self, stage: Stage, content: dict[str, Any]) -> None:
+        """Local workers do not say when they will be done: by how far they came since they said."""
+        done, total = content.get("done"), content.get("total")
+        if not self.jobs and done is not None and total is not None:
+            now = time.time()
+            first = self.progress.setdefault(stage.key, {"since": now, "from": done})
+            if done > first["from"]:
+                rate = (now - first["since"]) / (done - first["from"])
+                content["left_s"] = rate * (total - done)
+            self.progress[stage.key] = {**content, "since": first["since"], "from": first["from"]}
+        self.watch("progress", stage, content)
 
     def _failed(self, stage: Stage, attempt: Attempt, content: dict[str, Any]) -> None:
         failure, message = content.get("failure", "error"), content.get("message")

@@ -201,6 +201,7 @@ class SlurmJobs:
         ended = self._ended(task.key) if self.spoke(task.key) else None
         event = ended or self._judge(task.key, wait=False)
         if event is not None and event.event != "progress":
+            event.content.setdefault("ran", self.said(task.key).get("ran"))
             self._forget(task.key)
             return event
         return None
@@ -267,6 +268,7 @@ class SlurmJobs:
                         events.append(event)
         for event in events:
             if event.event != "progress" and event.key in self.where:
+                event.content.setdefault("ran", self.said(event.key).get("ran"))
                 self._forget(event.key)
                 self.queue.hurry()
         return events

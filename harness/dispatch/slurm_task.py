@@ -10,6 +10,7 @@ nothing at all, and the next start goes on from the last checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -42,6 +43,21 @@ class Said:
     def __init__(self, root: Path, name: str, main: bool) -> None:
         self.folder = slurm_batch.folder(root, name) / "state"
         self.main = main
+        self.began: dict[str, float] = {}  # so that now - began is all it ran, before a requeue too
+
+    def begin(self, key: str) -> None:
+        """A stage begins, perhaps again after a requeue."""
+        self.began[key] = time.monotonic() - (self.ran(key) or 0.0)
+        self.say(key, "running")
+
+    def ran(self, key: str) -> float | None:
+        """Seconds that a stage's attempt has run, None before it ever did."""
+        if key in self.began:
+            return time.monotonic() - self.began[key]
+        with contextlib.suppress(OSError, ValueError):
+            before: float | None = json.loads(self.path(key).read_text()).get("ran")
+            return before
+        return None
 
     def path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
@@ -52,7 +68,8 @@ class Said:
             return
         aside = self.folder / f"_{key}.{uuid.uuid4().hex[:8]}"
         try:
-            aside.write_text(json.dumps({"state": state, "time": time.time(), **content}))
+            content |= {"state": state, "time": time.time(), "ran": self.ran(key)}
+            aside.write_text(json.dumps(content))
             os.replace(aside, self.path(key))
         except OSError as error:
             print(files.explain(error, self.path(key)), file=sys.stderr, flush=True)
@@ -94,6 +111,8 @@ def main(root_text: str, name: str) -> int:
         if ended == "stopped" and asked:
             return requeue(entry, element, ledger, said, about, asked)
         code = code if ended == "done" else 1
+    spent = f"{time.process_time():.1f} s of processor time"
+    print(f"{time.strftime('%F %T')} {len(element)} stages ended, {spent}", flush=True)
     return code
 
 
@@ -138,7 +157,8 @@ def one(
 
     def fail(failure: str, message: str) -> str:
         if said.main:
-            failures.settle(ledger, replace(attempt, job=job_id()), failure, message, retries)
+            now = replace(attempt, job=job_id(), ran=said.ran(task.key))
+            failures.settle(ledger, now, failure, message, retries)
             said.say(task.key, "failed", failure=failure, message=message)
         return "failed"
 
@@ -155,12 +175,12 @@ def one(
     with _logging_to(log):
         began = f"{time.strftime('%F %T')} {task.kind} {task.label} key {task.key}"
         print(f"{began} job {job_id()} on {os.uname().nodename}{gpus_given(task)}", flush=True)
-        said.say(task.key, "running")
+        said.begin(task.key)
         try:
             ours = execute(task, Store(root), progress, stopping)
             print(f"{time.strftime('%F %T')} committed", flush=True)
             if said.main:
-                ledger.end(replace(attempt, job=job_id()), "done")
+                ledger.end(replace(attempt, job=job_id(), ran=said.ran(task.key)), "done")
                 said.say(task.key, "done", ours=ours)
             return "done"
         except Stopped as error:
@@ -233,7 +253,8 @@ def requeue(
         print(message, file=sys.stderr, flush=True)
     for other in element:
         if ledger.read(other.attempt).state == "running":
-            failures.settle(ledger, other.attempt, failure, message, about.get("retries", {}))
+            now = replace(other.attempt, ran=said.ran(other.task.key))
+            failures.settle(ledger, now, failure, message, about.get("retries", {}))
             said.say(other.task.key, "failed", failure=failure, message=message)
     return 1
 

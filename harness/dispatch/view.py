@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.dispatch.driver import Standing
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import SlurmJobs
+from harness.dispatch.standing import Standing
 from harness.plan.plan import Plan, Stage
 
 STATES = ("done", "running", "queued", "again", "failed", "waiting")

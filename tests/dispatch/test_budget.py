@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from harness.dispatch.budget import gpu_hours, refusal
+from harness.dispatch.budget import gpu_hours, refusal, spent
+from harness.dispatch.ledger import Ledger
+from harness.dispatch.slurm_task import Said
 from harness.errors import BadInput
 from harness.plan import Plan, make_plan
 from harness.plan.estimate import Rates
@@ -46,6 +50,45 @@ def test_a_refusal_says_the_sum_its_parts_and_what_to_do(plan: Plan) -> None:
     assert said and "its budget is 500.0" in said and "--allow-over-budget" in said
     assert "stages without measurements" in said
     assert refusal(hours, 1e9) is None
+
+
+def test_what_failed_attempts_took_is_counted_beside_what_was_kept(
+    plan: Plan, tmp_path: Path
+) -> None:
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    ledger = Ledger(tmp_path)
+
+    def tried(state: str, ran: float | None) -> None:
+        attempt = ledger.begin(train.key, "train", "train x", "harness-train-1", 0)
+        ledger.end(replace(attempt, ran=ran), state)
+
+    tried("again", 1800.0)
+    tried("stopped", None)  # it waited in the queue and never ran
+    tried("done", 3600.0)
+    local = ledger.begin(train.key, "train", "train x")
+    ledger.end(local, "lost", at=local.started + 60)
+    found = spent(plan, plan.stages.values(), ledger)
+    assert (found.kept_s, found.lost_s) == (3600.0, pytest.approx(1860.0))
+    assert (found.kept_gpu_hours, found.lost_gpu_hours) == (8.0, 4.0)
+    hours = gpu_hours(plan, [], [], NOTHING, lost=found.lost_gpu_hours)
+    said = refusal(hours, 3.0)
+    assert said and "4.0 spent on attempts that failed or were stopped" in said
+    assert refusal(hours, 4.0) is None
+
+
+def test_the_time_of_an_attempt_goes_on_counting_after_a_requeue(tmp_path: Path) -> None:
+    (tmp_path / "slurm" / "b" / "state").mkdir(parents=True)
+    path = tmp_path / "slurm" / "b" / "state" / "k.json"
+    first = Said(tmp_path, "b", True)
+    first.begin("k")
+    first.began["k"] -= 100  # it runs for 100 s
+    first.say("k", "requeued")
+    second = Said(tmp_path, "b", True)  # another process, later
+    second.say("k", "requeued")  # asked to leave again before it has begun
+    second.begin("k")
+    second.began["k"] -= 10
+    second.say("k", "running", done=1)
+    assert json.loads(path.read_text())["ran"] == pytest.approx(110, abs=5)
 
 
 def test_a_kinds_settings_are_the_common_ones_with_its_own(plan: Plan) -> None:

@@ -185,3 +185,13 @@ def test_a_claim_nobody_may_read_is_not_broken(
 
     monkeypatch.setattr(Path, "read_text", read_text)
     assert not Claims(tmp_path).claim(KEY)
+
+
+def test_how_far_local_stages_are_is_told_while_the_driver_lives(tmp_path: Path) -> None:
+    claims = Claims(tmp_path)
+    claims.register("scaling", "laptop")
+    claims.tell({KEY: {"done": 3, "total": 6}})
+    assert Claims(tmp_path).told() == {KEY: {"done": 3, "total": 6}}
+    claims.leave()
+    assert Claims(tmp_path).told() == {}
+    assert not list((tmp_path / "drivers").iterdir())

@@ -11,9 +11,10 @@ import pytest
 
 from harness.dispatch import driver as driver_module
 from harness.dispatch.claims import Owner
-from harness.dispatch.driver import Driver, standing
+from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.standing import standing
 from harness.plan import Plan, Stage, make_plan
 from harness.plan.stages import Task
 from harness.spec import load_study
@@ -309,3 +310,37 @@ def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
     assert code == 0
     left = [a for k in plan.stages for a in driver.ledger.attempts(k) if a.state == "running"]
     assert all(a.key in driver.done for a in left)
+
+
+def test_progress_is_shown_with_the_time_left_and_told_to_others(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    clock = iter(range(0, 100000, 10))
+    monkeypatch.setattr(driver_module.time, "time", lambda: float(next(clock)))
+    monkeypatch.setattr(driver_module, "TELL_S", -1.0)
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    shown: list[dict[str, Any]] = []
+    told: list[dict[str, Any]] = []
+
+    class Slow(Pretender):
+        steps = 0
+
+        def poll(self, timeout: float) -> list[Event]:
+            if train.key in self.running and self.steps < 4:
+                self.steps += 1
+                told.append(Ledger(tmp_path).told())
+                content = {"done": 10 * self.steps, "total": 100, "unit": "steps"}
+                return [Event("progress", train.key, content)]
+            return super().poll(timeout)
+
+    def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
+        if event == "progress":
+            shown.append(content)
+
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), Slow(store), watch)
+    assert driver.run() == 0
+    assert "left_s" not in shown[0]
+    assert shown[1]["left_s"] == pytest.approx(80)  # 10 steps took 10 s, 80 are left
+    assert told[-1][train.key]["done"] == 30 and told[-1][train.key]["left_s"] > 0
+    assert Ledger(tmp_path).told() == {}

@@ -14,10 +14,11 @@ import pytest
 from harness.dispatch import driver as driver_module
 from harness.dispatch import slurm as slurm_module
 from harness.dispatch import slurm_batch, slurm_queue, view
-from harness.dispatch.driver import Driver, standing
+from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
 from harness.dispatch.slurm_cluster import Cluster, Element, Unreachable
+from harness.dispatch.standing import standing
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
 from harness.spec import load_study
