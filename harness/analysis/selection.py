@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ FACTS = (
     "gflops_paper",
 )
 # Labels in the report say which of these differ within a study.
-_SAID = {"image_size": "{} px", "batch_size": "batch {}", "learning_rate": "lr {:g}"}
+_SAID = {"image_size": "{} px", "batch_size": "batch {}", "learning_rate": "lr {}"}
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,20 @@ class Protocol:
         parts = [f"{count} samples"]
         if self.sampling_steps is not None:
             parts.append(f"{self.sampling_steps} {self.sampler or ''} steps".replace("  ", " "))
-        parts.append(f"guidance {self.guidance_scale:g}" if self.guided else "no guidance")
+        if self.eta:
+            parts[-1] += f" with eta {self.eta:g}"
+        if self.guidance_scale is not None:
+            parts.append(f"guidance {self.guidance_scale:g}" if self.guided else "no guidance")
         if self.guidance_low is not None:
             parts.append(f"at timesteps {self.guidance_low} to {self.guidance_high} alone")
         if self.clip:
             parts.append("x0 clipped")
         return ", ".join(parts)
+
+    @property
+    def drawn(self) -> Protocol:
+        """The samples alone: without what only some metrics have (neighbours, chunks)."""
+        return dataclasses.replace(self, k=None, split_size=None)
 
 
 PROTOCOL = tuple(f.name for f in dataclasses.fields(Protocol))
@@ -83,7 +92,11 @@ DRAWN = tuple(c for c in PROTOCOL if c not in ("k", "split_size"))  # of samples
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:
-    """A copy with `label`: the model's name, and of the configuration whatever else varies."""
+    """A copy with `label`: the model's name, and of the configuration whatever else varies.
+
+    Rows of one label and seed are of one run: where nothing that is recorded tells two runs apart,
+    the beginning of their ids does.
+    """
     out = frame.copy()
     label = out["model"].fillna("unnamed").astype(str)
     for column in CONFIGURATION[1:]:
@@ -95,6 +108,10 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     of_one = out.groupby("label", dropna=False)["data_sha256"].transform("nunique")
     other = pd.Series([f" data {str(v)[:6]}" for v in out["data_sha256"]], index=out.index)
     out["label"] = out["label"].where(of_one < 2, out["label"] + other)
+    of_one = out.groupby(["label", "seed"], dropna=False)["run"].transform("nunique")
+    unlike = set(out.loc[of_one > 1, "label"])
+    other = pd.Series([f" run {str(v)[:6]}" for v in out["run"]], index=out.index)
+    out["label"] = out["label"].where(~out["label"].isin(unlike), out["label"] + other)
     return out
 
 
@@ -113,7 +130,7 @@ def _recipe_words(recipes: pd.Series) -> pd.Series:
 def _word(setting: Any) -> str:
     if isinstance(setting, bool) or setting is None:
         return "on" if setting else "off"
-    return f"{setting:g}" if isinstance(setting, (int, float)) else str(setting)
+    return str(_plain(setting)) if isinstance(setting, (int, float)) else str(setting)
 
 
 def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -138,45 +155,70 @@ def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
         return rows.reindex(columns=list(columns))
     keys = ["label", *by]
     kept = [c for c in (*CONFIGURATION, *FACTS) if c in rows and c not in keys]
-    per_seed = rows.groupby([*keys, "seed"], dropna=False, sort=False)["value"].mean().reset_index()
-    grouped = per_seed.groupby(keys, dropna=False, sort=False)["value"]
-    out = grouped.agg(value="mean", std="std", seeds="count").reset_index()
-    facts = rows.drop_duplicates(keys)[[*keys, *kept]]
-    return out.merge(facts, on=keys).sort_values(["gflops", *keys]).reset_index(drop=True)
+    group = rows.groupby(keys, dropna=False, sort=False).ngroup().rename("group")
+    per_seed = rows.groupby([group, "seed"], dropna=False)["value"].mean()
+    out = per_seed.groupby(level="group").agg(value="mean", std="std", seeds="count")
+    facts = rows[[*keys, *kept]][~group.duplicated()].set_index(group.drop_duplicates())
+    return facts.join(out).sort_values(["gflops", *keys]).reset_index(drop=True)
 
 
-def final_protocol(metrics: pd.DataFrame, metric: str) -> tuple[Protocol, int] | None:
+def final_protocol(metrics: pd.DataFrame, metric: str) -> tuple[Protocol, int | None] | None:
     """How and at which training step the models are compared: (protocol, step).
 
     Unguided where anything was measured unguided; then the one that covers the most models (so
     that a half-finished study is compared where its models can be), then the latest step, the
-    most samples, the way that was also followed over training, the most sampling steps.
+    most samples, the way that was also followed over training, the most sampling steps. The step
+    is None for imported checkpoints of which it is not known.
     """
-    rows = measured(metrics, metric)
-    if not len(rows):
-        return None
-    covered = rows.groupby(["protocol", "step"], sort=False)["label"].nunique()
-    keys: Any = covered.index
-    choices = [(p, int(step), int(n)) for (p, step), n in zip(keys, covered, strict=True)]
-    followed = {p: sum(q == p for q, _, _ in choices) for p, _, _ in choices}
-    best = max(
-        choices,
+    return _widest(measured(metrics, metric))
+
+
+def _widest(rows: pd.DataFrame) -> tuple[Protocol, int | None] | None:
+    labels: dict[tuple[Protocol, int | None], set[str]] = {}
+    steps = [_plain(step) for step in rows["step"]]
+    for protocol, step, label in zip(rows["protocol"], steps, rows["label"], strict=True):
+        labels.setdefault((protocol, step), set()).add(label)
+    followed = Counter(p for p, _ in labels)
+    return max(
+        labels,
         key=lambda c: (
-            *(not c[0].guided, c[2], c[1], c[0].samples or 0),
+            *(not c[0].guided, len(labels[c]), c[1] or 0, c[0].samples or 0),
             *(followed[c[0]], c[0].sampling_steps or 0, repr(c[0])),
         ),
+        default=None,
     )
-    return best[0], best[1]
+
+
+def _at(rows: pd.DataFrame, chosen: tuple[Protocol, int | None]) -> pd.DataFrame:
+    steps = [_plain(s) for s in rows["step"]]
+    return where(rows, [(p, s) == chosen for p, s in zip(rows["protocol"], steps, strict=True)])
+
+
+def where(rows: pd.DataFrame, kept: list[bool]) -> pd.DataFrame:
+    """The rows for which `kept` says so."""
+    return rows[np.array(kept, dtype=bool)]  # a list, where empty, would name no columns
 
 
 def final_rows(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The measured rows behind `final_quality`, one per seed and sampling seed."""
     rows = measured(metrics, metric)
-    chosen = final_protocol(metrics, metric)
-    if chosen is None:
-        return rows
-    protocol, step = chosen
-    return rows[np.array([p == protocol for p in rows["protocol"]]) & (rows["step"] == step)]
+    chosen = _widest(rows)
+    return rows if chosen is None else _at(rows, chosen)
+
+
+def of_the_same_samples(
+    metrics: pd.DataFrame, metric: str, protocol: Protocol, step: int | None
+) -> pd.DataFrame:
+    """Quality by another `metric` of samples that were drawn as `protocol` says, at `step`.
+
+    Columns as `final_quality`. Of several ways to measure it (neighbours k, chunk sizes) the one
+    that covers the most models.
+    """
+    rows = measured(metrics, metric)
+    rows = where(rows, [p.drawn == protocol.drawn for p in rows["protocol"]])
+    rows = where(rows, [_plain(s) == step for s in rows["step"]])
+    chosen = _widest(rows)
+    return averaged(rows if chosen is None else _at(rows, chosen), ("step",))
 
 
 def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -191,16 +233,18 @@ def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
 def over_training(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
     """Quality at every measured step, under the unguided protocol with the most (model, step)s.
 
-    Columns as `final_quality`, with `step` and `train_gflops`, by label and step.
+    Columns as `final_quality`, with `step` and `train_gflops`, by label and step. Checkpoints of
+    which the step is not known (imported ones) are left out.
     """
     rows = measured(metrics, metric)
-    rows = rows[[not p.guided for p in rows["protocol"]]] if len(rows) else rows
+    rows = rows[rows["step"].notna()]
+    rows = where(rows, [not p.guided for p in rows["protocol"]])
     if not len(rows):
         return averaged(rows, ("step", "train_gflops")), None
     points = rows.drop_duplicates(["label", "step", "protocol"]).groupby("protocol", sort=False)
     size = points.size()
     best = max(size.index, key=lambda p: (size[p], p.samples or 0, p.sampling_steps or 0, repr(p)))
-    out = averaged(rows[[p == best for p in rows["protocol"]]], ("step", "train_gflops"))
+    out = averaged(where(rows, [p == best for p in rows["protocol"]]), ("step", "train_gflops"))
     return out.sort_values(["gflops", "label", "step"]).reset_index(drop=True), best
 
 
@@ -212,12 +256,12 @@ def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pr
     two step counts.
     """
     rows = measured(metrics, metric)
-    rows = rows[[not p.guided for p in rows["protocol"]]] if len(rows) else rows
+    rows = where(rows, [not p.guided for p in rows["protocol"]])
     by = ("sampling_steps", "sampling_gflops")
-    families: dict[tuple[Protocol, int], list[int]] = {}
+    families: dict[tuple[Protocol, int | None], list[int]] = {}
     for i, (protocol, step) in enumerate(zip(rows["protocol"], rows["step"], strict=True)):
         family = dataclasses.replace(protocol, sampling_steps=None)
-        families.setdefault((family, int(step)), []).append(i)
+        families.setdefault((family, _plain(step)), []).append(i)
     sweeps = []
     for (protocol, step), positions in families.items():
         one = rows.iloc[positions]
@@ -226,7 +270,8 @@ def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pr
         one = one[counts > 1]
         if len(one):
             points = len(one.drop_duplicates(["label", "sampling_steps"]))
-            sweeps.append(((points, step, protocol.samples or 0, repr(protocol)), protocol, one))
+            rank = (points, step or 0, protocol.samples or 0, repr(protocol))
+            sweeps.append((rank, protocol, one))
     if not sweeps:
         return averaged(rows.iloc[:0], by), None
     _, protocol, one = max(sweeps, key=lambda s: s[0])
@@ -235,16 +280,24 @@ def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pr
 
 
 def floor(metrics: pd.DataFrame, metric: str) -> float | None:
-    """The metric for real images against the reference; None where it was not measured.
+    """The metric for real images against the reference.
 
-    With several references in one frame: the mean of their floors.
+    None where it was not measured, and where several references have floors of their own: no one
+    number is then the floor of all.
     """
     rows = metrics[metrics["metric"] == metric]
     column = rows["floor"].dropna().astype(float)
     own = rows[rows["of"] == "floor"]["value"].dropna().astype(float)
-    values = own if len(own) else column
-    distinct = sorted({float(v) for v in values if np.isfinite(v)})
-    return float(np.mean(distinct)) if distinct else None
+    distinct = {float(v) for v in (own if len(own) else column) if np.isfinite(v)}
+    return distinct.pop() if len(distinct) == 1 else None
+
+
+def drawn_by(rows: pd.DataFrame, *without: str) -> list[tuple[str, int | None, Protocol]]:
+    """Per row of `measured`: label, step, and how its samples were drawn, less these fields."""
+    blank: Any = dict.fromkeys(without)
+    steps = [_plain(step) for step in rows["step"]]
+    ways = [dataclasses.replace(p.drawn, **blank) for p in rows["protocol"]]
+    return list(zip(rows["label"], steps, ways, strict=True))
 
 
 def _plain(value: Any) -> Any:

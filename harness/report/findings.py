@@ -22,9 +22,11 @@ class Findings:
     short: str  # for table heads
     higher: bool  # is larger better
     floor: float | None
+    floor_images: int | None  # real images behind it
+    references: int  # distinct ones behind the compared values: only within one do they compare
     final: pd.DataFrame  # quality per model at the compared step
     protocol: selection.Protocol | None
-    step: int | None
+    step: int | None  # None with a protocol: imported checkpoints that do not say theirs
     correlation: fits.Correlation | None
     law: fits.PowerLaw | None
     curves: pd.DataFrame  # quality over training
@@ -57,6 +59,11 @@ def find(report: ReportInput) -> Findings:
     generated = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "samples")]
     finite = np.isfinite(generated["value"].to_numpy(float, na_value=np.nan))
     originals = papers_models(final)
+    references = int(by_seed["reference_sha256"].nunique())
+    one = references < 2
+    pairs = compute.compare_sampling(sweep, name)
+    floors = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "floor")]
+    real = floors["samples"].dropna().unique()
     return Findings(
         report=report,
         metric=metric,
@@ -64,18 +71,20 @@ def find(report: ReportInput) -> Findings:
         short=metrics.short_title(name) if metric else "quality",
         higher=metrics.higher_is_better(name),
         floor=selection.floor(rows, name),
+        floor_images=int(real[0]) if len(real) == 1 else None,
+        references=references,
         final=final,
         protocol=chosen[0] if chosen else None,
         step=chosen[1] if chosen else None,
-        correlation=fits.correlation(final, by_seed),
-        law=fits.power_law(final, by_seed),
+        correlation=fits.correlation(final, by_seed) if one else None,
+        law=fits.power_law(final, by_seed) if one else None,
         curves=curves,
         curves_protocol=curves_protocol,
         frontier=compute.frontier(curves, name),
         sweep=sweep,
         sweep_protocol=sweep_protocol,
-        pairs=compute.compare_sampling(sweep, name),
-        pair=compute.headline_pair(sweep, name),
+        pairs=pairs if one else pairs.iloc[:0],
+        pair=compute.headline_pair(sweep, name) if one else None,
         paper=originals,
         paper_correlation=fits.correlation(originals),
         seeds=int(by_seed["seed"].nunique()) if len(by_seed) else 0,

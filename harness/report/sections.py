@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from harness.analysis import compute
-from harness.report import complexity, figures, mosaic, tables, wording
+from harness.report import complexity, figures, guidance, mosaic, tables, wording
 from harness.report.blocks import Block, Span, em, figure, heading, paragraph, ref, strong
 from harness.report.findings import Findings
-from harness.report.wording import count, listed, number, signed, small_ints
+from harness.report.wording import at, count, listed, number, signed, small_ints
 
 
 def headline(found: Findings) -> list[Block]:
@@ -51,11 +51,16 @@ def _abstract(found: Findings) -> list[Span]:
     n = len(found.final)
     cost = f"{number(low)} to {number(high)}" if number(low) != number(high) else number(high)
     spans.append(f"{small_ints(n).capitalize()} {'models' if n > 1 else 'model'} of {cost} {unit} ")
+    trained = "" if found.step is None else f" trained for {count(found.step, 'step')},"
+    if found.seeds > 1:
+        trained = f"{trained.rstrip(',')} with {_seeds(found)},"
     spans.append(
-        f"per forward pass, trained for {found.step:,} steps"
-        + (f" with {small_ints(found.seeds)} seeds" if found.seeds > 1 else "")
-        + f", {'are' if n > 1 else 'is'} measured by {found.title}, of which {found.better}. "
+        f"per forward pass,{trained} {'are' if n > 1 else 'is'} measured by {found.title}, "
+        f"of which {found.better}. "
     )
+    if found.references > 1:
+        spans.append(_apart(found))
+        return spans
     if found.correlation is not None:
         strength, verdict = wording.trend(found.correlation, found.higher)
         spans += [
@@ -74,10 +79,28 @@ def _abstract(found: Findings) -> list[Span]:
     else:
         spans += [f"{best['label']} reaches ", strong(number(best["value"]))]
     if found.floor is not None:
-        spans.append(f"; real images measured the same way give {number(found.floor)}")
+        spans.append(f"; {_real(found)} give {number(found.floor)}")
     spans.append(". ")
     spans += _sampling_sentence(found)
     return spans
+
+
+def _seeds(found: Findings) -> str:
+    """Models of a half-finished study may have fewer than others."""
+    fewer = bool((found.final["seeds"] < found.seeds).any())
+    return f"{'up to ' if fewer else ''}{small_ints(found.seeds)} seeds"
+
+
+def _real(found: Findings) -> str:
+    """A Frechet distance depends on the number of images, so it is said."""
+    return "real images" if found.floor_images is None else f"{found.floor_images:,} real images"
+
+
+def _apart(found: Findings) -> str:
+    return (
+        f"They are measured against {small_ints(found.references)} references, each with images of "
+        "its own, so that the values of one cannot be compared with another's. "
+    )
 
 
 def _best(found: Findings) -> dict[str, Any]:
@@ -136,6 +159,8 @@ def gflops(found: Findings) -> list[Block]:
         if len(c.spearman_by_seed) > 1:
             low, high = min(c.spearman_by_seed), max(c.spearman_by_seed)
             spans.append(f"Seed by seed, Spearman is {signed(low)} to {signed(high)}. ")
+    elif found.references > 1:
+        spans.append(_apart(found))
     else:
         spans.append(
             "The models do not differ in compute or quality, so there is nothing to correlate. "
@@ -167,13 +192,13 @@ def gflops(found: Findings) -> list[Block]:
         spans.append("left out. ")
     caption: list[Span] = [
         strong("Gflops against quality. "),
-        f"{found.title} at step {found.step:,} ({found.protocol.sentence()}; {found.better}). ",
+        f"{found.title} {at(found.step)} ({found.protocol.sentence()}; {found.better}). ",
     ]
     if law is not None:
         caption.append("Line: power law. ")
     caption += _floor_clause(found)
     if found.seeds > 1:
-        caption.append(f"Means of {small_ints(found.seeds)} seeds; bars: standard deviation. ")
+        caption.append(f"Means of {_seeds(found)}; bars: standard deviation. ")
     if len(found.paper) >= 3:
         caption.append("Right: the same models in the paper (its Table 3), another metric.")
     drawn = figures.svg(figures.gflops(found))
@@ -227,6 +252,8 @@ def training_compute(found: Findings) -> list[Block]:
     if not _trained(found):
         return [title, _missing("Quality was not measured at more than one training step", found)]
     front = found.frontier
+    if not len(front):
+        return [title, _missing("The compute of the trainings is not known", found)]
     first, last = front.iloc[0], front.iloc[-1]
     members = list(dict.fromkeys(front.sort_values("gflops")["label"]))
     spans: list[Span] = [
@@ -319,7 +346,7 @@ def blocks(found: Findings) -> list[Block]:
     places = [f"{r['block']} ({number(r['value'])})" for r in final.to_dict("records")]
     spans: list[Span] = [
         ref("fig-blocks"),
-        f" compares the designs; best to worst at step {found.step:,}: {listed(places)}. ",
+        f" compares the designs; best to worst {at(found.step)}: {listed(places)}. ",
         "In the paper the order is adaln-zero, adaln, cross-attention, in-context.",
     ]
     caption: list[Span] = [strong("Block designs over training. "), f"{found.title}. "]
@@ -332,7 +359,8 @@ def blocks(found: Findings) -> list[Block]:
 
 
 def _trained(found: Findings) -> bool:
-    return len(found.curves) > 0 and found.curves["step"].nunique() > 1
+    """Was any one model measured at several steps?"""
+    return bool((found.curves.groupby("label")["step"].nunique() > 1).any())
 
 
 def _missing(what: str, found: Findings) -> Block:
@@ -341,9 +369,12 @@ def _missing(what: str, found: Findings) -> Block:
 
 
 def _floor_clause(found: Findings) -> list[Span]:
+    if found.references > 1:
+        return ["Each reference has a floor of its own. "]
     if found.floor is None:
         return ["No floor was measured. "]
-    return [f"Real images give {number(found.floor)} (dashed where in range). "]
+    real = _real(found)
+    return [f"{real[0].upper()}{real[1:]} give {number(found.floor)} (dashed where in range). "]
 
 
 def _p(value: float) -> str:
@@ -360,8 +391,8 @@ BUILDERS: dict[str, Callable[[Findings], list[Block]]] = {
     "models": tables.models,
     "blocks": blocks,
     "complexity": complexity.complexity,
-    "guidance": tables.guidance,
-    "decoders": tables.decoders,
+    "guidance": guidance.guidance,
+    "decoders": guidance.decoders,
     "comparison": tables.comparison,
     "provenance": tables.provenance,
 }

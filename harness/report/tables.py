@@ -1,4 +1,4 @@
-"""The sections that are mostly tables: models, guidance, decoders, comparison, provenance."""
+"""The sections that are mostly tables: models, comparison, provenance."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def models(found: Findings) -> list[Block]:
         assert found.protocol is not None
         extractor = metrics.features(found.metric or "")
         on = f" on {extractor} features" if extractor else ""
-        caption.append(f"Quality{on} at step {found.step:,} ({found.protocol.sentence()}). ")
-        caption += _floors(found, list(measured))
+        caption.append(f"Quality{on} {wording.at(found.step)} ({found.protocol.sentence()}). ")
+        caption += floors(found, list(measured))
     if found.seeds > 1:
         caption.append(f"± is the standard deviation over {found.seeds} seeds. ")
     if with_paper:
@@ -123,10 +123,11 @@ def _other_metrics(found: Findings, names: list[str]) -> list[Block]:
 
 
 def _alike(found: Findings, metric: str) -> pd.DataFrame:
-    """`metric` measured as the primary one is in the comparison, averaged over seeds."""
-    one = selection.measured(found.report.frames["metrics"], metric)
-    same = pd.Series([p == found.protocol for p in one["protocol"]], index=one.index, dtype=bool)
-    return selection.averaged(one[same & (one["step"] == found.step)])
+    """`metric` of the samples whose primary metric is compared, averaged over seeds."""
+    if found.protocol is None:
+        return found.final
+    frame = found.report.frames["metrics"]
+    return selection.of_the_same_samples(frame, metric, found.protocol, found.step)
 
 
 def _models(found: Findings) -> list[dict[str, Any]]:
@@ -168,7 +169,7 @@ def _papers(row: Mapping[str, Any] | None) -> list[Cell]:
 def _metrics_at(found: Findings) -> dict[str, dict[str, tuple[float, float]]]:
     """Recorded name -> label -> (mean, std), for every metric of the compared measurement."""
     out: dict[str, dict[str, tuple[float, float]]] = {}
-    for metric in _metrics_of(found):
+    for metric in metrics_of(found):
         mean = _alike(found, metric)
         if len(mean):
             triples = zip(mean["label"], mean["value"], mean["std"], strict=True)
@@ -176,104 +177,13 @@ def _metrics_at(found: Findings) -> dict[str, dict[str, tuple[float, float]]]:
     return out
 
 
-def _floors(found: Findings, names: list[str]) -> list[Span]:
+def floors(found: Findings, names: list[str]) -> list[Span]:
     floors = [(m, selection.floor(found.report.frames["metrics"], m)) for m in names]
     told = [f"{metrics.short_title(m)} {number(f)}" for m, f in floors if f is not None]
     return [f"Real images: {', '.join(told)}. "] if told else []
 
 
-def guidance(found: Findings) -> list[Block]:
-    """Quality against guidance scale, three or all noise channels guided."""
-    title = heading("Guidance")
-    rows = selection.measured(found.report.frames["metrics"], found.metric or "")
-    scales = rows["guidance_scale"].dropna().nunique() if len(rows) else 0
-    if scales < 2:
-        nothing = "No model was measured at more than one guidance scale."
-        return [title, paragraph(em(nothing))]
-    rows = rows[rows["guidance_scale"].notna()].copy()
-    guided = rows[[p.guided for p in rows["protocol"]]]
-    # Only what was measured like the guided samples may stand beside them.
-    like = ["step", *(c for c in selection.PROTOCOL if not c.startswith("guidance_"))]
-    rows = rows.merge(guided[like].drop_duplicates(), on=like)
-    ways = [_way(p) for p in rows["protocol"]]
-    parts = []
-    for words in dict.fromkeys(_way(p) for p in guided["protocol"]):
-        unguided = rows["guidance_scale"] == 1  # scale 1 guides nothing: part of every line
-        mine = pd.Series([w == words for w in ways], index=rows.index)
-        parts.append(rows[mine | unguided].assign(channels=words))
-    every = selection.averaged(pd.concat(parts), ("channels", "guidance_scale"))
-    best = every.sort_values("value", ascending=not found.higher, kind="stable").iloc[0]
-    text: list[Span] = [
-        ref("fig-guidance"),
-        f" varies the scale of classifier-free guidance. The best value, {number(best['value'])}, "
-        f"is {best['label']}'s at scale {best['guidance_scale']:g}, {best['channels']} guided. ",
-        "The paper's best with XL/2 are ",
-        f"{paper.claim('cfg-3ch-1.5')} at scale 1.5 (three channels) and "
-        f"{paper.claim('cfg-4ch-1.375'):.2f} at 1.375 (four), in the paper's FID-50K.",
-    ]
-    caption: list[Span] = [strong("Guidance scale. "), f"{found.title}; scale 1 is no guidance."]
-    drawn = figures.svg(figures.guidance(every, found.title, found.floor))
-    return [title, paragraph(*text), figure("guidance", drawn, caption)]
-
-
-def _way(p: selection.Protocol) -> str:
-    """How guidance was done, without its scale."""
-    words = "all channels" if p.guidance_channels is None else f"{p.guidance_channels} channels"
-    if p.guidance_low is not None:
-        words += f", timesteps {p.guidance_low} to {p.guidance_high}"
-    return words
-
-
-def decoders(found: Findings) -> list[Block]:
-    """Table 4: one model's samples through several decoders."""
-    title = heading("Decoders")
-    rows = found.report.frames["metrics"]
-    primary = selection.measured(rows, found.metric or "")
-    same = ["label", "step", *(c for c in selection.DRAWN if c != "decoder")]
-    widths = primary.groupby(same, dropna=False)["decoder"].nunique()
-    if not len(widths) or widths.max() < 2:
-        return [title, paragraph(em("No model was decoded by more than one decoder."))]
-    names = list(_metrics_of(found))
-    chosen = widths[widths > 1].index.to_frame(index=False)
-    body: list[list[Cell]] = []
-    several = chosen["label"].nunique() > 1
-    table_rows: dict[tuple[str, str], list[Cell]] = {}
-    for metric in names:
-        one = selection.measured(rows, metric).merge(chosen, on=same)
-        for r in selection.averaged(one, ("step", *selection.PROTOCOL)).to_dict("records"):
-            words = [str(r["decoder"]), *_differences(r, one, but=("decoder",))]
-            key = (str(r["label"]), ", ".join(words))
-            table_rows.setdefault(key, [DASH] * len(names))
-            table_rows[key][names.index(metric)] = wording.spread(r["value"], r["std"])
-    for (label, decoder), values in table_rows.items():
-        body.append([f"{label}, {decoder}" if several else decoder, *values])
-    head: list[Cell] = ["Decoder"]
-    head += [f"{metrics.short_title(m)} {ARROW[metrics.higher_is_better(m)]}" for m in names]
-    label = "" if several else f"{chosen['label'].iloc[0]}. "
-    caption: list[Span] = [strong("Decoders. "), label, *_floors(found, names)]
-    theirs: list[list[Cell]] = [
-        [
-            str(r["decoder"]),
-            *(number(r[c]) for c in ("fid", "sfid", "inception_score")),
-            *(number(r[c], 2) for c in ("precision", "recall")),
-        ]
-        for r in paper.table("table4_decoders")
-    ]
-    return [
-        title,
-        paragraph(ref("tab-decoders"), " decodes the same latents several times."),
-        table("decoders", f"l{'r' * len(names)}", [head], body, caption),
-        table(
-            "papers-decoders",
-            "lrrrrr",
-            [["Decoder", "FID", "sFID", "IS", "Precision", "Recall"]],
-            theirs,
-            [strong("The paper's decoders "), "(its Table 4, DiT-XL/2 with guidance 1.5)."],
-        ),
-    ]
-
-
-def _metrics_of(found: Findings) -> list[str]:
+def metrics_of(found: Findings) -> list[str]:
     rows = found.report.frames["metrics"]
     extractor = metrics.features(found.metric or "")
     names = [str(m) for m in rows["metric"].dropna().unique()]
@@ -288,6 +198,7 @@ _PROTOCOL_WORDS = {  # said where they differ
     "guidance_high": "to {}",
     "sampler": "{}",
     "sampling_steps": "{} sampling steps",
+    "samples": "{} samples",
     "eta": "eta {}",
     "clip": "clip {}",
     "sampling_precision": "{}",
@@ -297,7 +208,7 @@ _PROTOCOL_WORDS = {  # said where they differ
 }
 
 
-def _differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...]) -> list[str]:
+def differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...]) -> list[str]:
     """How `row` was measured, as far as the rows `among` which it stands were not measured so."""
     return [
         words.format(_said(row[c]) if isinstance(row[c], float) else row[c])
@@ -309,25 +220,26 @@ def _differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ..
 def comparison(found: Findings) -> list[Block]:
     """Table 2: every measurement of the best model beside the paper's state of the art."""
     title = heading("Comparison")
-    names = [m for m in _metrics_of(found) if metrics.kind(m) in ORDER[:5]]
+    names = [m for m in metrics_of(found) if metrics.kind(m) in ORDER[:5]]
     rows = selection.measured(found.report.frames["metrics"], found.metric or "")
     if not len(rows):
         return [title, paragraph(em("No model has a measured quality yet."))]
-    largest = rows["gflops"].max()
-    ways = ["label", "step", *selection.DRAWN]
-    tops = rows[rows["gflops"] == largest]
+    tops = rows[rows["gflops"] == rows["gflops"].max()]
     tops = tops[(tops["samples"] == tops["samples"].max()) | tops["samples"].isna()]
-    tops = tops[tops["step"] == tops["step"].max()][ways].drop_duplicates()
+    tops = tops[(tops["step"] == tops["step"].max()) | tops["step"].isna()]
+    chosen = set(selection.drawn_by(tops))
     values: dict[tuple[str, ...], list[Cell]] = {}
     for metric in names:
-        one = selection.measured(found.report.frames["metrics"], metric).merge(tops, on=ways)
+        one = selection.measured(found.report.frames["metrics"], metric)
+        one = selection.where(one, [way in chosen for way in selection.drawn_by(one)])
         for r in selection.averaged(one, ("step", *selection.PROTOCOL)).to_dict("records"):
-            words = [f"{r['label']}, {int(r['step']):,} steps"]
-            if r["guidance_scale"] not in (None, 1.0):
+            words = [str(r["label"])]
+            words += [] if pd.isna(r["step"]) else [f"{int(r['step']):,} steps"]
+            if pd.notna(r["guidance_scale"]) and r["guidance_scale"] != 1:
                 words.append(f"guidance {r['guidance_scale']:g}")
-            words += _differences(r, one, but=("guidance_scale",))
-            values.setdefault(tuple(words), [DASH] * len(names))
-            values[tuple(words)][names.index(metric)] = wording.spread(r["value"], r["std"])
+            words += differences(r, one, but=("guidance_scale",))
+            line = values.setdefault(tuple(words), [DASH] * len(names))
+            line[names.index(metric)] = wording.spread(r["value"], r["std"])
     head: list[Cell] = ["Model"]
     head += [f"{metrics.short_title(m)} {ARROW[metrics.higher_is_better(m)]}" for m in names]
     ours: list[list[Cell]] = [[", ".join(words), *cells] for words, cells in values.items()]
@@ -358,7 +270,7 @@ def comparison(found: Findings) -> list[Block]:
             f"l{'r' * len(names)}",
             [head],
             ours,
-            [strong("This study's largest model. "), *_floors(found, names)],
+            [strong("This study's largest model. "), *floors(found, names)],
             wide=True,
         ),
         table(

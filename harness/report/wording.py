@@ -57,6 +57,11 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def at(step: int | None) -> str:
+    """ "at step 2,000"; imported checkpoints may not say theirs."""
+    return "at an unknown training step" if step is None else f"at step {step:,}"
+
+
 def listed(words: Iterable[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     items = list(words)

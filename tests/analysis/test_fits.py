@@ -76,3 +76,17 @@ def test_missing_values_are_left_out_of_both():
     rows = frame(g, [8.0, 4.0, np.nan, 1.0])
     assert fits.correlation(rows).models == 3
     assert fits.power_law(rows).models == 3
+
+
+def test_the_p_value_of_few_models_is_the_share_of_orders_that_correlate_as_strongly():
+    """Three models in perfect order prove little: one order in three does as well."""
+    three = fits.correlation(frame([1.0, 2.0, 4.0], [9.0, 5.0, 1.0]))
+    assert three.spearman == -1 and three.p_value == pytest.approx(1 / 3)
+    four = fits.correlation(frame([1.0, 2.0, 4.0, 8.0], [9.0, 5.0, 1.0, 0.5]))
+    assert four.p_value == pytest.approx(2 / 24)
+    tied = fits.correlation(frame([1.0, 1.0, 4.0], [9.0, 5.0, 1.0]))
+    assert tied.p_value == pytest.approx(2 / 3)  # unless the middle value is last
+    many = fits.correlation(
+        frame([2.0**i for i in range(12)], [3.0 ** (12 - i) for i in range(12)])
+    )
+    assert many.p_value < 1e-6

@@ -192,3 +192,52 @@ def test_records_from_before_recipes_were_written_keep_their_label():
 def test_what_was_measured_another_way_is_not_averaged_in(column, value):
     got = final(row(S, 10.0), row(S, 20.0, **{column: value}))
     assert len(got) == 1 and got["value"][0] in (10.0, 20.0)
+
+
+def test_other_metrics_of_the_same_samples_have_settings_of_their_own():
+    """As records are: only precision has neighbours, only the score has chunks."""
+    rows = [row(m, v, k=None, split_size=None) for m, v in ((S, 10.0), (B, 5.0))]
+    rows += [row(S, 0.5, metric="precision_glyphs_cnn", k=3, split_size=None)]
+    rows += [row(B, 0.7, metric="precision_glyphs_cnn", k=k, split_size=None) for k in (3, 5)]
+    rows += [row(S, 0.1, metric="precision_glyphs_cnn", k=3, split_size=None, samples=50)]
+    rows += [row(S, 4.0, metric="is_glyphs_cnn", k=None, split_size=500)]
+    metrics = frame(*rows)
+    protocol, step = selection.final_protocol(metrics, "fd_glyphs_cnn")
+    precision = selection.of_the_same_samples(metrics, "precision_glyphs_cnn", protocol, step)
+    assert precision["value"].tolist() == [0.5, 0.7]
+    score = selection.of_the_same_samples(metrics, "is_glyphs_cnn", protocol, step)
+    assert score["label"].tolist() == [S] and score["value"].tolist() == [4.0]
+    assert len(selection.of_the_same_samples(metrics, "kid_glyphs_cnn", protocol, step)) == 0
+
+
+def test_checkpoints_of_an_unknown_step_are_compared_and_have_no_training_curve():
+    unknown = [row(m, v, step=None, train_gflops=None) for m, v in ((S, 10.0), (B, 5.0))]
+    more = [{**r, "sampling_steps": 10, "value": r["value"] + 1} for r in unknown]
+    metrics = frame(*unknown, *more).astype({"step": "Int64"})
+    assert selection.final_protocol(metrics, "fd_glyphs_cnn")[1] is None
+    got = selection.final_quality(metrics, "fd_glyphs_cnn")
+    assert got["value"].tolist() == [10.0, 5.0]
+    assert len(selection.over_training(metrics, "fd_glyphs_cnn")[0]) == 0
+    sweep, _ = selection.sampling_sweep(metrics, "fd_glyphs_cnn")
+    assert sweep["value"].tolist() == [11.0, 10.0, 6.0, 5.0]
+
+
+def test_floors_of_several_references_are_not_averaged():
+    real = {**dict.fromkeys(NAMES), "metric": "fd_glyphs_cnn", "of": "floor", "value": 0.9}
+    other = {**real, "value": 1.7, "reference_sha256": "b" * 64}
+    assert selection.floor(frame(row(S), real, other), "fd_glyphs_cnn") is None
+
+
+def test_settings_that_differ_in_a_late_digit_are_told_apart():
+    got = final(row(S, 10.0, learning_rate=1e-3), row(S, 20.0, learning_rate=1.0000001e-3))
+    assert sorted(got["value"]) == [10.0, 20.0]
+    got = final(row(S, 10.0), row(S, 20.0, recipe=recipe(ema=0.99990001)))
+    assert sorted(got["value"]) == [10.0, 20.0]
+
+
+def test_runs_that_no_recorded_setting_tells_apart_are_not_averaged():
+    """Records from before recipes were written: the run's id alone says that they differ."""
+    one, two = (row(S, v, recipe=None, run=r * 64) for v, r in ((10.0, "a"), (20.0, "b")))
+    got = final(one, two, row(B, 5.0, run="c" * 64))
+    assert got["label"].tolist() == [f"{S} run aaaaaa", f"{S} run bbbbbb", B]
+    assert got["value"].tolist() == [10.0, 20.0, 5.0]

@@ -24,9 +24,13 @@ def gflops(depth, width, patch, side=8, channels=3):
     return (depth * block + ends) / 1e9
 
 
+PANDAS = {"int64": "Int64", "string": "string", "float64": "float64", "bool": "object"}
+
+
 def empty(table, rows):
-    names = [c.name for c in TABLES[table]]
-    return pd.DataFrame(rows, columns=names)
+    """A frame with the types that records have when they are read."""
+    frame = pd.DataFrame(rows, columns=[c.name for c in TABLES[table]])
+    return frame.astype({c.name: PANDAS[c.type] for c in TABLES[table]})
 
 
 def model_columns(size, patch, seed, step, family="DiT-micro", block="adaln-zero"):
@@ -111,6 +115,8 @@ def frames(
                             name("recall", "recall"): (0.8 / (1 + fd / 150), 0.9),
                         }
                         for metric, (value, floor) in values.items():
+                            balls = metric.startswith(("precision", "recall"))
+                            chunks = metric.startswith(("is_", "inception_score"))
                             metrics.append(
                                 {
                                     **m,
@@ -132,9 +138,11 @@ def frames(
                                     "extractor_sha256": "e" * 64,
                                     "reference_images": 8000,
                                     "reference_sha256": "f" * 64,
-                                    "recall_images": 8000,
-                                    "k": 3,
-                                    "split_size": 5000,
+                                    "recall_images": 8000 if balls else None,
+                                    "k": 3 if balls else None,
+                                    "split_size": 5000 if chunks else None,
+                                    "clip": False,
+                                    "sampling_precision": "float32",
                                 }
                             )
                     for step in milestones:
