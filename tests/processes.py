@@ -127,7 +127,10 @@ def do(
 
 
 FORKED = multiprocessing.get_context("forkserver")  # imports torch once for many short attempts
-FORKED.set_forkserver_preload(["harness.stages.train", "harness.stages.execute"])
+FORKED.set_forkserver_preload(
+    # the last two are what torch imports when a model is first optimised and exchanged
+    ["harness.stages.train", "harness.stages.execute", "torch._dynamo", "torch.distributed.fsdp"]
+)
 
 
 def attempt(
@@ -138,7 +141,7 @@ def attempt(
     kill_at: Sequence[int | None] = (),
     stop_at: int | None = None,
     read: Path | None = None,
-    limit_s: float = 200,
+    limit_s: float = 400,
 ) -> list[int]:
     """One attempt of a task (JSON) on `count` processes; their exit codes, 3 for Stopped.
 
