@@ -28,6 +28,7 @@ from harness.store import files
 
 MANIFEST = "manifest.json"
 RECORD = "record.json"
+DAY = 24 * 3600.0
 Rows = dict[str, list[dict[str, Any]]]
 
 
@@ -214,9 +215,16 @@ class Store:
             os.rename(self.folder(kind, key), aside)
         return aside
 
-    def sweep(self, older_than_s: float = 24 * 3600) -> None:
-        """Delete staging folders that no living attempt can own any more."""
+    def sweep(self, older_than_s: float = DAY, abandoned_s: float = 60 * DAY) -> None:
+        """Delete staging folders that no living attempt can own any more.
+
+        An attempt makes its folder when it begins and fills it when it ends, perhaps weeks later:
+        only once another's output stands is an old folder known to be of no use.
+        """
         with contextlib.suppress(FileNotFoundError):
             for entry in os.scandir(self.root / "staging"):
-                if time.time() - entry.stat().st_mtime > older_than_s:
-                    shutil.rmtree(entry.path, ignore_errors=True)
+                with contextlib.suppress(FileNotFoundError):  # its attempt ended just now
+                    age = time.time() - entry.stat().st_mtime
+                    done = any((self.root / "artifacts").glob(f"*/{entry.name.partition('.')[0]}"))
+                    if age > (older_than_s if done else abandoned_s):
+                        shutil.rmtree(entry.path, ignore_errors=True)

@@ -6,7 +6,8 @@
 HASH is the beginning of the file's own SHA-256, so a damaged fragment is found without a checksum
 table. Fragments are derived: an artifact holds its rows (record.json), and `reconcile` writes what
 is missing or damaged. Reading drops repeated rows (a crash between compaction and clean-up leaves
-some), so every key is recorded exactly once.
+some), so every key is recorded exactly once. A file that vanishes while it is read was compacted by
+another process: the folder is read again, as part of the records would pass for all of them.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import contextlib
 import hashlib
 import io
 import os
+import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.store import files, tables
+from harness.errors import HarnessError
+from harness.store import files, older, tables
 from harness.store.artifacts import CorruptArtifact, Store
 
 if TYPE_CHECKING:
@@ -36,8 +40,17 @@ TABLES_OF = {  # stage kind -> the tables its records go to
 }
 
 
+READS = 12  # of a folder that changes under the reader, before giving up
+
+Found = TypeVar("Found")
+
+
 class CorruptRecord(UserWarning):
     """A record file that does not match its checksum; it is left out."""
+
+
+class UnreadableRecords(HarnessError):
+    """Records that cannot be read as they are; reading a part of them would mislead."""
 
 
 @dataclass
@@ -70,26 +83,47 @@ def schema(table: str) -> pyarrow.Schema:
 
 def scan(root: Path, table: str) -> Fragments:
     """Every record file of a table, its checksum verified. No Parquet library needed."""
+    return _whole(partial(_scan, Path(root) / "records" / table), table)
+
+
+def _whole(read: Callable[[], Found], table: str) -> Found:
+    """`read()`, again while files vanish under it. Raises UnreadableRecords if they go on to."""
+    for attempt in range(READS):
+        try:
+            return read()
+        except FileNotFoundError:
+            time.sleep(0.02 * 1.7**attempt)  # 15 s in all: folders are cached on network disks
+    raise UnreadableRecords(
+        f"the records of table {table!r} change faster than they can be read (another process "
+        "merges them): try again in a minute"
+    )
+
+
+def _scan(folder: Path) -> Fragments:
     found = Fragments()
-    folder = Path(root) / "records" / table
-    with contextlib.suppress(FileNotFoundError):
-        for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-            parts = entry.name.split(".")
-            if entry.name.startswith("_") or len(parts) != 3 or parts[2] != "parquet":
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return found
+    for name in names:
+        parts = name.split(".")
+        if name.startswith("_") or len(parts) != 3 or parts[2] != "parquet":
+            continue
+        path = folder / name
+        if files.sha256(path)[:16] != parts[1]:
+            found.corrupt.append(path)
+        elif parts[0] == COMPACT:
+            try:
+                keys = path.with_suffix(".keys").read_text().split()
+            except OSError:
+                if not path.exists():
+                    raise FileNotFoundError(path) from None  # merged into another just now
+                found.corrupt.append(path)  # cannot say what it holds
                 continue
-            path = Path(entry.path)
-            if files.sha256(path)[:16] != parts[1]:
-                found.corrupt.append(path)
-            elif parts[0] == COMPACT:
-                try:
-                    keys = path.with_suffix(".keys").read_text().split()
-                except OSError:
-                    found.corrupt.append(path)  # cannot say what it holds
-                    continue
-                found.compact.append(path)
-                found.compacted.update(keys)
-            else:
-                found.single.setdefault(parts[0], path)
+            found.compact.append(path)
+            found.compacted.update(keys)
+        else:
+            found.single.setdefault(parts[0], path)
     return found
 
 
@@ -146,6 +180,9 @@ def reconcile(store: Store, committed: dict[str, str]) -> list[str]:
             if key in found.keys or table not in TABLES_OF.get(kind, ()):
                 continue
             try:
+                manifest = store.manifest(kind, key)
+                if manifest is None or not manifest.get("tables", {table: 1}).get(table):
+                    continue  # nothing to record: do not read a checkpoint to find that out
                 artifact = store.open(kind, key)
                 rows = artifact.rows().get(table, []) if artifact else []
             except (CorruptArtifact, ValueError):
@@ -167,7 +204,10 @@ def compact(root: Path, above: int = 64) -> None:
         found = scan(root, table)
         if len(found.single) <= above and len(found.compact) < 2:
             continue
-        merged = _load(table, [*found.compact, *found.single.values()])
+        try:
+            merged = _load(table, [*found.compact, *found.single.values()])
+        except (FileNotFoundError, UnreadableRecords):
+            continue  # another process merged them, or can: that of a newer version
         ids = list(tables.IDENTITY[table])
         frame = merged.to_pandas(types_mapper=_nullable).drop_duplicates(ids).sort_values(ids)
         content = pa.Table.from_pandas(frame, schema=schema(table), preserve_index=False)
@@ -183,21 +223,28 @@ def read_frames(root: str | Path = "results") -> dict[str, pandas.DataFrame]:
     """All records as pandas frames "runs", "metrics", "training" (nullable types).
 
     Damaged files are named in a CorruptRecord warning and left out; `run` writes them again.
+    What older records lack is filled in from what they have (harness.store.older).
+    Raises UnreadableRecords for those of a newer version.
     """
     frames = {}
     for table in tables.TABLES:
-        found = scan(Path(root), table)
+        found, content = _whole(partial(_read, Path(root), table), table)
         for path in found.corrupt:
             warnings.warn(
                 f"record {path} is damaged and left out; the same `run` command restores it",
                 CorruptRecord,
                 stacklevel=2,
             )
-        content = _load(table, [*found.compact, *found.single.values()])
         ids = list(tables.IDENTITY[table])
         frame = content.to_pandas(types_mapper=_nullable)
         frames[table] = frame.drop_duplicates(ids).sort_values(ids).reset_index(drop=True)
+    older.complete(frames, Store(root))
     return frames
+
+
+def _read(root: Path, table: str) -> tuple[Fragments, pyarrow.Table]:
+    found = scan(root, table)
+    return found, _load(table, [*found.compact, *found.single.values()])
 
 
 def _load(table: str, paths: Iterable[Path]) -> pyarrow.Table:
@@ -207,7 +254,14 @@ def _load(table: str, paths: Iterable[Path]) -> pyarrow.Table:
     target = schema(table)
     parts = []
     for path in paths:
-        part = pq.ParquetFile(path, page_checksum_verification=True).read()
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        version = int((file.schema_arrow.metadata or {}).get(b"version", b"0"))
+        if version > tables.VERSION:
+            raise UnreadableRecords(
+                f"{path} was written by a newer harness (records version {version}, this one knows "
+                f"{tables.VERSION}): it says more of a number than is read here; update the code"
+            )
+        part = file.read()
         columns = [
             part[f.name] if f.name in part.column_names else pa.nulls(len(part), f.type)
             for f in target

@@ -7,11 +7,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from harness.store import CorruptArtifact, Store, files
+from harness.store.artifacts import DAY
 from harness.store.files import DiskFull, NotWritable
 
 KEY = "a" * 64
@@ -46,6 +48,7 @@ def test_the_first_valid_commit_wins(tmp_path: Path) -> None:
 
 RACE = """
 import sys
+import time
 from harness.store import Store
 store = Store(sys.argv[1])
 staging = store.staging(sys.argv[2])
@@ -151,3 +154,17 @@ def test_manifests_say_sizes_and_checksums_of_every_file(tmp_path: Path) -> None
     assert manifest["files"]["model.bin"]["sha256"] == files.sha256(
         store.folder("train", KEY) / "model.bin"
     )
+
+
+def test_only_what_no_attempt_can_need_is_swept(tmp_path: Path) -> None:
+    """A training may fill its folder weeks after it made it."""
+    store = Store(tmp_path)
+    living, loser, fresh = store.staging("a" * 64), store.staging("b" * 64), store.staging("b" * 64)
+    commit(store, key="b" * 64)
+    long_ago = time.time() - 3 * DAY
+    for folder in (living, loser):
+        os.utime(folder, (long_ago, long_ago))
+    store.sweep()
+    assert living.exists() and fresh.exists() and not loser.exists()
+    store.sweep(abandoned_s=2 * DAY)
+    assert not living.exists() and fresh.exists()

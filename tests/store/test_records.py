@@ -153,3 +153,65 @@ def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
         records.write(tmp_path / root, "metrics", "k" * 64, [row])
     a, b = (next((tmp_path / r / "records" / "metrics").iterdir()) for r in ("a", "b"))
     assert a.name == b.name and a.read_bytes() == b.read_bytes()
+
+
+def test_records_compacted_while_they_are_read_are_all_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader that has listed the folder must not take the files that are left for all."""
+    store = Store(tmp_path)
+    keys = [commit(store, n) for n in range(8)]
+    records.reconcile(store, dict.fromkeys(keys, "evaluate"))
+    real, calls = records.files.sha256, []
+
+    def checksum(path: Path) -> str:
+        calls.append(path)
+        if len(calls) == 4:
+            monkeypatch.setattr(records.files, "sha256", real)
+            records.compact(tmp_path, above=2)
+        return real(path)
+
+    monkeypatch.setattr(records.files, "sha256", checksum)
+    assert records.scan(tmp_path, "metrics").keys == set(keys)
+
+    late = [commit(store, n) for n in range(20, 28)]
+    records.reconcile(store, dict.fromkeys(late, "evaluate"))
+    loaded = records._load
+
+    def load(table: str, paths: list[Path]) -> object:
+        if table == "metrics":
+            monkeypatch.setattr(records, "_load", loaded)
+            records.compact(tmp_path, above=2)  # between listing and reading
+        return loaded(table, paths)
+
+    monkeypatch.setattr(records, "_load", load)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert set(read_frames(tmp_path)["metrics"]["key"]) == {*keys, *late}
+
+
+def test_a_reader_gives_up_with_words_where_files_go_on_vanishing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    key = commit(store, 1)
+    records.reconcile(store, {key: "evaluate"})
+    monkeypatch.setattr(records.time, "sleep", lambda _: None)
+
+    def gone(path: Path) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(records.files, "sha256", gone)
+    with pytest.raises(records.UnreadableRecords, match="try again"):
+        read_frames(tmp_path)
+
+
+def test_an_artifact_without_rows_is_not_read_to_find_that_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An imported checkpoint has none: hashing its gigabytes at every start helps nobody."""
+    store = Store(tmp_path)
+    key = "a" * 64
+    store.commit("train", key, store.staging(key), {}, {}, {"settings": {}})
+    monkeypatch.setattr(Store, "open", lambda *_, **__: pytest.fail("read"))
+    assert records.reconcile(store, {key: "train"}) == []
