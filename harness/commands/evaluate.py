@@ -116,31 +116,40 @@ def _print(result: dict[str, Any]) -> None:
 class _Progress:
     """A progress bar per side, on stderr, so that stdout holds the result alone."""
 
-    def __enter__(self) -> _Progress:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
-
-        self._bars = Progress(
-            TextColumn("{task.description:<9}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
+    def __init__(self) -> None:
+        self._bars: Any = None
         self._tasks: dict[str, Any] = {}
-        self._bars.__enter__()
+
+    def __enter__(self) -> _Progress:
         return self
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        if self._bars is None:  # not before there is progress: input may yet be refused
+            self._bars = _bars()
+            self._bars.start()
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total)
         self._bars.update(self._tasks[what], completed=done)
 
     def __exit__(self, *error: Any) -> None:
-        self._bars.__exit__(*error)
+        if self._bars is not None:
+            self._bars.stop()
+
+
+def _bars() -> Any:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description:<9}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import BadInput
 from harness.metrics.measure import DEFAULT_METRICS, measure
 from harness.metrics.names import INCEPTION
 
@@ -59,6 +60,7 @@ def evaluate(
     # Both sides are opened and checked before the weights are loaded and an hour is spent.
     samples = open_images(samples_npz)
     check_reference(reference_npz)
+    _check_order(samples_npz, reference_npz)
     notes = list(samples.notes)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -67,7 +69,7 @@ def evaluate(
         )
         reference = open_reference(reference_npz, loaded, batch_size=batch_size, progress=progress)
         samples_sha256 = samples.sha256()
-        if _same_images(samples_sha256, reference_npz):
+        if reference.sha256 == samples_sha256:
             notes.append(
                 f"{samples_npz} and {reference_npz} hold the same images: "
                 "these values only check the evaluation itself"
@@ -149,7 +151,6 @@ def open_reference(
     ADM's statistics are of Inception-2015; with another extractor the file's images are used alone
     and a warning says so. Raises BadInput: made with another extractor or other weights.
     """
-    from harness.errors import BadInput
     from harness.metrics.images import open_images, open_npz
     from harness.metrics.reference import Reference
 
@@ -185,19 +186,24 @@ def open_reference(
     )
 
 
-def _same_images(samples_sha256: str, reference: Path | str) -> bool:
-    from harness.metrics.images import open_images, open_npz
+def _check_order(samples: Path | str, reference: Path | str) -> None:
+    """ADM's evaluator takes the reference first; here it is last, and exchanging them is easy."""
+    from harness.metrics.images import open_npz
 
-    path = Path(reference)
-    if path.is_file() and "arr_0" not in open_npz(path):
-        return False
-    return open_images(path).sha256() == samples_sha256
+    def statistics(path: Path | str) -> bool:
+        return Path(path).is_file() and "mu" in open_npz(Path(path))
+
+    if statistics(samples) and not statistics(reference):
+        raise BadInput(
+            f"{samples} holds reference statistics (mu, sigma) and {reference} does not: "
+            "the order is SAMPLES REFERENCE"
+        )
 
 
 def versions() -> dict[str, str]:
     """Versions of what the values depend on."""
     found = {"python": platform.python_version(), "platform": sys.platform}
-    for package in ("torch", "torch-fidelity", "numpy", "scipy", "scaling-study-harness"):
+    for package in ("torch", "torch-fidelity", "numpy", "scipy", "pillow", "scaling-study-harness"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

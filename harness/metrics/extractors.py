@@ -23,13 +23,22 @@ if TYPE_CHECKING:
 # name -> "module:attribute" of its loader, imported only when that extractor is asked for
 _BUILT_IN = {
     "inception-2015": "harness.metrics.inception:load",
+    "inception-custom": "harness.metrics.inception:load_custom",
     "dinov2": "harness.metrics.pretrained:load_dinov2",
     "clip": "harness.metrics.pretrained:load_clip",
     "glyphs-cnn": "harness.metrics.glyphs_cnn:load",
     "digits-cnn": "harness.metrics.glyphs_cnn:load",
 }
-# These are trained by a study's reference stage; without a file there is nothing to download.
-_NEEDS_WEIGHTS = ("glyphs-cnn", "digits-cnn")
+_TRAINED = (
+    "is trained by a study's reference stage and has no published weights: give the .safetensors "
+    "file that stage wrote"
+)
+# Without a file there is nothing to download.
+_NEEDS_WEIGHTS = {
+    "glyphs-cnn": _TRAINED,
+    "digits-cnn": _TRAINED,
+    "inception-custom": "is Inception with weights of your own: name their file with --weights",
+}
 
 
 class Extractor(Protocol):
@@ -121,13 +130,10 @@ def load_extractor(name: str, weights: Path | str | None = None, device: str = "
         module, attribute = _BUILT_IN[name].split(":")
         loader = cast(Loader, getattr(importlib.import_module(module), attribute))
     path = None if weights is None else Path(weights)
-    if path is not None and not path.exists():
+    if path is not None and not path.is_file():
         raise Missing(f"the weights of extractor {name} are not at {path}")
     if path is None and name in _NEEDS_WEIGHTS:
-        raise Missing(
-            f"extractor {name} is trained by a study's reference stage and has no published "
-            "weights: give the .safetensors file that stage wrote"
-        )
+        raise Missing(f"extractor {name} {_NEEDS_WEIGHTS[name]}")
     extractor = loader(path, device)
     if extractor.name != name:
         raise BadInput(f"{path} holds the weights of extractor {extractor.name}, not of {name}")

@@ -121,7 +121,8 @@ def extract(
             progress(done)
     if not done:
         raise BadInput("there are no images to extract features from")
-    matrices = {part: np.concatenate(values) for part, values in rows.items()}
+    # A part's batches go as soon as they are joined: 50,000 images' features are a gigabyte.
+    matrices = {part: np.concatenate(rows.pop(part)) for part in tuple(rows)}
     moments = {f"{part}_moments": stream.finish() for part, stream in streams.items()}
     return Features(**{"pool": None, **matrices, **moments})  # type: ignore[arg-type]
 
@@ -129,19 +130,25 @@ def extract(
 def check_images(images: Any, where: str = "images") -> NDArray[np.uint8]:
     """`images` when uint8 (N, H, W, 3 or 1); otherwise BadInput that says what they are instead."""
     array = np.asarray(images)
-    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+    check_layout(array.shape, array.dtype, where)
+    return array
+
+
+def check_layout(shape: tuple[int, ...], dtype: np.dtype[Any], where: str) -> None:
+    """Raises BadInput when an array of this shape and type cannot be images."""
+    if len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3):
         raise BadInput(
-            f"{where}: shape {array.shape} looks like NCHW; images must be NHWC, (N, H, W, 3): "
+            f"{where}: shape {shape} looks like NCHW; images must be NHWC, (N, H, W, 3): "
             "use images.transpose(0, 2, 3, 1)"
         )
-    if array.ndim != 4 or array.shape[3] not in (1, 3):
-        raise BadInput(f"{where}: shape {array.shape}, but images must be (N, H, W, 3)")
-    if array.dtype != np.uint8:
+    if len(shape) != 4 or shape[3] not in (1, 3) or 0 in shape[1:3]:
+        opaque = "; drop the alpha channel: images[..., :3]" if shape[3:] == (4,) else ""
+        raise BadInput(f"{where}: shape {shape}, but images must be (N, H, W, 3){opaque}")
+    if dtype != np.uint8:
         raise BadInput(
-            f"{where}: dtype {array.dtype}, but images must be uint8 in 0..255 "
+            f"{where}: dtype {dtype}, but images must be uint8 in 0..255 "
             "(round and convert them before saving)"
         )
-    return array
 
 
 def _as_tensor(batch: NDArray[np.uint8]) -> torch.Tensor:

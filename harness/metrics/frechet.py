@@ -34,8 +34,8 @@ def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: 
     Raises BadInput: shapes that do not fit, NaN, a covariance that is not symmetric or not
     positive semidefinite.
     """
-    m1, s1 = _checked(mu1, sigma1, "first")
-    m2, s2 = _checked(mu2, sigma2, "second")
+    m1, s1 = checked_moments(mu1, sigma1, "first statistics")
+    m2, s2 = checked_moments(mu2, sigma2, "second statistics")
     if len(m1) != len(m2):
         raise BadInput(
             f"statistics of {len(m1)} and of {len(m2)} dimensions cannot be compared: "
@@ -50,38 +50,43 @@ def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: 
 
 def moments_distance(generated: Moments, reference: Moments) -> float:
     """frechet_distance of two Moments; warns when a set has no more samples than dimensions."""
-    for which, moments in (("generated", generated), ("reference", reference)):
-        if 0 < moments.count <= moments.dimensions:
-            warnings.warn(
-                f"{moments.count} {which} samples for {moments.dimensions} dimensions: the "
-                "covariance is rank-deficient and the Frechet distance strongly biased upwards",
-                stacklevel=2,
-            )
+    few = [
+        f"{moments.count} {which} samples"
+        for which, moments in (("generated", generated), ("reference", reference))
+        if 0 < moments.count <= moments.dimensions
+    ]
+    if few:
+        warnings.warn(
+            f"{' and '.join(few)} for {generated.dimensions} dimensions: the covariance is "
+            "rank-deficient and the Frechet distance strongly biased upwards",
+            stacklevel=2,
+        )
     return frechet_distance(
         generated.mean, generated.covariance, reference.mean, reference.covariance
     )
 
 
-def _checked(
-    mu: ArrayLike, sigma: ArrayLike, which: str
+def checked_moments(
+    mu: ArrayLike, sigma: ArrayLike, what: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A mean (D,) and a covariance (D, D) in float64; BadInput says what is wrong with `what`."""
     mean = np.atleast_1d(np.asarray(mu, dtype=np.float64))
     covariance = np.atleast_2d(np.asarray(sigma, dtype=np.float64))
     if mean.ndim != 1 or covariance.shape != (len(mean), len(mean)):
         raise BadInput(
-            f"{which} statistics: mean of shape {mean.shape} with covariance of shape "
+            f"{what}: mean of shape {mean.shape} with covariance of shape "
             f"{covariance.shape}; expected (D,) and (D, D)"
         )
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise BadInput(f"{which} statistics hold NaN or infinity")
+        raise BadInput(f"{what} hold NaN or infinity")
     scale = float(np.diag(covariance).max(initial=0.0))  # no entry of a covariance is larger
     for start in range(0, len(mean), _STRIP):  # strips stay in the cache, whole transposes do not
         strip = slice(start, start + _STRIP)
         asymmetry = np.abs(covariance[strip, start:] - covariance[start:, strip].T)
         if float(asymmetry.max()) > 1e-5 * scale:
-            raise BadInput(f"{which} statistics: the covariance is not symmetric")
+            raise BadInput(f"{what}: the covariance is not symmetric")
     if float(np.diag(covariance).min(initial=0.0)) < -1e-8 * scale:
-        raise BadInput(f"{which} statistics: the covariance has a negative variance")
+        raise BadInput(f"{what}: the covariance has a negative variance")
     return mean, covariance
 
 

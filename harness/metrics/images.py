@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from math import prod
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,11 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import BadInput, Missing
-from harness.metrics.features import check_images
+from harness.metrics.features import check_layout
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
 LOSSY = (".jpg", ".jpeg", ".webp")
 _PIECE = 1 << 20
+# What reading a damaged, encrypted or exotically compressed archive raises
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -58,7 +71,7 @@ class Npz:
             with np.load(self.path, allow_pickle=False) as file:
                 array: NDArray[Any] = file[name]
                 return array
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise _broken(self.path, error) from error
 
     def sha256(self) -> str:
@@ -76,6 +89,10 @@ def open_npz(path: Path) -> Npz:
         with zipfile.ZipFile(path) as archive:
             names = tuple(n.removesuffix(".npy") for n in archive.namelist())
     except (OSError, zipfile.BadZipFile) as error:
+        if path.suffix == ".npy":
+            raise BadInput(
+                f"{path}: one bare array; save it with np.savez(path, images)"
+            ) from error
         raise _broken(path, error) from error
     return Npz(path, names)
 
@@ -110,12 +127,14 @@ def _open_array(path: Path) -> Images:
     try:
         with zipfile.ZipFile(path) as archive, archive.open("arr_0.npy") as file:
             shape, fortran, dtype = _header(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            missing = file.tell() + prod(shape) - archive.getinfo("arr_0.npy").file_size
+    except _UNREADABLE as error:
         raise _broken(path, error) from error
     if fortran and len(shape) > 1:
         raise BadInput(f"{path}: arr_0 is in Fortran order; save np.ascontiguousarray(images)")
-    # An empty array of the same shape and type passes or fails the same checks.
-    check_images(np.empty((0, *shape[1:]), dtype=dtype), f"{path}: arr_0")
+    check_layout(shape, dtype, f"{path}: arr_0")
+    if missing > 0:
+        raise _broken(path, EOFError(f"{missing} bytes of images are missing"))
     count, height, width, channels = shape
 
     def batches(size: int) -> Iterator[NDArray[np.uint8]]:
@@ -126,10 +145,10 @@ def _open_array(path: Path) -> Images:
                     n = min(size, count - start)
                     data = _read_exactly(file, n * height * width * channels)
                     yield np.frombuffer(data, dtype=np.uint8).reshape(n, height, width, channels)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except _UNREADABLE as error:
             raise _broken(path, error) from error
 
-    return Images(path, count, (height, width), batches, npz.sha256)
+    return Images(path, count, (height, width), batches, cache(npz.sha256))
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -187,7 +206,7 @@ def _open_folder(path: Path) -> Images:
         if lossy
         else ()
     )
-    return Images(path, len(files), size, batches, sha256, notes)
+    return Images(path, len(files), size, batches, cache(sha256), notes)
 
 
 def _read_image(path: Path) -> NDArray[np.uint8]:
@@ -195,9 +214,15 @@ def _read_image(path: Path) -> NDArray[np.uint8]:
 
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
+            pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+            mode = image.mode
     except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise BadInput(f"{path}: cannot be read as an image ({error})") from error
+    if mode.startswith(("I", "F")):  # Pillow would cut everything above 255 off
+        raise BadInput(f"{path}: more than 8 bits per channel; images must be 8-bit RGB or gray")
+    if pixels.shape[2] == 4 and pixels[..., 3].min() < 255:
+        raise BadInput(f"{path}: partly transparent; lay it on a background first")
+    return pixels[..., :3]
 
 
 def _digest_file(digest: Any, path: Path) -> None:

@@ -7,9 +7,9 @@ bias (1008). The network and its resize are torch-fidelity's, bit-exact on ADM's
 
 from __future__ import annotations
 
+import hashlib
 import io
 import urllib.error
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,13 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
 )
 
 from harness.errors import BadInput, Missing
-from harness.metrics.extractors import NetworkExtractor, register_with_torch_fidelity, sha256_of
+from harness.metrics.extractors import NetworkExtractor, register_with_torch_fidelity
 from harness.metrics.names import INCEPTION
 
 SPATIAL_CHANNELS = 7
 RESIZE = "299x299 bilinear as TensorFlow 1 (torch-fidelity)"
 FILE = URL_INCEPTION_V3.rsplit("/", 1)[-1]
+CUSTOM = "inception-custom"
 HASH = FILE.removesuffix(".pth").rsplit("-", 1)[-1]  # the published file's name carries it
 
 
@@ -84,34 +85,43 @@ class Inception2015(FeatureExtractorBase):
 
 
 def load(weights: Path | None, device: str = "cpu") -> NetworkExtractor:
-    """The extractor, from a local weights file or torch-fidelity's published one.
+    """Inception-2015, from torch-fidelity's published weights: a local copy, or its download.
 
     Raises Missing when there is neither file nor network (says what to put where), BadInput when
-    the file does not hold this network or the published file's checksum differs.
+    the checksum is not the published one's: FID, sFID and the Inception Score are of that network.
     """
     path = weights if weights is not None else published_weights()
-    sha256 = sha256_of(path)
-    if weights is None and not sha256.startswith(HASH):
-        raise BadInput(
-            f"{path} is damaged: its SHA-256 starts with {sha256[:8]}, the published file's with "
-            f"{HASH}; remove it and run again"
-        )
+    data, sha256 = _read(path)
     if not sha256.startswith(HASH):
-        warnings.warn(
-            f"{path} is not the published {FILE}: values are not comparable with the paper's",
-            stacklevel=2,
+        found = f"its SHA-256 starts with {sha256[:8]}, the published {FILE}'s with {HASH}"
+        if weights is None:
+            raise BadInput(f"{path} is damaged: {found}; remove it and run again")
+        raise BadInput(
+            f"{path} is not Inception-2015: {found}. What it measures is not FID; extractor "
+            f"{CUSTOM} measures with it and says so (fd_{CUSTOM.replace('-', '_')})"
         )
-    register_with_torch_fidelity(INCEPTION, Inception2015)
+    return _extractor(INCEPTION, path, data, sha256, device)
+
+
+def load_custom(weights: Path | None, device: str = "cpu") -> NetworkExtractor:
+    """The same network with other weights (converted or trained by someone else): never FID."""
+    assert weights is not None  # load_extractor saw to it
+    return _extractor(CUSTOM, weights, *_read(weights), device)
+
+
+def _extractor(
+    name: str, path: Path, data: io.BytesIO, sha256: str, device: str
+) -> NetworkExtractor:
+    check_state_dict(path, data)
+    register_with_torch_fidelity(name, Inception2015)
     try:
         network = Inception2015(
-            INCEPTION,
-            ["pool", "spatial", "logits_unbiased"],
-            feature_extractor_weights_path=safe_state_dict(path),
+            name, ["pool", "spatial", "logits_unbiased"], feature_extractor_weights_path=data
         )
     except RuntimeError as error:  # load_state_dict lists every layer that does not fit
         raise BadInput(f"{path} is not the weights of Inception-2015: {error}") from error
     return NetworkExtractor(
-        name=INCEPTION,
+        name=name,
         sha256=sha256,
         resize=RESIZE,
         network=network.to(device),
@@ -120,6 +130,12 @@ def load(weights: Path | None, device: str = "cpu") -> NetworkExtractor:
         logits="logits_unbiased",
         device=device,
     )
+
+
+def _read(path: Path) -> tuple[io.BytesIO, str]:
+    """The file's bytes and their SHA-256: read once, so that what was checked is what is used."""
+    content = path.read_bytes()
+    return io.BytesIO(content), hashlib.sha256(content).hexdigest()
 
 
 def published_weights() -> Path:
@@ -139,13 +155,11 @@ def published_weights() -> Path:
     return path
 
 
-def safe_state_dict(path: Path) -> io.BytesIO:
-    """The file's bytes, once torch's restricted unpickler has accepted them.
+def check_state_dict(path: Path, data: io.BytesIO) -> None:
+    """Raises BadInput unless torch's restricted unpickler finds the network's layers in `data`.
 
-    torch-fidelity unpickles whatever it is given; it is given these very bytes and not the path, so
-    that nothing can be exchanged between the check and the use.
+    torch-fidelity unpickles whatever it is given; afterwards it is given these very bytes.
     """
-    data = io.BytesIO(path.read_bytes())
     try:
         state = torch.load(data, weights_only=True, map_location="cpu")
         expected = {"fc.weight", "Conv2d_1a_3x3.conv.weight", "Mixed_6d.branch1x1.conv.weight"}
@@ -154,4 +168,3 @@ def safe_state_dict(path: Path) -> io.BytesIO:
     except Exception as error:
         raise BadInput(f"{path} is not the weights of Inception-2015: {error}") from error
     data.seek(0)
-    return data

@@ -6,6 +6,7 @@ They are recorded as fd_dinov2 and fd_clip; neither is FID.
 
 from __future__ import annotations
 
+import os
 import sys
 import urllib.error
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from harness.metrics.extractors import NetworkExtractor, register_with_torch_fid
 CLIP = "clip-vit-l-14"  # torch-fidelity's name
 DINOV2 = "dinov2_vitl14"  # the hub's name: ViT-L/14, the one FD on DINOv2 features is reported with
 # The network's code comes from its repository at this commit, so that it cannot change underfoot.
-DINOV2_REPOSITORY = "facebookresearch/dinov2:e7df9fc95de8a43951060aa68db8ed6159cdaa8e"
+DINOV2_REPOSITORY = "facebookresearch/dinov2:e1277af2ba9496fbadf7aec6eba56e8d882d1e35"
 DINOV2_URL = f"https://dl.fbaipublicfiles.com/dinov2/{DINOV2}/{DINOV2}_pretrain.pth"
 
 
@@ -59,6 +60,7 @@ class DinoV2(FeatureExtractorDinoV2):
 
 def dinov2_network() -> torch.nn.Module:
     """The network without weights, from torch's hub cache or the fixed commit on GitHub."""
+    os.environ["XFORMERS_DISABLED"] = "1"  # as torch-fidelity does: else results vary by machine
     with redirect_stdout(sys.stderr):  # torch.hub prints to stdout, which --json owns
         network: torch.nn.Module = torch.hub.load(
             DINOV2_REPOSITORY, DINOV2, pretrained=False, trust_repo=True, skip_validation=True

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 
 from harness.errors import BadInput
 from harness.metrics.features import Features, extract
+from harness.metrics.frechet import checked_moments
 from harness.metrics.images import open_images, open_npz
-from harness.metrics.moments import Moments, MomentsAccumulator, checked
+from harness.metrics.moments import Moments, MomentsAccumulator
 from harness.metrics.names import INCEPTION
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ class Reference:
         pool = _given_moments(npz.read("mu"), npz.read("sigma"), f"{path}: mu, sigma")
         spatial = _given_moments(npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s")
         features = None
+        if extractor is not None:
+            _check_dimensions(extractor, pool, spatial, path)
         if extractor is not None and "arr_0" in npz:
             images = open_images(path)
             features = extract(
@@ -161,11 +164,6 @@ class Reference:
                 progress=progress,
                 keep=("pool",),
             ).pool
-            if features is not None and features.shape[1] != pool.dimensions:
-                raise BadInput(
-                    f"{path}: statistics of {pool.dimensions} dimensions, but {extractor.name} "
-                    f"gives {features.shape[1]}: they were made with another extractor"
-                )
         return cls(
             extractor=INCEPTION,
             extractor_sha256=extractor.sha256 if extractor is not None else "",
@@ -230,13 +228,26 @@ class Reference:
 
 
 def _given_moments(mean: NDArray[Any], covariance: NDArray[Any], where: str) -> Moments:
-    mu = np.asarray(mean, dtype=np.float64)
-    if mu.ndim != 1 or covariance.shape != (len(mu), len(mu)):
-        raise BadInput(f"{where}: shapes {mu.shape} and {covariance.shape} are not (D,), (D, D)")
-    sigma = np.asarray(covariance, dtype=np.float64)
-    checked(sigma, where)
-    checked(mu[None, :], where)
-    return Moments(0, mu, sigma)
+    for array in (mean, covariance):
+        if not np.issubdtype(array.dtype, np.floating):
+            raise BadInput(f"{where}: expected floating numbers, found {array.dtype}")
+    return Moments(0, *checked_moments(mean, covariance, where))
+
+
+def _check_dimensions(
+    extractor: Extractor, pool: Moments, spatial: Moments | None, where: object
+) -> None:
+    """Refuses statistics of other features than the extractor's, before any image is read."""
+    import torch
+
+    found = extractor(torch.zeros(1, 3, 32, 32, dtype=torch.uint8))
+    for part, moments in (("pool", pool), ("spatial", spatial)):
+        if moments is not None and part in found and found[part].shape[1] != moments.dimensions:
+            raise BadInput(
+                f"{where}: {part} statistics of {moments.dimensions} dimensions, but "
+                f"{extractor.name} gives {found[part].shape[1]}: they were made with another "
+                "extractor"
+            )
 
 
 def _digest(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,10 +66,35 @@ def test_bad_settings_are_refused_in_words(files):
         run(*files, "--extractor", "vgg")
 
 
-def test_the_help_does_not_import_torch():
-    import subprocess
-    import sys
+def test_refused_input_leaves_no_trace_of_a_progress_bar(files, tmp_path, capsys):
+    np.savez(tmp_path / "bad.npz", images=np.zeros(3))
+    with pytest.raises(BadInput):
+        run(str(tmp_path / "bad.npz"), files[1], "--extractor", "tiny-test")
+    assert capsys.readouterr() == ("", "")
 
+
+@pytest.mark.slow
+def test_a_stranger_pipes_the_result_and_reads_the_error(files, inception_weights):
+    def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", "evaluate", *arguments, f"--weights={weights}"],
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    weights = inception_weights
+    done = harness(*files, "--extractor", "inception-custom", "--json", "--metrics", "fd,precision")
+    assert done.returncode == 0 and "samples" in done.stderr and "20/20" in done.stderr
+    assert json.loads(done.stdout)["provenance"]["extractor"] == "inception-custom"
+    refused = harness(*files)
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert refused.stderr.startswith("error: ") and "not Inception-2015" in refused.stderr
+    assert refused.stderr.count("\n") == 1
+
+
+def test_the_help_does_not_import_torch():
     code = (
         "import argparse, sys\nfrom harness.commands import evaluate\n"
         "p = argparse.ArgumentParser()\nevaluate.add_arguments(p)\np.format_help()\n"

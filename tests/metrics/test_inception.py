@@ -15,8 +15,7 @@ from torch_fidelity.utils import create_feature_extractor
 from harness.errors import BadInput, Missing
 from harness.metrics import extract, inception, load_extractor
 from harness.metrics.extractors import NetworkExtractor, sha256_of
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*is not the published")
+from harness.metrics.names import metric_name
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,9 @@ def images() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def extractor(inception_weights) -> NetworkExtractor:
-    return load_extractor("inception-2015", weights=inception_weights)
+    with pytest.MonkeyPatch.context() as patch:  # as if these were the published weights
+        patch.setattr(inception, "HASH", sha256_of(inception_weights)[:8])
+        return load_extractor("inception-2015", weights=inception_weights)
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +101,60 @@ def test_torch_fidelity_makes_it_by_name(extractor, inception_weights):
     assert made.get_requested_features_list() == ["pool"]
 
 
-def test_other_weights_than_the_published_are_warned_of(inception_weights):
-    with pytest.warns(UserWarning, match="not comparable with the paper's"):
-        inception.load(inception_weights)
+def test_other_weights_than_the_published_are_not_inception_2015(inception_weights):
+    with pytest.raises(BadInput) as error:
+        load_extractor("inception-2015", weights=inception_weights)
+    found = sha256_of(inception_weights)[:8]
+    for part in (str(inception_weights), found, "6726825d", "extractor inception-custom"):
+        assert part in str(error.value)
+
+
+def test_other_weights_are_measured_with_under_another_name(inception_weights, extractor, images):
+    custom = load_extractor("inception-custom", weights=inception_weights)
+    assert custom.name == "inception-custom" and custom.sha256 == extractor.sha256
+    assert metric_name("fd", custom.name) == "fd_inception_custom"
+    np.testing.assert_array_equal(extract(images, custom).pool, extract(images, extractor).pool)
+    with pytest.raises(Missing, match="inception-custom is Inception with weights of your own"):
+        load_extractor("inception-custom")
+
+
+def tf1_bilinear(images: np.ndarray, side: int) -> np.ndarray:
+    """TensorFlow 1's resize in float32, pixel by pixel: no half-pixel centres, no antialiasing.
+
+    uint8 (N, H, W, 3) -> float32 (N, side, side, 3). Source row of output row i is i * H / side.
+    """
+    pixels = images.astype(np.float32)
+    for axis in (2, 1):  # along each row first, as the kernel does
+        length = pixels.shape[axis]
+        position = np.arange(side, dtype=np.float32) * np.float32(length / side)
+        low = position.astype(int)
+        high = np.minimum(low + 1, length - 1)
+        share = (position - low).astype(np.float32)
+        shape = [1, 1, 1, 1]
+        shape[axis] = side
+        near, far = pixels.take(low, axis), pixels.take(high, axis)
+        pixels = near + (far - near) * share.reshape(shape)
+    return pixels
+
+
+@pytest.mark.parametrize("size", [(32, 32), (256, 256), (512, 512), (299, 299), (40, 300), (1, 1)])
+def test_images_of_any_size_reach_the_network_by_tensorflow_1s_resize(extractor, size):
+    images = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
+    seen = []
+
+    class Seen(Exception):
+        pass
+
+    def stop(module, inputs):
+        seen.append(inputs[0])
+        raise Seen
+
+    hook = extractor.network.inception.Conv2d_1a_3x3.register_forward_pre_hook(stop)
+    with pytest.raises(Seen):
+        extractor(torch.from_numpy(images).permute(0, 3, 1, 2))
+    hook.remove()
+    expected = (tf1_bilinear(images, 299) - 128) / 128
+    np.testing.assert_array_equal(seen[0].permute(0, 2, 3, 1).numpy(), expected)
 
 
 class Boom:
@@ -127,7 +179,9 @@ def test_a_file_that_is_no_inception_is_refused_and_nothing_in_it_runs(
         state = torch.load(inception_weights, weights_only=True)
         torch.save(state | {"fc.weight": torch.zeros(3, 3)}, path)
     with pytest.raises(BadInput, match=r"weights\.pth is not the weights of Inception-2015"):
-        inception.load(path)
+        load_extractor("inception-custom", path)
+    with pytest.raises(BadInput, match=r"weights\.pth is not Inception-2015: its SHA-256 starts"):
+        load_extractor("inception-2015", path)
     assert not Path("/tmp/never").exists()
 
 
@@ -148,16 +202,26 @@ def test_without_network_and_file_the_error_says_which_file_to_put_where(hub, mo
         assert part in str(error.value)
 
 
-def test_a_download_is_asked_for_with_the_published_checksum(hub, monkeypatch, inception_weights):
-    asked = {}
-
-    def download(url, path, hash_prefix=None):
-        asked.update(url=url, hash_prefix=hash_prefix)
-        shutil.copy(inception_weights, path)
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    assert inception.published_weights() == hub
-    assert asked == {"url": inception.URL_INCEPTION_V3, "hash_prefix": "6726825d"}
-    # A file in the cache that is not the published one is never used in silence
-    with pytest.raises(BadInput, match="is damaged: its SHA-256"):
+def test_the_published_file_is_downloaded_once_and_checked(hub, monkeypatch, inception_weights):
+    # torch.hub's own download, from a file instead of the network
+    monkeypatch.setattr(inception, "URL_INCEPTION_V3", inception_weights.as_uri())
+    with pytest.raises(Missing, match=r"cannot be downloaded.*invalid hash"):
         load_extractor("inception-2015")
+    assert not hub.exists()
+    monkeypatch.setattr(inception, "HASH", sha256_of(inception_weights)[:8])
+    assert load_extractor("inception-2015").sha256 == sha256_of(inception_weights)
+    monkeypatch.setattr(inception, "URL_INCEPTION_V3", "file:///nowhere")
+    assert load_extractor("inception-2015").name == "inception-2015"  # from the cache
+    assert hub.read_bytes() == inception_weights.read_bytes()
+
+
+def test_a_damaged_file_in_the_cache_is_never_used_in_silence(hub, inception_weights):
+    hub.parent.mkdir()
+    shutil.copy(inception_weights, hub)
+    with pytest.raises(BadInput, match=r"is damaged: its SHA-256 starts with.*remove it"):
+        load_extractor("inception-2015")
+
+
+def test_the_published_checksum_is_the_one_torch_fidelity_names():
+    assert inception.HASH == "6726825d"
+    assert inception.FILE == "weights-inception-2015-12-05-6726825d.pth"

@@ -10,6 +10,7 @@ from PIL import Image
 
 from harness.errors import BadInput, Missing
 from harness.metrics import Reference, evaluate, extract, extractors
+from harness.metrics.extractors import sha256_of
 
 
 def random_images(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
@@ -142,6 +143,18 @@ def test_progress_is_told_for_both_sides(samples, reference):
     assert seen == [("reference", 40, 60), ("reference", 60, 60), ("samples", 40, 40)]
 
 
+def test_the_order_of_adms_evaluator_is_noticed(samples, tmp_path):
+    statistics = {
+        "mu": np.zeros(12),
+        "sigma": np.eye(12),
+        "mu_s": np.zeros(6),
+        "sigma_s": np.eye(6),
+    }
+    np.savez(tmp_path / "reference.npz", arr_0=random_images(20, 3), **statistics)
+    with pytest.raises(BadInput, match=r"holds reference statistics.*the order is SAMPLES REF"):
+        evaluate(tmp_path / "reference.npz", samples, "never-loaded")
+
+
 def test_bad_input_is_refused_before_the_extractor_is_loaded(samples, reference, tmp_path):
     bad = tmp_path / "bad.npz"
     np.savez(bad, random_images(10).astype(np.float32))
@@ -157,10 +170,18 @@ def test_bad_input_is_refused_before_the_extractor_is_loaded(samples, reference,
 def test_inception_measures_a_few_images_from_end_to_end(tmp_path, inception_weights):
     for name, seed in (("a", 0), ("b", 1)):
         np.savez(tmp_path / f"{name}.npz", random_images(8, seed, size=32))
-    result = evaluate(
-        tmp_path / "a.npz", tmp_path / "b.npz", weights=inception_weights, split_size=4
-    )
-    assert list(result["metrics"]) == ["fid", "sfid", "inception_score", "precision", "recall"]
+    files, settings = (tmp_path / "a.npz", tmp_path / "b.npz"), {"split_size": 4}
+    result = evaluate(*files, "inception-custom", weights=inception_weights, **settings)
+    stems = ["fd", "sfd", "is", "precision", "recall"]
+    assert list(result["metrics"]) == [f"{stem}_inception_custom" for stem in stems]
     assert all(math.isfinite(v) and v >= 0 for v in result["metrics"].values())
     notes = " ".join(result["notes"])
-    assert "8 generated samples for 2048 dimensions" in notes and "not the published" in notes
+    assert "8 generated samples and 8 reference samples for 2048 dimensions" in notes
+    with pytest.raises(BadInput, match="is not Inception-2015"):
+        evaluate(*files, weights=inception_weights, **settings)
+    # As if these were the published weights
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.metrics.inception.HASH", sha256_of(inception_weights)[:8])
+        named = evaluate(*files, weights=inception_weights, **settings)["metrics"]
+    assert list(named) == ["fid", "sfid", "inception_score", "precision", "recall"]
+    assert list(named.values()) == pytest.approx(list(result["metrics"].values()))

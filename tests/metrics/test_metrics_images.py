@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -67,7 +68,12 @@ def test_lossy_images_are_noted(tmp_path):
     [
         ({"images": random_images(4)}, r"no array 'arr_0' in it \(it holds images\)"),
         ({"arr_0": random_images(4) / 255}, "dtype float64, but images must be uint8"),
-        ({"arr_0": random_images(4).transpose(0, 3, 1, 2)}, "NCHW"),
+        (
+            {"arr_0": random_images(4).transpose(0, 3, 1, 2)},
+            r"shape \(4, 3, 8, 8\) looks like NCHW",
+        ),
+        ({"arr_0": random_images(4)[..., [0, 1, 2, 0]]}, r"drop the alpha channel"),
+        ({"arr_0": np.zeros((4, 0, 8, 3), np.uint8)}, r"shape \(4, 0, 8, 3\), but images must be"),
         ({"arr_0": random_images(1)}, "1 image;.*at least 2"),
         ({"arr_0": random_images(4)[0]}, r"must be \(N, H, W, 3\)"),
         ({"arr_0": np.asfortranarray(random_images(4))}, "Fortran order"),
@@ -98,7 +104,35 @@ def test_an_npz_whose_array_is_shorter_than_it_says_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("arr_0.npy", buffer.getvalue()[:-100])
     with pytest.raises(BadInput, match="100 bytes of images are missing"):
+        open_images(path)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_npz_is_refused_in_words_when_it_is_read(tmp_path, save):
+    path = tmp_path / "damaged.npz"
+    save(path, random_images(500))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    path.write_bytes(bytes(data))
+    with pytest.raises(BadInput, match=r"damaged\.npz: not a complete npz file"):
         list(open_images(path).batches(8))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_large_npz_is_never_in_memory_as_a_whole(tmp_path, save):
+    save(tmp_path / "large.npz", np.zeros((2000, 64, 64, 3), np.uint8))  # 24.6 MB
+    tracemalloc.start()
+    images = open_images(tmp_path / "large.npz")
+    assert sum(len(batch) for batch in images.batches(16)) == 2000 and images.sha256()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4e6
+
+
+def test_a_bare_array_says_how_to_save_it(tmp_path):
+    np.save(tmp_path / "images.npy", random_images(4))
+    with pytest.raises(BadInput, match=r"one bare array; save it with np\.savez"):
+        open_images(tmp_path / "images.npy")
 
 
 def test_a_text_file_in_a_folder_is_named(tmp_path):
@@ -113,6 +147,26 @@ def test_a_text_file_that_calls_itself_an_image_is_named(tmp_path):
     (tmp_path / "9.png").write_text("hello")
     with pytest.raises(BadInput, match=r"9.png: cannot be read as an image"):
         list(open_images(tmp_path).batches(8))
+
+
+def test_images_that_eight_bits_of_red_green_and_blue_cannot_hold_are_refused(tmp_path):
+    save_folder(tmp_path, random_images(3))
+    deep = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1000
+    Image.fromarray(deep).save(tmp_path / "9.png")
+    with pytest.raises(BadInput, match=r"9\.png: more than 8 bits per channel"):
+        list(open_images(tmp_path).batches(8))
+    Image.fromarray(random_images(1)[0][..., [0, 1, 2, 0]]).save(tmp_path / "9.png")
+    with pytest.raises(BadInput, match=r"9\.png: partly transparent"):
+        list(open_images(tmp_path).batches(8))
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "LA", "1"])
+def test_gray_palette_and_opaque_images_are_read_as_red_green_and_blue(tmp_path, mode):
+    black_and_white = (random_images(3)[..., :1] > 128).repeat(3, axis=3) * np.uint8(255)
+    for i, image in enumerate(black_and_white):
+        Image.fromarray(image).convert(mode).save(tmp_path / f"{i}.png")
+    (batch,) = open_images(tmp_path).batches(8)
+    np.testing.assert_array_equal(batch, black_and_white)
 
 
 def test_images_of_several_sizes_are_refused(tmp_path):

@@ -109,8 +109,8 @@ def adm_file(path: Path, **changed) -> Path:
     arrays = {
         "mu": rng.normal(size=12),
         "sigma": np.eye(12),
-        "mu_s": rng.normal(size=3).astype(np.float32),
-        "sigma_s": np.eye(3),
+        "mu_s": rng.normal(size=6).astype(np.float32),
+        "sigma_s": np.eye(6),
         "arr_0": rng.integers(0, 256, (6, 8, 8, 3), dtype=np.uint8),
     } | changed
     np.savez(path, **{k: v for k, v in arrays.items() if v is not None})
@@ -134,11 +134,20 @@ def test_adms_images_give_the_features_for_precision_and_recall(tmp_path, tiny):
         Reference.from_adm(adm_file(tmp_path / "adm.npz"), tiny)
 
 
-def test_statistics_of_another_dimension_are_refused_before_the_samples_are_read(tmp_path, tiny):
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"mu": np.zeros(64), "sigma": np.eye(64)}, "pool statistics of 64 dimensions.* gives 12"),
+        ({"mu_s": np.zeros(5), "sigma_s": np.eye(5)}, "spatial statistics of 5 .* gives 6"),
+    ],
+)
+def test_statistics_of_another_dimension_are_refused_before_an_image_is_read(
+    tmp_path, tiny, changed, message
+):
     inception = dataclasses.replace(tiny, name="inception-2015")
-    path = adm_file(tmp_path / "adm.npz", mu=np.zeros(64), sigma=np.eye(64))
-    with pytest.raises(BadInput, match="statistics of 64 dimensions, but inception-2015 gives 12"):
-        Reference.from_adm(path, inception)
+    path = adm_file(tmp_path / "adm.npz", **changed)
+    with pytest.raises(BadInput, match=message):
+        Reference.from_adm(path, inception, progress=lambda done: pytest.fail("too late"))
 
 
 @pytest.mark.parametrize(
@@ -146,8 +155,10 @@ def test_statistics_of_another_dimension_are_refused_before_the_samples_are_read
     [
         ({"mu": None}, "not a reference file in ADM's format, mu missing"),
         ({"mu_s": None, "sigma_s": None}, "mu_s, sigma_s missing"),
-        ({"sigma": np.eye(4)}, r"shapes \(12,\) and \(4, 4\)"),
-        ({"sigma": np.full((12, 12), np.nan)}, "mu, sigma: row 0 of 12 holds NaN"),
+        ({"sigma": np.eye(4)}, r"shape \(12,\) with covariance of shape \(4, 4\)"),
+        ({"sigma": np.full((12, 12), np.nan)}, "adm.npz: mu, sigma hold NaN"),
+        ({"sigma_s": np.triu(np.ones((6, 6)))}, "mu_s, sigma_s: the covariance is not symmetric"),
+        ({"mu": np.arange(12)}, "mu, sigma: expected floating numbers, found int64"),
     ],
 )
 def test_an_adm_file_that_cannot_be_used_is_refused(tmp_path, changed, message):
