@@ -24,11 +24,11 @@ from math import prod
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from fvcore.nn import FlopCountAnalysis
 from fvcore.nn.jit_handles import (
     addmm_flop_jit,
     bmm_flop_jit,
-    conv_flop_jit,
     get_shape,
     linear_flop_jit,
     matmul_flop_jit,
@@ -99,7 +99,6 @@ def _normalized(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
 
 
 HANDLES: dict[str, Handle] = {
-    "aten::_convolution": _counted(conv_flop_jit),
     "aten::linear": _counted(linear_flop_jit),
     "aten::addmm": _counted(addmm_flop_jit),
     "aten::matmul": _counted(matmul_flop_jit),
@@ -111,22 +110,29 @@ HANDLES: dict[str, Handle] = {
 
 
 class _TracedConvolutions(TorchFunctionMode):
-    """Calls conv2d by its inner name, which a trace on the meta device can follow.
+    """Does a convolution as the product it is: each patch, as a row, by the kernel.
 
-    Under a trace sizes are tensors; the meta kernel of conv2d itself does not accept them and
-    leaves no node, that of the operator one level below does both.
+    Shapes and multiply-accumulates are the convolution's own. A trace on the meta device cannot
+    follow conv2d itself: under a trace sizes are tensors, which its meta kernel does not accept,
+    and the operator one level below has none in PyTorch 2.11 and before.
     """
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func is torch.conv2d:
-            x, weight, bias, *geometry, groups = args
-            stride, padding, dilation = map(list, geometry)
-            # transposed, output padding, groups; then benchmark, deterministic, cudnn, tf32: moot
-            flags = (False, [0, 0], groups, False, False, False, False)
-            return torch._convolution(x, weight, bias, stride, padding, dilation, *flags)
-        return func(*args, **(kwargs or {}))
+        if func is not torch.conv2d:
+            return func(*args, **(kwargs or {}))
+        x, weight, bias, stride, padding, dilation, groups = args
+        if groups != 1 or isinstance(padding, str):
+            raise HarnessError("complexity has no rule for grouped or 'same' convolutions")
+        count, _, *sides = map(int, x.shape)
+        _, channels, *kernel = map(int, weight.shape)
+        rows = [
+            (side + 2 * p - d * (k - 1) - 1) // s + 1
+            for side, p, d, k, s in zip(sides, padding, dilation, kernel, stride, strict=True)
+        ]
+        patches = x.new_empty((count, *rows, channels * prod(kernel)))
+        return F.linear(patches, weight.flatten(1), bias).permute(0, 3, 1, 2)
 
 
 def complexity(
