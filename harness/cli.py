@@ -13,6 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from typing import Any
 
 from harness.errors import HarnessError
 
@@ -35,6 +36,14 @@ VERBS = {
 }
 
 
+class _Verb(argparse.ArgumentParser):
+    """Options may stand between its words: `cancel STUDY --profile NAME STAGE`."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.parse_known_args = super().parse_known_args  # type: ignore[method-assign]
+        return self.parse_known_intermixed_args(args, namespace)
+
+
 def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The argument parser; with `only`, the other verbs' options are left out (quicker)."""
     top = argparse.ArgumentParser(
@@ -42,7 +51,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         description="One YAML study in, one finished scaling study of diffusion transformers out.",
         epilog="Start with: python -m harness run studies/scaling.yaml",
     )
-    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for verb, summary in VERBS.items():
         name = f"harness.commands.{verb}_" if verb == "import" else f"harness.commands.{verb}"
         if importlib.util.find_spec(name) is None:

@@ -1,7 +1,9 @@
-"""`cancel`: stop a study's stages, or some of them: the local driver's, and SLURM jobs.
+"""`cancel`: stop a study's stages, or some of them: local workers' and SLURM jobs.
 
-A local driver is asked to stop (its stages save their progress first). SLURM jobs are cancelled
-with scancel; a stage that shares its task with others is passed over, or stops at its next step.
+Without STAGE its drivers are asked to stop and all its jobs are cancelled. With STAGE only those
+stages end, and whatever runs beside them goes on. Local stages save their progress first; SLURM
+jobs are cancelled with scancel, and a stage that shares its task with others is passed over, or
+stops at its next step. `run` goes on with all of it.
 """
 
 from __future__ import annotations
@@ -9,11 +11,18 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import time
+from collections.abc import Container
+from dataclasses import replace
 
 from harness.commands import common
 from harness.commands.common import Opened
-from harness.commands.status import slurm_jobs
-from harness.errors import BadInput
+from harness.commands.status import drivers, slurm_jobs
+from harness.dispatch.claims import Owner
+from harness.dispatch.ledger import Attempt
+
+WAIT_S = 10.0  # for a driver to end, so that it submits no more
+WHY = "cancelled by `harness cancel`"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,47 +40,70 @@ def run(args: argparse.Namespace) -> int:
     opened = common.open_study(args)
     wanted = {s.key for s in opened.stages}
     if args.stages:
-        wanted = {
-            s.key
-            for s in opened.stages
-            if any(s.kind == p or s.key.startswith(p) or p in s.label for p in args.stages)
-        }
-        if not wanted:
-            raise BadInput(f"no stage of {opened.study.name} matches {', '.join(args.stages)}")
-    cancelled = cancel_jobs(opened, wanted)
-    owners = {}
-    for key in wanted:
-        owner = opened.ledger.owner_of(key)
-        if owner is not None and key not in cancelled:
-            owners[(owner.host, owner.pid)] = owner
-    if not owners and not cancelled:
-        print("nothing of this study is running")
-    for owner in owners.values():
-        if owner.alive():
-            os.kill(owner.pid, signal.SIGINT)
-            print(f"asked process {owner.pid} to stop")
-        elif owner.alive() is None:
-            print(f"a driver on {owner.host} (process {owner.pid}) holds stages: cancel it there")
+        wanted &= {s.key for s in common.matching(args, opened, args.stages)}
+    whole = not (args.stages or args.only or args.skip)
+    asked = stop_drivers(opened) if whole else 0
+    here, jobs = running(opened, wanted)
+    if jobs:
+        cancel_jobs(opened, jobs)
+    if here and not whole:
+        for attempt in here:
+            opened.ledger.end(attempt, "stopped", "stopped", WHY)
+        print(f"{_stages(len(here))} asked to save and stop; their driver goes on with the rest")
+    if not (asked or here or jobs):
+        print("nothing of this study is running" if whole else "none of these stages is running")
     return 0
 
 
-def cancel_jobs(opened: Opened, wanted: set[str]) -> set[str]:
-    """Stop stages on SLURM; their keys."""
+def running(opened: Opened, wanted: Container[str]) -> tuple[list[Attempt], list[Attempt]]:
+    """Attempts at `wanted` that are not over: on local workers, and on SLURM."""
+    here, jobs = [], []
+    for key, last in opened.standing().latest.items():
+        if key in wanted and last.state == "running":
+            if last.batch is not None:
+                jobs.append(last)
+            elif opened.ledger.alive(key):
+                here.append(last)
+    return here, jobs
+
+
+def stop_drivers(opened: Opened) -> int:
+    """Interrupt the study's drivers, as Ctrl-C would; how many there were."""
+    found = drivers(opened)
+    for owner in found:
+        if owner.alive():
+            os.kill(owner.pid, signal.SIGINT)
+            print(f"asked process {owner.pid} to stop; its local stages save their progress first")
+            if (opened.store.root / "slurm").exists():
+                _wait(owner)
+        else:
+            print(f"process {owner.pid} on {owner.host} drives this study too: cancel it there")
+    return len(found)
+
+
+def _wait(owner: Owner) -> None:
+    until = time.monotonic() + WAIT_S
+    while owner.alive() and time.monotonic() < until:
+        time.sleep(0.1)
+
+
+def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
+    """Stop stages on SLURM."""
     jobs = slurm_jobs(opened)
     if jobs is None:
-        return set()
-    missing = {s.key: s for s in opened.standing().missing}
-    taken = {}
-    for key in opened.ledger.tried().intersection(missing):
-        last = opened.ledger.last(key)
-        if not last or last.state != "running" or not last.batch:
-            continue
-        alive = jobs.adopt(opened.plan.task(missing[key]), last) is None
-        if alive and key in wanted:
-            taken[key] = last
-    for attempt in taken.values():  # first: a task looks here before each stage and during it
-        opened.ledger.end(attempt, "stopped", "stopped", "cancelled by `harness cancel`")
-    ended = jobs.cancel(taken)
-    if taken:
-        print(f"cancelled {len(taken):,} stages on SLURM ({len(ended):,} jobs ended)")
-    return set(taken)
+        print(f"{_stages(len(attempts))} were given to SLURM: cancel them where scancel is")
+        return
+    alive = []
+    for attempt in attempts:
+        task = opened.plan.task(opened.plan.stages[attempt.key])
+        if jobs.adopt(task, attempt) is None:
+            alive.append(attempt)
+    for attempt in alive:  # first: a task looks here before each stage and during it
+        ran = jobs.said(attempt.key).get("ran")
+        opened.ledger.end(replace(attempt, ran=ran), "stopped", "stopped", WHY)
+    ended = jobs.cancel([attempt.key for attempt in alive])
+    print(f"cancelled {_stages(len(alive))} on SLURM ({len(ended):,} jobs ended)")
+
+
+def _stages(count: int) -> str:
+    return f"{count:,} stage" if count == 1 else f"{count:,} stages"

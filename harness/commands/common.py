@@ -6,13 +6,15 @@ import argparse
 import contextlib
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.standing import Standing, standing
+from harness.errors import BadInput
 from harness.plan.build import Imported, make_plan
-from harness.plan.plan import Plan, Stage
+from harness.plan.plan import Plan, Stage, matches
 from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
 
@@ -72,7 +74,24 @@ def open_study(args: argparse.Namespace) -> Opened:
     study = load_study(args.study, args.profile, args.overrides)
     plan = make_plan(study, imported_checkpoints(Path(args.results)))
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
+    if not stages and plan.stages:
+        raise BadInput(
+            "no stage is left: --only and --skip exclude everything; "
+            f"`{command(args, 'plan', '--stages')}` lists what there is"
+        )
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
+
+
+def matching(args: argparse.Namespace, opened: Opened, patterns: Sequence[str]) -> list[Stage]:
+    """The stages that patterns name. Raises BadInput for a pattern that names none."""
+    for pattern in patterns:
+        if not any(matches(stage, [pattern]) for stage in opened.plan.stages.values()):
+            raise BadInput(
+                f"no stage of {opened.study.name} matches {pattern!r}: "
+                "give a stage kind, six or more digits of a key, or text of a label (* and ? stand "
+                f"for anything); `{command(args, 'plan', '--stages')}` lists them"
+            )
+    return [s for s in opened.plan.stages.values() if matches(s, patterns)]
 
 
 def imported_checkpoints(results: Path) -> dict[str, Imported]:

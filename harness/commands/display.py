@@ -21,20 +21,32 @@ class Estimate:
         self.began = time.monotonic()
         self.finished_gflops = 0.0
         self.finished = 0
+        self.shares: dict[str, tuple[float, float]] = {}  # done when first heard of, and now
+
+    def progress(self, stage: Stage, content: dict[str, Any]) -> None:
+        """Of what runs, the part that was done in this session counts as well."""
+        if stage.key in self.left and content.get("total"):
+            share = content.get("done", 0) / content["total"]
+            self.shares[stage.key] = (self.shares.get(stage.key, (share, share))[0], share)
 
     def finish(self, stage: Stage) -> None:
-        self.finished_gflops += self.left.pop(stage.key, 0.0)
+        first, _ = self.shares.pop(stage.key, (0.0, 0.0))
+        self.finished_gflops += self.left.pop(stage.key, 0.0) * (1 - first)
         self.finished += 1
 
     def drop(self, stage: Stage) -> None:
         self.left.pop(stage.key, None)
+        self.shares.pop(stage.key, None)
 
     def seconds(self) -> float | None:
-        """None until something was finished."""
+        """None until something that says how long the rest takes was done."""
         elapsed = time.monotonic() - self.began
-        gflops = sum(self.left.values())
-        if self.finished_gflops and gflops:
-            return elapsed * gflops / self.finished_gflops
+        done, gflops = self.finished_gflops, sum(self.left.values())
+        for key, (first, share) in self.shares.items():
+            done += self.left[key] * (share - first)
+            gflops -= self.left[key] * share
+        if gflops > 0:
+            return elapsed * gflops / done if done > 0 else None
         if self.finished and self.left:
             return elapsed * len(self.left) / self.finished
         return None
@@ -49,6 +61,8 @@ def progress_text(content: dict[str, Any]) -> str:
         parts.append(f"loss {content['loss']:.3f}")
     if content.get("images_per_second"):
         parts.append(f"{content['images_per_second']:,.0f} images/s")
+    if content.get("left_s") is not None:
+        parts.append(f"about {duration(content['left_s'])} left")
     return ", ".join(parts)
 
 
@@ -80,6 +94,8 @@ class PlainDisplay:
             return
         if event == "start":
             self.started[stage.key] = time.monotonic()
+        elif event == "progress":
+            self.estimate.progress(stage, content)
         elif event in ("done", "found"):
             self.done += 1
             self.estimate.finish(stage)
@@ -136,7 +152,7 @@ class LiveDisplay(PlainDisplay):
             assert stage is not None
             self.done += 1
             self.estimate.finish(stage)
-        elif event != "progress":
+        else:
             super().__call__(event, stage, content)
         self.live.update(self._view())
 

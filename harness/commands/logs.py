@@ -1,4 +1,4 @@
-"""`logs`: print the log of a stage's last attempt."""
+"""`logs`: print the logs of a stage's attempts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 
 from harness.commands import common
+from harness.commands.common import Opened
+from harness.dispatch.ledger import Attempt
 from harness.errors import BadInput
 
 
@@ -24,31 +26,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", metavar="FIELD=VALUE", action="append", default=[], dest="overrides"
     )
-    parser.add_argument("--lines", type=int, default=0, help="only the last N lines of each")
+    parser.add_argument("--all", action="store_true", help="of all attempts, not only the last")
+    parser.add_argument(
+        "--lines", type=int, default=0, metavar="N", help="only the last N lines of each"
+    )
     common.add_results(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     opened = common.open_study(args)
-    pattern = args.stage
-    chosen = [
-        s
-        for s in opened.plan.stages.values()
-        if s.kind == pattern or s.key.startswith(pattern) or pattern in s.label
-    ]
-    if not chosen:
+    chosen = common.matching(args, opened, [args.stage])
+    latest = opened.ledger.latest(s.key for s in chosen)
+    if not latest:
         raise BadInput(
-            f"no stage of {opened.study.name} matches {pattern!r}; "
-            f"`{common.command(args, 'plan', '--stages')}` lists them"
+            f"{len(chosen):,} stages match {args.stage!r}, and none of them was started yet under "
+            f"{args.results}/ (`{common.command(args, 'status')}` says where they stand)"
         )
-    tried = [(s, a) for s in chosen if (a := opened.ledger.last(s.key)) is not None]
-    if not tried:
-        raise BadInput(f"{len(chosen)} stages match {pattern!r}, none of them was tried yet")
-    for stage, attempt in tried:
-        print(f"==> {stage.label} ({attempt.state}) {attempt.log}")
-        try:
-            text = Path(attempt.log).read_text(errors="replace").splitlines()
-        except OSError:
-            text = ["(no log)"]
-        print("\n".join(text[-args.lines :] if args.lines else text))
+    for stage in chosen:
+        for attempt in _attempts(opened, latest.get(stage.key), args.all):
+            print(f"==> {stage.label}: {outcome(attempt)}: {attempt.log}")
+            print(_text(attempt, args.lines))
     return 0
+
+
+def _attempts(opened: Opened, last: Attempt | None, every: bool) -> list[Attempt]:
+    if last is None:
+        return []
+    return opened.ledger.attempts(last.key) if every else [last]
+
+
+def outcome(attempt: Attempt) -> str:
+    """How an attempt ended, in a few words."""
+    if attempt.state in ("done", "running") or not attempt.failure:
+        return attempt.state
+    state = "failed" if attempt.state in ("again", "forgiven") else attempt.state
+    why = f" ({attempt.failure})" if attempt.failure != state else ""
+    return f"{state}{why}: {attempt.error}" if attempt.error else f"{state}{why}"
+
+
+def _text(attempt: Attempt, lines: int) -> str:
+    try:
+        text = Path(attempt.log).read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        waits = attempt.state == "running" and attempt.batch is not None
+        return "(no log: it waits in SLURM's queue)" if waits else "(no log)"
+    except OSError as error:
+        return f"(its log cannot be read: {error.strerror})"
+    return "\n".join(text[-lines:] if lines else text)

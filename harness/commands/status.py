@@ -1,79 +1,91 @@
-"""`status`: how far a study is; what runs, what failed, why, and how to retry."""
+"""`status`: how far a study is; what runs, what waits and for what, what failed, how to retry."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import shutil
+import sys
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.commands import common
 from harness.commands.common import Opened, duration
 from harness.commands.display import progress_text
-from harness.dispatch import view
-from harness.dispatch.ledger import describe, summary
+from harness.dispatch import budget, view
+from harness.dispatch.budget import Spent
+from harness.dispatch.claims import Owner
+from harness.dispatch.ledger import Attempt, describe, summary
 from harness.dispatch.slurm import SlurmJobs
 from harness.dispatch.slurm_cluster import Cluster
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
 
-MOST_SHOWN = 20  # stages told one by one
+MOST_STAGES = 20  # told one by one
+MOST_RUNS = 40  # told one by one without --runs
+MOST_CAUSES = 5  # of failure, told with their logs
+WATCH_S = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
-    parser.add_argument("--runs", action="store_true", help="one line per run as well")
-    parser.add_argument("--watch", action="store_true", help="show it again every two seconds")
+    parser.add_argument(
+        "--runs", action="store_true", help=f"one line per run also of more than {MOST_RUNS}"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="show it again and again until nothing runs any more"
+    )
     parser.add_argument("--json", action="store_true")
 
 
 def run(args: argparse.Namespace) -> int:
     while True:
+        began = time.monotonic()
         opened = common.open_study(args)
-        shown = _show(args, opened)
-        if not args.watch or shown["missing"] == 0:
-            return 1 if shown["failed"] else 0
-        time.sleep(2)
+        shown = look(opened)
+        if args.watch and sys.stdout.isatty():
+            print("\033[H\033[2J", end="")  # a fresh screen
+        if args.json:
+            print(json.dumps(document(opened, shown), indent=1), flush=True)
+        else:
+            print_status(args, opened, shown)
+        if not args.watch or not shown.moves:
+            return 1 if shown.failed else 0
+        time.sleep(max(WATCH_S, 4 * (time.monotonic() - began)))  # a big study is not cheap to read
 
 
-def _show(args: argparse.Namespace, opened: Opened) -> dict[str, int]:
-    state = opened.standing()
+@dataclass(frozen=True)
+class Shown:
+    """Everything that `status` tells."""
+
+    seen: dict[str, Seen]  # by key, in the plan's order
+    notes: list[str]
+    drivers: list[Owner]
+    spent: Spent
+
+    @property
+    def failed(self) -> list[Attempt]:
+        return [s.attempt for s in self.seen.values() if s.state == "failed" and s.attempt]
+
+    @property
+    def moves(self) -> bool:
+        """Is anything at work that may change something?"""
+        states = {s.state for s in self.seen.values()}
+        return bool(states & {"running", "queued"} or (self.drivers and states - {"done"}))
+
+
+def look(opened: Opened) -> Shown:
+    """Read it all; change nothing."""
     jobs = slurm_jobs(opened)
-    seen, notes = view.look(opened.plan, opened.stages, state, opened.ledger, jobs)
+    seen, notes = view.look(opened.plan, opened.stages, opened.standing(), opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
-    left = sum(s.state != "done" for s in seen.values())
-    failed = [s.attempt for s in seen.values() if s.state == "failed" and s.attempt]
-    if args.json:
-        print(json.dumps(_document(opened, seen, notes), indent=1))
-        return {"missing": left, "failed": len(failed)}
-    print(f"{opened.study.name} ({opened.study.profile}) in {opened.store.root}/")
-    for note in notes:
-        print(f"note: {note}")
-    header = "".join(f"{word:>9}" for word in ("all", *view.STATES))
-    print(f"{'stage':<12}{header}")
-    by_kind: dict[str, list[str]] = {}
-    for stage in opened.stages:
-        by_kind.setdefault(stage.kind, []).append(stage.key)
-    for kind in sorted(by_kind, key=STAGE_KINDS.index):
-        row = view.counts(seen, by_kind[kind])
-        print(f"{kind:<12}{len(by_kind[kind]):>9,}" + "".join(f"{n:>9,}" for n in row.values()))
-    if args.runs:
-        _print_runs(opened, seen)
-    _print_running(opened, seen)
-    retry = common.command(args, "retry")
-    classes = Counter(a.failure or "error" for a in failed)
-    if classes:
-        print("failed: " + ", ".join(f"{n} {name}" for name, n in classes.most_common()))
-    for attempt in failed[:MOST_SHOWN]:
-        print(describe(attempt, retry))
-    if len(failed) > MOST_SHOWN:
-        print(f"and {len(failed) - MOST_SHOWN:,} more failed stages (--json lists all)")
-    return {"missing": left, "failed": len(failed)}
+    spent = budget.spent(opened.plan, opened.stages, opened.ledger)
+    return Shown(seen, notes, drivers(opened), spent)
 
 
 def slurm_jobs(opened: Opened) -> SlurmJobs | None:
@@ -84,59 +96,165 @@ def slurm_jobs(opened: Opened) -> SlurmJobs | None:
     return SlurmJobs(opened.store.root, dispatch, opened.study.name, Cluster(tries=2))
 
 
-def _document(opened: Opened, seen: Mapping[str, Seen], notes: list[str]) -> dict[str, Any]:
-    kinds: dict[str, Any] = {}
-    for stage in opened.stages:
-        kinds.setdefault(stage.kind, []).append(stage.key)
+def drivers(opened: Opened) -> list[Owner]:
+    """The processes that drive this study."""
+    mine = (opened.study.name, opened.study.profile)
+    return [o for o in opened.ledger.drivers() if (o.study, o.profile) == mine]
+
+
+def document(opened: Opened, shown: Shown) -> dict[str, Any]:
+    """What `--json` prints."""
 
     def entries(*states: str) -> list[dict[str, Any]]:
         return [
             {**summary(s.attempt), "reason": s.reason, "progress": s.progress}
-            for s in seen.values()
+            for s in shown.seen.values()
             if s.state in states and s.attempt
         ]
 
     return {
         "study": opened.study.name,
         "profile": opened.study.profile,
-        "kinds": {k: {"all": len(v), **view.counts(seen, v)} for k, v in kinds.items()},
-        "running": entries("running"),
-        "queued": entries("queued"),
-        "again": entries("again"),
-        "failed": entries("failed"),
-        "notes": notes,
+        "kinds": {
+            kind: {"all": len(keys), **view.counts(shown.seen, keys)}
+            for kind, keys in by_kind(opened).items()
+        },
+        "runs": [
+            {"run": opened.study.runs[i].label, **view.counts(shown.seen, keys)}
+            for i, keys in by_run(opened).items()
+        ],
+        **{state: entries(state) for state in ("running", "queued", "again", "failed")},
+        "waiting": _reasons(shown.seen, "waiting"),
+        "drivers": [asdict(owner) for owner in shown.drivers],
+        "spent": asdict(shown.spent),
+        "notes": shown.notes,
     }
 
 
-def _print_running(opened: Opened, seen: Mapping[str, Seen]) -> None:
-    """What runs, with progress; what is queued, by reason; what is tried again, and why."""
-    labels = {s.key: s.label for s in opened.stages}
-    running = [(k, s) for k, s in seen.items() if s.state == "running" and s.attempt]
-    for key, one in running[:MOST_SHOWN]:
-        assert one.attempt is not None
-        text = f"running for {duration(time.time() - one.attempt.started)}: {labels[key]}"
-        if one.progress:
-            text += f"  {progress_text(dict(one.progress))}"
-            if one.progress.get("left_s") is not None:
-                text += f", about {duration(one.progress['left_s'])} left"
-        print(text + (f" ({one.reason})" if one.reason else ""))
-    if len(running) > MOST_SHOWN:
-        print(f"and {len(running) - MOST_SHOWN:,} more are running")
-    queued = Counter(s.reason or "pending" for s in seen.values() if s.state == "queued")
-    for reason, count in queued.most_common():
-        print(f"queued: {count:,} stages: {reason}")
-    again = Counter(s.reason for s in seen.values() if s.state == "again")
-    for reason, count in again.most_common(MOST_SHOWN):
-        print(f"to be tried again: {count:,} stages: {reason}")
+def by_kind(opened: Opened) -> dict[str, list[str]]:
+    """Keys by stage kind, in the order of the work."""
+    found: dict[str, list[str]] = {}
+    for stage in opened.stages:
+        found.setdefault(stage.kind, []).append(stage.key)
+    return {kind: found[kind] for kind in STAGE_KINDS if kind in found}
 
 
-def _print_runs(opened: Opened, seen: Mapping[str, Seen]) -> None:
-    per_run: dict[int, list[str]] = {}
+def by_run(opened: Opened) -> dict[int, list[str]]:
+    """Keys of what only a run's model needs, by the run's index."""
+    found: dict[int, list[str]] = {}
     for stage in opened.stages:
         if stage.run is not None and stage.kind in ("train", "sample", "evaluate"):
-            per_run.setdefault(stage.run, []).append(stage.key)
-    for index, keys in sorted(per_run.items()):
-        row = view.counts(seen, keys)
-        states = ", ".join(f"{n} {name}" for name, n in row.items() if n and name != "done")
-        label = opened.study.runs[index].label
-        print(f"  {label:<40}{row['done']:>5} of {len(keys):<5}{states}")
+            found.setdefault(stage.run, []).append(stage.key)
+    return dict(sorted(found.items()))
+
+
+# --- for people -----------------------------------------------------------------------------------
+
+
+def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None:
+    """The tables, then what runs, is queued, waits and failed."""
+    at = f" at {time.strftime('%H:%M:%S')}" if args.watch else ""
+    _print(f"{opened.study.name} ({opened.study.profile}) in {opened.store.root}/{at}")
+    for note in shown.notes:
+        print(f"note: {note}")
+    for owner in shown.drivers:
+        _print(f"driven by process {owner.pid} on {owner.host}")
+    print()
+    _print(f"{'stage':<12}{'all':>8}" + "".join(f"{word:>9}" for word in view.STATES))
+    for kind, keys in by_kind(opened).items():
+        _print(f"{kind:<12}{len(keys):>8,}{_cells(shown.seen, keys)}")
+    per_run = by_run(opened)
+    if len(per_run) > 1 and (args.runs or len(per_run) <= MOST_RUNS):
+        labels = {i: opened.study.runs[i].label for i in per_run}
+        width = max(12, 2 + max(map(len, labels.values())))
+        print()
+        _print(f"{'run':<{width}}{'all':>8}" + "".join(f"{word:>9}" for word in view.STATES))
+        for index, keys in per_run.items():
+            _print(f"{labels[index]:<{width}}{len(keys):>8,}{_cells(shown.seen, keys)}")
+    elif len(per_run) > 1:
+        _print(f"{len(per_run):,} runs (--runs shows one line for each)")
+    print()
+    _print_running(opened, shown.seen)
+    for state, title in (
+        ("queued", "queued"),
+        ("again", "to be tried again"),
+        ("waiting", "waiting"),
+    ):
+        reasons = _reasons(shown.seen, state)
+        for reason, count in list(reasons.items())[:MOST_CAUSES]:
+            if reason == view.READY and shown.drivers:
+                reason = "ready, and start when there is room"
+            _print(f"{title}: {count:,} {_stages(count)}: {reason}")
+        more = sum(list(reasons.values())[MOST_CAUSES:])
+        if more:
+            _print(f"{title}: {more:,} {_stages(more)} for other reasons (--json counts them)")
+    _print_failed(shown.failed, common.command(args, "retry"))
+    _print_spent(shown.spent)
+    if not shown.moves and any(s.state in ("again", "waiting") for s in shown.seen.values()):
+        print(f"nothing of it runs now; go on with: {common.command(args, 'run')}")
+
+
+def _print(text: str) -> None:
+    """A line that a terminal does not break; whole, where nobody counts columns."""
+    if sys.stdout.isatty():
+        columns = shutil.get_terminal_size().columns
+        text = text if len(text) <= columns else f"{text[: columns - 1]}…"
+    print(text, flush=True)
+
+
+def _stages(count: int) -> str:
+    return "stage" if count == 1 else "stages"
+
+
+def _cells(seen: Mapping[str, Seen], keys: Iterable[str]) -> str:
+    row = view.counts(seen, keys)
+    return "".join(f"{n:>9,}" if n else f"{'-':>9}" for n in row.values())
+
+
+def _reasons(seen: Mapping[str, Seen], state: str) -> dict[str, int]:
+    found = Counter(s.reason or "no reason given" for s in seen.values() if s.state == state)
+    return dict(found.most_common())
+
+
+def _print_running(opened: Opened, seen: Mapping[str, Seen]) -> None:
+    labels = {s.key: s.label for s in opened.stages}
+    running = [(labels[k], s) for k, s in seen.items() if s.state == "running" and s.attempt]
+    for label, one in running[:MOST_STAGES]:
+        assert one.attempt is not None
+        progress = dict(one.progress or {})
+        ran = progress.get("ran") or time.time() - one.attempt.started
+        parts = [f"for {duration(ran)}", progress_text(progress), one.reason]
+        _print(f"running: {label}: {', '.join(part for part in parts if part)}")
+    if len(running) > MOST_STAGES:
+        _print(f"running: {len(running) - MOST_STAGES:,} more (--json lists all)")
+
+
+def _print_failed(failed: list[Attempt], retry: str) -> None:
+    """Each cause once, with the log of its first stage."""
+    causes: dict[tuple[str, str], list[Attempt]] = {}
+    for attempt in failed:
+        causes.setdefault((attempt.failure or "error", attempt.error or ""), []).append(attempt)
+    classes = Counter(a.failure or "error" for a in failed)
+    if classes:
+        print("failed: " + ", ".join(f"{n:,} {name}" for name, n in classes.most_common()))
+    for first, *others in list(causes.values())[:MOST_CAUSES]:
+        print(describe(first, retry))
+        if others:
+            shown = ", ".join(a.label for a in others[:3])
+            more = f" and {len(others) - 3:,} more" if len(others) > 3 else ""
+            print(f"  the same of {len(others):,} other {_stages(len(others))}: {shown}{more}")
+    if len(causes) > MOST_CAUSES:
+        print(f"and {len(causes) - MOST_CAUSES:,} other causes (--json lists all failed stages)")
+
+
+def _print_spent(spent: Spent) -> None:
+    if spent.kept_s or spent.lost_s:
+        text = f"time taken: {duration(spent.kept_s)} by stages that are done"
+        if spent.lost_s:
+            text += f", {duration(spent.lost_s)} by attempts that failed or were stopped"
+        _print(text)
+    if spent.kept_gpu_hours or spent.lost_gpu_hours:
+        text = f"GPU-hours: {spent.kept_gpu_hours:,.1f} by stages that are done"
+        if spent.lost_gpu_hours:
+            text += f", {spent.lost_gpu_hours:,.1f} by attempts that failed or were stopped"
+        _print(text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -21,8 +22,9 @@ def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
         return found
     if settings.dispatch.executor == "slurm" and shutil.which("sbatch") is None:
         found.append(
-            "sbatch is not on the PATH: this profile runs on a SLURM cluster (start it on a login "
-            "node, or use --set dispatch.executor=local)"
+            f"sbatch is not on the PATH of {socket.gethostname()}: SLURM was asked for "
+            "(dispatch.executor). Start it on a login node of the cluster, or run it on this "
+            "machine with --executor local"
         )
     if settings.dispatch.executor == "local" and settings.dispatch.device == "cuda":
         from harness.dispatch.local import gpus

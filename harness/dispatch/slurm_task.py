@@ -173,7 +173,7 @@ def one(
         print(told_why, file=sys.stderr, flush=True)
         return fail("environment", told_why)
     with _logging_to(log):
-        began = f"{time.strftime('%F %T')} {task.kind} {task.label} key {task.key}"
+        began = f"{time.strftime('%F %T')} {task.label} key {task.key}"
         print(f"{began} job {job_id()} on {os.uname().nodename}{gpus_given(task)}", flush=True)
         said.begin(task.key)
         try:

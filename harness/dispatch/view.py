@@ -31,9 +31,10 @@ class Seen:
 def look(
     plan: Plan, stages: Iterable[Stage], state: Standing, ledger: Ledger, jobs: SlurmJobs | None
 ) -> tuple[dict[str, Seen], list[str]]:
-    """Every stage by key, and what could not be found out, as sentences."""
+    """Every stage by key, in the plan's order, and what could not be found out, as sentences."""
     seen: dict[str, Seen] = {}
     notes: list[str] = []
+    told = ledger.told()
     for stage in stages:
         key = stage.key
         if key in state.done:
@@ -45,12 +46,39 @@ def look(
         elif key in state.failed:
             seen[key] = Seen("failed", last, last.failure or "")
         elif last.state == "running":
-            seen[key] = _running(plan, stage, last, ledger, jobs, notes)
-        elif last.state in ("again", "failed", "forgiven"):
+            seen[key] = _running(plan, stage, last, ledger, jobs, notes, told.get(key))
+        elif last.state == "again" or (last.state == "failed" and not last.batch):
             seen[key] = Seen("again", last, f"{last.failure}: {last.error}")
+        elif last.state == "forgiven":
+            seen[key] = Seen("waiting", last)
+        elif last.state == "stopped" and last.batch is None:
+            seen[key] = Seen("waiting", last, STOPPED)
         else:
-            seen[key] = Seen("waiting", last, last.error or "")
+            seen[key] = Seen("waiting", last, f"{last.state}: {last.error}" if last.error else "")
+        if seen[key].state == "waiting":
+            seen[key] = _waiting(stage, seen)
     return seen, list(dict.fromkeys(notes))
+
+
+def _waiting(stage: Stage, seen: Mapping[str, Seen]) -> Seen:
+    """Why it waits: for what it needs, which comes before it in the plan, or for a driver."""
+    own = seen[stage.key]
+    needs = {seen[key].state for key in stage.needs if key in seen} - {"done"}
+    if needs & {"failed"} or any(_blocked(seen[key]) for key in stage.needs if key in seen):
+        return Seen("waiting", own.attempt, BLOCKED)
+    if own.reason:
+        return own
+    return Seen("waiting", own.attempt, BEHIND if needs else READY)
+
+
+BEHIND = "behind stages that are not done"
+BLOCKED = "behind stages that failed"
+READY = "ready to start"
+STOPPED = "stopped, ready to go on where they were"
+
+
+def _blocked(seen: Seen) -> bool:
+    return seen.state == "waiting" and seen.reason == BLOCKED
 
 
 def _running(
@@ -60,12 +88,14 @@ def _running(
     ledger: Ledger,
     jobs: SlurmJobs | None,
     notes: list[str],
+    told: Mapping[str, Any] | None,
 ) -> Seen:
     if last.batch is None:
         if ledger.alive(stage.key):
-            return Seen("running", last)
-        return Seen("waiting", last, "its driver is gone")
+            return Seen("running", last, "", told)
+        return Seen("waiting", last, "lost: its driver died before it ended")
     if jobs is None:
+        notes.append("squeue is not here: what SLURM jobs do is told as last written down")
         return Seen("running", last, "on SLURM")
     event = jobs.adopt(plan.task(stage), last)
     if event is None:
@@ -77,7 +107,7 @@ def _running(
         if jobs.state(stage.key) == "RUNNING":
             if said.get("state") == "running":
                 return Seen("running", last, "", said)
-            return Seen("queued", last, "behind other stages of its task")
+            return Seen("queued", last, "behind other stages of their task")
         reason = jobs.reasons.get(stage.key, "")
         if said.get("state") == "requeued":
             reason = f"{said.get('failure')} {said.get('count')} times; {reason}"
@@ -87,7 +117,7 @@ def _running(
         return Seen("done", last)
     if event.event == "failed":
         return Seen("again", last, f"{event.content.get('failure')}: {message}")
-    return Seen("waiting", last, message)
+    return Seen("waiting", last, f"{event.event}: {message}")
 
 
 def counts(seen: Mapping[str, Seen], keys: Iterable[str]) -> dict[str, int]:

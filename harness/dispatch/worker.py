@@ -70,7 +70,7 @@ def main(root: str) -> None:
         leaving = False
         task = Task.from_json(json.dumps(message["run"]))
         with _logging_to(Path(message["log"])):
-            print(f"{time.strftime('%F %T')} {task.kind} {task.label} key {task.key}", flush=True)
+            print(f"{time.strftime('%F %T')} {task.label} key {task.key}", flush=True)
             last = [0.0]
 
             def progress(key: str = task.key, last: list[float] = last, **state: Any) -> None:

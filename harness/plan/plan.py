@@ -111,13 +111,13 @@ class Plan:
         only, skip = list(only), list(skip)
         if not only and not skip:
             return list(self.stages.values())
-        wanted = {k for k, s in self.stages.items() if not only or _matches(s, only)}
+        wanted = {k for k, s in self.stages.items() if not only or matches(s, only)}
         for key in reversed(list(self.stages)):
             if key in wanted:
                 wanted |= self.stages[key].needs & self.stages.keys()
         skipped: set[str] = set()
         for key, stage in self.stages.items():
-            if (skip and _matches(stage, skip)) or stage.needs & skipped:
+            if (skip and matches(stage, skip)) or stage.needs & skipped:
                 skipped.add(key)
         return [s for k, s in self.stages.items() if k in wanted and k not in skipped]
 
@@ -170,7 +170,8 @@ class Plan:
         )
 
 
-def _matches(stage: Stage, patterns: Iterable[str]) -> bool:
+def matches(stage: Stage, patterns: Iterable[str]) -> bool:
+    """Is the stage one of those that `patterns` (see Plan.select) name?"""
     return any(
         stage.kind == p
         or (len(p) >= 6 and stage.key.startswith(p))

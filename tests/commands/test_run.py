@@ -184,7 +184,7 @@ def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
     again = harness("run", "tiny.yaml")
     assert again.returncode == 1 and "diverged" in again.stdout
     retried = harness("retry", "tiny.yaml")
-    assert "1 failed stages are tried again" in retried.stdout and retried.returncode == 1
+    assert "1 failed stage is tried again" in retried.stdout and retried.returncode == 1
     logs = harness("logs", "train DiT-micro-B/8", "tiny.yaml")
     assert "TrainingDiverged" in logs.stdout
 
