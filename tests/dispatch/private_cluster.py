@@ -172,6 +172,9 @@ class PrivateCluster:
     def start(self) -> None:
         """Munge, the database if wanted, the controller, the nodes."""
         f = self.folder
+        # killed tests must not leave daemons behind
+        watch = f"while kill -0 {os.getpid()}; do sleep 2; done; kill -9 $(cat {f}/run/*.pid)"
+        subprocess.Popen(["sh", "-c", f"({watch}) 2>/dev/null"], start_new_session=True)
         f.chmod(0o755)
         key = f / "munge.key"
         key.write_bytes(secrets.token_bytes(1024))

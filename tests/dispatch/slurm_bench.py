@@ -59,8 +59,15 @@ class Baseline:
         text = bench.file.read_text() + repr(more)
         results = self.folder / hashlib.sha256(text.encode()).hexdigest()[:12]
         if not results.exists():
-            bench.run("run", "--no-report", "--executor", "local", *more, results=results)
+            local = ("--executor", "local", *(("--workers", "1") if more else ()))
+            bench.run("run", "--no-report", *local, *more, results=results)
         return results
+
+    def prepared(self) -> Path:
+        """The data and the counts of two models, from which most tests start to train."""
+        other = Bench(self.folder / "prepared", baseline=self)
+        other.write(patches="[4, 2]")
+        return self.of(other, "--only", "encode", "--only", "complexity")
 
 
 class Bench:
@@ -143,12 +150,9 @@ class Bench:
 
     def start_training(self, *more: str) -> subprocess.Popen[str]:
         """`train` in the background, of models whose data and counts are there already."""
-        for kind in ("encode", "complexity"):
-            shutil.copytree(
-                self.undisturbed() / "artifacts" / kind,
-                self.results / "artifacts" / kind,
-                dirs_exist_ok=True,
-            )
+        for folder in (self.baseline.prepared() / "artifacts").iterdir():
+            there = self.results / "artifacts" / folder.name
+            shutil.copytree(folder, there, dirs_exist_ok=True)
         return self.start("run", "--no-report", "--only", "train", *more)
 
     def undisturbed(self, *more: str, whole: bool = False) -> Path:

@@ -38,30 +38,29 @@ def test_two_drivers_started_together_do_each_stage_once(bench: Bench) -> None:
 
 def test_interrupted_and_run_again_the_same_jobs_are_found(bench: Bench) -> None:
     bench.write(steps=LONG)
-    driver = bench.start("run", "--no-report", "--only", "train")
+    driver = bench.start_training()
     bench.until_training()
     said = bench.interrupt(driver)
     assert driver.returncode == 130, said
     assert "go on without this process" in said and "harness cancel" in said
     assert len(bench.jobs("train")) == 1
     bench.train()
-    assert len(bench.attempts("train")) == 1
+    assert [a["state"] for a in bench.attempts("train")] == ["done"]
     # The study edited while its jobs run: what belongs to the old one is named, not mixed in.
     bench.write(steps=LONG + 5000)
-    driver = bench.start("run", "--no-report", "--only", "train")
-    bench.until_training()
-    bench.interrupt(driver)
+    bench.run("run", "--detach", "--only", "train")
+    bench.until(lambda: [j for j in bench.jobs("train") if j[2] == "RUNNING"])
     bench.write(steps=LONG)
     assert "this study no longer has" in bench.run("status")
     bench.write(steps=LONG + 5000)
-    assert "cancelled 1 stages" in bench.run("cancel", "train")
+    assert "cancelled 1 stage on SLURM" in bench.run("cancel", "train")
     bench.until(lambda: not bench.jobs("train"))
-    assert bench.attempts("train")[-1]["state"] != "done"
+    assert sorted(a["state"] for a in bench.attempts("train")) == ["done", "stopped"]
 
 
 def test_a_task_that_always_fails_stops_after_its_retries_with_its_cause(bench: Bench) -> None:
     bench.write(rate="1e30")
-    said = bench.run(*("run", "--no-report"), *("--set", "dispatch.retries={error: 1}"), expect=1)
+    said = bench.end(bench.start_training("--set", "dispatch.retries={error: 1}"), expect=1)
     assert "tried again" in said and "training diverged" in said and "harness retry" in said
     states = sorted(a["state"] for a in bench.attempts("train"))
     assert states == ["again", "failed"]
@@ -121,4 +120,40 @@ def test_an_unknown_partition_is_sbatchs_word_and_exit_code_2(bench: Bench) -> N
     said = bench.run("run", "--set", "dispatch.slurm.partition=nowhere", expect=2)
     assert "nvalid partition" in said and "error:" in said
     assert not bench.cluster.jobs()  # type: ignore[union-attr]
-    bench.train("--only", "complexity", "--skip", "train")  # nothing is held by the refusal
+    bench.run("run", "--no-report", "--only", "complexity")  # nothing is held by the refusal
+
+
+def test_a_log_that_cannot_be_written_is_an_environments_failure_with_its_path(
+    bench: Bench,
+) -> None:
+    """A file lies where a folder should: as good as a full disk, and possible for root."""
+    bench.write()
+    bench.results.mkdir()
+    (bench.results / "logs").write_text("")
+    no_retry = ("--set", "dispatch.retries={environment: 0, killed: 0}")
+    said = bench.end(bench.start_training(*no_retry), expect=1)
+    (attempt,) = bench.attempts("train")
+    assert (attempt["state"], attempt["failure"]) == ("failed", "environment")
+    for text in (said, bench.task_log()):
+        assert f"cannot write {attempt['log']}: Not a directory" in text
+
+
+def test_slurms_own_log_that_cannot_be_written_is_told_apart_from_a_kill(bench: Bench) -> None:
+    bench.write()
+    cluster = bench.cluster
+    assert cluster is not None
+    node = ("scontrol", "update", "NodeName=127.0.0.1")
+    cluster.command(*node, "State=DRAIN", "Reason=test")
+    try:
+        no_retry = ("--set", "dispatch.retries={environment: 0, killed: 0}")
+        driver = bench.start_training(*no_retry)
+        job = bench.until(lambda: bench.jobs("train"))[0][1]
+        batch = bench.results / "slurm" / bench.attempts("train")[0]["batch"]
+        for stream in ("out", "err"):
+            (batch / f"{job}_0_log.{stream}").mkdir()
+    finally:
+        cluster.command(*node, "State=RESUME")
+    said = bench.end(driver, expect=1)
+    (attempt,) = bench.attempts("train")
+    assert (attempt["state"], attempt["failure"]) == ("failed", "environment")
+    assert f"SLURM cannot write its output to {batch}" in said
