@@ -59,6 +59,12 @@ def extrapolate(
         raise BadInput(
             f"{n} samples are too few to extrapolate from {points} sizes between {low} and {n}"
         )
+    if low <= d:
+        warnings.warn(
+            f"{n} samples for {d} dimensions: subsets of {low} have rank-deficient covariances, "
+            "whose bias is not linear in 1/N; the extrapolated distance is not to be relied on",
+            stacklevel=2,
+        )
     sizes = np.linspace(low, n, points).round().astype(int)
     order = np.random.default_rng(seed).permutation(n)
     accumulator = MomentsAccumulator()

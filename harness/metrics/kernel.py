@@ -37,28 +37,38 @@ def kid_subsets(
             f"{subsets} subsets of {subset_size} need at least 2 and at most "
             f"{min(len(x), len(y))} images each (there are {len(x)} generated, {len(y)} real)"
         )
+    centre = y.mean(axis=0, dtype=np.float64)
     rng = np.random.RandomState(seed)  # torch-fidelity's generator, so that its subsets are drawn
     values = [
         _squared_mmd(
             x[rng.choice(len(x), subset_size, replace=False)],
             y[rng.choice(len(y), subset_size, replace=False)],
+            centre,
         )
         for _ in range(subsets)
     ]
     return float(np.mean(values)), float(np.std(values))
 
 
-def _squared_mmd(x: NDArray[np.floating], y: NDArray[np.floating]) -> float:
+def _squared_mmd(
+    x: NDArray[np.floating], y: NDArray[np.floating], centre: NDArray[np.float64]
+) -> float:
     m = len(x)
-    xx, yy = _kernel(x, x), _kernel(y, y)
+    xx, yy = _kernel(x, x, centre), _kernel(y, y, centre)
     within = (xx.sum() - np.trace(xx) + yy.sum() - np.trace(yy)) / (m * (m - 1))
-    return float(within - 2 * _kernel(x, y).mean())
+    return float(within - 2 * _kernel(x, y, centre).mean())
 
 
-def _kernel(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
-    # The product in the features' own float32, everything after it in float64: the sums of a
-    # million entries nearly cancel.
-    product: NDArray[np.float64] = (x @ y.T).astype(np.float64)
+def _kernel(
+    x: NDArray[np.floating], y: NDArray[np.floating], centre: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    # xy = (x - c)(y - c) + (x - c)c + (y - c)c + cc: the first, of D numbers for each entry, in
+    # float32, the others and everything after them in float64. The sums of a million entries
+    # nearly cancel, and features far from the origin would leave nothing of them.
+    a, b = x - centre, y - centre
+    dtype = np.result_type(x.dtype, y.dtype, np.float32)
+    product: NDArray[np.float64] = (a.astype(dtype) @ b.astype(dtype).T).astype(np.float64)
+    product += (a @ centre)[:, None] + (b @ centre + centre @ centre)
     product /= x.shape[1]
     product += 1
     return product**3

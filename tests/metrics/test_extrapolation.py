@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.errors import BadInput
 from harness.metrics import Moments, fd_infinity, frechet_distance
@@ -48,3 +49,24 @@ def test_the_seed_decides_the_subsets():
 def test_too_few_samples_are_refused():
     with pytest.raises(BadInput, match="10 samples are too few"):
         fd_infinity(sample(10), REFERENCE)
+
+
+def test_it_is_the_intercept_of_a_line_through_distances_of_nested_subsets():
+    x, sizes = sample(700, 0.2).astype(np.float64), [100, 250, 400, 550, 700]
+    fit = extrapolate(x, REFERENCE, points=5, smallest=100, seed=4)
+    assert fit.sizes == tuple(sizes)
+    order = np.random.default_rng(4).permutation(700)
+    distances = []
+    for n in sizes:
+        rows = x[order[:n]]
+        mean, roots = rows.mean(0), np.sqrt(np.linalg.eigvalsh(np.cov(rows.T)))
+        distances.append(float(mean @ mean + np.square(roots - 1).sum()))
+    assert fit.distances == pytest.approx(distances, rel=1e-9)
+    line = stats.linregress(1 / np.array(sizes), distances)
+    assert fit.value == pytest.approx(line.intercept, rel=1e-9)
+    assert fit.std == pytest.approx(line.intercept_stderr, rel=1e-9)
+
+
+def test_subsets_smaller_than_the_dimensions_are_warned_of():
+    with pytest.warns(UserWarning, match="30 samples for 16 dimensions: subsets of 15"):
+        fd_infinity(sample(30), REFERENCE, points=5)

@@ -30,7 +30,20 @@ def test_it_equals_the_definition():
     xx, yy, xy = k[:20, :20], k[20:, 20:], k[:20, 20:]
     off = ~np.eye(20, dtype=bool)
     definition = xx[off].mean() + yy[off].mean() - 2 * xy.mean()
-    assert kid(x, y, subsets=1, subset_size=20) == pytest.approx(definition)
+    assert kid(x, y, subsets=1, subset_size=20) == pytest.approx(definition, rel=1e-10)
+
+
+@pytest.mark.parametrize(("offset", "accuracy"), [(0, 1e-5), (30, 1e-4), (300, 1e-3)])
+def test_features_far_from_the_origin_keep_their_distance(offset, accuracy):
+    x, y = features(40, 0.3, 0) + np.float32(offset), features(40, 0, 1) + np.float32(offset)
+    exact = kid(x.astype(np.longdouble), y.astype(np.longdouble), 1, 40)
+    assert kid(x, y, 1, 40) == pytest.approx(exact, rel=accuracy)
+
+
+def test_half_precision_features_are_multiplied_in_float32():
+    x, y = (features(40, s, i).astype(np.float16) for i, s in enumerate((0.3, 0)))
+    expected = kid(x.astype(np.float64), y.astype(np.float64), 1, 40)
+    assert kid(x, y, 1, 40) == pytest.approx(expected, rel=1e-4)
 
 
 def test_equal_distributions_score_about_zero_and_may_be_negative():
