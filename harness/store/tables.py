@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,7 @@ METRICS = (
     Column("guidance_high", "int64", "last timestep that is guided; null: the noisiest"),
     Column("clip", "bool", "predicted x_0 clamped to [-1, 1] at each sampling step"),
     Column("sampling_precision", "string", "float32, tf32 or bf16: the sampler's forward passes"),
+    Column("measured_with", "string", "JSON: what else made it: subsets and their seed, versions"),
 )
 
 TRAINING = (
