@@ -27,7 +27,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             f"was made with {known.facts['extractor_sha256']}"
         )
     reference = Reference.load(known.file("reference.npz"))
-    features = _features(samples, extractor, work)
+    features = _features(settings, samples, extractor, work)
     absent: dict[str, str] = {}
     measured = measure(
         features,
@@ -66,7 +66,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
     return Outcome({"values": values, "absent": absent}, {"metrics": rows})
 
 
-def _features(samples: Artifact, extractor: Any, work: Work) -> Features:
+def _features(settings: EvaluateStage, samples: Artifact, extractor: Any, work: Work) -> Features:
     """Of the stored images; or as the sample stage extracted them."""
     if samples.facts["images"] == "none":
         with np.load(samples.file("features.npz"), allow_pickle=False) as stored:
@@ -77,4 +77,6 @@ def _features(samples: Artifact, extractor: Any, work: Work) -> Features:
         extractor,
         batch_size=batch,
         progress=lambda done: work.progress(done=done, total=total, unit="images"),
+        # Spatial features are as large as the others; without a spread, their moments will do.
+        keep=("pool", "probabilities", *(("spatial",) if settings.subsets > 1 else ())),
     )

@@ -9,6 +9,7 @@ Files committed: reference.npz, and extractor.safetensors when it was trained he
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,9 +18,9 @@ import numpy as np
 from harness.data.images import Images, open_images
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, load_extractor, measure
-from harness.metrics.features import Features
 from harness.plan.stages import ReferenceStage
 from harness.stages.work import Outcome, Work
+from harness.store.provenance import versions
 
 TRAINED_HERE = {"glyphs-cnn": "glyphs", "digits-cnn": "digits"}
 METRICS = ("fd", "sfd", "is", "precision", "recall")
@@ -42,23 +43,33 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                 f"the study asks for {settings.statistics_sha256}"
             )
     else:
-        features = _features(settings, work, "reference", settings.images, extractor)
-        reference = Reference.from_features(
-            features,
+        real, count = _images(settings, work, "reference", settings.images)
+        reference = Reference.from_images(  # streamed: a training set's features are 20 GB
+            real,
+            extractor,
+            count=count,
             pr_images=settings.recall_images,
-            extractor=extractor.name,
-            extractor_sha256=extractor.sha256,
             seed=settings.seed,
-            source=f"{settings.data.name}, {len(features)} images",
+            source=f"{settings.data.name}, {count} images",
+            batch_size=batch,
+            progress=lambda done: work.progress(done=done, total=count, unit="images"),
         )
     reference.save(work.folder / "reference.npz")
 
     floor: dict[str, float] = {}
     rows = []
     if settings.floor_images:
-        real = _features(settings, work, "floor", settings.floor_images, extractor)
-        split = len(real)  # one chunk
-        for metric in measure(real, reference, metrics=METRICS, split_size=split):
+        real, count = _images(settings, work, "floor", settings.floor_images)
+        features = extract(
+            real,
+            extractor,
+            batch_size=batch,
+            progress=lambda done: work.progress(done=done, total=count, unit="images"),
+        )
+        split = count  # one chunk
+        for metric in measure(
+            features, reference, metrics=METRICS, split_size=split, device=str(work.device)
+        ):
             floor[metric.name] = metric.value
             rows.append(
                 {
@@ -71,7 +82,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                     "reference_key": work.task.key,
                     "data": settings.data.name,
                     "image_size": settings.data.image_size,
-                    "samples": len(real),
+                    "samples": count,
                     **metric_columns(metric.details, extractor.resize),
                 }
             )
@@ -92,7 +103,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
 
 
 def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
-    """The record's columns that a metric's details fill."""
+    """The record's columns that a metric's details fill; what has no column is `measured_with`."""
     names = (
         "std_method",
         "extractor",
@@ -104,7 +115,13 @@ def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
         "split_size",
         "distance_dtype",
     )
-    return {"resize": resize, **{n: details.get(n) for n in names}}
+    rest = {n: value for n, value in details.items() if n not in names}
+    rest["versions"] = {n: v for n, v in versions().items() if n not in ("harness", "torch")}
+    return {
+        "resize": resize,
+        **{n: details.get(n) for n in names},
+        "measured_with": json.dumps(rest, sort_keys=True, separators=(",", ":")),
+    }
 
 
 def extractor_of(work: Work) -> Any:
@@ -164,19 +181,15 @@ def _open(settings: ReferenceStage, work: Work, split: str, count: int | None) -
     return open_images(data.name, data.source, work.place.data_path, split=folder_split)
 
 
-def _features(
-    settings: ReferenceStage, work: Work, split: str, count: int | None, extractor: Any
-) -> Features:
+def _images(
+    settings: ReferenceStage, work: Work, split: str, count: int | None
+) -> tuple[Iterator[np.ndarray], int]:
+    """Batches of real images, and how many: `count` drawn by the seed, or all there are."""
     images = _open(settings, work, split, count)
     chosen = np.arange(len(images))
     if count is not None and count < len(images):
         chosen = np.sort(np.random.default_rng(settings.seed).permutation(len(images))[:count])
-    return extract(
-        _batches(images, chosen, settings.data.image_size, work.place.batch_size),
-        extractor,
-        batch_size=work.place.batch_size,
-        progress=lambda done: work.progress(done=done, total=len(chosen), unit="images"),
-    )
+    return _batches(images, chosen, settings.data.image_size, work.place.batch_size), len(chosen)
 
 
 def _batches(images: Images, chosen: np.ndarray, size: int, batch: int) -> Iterator[np.ndarray]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +45,35 @@ def test_every_metric_asked_for_is_a_row_that_says_what_made_it(laboratory: Labo
         assert row["extractor"] == "glyphs-cnn" and len(row["extractor_sha256"]) == 64
         assert row["step"] == 12 and row["sampling_steps"] == 3
         assert row["floor"] is not None
+        assert row["resize"] == "none" and len(row["reference_sha256"]) == 64
+        assert row["reference_images"] > 0 and row["harness"] and row["torch"]
+        assert {"torch-fidelity", "numpy", "scipy"} <= set(with_(row)["versions"])
+    for name in ("precision_glyphs_cnn", "recall_glyphs_cnn"):
+        assert rows[name]["k"] == 3 and rows[name]["recall_images"] > 0
+        assert rows[name]["distance_dtype"].startswith("float32")
+    assert rows["is_glyphs_cnn"]["split_size"] > 0
+    assert with_(rows["is_glyphs_cnn"])["short_last_chunk"] == "refuse"
+
+
+def with_(row: dict[str, Any]) -> dict[str, Any]:
+    return dict(json.loads(row["measured_with"]))
+
+
+def test_the_records_say_with_which_subsets_and_seed_a_spread_was_found(
+    laboratory: Laboratory,
+) -> None:
+    task = laboratory.task(
+        "evaluate",
+        "evaluations.final.subsets=3",
+        "evaluations.final.metrics=[fd, sfd, fd_infinity]",
+    )
+    laboratory.run(task)
+    rows = {r["metric"]: r for r in laboratory.rows(task, "metrics")}
+    for name in ("fd_glyphs_cnn", "sfd_glyphs_cnn"):
+        assert rows[name]["std"] > 0 and "jackknife" in rows[name]["std_method"]
+        assert (with_(rows[name])["subsets"], with_(rows[name])["seed"]) == (3, 0)
+    infinite = with_(rows["fd_infinity_glyphs_cnn"])
+    assert infinite["seed"] == 0 and len(infinite["sizes"]) == len(infinite["distances"]) == 15
 
 
 def test_what_cannot_be_measured_is_absent_and_never_zero(
@@ -65,6 +96,25 @@ def test_the_floor_is_real_images_against_the_reference(laboratory: Laboratory) 
     assert {r["samples"] for r in rows.values()} == {30}
     assert rows["fd_glyphs_cnn"]["value"] == rows["fd_glyphs_cnn"]["floor"]
     assert facts["floor"] == {name: row["value"] for name, row in rows.items()}
+
+
+def test_the_reference_is_made_in_one_pass_without_a_feature_matrix(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.metrics import Reference
+
+    seen: list[int] = []
+    kept = Reference.from_images.__func__
+
+    def spy(cls: Any, batches: Any, extractor: Any, **settings: Any) -> Reference:
+        assert isinstance(batches, Iterator)  # one at a time: a training set does not fit
+        return kept(cls, (seen.append(len(b)) or b for b in batches), extractor, **settings)
+
+    monkeypatch.setattr(Reference, "from_images", classmethod(spy))
+    task = laboratory.task("reference", "reference.seed=5")
+    laboratory.run(task)
+    facts = laboratory.manifest(task)["facts"]
+    assert sum(seen) == facts["images"]
 
 
 def test_no_floor_images_give_no_floor(laboratory: Laboratory) -> None:
