@@ -2,59 +2,49 @@
 
 from __future__ import annotations
 
-import queue
-import threading
+import itertools
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
 from torch import Tensor
 
 Made = tuple[Tensor, ...]
+THREADS = (
+    4  # that make batches ahead: one alone feeds 20 steps/s of 256 images, a small DiT takes 40
+)
 
 
 def batches(
     make: Callable[[int], Made], steps: Iterable[int], device: torch.device, ahead: int
 ) -> Generator[Made, None, None]:
-    """make(step) for all steps, on `device`; a thread keeps up to `ahead` of them ready.
+    """make(step) for all steps, in order, on `device`; threads keep up to `ahead` of them ready.
 
     ahead 0 makes each when it is asked for: on the CPU a thread would take the cores that compute.
+    `make` must be a function of the step alone, which may be called in several threads at once.
     On a GPU the copies run on a stream of their own, from pinned memory. What `make` raises is
-    raised here. Close the iterator to end the thread.
+    raised here. Close the iterator to end the threads.
     """
     if not ahead:
         for step in steps:
             yield tuple(part.to(device) for part in make(step))
         return
-    ready: queue.Queue[tuple[Made, Any] | BaseException | None] = queue.Queue(ahead)
-    closed = threading.Event()
     stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+    pool = ThreadPoolExecutor(min(ahead, THREADS), thread_name_prefix="batches")
+    left = iter(steps)
+    ready: deque[Future[tuple[Made, Any]]] = deque()
 
-    def put(item: Any) -> bool:
-        while not closed.is_set():
-            try:
-                ready.put(item, timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
+    def ask(count: int) -> None:
+        for step in itertools.islice(left, count):
+            ready.append(pool.submit(lambda step: _to_device(make(step), device, stream), step))
 
-    def produce() -> None:
-        try:
-            for step in steps:
-                if not put(_to_device(make(step), device, stream)):
-                    return
-            put(None)
-        except BaseException as error:  # raised again in the thread that asks
-            put(error)
-
-    thread = threading.Thread(target=produce, name="batches", daemon=True)
-    thread.start()
     try:
-        while (item := ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            batch, copied = item
+        ask(ahead)
+        while ready:
+            batch, copied = ready.popleft().result()
+            ask(1)
             if copied is not None:
                 current = torch.cuda.current_stream(device)
                 current.wait_event(copied)
@@ -62,8 +52,7 @@ def batches(
                     part.record_stream(current)
             yield batch
     finally:
-        closed.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)
 
 
 def _to_device(batch: Made, device: torch.device, stream: Any) -> tuple[Made, Any]:

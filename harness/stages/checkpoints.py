@@ -8,12 +8,17 @@ training waits for the copy to the CPU's memory, and for nothing on disk.
 from __future__ import annotations
 
 import contextlib
+import errno
+import hashlib
+import itertools
 import json
 import os
 import shutil
+import struct
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,6 +105,28 @@ def part(value: Tensor, like: Tensor) -> Tensor:
 
 
 @dataclass
+class Schedule:
+    """When a checkpoint is due: on a time interval, and every so many steps if asked."""
+
+    minutes: float
+    every: int | None = None
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._last = self.clock()
+
+    def due(self, step: int, busy: bool) -> bool:
+        """Ask once per step. True once per interval: what it leads to may come a step later.
+
+        busy: the one before is still being written. The interval then waits, rather than training.
+        """
+        if not busy and self.clock() - self._last > 60 * self.minutes:
+            self._last = self.clock()
+            return True
+        return self.every is not None and step % self.every == 0
+
+
+@dataclass
 class Writer:
     """Writes checkpoints in a thread; one at a time, the newest `kept` stay."""
 
@@ -137,11 +164,19 @@ class Writer:
         except BaseException as error:  # raised again by whoever waits
             self._error = error
 
+    def busy(self) -> bool:
+        """Is the checkpoint before still being written?"""
+        return self._thread is not None and self._thread.is_alive()
+
     def wait(self) -> None:
         """Until what was begun is on disk. Raises what went wrong."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        self.check()
+
+    def check(self) -> None:
+        """Raise what has gone wrong by now; waits for nothing."""
         if self._error is not None:
             error, self._error = self._error, None
             raise error
@@ -150,16 +185,72 @@ class Writer:
 def write(folder: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) -> None:
     """Write state and its JSON into `folder`, synced. Errors: DiskFull with the bytes missing."""
     check_space(folder, sum(t.numel() * t.element_size() for t in tensors.values()))
-    try:
-        files.step("write", folder / STATE)
-        safetensors.torch.save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, folder / STATE
-        )
-        files.sync_file(folder / STATE)
-    except OSError as error:
-        raise files.explain(error, folder / STATE) from error
-    size, digest = (folder / STATE).stat().st_size, files.sha256(folder / STATE)
+    size, digest = write_tensors(folder / STATE, tensors)
     files.write_json(folder / ABOUT, {**about, "bytes": size, "sha256": digest})
+
+
+DTYPES = {  # safetensors' names
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.int64: "I64",
+    torch.uint8: "U8",
+}
+CHUNK = 1 << 24  # bytes written and hashed at a time
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> tuple[int, str]:
+    """Write a safetensors file, synced; its size in bytes and SHA-256.
+
+    Its library's own writer keeps, before version 0.6, all other Python threads waiting for as long
+    as the disk takes: training would stop for a minute for a checkpoint of 10 GB. This one lets go
+    while it writes and hashes, and needs no second reading for the checksum.
+    Errors: DiskFull with the bytes missing.
+    """
+    names = sorted(tensors, key=lambda n: (-tensors[n].element_size(), n))  # so all are aligned
+    header: dict[str, Any] = {}
+    end = 0
+    for name in names:
+        value = tensors[name]
+        start, end = end, end + value.numel() * value.element_size()
+        header[name] = {
+            "dtype": DTYPES[value.dtype],
+            "shape": list(value.shape),
+            "data_offsets": [start, end],
+        }
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    total, written, digest = 8 + len(text) + end, 0, hashlib.sha256()
+    try:
+        files.step("write", path)
+        with open(path, "wb", buffering=0) as file:
+            for part in itertools.chain(
+                [struct.pack("<Q", len(text)) + text], _bytes(tensors, names)
+            ):
+                view = memoryview(part)
+                while view:
+                    count = file.write(view[:CHUNK])
+                    digest.update(view[:count])
+                    written += count
+                    view = view[count:]
+            files.step("sync file", path)
+            os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise files.DiskFull(
+                f"{path} needs {total:,} bytes and the disk was full after {written:,}: "
+                f"{total - written:,} bytes are missing; the last checkpoint is kept"
+            ) from error
+        raise files.explain(error, path) from error
+    return total, digest.hexdigest()
+
+
+def _bytes(tensors: Mapping[str, Tensor], names: list[str]) -> Iterator[Any]:
+    """The tensors' bytes, in order; without a copy of those that lie on the CPU."""
+    for name in names:
+        flat = tensors[name].detach().cpu().contiguous().reshape(-1)
+        yield flat.view(torch.uint8).numpy().data
 
 
 def check_space(folder: Path, need: int) -> None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from harness.diffusion import Diffusion
 from harness.models.dit import DiT
 from harness.stages.work import Work
 
@@ -18,7 +19,7 @@ from harness.stages.work import Work
 class Parallel:
     """What to call for a forward pass, and what to enter around each pass of a step."""
 
-    forward: Callable[..., Tensor]
+    forward: Any  # the module that is called as model(x, t, y=y)
     exchange: Callable[[bool], Any]  # exchange(last): only the last pass's backward exchanges
 
 
@@ -57,16 +58,17 @@ def parallel(model: DiT, ema: DiT, work: Work) -> Parallel:
 
 
 def warm_up(
-    together: Parallel, losses: Callable[..., dict[str, Tensor]], inputs: tuple[Tensor, ...]
+    together: Parallel, diffusion: Diffusion, shape: tuple[int, ...], device: torch.device
 ) -> None:
-    """One pass whose gradients are thrown away, before the first step of every attempt.
+    """One pass over a batch of this shape (N, C, H, W), whose gradients are thrown away.
 
-    DistributedDataParallel lays its buckets out anew after its first pass, in the order in which
-    gradients came. Where in a bucket a gradient lies decides in which order three or more processes
-    add it up; so the first step of a resumed run would otherwise round unlike the same step of an
-    undisturbed one. Call it with any batch of the right shape: x, t, noise, y.
+    Before the first step of every attempt of several processes. DistributedDataParallel lays its
+    buckets out anew after its first pass, in the order in which gradients came; where in a bucket a
+    gradient lies decides in which order three or more processes add it up, so that the first step
+    of a resumed run would round unlike the same step undisturbed. FSDP2 of older
+    versions of torch moves the shards that need padding to a new place in its first pass.
     """
-    if isinstance(together.forward, nn.parallel.DistributedDataParallel):
-        x, t, noise, y = inputs
-        losses(together.forward, x, t, noise, y=y)["loss"].sum().backward()
-        together.forward.zero_grad(set_to_none=True)
+    x, y = torch.zeros(shape, device=device), torch.zeros(shape[0], dtype=torch.long, device=device)
+    diffusion.training_losses(together.forward, x, y, x, y=y)["loss"].sum().backward()
+    for parameter in together.forward.parameters():
+        parameter.grad = None

@@ -15,10 +15,8 @@ import copy
 import itertools
 import json
 import math
-import time
 from typing import Any
 
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -41,7 +39,7 @@ from harness.stages.training_log import TrainingDiverged, TrainingLog
 from harness.stages.work import Outcome, Stopped, Work
 
 SAVE, STOP = 1, 2  # what processes agree on between steps
-AHEAD = 2  # batches kept ready on a GPU
+AHEAD = 4  # batches kept ready on a GPU
 
 
 class OutOfMemory(HarnessError):
@@ -74,6 +72,10 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     model.to(device).train()
     ema = copy.deepcopy(model).requires_grad_(False).eval()
     together = parallel(model, ema, work)
+    if world.size > 1:
+        with _precision(recipe.precision, device):
+            size = passes[0].stop - passes[0].start
+            warm_up(together, diffusion, (size, *latents.shape), device)
     optimizer = torch.optim.AdamW(
         model.parameters(),
         lr=recipe.learning_rate,
@@ -108,12 +110,8 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
         x, y = latents.batch(indices[slice(*rows)], flip, draws.posterior_noise)
         return x, draws.t, draws.noise, torch.where(draws.drop, model.null_label, y)
 
-    with _precision(recipe.precision, device):
-        size = len(range(rows[1] - rows[0])[passes[0]])
-        x = torch.zeros(size, *latents.shape, device=device)
-        y = torch.zeros(size, dtype=torch.int64, device=device)
-        warm_up(together, diffusion.training_losses, (x, y, x, y))
-    agreed, saved = Agreement(world), time.monotonic()
+    agreed = Agreement(world)
+    schedule = checkpoints.Schedule(place.checkpoint_minutes, place.checkpoint_every)
     steps = range(state.step, settings.step)
     ahead = batches(make, steps, device, AHEAD if device.type == "cuda" else 0)
     log.begin(state.step)
@@ -122,10 +120,11 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
             optimizer.zero_grad(set_to_none=True)
             for part in passes:
                 last = part is passes[-1]
-                with together.exchange(last), _precision(recipe.precision, device):
-                    losses = diffusion.training_losses(
-                        together.forward, x[part], t[part], noise[part], y=y[part]
-                    )
+                with together.exchange(last):
+                    with _precision(recipe.precision, device):
+                        losses = diffusion.training_losses(
+                            together.forward, x[part], t[part], noise[part], y=y[part]
+                        )
                     # Gradients are averaged over processes: their sum is the whole batch's mean.
                     (losses["loss"].sum() * (world.size / recipe.batch_size)).backward()
                 log.add(losses)
@@ -145,13 +144,12 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
             log.tell(state.step, settings.step)
             if logging:
                 log.close_interval(state.step, checkpoints.whole(norm))
-            due = time.monotonic() - saved > 60 * place.checkpoint_minutes or (
-                place.checkpoint_every and state.step % place.checkpoint_every == 0
-            )
-            verdict = agreed(STOP if work.stopping() else SAVE if due else 0)
+            writer.check()
+            # The main process knows whether the disk keeps up: its wish is enough.
+            wish = SAVE if world.main and schedule.due(state.step, writer.busy()) else 0
+            verdict = agreed(STOP if work.stopping() else wish)
             if verdict and state.step < settings.step:
                 _save(state, log, writer, work)
-                saved = time.monotonic()
                 if verdict == STOP:
                     writer.wait()
                     world.wait()
@@ -203,8 +201,8 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
         return Outcome({})
     whole = {name: value.cpu() for name, value in state.tensors()}
     checkpoints.write(work.folder, whole, {"step": state.step})
-    weights = {k[4:]: v.contiguous() for k, v in whole.items() if k.startswith("ema.")}
-    safetensors.torch.save_file(weights, work.folder / "ema.safetensors")
+    weights = {k[4:]: v for k, v in whole.items() if k.startswith("ema.")}
+    checkpoints.write_tensors(work.folder / "ema.safetensors", weights)
 
     arch, recipe, place = settings.architecture, settings.recipe, work.place
     counted = work.after["complexity"].facts

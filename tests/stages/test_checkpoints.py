@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import itertools
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.stages import checkpoints
 from harness.stages.checkpoints import Writer
@@ -57,6 +63,75 @@ def test_an_error_in_the_thread_is_raised_at_the_next_save(
     assert [p.name for p in tmp_path.iterdir()] == ["step-000000001"]
     writer.save(tensors(3), {"step": 3})  # and goes on when there is room again
     writer.wait()
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=8),
+        st.tuples(
+            st.sampled_from(sorted(checkpoints.DTYPES, key=str)),
+            st.lists(st.integers(0, 3), max_size=3),
+        ),
+        max_size=6,
+    )
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_what_is_written_is_read_by_safetensors_and_vouched_for(
+    tmp_path: Path, kinds: dict[str, tuple[torch.dtype, list[int]]]
+) -> None:
+    kinds.pop("__metadata__", None)
+    tensors = {n: (torch.randn(s) * 99).to(dtype) for n, (dtype, s) in kinds.items()}
+    size, digest = checkpoints.write_tensors(tmp_path / "a", tensors)
+    assert (size, digest) == ((tmp_path / "a").stat().st_size, files.sha256(tmp_path / "a"))
+    read = safetensors.torch.load_file(tmp_path / "a")
+    assert read.keys() == tensors.keys()
+    for name, value in tensors.items():
+        assert read[name].dtype == value.dtype and read[name].shape == value.shape
+        assert torch.equal(read[name], value)
+
+
+def test_what_does_not_lie_in_one_piece_is_written_in_order(tmp_path: Path) -> None:
+    turned = torch.arange(6.0).view(2, 3).T
+    checkpoints.write_tensors(tmp_path / "a", {"x": turned})
+    assert torch.equal(safetensors.torch.load_file(tmp_path / "a")["x"], turned)
+
+
+def test_a_disk_that_fills_while_writing_says_how_many_bytes_are_missing(tmp_path: Path) -> None:
+    (tmp_path / "state.safetensors").symlink_to("/dev/full")  # the kernel's own ENOSPC
+    with pytest.raises(files.DiskFull, match=r"needs 4,072 bytes .* 4,072 bytes are missing"):
+        checkpoints.write(tmp_path, {"a": torch.zeros(1000)}, {"step": 1})
+
+
+def test_a_disk_that_fills_in_the_middle_counts_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = [3000]
+
+    class Small(io.FileIO):
+        def write(self, data: Any) -> int:
+            if not room[0]:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            count = super().write(data[: room[0]])
+            room[0] -= count
+            return count
+
+    monkeypatch.setattr(checkpoints, "open", lambda path, *_, **__: Small(path, "w"), raising=False)
+    with pytest.raises(files.DiskFull, match=r"after 3,000: 1,072 bytes are missing"):
+        checkpoints.write(tmp_path, {"a": torch.zeros(1000)}, {"step": 1})
+
+
+def test_a_checkpoint_is_due_once_per_interval_though_it_comes_a_step_later() -> None:
+    now = [0.0]
+    schedule = checkpoints.Schedule(minutes=1, every=None, clock=lambda: now[0])
+    due = []
+    for step in range(1, 200):  # a second each
+        now[0] += 1
+        if schedule.due(step, busy=100 < step < 150):
+            due.append(step)
+    assert due == [61, 150]  # after a minute; then as soon as the disk is free
+    assert [n for n in range(1, 9) if checkpoints.Schedule(1e9, 3).due(n, busy=True)] == [3, 6]
 
 
 def test_the_bytes_missing_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from harness.diffusion import gaussian
 from harness.errors import BadInput, Missing
 from harness.plan.stages import Task
-from harness.stages import train
+from harness.stages import checkpoints, train
 from harness.stages.train import TrainingDiverged
 from harness.stages.work import Stopped
 from harness.store import files
@@ -152,8 +155,6 @@ def test_a_checkpoint_with_one_flipped_bit_is_not_used(laboratory: Laboratory) -
     data = bytearray((only / "state.safetensors").read_bytes())
     data[-1] ^= 1
     (only / "state.safetensors").write_bytes(data)
-    from harness.stages import checkpoints
-
     assert checkpoints.newest(laboratory.store.scratch(task.key)) is None
 
 
@@ -192,6 +193,143 @@ def test_a_full_disk_says_how_many_bytes_are_missing_and_keeps_the_last_checkpoi
     assert checkpoints_of(laboratory, task) == [good]
     laboratory.run(task)
     assert content(laboratory, task) == content(undisturbed, task)
+
+
+def test_a_disk_that_fills_while_training_ends_it_soon_and_keeps_the_last_checkpoint(
+    laboratory: Laboratory, undisturbed: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, opened, steps = laboratory.task("train", checkpoint_every=2), [0], [0]
+
+    def full(path: Path, mode: str, **options: Any) -> Any:
+        opened[0] += 1  # the kernel's own ENOSPC from the third checkpoint on
+        return open("/dev/full" if opened[0] > 2 else path, mode, **options)
+
+    def stopping() -> bool:
+        steps[0] += 1
+        time.sleep(0.1)  # the thread that writes has time to fail
+        return False
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "open", full, raising=False)
+        with pytest.raises(files.DiskFull, match=r"[\d,]+ bytes are missing; the last checkpoint"):
+            laboratory.run(task, stopping)
+    assert steps[0] < 8  # not only when the next checkpoint or the end comes
+    assert [p.name for p in checkpoints_of(laboratory, task)] == [
+        "step-000000002",
+        "step-000000004",
+    ]
+    assert laboratory.store.manifest("train", task.key) is None
+    laboratory.run(task)
+    assert content(laboratory, task) == content(undisturbed, task)
+
+
+class Reads(TorchDispatchMode):
+    """Counts what makes the host wait for a GPU: values read back, sizes that depend on values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func in (
+            torch.ops.aten._local_scalar_dense.default,
+            torch.ops.aten.nonzero.default,
+            torch.ops.aten.is_nonzero.default,
+            torch.ops.aten.equal.default,
+        )
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("setting", ["train.grad_clip=0.1", "train.precision=bf16"])
+def test_no_step_between_log_lines_waits_for_the_device(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    # As on a GPU; on the CPU looking at a value is free, and progress tells the running loss.
+    monkeypatch.setattr(gaussian, "_host_may_look", lambda x: False)
+    monkeypatch.setattr(train.TrainingLog, "tell", lambda *_: None)
+    counts = []
+    for steps in (3, 12):
+        task = laboratory.task(
+            "train", f"train.steps={steps}", setting, log_every=100, batch_per_device=2
+        )
+        with Reads() as reads:
+            laboratory.run(task)
+        counts.append(reads.count)
+    assert counts[0] == counts[1] > 0
+
+
+@pytest.mark.parametrize("ema", [0.0, 1.0, 0.5])
+def test_the_average_starts_at_the_first_weights_and_forgets_by_its_decay(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, ema: float
+) -> None:
+    weights: list[torch.Tensor] = []
+    real = torch.optim.AdamW.step
+
+    def step(self: torch.optim.AdamW, *args: Any) -> Any:
+        if not weights:
+            weights.append(self.param_groups[0]["params"][0].detach().clone())
+        found = real(self, *args)
+        weights.append(self.param_groups[0]["params"][0].detach().clone())
+        return found
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", step)
+    task = laboratory.task("train", f"train.ema={ema}", "train.steps=4")
+    laboratory.run(task)
+    average = weights[0]
+    for value in weights[1:]:
+        average = ema * average + (1 - ema) * value
+    found = safetensors.torch.load_file(laboratory.folder(task) / "ema.safetensors")
+    torch.testing.assert_close(found["x_embedder.proj.weight"], average, rtol=1e-5, atol=1e-7)
+
+
+def test_bf16_leaves_weights_average_and_moments_in_float32(
+    laboratory: Laboratory, undisturbed: Laboratory
+) -> None:
+    task = laboratory.task("train", "train.precision=bf16")
+    laboratory.run(task)
+    state = safetensors.torch.load_file(laboratory.folder(task) / "state.safetensors")
+    assert {v.dtype for v in state.values()} == {torch.float32}
+    exact = undisturbed.folder(undisturbed.task("train")) / "ema.safetensors"
+    ema = safetensors.torch.load_file(laboratory.folder(task) / "ema.safetensors")
+    differ = [not torch.equal(ema[k], v) for k, v in safetensors.torch.load_file(exact).items()]
+    assert sum(differ) > len(differ) / 2  # it was computed in another precision
+
+
+def test_tf32_is_what_the_recipe_says(laboratory: Laboratory) -> None:
+    for tf32 in (True, False):
+        laboratory.run(laboratory.task("train", f"train.tf32={tf32}", "train.steps=1"))
+        assert torch.backends.cuda.matmul.allow_tf32 is tf32
+        assert torch.backends.cudnn.allow_tf32 is tf32
+
+
+def test_gradients_are_clipped_once_all_passes_are_added_up(laboratory: Laboratory) -> None:
+    """A bound on each pass would let through up to four times as much."""
+    tasks = [
+        laboratory.task("train", "train.grad_clip=0.1", "train.steps=1", **place)
+        for place in ({}, {"batch_per_device": 2})
+    ]
+    moments = []
+    for task in tasks:
+        laboratory.run(task)
+        state = safetensors.torch.load_file(laboratory.folder(task) / "state.safetensors")
+        moments.append({k: v for k, v in state.items() if k.startswith("optimizer.exp_avg.")})
+        assert laboratory.rows(task, "training")[0]["grad_norm"] > 0.2  # before clipping
+        shutil.rmtree(laboratory.folder(task))
+    for name in moments[0]:
+        torch.testing.assert_close(moments[1][name], moments[0][name], rtol=1e-3, atol=1e-6)
+    norm = torch.stack([v.square().sum() for v in moments[0].values()]).sum().sqrt()
+    assert float(norm) == pytest.approx(0.1 * (1 - 0.9), rel=1e-3)  # exp_avg = (1 - beta1) gradient
+
+
+def test_compiling_makes_one_graph_whatever_the_passes_and_dropped_labels(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torch._dynamo.testing import CompileCounter
+
+    counter, real = CompileCounter(), torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: real(model, backend=counter))
+    laboratory.run(laboratory.task("train", compile=True, batch_per_device=2))
+    assert counter.frame_count == 1
 
 
 def test_micro_batches_agree_with_the_whole_batch_to_rounding(
