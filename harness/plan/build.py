@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.autoencoders import properties
@@ -12,6 +14,11 @@ from harness.plan import cost, keys
 from harness.plan.plan import Measurement, Plan, Stage
 from harness.spec.schema import DataSettings, EvaluationSettings, GuidanceSettings
 from harness.spec.study import Run, Study
+
+# A file that a reference is made of is known by its checksum, where the study gives one, else by
+# its name, wherever it lies. ADM's own files are what statistics are taken to be.
+ADM_STATISTICS = ("VIRTUAL_imagenet256_labeled.npz", "VIRTUAL_imagenet512.npz")
+OWN_WEIGHTS = ("inception-custom",)  # extractors whose weights may be any file
 
 
 def make_plan(study: Study, imported: Mapping[str, Imported] | None = None) -> Plan:
@@ -65,6 +72,17 @@ def _add_imported(plan: Plan, index: int, run: Run, imported: Mapping[str, Impor
             f"{arch['input_size']} inputs; data.image_size {run.data.image_size} through the "
             f"{run.autoencoder.name} autoencoder gives {channels}x{side}x{side}"
         )
+    made = json.loads(given.settings)
+    for field, theirs, ours in (
+        ("data.num_classes", arch["num_classes"], run.data.num_classes),
+        ("diffusion.steps", made["diffusion_steps"], run.diffusion.steps),
+        ("autoencoder.name", made["autoencoder"], run.autoencoder.name),
+    ):
+        if theirs != ours:
+            raise BadInput(
+                f"checkpoint {name!r} was imported with {field} {theirs}, the study says {ours}: "
+                "its samples would not be what the study means"
+            )
     plan.add(
         "complexity",
         keys.canonical({"architecture": arch, "baseline": None}),
@@ -212,7 +230,17 @@ def _reference(plan: Plan, run: Run) -> dict[str, Any]:
     reference = plan.study.settings.reference
     assert reference is not None
     whole_set = reference.images is None and reference.statistics_sha256 is None
-    return {"data": _images(run.data, train=whole_set), **keys.content(reference)}
+    # Written since two references had one key; where they are not, the older keys stand.
+    later: dict[str, Any] = {}
+    if reference.statistics is not None:
+        name = Path(reference.statistics).name
+        if reference.statistics_sha256 is None and name not in ADM_STATISTICS:
+            later["statistics"] = name
+    elif whole_set and run.data.source != "embedded":
+        later["from_images"] = True
+    if reference.extractor in OWN_WEIGHTS and reference.extractor_sha256 is None:
+        later["extractor_weights"] = Path(reference.extractor_weights or "").name
+    return {**later, "data": _images(run.data, train=whole_set), **keys.content(reference)}
 
 
 def _steps(evaluations: Iterable[EvaluationSettings], run: Run) -> Iterator[int]:

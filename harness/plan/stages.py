@@ -69,6 +69,9 @@ class ReferenceStage(StageSettings):
     floor_images: int
     statistics_sha256: str | None
     seed: int
+    statistics: str | None = None  # the file's name, where there is no checksum; None: ADM's
+    from_images: bool = False  # of the whole set of images, which also ADM's statistics are of
+    extractor_weights: str | None = None  # the file's name, where there is no checksum
 
 
 class ComplexityStage(StageSettings):

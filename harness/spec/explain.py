@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -20,14 +21,19 @@ def explain(
 ) -> list[str]:
     lines: list[str] = []
     reported: set[Path_] = set()
-    for item in error.errors(include_url=False):
-        path = prefix + tuple(p for p in item["loc"] if _written(p))
-        path = _trim(path, where)
+    items = [(_path(item["loc"], prefix, where), item) for item in error.errors(include_url=False)]
+    for path, item in items:
         if path in reported and item["type"] not in ("extra_forbidden", "missing"):
             continue  # the branches of one union, told once
+        if item["type"].endswith("_type") and any(
+            len(other) > len(path) and other[: len(path)] == path for other, _ in items
+        ):
+            continue  # another branch fits better: it says what is wrong inside
         reported.add(path)
         axis = ".".join(map(str, path))
         sentence = _sentence(item, axis or "the study", prefix)
+        listed = any(p == path and i["type"] == "tuple_type" and i is not item for p, i in items)
+        sentence += ", or a list" if listed else ""
         place = where.place(path)
         for name in point or ():
             if name == axis or name in sentence:
@@ -38,16 +44,17 @@ def explain(
     return lines
 
 
-def _written(part: Any) -> bool:
-    """Pydantic's path names union branches too ("tuple[...]", "int"); those are not fields."""
-    return isinstance(part, int) or not any(c in str(part) for c in "[](),")
+BRANCHES = {"int", "float", "str", "bool", "literal", "constrained-int", "constrained-str"}
 
 
-def _trim(path: Path_, where: Source) -> Path_:
-    """Drop trailing union-branch names that were never written in the file."""
-    branches = {"int", "float", "str", "bool", "literal", "GuidanceSettings", "constrained-int"}
-    while path and path[-1] in branches and path not in where.places:
-        path = path[:-1]
+def _path(given: Iterable[Any], prefix: Path_, where: Source) -> Path_:
+    """Where in the file: Pydantic's path names union branches too ("int", "GuidanceSettings")."""
+    path = prefix
+    for part in given:
+        branch = str(part) in BRANCHES or str(part).endswith("Settings")
+        branch = branch or any(c in str(part) for c in "[](),")
+        if isinstance(part, int) or not branch or (*path, part) in where.places:
+            path = (*path, part)
     return path
 
 
@@ -65,11 +72,29 @@ def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
     if kind == "value_error":
         said = str(item["ctx"]["error"])
         return said if dotted.split(".")[0] in said else f"{dotted}: {said}"
-    message = item["msg"].removeprefix("Input should be ")
+    message = WORDS.get(kind, item["msg"].removeprefix("Input should be "))
+    message = message.format(**item.get("ctx", {})) if kind in WORDS else message
     if kind == "literal_error":
         near = nearest(str(found), _quoted(message)) if isinstance(found, str) else ""
-        return f"{dotted} is {found!r}{near}; allowed: {message}"
-    return f"{dotted} is {found!r} ({_type(found)}); it should be {message[0].lower()}{message[1:]}"
+        return f"{dotted} is {_found(found)}{near}; allowed: {message}"
+    message = message[0].lower() + message[1:]
+    return f"{dotted} is {_found(found)} ({_type(found)}); it should be {message}"
+
+
+WORDS = {  # where Pydantic's speak of Python
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "too_long": "a list of at most {max_length}, not {actual_length}",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}
+
+
+def _found(value: Any) -> str:
+    """As it is written in a study, cut where it is long."""
+    contains = isinstance(value, (Mapping, tuple, list))
+    text = json.dumps(value, default=str, ensure_ascii=False) if contains else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def fields_of(dotted: str) -> list[str]:

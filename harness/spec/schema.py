@@ -9,27 +9,41 @@ from __future__ import annotations
 import itertools
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.models import zoo
-from harness.spec.sbatch import SBATCH_OPTIONS
+from harness.spec.base import (
+    Count,
+    Decay,
+    Fraction,
+    Name,
+    NotInKey,
+    NotNegative,
+    Positive,
+    Settings,
+)
+from harness.spec.dispatching import STAGE_KINDS, DispatchSettings, FailureClass, SlurmSettings
 
-
-class NotInKey:
-    """Marks a field that does not change a stage's output."""
-
-
-Positive = Annotated[int, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Decay = Annotated[float, Field(ge=0, lt=1)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
-
-
-class Settings(BaseModel):
-    """Frozen and strict: an unknown field or a value of another type is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+__all__ = [
+    "SECTIONS",
+    "STAGE_KINDS",
+    "AutoencoderSettings",
+    "DataSettings",
+    "DiffusionSettings",
+    "DispatchSettings",
+    "EvaluationSettings",
+    "FailureClass",
+    "GuidanceSettings",
+    "MatrixSettings",
+    "ModelSettings",
+    "NotInKey",
+    "ReferenceSettings",
+    "ReportSettings",
+    "Settings",
+    "SlurmSettings",
+    "StudySettings",
+    "TrainSettings",
+]
 
 
 EMBEDDED = ("glyphs", "digits")
@@ -77,7 +91,7 @@ class ModelSettings(Settings):
 
     name: str | None = None  # "DiT-XL/2": short for family, size and patch_size
     checkpoint: Name | None = None  # an imported one (`harness import`): sampled, never trained
-    family: str = "DiT"
+    family: Name = "DiT"
     size: str | None = None
     patch_size: Positive | None = None
     depth: Positive | None = None  # blocks; with width and heads: a custom size
@@ -159,9 +173,9 @@ class TrainSettings(Settings):
     milestones: tuple[Positive, ...] = ()  # steps whose EMA weights are kept for evaluation
     batch_size: Positive = 256  # global, over all devices
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4  # constant
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    weight_decay: NotNegative = 0.0
     betas: tuple[Decay, Decay] = (0.9, 0.999)  # AdamW's
-    ema: Fraction = 0.9999  # decay of the exponential moving average
+    ema: Decay = 0.9999  # of the exponential moving average; at 1 it would never be trained
     label_dropout: Fraction = 0.1  # share of labels replaced by the null label
     grad_clip: Annotated[float, Field(gt=0)] | None = None  # global norm
     precision: Literal["float32", "bf16"] = "float32"  # bf16: autocast, float32 weights
@@ -203,15 +217,25 @@ class ReferenceSettings(Settings):
     images: Positive | None = None  # reference images; None: the whole training set
     recall_images: Positive = 10_000  # of them, for precision and recall
     floor_images: Count = 0  # other real images, measured against the reference
-    statistics: Annotated[str | None, NotInKey()] = None  # ADM's npz instead of images
+    # ADM's npz instead of images; the key has its checksum, if given, else the file's name
+    statistics: Annotated[str | None, NotInKey()] = None
     statistics_sha256: str | None = None
     seed: Count = 0
+
+    @model_validator(mode="after")
+    def _a_checksum_is_of_something(self) -> ReferenceSettings:
+        if self.statistics_sha256 is not None and self.statistics is None:
+            raise ValueError(
+                "reference.statistics_sha256 is the checksum of a file: give reference.statistics, "
+                "or leave it out to make the reference of the images"
+            )
+        return self
 
 
 class GuidanceSettings(Settings):
     """Classifier-free guidance. Scale 1 is none (the paper's s; its appendix guides 3 channels)."""
 
-    scale: Annotated[float, Field(ge=0)] = 1.0
+    scale: NotNegative = 1.0
     channels: Positive | None = 3  # leading noise channels guided; None: all of them
     interval: tuple[Count, Count] | None = None  # timesteps guided, both included; None: all
 
@@ -236,7 +260,7 @@ class EvaluationSettings(Settings):
     at: Literal["end", "milestones"] | tuple[Positive, ...] = "end"  # training steps
     sampler: Literal["ancestral", "ddim"] = "ancestral"
     sampling_steps: Positive | tuple[Positive, ...] = 250
-    eta: Annotated[float, Field(ge=0)] = 0.0  # DDIM's; 1 is ancestral
+    eta: Fraction = 0.0  # DDIM's; 1 is ancestral
     clip: bool = False  # clamp the predicted x_0 to [-1, 1] at each step; the paper does not
     guidance: GuidanceSettings | tuple[GuidanceSettings, ...] = GuidanceSettings()
     samples: Positive = 50_000
@@ -251,7 +275,7 @@ class EvaluationSettings(Settings):
     keep_images: Literal["npz", "folder", "none"] = "npz"  # none: features alone, and a few images
     batch_size: Annotated[Positive, NotInKey()] = 125  # images per forward pass
 
-    @field_validator("sampling_steps", "at", "guidance")
+    @field_validator("sampling_steps", "at", "guidance", "metrics")
     @classmethod
     def _not_empty(cls, value: Any) -> Any:
         if value == ():
@@ -266,7 +290,7 @@ class MatrixSettings(Settings):
     fields as in the study); `exclude` removes the points that agree with all fields it gives.
     """
 
-    axes: dict[str, tuple[Any, ...]] = {}
+    axes: dict[str, tuple[Any, ...]] = Field(default={})
     include: tuple[dict[str, Any], ...] = ()
     exclude: tuple[dict[str, Any], ...] = ()
 
@@ -277,83 +301,6 @@ class MatrixSettings(Settings):
             if not values:
                 raise ValueError(f"axis {axis!r} is empty: give at least one value")
         return value
-
-
-SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
-
-
-class SlurmSettings(Settings):
-    """sbatch settings of one stage kind (submitit's names). `extra` passes any other parameter."""
-
-    partition: SlurmWord | None = None  # None: the cluster's default
-    account: SlurmWord | None = None
-    qos: SlurmWord | None = None
-    minutes: Positive = 60 * 24  # time limit of one task; a longer stage checkpoints and goes on
-    nodes: Positive = 1  # more than one, or more than one GPU: training is distributed
-    gpus_per_node: Count = 1
-    tasks_per_node: Positive | None = None  # None: one per GPU in training, else 1
-    cpus_per_task: Positive = 8
-    mem_gb: Positive | None = None  # per node; None: the cluster's default
-    constraint: SlurmWord | None = None
-    exclude: SlurmWord | None = None  # nodes
-    array_parallelism: Positive = 64  # tasks of one array at a time
-    pack: Positive | None = None  # stages per task; None: 64 complexity, 8 evaluate, 1 others
-    mail_user: SlurmWord | None = None
-    mail_type: SlurmWord | None = None  # as "END,FAIL"
-    extra: dict[str, SlurmWord | int | bool] = {}  # sbatch's long options, as {reservation: paper}
-
-    @field_validator("extra")
-    @classmethod
-    def _known_to_sbatch(cls, value: dict[str, Any]) -> dict[str, Any]:
-        fixed = {name.replace("_", "-"): v for name, v in value.items()}
-        unknown = sorted(set(fixed) - set(SBATCH_OPTIONS))
-        if unknown:
-            raise ValueError(
-                f"unknown sbatch parameter {', '.join(map(repr, unknown))}; "
-                f"allowed: {', '.join(SBATCH_OPTIONS)}"
-            )
-        return fixed
-
-
-StageKind = Literal["reference", "encode", "complexity", "train", "sample", "evaluate"]
-STAGE_KINDS: tuple[str, ...] = get_args(StageKind)
-FailureClass = Literal[  # harness.dispatch.failures says what is done about each
-    "preempted",
-    "timed out",
-    "node failure",
-    "out of memory",
-    "killed",
-    "lost",
-    "environment",
-    "error",
-    "bad input",
-]
-
-
-class DispatchSettings(Settings):
-    """Where stages run. Nothing here is part of a key."""
-
-    executor: Literal["local", "slurm"] = "local"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
-    threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
-    rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0  # a run's processes wait for another
-    exchange_minutes: Annotated[float, Field(gt=0)] = 15.0  # then one of them is taken for stuck
-    slurm: SlurmSettings = SlurmSettings()
-    slurm_by_kind: dict[StageKind, SlurmSettings] = {}  # what differs from `slurm`, by stage kind
-    max_tasks: Positive = 1000  # SLURM tasks (array elements) queued or running at once
-    gpu_hours: Annotated[float, Field(gt=0)] | None = None  # budget that `run` keeps to
-    retries: dict[FailureClass, Count] = {}  # tries after the first, by class of failure
-
-    def slurm_for(self, kind: str) -> SlurmSettings:
-        """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""
-        own = self.slurm_by_kind.get(kind)  # type: ignore[call-overload]
-        if own is None:
-            return self.slurm
-        given = {name: getattr(own, name) for name in own.model_fields_set}
-        if "extra" in given:
-            given["extra"] = {**self.slurm.extra, **given["extra"]}
-        return self.slurm.model_copy(update=given)
 
 
 Section = Literal[
@@ -392,12 +339,14 @@ class StudySettings(Settings):
     data: DataSettings
     autoencoder: AutoencoderSettings = AutoencoderSettings()
     diffusion: DiffusionSettings = DiffusionSettings()
-    model: dict[str, Any] = {}  # checked run by run, once the matrix has filled it in
+    # checked run by run, once the matrix has filled it in
+    model: dict[str, Any] = Field(default={})
     train: TrainSettings | None = None  # None: a study of complexity alone
     reference: ReferenceSettings | None = None
-    evaluations: dict[Name, EvaluationSettings | None] = {}  # null removes a base evaluation
+    # null removes a base evaluation
+    evaluations: dict[Name, EvaluationSettings | None] = Field(default={})
     matrix: MatrixSettings = MatrixSettings()
     baselines: tuple[str, ...] = ()  # U-Nets counted beside the runs (Table 5)
     report: ReportSettings = ReportSettings()
     dispatch: DispatchSettings = DispatchSettings()
-    profiles: dict[Name, dict[str, Any] | None] = {}
+    profiles: dict[Name, dict[str, Any] | None] = Field(default={})

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
 from harness.spec import source as yaml_source
+from harness.spec.base import LARGEST
+from harness.spec.checks import cross_checks
 from harness.spec.explain import explain, nearest, show
 from harness.spec.schema import (
     DataSettings,
@@ -27,6 +30,7 @@ from harness.spec.schema import (
 )
 from harness.spec.source import Path_, Source
 
+MOST_RUNS = 100_000  # of a matrix: a plan of them takes minutes, and gigabytes
 VARIED = ("model", "train", "data", "autoencoder", "diffusion", "seed")  # what an axis may set
 
 
@@ -51,7 +55,7 @@ class Run:
         """For tables: the model's name, and what else the matrix varies."""
         others = [
             f"{axis}={value}"
-            for axis, value in self.point.items()
+            for axis, value in _fields(self.point)
             if not axis.startswith("model.") or axis == "model.block"
         ]
         return " ".join([self.model.label, *others])
@@ -101,7 +105,7 @@ def load_study(
         raise BadStudy("\n".join(explain(error, merged))) from None
     points, problems = _points(settings, merged)
     runs, more = _runs(settings, points, merged)
-    problems += more + _cross_checks(settings, runs, merged)
+    problems += more + cross_checks(settings, runs, merged)
     if problems:
         raise BadStudy("\n".join(dict.fromkeys(problems)))
     return Study(Path(path), chosen, settings, tuple(runs), overrides)
@@ -112,6 +116,8 @@ def _with_profile(base: Source, profile: str | None, file: str) -> tuple[str, So
     if not isinstance(declared, Mapping):
         raise BadStudy(f"{base.place(('profiles',))}: profiles must be a mapping of names")
     chosen = profile if profile is not None else base.data.get("profile", "laptop")
+    if not isinstance(chosen, str):
+        raise BadStudy(f"{base.place(('profile',))}: profile must be a name, found {chosen!r}")
     if chosen not in declared:
         if profile is None and not declared:
             return str(chosen), base
@@ -150,6 +156,12 @@ def _points(settings: StudySettings, where: Source) -> tuple[list[dict[str, Any]
                 f"{nearest(head, VARIED)}; an axis starts with one of: {', '.join(VARIED)}"
             )
     if problems:
+        return [], problems
+    count = math.prod(map(len, matrix.axes.values())) + len(matrix.include)
+    if count > MOST_RUNS:
+        problems.append(
+            f"{where.place(('matrix',))}: the matrix has {count:,} points; at most {MOST_RUNS:,}"
+        )
         return [], problems
     if matrix.axes or not matrix.include:
         names = list(matrix.axes)
@@ -214,22 +226,29 @@ def _runs(
 
     runs: list[Run] = []
     seen: dict[tuple[Any, ...], dict[str, Any]] = {}
+    conflicts: dict[tuple[str, ...], list[str]] = {}
     for point in points:
         changes: dict[str, dict[str, Any]] = {name: {} for name in sections}
         seed = settings.seed
-        for axis, value in point.items():
+        fields = list(_fields(point))
+        names = tuple(name for name, _ in fields)
+        if names not in conflicts:
+            conflicts[names] = _conflicts(names, where)
+        if conflicts[names]:
+            problems += conflicts[names]
+            continue
+        for axis, value in fields:
             head, _, rest = axis.partition(".")
             if head == "seed" and not rest:
                 seed = value
-                if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+                good = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= LARGEST
+                if not good:
                     problems.append(
                         f"{where.place(('matrix', 'axes', 'seed'))}: seed must be a whole number "
-                        f">= 0, found {value!r}"
+                        f">= 0 of 64 bits, found {value!r}"
                     )
             elif head in changes and rest:
                 changes[head][rest] = value
-            elif head in changes and isinstance(value, Mapping):
-                changes[head].update(value)
             else:
                 problems.append(
                     f"{where.place(('matrix',))}: axis {axis!r} must name a field, "
@@ -259,6 +278,26 @@ def _runs(
     return runs, problems
 
 
+def _fields(point: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields that a point sets; an axis may set several of a section: model: {size: S}."""
+    for axis, value in point.items():
+        if "." not in axis and isinstance(value, Mapping):
+            yield from ((f"{axis}.{name}", its) for name, its in value.items())
+        else:
+            yield axis, value
+
+
+def _conflicts(fields: tuple[str, ...], where: Source) -> list[str]:
+    """Does a point set a field twice (model: {size: S} and model.size), or a part of another?"""
+    return [
+        f"{where.place(('matrix',))}: matrix sets {one} "
+        + ("twice" if one == other else f"and {other}")
+        + " in one run: give one of them"
+        for one, other in itertools.combinations(fields, 2)
+        if one == other or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+    ]
+
+
 def _same(parts: dict[str, Any], seed: int, runs: list[Run]) -> bool:
     return any(
         r.seed == seed
@@ -274,82 +313,6 @@ def _same(parts: dict[str, Any], seed: int, runs: list[Run]) -> bool:
         and r.diffusion == parts["diffusion"]
         for r in runs
     )
-
-
-def _cross_checks(settings: StudySettings, runs: list[Run], where: Source) -> list[str]:
-    """What no single section can know: patches that fit the image, steps that exist."""
-    from harness.autoencoders import properties
-
-    problems = []
-    for run in runs:
-        if run.model.checkpoint is not None:
-            continue
-        factor = properties.factor(run.autoencoder.name)
-        size, patch = run.data.image_size, run.model.patch_size
-        assert patch is not None
-        if size % factor:
-            problems.append(
-                f"{where.place(('data', 'image_size'))}: data.image_size {size} is not divisible "
-                f"by the {run.autoencoder.name} autoencoder's factor {factor}"
-            )
-        elif (size // factor) % patch:
-            problems.append(
-                f"{where.place(('model',))}: {run.model.label}: patch size {patch} does not divide "
-                f"the model's input of {size // factor} (image {size}, autoencoder factor {factor})"
-            )
-    evaluations = {n: e for n, e in settings.evaluations.items() if e is not None}
-    if evaluations and settings.train is None and any(not r.model.checkpoint for r in runs):
-        problems.append(
-            f"{where.place(('evaluations',))}: evaluations need a train section: "
-            "there are no checkpoints to sample from"
-        )
-    if evaluations and settings.reference is None:
-        problems.append(f"{where.place(('evaluations',))}: evaluations need a reference section")
-    for name, evaluation in evaluations.items():
-        path = ("evaluations", name)
-        steps = evaluation.sampling_steps
-        for n in steps if isinstance(steps, tuple) else (steps,):
-            if n > settings.diffusion.steps:
-                problems.append(
-                    f"{where.place((*path, 'sampling_steps'))}: evaluations.{name}.sampling_steps "
-                    f"{n} is more than diffusion.steps {settings.diffusion.steps}"
-                )
-        if evaluation.eta and evaluation.sampler == "ancestral":
-            problems.append(
-                f"{where.place((*path, 'eta'))}: evaluations.{name}.eta is DDIM's, the sampler is "
-                "ancestral: leave eta out, or set sampler: ddim"
-            )
-        problems += _guidance_problems(name, evaluation, settings.diffusion.steps, where)
-        last = min((r.train.steps for r in runs if r.train), default=None)
-        if isinstance(evaluation.at, tuple) and last is not None and max(evaluation.at) > last:
-            problems.append(
-                f"{where.place((*path, 'at'))}: evaluations.{name}.at {max(evaluation.at)} "
-                f"lies beyond train.steps {last}"
-            )
-        if evaluation.at != "end" and any(r.model.checkpoint for r in runs):
-            problems.append(
-                f"{where.place((*path, 'at'))}: evaluations.{name}.at must be end: an imported "
-                "checkpoint has no other steps"
-            )
-        if evaluation.at == "milestones" and any(r.train and not r.train.milestones for r in runs):
-            problems.append(
-                f"{where.place((*path, 'at'))}: evaluations.{name}.at is milestones, "
-                "but train.milestones is empty"
-            )
-    return problems
-
-
-def _guidance_problems(
-    name: str, evaluation: EvaluationSettings, steps: int, where: Source
-) -> list[str]:
-    guidance = evaluation.guidance
-    place = where.place(("evaluations", name, "guidance"))
-    return [
-        f"{place}: evaluations.{name}.guidance.interval {list(g.interval)} lies beyond the last "
-        f"timestep, {steps - 1} (diffusion.steps {steps})"
-        for g in (guidance if isinstance(guidance, tuple) else (guidance,))
-        if g.interval is not None and g.interval[1] >= steps
-    ]
 
 
 def _plain(settings: BaseModel | None) -> dict[str, Any] | None:

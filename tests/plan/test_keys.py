@@ -24,7 +24,12 @@ STUDY: dict[str, Any] = {
     "diffusion": {"steps": 1000},
     "model": {"family": "DiT-micro", "size": "S", "patch_size": 4},
     "train": {"steps": 20, "milestones": [10, 20], "batch_size": 8, "learning_rate": 0.001},
-    "reference": {"extractor": "glyphs-cnn", "images": 50, "floor_images": 10},
+    "reference": {
+        "extractor": "glyphs-cnn",
+        "images": 50,
+        "floor_images": 10,
+        "statistics": "data/some.npz",
+    },
     "evaluations": {
         "final": {"at": "milestones", "sampling_steps": 4, "samples": 10, "sampler": "ddim"}
     },
@@ -60,6 +65,7 @@ IRRELEVANT = {
     "data.max_corrupt": [5],
     "autoencoder.weights": ["/weights"],
     "reference.extractor_weights": ["/w"],
+    "reference.statistics": ["/elsewhere/some.npz"],
     "train.batch_per_device": [1, 2, 4],
     "train.compile": [True],
     "train.checkpointing": [True],
@@ -113,6 +119,7 @@ RELEVANT = {
     "reference.recall_images": (9, {"reference", "evaluate"}),
     "reference.floor_images": (11, {"reference", "evaluate"}),
     "reference.statistics_sha256": ("ab", {"reference", "evaluate"}),
+    "reference.statistics": ("data/other.npz", {"reference", "evaluate"}),
     "reference.seed": (1, {"reference", "evaluate"}),
     "evaluations.final.sampler": ("ancestral", {"sample", "evaluate"}),
     "evaluations.final.sampling_steps": (5, {"sample", "evaluate"}),
@@ -198,7 +205,6 @@ def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
         "train.steps",  # which checkpoints there are: test_plan
         "train.milestones",
         "evaluations.final.at",
-        "reference.statistics",  # its checksum is in the key
     }
     known = {*RELEVANT, *IRRELEVANT, *decided_elsewhere}
     for section, kind in sections.items():
@@ -287,3 +293,45 @@ def test_keys_of_recorded_results_stand() -> None:
         "sample": "d3d709e67666bd2f",
         "evaluate": "3604b0d568a2c28f",
     }
+
+
+def reference_key(folder: Path, data: dict[str, Any], **reference: Any) -> str:
+    study = changed(STUDY, "data", {**STUDY["data"], **data})
+    study["reference"] = {"extractor": "inception-2015", **reference}
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(study))
+    return next(k for k, s in make_plan(load_study(path)).stages.items() if s.kind == "reference")
+
+
+def test_references_of_other_files_or_of_images_never_share_a_key(tmp_path: Path) -> None:
+    """A corrected path would otherwise find everything done, with the wrong file's numbers."""
+    files = {"name": "imagenet", "source": "image-folder", "path": "x"}
+    ours = [
+        reference_key(tmp_path, files),  # made of the images
+        reference_key(tmp_path, files, images=50_000),
+        reference_key(tmp_path, files, statistics="VIRTUAL_imagenet256_labeled.npz"),
+        reference_key(tmp_path, files, statistics="mine.npz"),
+        reference_key(tmp_path, files, statistics="theirs.npz"),
+        reference_key(tmp_path, files, statistics="mine.npz", statistics_sha256="ab"),
+        reference_key(tmp_path, files, extractor="inception-custom", extractor_weights="a.pt"),
+        reference_key(tmp_path, files, extractor="inception-custom", extractor_weights="b.pt"),
+    ]
+    assert len(set(ours)) == len(ours)
+    moved = reference_key(tmp_path, files, statistics="/data/theirs.npz")
+    assert moved == ours[4]
+    known = reference_key(tmp_path, files, statistics="renamed.npz", statistics_sha256="ab")
+    assert known == ours[5]
+
+
+def test_equal_numbers_written_in_other_ways_have_one_key(tmp_path: Path) -> None:
+    for dotted, one, other in (
+        ("train.learning_rate", 1, 1.0),
+        ("train.weight_decay", 0.0, -0.0),
+        ("train.weight_decay", 0, -0.0),
+        ("evaluations.final.eta", 0, -0.0),
+        ("evaluations.final.guidance", {"scale": 2}, {"scale": 2.0}),
+        ("evaluations.final.guidance", {"scale": 0}, {"scale": -0.0}),
+        ("train.betas", [0, 0.9], [0.0, 0.9]),
+    ):
+        texts = [plan_of(tmp_path, changed(STUDY, dotted, value)) for value in (one, other)]
+        assert set(texts[0].values()) == set(texts[1].values()), dotted

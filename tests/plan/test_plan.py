@@ -9,10 +9,13 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.errors import BadInput
 from harness.plan import make_plan
+from harness.plan.build import Imported
 from harness.plan.cost import dit_gflops
 from harness.plan.plan import Plan
 from harness.plan.stages import Task
@@ -124,3 +127,31 @@ def test_a_task_survives_json(paper: Plan) -> None:
         task = paper.task(stage)
         assert Task.from_json(task.to_json()) == task
         json.loads(task.settings)
+
+
+def test_an_imported_checkpoint_must_be_of_the_studys_labels_noise_and_latents(
+    tmp_path: Path,
+) -> None:
+    """Labels 0 to 999 sampled for a reference of ten classes would be measured without a word."""
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        "study: s\ntitle: t\ndata: {name: glyphs, image_size: 8, train_images: 10}\n"
+        "model: {checkpoint: theirs}\nreference: {}\nevaluations: {final: {samples: 10}}\n"
+    )
+    study = load_study(path)
+    arch = {"depth": 2, "width": 32, "heads": 2, "patch_size": 4, "block": "adaln-zero"}
+    arch |= {"input_size": 8, "channels": 3, "num_classes": 10}
+    made = {"diffusion_steps": 1000, "autoencoder": "identity"}
+
+    def plan(arch: dict[str, Any], made: dict[str, Any]) -> Plan:
+        given = Imported("theirs", "a" * 64, arch, json.dumps(made), 500)
+        return make_plan(study, {"theirs": given})
+
+    assert len(plan(arch, made).measurements) == 1
+    for field, other in (
+        ("data.num_classes", ({**arch, "num_classes": 1000}, made)),
+        ("diffusion.steps", (arch, {**made, "diffusion_steps": 500})),
+        ("autoencoder.name", (arch, {**made, "autoencoder": "sd-vae"})),
+    ):
+        with pytest.raises(BadInput, match=field):
+            plan(*other)

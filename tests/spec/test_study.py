@@ -173,6 +173,51 @@ def test_an_error_in_the_matrix_names_the_run(tmp_path: Path) -> None:
             ("sampling_steps: 4", "sampling_steps: 4, guidance: {scale: 2.0, interval: [9, 1000]}"),
             "guidance.interval [9, 1000] lies beyond the last timestep, 999",
         ),
+        (("profiles:", "profile: {laptop: 1}\nprofiles:"), "profile must be a name"),
+        (("profiles:", "profile: [{laptop: 1}]\nprofiles:"), "profile must be a name"),
+        (
+            ("model.size: [S, B]", "model.size: [S, B]\n    model: [{size: B}]"),
+            "matrix sets model.size twice in one run",
+        ),
+        (
+            (
+                "model.size: [S, B]",
+                "model.size: [S]\n    data.name: [glyphs]\n    data.name.x: [1]",
+            ),
+            "matrix sets data.name and data.name.x in one run",
+        ),
+        (
+            ("model.size: [S, B]", f"model.size: [S, B]\n    seed: {list(range(60_000))}"),
+            "the matrix has 240,000 points; at most 100,000",
+        ),
+        (("title: A tiny study", f"title: t\nseed: {2**64}"), "seed is 18446744073709551616"),
+        (
+            ("steps: 20\n", "steps: 20\n  ema: 1\n"),
+            "train.ema is 1 (a whole number); it should be l",
+        ),
+        (
+            ("steps: 20\n", "steps: 20\n  betas: [0.9, 0.9, 0.9]\n"),
+            "train.betas is [0.9, 0.9, 0.9] (a list); it should be a list of at most 2, not 3",
+        ),
+        (("title: A tiny study", "title: t\nbaselines: [ADM-25]"), "did you mean 'ADM-256'?"),
+        (("at: end", "at: 3"), "final.at is 3; allowed: 'end' or 'milestones', or a list"),
+        (
+            ("sampling_steps: 4", "sampling_steps: 4, guidance: {scael: 2.0}"),
+            "unknown field 'evaluations.final.guidance.scael' (did you mean 'scale'?)",
+        ),
+        (
+            ("sampling_steps: 4", "sampling_steps: 4, guidance: {scale: 2.0, channels: 5}"),
+            "evaluations.final.guidance.channels is 5, the model has 1",
+        ),
+        (("sampling_steps: 4", "sampling_steps: 4, sampler: ddim, eta: 2"), "eta is 2 (a whole"),
+        (
+            ("title: A tiny study", "title: t\nautoencoder: {name: sd-vae}"),
+            "data.channels is 1: autoencoder 'sd-vae' takes images of 3 channels",
+        ),
+        (
+            ("reference: {", "reference: {statistics_sha256: ab, "),
+            "is the checksum of a file: give",
+        ),
         (("train: {steps: 40}", "study: other"), None),
     ],
 )
@@ -256,3 +301,29 @@ def test_every_study_in_the_repository_is_valid_under_all_its_profiles(path: Pat
     assert profiles(path)
     for profile in profiles(path):
         assert load_study(path, profile).runs
+
+
+def test_guidance_needs_a_null_label_that_was_trained(tmp_path: Path) -> None:
+    text = GOOD.replace("steps: 20\n", "steps: 20\n  label_dropout: 0\n")
+    load_study(write(tmp_path, text))
+    found = problems(tmp_path, text.replace("sampling_steps: 4", "guidance: {scale: 1.5}"))
+    assert any("the null label that guidance needs would never" in line for line in found)
+
+
+def test_sampling_steps_are_checked_against_every_run(tmp_path: Path) -> None:
+    text = GOOD.replace("model.size: [S, B]", "model.size: [S]\n    diffusion.steps: [1000, 100]")
+    load_study(write(tmp_path, text))
+    found = problems(tmp_path, text.replace("sampling_steps: 4", "sampling_steps: 250"))
+    assert any("250 is more than diffusion.steps 100" in line for line in found)
+
+
+def test_an_axis_may_set_several_fields_and_the_label_is_the_models(tmp_path: Path) -> None:
+    axis = "model: [{size: S, patch_size: 4}, {size: B, patch_size: 8, block: adaln}]"
+    text = GOOD.replace("model.size: [S, B]", axis).replace("    model.patch_size: [8, 4]\n", "")
+    runs = load_study(write(tmp_path, text)).runs
+    assert [r.label for r in runs] == ["DiT-micro-S/4", "DiT-micro-B/8 model.block=adaln"]
+
+
+def test_long_values_are_cut_and_lists_are_shown_as_written(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD.replace("steps: 20", f"steps: [[null, true], {'x' * 200}]"))
+    assert '[[null, true], "xxx' in found[0] and "..." in found[0] and len(found[0]) < 200

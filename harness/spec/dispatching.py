@@ -1,0 +1,89 @@
+"""The `dispatch` section: where stages run. Nothing here is part of a key."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, field_validator
+
+from harness.spec.base import Count, Positive, Settings
+from harness.spec.sbatch import SBATCH_OPTIONS
+
+SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
+
+
+class SlurmSettings(Settings):
+    """sbatch settings of one stage kind (submitit's names). `extra` passes any other parameter."""
+
+    partition: SlurmWord | None = None  # None: the cluster's default
+    account: SlurmWord | None = None
+    qos: SlurmWord | None = None
+    minutes: Positive = 60 * 24  # time limit of one task; a longer stage checkpoints and goes on
+    nodes: Positive = 1  # more than one, or more than one GPU: training is distributed
+    gpus_per_node: Count = 1
+    tasks_per_node: Positive | None = None  # None: one per GPU in training, else 1
+    cpus_per_task: Positive = 8
+    mem_gb: Positive | None = None  # per node; None: the cluster's default
+    constraint: SlurmWord | None = None
+    exclude: SlurmWord | None = None  # nodes
+    array_parallelism: Positive = 64  # tasks of one array at a time
+    pack: Positive | None = None  # stages per task; None: 64 complexity, 8 evaluate, 1 others
+    mail_user: SlurmWord | None = None
+    mail_type: SlurmWord | None = None  # as "END,FAIL"
+    # sbatch's long options, as {reservation: paper}
+    extra: dict[str, SlurmWord | int | bool] = Field(default={})
+
+    @field_validator("extra")
+    @classmethod
+    def _known_to_sbatch(cls, value: dict[str, Any]) -> dict[str, Any]:
+        fixed = {name.replace("_", "-"): v for name, v in value.items()}
+        unknown = sorted(set(fixed) - set(SBATCH_OPTIONS))
+        if unknown:
+            raise ValueError(
+                f"unknown sbatch parameter {', '.join(map(repr, unknown))}; "
+                f"allowed: {', '.join(SBATCH_OPTIONS)}"
+            )
+        return fixed
+
+
+StageKind = Literal["reference", "encode", "complexity", "train", "sample", "evaluate"]
+STAGE_KINDS: tuple[str, ...] = get_args(StageKind)
+FailureClass = Literal[  # harness.dispatch.failures says what is done about each
+    "preempted",
+    "timed out",
+    "node failure",
+    "out of memory",
+    "killed",
+    "lost",
+    "environment",
+    "error",
+    "bad input",
+]
+
+
+class DispatchSettings(Settings):
+    """Where stages run. Nothing here is part of a key."""
+
+    executor: Literal["local", "slurm"] = "local"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
+    threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
+    rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0  # a run's processes wait for another
+    exchange_minutes: Annotated[float, Field(gt=0)] = 15.0  # then one of them is taken for stuck
+    slurm: SlurmSettings = SlurmSettings()
+    # what differs from `slurm`, by stage kind
+    slurm_by_kind: dict[StageKind, SlurmSettings] = Field(default={})
+    max_tasks: Positive = 1000  # SLURM tasks (array elements) queued or running at once
+    gpu_hours: Annotated[float, Field(gt=0)] | None = None  # budget that `run` keeps to
+    # tries after the first, by class of failure
+    retries: dict[FailureClass, Count] = Field(default={})
+
+    def slurm_for(self, kind: str) -> SlurmSettings:
+        """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""
+        own = self.slurm_by_kind.get(kind)  # type: ignore[call-overload]
+        if own is None:
+            return self.slurm
+        given = {name: getattr(own, name) for name in own.model_fields_set}
+        if "extra" in given:
+            given["extra"] = {**self.slurm.extra, **given["extra"]}
+        return self.slurm.model_copy(update=given)
