@@ -7,6 +7,13 @@ import json
 import sys
 from typing import Any
 
+# option -> the least it can be
+_LEAST = dict.fromkeys(("k", "k_density", "split_size", "kid_subsets", "batch_size"), 1) | {
+    "kid_subset_size": 2,
+    "subsets": 0,
+    "seed": 0,
+}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from harness.metrics.measure import DEFAULT_METRICS
@@ -25,8 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--extractor",
         default=INCEPTION,
-        help=f"inception-2015, dinov2, clip, or glyphs-cnn/digits-cnn with --weights; only "
-        f"{INCEPTION} gives values called FID (default: {INCEPTION})",
+        help=f"inception-2015, dinov2, clip; or, with --weights, inception-custom, glyphs-cnn, "
+        f"digits-cnn. Only {INCEPTION} gives values called FID (default: {INCEPTION})",
     )
     parser.add_argument("--weights", metavar="FILE", help="the extractor's weights, not downloaded")
     parser.add_argument(
@@ -52,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="random halves from which the spread of FID and sFID is found; each costs as much as "
         "the distance itself (default: 0, no spread)",
     )
+    parser.add_argument(
+        "--k-density", type=int, default=5, help="neighbours for density and coverage (5)"
+    )
+    parser.add_argument("--kid-subsets", type=int, default=100, help="random subsets of KID (100)")
+    parser.add_argument("--kid-subset-size", type=int, default=1000, help="images in each (1000)")
     parser.add_argument("--seed", type=int, default=0, help="of random subsets (0)")
     parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
@@ -62,25 +74,31 @@ def run(args: argparse.Namespace) -> int:
     from harness.errors import BadInput
     from harness.metrics import evaluate
 
-    device = args.device or _default_device()
-    if args.batch_size < 1 or args.k < 1 or args.split_size < 1 or args.subsets < 0:
-        raise BadInput(
-            "--batch-size, --k and --split-size must be at least 1, --subsets at least 0"
-        )
+    for option, least in _LEAST.items():
+        given = getattr(args, option)
+        if given < least:
+            flag = "--" + option.replace("_", "-")
+            raise BadInput(f"{flag} must be at least {least}, got {given}")
+    names = [m.strip() for m in args.metrics.split(",") if m.strip()]
+    if not names:
+        raise BadInput("--metrics names none: leave it out, or give one at least")
     with _Progress() as progress:
         result = evaluate(
             args.samples,
             args.reference,
             args.extractor,
             weights=args.weights,
-            metrics=[m.strip() for m in args.metrics.split(",") if m.strip()],
+            metrics=names,
             k=args.k,
+            k_density=args.k_density,
+            kid_subsets=args.kid_subsets,
+            kid_subset_size=args.kid_subset_size,
             split_size=args.split_size,
             short_last_chunk=args.short_last_chunk,
             subsets=args.subsets,
             seed=args.seed,
             batch_size=args.batch_size,
-            device=device,
+            device=_device(args.device),
             progress=progress,
         )
     if args.json:
@@ -90,10 +108,23 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result["metrics"] else 1
 
 
-def _default_device() -> str:
+def _device(asked: str | None) -> str:
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    from harness.errors import BadInput
+
+    there = torch.cuda.is_available()
+    if asked is None:
+        return "cuda" if there else "cpu"
+    try:
+        kind = torch.device(asked).type
+    except RuntimeError:
+        kind = ""
+    if kind not in ("cpu", "cuda"):
+        raise BadInput(f"--device is cpu or cuda (or cuda:1, ...), got {asked!r}")
+    if kind == "cuda" and not there:
+        raise BadInput("--device cuda: torch sees no NVIDIA GPU here")
+    return asked
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
 from harness.metrics.measure import DEFAULT_METRICS, measure
-from harness.metrics.names import INCEPTION
+from harness.metrics.names import INCEPTION, check_metrics
 
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor
@@ -57,6 +57,7 @@ def evaluate(
     from harness.metrics.features import extract
     from harness.metrics.images import open_images
 
+    check_metrics(metrics)
     # Both sides are opened and checked before the weights are loaded and an hour is spent.
     samples = open_images(samples_npz)
     check_reference(reference_npz)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
-from harness.metrics.names import METRICS, metric_name
+from harness.metrics.names import check_metrics, metric_name
 
 if TYPE_CHECKING:
     from harness.metrics.features import Features
@@ -80,9 +80,7 @@ def measure(
 
     Raises BadInput: unknown metric, features of another dimension than the reference's.
     """
-    unknown = [m for m in metrics if m not in METRICS]
-    if unknown:
-        raise BadInput(f"unknown metrics {', '.join(unknown)}; there are: {', '.join(METRICS)}")
+    check_metrics(metrics)
     settings = _Settings(
         k=k,
         k_density=k_density,

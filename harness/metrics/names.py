@@ -6,6 +6,8 @@ values are named for it (`fd_glyphs_cnn`), so that no table can mix them up with
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.errors import BadInput
 
 INCEPTION = "inception-2015"
@@ -22,6 +24,13 @@ METRICS: dict[str, tuple[str, str]] = {
     "kid": ("kid", "kid"),
     "fd_infinity": ("fid_infinity", "fd_infinity"),
 }
+
+
+def check_metrics(metrics: Sequence[str]) -> None:
+    """Raises BadInput unless every one of `metrics` is a key of METRICS."""
+    unknown = [m for m in metrics if m not in METRICS]
+    if unknown:
+        raise BadInput(f"unknown metrics {', '.join(unknown)}; there are: {', '.join(METRICS)}")
 
 
 def metric_name(metric: str, extractor: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from harness.commands import evaluate
 from harness.errors import BadInput
@@ -57,13 +58,38 @@ def test_what_is_not_measured_is_noted_on_stderr(files, capsys):
     assert run(*files, "--extractor", "tiny-test", "--metrics", "is") == 1
 
 
-def test_bad_settings_are_refused_in_words(files):
-    with pytest.raises(BadInput, match="must be at least 1"):
-        run(*files, "--extractor", "tiny-test", "--k", "0")
-    with pytest.raises(BadInput, match="unknown metrics fid"):
-        run(*files, "--extractor", "tiny-test", "--metrics", "fid")
-    with pytest.raises(BadInput, match="unknown extractor"):
-        run(*files, "--extractor", "vgg")
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["--k", "0"], "--k must be at least 1, got 0"),
+        (["--kid-subset-size", "1"], "--kid-subset-size must be at least 2, got 1"),
+        (["--seed", "-1"], "--seed must be at least 0"),
+        (["--metrics", "fid"], "unknown metrics fid; there are: fd"),
+        (["--metrics", " , "], "--metrics names none"),
+        (["--extractor", "vgg"], "unknown extractor 'vgg'; there are: clip, "),
+        (["--device", "gpu"], "--device is cpu or cuda .* got 'gpu'"),
+        (["--device", "mps"], "--device is cpu or cuda .* got 'mps'"),
+        (["--device", "cuda"], "torch sees no NVIDIA GPU here"),
+    ],
+)
+def test_bad_settings_are_refused_in_words(files, settings, message, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(BadInput, match=message):
+        run(*files, "--extractor", "tiny-test", *settings)
+
+
+def test_every_metric_can_be_asked_for(files, capsys):
+    names = ["kid", "density", "coverage", "fd_infinity"]
+    settings = ["--kid-subset-size", "10", "--kid-subsets", "4", "--k-density", "2", "--seed", "3"]
+    assert run(*files, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}") == 0
+    default = json.loads(capsys.readouterr().out)
+    assert list(default["metrics"]) == ["density_tiny_test", "coverage_tiny_test"]
+    assert "subsets of 1000 need" in " ".join(default["notes"])
+    run(*files, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}", *settings)
+    details = json.loads(capsys.readouterr().out)["details"]
+    assert details["kid_tiny_test"]["subset_size"] == 10
+    assert (details["kid_tiny_test"]["subsets"], details["kid_tiny_test"]["seed"]) == (4, 3)
+    assert details["density_tiny_test"]["k"] == details["coverage_tiny_test"]["k"] == 2
 
 
 def test_refused_input_leaves_no_trace_of_a_progress_bar(files, tmp_path, capsys):
