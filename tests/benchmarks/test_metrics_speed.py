@@ -37,13 +37,13 @@ REPEATS = {"precision, recall": 1, "Frechet distance": 3, "IS": 9, "IS of probab
 LIMITS = {"precision, recall": 0.65, "Frechet distance": 0.3, "IS": 0.2, "IS of probabilities": 0.2}
 
 
-def features(count: int, seed: int, spread: float) -> Any:
+def features(count: int, seed: int, spread: float, dimensions: int = DIMENSIONS) -> Any:
     """Correlated and not negative, as Inception's pool features are: float32 (count, 2048)."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)
-    directions = torch.randn(64, DIMENSIONS, generator=torch.Generator().manual_seed(9))
-    rows = torch.empty(count, DIMENSIONS)
+    directions = torch.randn(64, dimensions, generator=torch.Generator().manual_seed(9))
+    rows = torch.empty(count, dimensions)
     for start in range(0, count, 500):  # in pieces, so that making them does not set the peak
         part = rows[start : start + 500].normal_(0, 1, generator=generator)
         part.addmm_(torch.randn(len(part), 64, generator=generator), directions, alpha=spread)
@@ -51,12 +51,14 @@ def features(count: int, seed: int, spread: float) -> Any:
     return rows
 
 
-def neighbours(count: int, real: int) -> tuple[Callable[[], Any], Callable[[], Any]]:
+def neighbours(
+    count: int, real: int, dimensions: int = DIMENSIONS
+) -> tuple[Callable[[], Any], Callable[[], Any]]:
     from torch_fidelity.metric_prc import prc_features_to_metric
 
     from harness.metrics import precision_recall
 
-    a, b = features(count, 0, 0.30), features(real, 1, 0.33)
+    a, b = features(count, 0, 0.30, dimensions), features(real, 1, 0.33, dimensions)
 
     def theirs() -> list[float]:
         found = prc_features_to_metric(a, b, prc_neighborhood=3, verbose=False)
@@ -95,8 +97,10 @@ def score(count: int, _: int, of: str = "logits") -> tuple[Callable[[], Any], Ca
     return lambda: [inception_score(rows, count // 2, logits=of == "logits")], theirs
 
 
+NARROW = 256  # dimensions at which 50,000 x 10,000 take a minute and not five
 TASKS = {
     "precision, recall": neighbours,
+    "narrow precision, recall": partial(neighbours, dimensions=NARROW),
     "Frechet distance": frechet,
     "IS": score,
     "IS of probabilities": partial(score, of="probabilities"),
@@ -143,7 +147,7 @@ def in_a_process(*arguments: str | int) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", LIMITS)
 def test_it_takes_a_fraction_of_torch_fidelitys_time_with_equal_results(task, capsys):
     size = 10_000 if task.startswith("IS") else COUNT
     found = in_a_process("compare", task, size, REPEATS[task])
@@ -175,15 +179,17 @@ def test_precision_and_recall_take_half_of_torch_fidelitys_memory(capsys):
         assert ours["peak"] <= 0.5 * theirs["peak"]
 
 
-@pytest.mark.skipif(not FULL, reason="HARNESS_BENCHMARK=full; takes minutes")
 def test_50000_against_10000_stay_under_2_gb(capsys):
-    found = in_a_process("peak", "precision, recall", "ours", 50_000, 10_000)
+    # Without HARNESS_BENCHMARK=full the features are narrower; what they lack is added to the peak.
+    task, width = ("precision, recall", DIMENSIONS) if FULL else (list(TASKS)[1], NARROW)
+    found = in_a_process("peak", task, "ours", 50_000, 10_000)
+    lacking = 60_000 * (DIMENSIONS - width) * 4 / 2**20
     with capsys.disabled():
         print(
-            f"\nprecision, recall  50000 x 10000  {found['peak']:.0f} MB (+{found['rise']:.0f}), "
-            f"{found['cpu']:.0f} s  {found['result']}"
+            f"\nprecision, recall  50000 x 10000 x {width}  {found['peak']:.0f} MB "
+            f"(+{found['rise']:.0f}) + {lacking:.0f}, {found['cpu']:.0f} s  {found['result']}"
         )
-    assert found["peak"] < 2000
+    assert found["peak"] + lacking < 2000
 
 
 if __name__ == "__main__":

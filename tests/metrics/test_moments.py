@@ -47,6 +47,30 @@ def test_features_far_from_the_origin_lose_no_digits():
     np.testing.assert_allclose(far.covariance, np.cov(x.T), rtol=1e-6, atol=1e-6)
 
 
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 2**31),
+    st.lists(st.integers(0, 30), min_size=2, max_size=6).filter(lambda sizes: sum(sizes) >= 2),
+    st.sampled_from([0.0, 1e6]),
+)
+def test_shards_may_be_merged_in_any_order_and_be_of_one_sample_or_none(seed, sizes, offset):
+    rng = np.random.default_rng(seed)
+    parts = [rng.normal(offset, 1, (n, 3)) for n in sizes]
+    whole = np.concatenate(parts)
+
+    def merged(order) -> Moments:
+        total = MomentsAccumulator()
+        for i in order:
+            total.merge(MomentsAccumulator().update(parts[i]))
+        return total.finish()
+
+    for found in (merged(range(len(parts))), merged(rng.permutation(len(parts)))):
+        assert found.count == len(whole)
+        np.testing.assert_allclose(found.mean, whole.mean(0), rtol=1e-12, atol=1e-12)
+        expected = np.cov((whole - offset).T)
+        np.testing.assert_allclose(found.covariance, expected, rtol=1e-8, atol=1e-8)
+
+
 def test_a_reused_batch_buffer_does_not_corrupt_what_was_given_before():
     buffer = np.zeros((4, 2))
     accumulator = MomentsAccumulator()
