@@ -70,7 +70,8 @@ def test_the_pdf_opens_with_the_studys_own_headline_numbers(make, scratch):
     text = subprocess.run(
         ["pdftotext", "-raw", str(pdf), "-"], capture_output=True, text=True, check=True
     ).stdout
-    first = re.sub(r"\s+", " ", text.split("\f")[0])
+    whole_words = re.sub(r"[-\u00ad\u2010]\n(?=[a-z])", "", text.split("\f")[0])
+    first = re.sub(r"\s+", " ", whole_words)
     assert report.title.replace("'", "’") in first.replace("'", "’")
     final = report.frames["metrics"]
     final = final[(final["metric"] == "fd_glyphs_cnn") & (final["step"] == 1500)]
@@ -78,7 +79,7 @@ def test_the_pdf_opens_with_the_studys_own_headline_numbers(make, scratch):
     rank = final["gflops"].rank().corr(final["value"].rank())
     assert f"{rank:.2f}".replace("-", "−")[:5] in first
     assert f"reaches {final['value'].min():.1f}" in first
-    assert "real images measured the same way give 0.900" in first
+    assert "real images give 0.900" in first
     assert "of 54 pairs" in first
     assert len(text.split("\f")) - 1 <= 3
     for section in ("Quality over training", "Samples", "Models", "Provenance"):
