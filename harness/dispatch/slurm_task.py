@@ -237,7 +237,8 @@ def requeue(
         # requeue a job that is being cancelled would bring it back to life.
         print(f"asked to stop; the job is {state}: left to SLURM", file=sys.stderr, flush=True)
         return 1
-    evicted = job.get("PreemptTime", "None") != "None"
+    since = job.get("PreemptTime", "None")  # ISO dates, or None; of an earlier start if it is old
+    evicted = since != "None" and since >= job.get("StartTime", "")
     out_of_time = not evicted and signal.SIGUSR2 in asked
     failure = "timed out" if out_of_time else "preempted"
     count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1

@@ -261,6 +261,9 @@ class PrivateCluster:
     def crash(self, node: str = NODES[0]) -> None:
         """Kill slurmd and everything that runs as a job, as a power cut does."""
         self.kill(f"slurmd-{node}")
+        self._kill_jobs()
+
+    def _kill_jobs(self) -> None:
         for process in self.processes():
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL)
@@ -287,6 +290,7 @@ class PrivateCluster:
         time.sleep(0.5)
         for daemon in daemons:
             self.kill(daemon)
+        self._kill_jobs()
 
     # --- its commands ---------------------------------------------------------------------------
 
