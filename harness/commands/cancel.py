@@ -96,8 +96,12 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
     alive = []
     for attempt in attempts:
         task = opened.plan.task(opened.plan.stages[attempt.key])
-        if jobs.adopt(task, attempt) is None:
+        event = jobs.adopt(task, attempt)
+        if event is None:
             alive.append(attempt)
+        elif event.event != "done":  # over, and nobody has looked yet
+            said = str(event.content.get("message") or event.event)
+            opened.ledger.end(attempt, "lost", "lost", said)
     for attempt in alive:  # first: a task looks here before each stage and during it
         ran = jobs.said(attempt.key).get("ran")
         opened.ledger.end(replace(attempt, ran=ran), "stopped", "stopped", WHY)

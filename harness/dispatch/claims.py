@@ -20,7 +20,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from typing import Any
 from harness.store import files
 
 STALE_S = 600.0  # another machine's claim, unrefreshed for this long, is dead
+HIDDEN = "hidden"  # start of a process of another user that may not be looked at: its id must do
 
 
 @dataclass(frozen=True)
@@ -48,22 +49,20 @@ class Owner:
         """True or False on this machine, None when it is another's."""
         if self.host != socket.gethostname():
             return None
-        return _born(self.pid) == self.born
+        return _born(self.pid) in (self.born, HIDDEN)
 
 
 def _born(pid: int) -> str | None:
     """The process's start time from /proc, None when there is no such process."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        if Path("/proc/self").exists():
-            return None
-        try:  # no /proc (macOS): the id alone must do
+    except OSError:  # no /proc (macOS), or other users' processes are hidden in it
+        try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):
             return None
         except PermissionError:
-            pass
+            return HIDDEN
         return "unknown"
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] == "Z" else fields[19]
@@ -220,6 +219,24 @@ class Claims:
                 self._skew = probe.stat().st_mtime - time.time()
                 probe.unlink()
         return time.time() + self._skew
+
+    def held(self, keys: Container[str]) -> set[str]:
+        """Which of `keys` a living process holds. Dead claims are broken on the way.
+
+        One listing and one look per process, however many claims it has.
+        """
+        found: set[str] = set()
+        alive: dict[int, bool] = {}
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for entry in os.scandir(self.root / "claims"):
+                if entry.name not in keys:
+                    continue
+                number = entry.inode()  # the same of all links to one file
+                if number not in alive or not alive[number]:
+                    alive[number] = self.holder(entry.name) is not None
+                if alive[number]:
+                    found.add(entry.name)
+        return found
 
     def owner_of(self, key: str) -> Owner | None:
         """Who holds the claim, dead or alive. Changes nothing."""

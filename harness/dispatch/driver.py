@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from harness.dispatch import failures
+from harness.dispatch import failures, preflight
 from harness.dispatch.executor import Event, Executor, jobs_of
-from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.ledger import Attempt, Ledger, is_final
 from harness.dispatch.standing import check_artifacts, standing
 from harness.errors import HarnessError
 from harness.plan.plan import Plan, Stage
@@ -63,14 +63,14 @@ class Driver:
         self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
         self.progress: dict[str, dict[str, Any]] = {}  # of stages on local workers
         self.told = 0.0
+        self.noted: dict[str, Any] = {}
 
     # --- the loop -------------------------------------------------------------------------------
 
     def run(self) -> int:
         """Until nothing is left that can be done. Exit code: 0 done, 1 failed, 3 stopped."""
-        now = self.begin()
-        looked = refreshed = now
         try:
+            looked = refreshed = self.begin()
             while self.waiting or self.running or self.elsewhere:
                 if self.stopping and self.jobs:
                     break
@@ -106,8 +106,8 @@ class Driver:
         Exit code: 0 when all of it is done or submitted, 1 when failed stages block the rest.
         """
         assert self.jobs is not None  # only a cluster's jobs can be left alone
-        self.begin()
         try:
+            self.begin()
             self._launch(self._chain())
             for event in self.executor.poll(0.0):  # notes
                 self._happened(event)
@@ -126,14 +126,15 @@ class Driver:
         self.done = state.done
         notes = check_artifacts(self.stages.values(), self.done, self.store)
         self.ledger.settle_those(state.latest)
+        if not self.jobs:
+            preflight.settle_jobs(self.plan, self.ledger, state.latest)
         kinds = {s.key: s.kind for s in self.stages.values()}
         notes += records.reconcile(self.store, {key: kinds[key] for key in self.done})
         self.failed = dict(state.failed)
         self.waiting = {
             k: s for k, s in self.stages.items() if k not in self.done and k not in self.failed
         }
-        for key in self.failed:
-            self._block(key)
+        self._block(self.failed)
         self.weight = self._critical_path()
         self.order = {key: i for i, key in enumerate(self.stages)}
         if self.jobs:
@@ -285,7 +286,8 @@ class Driver:
             self.jobs.flush()
 
     def _happened(self, event: Event) -> None:
-        if event.event == "note":
+        if event.event == "note" and event.content != self.noted:
+            self.noted = event.content  # a full queue says the same every 20 seconds
             self.watch("note", None, event.content)
         stage = self.stages.get(event.key)
         if stage is None or event.key not in self.running:
@@ -344,7 +346,7 @@ class Driver:
             ended = self.ledger.end(attempt, "failed", failure, message)
         self.ledger.release(stage.key)
         self.failed[stage.key] = ended
-        self._block(stage.key)
+        self._block([stage.key])
         self.watch("failed", stage, {"attempt": ended})
 
     def _finished(self, key: str, how: str) -> None:
@@ -355,11 +357,11 @@ class Driver:
         self.done.add(key)
         self.watch(how, stage, {})
 
-    def _block(self, key: str) -> None:
-        """Everything downstream of a failed stage cannot run."""
-        lost = {key}
+    def _block(self, failed: Iterable[str]) -> None:
+        """Everything downstream of failed stages cannot run."""
+        lost = set(failed)
         for k, stage in self.stages.items():
-            if stage.needs & lost and k not in self.done:
+            if lost and k not in self.done and not lost.isdisjoint(stage.needs):
                 lost.add(k)
                 self.waiting.pop(k, None)
                 self.blocked.add(k)  # one that is queued after it is cancelled by the cluster
@@ -371,16 +373,21 @@ class Driver:
             cancelled = [a.key for a in now if a.state == "stopped"]
             if cancelled:
                 self.executor.cancel(cancelled)
-        for key in list(self.elsewhere):
-            stage = self.stages[key]
-            if self.store.manifest(stage.kind, key) is not None:
-                records.reconcile(self.store, {key: stage.kind})
-                self._finished(key, "found")
-            elif self.ledger.holder(key) is None:
-                self.elsewhere.discard(key)
-                last = self.ledger.failed([key])
-                if last:
-                    self.failed.update(last)
-                    self._block(key)
-                elif key not in self.blocked:
-                    self.waiting[key] = stage
+        if not self.elsewhere:
+            return
+        held = self.ledger.held(self.elsewhere)  # first: a claim is given up after the commit
+        done = self.store.committed({self.stages[key].kind for key in self.elsewhere})
+        found = {key: self.stages[key].kind for key in self.elsewhere & done}
+        for key, kind in found.items():
+            records.reconcile_one(self.store, kind, key)
+            self._finished(key, "found")
+        failed = []
+        for key in self.elsewhere - held:
+            self.elsewhere.discard(key)
+            last = self.ledger.last(key)
+            if last is not None and is_final(last):
+                self.failed[key] = last
+                failed.append(key)
+            elif key not in self.blocked:
+                self.waiting[key] = self.stages[key]
+        self._block(failed)

@@ -154,7 +154,10 @@ class LocalWorkers:
                 continue
             *lines, worker.buffer = (worker.buffer + data).split(b"\n")
             for line in lines:
-                message = json.loads(line)
+                try:
+                    message = json.loads(line)
+                except ValueError:  # printed while Python started, before the pipe was ours
+                    continue
                 event, key = message.pop("event"), message.pop("key", None)
                 worker.ready = True
                 worker.leaving |= message.pop("leaving", False)

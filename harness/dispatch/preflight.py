@@ -6,10 +6,12 @@ import importlib.util
 import os
 import shutil
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from harness.plan.plan import Stage
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.errors import BadInput
+from harness.plan.plan import Plan, Stage
 from harness.spec.study import Study
 
 
@@ -38,6 +40,34 @@ def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
     if kinds & {"reference", "evaluate"}:
         found += _reference(study, kinds)
     return list(dict.fromkeys(found))
+
+
+def settle_jobs(plan: Plan, ledger: Ledger, latest: Mapping[str, Attempt]) -> None:
+    """Stages given to SLURM before this run on local workers: the dead are written down as lost.
+
+    Raises BadInput when some live: two processes would share their checkpoints. Where there is no
+    squeue, nothing is known of them and nothing is done.
+    """
+    given = {k: a for k, a in latest.items() if a.state == "running" and a.batch is not None}
+    if not given or shutil.which("squeue") is None:
+        return
+    from harness.dispatch.slurm import SlurmJobs
+
+    jobs = SlurmJobs(ledger.root, plan.study.settings.dispatch, plan.study.name)
+    living = 0
+    for key, attempt in given.items():
+        event = jobs.adopt(plan.task(plan.stages[key]), attempt)
+        if event is None:
+            living += 1
+        else:
+            ledger.end(attempt, "lost", "lost", str(event.content.get("message") or event.event))
+    if living:
+        silent = f" ({jobs.queue.trouble})" if jobs.queue.trouble else ""
+        raise BadInput(
+            f"{living:,} stages of {plan.study.name} were given to SLURM and are not over there"
+            f"{silent}: go on with them (--executor slurm), or end them with `harness cancel` "
+            "before you run them here"
+        )
 
 
 def _data(study: Study, kinds: set[str]) -> list[str]:

@@ -335,3 +335,35 @@ def test_another_machines_driver_is_named_not_killed(
     monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("it killed a process of its own"))
     code, said = harness("cancel", "tiny.yaml")
     assert code == 0 and f"process {os.getpid()} on far-away drives this study too" in said
+
+
+def test_a_local_run_does_not_do_beside_slurm_what_is_queued_there(
+    harness: Said, slurm: Path, study: Path
+) -> None:
+    harness("run", "tiny.yaml", *SLURM, "--detach")
+    code, said = harness("run", "tiny.yaml", "--executor", "local")
+    assert code == 2
+    assert "16 stages of tiny were given to SLURM and are not over there" in said
+    assert "--executor slurm" in said and "harness cancel" in said
+    assert not Ledger(study.parent / "results").drivers()
+    (slurm / "jobs").unlink()  # SLURM has lost them all
+    code, said = harness("cancel", "tiny.yaml")
+    assert code == 0 and "cancelled 0 stages on SLURM" in said
+    ledger = Ledger(study.parent / "results")
+    assert {a.state for a in ledger.latest(make_plan(load_study(study)).stages).values()} == {
+        "lost"
+    }
+
+
+def test_looking_at_jobs_changes_nothing(harness: Said, slurm: Path, study: Path) -> None:
+    harness("run", "tiny.yaml", *SLURM, "--detach")
+
+    def everything() -> dict[str, tuple[int, int]]:
+        found = sorted((study.parent / "results").rglob("*"))
+        return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in found}
+
+    before = everything()
+    for words in (["status"], ["status", "--json"], ["plan"], ["plan", "--stages"]):
+        assert harness(words[0], "tiny.yaml", *words[1:], *SLURM[2:])[0] == 0
+    assert harness("logs", "train", "tiny.yaml")[0] == 0
+    assert everything() == before

@@ -195,3 +195,43 @@ def test_how_far_local_stages_are_is_told_while_the_driver_lives(tmp_path: Path)
     claims.leave()
     assert Claims(tmp_path).told() == {}
     assert not list((tmp_path / "drivers").iterdir())
+
+
+def test_held_claims_are_found_with_one_look_per_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = Claims(tmp_path), Claims(tmp_path)
+    other.owner = Owner("elsewhere", 1, "1")
+    keys = [f"{i:064d}" for i in range(40)]
+    for i, key in enumerate(keys):
+        assert (mine if i % 2 else other).claim(key)
+    claim_as(tmp_path, dead_owner())
+    looks = 0
+    real = Claims.holder
+
+    def holder(self: Claims, key: str) -> Owner | None:
+        nonlocal looks
+        looks += 1
+        return real(self, key)
+
+    monkeypatch.setattr(Claims, "holder", holder)
+    assert Claims(tmp_path).held({*keys, KEY}) == set(keys)
+    assert looks == 3
+    assert not (tmp_path / "claims" / KEY).exists()  # the dead one's was broken
+    assert Claims(tmp_path).held(set()) == set()
+
+
+def test_another_users_process_that_is_hidden_in_proc_lives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """hidepid=2, as many login nodes have it."""
+    claim_as(tmp_path, Owner(Owner.this().host, 1234567, "99"))
+
+    def kill(pid: int, number: int) -> None:
+        assert (pid, number) == (1234567, 0)
+        raise PermissionError
+
+    assert not Claims(tmp_path).alive(KEY)
+    monkeypatch.setattr(claims_module.os, "kill", kill)
+    assert Claims(tmp_path).alive(KEY)
+    assert not Claims(tmp_path).claim(KEY)

@@ -344,3 +344,38 @@ def test_progress_is_shown_with_the_time_left_and_told_to_others(
     assert shown[1]["left_s"] == pytest.approx(80)  # 10 steps took 10 s, 80 are left
     assert told[-1][train.key]["done"] == 30 and told[-1][train.key]["left_s"] > 0
     assert Ledger(tmp_path).told() == {}
+
+
+def test_a_second_driver_watches_many_stages_of_another_at_little_cost(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    other = Ledger(tmp_path)
+    other.owner = Owner("elsewhere", 1, "1")
+    for key in plan.stages:
+        assert other.claim(key)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), Pretender(store))
+    driver.begin()
+    for stage in list(driver.stages.values()):
+        driver._take(stage)
+    assert len(driver.elsewhere) == len(plan.stages)
+    listings = 0
+    real = Ledger.tried
+
+    def tried(self: Ledger) -> set[str]:
+        nonlocal listings
+        listings += 1
+        return real(self)
+
+    monkeypatch.setattr(Ledger, "tried", tried)
+    driver._look_elsewhere()
+    assert len(driver.elsewhere) == len(plan.stages)
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    failed = other.begin(train.key, "train", train.label)
+    other.end(failed, "failed", "error", "boom")
+    for key in plan.stages:  # the other gives all up at once
+        other.release(key)
+    driver._look_elsewhere()
+    assert listings == 0  # each would list all stages that were ever tried
+    assert not driver.elsewhere and set(driver.failed) == {train.key}
+    assert driver.waiting.keys() == plan.stages.keys() - driver.blocked - {train.key}

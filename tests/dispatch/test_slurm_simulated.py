@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from harness.dispatch import budget, slurm_batch, slurm_queue, view
 from harness.dispatch import driver as driver_module
 from harness.dispatch import slurm as slurm_module
-from harness.dispatch import slurm_batch, slurm_queue, view
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
@@ -132,12 +132,12 @@ def planned(folder: Path, runs: int) -> Plan:
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     folder = tmp_path_factory.mktemp("study")
-    began = time.monotonic()
+    began = time.process_time()
     plan = planned(folder, RUNS)
-    took = time.monotonic() - began
+    took = time.process_time() - began
     print(f"\nplanned {len(plan.stages):,} stages in {took:.2f} s")
     assert len(plan.stages) == 3 * RUNS + 3
-    assert took < 10
+    assert took < 3
     return plan
 
 
@@ -169,11 +169,14 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
     assert len(first.running) == len(stages)
     sbatches = len(cluster.submitted)
 
-    ledger = Ledger(tmp_path)
-    state = timed("standing", lambda: standing(plan, stages, Store(tmp_path), ledger))
-    looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
-    seen, _ = timed("status", lambda: view.look(plan, stages, state, ledger, looker))
-    assert view.counts(seen, plan.stages)["queued"] > 9000
+    def status() -> dict[str, view.Seen]:
+        ledger, store = Ledger(tmp_path), Store(tmp_path)
+        looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
+        state = standing(plan, stages, store, ledger)
+        assert budget.spent(plan, stages, ledger).lost_s == 0
+        return view.look(plan, stages, state, ledger, looker)[0]
+
+    assert view.counts(timed("status", status), plan.stages)["queued"] > 9000
 
     second, _ = started(plan, tmp_path, cluster)
     timed("adopt", second.begin)
@@ -183,10 +186,14 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
     last, _ = started(plan, tmp_path, cluster)
     code = timed("watch to the end", last.run)
     assert code == 0 and len(last.done) == len(stages)
+    finished, _ = started(plan, tmp_path, cluster)
+    timed("find it done", finished.begin)
+    assert len(finished.done) == len(stages)
     days = (clock.now - 1.8e9) / 86400
     print(f"{len(stages):,} stages, {sbatches} arrays, {days:.1f} simulated days: ", end="")
     print(", ".join(f"{what} {took:.1f} s" for what, took in seconds.items()))
-    assert seconds["standing"] < 5 and seconds["status"] < 10 and seconds["adopt"] < 15
+    for what in ("status", "adopt", "find it done"):  # on a quiet machine about a second
+        assert seconds[what] < 3, what
 
 
 def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
