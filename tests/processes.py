@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -11,7 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,66 +73,95 @@ class Ended:
         )
 
 
-def run(folder: Path, code: str, count: int, *arguments: str, limit_s: float = 200) -> Ended:
-    """Run Python code in `count` processes that find one another; none is left behind."""
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": "1",
-        "WORLD_SIZE": str(count),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(free_port()),
-    }
-    began = time.monotonic()
-    outputs = [folder / f"rank{rank}.out" for rank in range(count)]
-    processes = []
-    for rank, output in enumerate(outputs):
-        # A hash seed each: no exchange may depend on the order of a set of names.
-        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "PYTHONHASHSEED": str(rank)}
-        with open(output, "w") as file:
-            processes.append(
-                subprocess.Popen(
-                    [sys.executable, "-c", code, *arguments],
-                    env={**environment, **own},
-                    stdout=file,
-                    stderr=subprocess.STDOUT,
-                )
-            )
-    ends = [0.0] * count
-    while (running := [p for p in processes if p.poll() is None]) and (
-        time.monotonic() - began < limit_s
-    ):
-        time.sleep(0.05)
-        ends = [
-            end if process not in running else time.monotonic() - began
-            for end, process in zip(ends, processes, strict=True)
-        ]
-    for process in running:
-        process.send_signal(signal.SIGABRT)  # with faulthandler on, its threads' stacks
-        process.wait()
-    ended = Ended([p.returncode for p in processes], [o.read_text() for o in outputs], ends)
-    assert not running, f"still running after {limit_s} s:\n{ended}"
-    return ended
-
-
-def do(
-    folder: Path, jobs: list[tuple[str, str, list[int]]], count: int = 2, sabotage: str = ""
-) -> Ended:
-    """Do jobs (results, task as JSON, when to stop) on `count` processes."""
-    told: dict[str, Any] = {"jobs": jobs, "sabotage": sabotage}
-    (folder / "jobs.json").write_text(json.dumps(told))
-    return run(
-        folder,
-        "import faulthandler; faulthandler.enable()\n" + RANK,
-        count,
-        str(folder / "jobs.json"),
-    )
-
-
 FORKED = multiprocessing.get_context("forkserver")  # imports torch once for many short attempts
 FORKED.set_forkserver_preload(
     # the last two are what torch imports when a model is first optimised and exchanged
     ["harness.stages.train", "harness.stages.execute", "torch._dynamo", "torch.distributed.fsdp"]
 )
+
+
+def environments(count: int) -> list[dict[str, str]]:
+    """What tells each of `count` processes how to find the others."""
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
+    shared["MASTER_PORT"] = str(free_port())
+    return [{**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]
+
+
+def run(folder: Path, code: str, count: int, *arguments: str, limit_s: float = 300) -> Ended:
+    """Run Python code in `count` processes that find one another; none is left behind."""
+    began = time.monotonic()
+    outputs = [folder / f"rank{rank}.out" for rank in range(count)]
+    processes = [
+        FORKED.Process(target=_forked_code, args=(own, code, arguments, str(output)), daemon=True)
+        for own, output in zip(environments(count), outputs, strict=True)
+    ]
+    for process in processes:
+        process.start()
+    ends = [0.0] * count
+    while (running := [p for p in processes if p.is_alive()]) and (
+        time.monotonic() - began < limit_s
+    ):
+        time.sleep(0.05)
+        for rank, process in enumerate(processes):
+            if process in running:
+                ends[rank] = time.monotonic() - began
+    for process in running:
+        os.kill(process.pid or 0, signal.SIGABRT)  # faulthandler is on: its threads' stacks
+        process.join()
+    ended = Ended([int(p.exitcode or 0) for p in processes], [o.read_text() for o in outputs], ends)
+    assert not running, f"still running after {limit_s} s:\n{ended}"
+    return ended
+
+
+def _forked_code(
+    environment: dict[str, str], code: str, arguments: tuple[str, ...], output: str
+) -> None:
+    os.environ.update(environment)
+    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    faulthandler.enable()
+    sys.argv = ["-c", *arguments]
+    try:
+        exec(compile(code, "rank", "exec"), {"__name__": "__main__"})
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def fresh(folder: Path, code: str, count: int, *arguments: str) -> Ended:
+    """As `run`, in interpreters of their own, each with another order of hashes."""
+    outputs = [folder / f"rank{rank}.out" for rank in range(count)]
+    processes = []
+    for rank, own in enumerate(environments(count)):
+        with open(outputs[rank], "w") as file:
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", code, *arguments],
+                    env={**os.environ, **own, "PYTHONHASHSEED": str(rank)},
+                    stdout=file,
+                    stderr=subprocess.STDOUT,
+                )
+            )
+    try:
+        codes = [process.wait(300) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return Ended(codes, [o.read_text() for o in outputs], [0.0] * count)
+
+
+def do(
+    folder: Path,
+    jobs: list[tuple[str, str, list[int]]],
+    count: int = 2,
+    sabotage: str = "",
+    start: Callable[..., Ended] = run,
+) -> Ended:
+    """Do jobs (results, task as JSON, when to stop) on `count` processes."""
+    told: dict[str, Any] = {"jobs": jobs, "sabotage": sabotage}
+    (folder / "jobs.json").write_text(json.dumps(told))
+    return start(folder, RANK, count, str(folder / "jobs.json"))
 
 
 def attempt(
@@ -149,16 +180,8 @@ def attempt(
     torchrun and srun do. stop_at: at which look rank 1 is asked to stop. read: a folder for what
     each rank reads, a line of JSON [step, images] per step.
     """
-    port, began = free_port(), time.monotonic()
-    processes = []
-    for rank in range(count):
-        environment = {
-            "RANK": str(rank),
-            "LOCAL_RANK": str(rank),
-            "WORLD_SIZE": str(count),
-            "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port),
-        }
+    began, processes = time.monotonic(), []
+    for rank, environment in enumerate(environments(count)):
         kill = kill_at[rank] if kill_at else None
         stop = stop_at if rank == count - 1 else None
         given = (environment, str(results), task, kill, stop, str(read) if read else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -48,11 +49,15 @@ def parallel(model: DiT, ema: DiT, work: Work) -> Parallel:
         forward = torch.compile(model)
     if world.size == 1:
         return Parallel(forward, lambda last: contextlib.nullcontext())
-    copies = nn.parallel.DistributedDataParallel(
+    copying = nn.parallel.DistributedDataParallel
+    # The only buffer, the position table, is the same everywhere. The option has a new name.
+    known = inspect.signature(copying.__init__).parameters
+    buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    copies = copying(
         forward,
         device_ids=[device.index] if device.type == "cuda" else None,
         gradient_as_bucket_view=True,
-        broadcast_buffers=False,  # the position table, the same everywhere
+        **{buffers: False},
     )
     return Parallel(copies, lambda last: contextlib.nullcontext() if last else copies.no_sync())
 

@@ -191,7 +191,7 @@ def broken(error: BaseException) -> bool:
 
 def _first_line(error: BaseException) -> str:
     lines: list[Any] = str(error).splitlines() or [type(error).__name__]
-    return str(lines[0])[:200]
+    return str(lines[0]).split(". This is typically")[0][:200]
 
 
 def _host() -> str:

@@ -44,7 +44,7 @@ def made(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> dict
     ]
     found["sample"] = found["two"].task("sample", batch_size=8)
     jobs.append((results["two"], found["sample"].to_json(), []))
-    ended = processes.do(root, jobs)
+    ended = processes.do(root, jobs, start=processes.fresh)
     assert ended.codes == [0, 0], str(ended)
     found["said"] = ended.outputs[0]
     return found
