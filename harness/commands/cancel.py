@@ -106,7 +106,8 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
         ran = jobs.said(attempt.key).get("ran")
         opened.ledger.end(replace(attempt, ran=ran), "stopped", "stopped", WHY)
     ended = jobs.cancel([attempt.key for attempt in alive])
-    print(f"cancelled {_stages(len(alive))} on SLURM ({len(ended):,} jobs ended)")
+    jobs_ended = f"{len(ended):,} {'job' if len(ended) == 1 else 'jobs'} ended"
+    print(f"cancelled {_stages(len(alive))} on SLURM ({jobs_ended})")
 
 
 def _stages(count: int) -> str:

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     points: Iterable[Point] = published
     if args.names:
         points = [_point(name, args.image_size, args.block) for name in args.names]
-    elif args.image_size or args.block:
+    elif args.image_size is not None or args.block:
         models = dict.fromkeys(point.model for point in published if point.block)
         points = [_point(name, args.image_size, args.block) for name in models]
     rows = (_row(point, published.get(point)) for point in points)
@@ -91,7 +91,7 @@ def _point(name: str, image_size: int | None, block: str | None) -> Point:
         return Point(name, zoo.UNETS[name], None)
     family, _, _ = zoo.parse(name)
     block = block or "adaln-zero"
-    image_size = image_size or zoo.FAMILIES[family].image_size
+    image_size = zoo.FAMILIES[family].image_size if image_size is None else image_size
     zoo.architecture(name, image_size=image_size, block=block)  # all errors before any counting
     return Point(name, image_size, block)
 

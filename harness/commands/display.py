@@ -53,16 +53,16 @@ class Estimate:
 
 
 def progress_text(content: dict[str, Any]) -> str:
-    """ "step 300 of 1,500, loss 0.21, 5,300 images/s" from a stage's progress message."""
+    """From a stage's message: "300 of 1,500 steps, about 2 min 10 s left, loss 0.21, ..."."""
     parts = []
     if content.get("total"):
         parts.append(f"{content['done']:,} of {content['total']:,} {content.get('unit', '')}")
+    if content.get("left_s") is not None:  # before what a narrow terminal cuts off
+        parts.append(f"about {duration(content['left_s'])} left")
     if content.get("loss") is not None:
         parts.append(f"loss {content['loss']:.3f}")
     if content.get("images_per_second"):
         parts.append(f"{content['images_per_second']:,.0f} images/s")
-    if content.get("left_s") is not None:
-        parts.append(f"about {duration(content['left_s'])} left")
     return ", ".join(parts)
 
 

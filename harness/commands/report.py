@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
 from harness.commands.common import Opened
-from harness.store import files, provenance
+from harness.store import files
 from harness.store.artifacts import CorruptArtifact
 
 if TYPE_CHECKING:
@@ -71,21 +71,26 @@ def write_report(opened: Opened, given: str | None = None, again: bool = False) 
 
 
 def report_key(opened: Opened) -> str:
-    """What a report depends on: the study, which of its stages are done, and the code."""
+    """All that a report shows: the study, the command, its stages and their state, the code."""
     digest = hashlib.sha256()
-    committed = opened.store.committed({s.kind for s in opened.stages})
+    committed = opened.store.committed({s.kind for s in opened.plan.stages.values()})
     for stage in opened.plan.stages.values():
         digest.update(f"{stage.key} {stage.key in committed}\n".encode())
     for measurement in opened.plan.measurements:
         digest.update(repr(measurement).encode())
-    settings = opened.study.settings
-    digest.update(f"{settings.title}{settings.about}{settings.report}".encode())
+    digest.update(repr((opened.study.settings, _command(opened), _missing(opened))).encode())
     here = Path(__file__).resolve().parent.parent
-    for folder in ("report", "analysis", "paper"):
-        for source in sorted((here / folder).rglob("*")):
-            if source.suffix in (".py", ".typ", ".csv"):
-                digest.update(source.read_bytes())
+    for source in sorted(here.rglob("*")):  # numbers come by way of many rooms
+        if source.suffix in (".py", ".typ", ".csv"):
+            digest.update(source.read_bytes())
     return digest.hexdigest()
+
+
+def _missing(opened: Opened) -> list[str]:
+    state = opened.standing()
+    return [
+        f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}" for s in state.missing
+    ]
 
 
 def gather(opened: Opened) -> ReportInput:
@@ -94,7 +99,7 @@ def gather(opened: Opened) -> ReportInput:
     from harness.report.document import ReportInput
 
     frames = frames_of(opened)
-    state = opened.standing()
+    shown, how = _samples(opened)
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
     counted = _made_counts(opened)  # a study of complexity alone has no other records
     committed = committed or [made["committed"] for made in counted]
@@ -110,11 +115,9 @@ def gather(opened: Opened) -> ReportInput:
         timestamp=datetime.fromisoformat(latest),
         about=settings.about,
         complexity=_complexity(opened),
-        samples=_samples(opened),
-        missing=[
-            f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}"
-            for s in state.missing
-        ],
+        samples=shown,
+        samples_how=how,
+        missing=_missing(opened),
     )
 
 
@@ -136,36 +139,50 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
             run = opened.study.runs[stage.run] if stage.run is not None else None
             row = {k: facts.get(k) for k in ("block", "tokens", "params", "gflops", "gflops_paper")}
             row |= {k: facts.get(k) for k in ("depth", "width", "heads", "patch_size")}
-            row["model"] = facts["model"]
-            row["image_size"] = run.data.image_size if run else None
-            if run is None:
-                row["image_size"] = UNETS.get(facts["model"])
+            # the study's own name, whoever counted this architecture first
+            row["model"] = run.model.label if run else facts["model"]
+            row["image_size"] = run.data.image_size if run else UNETS.get(facts["model"])
             size = row["image_size"] or 0
-            paper = published.get(Point(facts["model"], size, facts.get("block")))
+            latents = facts.get("channels") == 4 and facts.get("input_size") == size // 8
+            paper = None
+            if run is None or latents:  # the paper's DiTs are on those alone
+                paper = published.get(Point(str(row["model"]), size, facts.get("block")))
             row["paper_gflops"] = paper.gflops if paper else None
             row["paper_params_m"] = paper.params_m if paper else None
             rows.append(row)
     return rows
 
 
-def _samples(opened: Opened) -> dict[str, np.ndarray]:
-    """Per run the first samples of its last checkpoint: same noise and labels in every run."""
+def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
+    """Per run the first samples of its last checkpoint, and how they were drawn.
+
+    All in one way (evaluation, guidance, steps), so that noise and labels are the same in every
+    run: that in which most runs were sampled, then the study's `final`, the most guided, the
+    longest. A run that was not sampled so is left out.
+    """
     from harness.stages.samples import read_images
 
     shown = opened.study.settings.report.samples_shown
-    best: dict[int, Any] = {}
+    done = opened.store.committed(["sample"])
+    ways: dict[Any, dict[int, Any]] = {}
     for m in opened.plan.measurements:
-        rank = (m.step, m.evaluation == "final", m.guidance_scale, m.sampling_steps)
-        if m.run not in best or rank > best[m.run][0]:
-            best[m.run] = (rank, m)
+        if m.sample in done:
+            way = (m.evaluation == "final", m.guidance_scale, m.sampling_steps, m.evaluation)
+            last = ways.setdefault(way, {})
+            if m.run not in last or m.step >= last[m.run].step:
+                last[m.run] = m
+    if not ways:
+        return {}, ""
+    way = max(ways, key=lambda w: (len(ways[w]), w))
     grids: dict[str, np.ndarray] = {}
-    for index, (_, m) in sorted(best.items()):
+    for index, m in sorted(ways[way].items()):
         with contextlib.suppress(CorruptArtifact, OSError, KeyError, StopIteration):
             artifact = opened.store.open("sample", m.sample, verify=False)
             if artifact is not None:
                 images = next(read_images(artifact.folder, shown))
                 grids[opened.study.runs[index].label] = images
-    return grids
+    _, scale, steps, _ = way
+    return grids, f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
 
 
 def _made_counts(opened: Opened) -> list[dict[str, Any]]:
@@ -186,7 +203,7 @@ def _provenance(
     """What made the numbers, for the report's last section."""
     import pandas as pd
 
-    metrics, settings = frames["metrics"], opened.study.settings
+    metrics = frames["metrics"]
     if metrics.empty:
         metrics = pd.DataFrame(counted)
     found: dict[str, Any] = {
@@ -195,9 +212,7 @@ def _provenance(
         "harness": _values(metrics, "harness"),
         "commit": _values(metrics, "commit"),
         "torch": _values(metrics, "torch"),
-        "versions": {
-            k: v for k, v in provenance.versions().items() if k not in ("harness", "torch") and v
-        },
+        "versions": _versions(metrics),
         "device": _values(metrics, "device"),
         "data": _values(frames["runs"], "data"),
         "data checksum": _values(frames["runs"], "data_sha256"),
@@ -211,13 +226,30 @@ def _provenance(
         "training seeds": _values(frames["runs"], "seed"),
         "sampling seeds": _values(metrics, "sampling_seed"),
     }
-    if settings.train is not None:
-        found["recipe"] = {
-            k: v
-            for k, v in settings.train.model_dump().items()
-            if k in ("steps", "batch_size", "learning_rate", "weight_decay", "ema", "precision")
-        }
+    trained = [run.train for run in opened.study.runs if run.train is not None]
+    names = ("steps", "batch_size", "learning_rate", "weight_decay", "ema", "precision", "tf32")
+    found["recipe"] = {
+        n: values[0] if len(values) == 1 else values
+        for n in names
+        if (values := list(dict.fromkeys(getattr(train, n) for train in trained)))
+    }
     return {k: v for k, v in found.items() if v not in (None, [], "", {})}
+
+
+def _versions(rows: Any) -> dict[str, Any]:
+    """Versions of what computed the numbers, as recorded with them (not those installed here)."""
+    found: dict[str, list[str]] = {}
+    made: list[dict[str, Any]] = []
+    if "measured_with" in rows:
+        made += [json.loads(text) for text in rows["measured_with"].dropna().unique()]
+    if "versions" in rows:
+        made += list(rows["versions"].dropna())
+    for versions in (m.get("versions", m) for m in made):
+        for name, version in versions.items():
+            if version and name not in ("harness", "torch"):
+                found.setdefault(name, []).append(version)
+    listed = {name: sorted(set(values)) for name, values in found.items()}
+    return {name: v[0] if len(v) == 1 else v for name, v in listed.items()}
 
 
 def _command(opened: Opened) -> str:

@@ -48,7 +48,34 @@ def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
 
     keys = set(opened.plan.stages)
     frames = read_frames(opened.store.root)
-    return {name: f[f["key"].isin(keys)].reset_index(drop=True) for name, f in frames.items()}
+    own = {name: f[f["key"].isin(keys)].reset_index(drop=True) for name, f in frames.items()}
+    _name_models(opened, own)
+    return own
+
+
+def _name_models(opened: Opened, frames: dict[str, pandas.DataFrame]) -> None:
+    """Call models what this study calls them, in place.
+
+    A checkpoint that another study trained is recorded under that study's name for the same
+    numbers ("DiT-12x384x6/2" for "DiT-S/2", or an imported one's first name).
+    """
+    models = {
+        key: opened.study.runs[stage.run].model
+        for key, stage in opened.plan.stages.items()
+        if stage.kind == "train" and stage.run is not None
+    }
+    for name, frame in frames.items():
+        own = frame["checkpoint_key" if name == "metrics" else "key"].map(models)
+        known = own.notna()
+        if not known.any():
+            continue
+        named = {"model": "label"} if name == "training" else {"model": "label", "size": "size"}
+        for column, attribute in named.items():
+            values = own[known].map(lambda m, a=attribute: getattr(m, a)).astype("string")
+            frame.loc[known, column] = values
+        if name != "training":
+            ours = known & own.map(lambda m: getattr(m, "checkpoint", "-") is None)
+            frame.loc[ours, "family"] = own[ours].map(lambda m: m.family).astype("string")
 
 
 def print_table(frame: pandas.DataFrame, table: str) -> None:

@@ -223,7 +223,7 @@ def _print_running(opened: Opened, seen: Mapping[str, Seen]) -> None:
         assert one.attempt is not None
         progress = dict(one.progress or {})
         ran = progress.get("ran") or time.time() - one.attempt.started
-        parts = [f"for {duration(ran)}", progress_text(progress), one.reason]
+        parts = [progress_text(progress), one.reason, f"for {duration(ran)}"]
         _print(f"running: {label}: {', '.join(part for part in parts if part)}")
     if len(running) > MOST_STAGES:
         _print(f"running: {len(running) - MOST_STAGES:,} more (--json lists all)")

@@ -254,7 +254,8 @@ def foreign(
     if not found:
         return []
     return [
-        f"{len(found):,} jobs do stages that this study no longer has (it was edited since); their "
-        f"results are kept apart from its own. To stop them: scancel {' '.join(found[:20])}"
+        f"{len(found):,} {'job does' if len(found) == 1 else 'jobs do'} stages that this study no "
+        "longer has (it was edited since); their results are kept apart from its own. "
+        f"To stop them: scancel {' '.join(found[:20])}"
         + (f" (and {len(found) - 20:,} more)" if len(found) > 20 else "")
     ]

@@ -107,7 +107,7 @@ def _running(
         if jobs.state(stage.key) == "RUNNING":
             if said.get("state") == "running":
                 return Seen("running", last, "", said)
-            return Seen("queued", last, "behind other stages of their task")
+            return Seen("queued", last, "their task runs and has not come to them yet")
         reason = jobs.reasons.get(stage.key, "")
         if said.get("state") == "requeued":
             reason = f"{said.get('failure')} {said.get('count')} times; {reason}"

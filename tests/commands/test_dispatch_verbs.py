@@ -240,8 +240,9 @@ def test_status_tells_who_drives_how_far_and_what_waits_for_what(
     code, said = harness("status", "tiny.yaml")
     assert code == 1
     assert f"driven by process {os.getpid()} on" in said
-    assert f"running: {train.label}: for " in said
-    assert "1,500 of 3,000 steps, loss 0.250, about 1 min 15 s left" in said
+    assert (
+        f"running: {train.label}: 1,500 of 3,000 steps, about 1 min 15 s left, loss 0.250, for "
+    ) in said
     assert "failed: 1 killed" in said and f"failed: {other.label}" in said
     assert "| line 29" in said and "| line 1\n" not in said
     assert "try again: python -m harness retry tiny.yaml" in said
