@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.report import figures, wording
+import numpy as np
+from matplotlib.figure import Figure
+
+from harness import paper
+from harness.report import style, wording
 from harness.report.blocks import (
     Block,
     Cell,
@@ -98,7 +102,11 @@ def _configs(rows: list[dict[str, Any]]) -> list[Block]:
 
 
 def _bubbles(rows: list[dict[str, Any]]) -> list[Block]:
-    counted = {str(r["model"]): r["gflops"] for r in rows if r.get("image_size") == 256}
+    counted = {
+        str(r["model"]): r["gflops"]
+        for r in rows
+        if r.get("image_size") == 256 and r.get("block") in (None, "adaln-zero")
+    }
     drawn = [
         {
             "name": s["name"],
@@ -106,7 +114,7 @@ def _bubbles(rows: list[dict[str, Any]]) -> list[Block]:
             "gflops": counted[s["network"]],
             "transformer": s["network"].startswith("DiT"),
         }
-        for s in figures.papers_systems()
+        for s in papers_systems()
         if s["network"] in counted
     ]
     if len(drawn) < 2:
@@ -116,4 +124,57 @@ def _bubbles(rows: list[dict[str, Any]]) -> list[Block]:
         "Gflops counted here against the paper's FID-50K with guidance (its Table 2); the area of "
         "a disc is proportional to Gflops, dark is the transformer.",
     ]
-    return [figure("systems", figures.svg(figures.bubbles(drawn)), caption)]
+    return [figure("systems", style.svg(bubbles(drawn)), caption)]
+
+
+@style.styled
+def bubbles(rows: list[dict[str, Any]]) -> Figure:
+    """Figure 2 (right): Gflops counted here against the paper's FID-50K; area is Gflops.
+
+    `rows`: name, gflops, fid, transformer (bool).
+    """
+    figure, axes = style.canvas(style.COLUMN, 2.6)
+    largest = max(r["gflops"] for r in rows)
+    for r in rows:
+        axes.scatter(
+            r["gflops"],
+            r["fid"],
+            s=520 * r["gflops"] / largest,
+            color=style.SIZE_COLOURS["XL"] if r["transformer"] else style.SIZE_COLOURS["S"],
+            alpha=0.78,
+            linewidth=0.5,
+            edgecolor="white",
+        )
+        # Beside its disc: above the largest, whose neighbours stand lower, below the others.
+        sign = 1 if r["gflops"] == largest else -1
+        radius = (520 * r["gflops"] / largest / np.pi) ** 0.5
+        axes.annotate(
+            r["name"],
+            (r["gflops"], r["fid"]),
+            (0, sign * (radius + 2)),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if sign > 0 else "top",
+            fontsize=6.8,
+        )
+    style.log_axis(axes.xaxis, [r["gflops"] for r in rows], pad=2.2)
+    axes.set_ylim(0, max(r["fid"] for r in rows) * 1.2)
+    axes.set(xlabel="Gflops, counted here", ylabel="the paper's FID-50K")
+    return figure
+
+
+def papers_systems() -> list[dict[str, Any]]:
+    """Name, FID-50K and the name of the network counted, of the paper's diffusion models."""
+    networks = {
+        "ADM-G": "ADM-256",
+        "ADM-G, ADM-U": "ADM-U-256",
+        "LDM-8-G": "LDM-8",
+        "LDM-4-G (cfg=1.50)": "LDM-4",
+        "DiT-XL/2-G (cfg=1.50)": "DiT-XL/2",
+    }
+    rows = {str(r["model"]): r["fid"] for r in paper.table("table2_imagenet256")}
+    short = {"ADM-G, ADM-U": "ADM-G, ADM-U"}
+    return [
+        {"name": short.get(name, name.split(" ")[0]), "fid": rows[name], "network": network}
+        for name, network in networks.items()
+    ]

@@ -53,6 +53,8 @@ class ReportInput:
     samples: Mapping[str, np.ndarray] = field(default_factory=dict)
     """Run label (`harness.spec.study.Run.label`) to uint8 images (n, H, W, C), C 1 or 3: image i of
     every run from the same noise and label, runs in the study's order."""
+    samples_how: str = ""
+    """How all of them were drawn, for their caption: "50 steps, no guidance"."""
     missing: Sequence[str] = ()
     """What the study asked for and has not got, one phrase each ("train DiT-XL/2: failed")."""
 

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from harness import paper
 from harness.report import style, wording
 from harness.report.findings import Findings
 from harness.report.style import png, svg
+
+MOST_NAMES = 24  # of models in one figure: more cover each other, and the table has them
 
 __all__ = ["blocks", "gflops", "guidance", "png", "sampling", "svg", "training", "training_compute"]
 
@@ -64,7 +65,8 @@ def _scatter(
         curve = list(zip(x.tolist(), law.at(x * scale).tolist(), strict=True))
     axes.set_xlabel(f"model {unit} per forward pass")
     _name_floor(axes, floor)
-    style.label_points(axes, points, curve)
+    if len(points) <= 2 * MOST_NAMES:
+        style.label_points(axes, points, curve)
 
 
 @style.styled
@@ -275,64 +277,11 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None) -> Figure:
     return figure
 
 
-@style.styled
-def bubbles(rows: list[dict[str, Any]]) -> Figure:
-    """Figure 2 (right): Gflops counted here against the paper's FID-50K; area is Gflops.
-
-    `rows`: name, gflops, fid, transformer (bool).
-    """
-    figure, axes = style.canvas(style.COLUMN, 2.6)
-    largest = max(r["gflops"] for r in rows)
-    for r in rows:
-        axes.scatter(
-            r["gflops"],
-            r["fid"],
-            s=520 * r["gflops"] / largest,
-            color=style.SIZE_COLOURS["XL"] if r["transformer"] else style.SIZE_COLOURS["S"],
-            alpha=0.78,
-            linewidth=0.5,
-            edgecolor="white",
-        )
-        # Beside its disc: above the largest, whose neighbours stand lower, below the others.
-        sign = 1 if r["gflops"] == largest else -1
-        radius = (520 * r["gflops"] / largest / np.pi) ** 0.5
-        axes.annotate(
-            r["name"],
-            (r["gflops"], r["fid"]),
-            (0, sign * (radius + 2)),
-            textcoords="offset points",
-            ha="center",
-            va="bottom" if sign > 0 else "top",
-            fontsize=6.8,
-        )
-    style.log_axis(axes.xaxis, [r["gflops"] for r in rows], pad=2.2)
-    axes.set_ylim(0, max(r["fid"] for r in rows) * 1.2)
-    axes.set(xlabel="Gflops, counted here", ylabel="the paper's FID-50K")
-    return figure
-
-
-def papers_systems() -> list[dict[str, Any]]:
-    """Name, FID-50K and the name of the network counted, of the paper's diffusion models."""
-    networks = {
-        "ADM-G": "ADM-256",
-        "ADM-G, ADM-U": "ADM-U-256",
-        "LDM-8-G": "LDM-8",
-        "LDM-4-G (cfg=1.50)": "LDM-4",
-        "DiT-XL/2-G (cfg=1.50)": "DiT-XL/2",
-    }
-    rows = {str(r["model"]): r["fid"] for r in paper.table("table2_imagenet256")}
-    short = {"ADM-G, ADM-U": "ADM-G, ADM-U"}
-    return [
-        {"name": short.get(name, name.split(" ")[0]), "fid": rows[name], "network": network}
-        for name, network in networks.items()
-    ]
-
-
 def _legend(axes: Axes) -> None:
-    """Beside the lines while it is short, else above them."""
+    """Beside the lines while it is short, else above them; none where it would cover the page."""
     if len(axes.get_lines()) <= 5:
         axes.legend()
-    else:
+    elif len(axes.get_lines()) <= MOST_NAMES:
         handles, _ = axes.get_legend_handles_labels()
         axes.figure.legend(handles=handles, loc="outside upper center", ncols=2, columnspacing=1.0)
 

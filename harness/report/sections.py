@@ -324,6 +324,7 @@ def samples(found: Findings) -> list[Block]:
     block = mosaic.mosaic(found.report.samples)
     block["caption"] = [
         strong("Samples of every model "),
+        f"({found.report.samples_how}) " if found.report.samples_how else "",
         "from the same starting noise, sampling noise and labels",
         "; pixels enlarged, not smoothed." if block.pop("enlarged") else ".",
     ]

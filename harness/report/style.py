@@ -65,6 +65,7 @@ SETTINGS: Any = {
     "legend.frameon": False,
     "legend.handlelength": 1.8,
     "axes.unicode_minus": True,
+    "text.parse_math": False,  # a name with dollar signs is a name
     "figure.constrained_layout.use": True,
     "svg.fonttype": "none",
     "svg.hashsalt": "harness",

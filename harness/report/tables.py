@@ -39,7 +39,7 @@ def models(found: Findings) -> list[Block]:
     unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows if r["gflops"] is not None))
     measured = _metrics_at(found)
     theirs = [_original(r) for r in rows]
-    own = all(r["family"] == "DiT" for r in rows)
+    own = all(_is_the_papers(r) for r in rows)
     with_paper = any(t is not None for t in theirs)
     head: list[Cell] = ["Model", "N", "d", "Heads", "Tokens", "Params", unit]
     align = "lrrrrrr"
@@ -78,7 +78,9 @@ def models(found: Findings) -> list[Block]:
     if found.seeds > 1:
         caption.append(f"± is the standard deviation over {found.seeds} seeds. ")
     if with_paper:
-        caption.append("The paper's columns are its Table 3 at 400K steps.")
+        steps = sorted({t["train_steps_k"] for t in theirs if t is not None})
+        trained = " and ".join(f"{k / 1000:g}M" if k >= 1000 else f"{k}K" for k in steps)
+        caption.append(f"The paper's columns are its Table 3 at {trained} steps.")
     blocks = table(
         "models",
         align,
@@ -150,6 +152,14 @@ def _models(found: Findings) -> list[dict[str, Any]]:
         }
         rows.append({**facts, **{k: r[k] for k in r if k not in facts}})
     return sorted(rows, key=lambda r: (-(r["patch_size"] or 0), r["gflops"] or 0))
+
+
+def _is_the_papers(row: Mapping[str, Any]) -> bool:
+    """Is it the paper's network itself, on latents of one of its image sizes?"""
+    size, patch, tokens = (row[c] for c in ("image_size", "patch_size", "tokens"))
+    if row["family"] != "DiT" or any(pd.isna(n) for n in (size, patch, tokens)):
+        return False
+    return bool(size in (256, 512) and tokens == (size // 8 // patch) ** 2)
 
 
 def _original(row: Mapping[str, Any]) -> dict[str, Any] | None:

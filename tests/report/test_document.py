@@ -11,44 +11,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from report_words import ALL, abstract, said, words
 
 from harness.errors import HarnessError
 from harness.report.document import compose, main_figure, render
-
-ALL = (
-    "headline",
-    "gflops",
-    "training",
-    "training-compute",
-    "sampling-compute",
-    "samples",
-    "models",
-    "blocks",
-    "complexity",
-    "guidance",
-    "decoders",
-    "comparison",
-    "provenance",
-)
-
-
-def words(content):
-    """Every string of a composed report, in order, as one text."""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, dict):
-        return " ".join(words(v) for k, v in content.items() if k not in ("kind", "label", "ref"))
-    if isinstance(content, (list, tuple)):
-        return " ".join(words(v) for v in content)
-    return ""
-
-
-def said(report):
-    return re.sub(r"\s+", " ", words(compose(report)[0]))
-
-
-def abstract(report):
-    return said(dataclasses.replace(report, sections=("headline",)))
 
 
 @pytest.fixture(scope="module")
@@ -337,100 +303,3 @@ def test_pandas_frames_are_not_changed(make):
     before = report.frames["metrics"].copy(deep=True)
     compose(report)
     pd.testing.assert_frame_equal(report.frames["metrics"], before)
-
-
-def cells_of(report, label):
-    document, _ = compose(report)
-    blocks = [b for band in document["bands"] for s in band.get("sections", ()) for b in s["rest"]]
-    return next(b for b in blocks if b.get("label") == label)
-
-
-def test_the_models_table_has_every_metric_of_the_compared_samples(make):
-    """Neighbours belong to precision and recall, chunks to the score: no reason to lose them."""
-    table = cells_of(make.report(make.frames(sizes=("S", "XL"), patches=(2,))), "tab-models")
-    for name in ("FD ↓", "sFD ↓", "Class score ↑", "Prec. ↑", "Rec. ↑"):
-        assert name in table["head"][-1]
-    assert all("–" not in row for row in table["rows"])
-
-
-def test_guided_values_of_different_steps_are_not_averaged(make, monkeypatch):
-    from harness.report import figures
-
-    drawn = []
-    monkeypatch.setattr(figures, "guidance", lambda rows, *_: drawn.append(rows))
-    monkeypatch.setattr(figures, "svg", lambda figure: b"<svg/>")
-    scales = [(s, 3) for s in (1.0, 1.5, 2.0)]
-    found = make.frames(sizes=("XL",), patches=(2,), guidance=scales, milestones=(1500,))
-    once = said(make.report(found, ("guidance",)))
-    rows = found["metrics"]
-    guided = rows[rows["samples"] == 800]
-    earlier = guided.assign(step=750, value=guided["value"] * 3)
-    sparser = guided.assign(sampling_steps=10, value=guided["value"] * 5)
-    found["metrics"] = pd.concat([rows, earlier, sparser], ignore_index=True)
-    assert said(make.report(found, ("guidance",))) == once
-    for one in drawn:
-        assert one["value"].tolist() == drawn[0]["value"].tolist() and len(one) == 3
-    assert "at step 1,500 (800 samples, 50 ancestral steps)" in once
-
-
-def test_decoded_values_of_different_steps_have_lines_of_their_own(make):
-    found = make.frames(
-        sizes=("S",), patches=(2,), decoders=("original", "ft-ema"), milestones=(1500,)
-    )
-    rows = found["metrics"]
-    earlier = rows[rows["samples"] == 900].assign(step=750)
-    found["metrics"] = pd.concat([rows, earlier], ignore_index=True)
-    table = cells_of(make.report(found, ("decoders",)), "tab-decoders")
-    assert [r[0] for r in table["rows"]] == [
-        "ft-ema, 750 steps",
-        "original, 750 steps",
-        "ft-ema, 1,500 steps",
-        "original, 1,500 steps",
-    ]
-    assert all("–" not in row for row in table["rows"])
-
-
-def test_imported_checkpoints_of_unknown_steps_have_a_report(make):
-    found = make.frames(sizes=("S", "B", "L"), patches=(8,), milestones=(1500,))
-    for name in ("metrics", "runs"):
-        unknown = {"step": pd.NA, "train_gflops": None, "seed": pd.NA, "recipe": pd.NA}
-        found[name] = found[name].assign(**unknown, size=pd.NA, family="imported")
-        types = {"step": "Int64", "seed": "Int64", "size": "string", "train_gflops": "float64"}
-        found[name] = found[name].astype(types)
-    text = said(make.report(found, ALL))
-    assert "Mflops per forward pass, are measured by" in text
-    assert "at an unknown training step (1,000 samples" in text
-    assert text.count("Quality was not measured at more than one training step") == 3
-
-
-def test_models_measured_against_different_references_are_not_compared(make):
-    found = make.frames(sizes=("S", "B", "XL"), patches=(4, 2))
-    rows = found["metrics"]
-    other = (rows["patch_size"] == 4).fillna(False)
-    rows.loc[other, ["reference_sha256", "floor"]] = ["9" * 64, 3.5]
-    text = said(make.report(found, ("headline", "gflops", "sampling-compute")))
-    assert "measured against two references" in text
-    for claim in (
-        "correlation of model",
-        "The best model",
-        "real images give",
-        "power law",
-        "ahead",
-    ):
-        assert claim not in text
-
-
-def test_real_images_are_counted_where_their_number_is_recorded(make):
-    found = make.frames(sizes=("S", "B", "XL"), patches=(4,))
-    rows = found["metrics"]
-    rows.loc[rows["of"] == "floor", "samples"] = 2000
-    text = said(make.report(found, ("headline", "gflops")))
-    assert "; 2,000 real images give 0.900" in text and "2,000 real images give 0.900 (da" in text
-
-
-def test_seeds_that_some_models_lack_are_not_claimed_for_all(make):
-    found = make.frames(seeds=(0, 1, 2), sizes=("S", "B", "XL"), patches=(4,))
-    rows = found["metrics"]
-    lacking = rows["run"].fillna("").str.contains("-XL-4-2-")
-    found["metrics"] = rows[~lacking]
-    assert "with up to three seeds" in abstract(make.report(found))
