@@ -187,11 +187,17 @@ def test_adding_noise_raises_the_distance(seed):
     assert values == sorted(values) and values[0] < 1e-8 < values[1]
 
 
-def test_fewer_samples_than_dimensions_warn_and_still_give_a_number():
-    few, many = features(0, 5, 10), features(1, 50, 10)
-    with pytest.warns(UserWarning, match="5 generated samples for 10 dimensions"):
-        value = moments_distance(Moments.of(few), Moments.of(many))
+@pytest.mark.parametrize("n", [2, 5, 10])
+def test_no_more_samples_than_dimensions_warn_and_still_give_a_number(n):
+    few, many = Moments.of(features(0, n, 10)), Moments.of(features(1, 50, 10))
+    with pytest.warns(UserWarning, match=f"^{n} generated samples for 10 dimensions"):
+        value = moments_distance(few, many)
     assert np.isfinite(value) and value > 0
+    with pytest.warns(UserWarning, match=f"^{n} reference samples for 10 dimensions"):
+        moments_distance(many, few)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        moments_distance(Moments.of(features(0, 11, 10)), many)
 
 
 def test_statistics_of_another_dimension_are_refused_in_words():

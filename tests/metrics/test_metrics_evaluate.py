@@ -171,14 +171,14 @@ def test_bad_input_is_refused_before_the_extractor_is_loaded(samples, reference,
 @pytest.mark.filterwarnings("ignore")
 def test_inception_measures_a_few_images_from_end_to_end(tmp_path, inception_weights):
     for name, seed in (("a", 0), ("b", 1)):
-        np.savez(tmp_path / f"{name}.npz", random_images(8, seed, size=32))
-    files, settings = (tmp_path / "a.npz", tmp_path / "b.npz"), {"split_size": 4}
+        np.savez(tmp_path / f"{name}.npz", random_images(4, seed, size=32))
+    files, settings = (tmp_path / "a.npz", tmp_path / "b.npz"), {"split_size": 2}
     result = evaluate(*files, "inception-custom", weights=inception_weights, **settings)
     stems = ["fd", "sfd", "is", "precision", "recall"]
     assert list(result["metrics"]) == [f"{stem}_inception_custom" for stem in stems]
     assert all(math.isfinite(v) and v >= 0 for v in result["metrics"].values())
     notes = " ".join(result["notes"])
-    assert "8 generated samples and 8 reference samples for 2048 dimensions" in notes
+    assert "4 generated samples and 4 reference samples for 2048 dimensions" in notes
     with pytest.raises(BadInput, match="is not Inception-2015"):
         evaluate(*files, weights=inception_weights, **settings)
     # As if these were the published weights
