@@ -37,6 +37,9 @@ LIVE = {
     "SUSPENDED",
 }
 PREFIX = "harness-"  # of every job name
+# A task ends with 0, 1 or 2, or srun says 128 + the signal that killed it, which sacct (22.05, and
+# unlike scontrol) shows less 128.
+OWN_CODES = 2
 
 
 class Unreachable(HarnessError):
@@ -173,15 +176,16 @@ class Cluster:
     def _accounted(self, job: str, index: int) -> Element | None:
         words = ("-n", "-X", "-P", "-j", f"{job}_{index}")
         try:
-            done = self.run("sacct", *words, "-o", "JobID,State,ExitCode,DerivedExitCode")
+            done = self.run("sacct", *words, "-o", "JobID,State,ExitCode")
         except Unreachable:
             return None
         for line in done.stdout.splitlines() if done.returncode == 0 else ():
             fields = line.split("|")
-            if fields[0] == f"{job}_{index}" and len(fields) == 4:
-                # sacct shows the script's 137 as 9; only its steps' code tells a signal from that
-                code = fields[2] if fields[3].endswith(":0") else fields[3]
-                return Element(job, fields[1].split()[0], exit_code=code)
+            if fields[0] == f"{job}_{index}" and len(fields) == 3:
+                code, _, number = fields[2].partition(":")
+                if number == "0" and int(code) > OWN_CODES:
+                    code, number = "0", code
+                return Element(job, fields[1].split()[0], exit_code=f"{code}:{number}")
         return None
 
     def find(self, name: str) -> str | None:

@@ -63,7 +63,7 @@ def test_how_a_job_ended_is_read_from_sacct_in_its_own_words(
 ) -> None:
     cluster = accounted.cluster
     assert cluster is not None
-    ends = {"kill -9 $$": ("killed by signal 9", "killed"), "exit 3": ("exit code 3", "killed")}
+    ends = {"kill -9 $$": ("killed by signal 9", "killed"), "exit 1": ("exit code 1", "killed")}
     script = accounted.folder / "ends.sh"
     cases = "".join(f"{i}) srun bash -c '{how}';;\n" for i, how in enumerate(ends))
     script.write_text(f"#!/bin/bash\ncase $SLURM_ARRAY_TASK_ID in\n{cases}esac\n")

@@ -88,9 +88,11 @@ def test_without_accounting_scontrol_knows_and_without_both_nobody_does(commands
     found = quick().detail("77", 3)
     assert found and (found.state, found.exit_code, found.restarts) == ("FAILED", "137:0", 2)
     command(commands, "scontrol", "exit 1")
-    command(commands, "sacct", "echo '77_3|FAILED|9:0|0:9'")  # as of 22.05, of a kill -9
+    command(commands, "sacct", "echo '77_3|FAILED|9:0'")  # as of 22.05, of a kill -9
     assert quick().detail("77", 3) == Element("77", "FAILED", exit_code="0:9")
-    command(commands, "sacct", "echo '77_3|CANCELLED by 0|0:0|0:0'")
+    command(commands, "sacct", "echo '77_3|FAILED|1:0'")
+    assert quick().detail("77", 3) == Element("77", "FAILED", exit_code="1:0")
+    command(commands, "sacct", "echo '77_3|CANCELLED by 0|0:0'")
     assert quick().detail("77", 3) == Element("77", "CANCELLED", exit_code="0:0")
     command(commands, "sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
     assert quick().detail("77", 3) is None
