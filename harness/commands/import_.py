@@ -37,8 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", args.name):
-        raise BadInput(f"--name {args.name!r}: use letters, digits, '.', '_' and '-'")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,79}", args.name):  # as studies allow
+        raise BadInput(
+            f"--name {args.name!r}: use letters, digits, '.', '_' and '-', 80 of them at most"
+        )
+    for option in ("heads", "steps", "diffusion_steps"):
+        if (value := getattr(args, option)) is not None and value < 1:
+            raise BadInput(f"--{option.replace('_', '-')} {value}: it must be at least 1")
     import safetensors.torch
 
     from harness.autoencoders import properties
@@ -66,6 +71,12 @@ def run(args: argparse.Namespace) -> int:
             }
         )
         key = keys.stage_key("train", settings, {})
+        path = store.root / "checkpoints" / f"{args.name}.json"
+        known = common.imported_checkpoints(store.root).get(args.name)
+        if known is not None and known.key != key:
+            raise BadInput(
+                f"{path} names another checkpoint already ({known.key[:12]}): choose another --name"
+            )
         described = {
             "run": key,
             "model": args.name,
@@ -105,12 +116,6 @@ def run(args: argparse.Namespace) -> int:
             },
         )
     entry = Imported(args.name, key, architecture, settings, args.steps)
-    path = store.root / "checkpoints" / f"{args.name}.json"
-    known = common.imported_checkpoints(store.root).get(args.name)
-    if known is not None and known.key != key:
-        raise BadInput(
-            f"{path} names another checkpoint already ({known.key[:12]}): choose another --name"
-        )
     files.write_json(path, asdict(entry))
     shape = f"{model.depth} blocks, width {model.width}, {model.heads} heads, {model.block}"
     print(

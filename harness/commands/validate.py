@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from harness.commands import common
 from harness.errors import HarnessError
 from harness.plan.build import make_plan
 from harness.spec.study import load_study, profiles
@@ -20,11 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="overrides",
         help="override a setting",
     )
+    common.add_results(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     problems: dict[str, None] = {}
     lines = []
+    imported = common.imported_checkpoints(Path(args.results))
     for path in args.study:
         try:
             wanted: list[str | None] = [args.profile] if args.profile else [*profiles(path)]
@@ -35,11 +39,16 @@ def run(args: argparse.Namespace) -> int:
         for profile in wanted:
             try:
                 study = load_study(path, profile, args.overrides)
+                named = {r.model.checkpoint for r in study.runs if r.model.checkpoint}
+                absent = sorted(named - imported.keys())
+                # A checkpoint that is not here yet is no fault of the study.
+                stages = None if absent else len(make_plan(study, imported).stages)
             except HarnessError as error:
                 problems.update(dict.fromkeys(str(error).splitlines()))
                 continue
-            stages = len(make_plan(study).stages)
-            lines.append(f"{path} ({study.profile}): {len(study.runs):,} runs, {stages:,} stages")
+            planned = f"{stages:,} stages" if stages is not None else ""
+            planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"
+            lines.append(f"{path} ({study.profile}): {len(study.runs):,} runs, {planned}")
     if problems:
         raise HarnessError("\n".join(problems))
     print("\n".join(lines))

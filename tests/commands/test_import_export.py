@@ -10,6 +10,7 @@ import torch
 from tiny_study import Harness
 
 from harness import load_results
+from harness.cli import main
 from harness.models import build, load_checkpoint
 
 STUDY = """\
@@ -108,3 +109,34 @@ def test_a_checkpoint_that_does_not_fit_the_data_is_refused(
     harness("import", "theirs.pt", "--name", "theirs", "--heads", "2")
     done = harness("plan", "foreign.yaml", "--set", "data.channels=3")
     assert done.returncode == 2 and "takes 1x8x8 inputs" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (["--steps", "0"], "--steps 0: it must be at least 1"),
+        (["--diffusion-steps", "-5"], "--diffusion-steps -5"),
+        (["--heads", "0"], "--heads 0"),
+        (["--name", "x" * 81], "80 of them at most"),
+    ],
+)
+def test_numbers_and_names_that_no_study_could_use_are_refused_first(
+    official: Path, capsys: pytest.CaptureFixture[str], more: list[str], expected: str
+) -> None:
+    assert main(["import", str(official), "--name", "theirs", "--heads", "2", *more]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_a_name_that_is_taken_leaves_nothing_behind(
+    official: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(official.parent)
+    assert main(["validate", "foreign.yaml"]) == 0
+    assert "1 runs, theirs not imported into results yet" in capsys.readouterr().out
+    command = ["import", str(official), "--name", "theirs", "--heads", "2"]
+    assert main(command) == 0
+    assert main(["validate", "foreign.yaml"]) == 0
+    assert "stages" in capsys.readouterr().out
+    assert main([*command, "--steps", "7"]) == 2  # another artifact: its records say so
+    assert "names another checkpoint already" in capsys.readouterr().err
+    assert len(list(Path("results/artifacts/train").iterdir())) == 1
