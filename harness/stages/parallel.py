@@ -53,11 +53,12 @@ def parallel(model: DiT, ema: DiT, work: Work) -> Parallel:
     # The only buffer, the position table, is the same everywhere. The option has a new name.
     known = inspect.signature(copying.__init__).parameters
     buffers = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
+    options: dict[str, Any] = {buffers: False}
     copies = copying(
         forward,
         device_ids=[device.index] if device.type == "cuda" else None,
         gradient_as_bucket_view=True,
-        **{buffers: False},
+        **options,
     )
     return Parallel(copies, lambda last: contextlib.nullcontext() if last else copies.no_sync())
 
