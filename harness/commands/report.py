@@ -37,8 +37,10 @@ def run(args: argparse.Namespace) -> int:
     if args.figure:
         from harness.report import main_figure
 
-        main_figure(gather(opened), Path(args.figure))
-        print(f"figure: {args.figure}")
+        if main_figure(gather(opened), Path(args.figure)) is None:
+            print("no figure: no model has a measured quality yet")
+        else:
+            print(f"figure: {args.figure}")
     return 0
 
 

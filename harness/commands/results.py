@@ -20,8 +20,9 @@ ALWAYS = ("label", "step")  # columns of the metrics table; others where they va
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
-    parser.add_argument("--csv", action="store_true", help="every column, one row per number")
-    parser.add_argument("--json", action="store_true", help="the same as JSON records")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="every column, one row per number")
+    form.add_argument("--json", action="store_true", help="the same as JSON records")
     parser.add_argument(
         "--table",
         choices=("runs", "metrics", "training"),

@@ -185,6 +185,8 @@ def _dit(shape: Architecture) -> Counter[str]:
 
 def trace_dit(shape: Architecture) -> Counter[str]:
     """Count a DiT by tracing all of it: products, normalized, activations and params."""
+    if shape.heads * shape.tokens**2 >= 2**60:  # the trace adds up bytes in 64 bits
+        raise BadInput(f"{shape.tokens:,} tokens are too many to count: a smaller image, please")
     # Meta kernels are imported on first use, which takes seconds; a micro model is counted sooner
     # with its arithmetic done.
     small = shape.depth * shape.width**2 * shape.tokens < 1e7

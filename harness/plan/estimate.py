@@ -56,13 +56,13 @@ def read_benchmarks(results: Path) -> list[dict[str, Any]]:
     """The records of `bench` under a results folder, oldest first; unreadable ones left out."""
     found = []
     for path in (results / "bench").glob("*.json"):
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             record = json.loads(path.read_text())
-            if isinstance(record, dict) and (
-                record.get("seconds_per_gflop") or record.get("seconds_per_image")
-            ):
-                found.append(record)
-    return sorted(found, key=lambda r: str(r["made"]["committed"]))
+            rate = record["seconds_per_gflop"] or record["seconds_per_image"]
+            known = record["made"]["device"], record["kind"], record["model"]
+            if float(rate) > 0 and all(isinstance(word, str) for word in known):
+                found.append((str(record["made"]["committed"]), record))
+    return [record for _, record in sorted(found, key=lambda f: f[0])]
 
 
 def rates(

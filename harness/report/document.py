@@ -126,7 +126,8 @@ def compose(report: ReportInput) -> tuple[dict[str, Any], dict[str, bytes]]:
 def main_figure(report: ReportInput, path: Path) -> Path | None:
     """Write the report's main figure (Gflops against quality) as a PNG, for the README.
 
-    Returns None, and writes nothing, where no model has been measured.
+    Returns None, and writes nothing, where no model has been measured. Raises HarnessError where
+    it cannot be written.
     """
     from harness.report import figures
     from harness.report.findings import find
@@ -135,8 +136,11 @@ def main_figure(report: ReportInput, path: Path) -> Path | None:
     if not len(found.final):
         return None
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(figures.png(figures.gflops(found)))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(figures.png(figures.gflops(found)))
+    except OSError as error:
+        raise HarnessError(f"cannot write the figure to {path}: {error.strerror}") from None
     return path
 
 

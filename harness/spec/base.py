@@ -19,7 +19,8 @@ _one_zero = AfterValidator(lambda value: value + 0.0)  # -0.0 is the same number
 Fraction = Annotated[float, Field(ge=0, le=1), _one_zero]
 Decay = Annotated[float, Field(ge=0, lt=1), _one_zero]
 NotNegative = Annotated[float, Field(ge=0), _one_zero]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+Name = Annotated[str, Field(pattern=NAME, max_length=80)]
 
 
 class Settings(BaseModel):

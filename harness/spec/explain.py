@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.spec.base import NAME
 from harness.spec.schema import ModelSettings, StudySettings
 from harness.spec.source import Path_, Source
 
@@ -78,6 +79,10 @@ def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
         near = nearest(str(found), _quoted(message)) if isinstance(found, str) else ""
         return f"{dotted} is {_found(found)}{near}; allowed: {message}"
     message = message[0].lower() + message[1:]
+    if kind == "int_type" and isinstance(found, float) and found.is_integer():
+        message += f": write {int(found)}"
+    if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:
+        message = "letters, digits, '.', '_' and '-', the first a letter or a digit"
     return f"{dotted} is {_found(found)} ({_type(found)}); it should be {message}"
 
 

@@ -108,7 +108,8 @@ def parse(text: str, file: str) -> Source:
     if problems:
         raise BadInput("\n".join(problems))
     if not isinstance(data, dict):
-        raise BadInput(f"{file}:1: a study is a mapping of fields, found {type(data).__name__}")
+        found = "a list" if isinstance(data, tuple) else f"{data!r:.60}"
+        raise BadInput(f"{file}:1: a study is a mapping of fields, found {found}")
     return Source(data, places)
 
 
@@ -222,5 +223,8 @@ def override(source: Source, assignment: str) -> Source:
     nested: Any = value
     for part in reversed(parts):
         nested = {part: nested}
-    places = {parts: Place(origin)}
+    if parts[0] in ("profile", "profiles"):
+        raise BadInput(f"{origin}: a profile is chosen with --profile")
+    ends = [parts[:i] for i in range(1, len(parts) + 1)]
+    places = {p: Place(origin) for p in ends if p == parts or p not in source.places}
     return merged(source, nested, places)

@@ -92,7 +92,11 @@ def _whole(read: Callable[[], Found], table: str) -> Found:
         try:
             return read()
         except FileNotFoundError:
+            if attempt + 1 == READS:
+                break
             time.sleep(0.02 * 1.7**attempt)  # 15 s in all: folders are cached on network disks
+        except OSError as error:
+            raise UnreadableRecords(f"cannot read {error.filename}: {error.strerror}") from error
     raise UnreadableRecords(
         f"the records of table {table!r} change faster than they can be read (another process "
         "merges them): try again in a minute"

@@ -259,3 +259,8 @@ def test_tables_3_and_5_are_counted_in_20_seconds_and_2_gigabytes():
         for field in ("gflops", "gflops_paper", "params", "activations"):
             parts = unets[base][field] + unets[upsampler][field]
             assert unets[whole][field] == pytest.approx(parts)
+
+
+def test_an_image_too_large_to_count_is_refused_in_words():
+    with pytest.raises(BadInput, match="too many to count"):
+        complexity("DiT-S/8", 4_096_000)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from harness.plan import make_plan
-from harness.plan.estimate import rates, total_seconds
+from harness.plan.estimate import rates, read_benchmarks, total_seconds
 from harness.spec import load_study
 
 
@@ -32,3 +35,14 @@ def test_a_measured_rate_scales_with_gflops_and_prefers_the_same_model() -> None
     assert found.seconds(large, "DiT-micro-XL/2") == pytest.approx(4 * large.gflops)  # median
     sample = next(s for s in plan.stages.values() if s.kind == "sample")
     assert found.seconds(sample, "DiT-micro-S/8") is None
+
+
+def test_benchmark_files_that_are_none_are_left_out(tmp_path: Path) -> None:
+    good = {"kind": "train", "model": "x", "seconds_per_gflop": 0.5, "precision": "bf16"}
+    good |= {"made": {"device": "EPYC", "committed": "2026-11-23"}}
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    (folder / "good.json").write_text(json.dumps(good))
+    for i, bad in enumerate(({}, [1], {**good, "made": {}}, {**good, "seconds_per_gflop": "fast"})):
+        (folder / f"{i}.json").write_text(json.dumps(bad))
+    assert read_benchmarks(tmp_path) == [good]

@@ -327,3 +327,14 @@ def test_an_axis_may_set_several_fields_and_the_label_is_the_models(tmp_path: Pa
 def test_long_values_are_cut_and_lists_are_shown_as_written(tmp_path: Path) -> None:
     found = problems(tmp_path, GOOD.replace("steps: 20", f"steps: [[null, true], {'x' * 200}]"))
     assert '[[null, true], "xxx' in found[0] and "..." in found[0] and len(found[0]) < 200
+
+
+def test_an_override_says_so_itself_when_it_is_wrong(tmp_path: Path) -> None:
+    for override, expected in (
+        ("profile=long", "a profile is chosen with --profile"),
+        ("trian.steps=4", "unknown field 'trian' (did you mean 'train'?)"),
+        ("train.steps=1e3", "train.steps is 1000.0 (a number); it should be a valid integer: wri"),
+        ("study=a b", "it should be letters, digits, '.', '_' and '-'"),
+    ):
+        (found,) = problems(tmp_path, GOOD, overrides=[override])
+        assert found.startswith(f"--set {override}: ") and expected in found

@@ -215,3 +215,9 @@ def test_an_artifact_without_rows_is_not_read_to_find_that_out(
     store.commit("train", key, store.staging(key), {}, {}, {"settings": {}})
     monkeypatch.setattr(Store, "open", lambda *_, **__: pytest.fail("read"))
     assert records.reconcile(store, {key: "train"}) == []
+
+
+def test_a_record_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "records" / "metrics" / "compact.x.parquet").mkdir(parents=True)
+    with pytest.raises(records.UnreadableRecords, match=r"compact\.x\.parquet: Is a directory"):
+        read_frames(tmp_path)
