@@ -69,9 +69,10 @@ class ImageFolder:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the file list: paths below the root and sizes in bytes (not contents)."""
-        digest = hashlib.sha256()
-        for path, _ in self.files:
-            digest.update(f"{path}\0{(self.root / path).stat().st_size}\n".encode())
+        digest, root = hashlib.sha256(), f"{self.root}/"
+        for path, _ in self.files:  # a million: pathlib would take four times as long
+            line = f"{path}\0{os.stat(root + path).st_size}\n"
+            digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
@@ -96,17 +97,18 @@ def open_images(
     seed: int = 0,
     num_classes: int | None = None,
     fingerprint: str | None = None,
+    index: str | Path | None = None,
 ) -> Images:
     """The images a study's data section names.
 
     source "embedded": `name` is glyphs or digits, drawn at image_size x image_size; "image-folder"
     and "webdataset" are read from `path` (see folder.ImageFolder and shards.TarShards), with their
     own sizes. count: how many of an embedded set. num_classes, fingerprint: what the data must
-    have, when given.
+    have, when given. index: a folder that keeps what the headers of tars said (see headers.read).
     Raises BadInput for an unknown source or set, or data that is not as it must be; Missing if
     `path` is not there.
     """
-    images = _open(name, source, path, split, image_size, channels, count, seed, num_classes)
+    images = _open(name, source, path, split, image_size, channels, count, seed, num_classes, index)
     place = path or f"the embedded set {name}"
     if num_classes is not None and len(images.class_names) != num_classes:
         raise BadInput(
@@ -131,6 +133,7 @@ def _open(
     count: int | None,
     seed: int,
     num_classes: int | None,
+    index: str | Path | None,
 ) -> Images:
     if source == "embedded":
         from harness.data import digits, glyphs
@@ -157,7 +160,7 @@ def _open(
         return ImageFolder(path, split=split)
     from harness.data.shards import TarShards
 
-    return TarShards(path, split=split, num_classes=num_classes)
+    return TarShards(path, split=split, num_classes=num_classes, index=index)
 
 
 def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:

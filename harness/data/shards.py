@@ -8,22 +8,22 @@ own class archives (n01440764.tar holding n01440764_10026.JPEG) take the class f
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import posixpath
-import tarfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from harness.data.folder import EXTENSIONS, split_folder
+from harness.data import headers
+from harness.data.folder import split_folder
+from harness.data.headers import NO_LABEL
 from harness.data.images import Corrupt, read_image
 from harness.errors import BadInput, Missing
 
 
-@dataclass(frozen=True, slots=True)  # ImageNet has a million
+@dataclass(frozen=True)
 class Member:
     """Where the bytes of one image lie."""
 
@@ -37,60 +37,76 @@ class Member:
 class TarShards:
     """All images of the tars below `root` (or of one tar file), in the order of names.
 
-    The headers are read once, at the start; an image is then one seek and one read.
+    The headers are read once, at the start; an image is then one seek and one read. With `index`, a
+    folder, what they said is kept there for the next who opens the same tars (told by their paths,
+    sizes and times).
     class_names: 0 to num_classes - 1 (by default up to the largest label found), or the class
     archives' names. Tars with `split` in their names are preferred to others beside them.
     Raises Missing if there is no tar, BadInput if one is compressed, cut off, or without labels.
     """
 
     def __init__(
-        self, root: str | Path, split: str = "train", num_classes: int | None = None
+        self,
+        root: str | Path,
+        split: str = "train",
+        num_classes: int | None = None,
+        index: str | Path | None = None,
     ) -> None:
         self.tars = _find_tars(Path(root), split)
-        found: list[tuple[int, str, int, int, str | int | None]] = []
-        for k, path in enumerate(self.tars):
-            found.extend((k, *member) for member in _read_headers(path))
-        if not found:
+        found = headers.read(self.tars, None if index is None else Path(index))
+        if not len(found):
             raise BadInput(f"{root}: the {len(self.tars)} tar files hold no images")
-        labels = [label for *_, label in found]
-        if all(label is None for label in labels):
-            classes = [_class_archive(self.tars[k], name) for k, name, *_ in found]
-            missing = next((m for m, c in zip(found, classes, strict=True) if c is None), None)
-            if missing is not None:
+        self._found = found
+        self.labels = found.labels  # (N,) int64
+        unlabelled = found.labels == NO_LABEL
+        if unlabelled.all():
+            self.class_names, self.labels = self._class_archives()
+            return
+        if unlabelled.any():
+            k = int(unlabelled.argmax())
+            raise BadInput(
+                f"{self.tars[found.tar[k]]}: {found.name(k)} has no label; "
+                "labels are integers from 0"
+            )
+        smallest, largest = int(self.labels.min()), int(self.labels.max())
+        count = largest + 1 if num_classes is None else num_classes
+        if smallest < 0 or largest >= count:
+            raise BadInput(
+                f"{root}: labels {smallest} to {largest}; expected 0 to {count - 1}"
+                + (" (data.num_classes)" if num_classes is not None else "")
+            )
+        self.class_names = [str(label) for label in range(count)]
+
+    def _class_archives(self) -> tuple[list[str], np.ndarray]:
+        """Class names and labels by the tars' names, where those are the classes'."""
+        for k in range(len(self)):
+            tar, name = self.tars[self._found.tar[k]], self._found.name(k)
+            if not posixpath.basename(name).startswith(f"{tar.stem}_"):
                 raise BadInput(
-                    f"{self.tars[missing[0]]}: {missing[1]} has no label; each image needs a .cls "
+                    f"{tar}: {name} has no label; each image needs a .cls "
                     'or .json member of the same name (json: "label" or "cls")'
                 )
-            self.class_names = sorted({name for name in classes if name is not None})
-            number = {name: label for label, name in enumerate(self.class_names)}
-            labels = [number[name] for name in classes if name is not None]
-        else:
-            numbers = [label for label in labels if isinstance(label, int)]
-            for (k, name, *_), label in zip(found, labels, strict=True):
-                if not isinstance(label, int):
-                    problem = "no label" if label is None else f"the label {label!r}"
-                    raise BadInput(
-                        f"{self.tars[k]}: {name} has {problem}; labels are integers from 0"
-                    )
-            smallest, largest = min(numbers), max(numbers)
-            count = largest + 1 if num_classes is None else num_classes
-            if smallest < 0 or largest >= count:
-                raise BadInput(
-                    f"{root}: labels {smallest} to {largest}; expected 0 to {count - 1}"
-                    + (" (data.num_classes)" if num_classes is not None else "")
-                )
-            self.class_names = [str(label) for label in range(count)]
-        self.members = [
-            Member(tar, name, offset, size, label)
-            for (tar, name, offset, size, _), label in zip(found, labels, strict=True)
-            if isinstance(label, int)
-        ]
+        used = np.unique(self._found.tar)
+        names = sorted({self.tars[k].stem for k in used})
+        number = np.zeros(len(self.tars), dtype=np.int64)
+        number[used] = [names.index(self.tars[k].stem) for k in used]
+        return names, number[self._found.tar]
+
+    def member(self, index: int) -> Member:
+        found = self._found
+        return Member(
+            int(found.tar[index]),
+            found.name(index),
+            int(found.offset[index]),
+            int(found.size[index]),
+            int(self.labels[index]),
+        )
 
     def __len__(self) -> int:
-        return len(self.members)
+        return len(self._found)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        member = self.members[index]
+        member = self.member(index)
         path = f"{self.tars[member.tar].name}/{member.name}"
         try:
             with open(self.tars[member.tar], "rb") as file:
@@ -103,10 +119,11 @@ class TarShards:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the list of members: tar, name, size and label (not contents)."""
-        digest = hashlib.sha256()
-        for m in self.members:
-            digest.update(f"{self.tars[m.tar].name}\0{m.name}\0{m.size}\0{m.label}\n".encode())
-        return digest.hexdigest()
+        found, tars = self._found, [tar.name for tar in self.tars]
+        columns = (found.tar.tolist(), found.names(), found.size.tolist(), self.labels.tolist())
+        rows = zip(*columns, strict=True)
+        lines = [f"{tars[tar]}\0{name}\0{size}\0{label}\n" for tar, name, size, label in rows]
+        return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
 def _find_tars(root: Path, split: str) -> list[Path]:
@@ -126,55 +143,3 @@ def _find_tars(root: Path, split: str) -> list[Path]:
     if not tars:
         raise Missing(f"{place} holds no .tar files; give data.path the folder with the shards")
     return [place / name for name in tars]
-
-
-def _read_headers(path: Path) -> list[tuple[str, int, int, str | int | None]]:
-    """(name, offset, size, label) of each image in a tar, in the tar's order."""
-    images: list[tuple[str, int, int]] = []
-    labels: dict[str, str | int] = {}  # a .cls wins over a .json
-    end = os.path.getsize(path)
-    try:
-        with tarfile.open(path, "r:") as tar:
-            for info in tar:
-                if not info.isfile():
-                    continue
-                if info.offset_data + info.size > end:
-                    raise BadInput(f"{path} is cut off at {info.name}; copy it again")
-                extension = posixpath.splitext(info.name)[1].lower()
-                if extension in EXTENSIONS:
-                    images.append((info.name, info.offset_data, info.size))
-                elif extension in (".cls", ".json"):
-                    content = tar.extractfile(info)
-                    assert content is not None  # it is a file
-                    label = _label(content.read(), extension)
-                    if label is not None and extension == ".cls":
-                        labels[_sample(info.name)] = label
-                    elif label is not None:
-                        labels.setdefault(_sample(info.name), label)
-    except (tarfile.TarError, OSError) as error:
-        raise BadInput(f"{path} cannot be read as a tar: {error}") from None
-    return [(name, offset, size, labels.get(_sample(name))) for name, offset, size in images]
-
-
-def _sample(name: str) -> str:
-    """What a sample's members share of their names: up to the base name's first dot."""
-    folder, base = posixpath.split(name)
-    return posixpath.join(folder, base.split(".")[0])
-
-
-def _label(content: bytes, extension: str) -> str | int | None:
-    """A label as an integer; other text as it stands, for the error; None without a label."""
-    try:
-        text = content.decode()
-        if extension == ".cls":
-            return int(text)
-        found = json.loads(text)
-        value = found.get("label", found.get("cls")) if isinstance(found, dict) else found
-        return None if value is None or isinstance(value, (dict, list)) else int(value)
-    except (ValueError, UnicodeDecodeError):
-        return content[:40].decode(errors="replace").strip()
-
-
-def _class_archive(tar: Path, member: str) -> str | None:
-    """The class of a member of a class archive: n01440764 for n01440764.tar/n01440764_1.JPEG."""
-    return tar.stem if posixpath.basename(member).startswith(f"{tar.stem}_") else None

@@ -6,6 +6,7 @@ Each process writes its own shards in scratch; the main one checks that all are 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from harness import autoencoders
 from harness.data.encoding import encode, latent_settings
@@ -21,7 +22,9 @@ READERS = 8  # threads that read and decode image files ahead of the encoder
 
 def run(settings: EncodeStage, work: Work) -> Outcome:
     """Writes the shards in scratch (they survive a kill), then hands them over for the commit."""
-    data = settings.data
+    data, world = settings.data, work.world
+    if not world.main:
+        world.wait()  # the main one reads the headers of a million images, for all
     images = open_images(
         data.name,
         data.source,
@@ -30,23 +33,18 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
         channels=data.channels,
         count=data.train_images,
         seed=data.seed,
+        num_classes=data.num_classes,
+        fingerprint=data.fingerprint if world.main else None,
+        index=indexes(work),
     )
-    fingerprint = images.fingerprint
-    if data.fingerprint is not None and data.fingerprint != fingerprint:
-        raise BadInput(
-            f"data {data.name!r} at {work.place.data_path} has fingerprint {fingerprint}, the "
-            f"study asks for {data.fingerprint}: these are other images"
-        )
+    if world.main:
+        world.wait()
+    fingerprint = world.share(images.fingerprint if world.main else None)
     expected = work.place.images_expected
     if expected is not None and len(images) != expected:
         raise BadInput(
             f"data {data.name!r} at {work.place.data_path} has {len(images):,} images, "
             f"data.train_images says {expected:,}: is it whole?"
-        )
-    if len(images.class_names) != data.num_classes:
-        raise BadInput(
-            f"data {data.name!r} has {len(images.class_names)} classes, "
-            f"data.num_classes is {data.num_classes}"
         )
     autoencoder = autoencoders.load(
         settings.autoencoder, weights=work.place.autoencoder_weights, device=str(work.device)
@@ -56,8 +54,10 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             f"the {settings.autoencoder} weights have checksum {autoencoder.sha256}, "
             f"the study asks for {settings.autoencoder_sha256}"
         )
-    shape = latent_settings(images, autoencoder, data.image_size, data.channels)
-    folder, world = work.scratch / "latents", work.world
+    shape = latent_settings(
+        images, autoencoder, data.image_size, data.channels, fingerprint=fingerprint
+    )
+    folder = work.scratch / "latents"
     stopped: Stopped | None = None
     try:
         encode(
@@ -95,3 +95,8 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             "image_size": data.image_size,
         }
     )
+
+
+def indexes(work: Work) -> Path:
+    """Where what the headers of tars said is kept, for all stages of these results."""
+    return work.scratch.parent.parent / "indexes"

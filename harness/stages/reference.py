@@ -19,6 +19,7 @@ from harness.data.images import Images, open_images
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, load_extractor, measure
 from harness.plan.stages import ReferenceStage
+from harness.stages.encode import indexes
 from harness.stages.work import Outcome, Work
 from harness.store.provenance import versions
 
@@ -178,7 +179,8 @@ def _open(settings: ReferenceStage, work: Work, split: str, count: int | None) -
             seed=data.seed,
         )
     folder_split = "val" if split == "floor" else "train"
-    return open_images(data.name, data.source, work.place.data_path, split=folder_split)
+    place = work.place.data_path
+    return open_images(data.name, data.source, place, split=folder_split, index=indexes(work))
 
 
 def _images(
