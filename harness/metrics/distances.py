@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
-BLOCK = 1024  # rows of a block: 4 MB of distances, large enough for full matmul speed
+BLOCK = 512  # rows of a block: 1 MB of distances, large enough for full matmul speed
 _EPS = 64  # rounding of a squared distance of 2048 terms stays under 20 eps of |a|^2 + |b|^2
 
 

@@ -81,6 +81,8 @@ def measure(
     Raises BadInput: unknown metric, features of another dimension than the reference's.
     """
     check_metrics(metrics)
+    if not 0 <= seed < 2**32:
+        raise BadInput(f"the seed of random subsets must be in 0..2**32 - 1, got {seed}")
     settings = _Settings(
         k=k,
         k_density=k_density,

@@ -14,6 +14,7 @@ The result is therefore the same for any order, block size or sharding.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ from harness.metrics.precision import full_float32
 _FEW = 64  # rows of a block that is as wide as a whole set
 _SPARE = 2  # neighbours kept beyond the k-th, to see that nobody else could be the k-th
 _OPEN = 0.1  # share of radii that float32 may leave open before float64 is the faster
-_RANGE = 1e-24, 1e32  # largest squared norms with which float32 neither underflows nor overflows
+_LARGEST = 1e32  # squared norm whose sums and doubles float32 can hold
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,9 @@ def manifold(
     centre = theirs.mean(axis=0, dtype=np.float64).astype(theirs.dtype)
     g, r = Points.of(ours, centre, device), Points.of(theirs, centre, device)
     with full_float32():
-        scale = max(float(g.norms.max()), float(r.norms.max()))
-        if scale == 0 or _RANGE[0] < scale < _RANGE[1]:
-            try:
+        if max(float(g.norms.max()), float(r.norms.max())) < _LARGEST:
+            with suppress(_TooCoarse):
                 return _manifold(g, r, k, k_density)
-            except _TooCoarse:
-                pass
         return _manifold(g.doubled(), r.doubled(), k, k_density)
 
 

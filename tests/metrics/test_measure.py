@@ -126,6 +126,12 @@ def test_an_unknown_metric_is_refused_before_any_work(reference):
         measure(features(50, 0), reference, metrics=("fid",))
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_generator_takes_is_refused(reference, seed):
+    with pytest.raises(BadInput, match=r"must be in 0\.\.2\*\*32 - 1"):
+        measure(features(50, 0), reference, seed=seed)
+
+
 def test_the_function_is_not_hidden_by_its_module():
     import harness.metrics.evaluate
     import harness.metrics.measure

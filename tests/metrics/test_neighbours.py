@@ -123,7 +123,7 @@ HARD = {
     "many copies": lambda x, rng: x[rng.integers(0, len(x) // 3, len(x))],
     "every scale at once": lambda x, rng: x * 10.0 ** rng.integers(-30, 15, (len(x), 1)),
     "tiny": lambda x, rng: x * 1e-25,
-    "huge": lambda x, rng: x * 1e17,
+    "huge": lambda x, rng: x * 1e25,
     "a large offset": lambda x, rng: x + 1e6,
 }
 
