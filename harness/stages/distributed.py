@@ -11,6 +11,8 @@ import atexit
 import contextlib
 import faulthandler
 import os
+import threading
+import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -22,6 +24,7 @@ from torch import Tensor
 from harness.errors import BadInput, HarnessError, Missing
 
 WAIT = timedelta(days=7)  # for a process that still samples, encodes or commits (see peers.py)
+PATIENCE_S = 20.0  # beyond the rendezvous' own limit, which torch keeps to within a factor of two
 EXIT_S = 30.0  # a process that has failed, and whose exchanges cannot be wound up, is ended then
 SHARED = ("train", "sample", "encode")  # stage kinds that many processes do together
 
@@ -142,22 +145,40 @@ def join(timeout_s: float, exchange_s: float = 900.0) -> World:
             "the processes with torchrun, or through a SLURM profile"
         )
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-    try:
-        return _meet(rank, size, timedelta(seconds=timeout_s), timedelta(seconds=exchange_s))
-    except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
-        raise Missing(
-            f"process {rank} of {size} found no rendezvous at {_address()} within "
-            f"{timeout_s:g} s (dispatch.rendezvous_minutes): is MASTER_ADDR reachable from "
-            f"{os.uname().nodename}, did all {size} processes start, is the port free? "
-            f"({str(error).splitlines()[0][:200]})"
-        ) from error
+    met: list[World | Exception] = []
+
+    def meet() -> None:
+        try:
+            _choose_device()
+            met.append(
+                _meet(rank, size, timedelta(seconds=timeout_s), timedelta(seconds=exchange_s))
+            )
+        except Exception as error:  # raised below
+            met.append(error)
+
+    # In a thread, since torch waits for ever for an address where something else answers nothing,
+    # and lets no signal through meanwhile.
+    _choose_device()
+    began, thread = time.monotonic(), threading.Thread(target=meet, name="rendezvous", daemon=True)
+    thread.start()
+    thread.join(2 * timeout_s + PATIENCE_S)
+    found = met[0] if met else TimeoutError("what listens there does not answer")
+    if isinstance(found, World):
+        return found
+    if not isinstance(found, (RuntimeError, ValueError, OSError)):  # torch's errors and Python's
+        raise found
+    address = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+    raise Missing(
+        f"process {rank} of {size} found no rendezvous at {address} in "
+        f"{time.monotonic() - began:.0f} s (dispatch.rendezvous_minutes is {timeout_s / 60:g}): is "
+        f"MASTER_ADDR reachable from {os.uname().nodename}, did all {size} processes start, is the "
+        f"port free? ({str(found).splitlines()[0][:200]})"
+    ) from found
 
 
 def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
     global _joined
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    if torch.cuda.is_available():
-        torch.cuda.set_device(local_rank % torch.cuda.device_count())
     store, rank, size = next(dist.rendezvous("env://", rank, size, timeout=limit))
     store.set_timeout(limit)
     dist.init_process_group(
@@ -177,8 +198,11 @@ def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
     return _joined
 
 
-def _address() -> str:
-    return f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+def _choose_device() -> None:
+    """This process's GPU is the current one, which torch keeps for each thread."""
+    if torch.cuda.is_available():
+        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        torch.cuda.set_device(local_rank % torch.cuda.device_count())
 
 
 def _leave() -> None:

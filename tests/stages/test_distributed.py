@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 import time
 from typing import Any
 
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from harness.data.order import batch_indices
 from harness.errors import BadInput, Missing
-from harness.stages import distributed, train
+from harness.stages import distributed
 from harness.stages.distributed import Agreement, World
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
@@ -159,9 +160,17 @@ def test_a_run_resumed_on_other_numbers_of_processes_reads_the_same_images_and_a
     assert images == {n: batch_indices(0, n, 12, 40).tolist() for n in range(12)}
 
 
-def test_a_number_of_processes_that_does_not_divide_the_batch_is_refused() -> None:
-    with pytest.raises(BadInput, match="these numbers of processes do: 1, 2, 4, 8"):
-        train._split(8, None, World(0, 3))
+def test_a_number_of_processes_that_does_not_divide_the_batch_is_refused_with_those_that_do(
+    laboratory: Laboratory,
+) -> None:
+    task = laboratory.task("train")
+    ended = processes.do(laboratory.root, [(str(laboratory.store.root), task.to_json(), [])], 3)
+    assert ended.codes == [1, 1, 1]
+    for output in ended.outputs:
+        assert output.strip().endswith(
+            "train.batch_size 8 cannot be divided among 3 processes; "
+            "these numbers of processes do: 1, 2, 4, 8"
+        ), str(ended)
 
 
 @given(st.integers(1, 64), st.integers(1, 9))
@@ -172,16 +181,41 @@ def test_the_processes_rows_are_the_whole_batch_in_order(count: int, size: int) 
     assert max(b - a for a, b in parts) - min(b - a for a, b in parts) <= 1
 
 
-def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(processes.free_port())}
-    for name, value in {**address, "WORLD_SIZE": "2", "RANK": "1"}.items():
+def alone_at(
+    monkeypatch: pytest.MonkeyPatch, laboratory: Laboratory, rank: int, port: int
+) -> tuple[str, float]:
+    """What a train stage says whose other process does not come, and after how many seconds."""
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    for name, value in {**address, "WORLD_SIZE": "2", "RANK": str(rank)}.items():
         monkeypatch.setenv(name, value)
-    began = time.monotonic()
-    with pytest.raises(Missing, match=f"127.0.0.1:{address['MASTER_PORT']} within 2 s"):
-        distributed.join(2)
-    assert time.monotonic() - began < 20
+    task, began = laboratory.task("train", rendezvous_minutes=1 / 60), time.monotonic()
+    with pytest.raises(Missing) as caught:
+        laboratory.run(task)
+    return str(caught.value), time.monotonic() - began
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, rank: int
+) -> None:
+    port = processes.free_port()
+    said, took = alone_at(monkeypatch, laboratory, rank, port)
+    assert f"process {rank} of 2 found no rendezvous at 127.0.0.1:{port} in" in said
+    assert "dispatch.rendezvous_minutes" in said and took < 20
+
+
+def test_a_rendezvous_where_something_else_listens_times_out_as_well(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(distributed, "PATIENCE_S", 1.0)
+    port = processes.free_port()
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", port))
+        silent.listen()
+        said, took = alone_at(monkeypatch, laboratory, 1, port)
+        assert "what listens there does not answer" in said and took < 20
+        said, _ = alone_at(monkeypatch, laboratory, 0, port)
+        assert "address already in use" in said.lower()
 
 
 def test_an_incomplete_environment_says_what_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
