@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,12 +57,4 @@ def bench(cluster: PrivateCluster, baseline: Baseline, tmp_path: Path) -> Iterat
     one = Bench(tmp_path, cluster, baseline)
     yield one
     one.stop()
-    clear(cluster)
-
-
-def clear(cluster: PrivateCluster) -> None:
-    """No job is left, or the next test waits behind it."""
-    cluster.command("scancel", "--full", "-u", "root", check=False)
-    deadline = time.monotonic() + 20
-    while cluster.jobs() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    cluster.clear()

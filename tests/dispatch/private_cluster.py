@@ -317,6 +317,13 @@ class PrivateCluster:
         log = (self.folder / "log" / f"slurmd-{node}.log").read_text()[-2000:]
         raise AssertionError(f"{node} is {found!r}, not {state!r} after {timeout} s\n{log}")
 
+    def clear(self) -> None:
+        """No job is left, or the next test waits behind it."""
+        self.command("scancel", "--full", "-u", "root", check=False)
+        deadline = time.monotonic() + 20
+        while self.jobs() and time.monotonic() < deadline:
+            time.sleep(0.1)
+
     def jobs(self) -> list[list[str]]:
         """[name, job_index, state, partition] of what is queued or running."""
         text = self.command("squeue", "-h", "-r", "-o", "%j %i %T %P")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import clear
 from private_cluster import PrivateCluster
 from slurm_bench import LONG, Baseline, Bench
 
@@ -24,7 +23,7 @@ def accounted(
     one = Bench(tmp_path, accounting_cluster, baseline)
     yield one
     one.stop()
-    clear(accounting_cluster)
+    accounting_cluster.clear()
 
 
 def test_a_job_that_only_sacct_remembers_is_judged_by_it(
