@@ -6,11 +6,11 @@ import argparse
 import contextlib
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.dispatch.ledger import Ledger
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
 from harness.plan.build import Imported, make_plan
@@ -65,8 +65,13 @@ class Opened:
     store: Store
     ledger: Ledger
 
-    def standing(self) -> Standing:
-        return standing(self.plan, self.stages, self.store, self.ledger)
+    def history(self) -> dict[str, list[Attempt]]:
+        """All attempts at the study's stages."""
+        return self.ledger.history(s.key for s in self.stages)
+
+    def standing(self, history: Mapping[str, list[Attempt]] | None = None) -> Standing:
+        """What is done, missing and failed now (with `history`: when that was read)."""
+        return standing(self.plan, self.stages, self.store, self.ledger, history)
 
 
 def open_study(args: argparse.Namespace) -> Opened:

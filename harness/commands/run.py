@@ -61,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("no stage is left: --only and --skip exclude everything")
     if args.dry_run:
         return dry_run(opened)
-    missing = opened.standing().missing
+    state = opened.standing()
+    missing = state.missing
     problems = preflight.problems(opened.study, missing)
     if problems:
         raise Missing(
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         )
     check_budget(args, opened, missing)
     opened.store.check_writable()
-    code = drive(args, opened)
+    code = drive(args, opened, state.done)
     if args.detach:
         return code
     compact(opened)
@@ -78,12 +79,11 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def drive(args: argparse.Namespace, opened: Opened) -> int:
-    """Run the driver with a display; its exit code."""
+def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
+    """Run the driver with a display; its exit code. `done`: keys of what is done already."""
     executor = make_executor(opened)
-    state = opened.standing()
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    display = kind(opened.stages, state.done, common.command(args, "retry"))
+    display = kind(opened.stages, done, common.command(args, "retry"))
     driver = Driver(opened.plan, opened.stages, opened.store, opened.ledger, executor, display)
     interrupted: list[int] = []
 
@@ -99,7 +99,7 @@ def drive(args: argparse.Namespace, opened: Opened) -> int:
         with display:
             display.line(
                 f"{opened.study.name} ({opened.study.profile}): {len(opened.stages):,} stages, "
-                f"{len(state.done):,} done"
+                f"{len(done):,} done"
             )
             code = driver.detach() if args.detach else driver.run()
     finally:
@@ -155,7 +155,7 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     benchmarks = estimate.read_benchmarks(opened.store.root)
     rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks)
     spent = [(kind, m["seconds"]) for kind, m in measured]
-    lost = budget.spent(opened.plan, opened.stages, opened.ledger).lost_gpu_hours
+    lost = budget.spent(opened.plan, opened.history()).lost_gpu_hours
     hours = budget.gpu_hours(opened.plan, missing, spent, rates, lost)
     reason = budget.refusal(hours, dispatch.gpu_hours)
     if reason is not None:

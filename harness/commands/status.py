@@ -81,11 +81,12 @@ class Shown:
 def look(opened: Opened) -> Shown:
     """Read it all; change nothing."""
     jobs = slurm_jobs(opened)
-    seen, notes = view.look(opened.plan, opened.stages, opened.standing(), opened.ledger, jobs)
+    history = opened.history()
+    state = opened.standing(history)
+    seen, notes = view.look(opened.plan, opened.stages, state, opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
-    spent = budget.spent(opened.plan, opened.stages, opened.ledger)
-    return Shown(seen, notes, drivers(opened), spent)
+    return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
 
 
 def slurm_jobs(opened: Opened) -> SlurmJobs | None:

@@ -8,10 +8,10 @@ failed, was stopped or was lost is known from the ledger, up to its last sign of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from harness.dispatch.ledger import Ledger
+from harness.dispatch.ledger import Attempt
 from harness.dispatch.slurm_batch import pack_size, processes
 from harness.plan.estimate import Rates, data_of, model_of
 from harness.plan.plan import Plan, Stage
@@ -43,18 +43,17 @@ class Spent:
     lost_gpu_hours: float = 0.0
 
 
-def spent(plan: Plan, stages: Iterable[Stage], ledger: Ledger) -> Spent:
-    """All ended attempts at `stages`."""
+def spent(plan: Plan, history: Mapping[str, list[Attempt]]) -> Spent:
+    """The ended ones of all attempts, by stage (Ledger.history)."""
     dispatch = plan.study.settings.dispatch
     count = {kind: gpus(dispatch.slurm_for(kind)) for kind in STAGE_KINDS}
-    tried = ledger.tried()
     sums = {True: [0.0, 0.0], False: [0.0, 0.0]}
-    for stage in stages:
-        for attempt in ledger.attempts(stage.key) if stage.key in tried else ():
+    for attempts in history.values():
+        for attempt in attempts:
             found = sums[attempt.state == "done"]
             found[0] += attempt.seconds
             if attempt.batch is not None:
-                found[1] += attempt.seconds / 3600 * count[stage.kind]
+                found[1] += attempt.seconds / 3600 * count[attempt.kind]
     return Spent(sums[True][0], sums[False][0], sums[True][1], sums[False][1])
 
 

@@ -129,7 +129,7 @@ class Ledger(Claims):
     def attempts(self, key: str) -> list[Attempt]:
         """All attempts at a stage, oldest first. Unreadable files are passed over."""
         found = [a for name in self._names(key) if (a := self._load(key, name)) is not None]
-        return sorted(found, key=_order)
+        return sorted(found, key=_order) if found[1:] else found
 
     def _names(self, key: str) -> list[str]:
         try:
@@ -175,6 +175,11 @@ class Ledger(Claims):
         """The newest attempt of each key that was tried."""
         found = ((key, self.last(key)) for key in self.tried().intersection(keys))
         return {key: last for key, last in found if last is not None}
+
+    def history(self, keys: Iterable[str]) -> dict[str, list[Attempt]]:
+        """All attempts at each key that was tried, oldest first."""
+        found = ((key, self.attempts(key)) for key in self.tried().intersection(keys))
+        return {key: attempts for key, attempts in found if attempts}
 
     def tried(self) -> set[str]:
         """Keys with at least one attempt. One directory listing."""

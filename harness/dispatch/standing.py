@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.dispatch.ledger import Attempt, Ledger, is_final
@@ -20,13 +20,25 @@ class Standing:
     latest: dict[str, Attempt] = field(default_factory=dict)  # of the missing ones that were tried
 
 
-def standing(plan: Plan, stages: Iterable[Stage], store: Store, ledger: Ledger) -> Standing:
-    """What is done, missing and failed, from directory listings; changes nothing."""
+def standing(
+    plan: Plan,
+    stages: Iterable[Stage],
+    store: Store,
+    ledger: Ledger,
+    history: Mapping[str, list[Attempt]] | None = None,
+) -> Standing:
+    """What is done, missing and failed, from directory listings; changes nothing.
+
+    history: all attempts, where they were read already.
+    """
     stages = list(stages)
     committed = store.committed({s.kind for s in stages})
     done = {s.key for s in stages if s.key in committed}
     missing = [s for s in stages if s.key not in committed]
-    latest = ledger.latest(s.key for s in missing)
+    if history is None:
+        latest = ledger.latest(s.key for s in missing)
+    else:
+        latest = {s.key: history[s.key][-1] for s in missing if s.key in history}
     return Standing(done, missing, {k: a for k, a in latest.items() if is_final(a)}, latest)
 
 

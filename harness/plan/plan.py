@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import Any, NamedTuple
 
 from harness.plan import keys
@@ -90,7 +91,7 @@ class Plan:
 
     def once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """`make()`, computed once per identity of the objects in `what`."""
-        ids = tuple(o if isinstance(o, (int, str)) else id(o) for o in what)
+        ids = tuple(o if isinstance(o, (int, str, NoneType)) else id(o) for o in what)
         if ids not in self._made:
             self._kept.append(what)  # an id is only good while its object lives
             self._made[ids] = make()
@@ -131,7 +132,7 @@ class Plan:
             stage.after,
             stage.label,
             stage.gflops,
-            self.place(stage),
+            self.once(("place", stage.run, stage.evaluation), lambda: self.place(stage)),
         )
 
     def place(self, stage: Stage) -> Place:

@@ -67,7 +67,7 @@ def test_what_failed_attempts_took_is_counted_beside_what_was_kept(
     tried("done", 3600.0)
     local = ledger.begin(train.key, "train", "train x")
     ledger.end(local, "lost", at=local.started + 60)
-    found = spent(plan, plan.stages.values(), ledger)
+    found = spent(plan, ledger.history(plan.stages))
     assert (found.kept_s, found.lost_s) == (3600.0, pytest.approx(1860.0))
     assert (found.kept_gpu_hours, found.lost_gpu_hours) == (8.0, 4.0)
     hours = gpu_hours(plan, [], [], NOTHING, lost=found.lost_gpu_hours)

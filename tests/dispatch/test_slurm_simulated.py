@@ -172,8 +172,9 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
     def status() -> dict[str, view.Seen]:
         ledger, store = Ledger(tmp_path), Store(tmp_path)
         looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
-        state = standing(plan, stages, store, ledger)
-        assert budget.spent(plan, stages, ledger).lost_s == 0
+        history = ledger.history(plan.stages)
+        state = standing(plan, stages, store, ledger, history)
+        assert budget.spent(plan, history).lost_s == 0
         return view.look(plan, stages, state, ledger, looker)[0]
 
     assert view.counts(timed("status", status), plan.stages)["queued"] > 9000
