@@ -70,7 +70,7 @@ FREE = frozenset(
     [
         *("aten::add", "aten::add_", "aten::rsub", "aten::mul", "aten::mul_", "aten::div"),
         *("aten::neg", "aten::exp", "aten::sin", "aten::cos", "aten::addcmul"),
-        *("aten::silu", "aten::gelu", "aten::softmax", "aten::embedding"),
+        *("aten::softmax", "aten::embedding"),
         *("aten::upsample_nearest2d", "aten::avg_pool2d", "aten::clone"),
     ]
 )
@@ -94,45 +94,80 @@ def _counted(products: Handle) -> Handle:
     return count
 
 
-def _normalized(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
-    return Counter(normalized=prod(get_shape(inputs[0])))
-
-
 HANDLES: dict[str, Handle] = {
     "aten::linear": _counted(linear_flop_jit),
     "aten::addmm": _counted(addmm_flop_jit),
     "aten::matmul": _counted(matmul_flop_jit),
     "aten::bmm": _counted(bmm_flop_jit),
     "aten::scaled_dot_product_attention": _counted(_attention_products),
-    "aten::layer_norm": _normalized,
-    "aten::group_norm": _normalized,
 }
 
 
-class _TracedConvolutions(TorchFunctionMode):
-    """Does a convolution as the product it is: each patch, as a row, by the kernel.
+# Activation functions and dropout: an output of the input's shape, nothing counted.
+SHAPELESS = frozenset([F.silu, F.gelu, F.dropout])
+NORMALIZATIONS = frozenset([F.layer_norm, F.group_norm])
 
-    Shapes and multiply-accumulates are the convolution's own. A trace on the meta device cannot
-    follow conv2d itself: under a trace sizes are tensors, which its meta kernel does not accept,
-    and the operator one level below has none in PyTorch 2.11 and before.
+
+class _Shapes(TorchFunctionMode):
+    """Does while tracing only what later shapes depend on; under a trace every operator is slow.
+
+    A convolution is done as the product it is, each patch, as a row, by the kernel: shapes and
+    multiply-accumulates are the convolution's own. (A trace on the meta device cannot follow
+    conv2d itself: under a trace sizes are tensors, which its meta kernel does not accept, and the
+    operator one level below has none in PyTorch 2.11 and before.) Normalisations add up their
+    elements in `normalized`, and they and the activation functions return their input.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normalized = 0
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        if func is not torch.conv2d:
-            return func(*args, **(kwargs or {}))
-        x, weight, bias, stride, padding, dilation, groups = args
-        if groups != 1 or isinstance(padding, str):
-            raise HarnessError("complexity has no rule for grouped or 'same' convolutions")
-        count, _, *sides = map(int, x.shape)
-        _, channels, *kernel = map(int, weight.shape)
-        rows = [
-            (side + 2 * p - d * (k - 1) - 1) // s + 1
-            for side, p, d, k, s in zip(sides, padding, dilation, kernel, stride, strict=True)
-        ]
-        patches = x.new_empty((count, *rows, channels * prod(kernel)))
-        return F.linear(patches, weight.flatten(1), bias).permute(0, 3, 1, 2)
+        if func is torch.conv2d:
+            return _convolution(*args, **(kwargs or {}))
+        if func in NORMALIZATIONS:
+            self.normalized += int(args[0].numel())
+            return args[0]
+        if func is F.linear:
+            return func(args[0], args[1])  # a bias multiplies nothing
+        if func in SHAPELESS:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+class _Uninitialized(TorchFunctionMode):
+    """Leaves out what torch.nn.init does to weights whose values nobody will see."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
+def _convolution(
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    stride: tuple[int, int],
+    padding: tuple[int, int] | str,
+    dilation: tuple[int, int],
+    groups: int,
+) -> torch.Tensor:
+    """torch.conv2d's shapes and products, of (N, C, H, W) by (D, C, h, w), with one linear."""
+    if groups != 1 or isinstance(padding, str):
+        raise HarnessError("complexity has no rule for grouped or 'same' convolutions")
+    count, _, *sides = map(int, x.shape)
+    _, channels, *kernel = map(int, weight.shape)
+    rows = [
+        (side + 2 * p - d * (k - 1) - 1) // s + 1
+        for side, p, d, k, s in zip(sides, padding, dilation, kernel, stride, strict=True)
+    ]
+    patches = x.new_empty((count, *rows, channels * prod(kernel)))
+    return F.linear(patches, weight.flatten(1)).permute(0, 3, 1, 2)
 
 
 def complexity(
@@ -190,7 +225,7 @@ def trace_dit(shape: Architecture) -> Counter[str]:
     # Meta kernels are imported on first use, which takes seconds; a micro model is counted sooner
     # with its arithmetic done.
     small = shape.depth * shape.width**2 * shape.tokens < 1e7
-    with torch.device("cpu" if small else "meta"):
+    with torch.device("cpu" if small else "meta"), _Uninitialized():
         model = DiT(**vars(shape))
         x = torch.zeros(1, shape.channels, shape.input_size, shape.input_size)
         t = torch.zeros(1, dtype=torch.long)
@@ -202,7 +237,7 @@ def _unet(name: str) -> Counter[str]:
     # Imported while tensors are real: older diffusers compute constants as they are imported.
     from diffusers import UNet2DConditionModel, UNet2DModel  # noqa: F401
 
-    with torch.device("meta"):
+    with torch.device("meta"), _Uninitialized():
         model = unets.Wrapped(unets.unet(name))
         inputs = unets.example_inputs(name)
     return _trace(model, inputs)
@@ -225,7 +260,7 @@ def _trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
     # fvcore warns of every operator without a handle; those are checked against FREE below.
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     analysis.tracer_warnings("none")
-    with _TracedConvolutions():
+    with _Shapes() as shapes:
         counts = analysis.by_operator()
     unknown = sorted(set(analysis.unsupported_ops()) - FREE)
     if unknown:
@@ -234,7 +269,7 @@ def _trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
             "it as free in harness/models/counting.py"
         )
     params = sum(parameter.numel() for parameter in model.parameters())
-    return Counter({**counts, "params": params})
+    return Counter({**counts, "normalized": shapes.normalized, "params": params})
 
 
 def _name_of(shape: Architecture) -> str:

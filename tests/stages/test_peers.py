@@ -191,7 +191,10 @@ def test_of_two_errors_the_first_is_the_cause(two: tuple[World, World]) -> None:
         raise ValueError("what came of it")
 
 
-def test_a_broken_connection_waits_a_little_for_its_reason(two: tuple[World, World]) -> None:
+def test_a_broken_connection_waits_a_little_for_its_reason(
+    two: tuple[World, World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "WORD_S", 30.0)  # the wait ends with the reason
     reset = RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]")
     with pytest.raises(PeerFailed) as e, peers.together(two[0], lambda: False, classify):
         error = BadInput("rows are torn")
