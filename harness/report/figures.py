@@ -121,9 +121,9 @@ def training(found: Findings) -> Figure:
                 axes.set_ylabel(found.short)
             if row == len(told) - 1:
                 axes.set_xlabel("training steps")
-            # The last panel has the best models, hence the most room beside its lines.
+            # The last panel has the best models, hence the most room above its lines.
             if i == len(chosen[column]) - 1:
-                axes.legend(ncols=2, columnspacing=0.9, handletextpad=0.5)
+                axes.legend(ncols=4, columnspacing=0.7, handletextpad=0.4, handlelength=1.5)
     return figure
 
 
@@ -168,7 +168,7 @@ def _curves(axes: Axes, rows: pd.DataFrame, x: str, told_by: str) -> None:
             look["color"] = style.PATCH_COLOURS.get(int(first["patch_size"]), look["color"])
         elif told_by == "block":
             look.update(color=style.BLOCK_COLOURS.get(first["block"], look["color"]))
-        name = {"patch_size": f"p = {_int(first['patch_size'])}", "label": str(label)}.get(
+        name = {"patch_size": f"/{_int(first['patch_size'])}", "label": str(label)}.get(
             told_by, str(first[told_by])
         )
         line = line.sort_values(x)
