@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--subsets",
         type=int,
         default=0,
-        help="random halves from which the spread of FID and sFID is found; each costs as much as "
-        "the distance itself (default: 0, no spread)",
+        help="random halves, 2 or more, from which the spread of FID and sFID is found (an upper "
+        "bound near 0); each costs as much as the distance itself (default: 0, no spread)",
     )
     parser.add_argument(
         "--k-density", type=int, default=5, help="neighbours for density and coverage (5)"
@@ -79,9 +79,17 @@ def run(args: argparse.Namespace) -> int:
         if given < least:
             flag = "--" + option.replace("_", "-")
             raise BadInput(f"{flag} must be at least {least}, got {given}")
+    if args.subsets == 1:
+        raise BadInput("--subsets 1: a spread needs 2 random halves at least; 0 for no spread")
     names = [m.strip() for m in args.metrics.split(",") if m.strip()]
     if not names:
         raise BadInput("--metrics names none: leave it out, or give one at least")
+    early: list[str] = []
+
+    def told(note: str) -> None:
+        early.append(note)
+        print(f"note: {note}", file=sys.stderr)
+
     with _Progress() as progress:
         result = evaluate(
             args.samples,
@@ -100,11 +108,12 @@ def run(args: argparse.Namespace) -> int:
             batch_size=args.batch_size,
             device=_device(args.device),
             progress=progress,
+            tell=told,
         )
     if args.json:
         print(json.dumps(result, indent=2))
     else:
-        _print(result)
+        _print(result, [note for note in result["notes"] if note not in early])
     return 0 if result["metrics"] else 1
 
 
@@ -127,13 +136,13 @@ def _device(asked: str | None) -> str:
     return asked
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(result: dict[str, Any], notes: list[str]) -> None:
     width = max((len(name) for name in result["metrics"]), default=0)
     for name, value in result["metrics"].items():
         std = result["std"][name]
         method = result["details"][name]["std_method"]
         print(f"{name:<{width}}  {value:.6g}" + (f" ± {std:.2g}  ({method})" if std else ""))
-    for note in result["notes"]:
+    for note in notes:
         print(f"note: {note}", file=sys.stderr)
     made = result["provenance"]
     reference_images = made["reference_images"] or "an unrecorded number of"

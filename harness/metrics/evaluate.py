@@ -13,13 +13,17 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from harness.errors import BadInput
-from harness.metrics.measure import DEFAULT_METRICS, measure
-from harness.metrics.names import INCEPTION, check_metrics
+from harness.metrics.measure import DEFAULT_METRICS, check_seed, measure
+from harness.metrics.names import INCEPTION, check_metrics, metric_name
+from harness.metrics.scores import count_used
 
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor
     from harness.metrics.features import Features
+    from harness.metrics.images import Images
     from harness.metrics.reference import Reference
 
 # progress(what, done, total)
@@ -41,13 +45,18 @@ def evaluate(
     batch_size: int = 64,
     device: str = "cpu",
     progress: Progress | None = None,
-    **settings: Any,
+    tell: Callable[[str], None] | None = None,
+    k_density: int = 5,
+    kid_subsets: int = 100,
+    kid_subset_size: int = 1000,
 ) -> dict[str, Any]:
     """Metrics of the images at `samples_npz` against those at `reference_npz`.
 
     Either may be an npz with `arr_0` (uint8, NHWC) or a folder of images; the reference may also be
     ADM's npz with statistics (`mu, sigma, mu_s, sigma_s`, and `arr_0` for precision and recall) or
-    a file written by Reference.save. `settings`: further arguments of `measure`.
+    a file written by Reference.save. `seed`: of random subsets, and of the images that precision
+    and recall use of a reference of more than 10,000. `tell(note)` is called at once with what is
+    known before the features are extracted.
 
     Returns {"metrics": {name: value}, "std": {name: value or None}, "details": {name: {...}},
     "notes": [...], "provenance": {...}}. What cannot be computed is absent from "metrics", and a
@@ -56,25 +65,42 @@ def evaluate(
     from harness.metrics.extractors import load_extractor
     from harness.metrics.features import extract
     from harness.metrics.images import open_images
+    from harness.metrics.reference import PR_IMAGES
 
     check_metrics(metrics)
+    check_seed(seed)
     # Both sides are opened and checked before the weights are loaded and an hour is spent.
-    samples = open_images(samples_npz)
-    check_reference(reference_npz)
     _check_order(samples_npz, reference_npz)
+    samples = open_images(samples_npz)
+    real = check_reference(reference_npz)
     notes = list(samples.notes)
+    if "is" in metrics:
+        try:
+            count_used(samples.count, split_size, short_last_chunk)
+        except BadInput as error:
+            name = metric_name("is", extractor if isinstance(extractor, str) else extractor.name)
+            notes.append(f"{name} is not measured: {error}")
+    if real is not None and real.size != samples.size:
+        notes.append(
+            f"the samples have {_pixels(samples.size)} pixels, the reference {_pixels(real.size)}"
+        )
+    if real is not None and real.count > PR_IMAGES:
+        notes.append(
+            f"metrics of single images (precision, recall) use {PR_IMAGES:,} of the reference's "
+            f"{real.count:,}, drawn by seed {seed}"
+        )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         loaded = (
             load_extractor(extractor, weights, device) if isinstance(extractor, str) else extractor
         )
-        reference = open_reference(reference_npz, loaded, batch_size=batch_size, progress=progress)
+        if tell is not None:
+            for note in notes:
+                tell(note)
+        reference = open_reference(
+            reference_npz, loaded, batch_size=batch_size, seed=seed, progress=progress
+        )
         samples_sha256 = samples.sha256()
-        if reference.sha256 == samples_sha256:
-            notes.append(
-                f"{samples_npz} and {reference_npz} hold the same images: "
-                "these values only check the evaluation itself"
-            )
         generated: Features = extract(
             samples.batches(batch_size),
             loaded,
@@ -86,6 +112,11 @@ def evaluate(
             # their spread is asked for.
             keep=("pool", "probabilities", *(("spatial",) if subsets else ())),
         )
+        if reference.sha256 == samples_sha256 or _same_images(generated, reference):
+            notes.append(
+                f"{samples_npz} and {reference_npz} hold the same images: "
+                "these values only check the evaluation itself"
+            )
         values = measure(
             generated,
             reference,
@@ -97,7 +128,9 @@ def evaluate(
             seed=seed,
             device=device,
             absent=lambda name, reason: notes.append(f"{name} is not measured: {reason}"),
-            **settings,
+            k_density=k_density,
+            kid_subsets=kid_subsets,
+            kid_subset_size=kid_subset_size,
         )
     notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
     return {
@@ -110,6 +143,7 @@ def evaluate(
             "samples_sha256": samples_sha256,
             "samples_count": samples.count,
             "image_size": list(samples.size),
+            "reference_image_size": None if real is None else list(real.size),
             "reference": str(reference_npz),
             "reference_sha256": reference.sha256,
             "reference_images": reference.images or None,
@@ -128,16 +162,19 @@ def evaluate(
     }
 
 
-def check_reference(path: Path | str) -> None:
-    """Raises BadInput or Missing when `path` can be no reference; reads only its header."""
+def check_reference(path: Path | str) -> Images | None:
+    """The images at `path`, None where it holds statistics; reads only headers.
+
+    Raises BadInput or Missing when it can be no reference.
+    """
     from harness.metrics.images import open_images, open_npz
 
     path = Path(path)
     if path.is_file():
         npz = open_npz(path)
         if "mu" in npz or "about" in npz:
-            return
-    open_images(path)
+            return None
+    return open_images(path)
 
 
 def open_reference(
@@ -145,6 +182,7 @@ def open_reference(
     extractor: Extractor,
     *,
     batch_size: int = 64,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Reference:
     """The reference at `path` under `extractor`: ADM's statistics, our own file, or images.
@@ -165,7 +203,8 @@ def open_reference(
                 f"not with {extractor.name} ({extractor.sha256[:12]})"
             )
         return reference
-    total = open_images(path).count if path.is_dir() or "arr_0" in npz else 0
+    images = open_images(path) if path.is_dir() or "arr_0" in npz or "mu" not in npz else None
+    total = 0 if images is None else images.count
     report = None if progress is None else lambda done: progress("reference", done, total)
     if "mu" in npz and extractor.name == INCEPTION:
         return Reference.from_adm(path, extractor, batch_size=batch_size, progress=report)
@@ -175,16 +214,31 @@ def open_reference(
             f"{total} images are used",
             stacklevel=2,
         )
-    images = open_images(path)
+    images = images or open_images(path)  # which says that there are none
     return Reference.from_images(
         images.batches(batch_size),
         extractor,
         count=images.count,
         source=str(path),
         sha256=images.sha256(),
+        seed=seed,
         batch_size=batch_size,
         progress=report,
     )
+
+
+def _same_images(generated: Features, reference: Reference) -> bool:
+    """Equal means to 1e-5 of a deviation: two draws of a million differ by a hundred times that."""
+    if generated.pool is None or generated.pool.shape[1] != reference.pool.dimensions:
+        return False
+    deviations = np.sqrt(np.diag(reference.pool.covariance).clip(min=0))
+    off = np.abs(generated.pool.mean(axis=0, dtype=np.float64) - reference.pool.mean)
+    varying = deviations > 0
+    return bool(varying.any() and (off[varying] <= 1e-5 * deviations[varying]).all())
+
+
+def _pixels(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]}"
 
 
 def _check_order(samples: Path | str, reference: Path | str) -> None:

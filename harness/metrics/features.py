@@ -111,7 +111,8 @@ def extract(
     done = 0
     for batch in _batches(images, batch_size):
         for part, value in extractor(_as_tensor(batch)).items():
-            array = checked(value.float().cpu().numpy(), f"{part} features of {extractor.name}")
+            what = f"{part} features of {extractor.name}"
+            array = checked(value.float().cpu().numpy(), what, before=done)
             if part in keep:
                 rows.setdefault(part, []).append(array)
             elif part in ("pool", "spatial"):

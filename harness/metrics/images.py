@@ -6,9 +6,12 @@ Both are read in batches: 50,000 images of 256x256 are 9.8 GB.
 from __future__ import annotations
 
 import hashlib
+import lzma
+import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from math import prod
@@ -31,8 +34,10 @@ _UNREADABLE = (
     EOFError,
     RuntimeError,
     NotImplementedError,
+    KeyError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
 )
 
 
@@ -89,6 +94,8 @@ def open_npz(path: Path) -> Npz:
         with zipfile.ZipFile(path) as archive:
             names = tuple(n.removesuffix(".npy") for n in archive.namelist())
     except (OSError, zipfile.BadZipFile) as error:
+        if path.suffix.lower() in EXTENSIONS:
+            raise BadInput(f"{path}: one image; give the folder that holds them all") from error
         if path.suffix == ".npy":
             raise BadInput(
                 f"{path}: one bare array; save it with np.savez(path, images)"
@@ -169,7 +176,7 @@ def _read_exactly(file: IO[bytes], size: int) -> bytearray:
 
 
 def _open_folder(path: Path) -> Images:
-    files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
+    files = sorted(_files(path))
     strangers = [p for p in files if p.suffix.lower() not in EXTENSIONS]
     if strangers:
         raise BadInput(
@@ -179,19 +186,17 @@ def _open_folder(path: Path) -> Images:
         )
     if not files:
         return Images(path, 0, (0, 0), lambda size: iter(()), lambda: "")
-    first = _read_image(files[0])
-    size = (first.shape[0], first.shape[1])
+    size = _size(files[0])
+    for p in files:  # headers only
+        if (found := _size(p)) != size:
+            raise BadInput(
+                f"{p}: {found[0]}x{found[1]} pixels, but {files[0].name} has "
+                f"{size[0]}x{size[1]}; all images of a set must have one size"
+            )
 
     def batches(batch: int) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, len(files), batch):
-            read = [_read_image(p) for p in files[start : start + batch]]
-            for p, image in zip(files[start:], read, strict=False):
-                if image.shape[:2] != size:
-                    raise BadInput(
-                        f"{p}: {image.shape[0]}x{image.shape[1]} pixels, but {files[0].name} has "
-                        f"{size[0]}x{size[1]}; all images of a set must have one size"
-                    )
-            yield np.stack(read)
+            yield np.stack([_read_image(p) for p in files[start : start + batch]])
 
     def sha256() -> str:
         digest = hashlib.sha256()
@@ -209,20 +214,70 @@ def _open_folder(path: Path) -> Images:
     return Images(path, len(files), size, batches, cache(sha256), notes)
 
 
+def _files(path: Path) -> Iterator[Path]:
+    """Files below `path`, through links; hidden ones and hidden folders (notebooks') apart."""
+    seen = set()
+    for folder, folders, names in os.walk(path, followlinks=True):
+        place = os.path.realpath(folder)
+        if place in seen:
+            raise BadInput(f"{folder}: a link to a folder that is read already")
+        seen.add(place)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            file = Path(folder, name)
+            if name.startswith("."):
+                continue
+            if not file.is_file():
+                raise BadInput(f"{file}: {'a link to nothing' if file.is_symlink() else 'no file'}")
+            yield file
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Height and width, from the header; BadInput when it holds more than 8 bits per channel."""
+    with _opened(path) as image:
+        return image.height, image.width
+
+
 def _read_image(path: Path) -> NDArray[np.uint8]:
+    with _opened(path) as image:
+        pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
+    if pixels.shape[2] == 4 and pixels[..., 3].min() < 255:
+        raise BadInput(f"{path}: partly transparent; lay it on a background first")
+    return pixels[..., :3]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-            mode = image.mode
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
+            _check_depth(path, image)
+            yield image
+    except BadInput:
+        raise
+    except (
+        OSError,
+        UnidentifiedImageError,
+        Image.DecompressionBombError,
+        SyntaxError,
+        ValueError,
+    ) as error:
         raise BadInput(f"{path}: cannot be read as an image ({error})") from error
-    if mode.startswith(("I", "F")):  # Pillow would cut everything above 255 off
+
+
+def _check_depth(path: Path, image: Any) -> None:
+    # Pillow would cut gray above 255 off, and of 16-bit colours give the upper half.
+    raw = [tile[3] if isinstance(tile[3], tuple) else (tile[3],) for tile in image.tile]
+    wide = any(
+        ";16" in part
+        if isinstance(part, str)
+        else isinstance(part, int) and image.format == "PPM" and part > 255
+        for parts in raw
+        for part in parts
+    )
+    if wide or image.mode.startswith(("I", "F")):
         raise BadInput(f"{path}: more than 8 bits per channel; images must be 8-bit RGB or gray")
-    if pixels.shape[2] == 4 and pixels[..., 3].min() < 255:
-        raise BadInput(f"{path}: partly transparent; lay it on a background first")
-    return pixels[..., :3]
 
 
 def _digest_file(digest: Any, path: Path) -> None:

@@ -81,8 +81,7 @@ def measure(
     Raises BadInput: unknown metric, features of another dimension than the reference's.
     """
     check_metrics(metrics)
-    if not 0 <= seed < 2**32:
-        raise BadInput(f"the seed of random subsets must be in 0..2**32 - 1, got {seed}")
+    check_seed(seed)
     settings = _Settings(
         k=k,
         k_density=k_density,
@@ -120,6 +119,12 @@ def measure(
     return measured
 
 
+def check_seed(seed: int) -> None:
+    """BadInput when `seed` is none of NumPy's."""
+    if not 0 <= seed < 2**32:
+        raise BadInput(f"the seed of random subsets must be in 0..2**32 - 1, got {seed}")
+
+
 _Result = tuple[float, "float | None", dict[str, Any]]
 
 
@@ -142,12 +147,15 @@ def _frechet(part: str) -> Callable[..., _Result]:
         from harness.metrics.uncertainty import HALVES, over_halves
 
         ours, theirs = _moments(generated, reference, part)
-        value = moments_distance(ours, theirs)
         details: dict[str, Any] = {"dimensions": ours.dimensions}
         rows = getattr(generated, part)
-        if settings.subsets < 2 or rows is None or len(rows) < 4:
-            return value, None, details
-        std = over_halves(rows, theirs, settings.subsets, settings.seed)
+        try:
+            value = moments_distance(ours, theirs)
+            if settings.subsets < 2 or rows is None or len(rows) < 4:
+                return value, None, details
+            std = over_halves(rows, theirs, settings.subsets, settings.seed)
+        except BadInput as error:
+            raise _Absent(str(error)) from error
         details |= {
             "std_method": HALVES.format(settings.subsets),
             "subsets": settings.subsets,

@@ -16,8 +16,11 @@ from harness.errors import BadInput
 _BLOCK = 1024  # rows gathered before a rank update: a D x D addition per small batch would dominate
 
 
-def checked(x: ArrayLike, what: str = "features") -> NDArray[np.floating]:
-    """`x` as an (N, D) floating array without NaN or infinity; BadInput says which row is not."""
+def checked(x: ArrayLike, what: str = "features", before: int = 0) -> NDArray[np.floating]:
+    """`x` as an (N, D) floating array without NaN or infinity; BadInput says which row is not.
+
+    before: rows of the same set that came before these, for the row's number.
+    """
     array = np.asarray(x)
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.number):
         raise BadInput(
@@ -28,8 +31,8 @@ def checked(x: ArrayLike, what: str = "features") -> NDArray[np.floating]:
     for start in range(0, len(array), _BLOCK):
         finite = np.isfinite(array[start : start + _BLOCK]).all(axis=1)
         if not finite.all():
-            row = start + int(np.argmin(finite))
-            raise BadInput(f"{what}: row {row} of {len(array)} holds NaN or infinity")
+            row = before + start + int(np.argmin(finite))
+            raise BadInput(f"{what}: row {row} holds NaN or infinity (the first is row 0)")
     return array
 
 

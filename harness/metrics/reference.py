@@ -221,7 +221,7 @@ class Reference:
                 sha256=about["sha256"],
                 source=about["source"],
             )
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise BadInput(
                 f"{path} does not hold reference statistics of this harness: {error}"
             ) from error

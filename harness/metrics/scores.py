@@ -51,29 +51,35 @@ def inception_score_chunks(
 ) -> InceptionScore:
     """Like `inception_score`, with the standard deviation over the chunks."""
     rows = checked(probabilities, "logits" if logits else "class probabilities")
-    if split_size < 1:
-        raise BadInput(f"split_size must be at least 1, got {split_size}")
-    if short_last_chunk not in ("refuse", "drop", "keep"):
-        raise BadInput(f"short_last_chunk is refuse, drop or keep, got {short_last_chunk!r}")
     if not len(rows) or not rows.shape[1]:
         raise BadInput(f"an Inception Score needs at least one sample, got shape {rows.shape}")
-    short = len(rows) % split_size
-    if short and short_last_chunk == "refuse":
-        raise BadInput(
-            f"{len(rows)} samples in chunks of {split_size} leave a last chunk of {short}, which "
-            "would distort the Inception Score: choose a split size that divides the number of "
-            "samples, or ask to drop or keep the short chunk"
-        )
-    if short_last_chunk == "drop":
-        if len(rows) < split_size:
-            raise BadInput(f"{len(rows)} samples do not fill one chunk of {split_size}")
-        rows = rows[: len(rows) - short]
+    rows = rows[: count_used(len(rows), split_size, short_last_chunk)]
     scores = [
         _chunk_score(rows[start : start + split_size], logits)
         for start in range(0, len(rows), split_size)
     ]
     std = float(np.std(scores)) if len(scores) > 1 else None
     return InceptionScore(float(np.mean(scores)), std, len(scores), len(rows))
+
+
+def count_used(count: int, split_size: int, short_last_chunk: str) -> int:
+    """How many of `count` samples go into chunks. BadInput as `inception_score` says."""
+    if split_size < 1:
+        raise BadInput(f"split_size must be at least 1, got {split_size}")
+    if short_last_chunk not in ("refuse", "drop", "keep"):
+        raise BadInput(f"short_last_chunk is refuse, drop or keep, got {short_last_chunk!r}")
+    short = count % split_size
+    if short and short_last_chunk == "refuse":
+        raise BadInput(
+            f"{count} samples in chunks of {split_size} leave a last chunk of {short}, which "
+            "would distort the Inception Score: choose a split size that divides the number of "
+            "samples, or ask to drop or keep the short chunk"
+        )
+    if short_last_chunk != "drop":
+        return count
+    if count < split_size:
+        raise BadInput(f"{count} samples do not fill one chunk of {split_size}")
+    return count - short
 
 
 def _chunk_score(rows: NDArray[np.floating], logits: bool) -> float:

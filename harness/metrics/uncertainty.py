@@ -2,8 +2,10 @@
 
 - Frechet distance: delete-half jackknife (Shao & Wu 1989). Random halves without replacement; with
   half of the samples left out, the spread of the halves' values estimates the standard error of
-  the whole set's value, although each half is biased upwards. A bootstrap with replacement would
-  bring duplicates, which shrink the covariance, and is not valid here.
+  the whole set's value, although each half is biased upwards. Near the floor, where the distance is
+  quadratic in what differs, it is an upper bound (measured: 1.1 times the spread of independent
+  sets at a distance well above the floor, 1.8 to 2.2 times it at the floor). A bootstrap with
+  replacement would bring duplicates, which shrink the covariance, and is not valid here.
 - Precision, recall, density, coverage: standard error of a mean over images, with the balls held
   fixed. Resampled images would be their own nearest neighbours, so the balls are not bootstrapped.
 - Inception Score and KID: the spread over chunks and subsets, as their papers report it.

@@ -64,6 +64,7 @@ def test_what_is_not_measured_is_noted_on_stderr(files, capsys):
         (["--k", "0"], "--k must be at least 1, got 0"),
         (["--kid-subset-size", "1"], "--kid-subset-size must be at least 2, got 1"),
         (["--seed", "-1"], "--seed must be at least 0"),
+        (["--subsets", "1"], "a spread needs 2 random halves"),
         (["--metrics", "fid"], "unknown metrics fid; there are: fd"),
         (["--metrics", " , "], "--metrics names none"),
         (["--extractor", "vgg"], "unknown extractor 'vgg'; there are: clip, "),

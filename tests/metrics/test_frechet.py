@@ -219,3 +219,30 @@ def test_statistics_of_another_dimension_are_refused_in_words():
 def test_a_covariance_that_is_none_is_refused(covariance, message):
     with pytest.raises(BadInput, match=message):
         frechet_distance(np.zeros(2), covariance, np.zeros(2), np.eye(2))
+
+
+def test_statistics_stored_as_float32_are_no_less_semidefinite():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        a, b = (rng.normal(size=(50, 192)) * np.geomspace(1, 50, 192) for _ in range(2))
+        (m1, s1), (m2, s2) = ((x.mean(0), np.cov(x.T)) for x in (a, b))
+        exact = frechet_distance(m1, s1, m2, s2)
+        stored = [x.astype(np.float32) for x in (m1, s1, m2, s2)]
+        assert frechet_distance(*stored) == pytest.approx(exact, rel=1e-4)
+
+
+@pytest.mark.parametrize(("condition", "quick"), [(1e4, True), (1e6, True), (1e9, False)])
+def test_spectra_that_fall_off_take_the_quick_way_up_to_a_million(condition, quick, monkeypatch):
+    d = 200
+    spectrum = np.arange(1, d + 1) ** (-np.log10(condition) / np.log10(d))
+    rng = np.random.default_rng(0)
+    bases = [np.linalg.qr(rng.normal(size=(d, d)))[0] for _ in range(2)]
+    s1, s2 = ((basis * spectrum) @ basis.T for basis in bases)
+    r1, r2 = (basis * np.sqrt(spectrum) for basis in bases)
+    exact = 2 * spectrum.sum() - 2 * np.linalg.svd(r1.T @ r2, compute_uv=False).sum()
+    taken = []
+    direct = scipy.linalg.svdvals
+    monkeypatch.setattr(scipy.linalg, "svdvals", lambda *a, **k: taken.append(1) or direct(*a, **k))
+    value = frechet_distance(np.zeros(d), s1, np.zeros(d), s2)
+    assert value == pytest.approx(exact, rel=1e-9)
+    assert (not taken) == quick

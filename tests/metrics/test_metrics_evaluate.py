@@ -187,3 +187,58 @@ def test_inception_measures_a_few_images_from_end_to_end(tmp_path, inception_wei
         named = evaluate(*files, weights=inception_weights, **settings)["metrics"]
     assert list(named) == ["fid", "sfid", "inception_score", "precision", "recall"]
     assert list(named.values()) == pytest.approx(list(result["metrics"].values()))
+
+
+def test_the_same_images_are_noticed_in_another_file_and_order(samples, tmp_path):
+    np.savez_compressed(tmp_path / "again.npz", random_images(40, 1)[::-1])
+    result = evaluate(samples, tmp_path / "again.npz", "tiny-test", metrics=("fd",))
+    assert "hold the same images" in result["notes"][0]
+    almost = random_images(40, 1)
+    almost[3] ^= 64
+    np.savez(tmp_path / "almost.npz", almost)
+    assert evaluate(samples, tmp_path / "almost.npz", "tiny-test", metrics=("fd",))["notes"] == []
+
+
+def test_what_is_known_at_once_is_told_before_any_features(samples, tmp_path):
+    np.savez(tmp_path / "large.npz", random_images(60, 2, size=16))
+    told, at_first = [], []
+    result = evaluate(
+        samples,
+        tmp_path / "large.npz",
+        "tiny-test",
+        tell=told.append,
+        progress=lambda *about: at_first.append(list(told)),
+    )
+    assert "40 samples in chunks of 5000" in told[0]
+    assert told[1] == "the samples have 8x8 pixels, the reference 16x16"
+    assert at_first[0] == told and result["notes"][: len(told)] == told
+    with pytest.raises(BadInput, match="seed of random subsets"):
+        evaluate(samples, tmp_path / "large.npz", "never-loaded", seed=2**32)
+    with pytest.raises(TypeError, match="kid_subset"):
+        evaluate(samples, tmp_path / "large.npz", "never-loaded", kid_subset=5)
+    made = result["provenance"]
+    assert (made["image_size"], made["reference_image_size"]) == ([8, 8], [16, 16])
+
+
+def test_the_recorded_seed_drew_the_images_of_recall(samples, reference, monkeypatch):
+    monkeypatch.setattr("harness.metrics.reference.PR_IMAGES", 20)
+    drawn = Reference.from_images.__func__.__kwdefaults__
+    monkeypatch.setitem(drawn, "pr_images", 20)
+    results = [evaluate(samples, reference, "tiny-test", seed=seed) for seed in (0, 1)]
+    recalls = [r["metrics"]["recall_tiny_test"] for r in results]
+    assert recalls[0] != recalls[1]
+    assert "use 20 of the reference's 60, drawn by seed 1" in " ".join(results[1]["notes"])
+    assert results[0]["metrics"]["fd_tiny_test"] == results[1]["metrics"]["fd_tiny_test"]
+
+
+def test_statistics_that_are_none_cost_one_metric_and_not_the_others(samples, tiny, tmp_path):
+    made = Reference.from_features(
+        extract(random_images(60, 2), tiny), extractor="tiny-test", extractor_sha256="0" * 64
+    )
+    covariance = made.pool.covariance.copy()
+    covariance[0, 1] = covariance[1, 0] = 3 * np.abs(covariance).max()
+    bad = dataclasses.replace(made, pool=dataclasses.replace(made.pool, covariance=covariance))
+    bad.save(tmp_path / "bad.npz")
+    result = evaluate(samples, tmp_path / "bad.npz", "tiny-test", split_size=20)
+    assert "fd_tiny_test is not measured" in " ".join(result["notes"])
+    assert {"sfd_tiny_test", "is_tiny_test"} < set(result["metrics"])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import io
+import struct
 import tracemalloc
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import BadInput, Missing
+from harness.metrics import images
 from harness.metrics.images import open_images
 
 
@@ -184,3 +187,71 @@ def test_nothing_there_says_what_was_expected(tmp_path):
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(BadInput, match="not a complete npz file"):
         open_images(tmp_path / "text.npz")
+
+
+def test_hidden_folders_are_no_images_and_links_are_followed(tmp_path):
+    folder = save_folder(tmp_path / "set", random_images(3))
+    (folder / ".ipynb_checkpoints").mkdir()
+    save_folder(folder / ".ipynb_checkpoints", random_images(1))
+    other = save_folder(tmp_path / "other", random_images(2))
+    (folder / "z").symlink_to(other)
+    assert open_images(folder).count == 5
+    (folder / "again").symlink_to(other)
+    with pytest.raises(BadInput, match="a link to a folder that is read already"):
+        open_images(folder)
+    (folder / "again").unlink()
+    (folder / "gone.png").symlink_to(tmp_path / "nothing.png")
+    with pytest.raises(BadInput, match=r"gone\.png: a link to nothing"):
+        open_images(folder)
+
+
+def test_what_a_header_tells_is_refused_before_any_image_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "_read_image", lambda path: pytest.fail("read"))
+    save_folder(tmp_path, random_images(3))
+    Image.new("RGB", (9, 7)).save(tmp_path / "z.png")
+    with pytest.raises(BadInput, match=r"z\.png: 7x9 pixels, but 00000\.png has 8x8"):
+        open_images(tmp_path)
+    (tmp_path / "z.png").write_bytes(deep_png(8))
+    with pytest.raises(BadInput, match=r"z\.png: more than 8 bits per channel"):
+        open_images(tmp_path)
+    (tmp_path / "z.png").unlink()
+    (tmp_path / "z.ppm").write_bytes(b"P6 8 8 65535\n" + bytes(8 * 8 * 6))
+    with pytest.raises(BadInput, match=r"z\.ppm: more than 8 bits per channel"):
+        open_images(tmp_path)
+    (tmp_path / "z.ppm").unlink()
+    (tmp_path / "z.png").write_bytes(deep_png(60_000)[:60])
+    with pytest.raises(BadInput, match=r"z\.png: cannot be read as an image \(Image size"):
+        open_images(tmp_path)
+
+
+def deep_png(side: int) -> bytes:
+    """Of 16-bit colours, which Pillow reads as RGB without a word."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    rows = b"".join(b"\0" + bytes(6 * 8) for _ in range(8))
+    header = struct.pack(">IIBBBBB", side, side, 16, 2, 0, 0, 0)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+def test_archives_that_no_numpy_wrote_are_refused_in_words(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bare.npz", "w") as archive:
+        archive.writestr("arr_0", b"no .npy")
+    with pytest.raises(BadInput, match=r"no item named 'arr_0\.npy'"):
+        open_images(tmp_path / "bare.npz")
+    Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
+    with pytest.raises(BadInput, match="one image; give the folder that holds them all"):
+        open_images(tmp_path / "one.png")
+    with zipfile.ZipFile(tmp_path / "lzma.npz", "w", zipfile.ZIP_LZMA) as archive:
+        buffer = io.BytesIO()
+        np.save(buffer, random_images(50))
+        archive.writestr("arr_0.npy", buffer.getvalue())
+    data = bytearray((tmp_path / "lzma.npz").read_bytes())
+    data[200:3000] = b"x" * 2800
+    (tmp_path / "lzma.npz").write_bytes(data)
+    with pytest.raises(BadInput, match="not a complete npz file"):
+        list(open_images(tmp_path / "lzma.npz").batches(9))

@@ -218,7 +218,7 @@ def test_noise_lowers_precision():
         (np.ones((3, 2)), np.ones((9, 2)), 3, "at least 4 generated images, there are 3"),
         (np.ones((9, 2)), np.ones((3, 2)), 3, "at least 4 real images, there are 3"),
         (np.ones((9, 2)), np.ones((9, 2)), 0, "k must be at least 1"),
-        (np.full((9, 2), np.nan), np.ones((9, 2)), 3, "generated features: row 0 of 9 holds NaN"),
+        (np.full((9, 2), np.nan), np.ones((9, 2)), 3, "generated features: row 0 holds NaN"),
     ],
 )
 def test_what_has_no_neighbours_is_refused_in_words(a, b, k, message):

@@ -117,7 +117,7 @@ def test_certain_and_balanced_predictions_score_the_number_of_classes():
         (np.array([[1.5, 0.0, -0.5]]), "are these logits"),
         (np.ones((4, 0)), "at least one sample"),
         (np.array([[0.5, 0.2]]), "sum to 1"),
-        (np.array([[np.nan, 1.0]]), "row 0 of 1 holds NaN"),
+        (np.array([[np.nan, 1.0]]), "row 0 holds NaN"),
         (np.zeros((0, 3)), "at least one sample"),
     ],
 )

@@ -31,3 +31,11 @@ def test_the_spread_over_seeds_needs_two():
         over_seeds(np.array([1.0]))
     with pytest.raises(BadInput, match="at least 2 halves"):
         over_halves(np.ones((10, 2)), Moments.of(np.eye(2)), 1)
+
+
+def test_at_the_floor_the_spread_of_halves_is_an_upper_bound():
+    reference = Moments(0, np.zeros(D), np.eye(D))
+    draws = [np.random.default_rng(s).normal(size=(1000, D)) for s in range(60)]
+    true = np.std([moments_distance(Moments.of(x), reference) for x in draws], ddof=1)
+    estimated = np.mean([over_halves(x, reference, 20, seed=1) for x in draws[:15]])
+    assert true < estimated < 3 * true
