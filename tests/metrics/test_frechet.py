@@ -178,13 +178,14 @@ def test_constant_features_do_not_disturb_the_distance():
     assert distance(still, still + 1) == pytest.approx(4.0)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_adding_noise_raises_the_distance(seed):
-    rng = np.random.default_rng(seed)
-    real, same = features(seed, 3000, 8), features(seed, 3000, 8)
-    noise = rng.normal(size=same.shape) * real.std(0)
-    values = [distance(same + s * noise, real) for s in (0.0, 0.3, 1.0, 3.0)]
-    assert values == sorted(values) and values[0] < 1e-8 < values[1]
+@quick
+@given(seeds, st.integers(1, 12), st.floats(0.2, 1), st.floats(1.5, 4))
+def test_adding_noise_raises_the_distance(seed, d, some, times):
+    real = features(seed, 3000, d)
+    noise = np.random.default_rng(seed + 1).normal(size=real.shape) * real.std(0)
+    values = [distance(real + s * noise, real) for s in (0.0, some, some * times)]
+    assert values == sorted(values) and values[0] < 1e-8 * np.trace(np.cov(real.T).reshape(d, d))
+    assert values[1] > 1e-4 * np.trace(np.cov(real.T).reshape(d, d))
 
 
 @pytest.mark.parametrize("n", [2, 5, 10])

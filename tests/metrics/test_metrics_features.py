@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from harness.errors import BadInput
 from harness.metrics import Features, Moments, extract
@@ -12,10 +14,15 @@ def random_images(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (count, size, size, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, 100])
-def test_the_batch_size_does_not_change_the_features(tiny, batch_size):
-    images = random_images(20)
-    one, many = extract(images, tiny, batch_size=20), extract(images, tiny, batch_size=batch_size)
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],  # it has no state
+)
+@given(count=st.integers(2, 30), batch_size=st.integers(1, 40))
+def test_the_batch_size_does_not_change_the_features(tiny, count, batch_size):
+    images = random_images(count)
+    one, many = (extract(images, tiny, batch_size=n) for n in (count, batch_size))
     for part in ("pool", "spatial", "probabilities"):
         np.testing.assert_allclose(getattr(many, part), getattr(one, part), atol=1e-6)
         assert getattr(many, part).dtype == np.float32

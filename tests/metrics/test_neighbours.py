@@ -98,6 +98,16 @@ def test_duplicates_do_not_crash_and_have_radius_zero():
     assert precision_recall(np.repeat(real[:3], 2, axis=0), real, k=1) == (1.0, 3 / 60)
 
 
+@quick
+@given(st.integers(0, 2**31), st.integers(5, 40), st.integers(1, 6), st.integers(1, 5))
+def test_sets_with_any_number_of_copies_are_measured_by_definition(seed, n, distinct, k):
+    rng = np.random.default_rng(seed)
+    pool = rng.normal(size=(distinct, 3)).astype(np.float32)
+    a, b = (pool[rng.integers(0, distinct, size)] for size in (n, n + 3))
+    if k < n:
+        assert all_four(a, b, k) == pytest.approx(by_definition(a, b, k), abs=1e-12)
+
+
 def test_a_collapsed_reference_is_handled_as_well():
     same = np.ones((30, 4), dtype=np.float32)
     assert precision_recall(same, same) == (1.0, 1.0)
