@@ -35,6 +35,7 @@ from harness.store import files
 CANCEL_LOOK_S = 2.0  # between looks for `harness cancel`
 PROGRESS_S = 1.0
 MOST_TIMEOUTS = 100  # requeues of one element at its time limit
+TRIES, ANSWER_S, AGAIN_S = 3, 2.0, 0.5  # of scontrol: 7 s at the most, before SIGKILL comes
 
 
 class Said:
@@ -246,9 +247,12 @@ def requeue(
         return 1
     job = _own_job()
     state = job.get("JobState", "UNKNOWN")
-    if state != "RUNNING":
+    if state == "UNKNOWN" and all(ledger.read(e.attempt).state != "running" for e in element):
+        state = "CANCELLED"  # `harness cancel` writes that down before it calls scancel
+    if state not in ("RUNNING", "UNKNOWN"):
         # Cancelled, out of time, or preempted without a grace time: SLURM has decided, and to
-        # requeue a job that is being cancelled would bring it back to life.
+        # requeue a job that is being cancelled would bring it back to life. Where it does not say,
+        # not to requeue would end a chain that nobody watches.
         tell(f"asked to stop; the job is {state}: left to SLURM", sys.stderr)
         return 1
     since = job.get("PreemptTime", "None")  # ISO dates, or None; of an earlier start if it is old
@@ -260,11 +264,10 @@ def requeue(
     tell(message, sys.stderr)  # now: the requeue may end this process
     if failure != "timed out" or count < MOST_TIMEOUTS:
         said.say(entry.task.key, "requeued", failure=failure, message=message, count=count)
-        words = ["scontrol", "requeue", os.environ["SLURM_JOB_ID"]]
-        done = subprocess.run(words, capture_output=True, text=True)
-        if done.returncode == 0:
+        done, error = scontrol("requeue", os.environ["SLURM_JOB_ID"])
+        if done is not None:
             return 1
-        message = f"{failure}, and scontrol requeue said: {done.stderr.strip()}"
+        message = f"{failure}, and scontrol requeue said: {error}"
         tell(message, sys.stderr)
     for other in element:
         if ledger.read(other.attempt).state == "running":
@@ -276,9 +279,29 @@ def requeue(
 
 def _own_job() -> dict[str, str]:
     """This job as scontrol has it; {} when it does not say."""
-    job = os.environ.get("SLURM_JOB_ID", "")
-    done = subprocess.run(["scontrol", "show", "job", "-o", job], capture_output=True, text=True)
-    return dict(re.findall(r"(\w+)=(\S*)", done.stdout))
+    told, _ = scontrol("show", "job", "-o", os.environ.get("SLURM_JOB_ID", ""))
+    return dict(re.findall(r"(\w+)=(\S*)", told or ""))
+
+
+def scontrol(*words: str) -> tuple[str | None, str]:
+    """What it printed, None when it never succeeded, and why not. A controller may be busy."""
+    error = ""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(AGAIN_S)
+        try:
+            done = subprocess.run(
+                ["scontrol", *words], capture_output=True, text=True, timeout=ANSWER_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            error = f"no answer within {ANSWER_S:g} s"
+            continue
+        except OSError as missing:
+            return None, f"it cannot be started ({missing.strerror})"
+        if done.returncode == 0:
+            return done.stdout, ""
+        error = done.stderr.strip() or f"exit code {done.returncode}"
+    return None, error
 
 
 if __name__ == "__main__":
