@@ -143,6 +143,22 @@ def test_sbatch_inside_a_job_does_not_inherit_it(
     assert quick().ask("squeue") == "h|/etc/slurm.conf\n"
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["login node", "inside a job"])
+def test_the_users_slurm_settings_do_not_override_the_study(
+    commands: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
+) -> None:
+    dropped = ("SBATCH_PARTITION", "SBATCH_JOB_NAME", "SBATCH_TIMELIMIT", "SQUEUE_PARTITION")
+    dropped += ("SQUEUE_NAMES", "SACCT_FORMAT", "SCANCEL_STATE", "SINFO_FORMAT")
+    kept = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "HARNESS_X")
+    for name in (*dropped, "SLURM_TIME_FORMAT", *kept):
+        monkeypatch.setenv(name, "mine")
+    if inside:
+        monkeypatch.setenv("SLURM_JOB_ID", "5")
+    command(commands, "sbatch", "env")
+    said = dict(line.split("=", 1) for line in quick().ask("sbatch").splitlines() if "=" in line)
+    assert {name for name, value in said.items() if value == "mine"} == set(kept)
+
+
 def test_the_array_limit_is_the_clusters(commands: Path) -> None:
     command(commands, "scontrol", "echo 'MaxArraySize            = 21'")
     assert quick().max_array_size() == 21
