@@ -129,6 +129,19 @@ def test_how_a_job_was_killed_is_said_whoever_tells_it() -> None:
     assert "cannot write its output to /r/slurm/b" in said["message"]
 
 
+def test_a_job_that_failed_before_its_stages_is_told_with_what_it_printed(tmp_path: Path) -> None:
+    failed = Element("7", "FAILED", "NonZeroExitCode", "1:0")
+    said = classify("k", "7_0", failed, tmp_path).content["message"]
+    assert said.endswith("with exit code 1, before its stage could say why")
+    printed = tmp_path / "7_0_0_log.err"
+    printed.write_text("Traceback (most recent call last):\n  x\n\nModuleNotFoundError: harness\n")
+    said = classify("k", "7_0", failed, tmp_path).content["message"]
+    assert said.endswith(
+        f"the end of {printed}: Traceback (most recent call last): | x | "
+        "ModuleNotFoundError: harness"
+    )
+
+
 def test_a_job_that_slurm_forgot_is_lost(commands: Path) -> None:
     assert classify("k", "77_3", None).content["failure"] == "lost"
 
