@@ -16,8 +16,7 @@ CLASSES = {
     "BOOT_FAIL": "node failure",
     "OUT_OF_MEMORY": "out of memory",
 }
-
-
+SAYS_ALL = {*CLASSES, "CANCELLED", "REVOKED"}  # states whose exit code adds nothing
 NO_OUTPUT = 53  # slurmd's "signal" when it cannot open the files of a job's output
 
 
