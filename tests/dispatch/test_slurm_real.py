@@ -183,3 +183,14 @@ def test_slurms_own_log_that_cannot_be_written_is_told_apart_from_a_kill(bench: 
     (attempt,) = bench.attempts("train")
     assert (attempt["state"], attempt["failure"]) == ("failed", "environment")
     assert f"SLURM cannot write its output to {batch}" in said
+
+
+def test_a_job_that_fails_before_its_stages_is_told_with_what_it_printed(bench: Bench) -> None:
+    """No variable of ours reaches it."""
+    bench.write()
+    bare = ("dispatch.slurm.extra.export=NONE", "dispatch.retries={killed: 0}")
+    words = ("--only", "complexity", *(word for setting in bare for word in ("--set", setting)))
+    said = bench.run("run", "--no-report", *words, expect=1)
+    print(said)
+    assert "before its stage could say why; the end of " in said
+    assert "last lines of what its SLURM job printed:\n  | " in said and "srun: " in said
