@@ -194,3 +194,15 @@ def test_a_job_that_fails_before_its_stages_is_told_with_what_it_printed(bench: 
     print(said)
     assert "before its stage could say why; the end of " in said
     assert "last lines of what its SLURM job printed:\n  | " in said and "srun: " in said
+
+
+def test_the_users_slurm_settings_neither_change_a_job_nor_hide_it(bench: Bench) -> None:
+    bench.write()
+    bench.env |= {"SBATCH_PARTITION": "nowhere", "SBATCH_JOB_NAME": "mine", "SBATCH_TIMELIMIT": "7"}
+    bench.env |= {"SQUEUE_PARTITION": "high", "SQUEUE_NAMES": "mine", "SQUEUE_FORMAT": "%i"}
+    bench.run("run", "--detach", "--only", "complexity")
+    assert bench.cluster is not None
+    (job,) = bench.cluster.jobs()
+    assert job[0].startswith("harness-complexity-") and job[3] == "low"
+    assert "1/1" in bench.run("run", "--no-report", "--only", "complexity")
+    assert [a["state"] for a in bench.attempts()] == ["done"]
