@@ -176,7 +176,7 @@ def one(
         with open(log, "a") as file:  # a full disk lets a file be made, and nothing be written
             print(began, file=file)
     except OSError as error:
-        told_why = f"{files.explain(error, log)}, on {os.uname().nodename}"
+        told_why = f"on {os.uname().nodename}: {files.explain(error, log)}"
         tell(told_why, sys.stderr)
         return fail("environment", told_why)
     with _logging_to(log):
