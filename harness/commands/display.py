@@ -7,7 +7,7 @@ import time
 from typing import Any, TextIO
 
 from harness.commands.common import duration
-from harness.dispatch.ledger import describe
+from harness.dispatch.ledger import describe, log_of
 from harness.plan.plan import Stage
 
 CLOSING = ("done", "found", "failed", "again", "stopped")
@@ -114,7 +114,7 @@ class PlainDisplay:
             self.line(
                 f"{stage.label}: {attempt.failure}: {attempt.error}; tried again"
                 + (f" in {duration(content['wait_s'])}" if content["wait_s"] else "")
-                + f" (log: {attempt.log})"
+                + f" (log: {log_of(attempt)})"
             )
         elif event == "stopped":
             self.line(f"stopped {stage.label}: {content.get('message', '')}")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.commands import common
 from harness.commands.common import Opened
-from harness.dispatch.ledger import Attempt
+from harness.commands.status import slurm_jobs
+from harness.dispatch import view
+from harness.dispatch.ledger import Attempt, log_of
+from harness.dispatch.view import Seen
 from harness.errors import BadInput
+from harness.plan.plan import Stage
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,11 +47,36 @@ def run(args: argparse.Namespace) -> int:
             f"{len(chosen):,} stages match {args.stage!r}, and none of them was started yet under "
             f"{args.results}/ (`{common.command(args, 'status')}` says where they stand)"
         )
+    silent = _silent(opened, chosen, latest)
     for stage in chosen:
         for attempt in _attempts(opened, latest.get(stage.key), args.all):
-            print(f"==> {stage.label}: {outcome(attempt)}: {attempt.log}")
-            print(_text(attempt, args.lines))
+            now = silent.get(stage.key) if attempt == latest[stage.key] else None
+            how, path = outcome(attempt), log_of(attempt)
+            if now is None:
+                text = _text(path, args.lines)
+            elif now.state in ("queued", "running"):
+                how, path = now.state, attempt.log
+                text = f"(it is {how}: no log yet{f'; {now.reason}' if now.reason else ''})"
+            else:
+                how = f"{now.state}: {now.reason}" if now.reason else now.state
+                text = _text(path, args.lines)
+            print(f"==> {stage.label}: {how}: {path}")
+            print(text)
     return 0
+
+
+def _silent(
+    opened: Opened, chosen: list[Stage], latest: Mapping[str, Attempt]
+) -> Mapping[str, Seen]:
+    """Where those stages stand that SLURM was given and that have no log."""
+    found = []
+    for stage in chosen:
+        last = latest.get(stage.key)
+        if last and last.batch and last.state == "running" and not Path(last.log).exists():
+            found.append(stage)
+    if not found:
+        return {}
+    return view.look(opened.plan, found, opened.standing(), opened.ledger, slurm_jobs(opened))[0]
 
 
 def _attempts(opened: Opened, last: Attempt | None, every: bool) -> list[Attempt]:
@@ -64,12 +94,11 @@ def outcome(attempt: Attempt) -> str:
     return f"{state}{why}: {attempt.error}" if attempt.error else f"{state}{why}"
 
 
-def _text(attempt: Attempt, lines: int) -> str:
+def _text(path: str, lines: int) -> str:
     try:
-        text = Path(attempt.log).read_text(errors="replace").splitlines()
+        text = Path(path).read_text(errors="replace").replace("\0", "").splitlines()
     except FileNotFoundError:
-        waits = attempt.state == "running" and attempt.batch is not None
-        return "(no log: it waits in SLURM's queue)" if waits else "(no log)"
+        return "(no log)"
     except OSError as error:
         return f"(its log cannot be read: {error.strerror})"
     return "\n".join(text[-lines:] if lines else text)

@@ -247,16 +247,27 @@ def tail(path: str | Path, lines: int = 15) -> str:
             text = file.read().decode(errors="replace")
     except OSError:
         return ""
-    return "\n".join(text.splitlines()[-lines:])
+    return "\n".join(text.replace("\0", "").splitlines()[-lines:])
+
+
+def log_of(attempt: Attempt) -> str:
+    """Its log; where that is missing or empty, what its SLURM task printed outside its stages."""
+    if attempt.batch is None or (os.path.exists(attempt.log) and os.path.getsize(attempt.log)):
+        return attempt.log
+    folder = Path(attempt.log).parents[2] / "slurm" / attempt.batch
+    printed = sorted(folder.glob(f"*_{attempt.index}_[0-9]*_log.err"))  # JOB_INDEX_RANK
+    return next((str(path) for path in printed if path.stat().st_size), attempt.log)
 
 
 def describe(attempt: Attempt, retry: str) -> str:
     """A failed attempt as the terminal shows it (DESIGN's promise 4)."""
     out = [f"failed: {attempt.label}", f"  {attempt.failure}: {attempt.error}"]
-    log = tail(attempt.log)
+    path = log_of(attempt)
+    log = tail(path)
     if log:
-        out += ["  last lines of its log:", *(f"  | {line}" for line in log.splitlines())]
-    out += [f"  log: {attempt.log}", f"  try again: {retry}"]
+        what = "its log" if path == attempt.log else "what its SLURM job printed"
+        out += [f"  last lines of {what}:", *(f"  | {line}" for line in log.splitlines())]
+    out += [f"  log: {path}", f"  try again: {retry}"]
     return "\n".join(out)
 
 

@@ -20,7 +20,7 @@ from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_batch import Batch, Growth, Place
 from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
-from harness.dispatch.slurm_ended import classify
+from harness.dispatch.slurm_ended import SAYS_ALL, classify
 from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
@@ -65,6 +65,8 @@ class SlurmJobs:
         self._gone: dict[str, float] = {}  # when a key's job was first seen to be over
         self._said: dict[str, set[str]] = {}  # at adoption: state files by batch, listed once
         self._elements: dict[Place, int] = {}  # stages in flight per element
+        # per ended element: what squeue said, and what was found out about it then
+        self._details: dict[Place, tuple[Element | None, Element | None]] = {}
 
     def free(self) -> int:
         """Stages it would take now: places for tasks, times what fits into one."""
@@ -355,13 +357,23 @@ class SlurmJobs:
             return Event("stopped", key, {"message": now.error})
         if job is None:
             return Event("lost", key, {"message": "its driver died before SLURM had its job"})
-        if element is None or not element.exit_code:
-            element = self.cluster.detail(job, place[1]) or element
+        element = self._detail(place, job, element)
         if element is not None and element.live:  # squeue had left it out
             self._gone.pop(key, None)
             return None
         folder = slurm_batch.folder(self.root, place[0])
         return classify(key, f"{job}_{place[1]}", element, folder)
+
+    def _detail(self, place: Place, job: str, told: Element | None) -> Element | None:
+        """`told` by squeue, with how it ended: asked once per element, and only where needed."""
+        if told is not None and (told.exit_code or told.state in SAYS_ALL):
+            return told
+        if place in self._details and self._details[place][0] == told:
+            return self._details[place][1]
+        found = self.cluster.detail(job, place[1]) or told
+        if found is None or not found.live:  # one that lives may end
+            self._details[place] = (told, found)
+        return found
 
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study as it was before an edit; they only cost time."""

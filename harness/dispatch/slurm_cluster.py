@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,15 +86,17 @@ PASSING = (
 LIMITS = ("maxsubmit", "qosmaxsubmit", "job submit limit", "submitted/running job", "maxjobcount")
 
 
-def without_job(environment: dict[str, str]) -> dict[str, str]:
-    """The environment less what an enclosing job set: sbatch inside a job must not inherit it."""
-    if "SLURM_JOB_ID" not in environment:
-        return environment
-    return {
-        k: v
-        for k, v in environment.items()
-        if k == "SLURM_CONF" or not k.startswith(("SLURM_", "SLURMD_", "SRUN_", "SBATCH_", "PMI"))
-    }
+# What the user's shell says to SLURM's commands overrides a script's lines, also the job's name by
+# which it is found again, and makes squeue leave jobs out without a word.
+USERS = ("SBATCH_", "SQUEUE_", "SACCT_", "SCANCEL_", "SINFO_", "SLURM_TIME_FORMAT")
+JOBS = ("SLURM_", "SLURMD_", "SRUN_", "PMI")  # set by an enclosing job: sbatch must not inherit it
+REACH = {"SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_CLUSTERS", "SLURM_JWT"}  # which cluster, and how
+
+
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for SLURM's commands: less the user's settings and an enclosing job's."""
+    dropped = USERS + JOBS if "SLURM_JOB_ID" in environment else USERS
+    return {k: v for k, v in environment.items() if k in REACH or not k.startswith(dropped)}
 
 
 class Cluster:
@@ -115,7 +117,7 @@ class Cluster:
                 text=True,
                 errors="replace",
                 timeout=self.timeout_s,
-                env=without_job(dict(os.environ)),
+                env=without_settings(os.environ),
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C must not interrupt an sbatch half-way
                 check=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.dispatch.executor import Event
+from harness.dispatch.ledger import tail
 from harness.dispatch.slurm_cluster import Element
 
 CLASSES = {
@@ -15,8 +16,7 @@ CLASSES = {
     "BOOT_FAIL": "node failure",
     "OUT_OF_MEMORY": "out of memory",
 }
-
-
+SAYS_ALL = {*CLASSES, "CANCELLED", "REVOKED"}  # states whose exit code adds nothing
 NO_OUTPUT = 53  # slurmd's "signal" when it cannot open the files of a job's output
 
 
@@ -50,4 +50,11 @@ def classify(key: str, job: str, element: Element | None, folder: Path | None = 
                 message += " (out of memory, if nobody killed it)"
         elif element.exit_code:
             message += f" with exit code {code}, before its stage could say why"
+            message += _printed(folder / f"{job}_0_log.err") if folder else ""
     return Event("failed", key, {"failure": failure, "message": message})
+
+
+def _printed(path: Path) -> str:
+    """What a task printed last outside its stages, as the end of a sentence."""
+    lines = [line.strip() for line in tail(path, 30).splitlines() if line.strip()]
+    return f"; the end of {path}: {' | '.join(line[:300] for line in lines[-3:])}" if lines else ""

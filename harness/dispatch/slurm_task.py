@@ -23,7 +23,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from harness.dispatch import failures, slurm_batch
 from harness.dispatch.ledger import Ledger
@@ -35,6 +35,7 @@ from harness.store import files
 CANCEL_LOOK_S = 2.0  # between looks for `harness cancel`
 PROGRESS_S = 1.0
 MOST_TIMEOUTS = 100  # requeues of one element at its time limit
+TRIES, ANSWER_S, AGAIN_S = 3, 2.0, 0.5  # of scontrol: 7 s at the most, before SIGKILL comes
 
 
 class Said:
@@ -72,7 +73,7 @@ class Said:
             aside.write_text(json.dumps(content))
             os.replace(aside, self.path(key))
         except OSError as error:
-            print(files.explain(error, self.path(key)), file=sys.stderr, flush=True)
+            tell(str(files.explain(error, self.path(key))), sys.stderr)
 
 
 def main(root_text: str, name: str) -> int:
@@ -90,7 +91,7 @@ def main(root_text: str, name: str) -> int:
         # each process chooses its GPU by its local rank, so all stay visible
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
     root, index = Path(root_text), int(os.environ["SLURM_ARRAY_TASK_ID"])
-    print(f"{time.strftime('%F %T')} {name} element {index} {environment}", flush=True)
+    tell(f"{time.strftime('%F %T')} {name} element {index} {environment}")
     about = slurm_batch.about(root, name)
     element = slurm_batch.read_pack(root, name, index)
     ledger, said = Ledger(root), Said(root, name, environment.global_rank == 0)
@@ -112,7 +113,7 @@ def main(root_text: str, name: str) -> int:
             return requeue(entry, element, ledger, said, about, asked)
         code = code if ended == "done" else 1
     spent = f"{time.process_time():.1f} s of processor time"
-    print(f"{time.strftime('%F %T')} {len(element)} stages ended, {spent}", flush=True)
+    tell(f"{time.strftime('%F %T')} {len(element)} stages ended, {spent}")
     return code
 
 
@@ -158,42 +159,56 @@ def one(
     def fail(failure: str, message: str) -> str:
         if said.main:
             now = replace(attempt, job=job_id(), ran=said.ran(task.key))
-            failures.settle(ledger, now, failure, message, retries)
+            try:
+                failures.settle(ledger, now, failure, message, retries)
+            except HarnessError as full:  # the disk, as a rule: a driver settles it
+                tell(str(full), sys.stderr)
             said.say(task.key, "failed", failure=failure, message=message)
         return "failed"
 
     log = Path(attempt.log)
     if not said.main:
         log = log.with_suffix(f".rank{os.environ.get('RANK', '')}.log")
+    began = f"{time.strftime('%F %T')} {task.label} key {task.key}"
+    began += f" job {job_id()} on {os.uname().nodename}{gpus_given(task)}"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.touch()
+        with open(log, "a") as file:  # a full disk lets a file be made, and nothing be written
+            print(began, file=file)
     except OSError as error:
-        told_why = f"{files.explain(error, log)}, on {os.uname().nodename}"
-        print(told_why, file=sys.stderr, flush=True)
+        told_why = f"on {os.uname().nodename}: {files.explain(error, log)}"
+        tell(told_why, sys.stderr)
         return fail("environment", told_why)
     with _logging_to(log):
-        began = f"{time.strftime('%F %T')} {task.label} key {task.key}"
-        print(f"{began} job {job_id()} on {os.uname().nodename}{gpus_given(task)}", flush=True)
-        said.begin(task.key)
         try:
+            said.begin(task.key)
             ours = execute(task, Store(root), progress, stopping)
-            print(f"{time.strftime('%F %T')} committed", flush=True)
+            tell(f"{time.strftime('%F %T')} committed")
             if said.main:
                 ledger.end(replace(attempt, job=job_id(), ran=said.ran(task.key)), "done")
                 said.say(task.key, "done", ours=ours)
             return "done"
         except Stopped as error:
-            print(f"stopped: {error}", flush=True)
+            tell(f"stopped: {error}")
             if cancelled:
                 said.say(task.key, "stopped", message=str(error))
             return "stopped"
         except BaseException as error:
             if isinstance(error, HarnessError):
-                print(f"{type(error).__name__}: {error}", flush=True)
+                full = tell(f"{type(error).__name__}: {error}")
             else:
-                traceback.print_exc()
-            return fail(classify(error), _short(error))
+                full = tell(traceback.format_exc())
+            why = f"; {files.explain(full, log)}" if full else ""
+            return fail(classify(error), f"{_short(error)}{why}")
+
+
+def tell(text: str, stream: TextIO | None = None) -> OSError | None:
+    """Print it, or say why that cannot be done: a full disk must not end the stages of a pack."""
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        return error
+    return None
 
 
 def gpus_given(task: Task) -> str:
@@ -232,10 +247,13 @@ def requeue(
         return 1
     job = _own_job()
     state = job.get("JobState", "UNKNOWN")
-    if state != "RUNNING":
+    if state == "UNKNOWN" and all(ledger.read(e.attempt).state != "running" for e in element):
+        state = "CANCELLED"  # `harness cancel` writes that down before it calls scancel
+    if state not in ("RUNNING", "UNKNOWN"):
         # Cancelled, out of time, or preempted without a grace time: SLURM has decided, and to
-        # requeue a job that is being cancelled would bring it back to life.
-        print(f"asked to stop; the job is {state}: left to SLURM", file=sys.stderr, flush=True)
+        # requeue a job that is being cancelled would bring it back to life. Where it does not say,
+        # not to requeue would end a chain that nobody watches.
+        tell(f"asked to stop; the job is {state}: left to SLURM", sys.stderr)
         return 1
     since = job.get("PreemptTime", "None")  # ISO dates, or None; of an earlier start if it is old
     evicted = since != "None" and since >= job.get("StartTime", "")
@@ -243,15 +261,14 @@ def requeue(
     failure = "timed out" if out_of_time else "preempted"
     count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1
     message = f"{failure}; saved its progress and went back into the queue ({count} times so far)"
-    print(message, file=sys.stderr, flush=True)  # now: the requeue may end this process
+    tell(message, sys.stderr)  # now: the requeue may end this process
     if failure != "timed out" or count < MOST_TIMEOUTS:
         said.say(entry.task.key, "requeued", failure=failure, message=message, count=count)
-        words = ["scontrol", "requeue", os.environ["SLURM_JOB_ID"]]
-        done = subprocess.run(words, capture_output=True, text=True)
-        if done.returncode == 0:
+        done, error = scontrol("requeue", os.environ["SLURM_JOB_ID"])
+        if done is not None:
             return 1
-        message = f"{failure}, and scontrol requeue said: {done.stderr.strip()}"
-        print(message, file=sys.stderr, flush=True)
+        message = f"{failure}, and scontrol requeue said: {error}"
+        tell(message, sys.stderr)
     for other in element:
         if ledger.read(other.attempt).state == "running":
             now = replace(other.attempt, ran=said.ran(other.task.key))
@@ -262,9 +279,29 @@ def requeue(
 
 def _own_job() -> dict[str, str]:
     """This job as scontrol has it; {} when it does not say."""
-    job = os.environ.get("SLURM_JOB_ID", "")
-    done = subprocess.run(["scontrol", "show", "job", "-o", job], capture_output=True, text=True)
-    return dict(re.findall(r"(\w+)=(\S*)", done.stdout))
+    told, _ = scontrol("show", "job", "-o", os.environ.get("SLURM_JOB_ID", ""))
+    return dict(re.findall(r"(\w+)=(\S*)", told or ""))
+
+
+def scontrol(*words: str) -> tuple[str | None, str]:
+    """What it printed, None when it never succeeded, and why not. A controller may be busy."""
+    error = ""
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(AGAIN_S)
+        try:
+            done = subprocess.run(
+                ["scontrol", *words], capture_output=True, text=True, timeout=ANSWER_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            error = f"no answer within {ANSWER_S:g} s"
+            continue
+        except OSError as missing:
+            return None, f"it cannot be started ({missing.strerror})"
+        if done.returncode == 0:
+            return done.stdout, ""
+        error = done.stderr.strip() or f"exit code {done.returncode}"
+    return None, error
 
 
 if __name__ == "__main__":

@@ -140,8 +140,11 @@ def _logging_to(path: Path) -> Any:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(
+                OSError
+            ):  # a full disk: what is left goes where it went before
+                stream.flush()
         for number, fd in enumerate(saved, 1):
             os.dup2(fd, number)
             os.close(fd)

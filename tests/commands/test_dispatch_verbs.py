@@ -356,6 +356,35 @@ def test_a_local_run_does_not_do_beside_slurm_what_is_queued_there(
     }
 
 
+def test_logs_of_what_slurm_has_not_begun_say_that_it_is_queued_and_why(
+    harness: Said, slurm: Path, study: Path
+) -> None:
+    harness("run", "tiny.yaml", *SLURM, "--detach")
+    code, said = harness("logs", "train", "tiny.yaml")
+    assert code == 0
+    assert said.count("(it is queued: no log yet; pending: Priority)") == 4
+
+
+def test_a_job_that_failed_outside_its_stages_is_told_with_what_it_printed(
+    harness: Said, slurm: Path, study: Path
+) -> None:
+    """As one that was given no environment, or that found no venv on its node."""
+    harness("run", "tiny.yaml", *SLURM, "--detach")
+    jobs = (slurm / "jobs").read_text()
+    name, job = next(x for x in jobs.splitlines() if "-complexity-" in x).split("|")[:2]
+    cause = "ModuleNotFoundError: No module named 'harness'"
+    folder = study.parent / "results" / "slurm" / name
+    (folder / f"{job}_0_0_log.err").write_text(f"{cause}\n")
+    ended = jobs.replace(f"{name}|{job}|0|PENDING", f"{name}|{job}|0|FAILED")
+    (slurm / "jobs").write_text(ended)
+    about = "ArrayTaskId=0 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0"
+    (slurm / "scontrol").write_text(f"#!/bin/sh\necho '{about}'\n")
+    for words in (["status", "tiny.yaml", *SLURM[2:]], ["logs", "complexity", "tiny.yaml"]):
+        code, said = harness(*words)
+        assert code == 0 and f"{folder}/{job}_0_0_log.err: {cause}" in said
+    assert f"\n{cause}\n" in said and "queued" not in said
+
+
 def test_looking_at_jobs_changes_nothing(harness: Said, slurm: Path, study: Path) -> None:
     harness("run", "tiny.yaml", *SLURM, "--detach")
 

@@ -129,6 +129,19 @@ def test_how_a_job_was_killed_is_said_whoever_tells_it() -> None:
     assert "cannot write its output to /r/slurm/b" in said["message"]
 
 
+def test_a_job_that_failed_before_its_stages_is_told_with_what_it_printed(tmp_path: Path) -> None:
+    failed = Element("7", "FAILED", "NonZeroExitCode", "1:0")
+    said = classify("k", "7_0", failed, tmp_path).content["message"]
+    assert said.endswith("with exit code 1, before its stage could say why")
+    printed = tmp_path / "7_0_0_log.err"
+    printed.write_text("Traceback (most recent call last):\n  x\n\nModuleNotFoundError: harness\n")
+    said = classify("k", "7_0", failed, tmp_path).content["message"]
+    assert said.endswith(
+        f"the end of {printed}: Traceback (most recent call last): | x | "
+        "ModuleNotFoundError: harness"
+    )
+
+
 def test_a_job_that_slurm_forgot_is_lost(commands: Path) -> None:
     assert classify("k", "77_3", None).content["failure"] == "lost"
 
@@ -141,6 +154,22 @@ def test_sbatch_inside_a_job_does_not_inherit_it(
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
     command(commands, "squeue", 'echo "h|$SLURM_JOB_ID$SLURM_MEM_PER_NODE$SLURM_CONF"')
     assert quick().ask("squeue") == "h|/etc/slurm.conf\n"
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["login node", "inside a job"])
+def test_the_users_slurm_settings_do_not_override_the_study(
+    commands: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
+) -> None:
+    dropped = ("SBATCH_PARTITION", "SBATCH_JOB_NAME", "SBATCH_TIMELIMIT", "SQUEUE_PARTITION")
+    dropped += ("SQUEUE_NAMES", "SACCT_FORMAT", "SCANCEL_STATE", "SINFO_FORMAT")
+    kept = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT", "HARNESS_X")
+    for name in (*dropped, "SLURM_TIME_FORMAT", *kept):
+        monkeypatch.setenv(name, "mine")
+    if inside:
+        monkeypatch.setenv("SLURM_JOB_ID", "5")
+    command(commands, "sbatch", "env")
+    said = dict(line.split("=", 1) for line in quick().ask("sbatch").splitlines() if "=" in line)
+    assert {name for name, value in said.items() if value == "mine"} == set(kept)
 
 
 def test_the_array_limit_is_the_clusters(commands: Path) -> None:

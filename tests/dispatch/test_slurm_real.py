@@ -183,3 +183,26 @@ def test_slurms_own_log_that_cannot_be_written_is_told_apart_from_a_kill(bench: 
     (attempt,) = bench.attempts("train")
     assert (attempt["state"], attempt["failure"]) == ("failed", "environment")
     assert f"SLURM cannot write its output to {batch}" in said
+
+
+def test_a_job_that_fails_before_its_stages_is_told_with_what_it_printed(bench: Bench) -> None:
+    """No variable of ours reaches it."""
+    bench.write()
+    bare = ("dispatch.slurm.extra.export=NONE", "dispatch.retries={killed: 0}")
+    words = ("--only", "complexity", *(word for setting in bare for word in ("--set", setting)))
+    said = bench.run("run", "--no-report", *words, expect=1)
+    print(said)
+    assert "before its stage could say why; the end of " in said
+    assert "last lines of what its SLURM job printed:\n  | " in said and "srun: " in said
+
+
+def test_the_users_slurm_settings_neither_change_a_job_nor_hide_it(bench: Bench) -> None:
+    bench.write()
+    bench.env |= {"SBATCH_PARTITION": "nowhere", "SBATCH_JOB_NAME": "mine", "SBATCH_TIMELIMIT": "7"}
+    bench.env |= {"SQUEUE_PARTITION": "high", "SQUEUE_NAMES": "mine", "SQUEUE_FORMAT": "%i"}
+    bench.run("run", "--detach", "--only", "complexity")
+    assert bench.cluster is not None
+    (job,) = bench.cluster.jobs()
+    assert job[0].startswith("harness-complexity-") and job[3] == "low"
+    assert "1/1" in bench.run("run", "--no-report", "--only", "complexity")
+    assert [a["state"] for a in bench.attempts()] == ["done"]

@@ -216,6 +216,37 @@ def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
     assert events == [None] * len(plan.stages)
 
 
+@pytest.mark.parametrize(
+    ("state", "asked"), [("CANCELLED", 0), ("TIMEOUT", 0), ("FAILED", 1), (None, 1)]
+)
+def test_one_look_asks_about_an_ended_element_at_most_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, asked: int
+) -> None:
+    plan = planned(tmp_path, 40)
+    cluster = PretendedCluster(tmp_path, Clock())
+    first, _ = started(plan, tmp_path, cluster)
+    assert first.detach() == 0
+    elements = sorted((e.job, i) for (_, i), e in cluster.elements.items())
+    assert len(elements) < len(plan.stages) / 3
+    found: dict[str, dict[int, Element]] = {}
+    for (batch, index), element in cluster.elements.items() if state else ():
+        found.setdefault(batch, {})[index] = Element(element.job, str(state))
+    calls: list[tuple[str, int]] = []
+
+    def detail(job: str, index: int) -> Element | None:
+        calls.append((job, index))
+        return Element(job, state, exit_code="1:0") if state else None
+
+    monkeypatch.setattr(cluster, "queue", lambda name=None: found)
+    monkeypatch.setattr(cluster, "detail", detail)
+    stages = plan.stages.values()
+    looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
+    now = standing(plan, stages, Store(tmp_path), Ledger(tmp_path))
+    seen, _ = view.look(plan, stages, now, Ledger(tmp_path), looker)
+    assert {s.state for s in seen.values()} <= {"again", "waiting"}
+    assert sorted(calls) == elements * asked
+
+
 def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
