@@ -165,6 +165,16 @@ class DiffusionSettings(Settings):
 
     steps: Positive = 1000
 
+    @field_validator("steps")
+    @classmethod
+    def _betas_below_one(cls, value: int) -> int:
+        if value < 21:  # harness.diffusion.schedule.LEAST_STEPS, without importing numpy
+            raise ValueError(
+                f"diffusion.steps {value}: give at least 21, as with fewer the last of the "
+                "schedule's betas (20 / steps) are not below 1"
+            )
+        return value
+
 
 class TrainSettings(Settings):
     """The recipe. Defaults are the paper's (section 4, Experimental setup)."""

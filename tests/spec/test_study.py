@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.diffusion.schedule import LEAST_STEPS
 from harness.errors import BadInput
 from harness.spec import BadStudy, load_study, profiles
 
@@ -328,6 +329,15 @@ def test_guidance_needs_a_null_label_that_was_trained(tmp_path: Path) -> None:
 )
 def test_guidance_that_samples_of_one_channel_can_have(tmp_path: Path, guidance: str) -> None:
     load_study(write(tmp_path, GOOD.replace("at: end", f"at: end, guidance: {guidance}")))
+
+
+def test_a_schedule_whose_betas_reach_one_is_refused(tmp_path: Path) -> None:
+    few, fewest = (f"title: t\ndiffusion: {{steps: {n}}}" for n in (LEAST_STEPS, LEAST_STEPS - 1))
+    load_study(write(tmp_path, GOOD.replace("title: A tiny study", few)))
+    found = problems(tmp_path, GOOD.replace("title: A tiny study", fewest))
+    assert found[0].startswith("study.yaml:3: diffusion.steps 20: give at least 21")
+    varied = GOOD.replace("model.size: [S, B]", "model.size: [S]\n    diffusion.steps: [1000, 7]")
+    assert "diffusion.steps 7: give at least 21" in problems(tmp_path, varied)[0]
 
 
 def test_sampling_steps_are_checked_against_every_run(tmp_path: Path) -> None:
