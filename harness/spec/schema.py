@@ -83,7 +83,9 @@ class AutoencoderSettings(Settings):
     name: Literal["identity", "sd-vae"] = "identity"
     decoder: Literal["original", "ft-mse", "ft-ema"] = "original"  # Table 4; used when decoding
     weights: Annotated[str | None, NotInKey()] = None  # local folder, else the hub
-    sha256: str | None = None  # of the weights; checked when given
+    # Of the encoder's parameters, the same for all three decoders; not the weights file's own.
+    # `encode` records it (autoencoder_sha256) and autoencoders.load gives it; checked when given.
+    sha256: str | None = None
 
 
 class ModelSettings(Settings):
