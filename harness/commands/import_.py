@@ -41,9 +41,11 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(
             f"--name {args.name!r}: use letters, digits, '.', '_' and '-', 80 of them at most"
         )
-    for option in ("heads", "steps", "diffusion_steps"):
-        if (value := getattr(args, option)) is not None and value < 1:
-            raise BadInput(f"--{option.replace('_', '-')} {value}: it must be at least 1")
+    from harness.diffusion.schedule import LEAST_STEPS
+
+    for option, least in (("heads", 1), ("steps", 1), ("diffusion_steps", LEAST_STEPS)):
+        if (value := getattr(args, option)) is not None and value < least:
+            raise BadInput(f"--{option.replace('_', '-')} {value}: it must be at least {least}")
     import safetensors.torch
 
     from harness.autoencoders import properties

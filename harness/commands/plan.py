@@ -47,7 +47,7 @@ def measured_rates(opened: Opened) -> estimate.Rates:
                 if manifest:
                     found.append((kind, manifest["measured"]))
     benchmarks = estimate.read_benchmarks(opened.store.root)
-    return estimate.rates(found, uses_cuda(opened), benchmarks)
+    return estimate.rates(found, uses_cuda(opened), benchmarks, opened.plan)
 
 
 def uses_cuda(opened: Opened) -> bool:
@@ -64,15 +64,13 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     speeds = measured_rates(opened)
     stages = []
     by_kind: dict[str, dict[str, Any]] = {}
+    differing: dict[tuple[str, str], set[str]] = {}  # models by kind and what differs
     for stage in opened.stages:
         done = stage.key in state.done
         failed = stage.key in state.failed
+        model = estimate.model_of(opened.plan, stage)
         seconds = (
-            speeds.seconds(
-                stage,
-                estimate.model_of(opened.plan, stage),
-                estimate.data_of(opened.plan, stage),
-            )
+            speeds.seconds(stage, model, estimate.data_of(opened.plan, stage))
             if speeds.measured and (every or not done)
             else None
         )
@@ -102,6 +100,9 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         entry["done"] += done
         entry["failed"] += failed
         if not done:
+            used = speeds.benchmark(stage, model)
+            if used is not None and used[1]:
+                differing.setdefault((stage.kind, "; ".join(used[1])), set()).add(str(model))
             entry["gflops"] += stage.gflops or 0.0
             if seconds is None:
                 entry["seconds"] = None
@@ -122,6 +123,10 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         },
         "problems": preflight.problems(opened.study, state.missing),
         "speeds_measured_on": speeds.measured,
+        "benchmarks_differ": [
+            f"{kind} {', '.join(sorted(models))}: {other}"
+            for (kind, other), models in differing.items()
+        ],
         "stages": stages,
     }
 
@@ -152,6 +157,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
             if seconds is not None
             else ", time not known yet (no measured throughput for all of it)"
         )
+    for difference in content["benchmarks_differ"]:
+        print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:
         print(f"missing here: {problem}")
     if every:

@@ -153,7 +153,7 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
                 if manifest is not None:
                     measured.append((stage.kind, manifest["measured"]))
     benchmarks = estimate.read_benchmarks(opened.store.root)
-    rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks)
+    rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks, opened.plan)
     spent = [(kind, m["seconds"]) for kind, m in measured]
     lost = budget.spent(opened.plan, opened.history()).lost_gpu_hours
     hours = budget.gpu_hours(opened.plan, missing, spent, rates, lost)

@@ -6,17 +6,32 @@ import numpy as np
 
 from harness.errors import BadInput
 
+LARGEST_ASPECT = 100  # long side / short side: 1 x 20,000 would be 4 GB when scaled to 256
+
+
+def too_narrow(width: int, height: int) -> str | None:
+    """Why an image of that many pixels is not cropped, None if it is."""
+    if max(width, height) <= LARGEST_ASPECT * min(width, height):
+        return None
+    return (
+        f"is {width} x {height} pixels, too narrow to crop: the long side may be "
+        f"{LARGEST_ASPECT} times the short one"
+    )
+
 
 def centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     """The central square of an image, resized: uint8 (H, W, C) -> uint8 (size, size, C), C 1 or 3.
 
     Halved by BOX averaging while the short side is at least twice the size, then BICUBIC to the
-    short side, then cropped with the offset rounded down.
+    short side, then cropped with the offset rounded down. Raises BadInput for other arrays, and for
+    images that are too_narrow: what is scaled before it is cropped grows with the aspect ratio.
     """
     from PIL import Image
 
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
         raise BadInput(f"expected uint8 (H, W, 1 or 3), got {image.dtype} {image.shape}")
+    if reason := too_narrow(image.shape[1], image.shape[0]):
+        raise BadInput(f"the image {reason}")
     if image.shape[:2] == (size, size):
         return image
     picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)

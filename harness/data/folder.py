@@ -15,6 +15,7 @@ from harness.errors import BadInput, Missing
 EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
 # Where a split may lie below the given folder: torchvision's layout and Kaggle's archive.
 SPLIT_FOLDERS = ("{split}", "ILSVRC/Data/CLS-LOC/{split}", "Data/CLS-LOC/{split}")
+SPLITS = {"train", "val", "valid", "validation", "test"}  # what stands beside a split's folder
 
 
 class ImageFolder:
@@ -28,11 +29,7 @@ class ImageFolder:
 
     def __init__(self, root: str | Path, split: str = "train") -> None:
         self.root = split_folder(Path(root), split)
-        self.class_names = sorted(
-            entry.name
-            for entry in os.scandir(self.root)
-            if entry.is_dir() and not entry.name.startswith(".")
-        )
+        self.class_names = sorted(_folders(self.root))
         if not self.class_names:
             loose = sum(1 for entry in self.root.iterdir() if _is_image(entry.name))
             hint = (
@@ -77,7 +74,10 @@ class ImageFolder:
 
 
 def split_folder(root: Path, split: str) -> Path:
-    """The folder of a split below `root`, or `root` itself where there is none."""
+    """The folder of a split below `root`, or `root` itself where there is none.
+
+    CIFAR-100 has a class named train: such a folder, of images and beside other classes, is none.
+    """
     if not root.is_dir():
         raise Missing(
             f"{root} is not a folder: give data.path the folder with the images "
@@ -85,9 +85,21 @@ def split_folder(root: Path, split: str) -> Path:
         )
     for pattern in SPLIT_FOLDERS:
         candidate = root / pattern.format(split=split)
-        if candidate.is_dir():
+        if candidate.is_dir() and not _is_class(candidate):
             return candidate
     return root
+
+
+def _is_class(folder: Path) -> bool:
+    """Does it hold images and no folders, and stand beside folders that are no splits?"""
+    if _folders(folder) or not any(_is_image(name) for name in os.listdir(folder)):
+        return False
+    return any(name not in SPLITS for name in _folders(folder.parent) if name != folder.name)
+
+
+def _folders(place: Path) -> list[str]:
+    """The names of the folders in a folder, without hidden ones."""
+    return [e.name for e in os.scandir(place) if e.is_dir() and not e.name.startswith(".")]
 
 
 def _is_image(name: str) -> bool:

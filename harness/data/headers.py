@@ -12,6 +12,7 @@ import itertools
 import json
 import os
 import posixpath
+import re
 import tarfile
 import uuid
 import zipfile
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +28,9 @@ from harness.data.folder import EXTENSIONS
 from harness.errors import BadInput
 
 NO_LABEL = -(2**63)
-FORMAT = 1
+LABELS = (".cls", ".json")  # a sample's label is taken from the first it has
+DIGITS = re.compile(r"\s*[0-9]+\s*")
+FORMAT = 2
 THREADS = 8  # tars read at the same time: on a network, most of it is waiting
 BLOCK = 512  # bytes of a header; contents are padded to it
 AHEAD = 4096  # bytes read at a header: also what small members and their labels need
@@ -58,7 +62,8 @@ class Found:
 def read(tars: list[Path], index: Path | None = None) -> Found:
     """The images of the tars, from the index if it has them, which is written if it has not.
 
-    Raises BadInput for a tar that is cut off or none, and for labels that are no integers.
+    Raises BadInput for a tar that is cut off or none, for labels that are no integers from 0, and
+    for a sample of two images or two labels.
     """
     place = None if index is None else index / f"tars-{_identity(tars)}.npz"
     if place is not None and (kept := _kept(place)) is not None:
@@ -82,25 +87,36 @@ def read(tars: list[Path], index: Path | None = None) -> Found:
 def images_of(path: Path) -> list[tuple[str, int, int, int]]:
     """(name, offset, size, label) of each image in a tar, in the tar's order."""
     images: list[tuple[str, int, int]] = []
-    labels: dict[str, int | str] = {}  # by the sample's name; a .cls wins over a .json
+    labels: Labels = {extension: {} for extension in LABELS}
     try:
         with open(path, "rb", buffering=0) as file:
             end = os.fstat(file.fileno()).st_size
             try:
                 _sort_out(path, _plain_members(file.fileno(), end), end, images, labels)
             except _NotPlain:
-                images, labels = [], {}
+                images, labels = [], {extension: {} for extension in LABELS}
                 _sort_out(path, _members(path), end, images, labels)
     except (tarfile.TarError, OSError) as error:
         raise BadInput(f"{path} cannot be read as a tar ({error}); copy it again") from None
     rows = []
+    first: dict[str, str] = {}  # image by sample
     for name, offset, size in images:
-        label = labels.get(_sample(name), NO_LABEL)
+        sample = _sample(name)
+        if sample in first:
+            raise BadInput(
+                f"{path}: the sample {sample} has two images, {first[sample]} and {name}: names "
+                "that agree up to the first dot are one sample's; leave one out or rename it"
+            )
+        first[sample] = name
+        label = next((labels[e][sample] for e in LABELS if sample in labels[e]), NO_LABEL)
         if isinstance(label, str):
             raise BadInput(f"{path}: {name} has the label {label!r}; labels are integers from 0")
         rows.append((name, offset, size, label))
     return rows
 
+
+# By extension and the sample's name; a text is no label, and kept for the error.
+Labels = dict[str, dict[str, int | str]]
 
 # A member: its name, where its content lies, and a way to its first bytes.
 Members = Iterator[tuple[str, int, int, bytes | None]]
@@ -153,11 +169,25 @@ def _plain_members(handle: int, end: int) -> Members:
 
 
 def _members(path: Path) -> Members:
-    """The same of any tar. Raises BadInput where tarfile would take damage for the tar's end."""
+    """The same of any tar, hard links as the files they name, which GNU tar writes before them.
+
+    Raises BadInput where tarfile would take damage for the tar's end, and for a link to nothing.
+    """
+    files: dict[str, tuple[int, int]] = {}
     with tarfile.open(path, "r:") as tar:
         for info in tar:
-            if info.isfile():
-                yield info.name, info.offset_data, info.size, None
+            if info.islnk():
+                content = files.get(posixpath.normpath(info.linkname))
+                if content is None and _extension(info.name) in {*EXTENSIONS, *LABELS}:
+                    raise BadInput(
+                        f"{path}: {info.name} is a hard link to {info.linkname}, which does not "
+                        "come before it; pack the tar again with --hard-dereference"
+                    )
+            else:
+                content = (info.offset_data, info.size) if info.isfile() else None
+            if content is not None:
+                files[posixpath.normpath(info.name)] = content
+                yield info.name, *content, None
         last = tar.offset
     with open(path, "rb") as file:
         file.seek(last)
@@ -171,24 +201,29 @@ def _sort_out(
     members: Members,
     end: int,
     images: list[tuple[str, int, int]],
-    labels: dict[str, int | str],
+    labels: Labels,
 ) -> None:
     for name, offset, size, content in members:
         if offset + size > end:
             raise BadInput(f"{path} is cut off at {name}; copy it again")
-        extension = posixpath.splitext(name)[1].lower()
+        extension = _extension(name)
         if extension in EXTENSIONS:
             images.append((name, offset, size))
-        elif extension in (".cls", ".json"):
+        elif extension in LABELS:
             if content is None:
                 with open(path, "rb") as file:
                     file.seek(offset)
                     content = file.read(size)
-            label = _label(content, extension)
-            if label is not None and extension == ".cls":
-                labels[_sample(name)] = label
-            elif label is not None:
-                labels.setdefault(_sample(name), label)
+            label, sample = _label(content, extension), _sample(name)
+            if label is not None and labels[extension].setdefault(sample, label) != label:
+                raise BadInput(
+                    f"{path}: the sample {sample} has two labels in {extension} files, "
+                    f"{labels[extension][sample]} and {label}; leave one out"
+                )
+
+
+def _extension(name: str) -> str:
+    return posixpath.splitext(name)[1].lower()
 
 
 def _sample(name: str) -> str:
@@ -198,16 +233,22 @@ def _sample(name: str) -> str:
 
 
 def _label(content: bytes, extension: str) -> int | str | None:
-    """A label as an integer; other text as it stands, for the error; None without a label."""
+    """A label as an integer; the content of one that is none, for the error; None without."""
     try:
-        text = content.decode()
-        if extension == ".cls":
-            return int(text)
-        found = json.loads(text)
-        value = found.get("label", found.get("cls")) if isinstance(found, dict) else found
-        return None if value is None or isinstance(value, (dict, list)) else int(value)
-    except ValueError:  # UnicodeDecodeError is one
-        return content[:40].decode(errors="replace").strip()
+        value: Any = content.decode()
+        if extension == ".json":
+            found = json.loads(value)
+            value = found.get("label", found.get("cls")) if isinstance(found, dict) else found
+            if value is None or isinstance(value, (dict, list)):
+                return None
+        # 2.7 and true are not to be rounded, nor any other text that `int` would take
+        if type(value) is int or (isinstance(value, str) and DIGITS.fullmatch(value)):
+            label = int(value)
+            if 0 <= label < 2**63:
+                return label
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        pass
+    return content[:40].decode(errors="replace").strip()
 
 
 def _decode(name: bytes) -> str:

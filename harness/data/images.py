@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 
+from harness.data.crop import too_narrow
 from harness.errors import BadInput, HarnessError
 
 if TYPE_CHECKING:
@@ -168,12 +169,14 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
 
     Grayscale, palette and CMYK images are converted, transparency is dropped (as ADM does), and 16
     bits are scaled to 8: Pillow alone would clip them, and nearly every pixel would be white.
-    Raises Corrupt if it cannot be decoded.
+    Raises Corrupt if it cannot be decoded, or is too narrow for a square to be cut from it.
     """
     from PIL import Image
 
     try:
         with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
+            if reason := too_narrow(*image.size):  # the header's: nothing is decoded yet
+                raise Corrupt(path, reason)
             image.load()
             return to_rgb(image)
     except Corrupt:

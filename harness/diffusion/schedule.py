@@ -13,9 +13,14 @@ import numpy as np
 
 from harness.errors import BadInput
 
+LEAST_STEPS = 21  # the last beta is 20 / steps
+
 
 def linear_betas(steps: int) -> np.ndarray:
-    """The linear schedule, 1e-4 to 2e-2 at 1000 steps and scaled for any other number: (steps,)."""
+    """The linear schedule, 1e-4 to 2e-2 at 1000 steps and scaled for any other number: (steps,).
+
+    Of LEAST_STEPS at least: with fewer the last betas are 1 or more, and no signal is left to keep.
+    """
     scale = 1000 / steps
     return np.linspace(scale * 1e-4, scale * 2e-2, steps, dtype=np.float64)
 
@@ -91,9 +96,15 @@ class Schedule:
 
 
 def schedule(steps: int = 1000, sampling: str | int | None = None) -> Schedule:
-    """The linear schedule of `steps` steps, reduced to what `sampling` keeps (kept_timesteps)."""
-    if steps < 1:
-        raise BadInput(f"diffusion steps must be at least 1, not {steps}")
+    """The linear schedule of `steps` steps, reduced to what `sampling` keeps (kept_timesteps).
+
+    Raises BadInput for fewer than LEAST_STEPS, and for what `sampling` cannot keep.
+    """
+    if steps < LEAST_STEPS:
+        raise BadInput(
+            f"diffusion steps must be at least {LEAST_STEPS}, not {steps}: with fewer, betas of "
+            "the linear schedule reach 1"
+        )
     timesteps = kept_timesteps(steps, sampling)
     kept = np.cumprod(1.0 - linear_betas(steps))[timesteps]
     betas = 1.0 - kept / np.append(1.0, kept[:-1])

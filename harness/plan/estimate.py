@@ -1,25 +1,83 @@
 """How long will it take? From what was measured here, or not at all.
 
-`python -m harness bench` leaves records; a stage's estimate is the rate of the latest of its kind,
-model and precision on the same class of device (for `encode`: of its image size). Else every
-committed artifact remembers its seconds, its Gflops and its devices: the median rate of committed
-stages of the same kind and model; then of the same kind at all; and None where nothing was measured
-(never a guess). All rates are in device-seconds: a stage that eight GPUs did in an hour took eight
-hours. Stages that were interrupted on the way say nothing, as their last attempt did a part.
+`python -m harness bench` leaves records; a stage's estimate is the rate of the one of its kind,
+model and precision on the same class of device whose settings are nearest to its own (see `Speed`),
+the latest of equals; for `encode`: the latest of its image size. Else every committed artifact
+remembers its seconds, its Gflops and its devices: the median rate of committed stages of the same
+kind and model; then a benchmark of the model in another precision; then the median over the other
+models of the same kind; and None where nothing was measured (never a guess). All rates are in
+device-seconds: a stage that eight GPUs did in an hour took eight hours. Stages that were
+interrupted on the way say nothing, as their last attempt did a part.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import statistics
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import DataSettings
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a model's speed depends on, by importance; None: not known, like anything."""
+
+    precision: str
+    compile: bool | None = None
+    checkpointing: bool | None = None
+    tf32: bool | None = None
+    batch_per_device: int | None = None  # images of one pass
+
+    @staticmethod
+    def of_record(record: Mapping[str, Any]) -> Speed:
+        """What a benchmark measured. Raises KeyError, ValueError or TypeError if it is none."""
+        batches = [int(record.get(name) or 0) for name in ("batch_size", "batch_per_device")]
+        return Speed(
+            record["precision"],
+            compile=bool(record.get("compile")),
+            checkpointing=bool(record.get("checkpointing")),
+            tf32=bool(record.get("tf32")),
+            batch_per_device=min((size for size in batches if size > 0), default=None),
+        )
+
+    @staticmethod
+    def of_stage(stage: Stage, plan: Plan | None) -> Speed:
+        """What a `train` or `sample` stage of a plan asks for."""
+        precision = "bf16" if '"precision":"bf16"' in stage.settings else "float32"
+        tf32 = '"tf32":true' in stage.settings
+        if plan is None:
+            return Speed(precision, tf32=tf32)
+        place = plan.once(("place", stage.run, stage.evaluation), lambda: plan.place(stage))
+        train = plan.study.runs[stage.run].train if stage.run is not None else None
+        if stage.kind != "train" or train is None:
+            return Speed(precision, place.compile, None, tf32, place.batch_size)
+        own = max(1, train.batch_size // _processes(plan))
+        batch = min(place.batch_per_device or own, own)
+        return Speed(precision, place.compile, place.checkpointing, tf32, batch)
+
+    def distance(self, other: Speed) -> tuple[float, ...]:
+        """How far another is from this: the first that differs decides, a batch by its ratio."""
+        *exact, (_, mine, its) = self._pairs(other)
+        ratio = abs(math.log(its / mine)) if mine and its else 0.0
+        return (*(float(a != b) for _, a, b in exact), ratio)
+
+    def differences(self, other: Speed) -> list[str]:
+        """What differs in another, in words: "batch_per_device 1, not 8"."""
+        words = {"True": "on", "False": "off"}
+        found = [(n, str(a), str(b)) for n, a, b in self._pairs(other) if a != b]
+        return [f"{n} {words.get(b, b)}, not {words.get(a, a)}" for n, a, b in found]
+
+    def _pairs(self, other: Speed) -> list[tuple[str, Any, Any]]:
+        """(setting, this, other), the same where one of them is not known."""
+        pairs = [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
+        return [(n, None, None) if a is None or b is None else (n, a, b) for n, a, b in pairs]
 
 
 @dataclass(frozen=True)
@@ -29,8 +87,10 @@ class Rates:
     by_model: Mapping[tuple[str, str | None], float]
     by_kind: Mapping[str, float]
     measured: int  # artifacts and benchmarks behind the rates
-    benched: Mapping[tuple[str, str, str], float] = field(default_factory=dict)  # + precision
+    benchmarks: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     encoding: Mapping[tuple[str, int], float] = field(default_factory=dict)  # seconds per image
+    plan: Plan | None = None  # whose settings benchmarks are compared with
+    _known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def seconds(
         self, stage: Stage, model: str | None, data: DataSettings | None = None
@@ -44,12 +104,62 @@ class Rates:
             if (name, data.image_size) in self.encoding:
                 return self.encoding[name, data.image_size] * data.train_images
         rate = self.by_model.get((stage.kind, model), self.by_kind.get(stage.kind))
-        if self.benched and model is not None and stage.gflops:
-            precision = "bf16" if '"precision":"bf16"' in stage.settings else "float32"
-            rate = self.benched.get((stage.kind, model, precision), rate)
+        if self.benchmarks and model is not None and stage.gflops:
+            if (found := self.benchmark(stage, model)) is not None:
+                rate = found[0]
+            elif (stage.kind, model) not in self.by_model:
+                rate = self._of_other_models(stage)
         if rate is None:
             return None
         return rate * (stage.gflops if stage.gflops else 1.0)
+
+    def benchmark(self, stage: Stage, model: str | None) -> tuple[float, list[str]] | None:
+        """The rate of the benchmark that a stage is estimated with, and in what settings it differs
+        ("compile off, not on"); None where it is estimated otherwise."""
+        if model is None or not stage.gflops or (stage.kind, model) not in self.benchmarks:
+            return None
+        rate, differences, same_precision = self._nearest(
+            stage.kind, model, Speed.of_stage(stage, self.plan)
+        )
+        if not same_precision and (stage.kind, model) in self.by_model:
+            return None
+        return rate, differences
+
+    def _nearest(self, kind: str, model: str, asked: Speed) -> tuple[float, list[str], bool]:
+        key = kind, model, asked
+        if key not in self._known:
+            latest_first = list(reversed(self.benchmarks[kind, model]))
+            speeds = [Speed.of_record(record) for record in latest_first]
+            k = min(range(len(speeds)), key=lambda k: asked.distance(speeds[k]))
+            same = speeds[k].precision == asked.precision
+            rate = latest_first[k]["seconds_per_gflop"]
+            self._known[key] = rate, asked.differences(speeds[k]), same
+        return self._known[key]  # type: ignore[no-any-return]
+
+    def _of_other_models(self, stage: Stage) -> float | None:
+        asked = Speed.of_stage(stage, self.plan)
+        if (stage.kind, asked) not in self._known:
+            committed = {m: rate for (kind, m), rate in self.by_model.items() if kind == stage.kind}
+            benched = [
+                self._nearest(kind, m, asked)[0]
+                for kind, m in self.benchmarks
+                if kind == stage.kind and m not in committed
+            ]
+            self._known[stage.kind, asked] = (
+                statistics.median([*committed.values(), *benched])
+                if benched
+                else self.by_kind.get(stage.kind)
+            )
+        return self._known[stage.kind, asked]  # type: ignore[no-any-return]
+
+
+def _processes(plan: Plan) -> int:
+    """Over how many devices the batch of a training step is spread."""
+    dispatch = plan.study.settings.dispatch
+    if dispatch.executor != "slurm":
+        return 1
+    slurm = dispatch.slurm_for("train")
+    return slurm.nodes * (slurm.tasks_per_node or max(1, slurm.gpus_per_node))
 
 
 def read_benchmarks(results: Path) -> list[dict[str, Any]]:
@@ -60,6 +170,7 @@ def read_benchmarks(results: Path) -> list[dict[str, Any]]:
             record = json.loads(path.read_text())
             rate = record["seconds_per_gflop"] or record["seconds_per_image"]
             known = record["made"]["device"], record["kind"], record["model"]
+            Speed.of_record(record)
             if float(rate) > 0 and all(isinstance(word, str) for word in known):
                 found.append((str(record["made"]["committed"]), record))
     return [record for _, record in sorted(found, key=lambda f: f[0])]
@@ -69,10 +180,12 @@ def rates(
     measurements: Iterable[tuple[str, Mapping[str, Any]]],
     cuda: bool,
     benchmarks: Iterable[Mapping[str, Any]] = (),
+    plan: Plan | None = None,
 ) -> Rates:
     """Rates on GPUs, or on processors.
 
     measurements: (kind, manifest["measured"]) of committed artifacts; benchmarks: oldest first.
+    plan: whose settings theirs are compared with.
     """
     found: dict[tuple[str, str | None], list[float]] = {}
     count = 0
@@ -88,7 +201,7 @@ def rates(
     kinds: dict[str, list[float]] = {}
     for (kind, _), values in found.items():
         kinds.setdefault(kind, []).extend(values)
-    benched: dict[tuple[str, str, str], float] = {}
+    benched: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     encoding: dict[tuple[str, int], float] = {}
     for record in benchmarks:
         if is_gpu(record["made"]["device"]) == cuda:
@@ -96,15 +209,14 @@ def rates(
             if rate is None:
                 encoding[record["model"], record["image_size"]] = record["seconds_per_image"]
                 continue
-            benched[record["kind"], record["model"], record["precision"]] = rate
-            if (record["kind"], record["model"]) not in found:
-                kinds.setdefault(record["kind"], []).append(rate)
+            benched.setdefault((record["kind"], record["model"]), []).append(record)
     return Rates(
         {k: statistics.median(v) for k, v in found.items()},
         {k: statistics.median(v) for k, v in kinds.items()},
-        count + len(benched) + len(encoding),
+        count + sum(map(len, benched.values())) + len(encoding),
         benched,
         encoding,
+        plan,
     )
 
 

@@ -25,7 +25,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
 
 
 def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
-    """Patches that fit the image, images that fit the autoencoder."""
+    """Patches that fit the image, images and a decoder that fit the autoencoder."""
     alike = {(id(r.model), id(r.data), id(r.autoencoder)): r for r in runs}
     for run in alike.values():
         name, size = run.autoencoder.name, run.data.image_size
@@ -34,6 +34,9 @@ def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
             properties.channels(name, run.data.channels)
         except BadInput as error:
             yield ("data", "channels"), f"data.channels is {run.data.channels}: {error}"
+        if run.autoencoder.decoder not in properties.decoder_names(name):
+            field = ("autoencoder", "decoder")
+            yield field, f"{'.'.join(field)} {_no_decoder(run.autoencoder.decoder, name)}"
         if size % factor:
             yield (
                 ("data", "image_size"),
@@ -46,6 +49,11 @@ def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
                 f"{run.model.label}: patch size {run.model.patch_size} does not divide the model's "
                 f"input of {size // factor} (image {size}, autoencoder factor {factor})",
             )
+
+
+def _no_decoder(decoder: str, autoencoder: str) -> str:
+    names = ", ".join(properties.decoder_names(autoencoder))
+    return f"is {decoder!r}, the {autoencoder} autoencoder has: {names}"
 
 
 def _baselines(settings: StudySettings) -> Iterator[Problem]:
@@ -87,6 +95,9 @@ def _evaluation(
             "eta",
             "is DDIM's, the sampler is ancestral: leave eta out, or set sampler: ddim",
         )
+    for name in dict.fromkeys(run.autoencoder.name for run in runs):
+        if evaluation.decoder not in (None, *properties.decoder_names(name)):
+            yield "decoder", _no_decoder(str(evaluation.decoder), name)
     guidance = evaluation.guidance
     for g in guidance if isinstance(guidance, tuple) else (guidance,):
         yield from _guidance(g, diffusion, runs)
@@ -116,11 +127,13 @@ def _guidance(
             f"is {guidance.scale:g}, but train.label_dropout is 0: the null label that guidance "
             "needs would never have been trained",
         )
-    for run in runs if "channels" in guidance.model_fields_set else ():
+    for run in runs:
         channels = properties.properties(run.autoencoder.name).channels or run.data.channels
         if guidance.channels is not None and guidance.channels > channels:
+            given = "channels" in guidance.model_fields_set
             yield (
                 "guidance.channels",
-                f"is {guidance.channels}, the model has {channels} (null: all of them)",
+                f"is {guidance.channels}{'' if given else ' where it is not given'}, the model has "
+                f"{channels}{'' if given else ': write guidance.channels'} (null: all of them)",
             )
             return

@@ -83,7 +83,9 @@ class AutoencoderSettings(Settings):
     name: Literal["identity", "sd-vae"] = "identity"
     decoder: Literal["original", "ft-mse", "ft-ema"] = "original"  # Table 4; used when decoding
     weights: Annotated[str | None, NotInKey()] = None  # local folder, else the hub
-    sha256: str | None = None  # of the weights; checked when given
+    # Of the encoder's parameters, the same for all three decoders; not the weights file's own.
+    # `encode` records it (autoencoder_sha256) and autoencoders.load gives it; checked when given.
+    sha256: str | None = None
 
 
 class ModelSettings(Settings):
@@ -164,6 +166,16 @@ class DiffusionSettings(Settings):
     """The forward process: linear betas 1e-4 to 2e-2 (the paper keeps ADM's)."""
 
     steps: Positive = 1000
+
+    @field_validator("steps")
+    @classmethod
+    def _betas_below_one(cls, value: int) -> int:
+        if value < 21:  # harness.diffusion.schedule.LEAST_STEPS, without importing numpy
+            raise ValueError(
+                f"diffusion.steps {value}: give at least 21, as with fewer the last of the "
+                "schedule's betas (20 / steps) are not below 1"
+            )
+        return value
 
 
 class TrainSettings(Settings):

@@ -115,7 +115,7 @@ def test_a_checkpoint_that_does_not_fit_the_data_is_refused(
     ("more", "expected"),
     [
         (["--steps", "0"], "--steps 0: it must be at least 1"),
-        (["--diffusion-steps", "-5"], "--diffusion-steps -5"),
+        (["--diffusion-steps", "20"], "--diffusion-steps 20: it must be at least 21"),
         (["--heads", "0"], "--heads 0"),
         (["--name", "x" * 81], "80 of them at most"),
     ],

@@ -105,6 +105,19 @@ def test_corrupt_images_are_skipped_up_to_the_limit(
     assert latents.labels.tolist() == [0, 0, 1, 1]
 
 
+def test_an_image_too_narrow_to_crop_is_counted_and_skipped(
+    tmp_path, make_folder, identity, encode_png
+) -> None:
+    root = make_folder({"a": 2})
+    (root / "a" / "narrow.png").write_bytes(encode_png(np.zeros((5000, 1, 3), np.uint8)))
+    images = ImageFolder(root)
+    wanted = latent_settings(images, identity, 8, 3)
+    index = encode(images, identity, tmp_path / "out", wanted, max_corrupt=1).finish(max_corrupt=1)
+    assert index["count"] == 2
+    (entry,) = index["corrupt"]
+    assert entry["path"] == "a/narrow.png" and "too narrow to crop" in entry["reason"]
+
+
 def test_the_limit_counts_what_other_processes_met(tmp_path, make_folder, identity) -> None:
     root = make_folder({"a": 4})
     for name in ("000.png", "003.png"):

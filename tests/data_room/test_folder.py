@@ -23,6 +23,19 @@ def test_imagenets_usual_layouts_are_found(make_folder, tmp_path, below) -> None
         assert len(ImageFolder(tmp_path / "in", split="val")) == 5
 
 
+@pytest.mark.parametrize("below", ["", "train"])
+def test_a_class_named_as_the_split_is_a_class(make_folder, tmp_path, below) -> None:
+    """CIFAR-100 has one."""
+    make_folder({"tractor": 1, "train": 2}, tmp_path / "in" / below)
+    images = ImageFolder(tmp_path / "in")
+    assert images.class_names == ["tractor", "train"] and len(images) == 3
+
+
+def test_splits_of_loose_images_are_no_classes(make_folder) -> None:
+    with pytest.raises(BadInput, match="train has no class folders: its 2 images lie loose"):
+        ImageFolder(make_folder({"train": 2, "val": 1}))
+
+
 def test_other_files_hidden_files_and_nested_folders_are_handled(make_folder) -> None:
     root = make_folder({"a": 2, "b/deeper": 1, ".cache": 1})
     (root / "a" / "notes.txt").write_text("x")

@@ -109,6 +109,77 @@ def test_a_label_beside_no_image_and_one_that_another_overrules_do_no_harm(tmp_p
     assert headers.images_of(write(tmp_path / "a.tar", dict(members)))[0][3] == 3
 
 
+@pytest.mark.parametrize(
+    ("label", "content"),
+    [
+        (".json", b'{"label": 2.7}'),
+        (".json", b'{"label": 2.0}'),
+        (".json", b'{"cls": true}'),
+        (".json", b'{"label": Infinity}'),
+        (".json", b'{"label": "1_0"}'),
+        (".cls", b"99999999999999999999"),
+        (".cls", b"-9223372036854775808"),  # how `Found` says that there is none
+        (".cls", b"1_0"),
+    ],
+)
+def test_what_is_no_integer_from_0_is_no_label(tmp_path: Path, label: str, content: bytes) -> None:
+    path = write(tmp_path / "x.tar", {"a.png": b"x", f"a{label}": content})
+    with pytest.raises(BadInput, match=r"x\.tar: a\.png has the label '.*'; labels are integers"):
+        headers.images_of(path)
+
+
+@pytest.mark.parametrize("content", [b'{"label": 3}', b'{"cls": "3"}', b"3"])
+def test_a_json_gives_an_integer_or_its_digits(tmp_path: Path, content: bytes) -> None:
+    path = write(tmp_path / "x.tar", {"a.png": b"x", "a.json": content})
+    assert headers.images_of(path)[0][3] == 3
+
+
+def test_a_sample_of_two_images_is_refused_as_one_may_be_a_mask(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.tar", {"d/0.png": b"x", "d/0.seg.png": b"y", "d/0.cls": b"1"})
+    words = r"x\.tar: the sample d/0 has two images, d/0\.png and d/0\.seg\.png"
+    with pytest.raises(BadInput, match=words):
+        headers.images_of(path)
+
+
+def append(path: Path, member: str, content: bytes) -> None:
+    with tarfile.open(path, "a") as tar:
+        info = tarfile.TarInfo(member)
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+
+
+def test_a_sample_that_comes_twice_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.tar", {"0.png": b"x", "0.cls": b"0"})
+    append(path, "0.png", b"y")
+    with pytest.raises(BadInput, match=r"x\.tar: the sample 0 has two images"):
+        headers.images_of(path)
+    append(path, "0.cls", b"1")
+    with pytest.raises(BadInput, match=r"x\.tar: the sample 0 has two labels .*, 0 and 1"):
+        headers.images_of(path)
+
+
+def test_a_hard_link_is_the_file_it_names(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"picture")
+    (tmp_path / "a.cls").write_bytes(b"4")
+    for kind in ("png", "cls"):
+        (tmp_path / f"b.{kind}").hardlink_to(tmp_path / f"a.{kind}")
+    with tarfile.open(tmp_path / "x.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+        for name in ("a.png", "b.png", "a.cls", "b.cls"):
+            tar.add(tmp_path / name, f"./{name}")
+    one, other = headers.images_of(tmp_path / "x.tar")
+    assert (one[0], other[0]) == ("./a.png", "./b.png")
+    assert one[1:] == other[1:] and one[2:] == (7, 4)
+
+
+def test_a_hard_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "x.tar", "w") as tar:
+        info = tarfile.TarInfo("b.png")
+        info.type, info.linkname = tarfile.LNKTYPE, "a.png"
+        tar.addfile(info)
+    with pytest.raises(BadInput, match=r"x\.tar: b\.png is a hard link to a\.png, which does not"):
+        headers.images_of(tmp_path / "x.tar")
+
+
 # --- the index ----------------------------------------------------------------------------------
 
 

@@ -63,6 +63,13 @@ def test_floating_point_images_are_corrupt_since_their_range_is_unknown() -> Non
         read_image(saved(floats, "TIFF"), "a.tif")
 
 
+def test_an_image_too_narrow_to_crop_is_corrupt() -> None:
+    narrow, ordinary = Image.new("RGB", (1, 101)), Image.new("RGB", (1, 100))
+    with pytest.raises(Corrupt, match=r"a\.png: is 1 x 101 pixels, too narrow"):
+        read_image(saved(narrow, "PNG"), "a.png")
+    assert read_image(saved(ordinary, "PNG"), "a.png").shape == (100, 1, 3)
+
+
 @pytest.mark.parametrize("name", ["glyphs", "digits"])
 def test_embedded_sets_open_by_name(name) -> None:
     images = open_images(name, count=20, image_size=8, num_classes=10)

@@ -57,7 +57,7 @@ def test_class_archives_name_their_classes(tmp_path, make_tar, encode_png) -> No
         ({"a.png": b"x"}, "has no label"),
         ({"a.png": b"x", "a.cls": b"cat"}, "the label 'cat'"),
         ({"a.png": b"x", "a.cls": b"0", "b.png": b"x"}, "b.png has no label"),
-        ({"a.png": b"x", "a.cls": b"-1"}, "labels -1 to -1"),
+        ({"a.png": b"x", "a.cls": b"-1"}, "the label '-1'; labels are integers from 0"),
         ({"a.png": b"x", "a.json": {"caption": "a cat"}}, "has no label"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.diffusion.schedule import kept_timesteps, linear_betas, schedule
+from harness.diffusion.schedule import LEAST_STEPS, kept_timesteps, linear_betas, schedule
 from harness.errors import BadInput
 
 FULL = {
@@ -70,6 +70,12 @@ def test_impossible_sampling_is_refused_with_what_is_possible(sampling) -> None:
         schedule(1000, sampling)
 
 
-def test_no_steps_at_all_are_refused() -> None:
-    with pytest.raises(BadInput, match="at least 1"):
-        schedule(0)
+@pytest.mark.parametrize("steps", [-1, 0, 1, 20])
+def test_steps_whose_betas_reach_one_are_refused(steps: int) -> None:
+    with pytest.raises(BadInput, match=f"at least 21, not {steps}"):
+        schedule(steps)
+
+
+def test_the_least_steps_have_betas_below_one() -> None:
+    assert linear_betas(LEAST_STEPS).max() < 1 <= linear_betas(LEAST_STEPS - 1).max()
+    assert np.isfinite(schedule(LEAST_STEPS).posterior_log_variance).all()

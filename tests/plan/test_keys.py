@@ -125,7 +125,7 @@ RELEVANT = {
     "evaluations.final.sampling_steps": (5, {"sample", "evaluate"}),
     "evaluations.final.eta": (0.5, {"sample", "evaluate"}),
     "evaluations.final.clip": (True, {"sample", "evaluate"}),
-    "evaluations.final.guidance": ({"scale": 1.5}, {"sample", "evaluate"}),
+    "evaluations.final.guidance": ({"scale": 1.5, "channels": 1}, {"sample", "evaluate"}),
     "evaluations.final.samples": (11, {"sample", "evaluate"}),
     "evaluations.final.seed": (1, {"sample", "evaluate"}),
     "evaluations.final.decoder": ("ft-mse", {"sample", "evaluate"}),
@@ -169,6 +169,11 @@ def test_keys_change_with_every_setting_that_changes_the_output(
 ) -> None:
     value, kinds = RELEVANT[dotted]
     path = tmp_path / "study.yaml"
+    study = STUDY
+    if dotted == "evaluations.final.decoder":  # the identity has one alone
+        for field, needed in (("autoencoder.name", "sd-vae"), ("data.channels", 3)):
+            study = changed(study, field, needed)
+        study = changed(study, "data.image_size", 32)
 
     def by_kind(study: dict[str, Any]) -> dict[str, set[str]]:
         path.write_text(yaml.safe_dump(study))
@@ -177,7 +182,7 @@ def test_keys_change_with_every_setting_that_changes_the_output(
             found.setdefault(stage.kind, set()).add(key)
         return found
 
-    before, after = by_kind(STUDY), by_kind(changed(STUDY, dotted, value))
+    before, after = by_kind(study), by_kind(changed(study, dotted, value))
     for kind, keys_before in before.items():
         if kind in kinds:
             assert not keys_before & after[kind], f"{kind} did not change with {dotted}"
@@ -262,10 +267,10 @@ def test_two_names_of_the_same_architecture_share_everything(tmp_path: Path) -> 
 def test_each_way_of_guiding_has_its_key_and_no_guidance_has_one(tmp_path: Path) -> None:
     guidance = [
         {"scale": 1.0},
-        {"scale": 1.5},
+        {"scale": 1.5, "channels": 1},
         {"scale": 1.5, "channels": None},
-        {"scale": 1.5, "interval": [100, 900]},
-        {"scale": 1.5, "interval": [100, 800]},
+        {"scale": 1.5, "channels": 1, "interval": [100, 900]},
+        {"scale": 1.5, "channels": 1, "interval": [100, 800]},
     ]
     unguided = [{"scale": 1.0, "channels": None}, {"scale": 1.0, "interval": [1, 2]}]
 
@@ -324,13 +329,14 @@ def test_references_of_other_files_or_of_images_never_share_a_key(tmp_path: Path
 
 
 def test_equal_numbers_written_in_other_ways_have_one_key(tmp_path: Path) -> None:
+    gray = {"channels": 1}
     for dotted, one, other in (
         ("train.learning_rate", 1, 1.0),
         ("train.weight_decay", 0.0, -0.0),
         ("train.weight_decay", 0, -0.0),
         ("evaluations.final.eta", 0, -0.0),
-        ("evaluations.final.guidance", {"scale": 2}, {"scale": 2.0}),
-        ("evaluations.final.guidance", {"scale": 0}, {"scale": -0.0}),
+        ("evaluations.final.guidance", {**gray, "scale": 2}, {**gray, "scale": 2.0}),
+        ("evaluations.final.guidance", {**gray, "scale": 0}, {**gray, "scale": -0.0}),
         ("train.betas", [0, 0.9], [0.0, 0.9]),
     ):
         texts = [plan_of(tmp_path, changed(STUDY, dotted, value)) for value in (one, other)]

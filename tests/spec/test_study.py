@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.diffusion.schedule import LEAST_STEPS
 from harness.errors import BadInput
 from harness.spec import BadStudy, load_study, profiles
 
@@ -209,6 +210,19 @@ def test_an_error_in_the_matrix_names_the_run(tmp_path: Path) -> None:
             ("sampling_steps: 4", "sampling_steps: 4, guidance: {scale: 2.0, channels: 5}"),
             "evaluations.final.guidance.channels is 5, the model has 1",
         ),
+        (
+            ("sampling_steps: 4", "sampling_steps: 4, guidance: {scale: 1.5}"),
+            "study.yaml:11: evaluations.final.guidance.channels is 3 where it is not given, the "
+            "model has 1: write guidance.channels (null: all of them)",
+        ),
+        (
+            ("title: A tiny study", "title: t\nautoencoder: {name: identity, decoder: ft-mse}"),
+            "autoencoder.decoder is 'ft-mse', the identity autoencoder has: original",
+        ),
+        (
+            ("sampling_steps: 4", "sampling_steps: 4, decoder: ft-ema"),
+            "evaluations.final.decoder is 'ft-ema', the identity autoencoder has: original",
+        ),
         (("sampling_steps: 4", "sampling_steps: 4, sampler: ddim, eta: 2"), "eta is 2 (a whole"),
         (
             ("title: A tiny study", "title: t\nautoencoder: {name: sd-vae}"),
@@ -308,6 +322,22 @@ def test_guidance_needs_a_null_label_that_was_trained(tmp_path: Path) -> None:
     load_study(write(tmp_path, text))
     found = problems(tmp_path, text.replace("sampling_steps: 4", "guidance: {scale: 1.5}"))
     assert any("the null label that guidance needs would never" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    "guidance", ["{scale: 1}", "{scale: 2, channels: null}", "{scale: 2, channels: 1}"]
+)
+def test_guidance_that_samples_of_one_channel_can_have(tmp_path: Path, guidance: str) -> None:
+    load_study(write(tmp_path, GOOD.replace("at: end", f"at: end, guidance: {guidance}")))
+
+
+def test_a_schedule_whose_betas_reach_one_is_refused(tmp_path: Path) -> None:
+    few, fewest = (f"title: t\ndiffusion: {{steps: {n}}}" for n in (LEAST_STEPS, LEAST_STEPS - 1))
+    load_study(write(tmp_path, GOOD.replace("title: A tiny study", few)))
+    found = problems(tmp_path, GOOD.replace("title: A tiny study", fewest))
+    assert found[0].startswith("study.yaml:3: diffusion.steps 20: give at least 21")
+    varied = GOOD.replace("model.size: [S, B]", "model.size: [S]\n    diffusion.steps: [1000, 7]")
+    assert "diffusion.steps 7: give at least 21" in problems(tmp_path, varied)[0]
 
 
 def test_sampling_steps_are_checked_against_every_run(tmp_path: Path) -> None:
