@@ -27,6 +27,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from harness.plan.keys import canonical
 from harness.store import files
 
 STATE = "state.safetensors"
@@ -186,7 +187,14 @@ def write(folder: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) ->
     """Write state and its JSON into `folder`, synced. Errors: DiskFull with the bytes missing."""
     check_space(folder, sum(t.numel() * t.element_size() for t in tensors.values()))
     size, digest = write_tensors(folder / STATE, tensors)
-    files.write_json(folder / ABOUT, {**about, "bytes": size, "sha256": digest})
+    about = {**about, "bytes": size, "sha256": digest}
+    files.write_json(folder / ABOUT, {**about, "about_sha256": about_sha256(about)})
+
+
+def about_sha256(about: Mapping[str, Any]) -> str:
+    """SHA-256 of a checkpoint's JSON without the field that holds it."""
+    rest = {name: value for name, value in about.items() if name != "about_sha256"}
+    return hashlib.sha256(canonical(rest).encode()).hexdigest()
 
 
 DTYPES = {  # safetensors' names
@@ -267,7 +275,7 @@ def save(
     scratch: Path, tensors: Mapping[str, Tensor], about: dict[str, Any], kept: int = 2
 ) -> None:
     """A checkpoint in scratch, committed by a rename; older ones beyond `kept` are deleted."""
-    final = scratch / f"step-{about['step']:09d}"
+    final = scratch / step_name(about["step"])
     if final.exists():
         return
     aside = scratch / f"_{final.name}.{uuid.uuid4().hex[:8]}"
@@ -284,15 +292,21 @@ def save(
         shutil.rmtree(old, ignore_errors=True)
 
 
+def step_name(step: int) -> str:
+    """The folder of a step's checkpoint in scratch."""
+    return f"step-{step:09d}"
+
+
 def newest(scratch: Path) -> Path | None:
     """The newest undamaged checkpoint in scratch; damaged ones are said and deleted."""
     for folder in sorted(scratch.glob("step-*"), reverse=True):
         try:
             check(folder)
             return folder
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = f"{ABOUT} lacks {error}" if isinstance(error, KeyError) else error
             print(
-                f"checkpoint {folder} is damaged ({error}): falling back to the one before",
+                f"checkpoint {folder} is damaged ({reason}): falling back to the one before",
                 flush=True,
             )
             # Left there, the run would not write this step again when it comes by.
@@ -301,8 +315,16 @@ def newest(scratch: Path) -> Path | None:
 
 
 def check(folder: Path) -> None:
-    """Raise ValueError when a checkpoint's file is not what its JSON vouches for."""
+    """Raise ValueError (KeyError for a field that is not there) unless a checkpoint in scratch is
+    what was written: its JSON, its step, its tensors."""
     about = json.loads((folder / ABOUT).read_text())
+    if not isinstance(about, dict):
+        raise ValueError(f"{ABOUT} holds no object")
+    # Checkpoints made before the JSON had a checksum of its own are told by their step alone.
+    if about.get("about_sha256", about_sha256(about)) != about_sha256(about):
+        raise ValueError(f"{ABOUT} does not match its checksum")
+    if folder.name != step_name(about["step"]):
+        raise ValueError(f"{ABOUT} says step {about['step']}")
     size = (folder / STATE).stat().st_size
     if size != about["bytes"]:
         raise ValueError(f"{STATE} has {size:,} bytes, {about['bytes']:,} were written")
