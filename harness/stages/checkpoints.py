@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import shutil
+import socket
 import struct
 import threading
 import time
@@ -33,6 +34,7 @@ from harness.store import files
 STATE = "state.safetensors"
 ABOUT = "state.json"
 MARGIN = 1.05  # of free space, over a checkpoint's size
+SILENT_S = 600.0  # a half-written checkpoint that nobody has touched for so long is nobody's
 
 
 @dataclass
@@ -278,7 +280,8 @@ def save(
     final = scratch / step_name(about["step"])
     if final.exists():
         return
-    aside = scratch / f"_{final.name}.{uuid.uuid4().hex[:8]}"
+    writer = f"{socket.gethostname()}.{os.getpid()}"
+    aside = scratch / f"_{final.name}.{writer}.{uuid.uuid4().hex[:8]}"
     aside.mkdir(parents=True)
     try:
         write(aside, tensors, about)
@@ -290,6 +293,39 @@ def save(
         shutil.rmtree(aside, ignore_errors=True)
     for old in sorted(scratch.glob("step-*"))[:-kept]:
         shutil.rmtree(old, ignore_errors=True)
+
+
+def clear_leftovers(scratch: Path) -> None:
+    """Remove what killed processes left half written; before this process writes its first.
+
+    Each is as large as a checkpoint, and a stage that is preempted for weeks would fill the disk.
+    Claims are advisory and torchrun's ranks take none, so a second attempt may be writing here now:
+    only what a dead process of this machine began goes at once, the rest once it is silent.
+    """
+    os.utime(scratch)
+    now = scratch.stat().st_mtime  # as the file system has it: machines' clocks differ
+    for aside in scratch.glob("_step-*"):
+        silent = 0.0
+        with contextlib.suppress(OSError):  # it has just been renamed
+            silent = now - max(p.stat().st_mtime for p in [aside, *aside.iterdir()])
+        if silent > SILENT_S or _dead(aside.name):
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _dead(name: str) -> bool:
+    """Is the writer in a half-written checkpoint's name a process of this machine that is gone?"""
+    host, _, pid = name.rpartition(".")[0].partition(".")[2].rpartition(".")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid():
+        return True  # of an earlier one with our number, as in containers: ours has begun none
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):  # another user's; no process id at all
+        pass
+    return False
 
 
 def step_name(step: int) -> str:

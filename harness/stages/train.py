@@ -87,6 +87,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     log = TrainingLog(settings, gflops, work)
     writer = checkpoints.Writer(work.scratch, place.keep_checkpoints)
     if world.main:
+        checkpoints.clear_leftovers(work.scratch)
         checkpoints.check_space(work.scratch, state.bytes())
     _resume(state, log, work)
     live = [local(p) for p in model.parameters()]

@@ -159,6 +159,41 @@ def test_a_checkpoint_with_one_flipped_bit_is_not_used(laboratory: Laboratory) -
     assert checkpoints.newest(laboratory.store.scratch(task.key)) is None
 
 
+WRITING = """
+import os, signal, sys
+from harness.stages import checkpoints
+from harness.store import files
+def step(operation, path):
+    if operation == "sync file" and len(list(path.parent.parent.glob("step-*"))) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+files.step = step
+"""
+
+
+def test_what_a_kill_in_the_middle_of_a_checkpoint_leaves_is_gone_before_space_is_asked_for(
+    laboratory: Laboratory, undisturbed: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = laboratory.task("train", checkpoint_every=2)
+    (tmp_path / "task.json").write_text(task.to_json())
+    arguments = [str(laboratory.store.root), str(tmp_path / "task.json"), "1000"]
+    ended = subprocess.run([sys.executable, "-c", WRITING + KILLED, *arguments], cwd=Path.cwd())
+    scratch = laboratory.store.scratch(task.key)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list(scratch.glob("_step-*/state.safetensors"))) == 1
+
+    left: list[int] = []
+    real = checkpoints.check_space
+
+    def asked(folder: Path, need: int) -> None:
+        left.append(len(list(scratch.glob("_step-*"))))
+        real(folder, need)
+
+    monkeypatch.setattr(checkpoints, "check_space", asked)
+    laboratory.run(task)
+    assert left[0] == 0
+    assert content(laboratory, task) == content(undisturbed, task)
+
+
 def told(**changed: Any) -> Any:
     """A change to a checkpoint's JSON that leaves its own checksum as it was."""
     return lambda text: json.dumps({**json.loads(text), **changed})
