@@ -8,48 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_vae import WEIGHTS, save_decoders, small_kl
 
 from harness.autoencoders import load, to_uint8, to_unit
 from harness.data import ArrayImages, Latents, encode
 from harness.data.encoding import latent_settings
 from harness.errors import BadInput, Missing
 
-WEIGHTS = "diffusion_pytorch_model.safetensors"
-
-
-def small_kl(seed: int, **changes):
-    """An AutoencoderKL of the real one's shape (factor 8, 4 channels), 4 to 8 features wide."""
-    from diffusers import AutoencoderKL
-
-    torch.manual_seed(seed)
-    settings = {
-        "in_channels": 3,
-        "out_channels": 3,
-        "latent_channels": 4,
-        "block_out_channels": (4, 4, 8, 8),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "layers_per_block": 1,
-        "norm_num_groups": 4,
-        "sample_size": 32,
-    }
-    return AutoencoderKL(**{**settings, **changes})
-
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """Three decoders on one encoder, as the hub has them, in one folder per decoder."""
-    root = tmp_path_factory.mktemp("weights")
-    original = small_kl(0)
-    original.save_pretrained(root / "original")
-    for seed, (decoder, folder) in enumerate([("ft-mse", "sd-vae-ft-mse"), ("ft-ema", "ft-ema")]):
-        tuned = small_kl(0)
-        torch.manual_seed(100 + seed)
-        for parameter in tuned.decoder.parameters():
-            parameter.data += 0.05 * torch.randn_like(parameter)
-        tuned.save_pretrained(root / folder)
-        assert (root / folder / WEIGHTS).exists(), decoder
-    return root
+    """Three decoders on one encoder."""
+    return save_decoders(tmp_path_factory.mktemp("weights"))
 
 
 def images(count: int = 3, size: int = 32) -> torch.Tensor:
