@@ -67,8 +67,14 @@ def test_the_three_decoders_share_one_encoder(weights) -> None:
     assert not torch.equal(decoded[0], decoded[1]) and not torch.equal(decoded[1], decoded[2])
 
 
-def test_one_folder_may_hold_the_model_itself(weights) -> None:
-    assert load("sd-vae", "ft-mse", weights / "original").decoder == "ft-mse"
+def test_one_folder_may_hold_the_model_itself_which_is_no_other_decoder(weights) -> None:
+    found = load("sd-vae", weights=weights / "original")
+    assert found.decoder_sha256 == load("sd-vae", weights=weights).decoder_sha256
+    for decoder in ("ft-mse", "ft-ema"):
+        with pytest.raises(
+            BadInput, match=rf"holds one model.*original/ and {decoder}/, each with"
+        ):
+            load("sd-vae", decoder, weights / "original")
 
 
 def test_the_checksum_is_compared_when_given(weights) -> None:
@@ -81,8 +87,11 @@ def test_the_checksum_is_compared_when_given(weights) -> None:
 
 
 def test_weights_that_are_not_there_are_missing_and_named(tmp_path) -> None:
-    with pytest.raises(Missing, match=r"put config\.json and diffusion_pytorch_model\.safetensors"):
+    put = r"put config\.json and diffusion_pytorch_model\.safetensors of \S+"
+    with pytest.raises(Missing, match=f"{put} into its subfolder ft-mse"):
         load("sd-vae", "ft-mse", tmp_path)
+    with pytest.raises(Missing, match=f"{put} there, or into its subfolder original"):
+        load("sd-vae", weights=tmp_path)
     (tmp_path / "diffusion_pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(Missing, match="is a pickle and is not loaded"):
         load("sd-vae", "ft-mse", tmp_path)
@@ -98,7 +107,7 @@ def test_without_a_network_the_error_says_what_to_fetch(monkeypatch) -> None:
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     with pytest.raises(Missing, match=r"no route to host.*vae/config\.json.*autoencoder\.weights"):
         load("sd-vae")
-    with pytest.raises(Missing, match="stabilityai/sd-vae-ft-mse"):
+    with pytest.raises(Missing, match=r"stabilityai/sd-vae-ft-mse.* into a folder ft-mse and give"):
         load("sd-vae", "ft-mse")
     assert asked[:2] == [
         ("CompVis/stable-diffusion-v1-4", True),
