@@ -101,8 +101,9 @@ def load(
     decoder: original, ft-mse or ft-ema (paper, Table 4; the encoder is the same in all three).
     weights: a local folder in diffusers' layout, holding one folder per decoder (weights/ft-mse/ or
     weights/sd-vae-ft-mse/) or one model's config.json and diffusion_pytorch_model.safetensors,
-    which then serves for any decoder; None takes the Hugging Face hub's, from its cache when it is
-    there. sha256: of the weights file or of the encoder (`.sha256`), compared when given.
+    which then is the decoder "original" and no other; None takes the Hugging Face hub's, from its
+    cache when it is there.
+    sha256: of the weights file or of the encoder (`.sha256`), compared when given.
     image_channels: of the identity's images.
     Raises BadInput for unknown names or weights that do not fit, Missing for weights that are
     neither here nor to be had.
@@ -164,15 +165,31 @@ def _find(name: str, decoder: str, weights: str | Path | None) -> Path:
     repository = properties(name).decoders[decoder]
     assert repository is not None  # the identity never comes here
     if weights is None:
-        return _download(repository, "vae" if decoder == "original" else None)
-    places = [Path(weights) / decoder, Path(weights) / f"{name}-{decoder}", Path(weights)]
+        return _download(repository, decoder)
+    places = [Path(weights) / decoder, Path(weights) / f"{name}-{decoder}"]
+    if decoder == "original":
+        places.append(Path(weights))
     for place in places:
-        if (place / "config.json").is_file() and (place / WEIGHTS).is_file():
+        if _holds_model(place):
             return place
+    if _holds_model(Path(weights)):  # taken for any decoder, results would differ by name alone
+        raise BadInput(
+            f"{Path(weights).absolute()} holds one model, which is taken for the decoder "
+            f"'original', and the study decodes with {decoder!r}: give a folder that holds "
+            f"original/ and {decoder}/, each with its own config.json and {WEIGHTS} (that of "
+            f"{decoder} is {repository} on the hub)"
+        )
     raise Missing(
         f"no weights of {name} ({decoder}) in {Path(weights).absolute()}: put config.json and "
-        f"{WEIGHTS} of {repository} there, or into its subfolder {decoder}" + _converting(places)
+        f"{WEIGHTS} of {repository} "
+        + ("there, or " if decoder == "original" else "")
+        + f"into its subfolder {decoder}"
+        + _converting([*places, Path(weights)])
     )
+
+
+def _holds_model(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and (folder / WEIGHTS).is_file()
 
 
 def _converting(places: list[Path]) -> str:
@@ -182,10 +199,11 @@ def _converting(places: list[Path]) -> str:
     return f" ({old[0]} is a pickle and is not loaded; take the safetensors file)"
 
 
-def _download(repository: str, subfolder: str | None) -> Path:
+def _download(repository: str, decoder: str) -> Path:
     """The folder in the hub's cache; downloaded when it is not there yet."""
     from huggingface_hub import snapshot_download
 
+    subfolder = "vae" if decoder == "original" else None
     prefix = f"{subfolder}/" if subfolder else ""
     files = [f"{prefix}config.json", f"{prefix}{WEIGHTS}"]
     reason = ""
@@ -199,8 +217,8 @@ def _download(repository: str, subfolder: str | None) -> Path:
             return root / subfolder if subfolder else root
     raise Missing(
         f"the weights of {repository} are not here and cannot be downloaded ({reason}); fetch "
-        f"{' and '.join(files)} where there is a network, put them into one folder and give it as "
-        "autoencoder.weights"
+        f"{' and '.join(files)} where there is a network, put them into a folder {decoder} and "
+        "give the folder that holds it as autoencoder.weights"
     )
 
 

@@ -7,6 +7,7 @@ them can count, list and skip.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
@@ -183,7 +184,8 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
         raise
     # Pillow raises nearly anything on a damaged file, SyntaxError and struct.error included.
     except Exception as error:
-        raise Corrupt(path, f"cannot be decoded ({type(error).__name__}: {error})") from None
+        reason = re.sub(r" *<[^<>]* at 0x[0-9a-fA-F]+>", "", str(error))  # differs in every run
+        raise Corrupt(path, f"cannot be decoded ({type(error).__name__}: {reason})") from None
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:

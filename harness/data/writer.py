@@ -156,6 +156,12 @@ class LatentWriter:
             left_over.unlink(missing_ok=True)
         return index
 
+    def forget_corrupt(self) -> None:
+        """Make shards with unreadable images count as missing: they are read again next time."""
+        for shard in range(self.settings.shards):
+            if (commit := self._commit(shard)) is not None and commit["corrupt"]:
+                (self.folder / commit_name(shard)).unlink()
+
     def check_space(self, shards: list[int]) -> None:
         """Raise HarnessError, with the bytes missing, if the disk cannot take these shards."""
         row = int(np.prod(self.settings.row_shape)) * np.dtype(self.settings.dtype).itemsize

@@ -14,6 +14,7 @@ import itertools
 import json
 import os
 import shutil
+import socket
 import struct
 import threading
 import time
@@ -27,11 +28,13 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from harness.plan.keys import canonical
 from harness.store import files
 
 STATE = "state.safetensors"
 ABOUT = "state.json"
 MARGIN = 1.05  # of free space, over a checkpoint's size
+SILENT_S = 600.0  # a half-written checkpoint that nobody has touched for so long is nobody's
 
 
 @dataclass
@@ -186,7 +189,14 @@ def write(folder: Path, tensors: Mapping[str, Tensor], about: dict[str, Any]) ->
     """Write state and its JSON into `folder`, synced. Errors: DiskFull with the bytes missing."""
     check_space(folder, sum(t.numel() * t.element_size() for t in tensors.values()))
     size, digest = write_tensors(folder / STATE, tensors)
-    files.write_json(folder / ABOUT, {**about, "bytes": size, "sha256": digest})
+    about = {**about, "bytes": size, "sha256": digest}
+    files.write_json(folder / ABOUT, {**about, "about_sha256": about_sha256(about)})
+
+
+def about_sha256(about: Mapping[str, Any]) -> str:
+    """SHA-256 of a checkpoint's JSON without the field that holds it."""
+    rest = {name: value for name, value in about.items() if name != "about_sha256"}
+    return hashlib.sha256(canonical(rest).encode()).hexdigest()
 
 
 DTYPES = {  # safetensors' names
@@ -267,10 +277,11 @@ def save(
     scratch: Path, tensors: Mapping[str, Tensor], about: dict[str, Any], kept: int = 2
 ) -> None:
     """A checkpoint in scratch, committed by a rename; older ones beyond `kept` are deleted."""
-    final = scratch / f"step-{about['step']:09d}"
+    final = scratch / step_name(about["step"])
     if final.exists():
         return
-    aside = scratch / f"_{final.name}.{uuid.uuid4().hex[:8]}"
+    writer = f"{socket.gethostname()}.{os.getpid()}"
+    aside = scratch / f"_{final.name}.{writer}.{uuid.uuid4().hex[:8]}"
     aside.mkdir(parents=True)
     try:
         write(aside, tensors, about)
@@ -284,15 +295,54 @@ def save(
         shutil.rmtree(old, ignore_errors=True)
 
 
+def clear_leftovers(scratch: Path) -> None:
+    """Remove what killed processes left half written; before this process writes its first.
+
+    Each is as large as a checkpoint, and a stage that is preempted for weeks would fill the disk.
+    Claims are advisory and torchrun's ranks take none, so a second attempt may be writing here now:
+    only what a dead process of this machine began goes at once, the rest once it is silent.
+    """
+    os.utime(scratch)
+    now = scratch.stat().st_mtime  # as the file system has it: machines' clocks differ
+    for aside in scratch.glob("_step-*"):
+        silent = 0.0
+        with contextlib.suppress(OSError):  # it has just been renamed
+            silent = now - max(p.stat().st_mtime for p in [aside, *aside.iterdir()])
+        if silent > SILENT_S or _dead(aside.name):
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def _dead(name: str) -> bool:
+    """Is the writer in a half-written checkpoint's name a process of this machine that is gone?"""
+    host, _, pid = name.rpartition(".")[0].partition(".")[2].rpartition(".")
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    if int(pid) == os.getpid():
+        return True  # of an earlier one with our number, as in containers: ours has begun none
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):  # another user's; no process id at all
+        pass
+    return False
+
+
+def step_name(step: int) -> str:
+    """The folder of a step's checkpoint in scratch."""
+    return f"step-{step:09d}"
+
+
 def newest(scratch: Path) -> Path | None:
     """The newest undamaged checkpoint in scratch; damaged ones are said and deleted."""
     for folder in sorted(scratch.glob("step-*"), reverse=True):
         try:
             check(folder)
             return folder
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = f"{ABOUT} lacks {error}" if isinstance(error, KeyError) else error
             print(
-                f"checkpoint {folder} is damaged ({error}): falling back to the one before",
+                f"checkpoint {folder} is damaged ({reason}): falling back to the one before",
                 flush=True,
             )
             # Left there, the run would not write this step again when it comes by.
@@ -301,8 +351,16 @@ def newest(scratch: Path) -> Path | None:
 
 
 def check(folder: Path) -> None:
-    """Raise ValueError when a checkpoint's file is not what its JSON vouches for."""
+    """Raise ValueError (KeyError for a field that is not there) unless a checkpoint in scratch is
+    what was written: its JSON, its step, its tensors."""
     about = json.loads((folder / ABOUT).read_text())
+    if not isinstance(about, dict):
+        raise ValueError(f"{ABOUT} holds no object")
+    # Checkpoints made before the JSON had a checksum of its own are told by their step alone.
+    if about.get("about_sha256", about_sha256(about)) != about_sha256(about):
+        raise ValueError(f"{ABOUT} does not match its checksum")
+    if folder.name != step_name(about["step"]):
+        raise ValueError(f"{ABOUT} says step {about['step']}")
     size = (folder / STATE).stat().st_size
     if size != about["bytes"]:
         raise ValueError(f"{STATE} has {size:,} bytes, {about['bytes']:,} were written")

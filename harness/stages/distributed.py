@@ -115,9 +115,20 @@ class Agreement:
         return agreed
 
 
+def number(name: str, default: int | None = None) -> int:
+    """A whole number from the environment. Raises BadInput saying which variable holds what."""
+    text = os.environ.get(name, "" if default is None else str(default))
+    if not (text.isascii() and text.isdigit()):
+        raise BadInput(
+            f"the environment variable {name} is {text!r}, not a whole number from 0: launchers "
+            f"(torchrun, SLURM) set it; in a shell of your own, unset {name}"
+        )
+    return int(text)
+
+
 def alone() -> bool:
-    """Is this process one of one?"""
-    return int(os.environ.get("WORLD_SIZE", "1")) == 1
+    """Is this process one of one? Raises BadInput when WORLD_SIZE is no number."""
+    return number("WORLD_SIZE", 1) == 1
 
 
 def join(timeout_s: float, exchange_s: float = 900.0) -> World:
@@ -144,7 +155,9 @@ def join(timeout_s: float, exchange_s: float = 900.0) -> World:
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']} and {', '.join(absent)} is not set: start "
             "the processes with torchrun, or through a SLURM profile"
         )
-    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    rank, size = number("RANK"), number("WORLD_SIZE")
+    for name, default in (("LOCAL_RANK", 0), ("MASTER_PORT", None)):
+        number(name, default)  # before torch meets them: it takes a bad port for an absent peer
     met: list[World | Exception] = []
 
     def meet() -> None:
@@ -178,7 +191,7 @@ def join(timeout_s: float, exchange_s: float = 900.0) -> World:
 
 def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
     global _joined
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    local_rank = number("LOCAL_RANK", 0)
     store, rank, size = next(dist.rendezvous("env://", rank, size, timeout=limit))
     store.set_timeout(limit)
     dist.init_process_group(
@@ -190,7 +203,7 @@ def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
     )
     control = dist.new_group(backend="gloo", timeout=WAIT)
     # A connection of its own: a store's client does one thing at a time.
-    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    host, port = os.environ["MASTER_ADDR"], number("MASTER_PORT")
     words = dist.TCPStore(host, port, None, False, limit, wait_for_workers=False)
     start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
     _joined = World(rank, size, local_rank, control, dist.PrefixStore(f"peers/{start}", words))
@@ -201,7 +214,7 @@ def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
 def _choose_device() -> None:
     """This process's GPU is the current one, which torch keeps for each thread."""
     if torch.cuda.is_available():
-        local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+        local_rank = number("LOCAL_RANK", 0)
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
 
 

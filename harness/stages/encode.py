@@ -8,15 +8,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from harness import autoencoders
 from harness.data.encoding import encode, latent_settings
 from harness.data.images import open_images
 from harness.data.latents import Latents
-from harness.data.writer import LatentWriter
+from harness.data.shards import TarShards
+from harness.data.writer import INDEX, LatentWriter
 from harness.errors import BadInput
 from harness.plan.stages import EncodeStage
 from harness.stages.work import Outcome, Stopped, Work
 
+SHOWN = 5  # names in a message
 READERS = 8  # threads that read and decode image files ahead of the encoder
 
 
@@ -45,6 +49,12 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
         raise BadInput(
             f"data {data.name!r} at {work.place.data_path} has {len(images):,} images, "
             f"data.train_images says {expected:,}: is it whole?"
+        )
+    if isinstance(images, TarShards):  # (a folder without images was refused as it was opened)
+        refuse_empty_classes(
+            images.labels,
+            images.class_names,
+            f"data.num_classes says {data.num_classes}; lower it, or give the missing tars",
         )
     autoencoder = autoencoders.load(
         settings.autoencoder, weights=work.place.autoencoder_weights, device=str(work.device)
@@ -78,8 +88,28 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
         raise stopped or Stopped("another process was asked to; all go on from their shards")
     if not world.main:
         return Outcome({})
-    index = LatentWriter(folder, shape).finish(max_corrupt=work.place.max_corrupt)
+    writer = LatentWriter(folder, shape)
+    index = writer.finish(max_corrupt=work.place.max_corrupt)
     latents = Latents.open(folder)
+    if data.source != "embedded":  # which may be smaller than its number of classes
+        try:
+            refuse_empty_classes(
+                latents.labels,
+                images.class_names,
+                f"of {len(index['corrupt'])} images that cannot be read (all are listed in "
+                f"{folder / INDEX}) some were theirs: repair them, or remove the classes",
+            )
+        except BadInput:
+            writer.forget_corrupt()  # a repaired file may be as long as the damaged one was
+            raise
+    if skipped := [entry["path"] for entry in index["corrupt"]]:
+        committed = indexes(work).with_name("artifacts") / work.task.kind / work.task.key
+        print(
+            f"skipped {len(skipped):,} unreadable images: {', '.join(skipped[:SHOWN])}"
+            f"{', ...' if len(skipped) > SHOWN else ''} "
+            f"(all are listed in {committed / 'latents' / INDEX})",
+            flush=True,
+        )
     os.rename(folder, work.folder / "latents")
     return Outcome(
         {
@@ -95,6 +125,21 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             "image_size": data.image_size,
         }
     )
+
+
+def refuse_empty_classes(labels: np.ndarray, class_names: list[str], advice: str) -> None:
+    """Raise BadInput, naming them, if classes have no image.
+
+    Sampling draws the labels of all classes alike: theirs would be embeddings never trained.
+    """
+    counts = np.bincount(labels, minlength=len(class_names))
+    empty = [class_names[label] for label in np.flatnonzero(counts == 0)]
+    if empty:
+        raise BadInput(
+            f"{len(empty)} of {len(class_names)} classes have no image "
+            f"({', '.join(empty[:SHOWN])}{', ...' if len(empty) > SHOWN else ''}), so no model "
+            f"could learn them and samples of them would mean nothing; {advice}"
+        )
 
 
 def indexes(work: Work) -> Path:

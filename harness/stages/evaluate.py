@@ -50,6 +50,8 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
         **samples.facts["described"],
         **samples.facts["sampling"],
     }
+    decoder = samples.facts.get("decoder_sha256")  # none: pixels, or an earlier version's samples
+    made_with = {} if decoder is None else {"decoder_sha256": decoder}
     rows = [
         {
             **shared,
@@ -57,7 +59,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             "value": m.value,
             "std": m.std,
             "floor": known.facts["floor"].get(m.name),
-            **metric_columns(m.details, extractor.resize),
+            **metric_columns({**m.details, **made_with}, extractor.resize),
         }
         for m in measured
     ]

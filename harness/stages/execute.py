@@ -93,7 +93,7 @@ def execute(
             "different versions of the harness"
         )
     if task.kind not in distributed.SHARED:
-        if int(os.environ.get("RANK", "0")):
+        if distributed.number("RANK", 0):
             return False  # one process is enough
         return _execute(task, store, progress, stopping, World())
     place = task.place

@@ -22,6 +22,7 @@ import safetensors.torch
 import torch
 
 from harness import autoencoders
+from harness.autoencoders.loading import Autoencoder
 from harness.diffusion import Diffusion, guided
 from harness.diffusion.draws import SampleNoise, sample_labels
 from harness.errors import BadInput, HarnessError
@@ -46,17 +47,21 @@ def run(settings: SampleStage, work: Work) -> Outcome:
             f"the checkpoint was trained on {described['autoencoder']} latents, "
             f"the study decodes with {settings.autoencoder}"
         )
+    autoencoder = _autoencoder(settings, work, checkpoint.facts.get("autoencoder_sha256"))
+    decoder_sha256 = autoencoder.decoder_sha256
     size = min(work.place.batch_size, settings.samples)
-    kept = world.share(samples.finished(work.scratch, settings.samples) if world.main else None)
+    kept = world.share(
+        samples.finished(work.scratch, settings.samples, decoder_sha256) if world.main else None
+    )
     batches = samples.missing(kept, settings.samples, size)
     batches = batches[slice(*world.rows(len(batches)))]
-    finished = not batches or _draw_all(settings, work, batches, size)
+    finished = not batches or _draw_all(settings, work, autoencoder, batches, size)
     if not world.all(finished):
         raise Stopped("samples drawn so far are kept")
     if not world.main:
         return Outcome({})
 
-    parts = samples.finished(work.scratch, settings.samples)
+    parts = samples.finished(work.scratch, settings.samples, decoder_sha256)
     if samples.missing(parts, settings.samples, size):
         raise HarnessError(f"samples are missing in {work.scratch}; run again to draw them")
     labels = sample_labels(settings.seed, np.arange(settings.samples), arch["num_classes"]).numpy()
@@ -68,6 +73,8 @@ def run(settings: SampleStage, work: Work) -> Outcome:
             "described": described,
             "checkpoint_key": work.task.inputs["checkpoint"],
             "images": settings.images,
+            "autoencoder_sha256": autoencoder.sha256,
+            "decoder_sha256": decoder_sha256,
             "sampling": {
                 "sampler": settings.sampler,
                 "sampling_steps": settings.sampling_steps,
@@ -93,9 +100,38 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     )
 
 
-def _draw_all(settings: SampleStage, work: Work, batches: list[range], size: int) -> bool:
+def _autoencoder(settings: SampleStage, work: Work, made_with: str | None) -> Autoencoder:
+    """The autoencoder to decode with; made_with: checksum of the encoder behind the checkpoint.
+
+    Any decoder does that goes with this encoder (paper, Table 4). Raises BadInput for another.
+    """
+    autoencoder = autoencoders.load(
+        settings.autoencoder,
+        decoder=settings.decoder,
+        weights=work.place.autoencoder_weights,
+        device=str(work.device),
+        image_channels=work.inputs["checkpoint"].facts["architecture"]["channels"],
+    )
+    for wanted, whose in (
+        (made_with, "the checkpoint was trained on latents of the encoder"),
+        (settings.autoencoder_sha256, "the study asks (autoencoder.sha256) for the encoder"),
+    ):
+        if wanted not in (None, autoencoder.sha256):
+            raise BadInput(
+                f"the {settings.autoencoder} weights ({settings.decoder}) in "
+                f"{work.place.autoencoder_weights or 'the hub'} have an encoder of checksum "
+                f"{autoencoder.sha256}, {whose} {wanted}, and its latents mean nothing to "
+                "another's decoder: give autoencoder.weights the folder of that autoencoder, or, "
+                "to encode and train anew with this one, set autoencoder.sha256 to its checksum"
+            )
+    return autoencoder
+
+
+def _draw_all(
+    settings: SampleStage, work: Work, autoencoder: Autoencoder, batches: list[range], size: int
+) -> bool:
     """This process's batches, kept in scratch. False if it was asked to stop before the last."""
-    draw, describe = _sampler(settings, work), _describer(settings, work)
+    draw, describe = _sampler(settings, work, autoencoder), _describer(settings, work)
     fresh: list[Arrays] = []
     first = batches[0].start
     total, done = sum(map(len, batches)), 0
@@ -114,7 +150,7 @@ def _draw_all(settings: SampleStage, work: Work, batches: list[range], size: int
             joined = {
                 k: np.concatenate([arrays[k] for arrays in fresh if k in arrays]) for k in fresh[0]
             }
-            samples.keep(work.scratch, first, batch.stop, joined)
+            samples.keep(work.scratch, first, batch.stop, joined, autoencoder.decoder_sha256)
             fresh, saved = [], now
             first = batch.stop if last else batches[i + 1].start
             if stopping:
@@ -122,7 +158,9 @@ def _draw_all(settings: SampleStage, work: Work, batches: list[range], size: int
     return True
 
 
-def _sampler(settings: SampleStage, work: Work) -> Callable[[range], np.ndarray]:
+def _sampler(
+    settings: SampleStage, work: Work, autoencoder: Autoencoder
+) -> Callable[[range], np.ndarray]:
     """Sample indices to images, uint8 (N, H, W, C)."""
     torch.backends.cuda.matmul.allow_tf32 = settings.tf32
     torch.backends.cudnn.allow_tf32 = settings.tf32
@@ -133,13 +171,6 @@ def _sampler(settings: SampleStage, work: Work) -> Callable[[range], np.ndarray]
     model.to(device).eval().requires_grad_(False)
     if work.place.compile:
         model = torch.compile(model)
-    autoencoder = autoencoders.load(
-        settings.autoencoder,
-        decoder=settings.decoder,
-        weights=work.place.autoencoder_weights,
-        device=str(device),
-        image_channels=arch["channels"],
-    )
     diffusion = Diffusion(checkpoint.facts["diffusion_steps"], sampling=settings.sampling_steps)
     denoise = guided(
         model, settings.guidance_scale, settings.guidance_channels, settings.guidance_interval

@@ -2,7 +2,8 @@
 
 A part is an npz of some consecutive samples, `part-START-STOP.npz` in the stage's scratch: images
 and, when images are not kept, features. Parts of an interrupted attempt are used, whatever its
-batch size and number of processes were.
+batch size and number of processes were; not so those that other weights decoded, whose checksum is
+in the name where there are weights: `part-START-STOP-SHA256.npz`, its first 16 digits.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ class Part:
             return content[name]
 
 
-def keep(scratch: Path, start: int, stop: int, arrays: Arrays) -> None:
+def keep(
+    scratch: Path, start: int, stop: int, arrays: Arrays, decoder_sha256: str | None = None
+) -> None:
     """Keep finished samples over a kill."""
-    final = scratch / f"part-{start:09d}-{stop:09d}.npz"
+    decoder = [] if decoder_sha256 is None else [decoder_sha256[:16]]
+    final = scratch / f"{'-'.join(['part', f'{start:09d}', f'{stop:09d}', *decoder])}.npz"
     aside = scratch / f"_{final.name}"
     try:
         with open(aside, "wb") as file:
@@ -47,12 +51,14 @@ def keep(scratch: Path, start: int, stop: int, arrays: Arrays) -> None:
     files.sync_folder(scratch)
 
 
-def finished(scratch: Path, count: int) -> list[Part]:
-    """The whole parts in scratch, in order and without overlap."""
+def finished(scratch: Path, count: int, decoder_sha256: str | None = None) -> list[Part]:
+    """The whole parts in scratch that this decoder made, in order and without overlap."""
+    wanted = [] if decoder_sha256 is None else [decoder_sha256[:16]]
     found: list[Part] = []
     for path in sorted(scratch.glob("part-*.npz")):
-        start, stop = (int(n) for n in path.stem.split("-")[1:])
-        if start < (found[-1].stop if found else 0) or stop > count:
+        _, first, last, *decoder = path.stem.split("-")
+        start, stop = int(first), int(last)
+        if decoder != wanted or start < (found[-1].stop if found else 0) or stop > count:
             continue
         try:
             with zipfile.ZipFile(path) as archive:

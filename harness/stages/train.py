@@ -87,6 +87,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     log = TrainingLog(settings, gflops, work)
     writer = checkpoints.Writer(work.scratch, place.keep_checkpoints)
     if world.main:
+        checkpoints.clear_leftovers(work.scratch)
         checkpoints.check_space(work.scratch, state.bytes())
     _resume(state, log, work)
     live = [local(p) for p in model.parameters()]
@@ -249,6 +250,8 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
         "described": described,
         "architecture": arch.model_dump(),
         "diffusion_steps": settings.diffusion_steps,
+        # of the encoder that made the latents: sampling must decode with its own decoder
+        "autoencoder_sha256": work.inputs["data"].facts.get("autoencoder_sha256"),
         "seconds": seconds,
     }
     return Outcome(facts, {"runs": [row], "training": [{**r, **shared} for r in log.rows]})

@@ -8,48 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_vae import WEIGHTS, save_decoders, small_kl
 
 from harness.autoencoders import load, to_uint8, to_unit
 from harness.data import ArrayImages, Latents, encode
 from harness.data.encoding import latent_settings
 from harness.errors import BadInput, Missing
 
-WEIGHTS = "diffusion_pytorch_model.safetensors"
-
-
-def small_kl(seed: int, **changes):
-    """An AutoencoderKL of the real one's shape (factor 8, 4 channels), 4 to 8 features wide."""
-    from diffusers import AutoencoderKL
-
-    torch.manual_seed(seed)
-    settings = {
-        "in_channels": 3,
-        "out_channels": 3,
-        "latent_channels": 4,
-        "block_out_channels": (4, 4, 8, 8),
-        "down_block_types": ("DownEncoderBlock2D",) * 4,
-        "up_block_types": ("UpDecoderBlock2D",) * 4,
-        "layers_per_block": 1,
-        "norm_num_groups": 4,
-        "sample_size": 32,
-    }
-    return AutoencoderKL(**{**settings, **changes})
-
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """Three decoders on one encoder, as the hub has them, in one folder per decoder."""
-    root = tmp_path_factory.mktemp("weights")
-    original = small_kl(0)
-    original.save_pretrained(root / "original")
-    for seed, (decoder, folder) in enumerate([("ft-mse", "sd-vae-ft-mse"), ("ft-ema", "ft-ema")]):
-        tuned = small_kl(0)
-        torch.manual_seed(100 + seed)
-        for parameter in tuned.decoder.parameters():
-            parameter.data += 0.05 * torch.randn_like(parameter)
-        tuned.save_pretrained(root / folder)
-        assert (root / folder / WEIGHTS).exists(), decoder
-    return root
+    """Three decoders on one encoder."""
+    return save_decoders(tmp_path_factory.mktemp("weights"))
 
 
 def images(count: int = 3, size: int = 32) -> torch.Tensor:
@@ -97,8 +67,14 @@ def test_the_three_decoders_share_one_encoder(weights) -> None:
     assert not torch.equal(decoded[0], decoded[1]) and not torch.equal(decoded[1], decoded[2])
 
 
-def test_one_folder_may_hold_the_model_itself(weights) -> None:
-    assert load("sd-vae", "ft-mse", weights / "original").decoder == "ft-mse"
+def test_one_folder_may_hold_the_model_itself_which_is_no_other_decoder(weights) -> None:
+    found = load("sd-vae", weights=weights / "original")
+    assert found.decoder_sha256 == load("sd-vae", weights=weights).decoder_sha256
+    for decoder in ("ft-mse", "ft-ema"):
+        with pytest.raises(
+            BadInput, match=rf"holds one model.*original/ and {decoder}/, each with"
+        ):
+            load("sd-vae", decoder, weights / "original")
 
 
 def test_the_checksum_is_compared_when_given(weights) -> None:
@@ -111,8 +87,11 @@ def test_the_checksum_is_compared_when_given(weights) -> None:
 
 
 def test_weights_that_are_not_there_are_missing_and_named(tmp_path) -> None:
-    with pytest.raises(Missing, match=r"put config\.json and diffusion_pytorch_model\.safetensors"):
+    put = r"put config\.json and diffusion_pytorch_model\.safetensors of \S+"
+    with pytest.raises(Missing, match=f"{put} into its subfolder ft-mse"):
         load("sd-vae", "ft-mse", tmp_path)
+    with pytest.raises(Missing, match=f"{put} there, or into its subfolder original"):
+        load("sd-vae", weights=tmp_path)
     (tmp_path / "diffusion_pytorch_model.bin").write_bytes(b"x")
     with pytest.raises(Missing, match="is a pickle and is not loaded"):
         load("sd-vae", "ft-mse", tmp_path)
@@ -128,7 +107,7 @@ def test_without_a_network_the_error_says_what_to_fetch(monkeypatch) -> None:
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
     with pytest.raises(Missing, match=r"no route to host.*vae/config\.json.*autoencoder\.weights"):
         load("sd-vae")
-    with pytest.raises(Missing, match="stabilityai/sd-vae-ft-mse"):
+    with pytest.raises(Missing, match=r"stabilityai/sd-vae-ft-mse.* into a folder ft-mse and give"):
         load("sd-vae", "ft-mse")
     assert asked[:2] == [
         ("CompVis/stable-diffusion-v1-4", True),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import itertools
+import os
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,32 @@ def test_the_bytes_missing_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(files.DiskFull, match=r"needs 4,000 bytes.* 3,200 bytes are missing"):
         checkpoints.check_space(tmp_path, 4000)
+
+
+def test_what_killed_writers_left_is_removed_and_what_may_be_written_now_stays(
+    tmp_path: Path,
+) -> None:
+    here, gone = socket.gethostname(), 4_194_305  # above the kernel's largest process id
+    made = {
+        f"_step-000000004.{here}.{gone}.aaaaaaaa": "dead",
+        f"_step-000000006.{here}.{os.getpid()}.aaaaaaaa": "dead",  # our number, an earlier process
+        f"_step-000000008.{here}.{os.getppid()}.aaaaaaaa": "living",
+        f"_step-000000010.{here}.elsewhere.{gone}.aaaaaaaa": "another machine's",
+        "_step-000000012.aaaaaaaa": "an earlier version's",
+    }
+    for name in made:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.safetensors").write_bytes(b"half")
+    checkpoints.save(tmp_path, dict(tensors(1)), {"step": 2})
+    checkpoints.clear_leftovers(tmp_path)
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left == {n for n, what in made.items() if what != "dead"} | {"step-000000002"}
+    for name in left - {"step-000000002"}:
+        for path in (tmp_path / name / "state.safetensors", tmp_path / name):
+            old = path.stat().st_mtime - 2 * checkpoints.SILENT_S
+            os.utime(path, (old, old))
+    checkpoints.clear_leftovers(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["step-000000002"]
 
 
 def test_all_processes_go_through_the_tensors_in_one_order_however_a_state_was_filled() -> None:

@@ -226,5 +226,16 @@ def test_an_incomplete_environment_says_what_is_not_set(monkeypatch: pytest.Monk
         distributed.join(2)
 
 
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_PORT"])
+def test_a_variable_that_is_no_number_is_named_with_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    right = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for variable, value in {**right, name: "two"}.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(BadInput, match=f"environment variable {name} is 'two', not a whole number"):
+        distributed.join(2)
+
+
 def test_a_process_alone_agrees_with_itself_at_once() -> None:
     assert [Agreement(World())(wish) for wish in (0, 2, 1)] == [0, 2, 1]

@@ -138,7 +138,7 @@ def test_every_kind_of_image_is_encoded_as_what_it_shows(
 
 
 def test_unreadable_images_are_counted_listed_and_skipped_up_to_the_limit(
-    laboratory: Laboratory, tmp_path: Path
+    laboratory: Laboratory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = {**kinds_of_images(), "torn.png": b"torn", "empty.jpg": b""}
     folder = as_folder(tmp_path / "images", images)
@@ -151,6 +151,45 @@ def test_unreadable_images_are_counted_listed_and_skipped_up_to_the_limit(
     assert laboratory.manifest(task)["facts"]["count"] == len(images) - 2
     index = json.loads((laboratory.folder(task) / "latents" / "index.json").read_text())
     assert {Path(entry["path"]).name for entry in index["corrupt"]} == {"torn.png", "empty.jpg"}
+    said = capsys.readouterr().out
+    assert "skipped 2 unreadable images: class0/empty.jpg, class1/torn.png (all are" in said
+    assert f"listed in {laboratory.folder(task) / 'latents' / 'index.json'})" in said
+    assert "0x" not in str(index["corrupt"])  # an address in memory: other bytes in every run
+
+
+def test_a_class_that_has_lost_all_its_images_is_refused(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    whole = kinds_of_images()
+    images = {n: bytes(len(c)) if k % 2 else c for k, (n, c) in enumerate(whole.items())}
+    task = pets(laboratory, "image-folder", as_folder(tmp_path / "images", images), max_corrupt=9)
+    with pytest.raises(BadInput, match=r"1 of 2 classes have no image \(class1\)") as caught:
+        laboratory.run(task)
+    listed = laboratory.store.scratch(task.key) / "latents" / "index.json"
+    assert str(listed) in str(caught.value) and len(json.loads(listed.read_text())["corrupt"]) == 4
+    assert laboratory.store.manifest("encode", task.key) is None
+
+    as_folder(tmp_path / "images", whole)  # repaired, in the same sizes
+    laboratory.run(task)
+    assert laboratory.manifest(task)["facts"]["count"] == 9
+
+
+def test_announced_classes_that_tars_do_not_have_are_refused_before_anything_is_encoded(
+    laboratory: Laboratory, tmp_path: Path
+) -> None:
+    tars = as_tars(tmp_path / "images", kinds_of_images())
+    task = pets(laboratory, "webdataset", tars, num_classes=9)
+    with pytest.raises(
+        BadInput, match=r"7 of 9 classes .* \(2, 3, 4, 5, 6, \.\.\.\).*says 9; lower"
+    ):
+        laboratory.run(task)
+    assert not list(laboratory.store.scratch(task.key).glob("latents"))
+
+
+def test_an_embedded_set_smaller_than_its_classes_is_no_loss(laboratory: Laboratory) -> None:
+    task = laboratory.task("encode", "data.train_images=6")
+    laboratory.run(task)
+    assert laboratory.manifest(task)["facts"]["num_classes"] == 10
 
 
 def test_one_class_is_a_data_set_like_any_other(laboratory: Laboratory, tmp_path: Path) -> None:

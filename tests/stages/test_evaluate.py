@@ -48,11 +48,27 @@ def test_every_metric_asked_for_is_a_row_that_says_what_made_it(laboratory: Labo
         assert row["resize"] == "none" and len(row["reference_sha256"]) == 64
         assert row["reference_images"] > 0 and row["harness"] and row["torch"]
         assert {"torch-fidelity", "numpy", "scipy"} <= set(with_(row)["versions"])
+        assert "decoder_sha256" not in with_(row)
     for name in ("precision_glyphs_cnn", "recall_glyphs_cnn"):
         assert rows[name]["k"] == 3 and rows[name]["recall_images"] > 0
         assert rows[name]["distance_dtype"].startswith("float32")
     assert rows["is_glyphs_cnn"]["split_size"] > 0
     assert with_(rows["is_glyphs_cnn"])["short_last_chunk"] == "refuse"
+
+
+def test_the_records_hold_the_checksum_of_the_decoder_where_there_is_one(
+    laboratory: Laboratory,
+) -> None:
+    """Three decoders by name (Table 4) may be one by weights."""
+    task = laboratory.task("evaluate")
+    samples = laboratory.store.folder("sample", task.inputs["samples"]) / "manifest.json"
+    said = json.loads(samples.read_text())
+    assert said["facts"]["decoder_sha256"] is None  # pixels
+    said["facts"]["decoder_sha256"] = "d" * 64
+    samples.write_text(json.dumps(said))
+    laboratory.run(task)
+    for row in laboratory.rows(task, "metrics"):
+        assert with_(row)["decoder_sha256"] == "d" * 64
 
 
 def with_(row: dict[str, Any]) -> dict[str, Any]:

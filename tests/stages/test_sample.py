@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from small_vae import save_decoders
 
+from harness import autoencoders
 from harness.diffusion import Diffusion
+from harness.errors import BadInput
 from harness.models.dit import DiT
+from harness.plan.keys import stage_key
 from harness.stages import sample
 from harness.stages import samples as on_disk
 from harness.stages.distributed import World
@@ -220,6 +226,93 @@ def test_latents_of_another_autoencoder_are_refused(laboratory: Laboratory) -> N
     work.device = torch.device("cpu")
     with pytest.raises(Exception, match="trained on identity latents"):
         sample.run(stage.model_copy(update={"autoencoder": "sd-vae"}), work)
+
+
+@pytest.fixture(scope="module")
+def vaes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two autoencoders of three decoders each, in a/ and b/."""
+    root = tmp_path_factory.mktemp("vaes")
+    for seed, name in enumerate("ab"):
+        save_decoders(root / name, seed)
+    return root
+
+
+def latent(vaes: Path, name: str = "a", **autoencoder: Any) -> tuple[str, ...]:
+    """Overrides for a study in the latents of one of the autoencoders."""
+    said = {"name": "sd-vae", "weights": str(vaes / name), **autoencoder}
+    return (
+        "data={name: glyphs, image_size: 32, channels: 3, train_images: 12}",
+        f"autoencoder={json.dumps(said)}",
+        "train.steps=2",
+        final(samples=6, split_size=6, batch_size=2),
+    )
+
+
+@pytest.fixture(scope="module")
+def trained_on_a(
+    prepared: Laboratory, vaes: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Laboratory:
+    laboratory = prepared.copy(tmp_path_factory.mktemp("latent"))
+    laboratory.make(laboratory.task("sample", *latent(vaes)), *latent(vaes))
+    return laboratory
+
+
+def test_other_weights_than_the_latents_were_made_with_are_refused(
+    trained_on_a: Laboratory, vaes: Path, tmp_path: Path
+) -> None:
+    laboratory = trained_on_a.copy(tmp_path)
+    a, b = (autoencoders.load("sd-vae", weights=vaes / name).sha256 for name in "ab")
+    task = laboratory.task("sample", *latent(vaes, "b"))
+    assert task.key == laboratory.task("sample", *latent(vaes)).key  # a place, in no key
+    with pytest.raises(BadInput, match=f"checksum {b}, the checkpoint was trained on .* {a}, .*"):
+        laboratory.run(task)
+    found = {}
+    for decoder in ("original", "ft-mse"):  # Table 4: other decoders of the same encoder
+        task = laboratory.task("sample", *latent(vaes, decoder=decoder))
+        laboratory.run(task)
+        found[decoder] = samples(laboratory, task)["arr_0"]
+        facts, vae = (
+            laboratory.manifest(task)["facts"],
+            autoencoders.load("sd-vae", decoder, vaes / "a"),
+        )
+        assert (facts["autoencoder_sha256"], facts["decoder_sha256"]) == (a, vae.decoder_sha256)
+    assert not np.array_equal(found["original"], found["ft-mse"])
+
+
+def test_other_weights_than_the_pinned_ones_are_refused(
+    trained_on_a: Laboratory, vaes: Path, tmp_path: Path
+) -> None:
+    """Also where the checkpoint does not say (imported, or trained by an earlier version)."""
+    laboratory = trained_on_a.copy(tmp_path)
+    a, b = (autoencoders.load("sd-vae", weights=vaes / name).sha256 for name in "ab")
+    checkpoint = laboratory.folder(laboratory.task("train", *latent(vaes))) / "manifest.json"
+    said = json.loads(checkpoint.read_text())
+    assert said["facts"].pop("autoencoder_sha256") == a
+    checkpoint.write_text(json.dumps(said))
+    pinned = laboratory.task("sample", *latent(vaes, sha256=b))
+    work_of_a = replace(pinned, inputs=laboratory.task("sample", *latent(vaes)).inputs)
+    key = stage_key("sample", pinned.settings, work_of_a.inputs)
+    with pytest.raises(BadInput, match=f"checksum {a}, the study asks .* {b}, "):
+        laboratory.run(replace(work_of_a, key=key))
+    laboratory.run(laboratory.task("sample", *latent(vaes)))  # nothing to compare
+
+
+def test_samples_another_decoder_made_before_a_stop_are_drawn_again(
+    trained_on_a: Laboratory, vaes: Path, tmp_path: Path
+) -> None:
+    """Files replaced between two attempts: the key does not know of them."""
+    weights = tmp_path / "weights"
+    shutil.copytree(vaes / "a", weights / "a")
+    laboratory, other = (trained_on_a.copy(tmp_path / name) for name in ("one", "other"))
+    task = laboratory.task("sample", *latent(weights))
+    with pytest.raises(Stopped):
+        laboratory.run(task, lambda: True)
+    assert list(laboratory.store.scratch(task.key).glob("part-*"))
+    shutil.rmtree(weights / "a" / "original")
+    shutil.copytree(vaes / "a" / "ft-ema", weights / "a" / "original")
+    laboratory.run(task)
+    other.run(task)
+    assert np.array_equal(samples(laboratory, task)["arr_0"], samples(other, task)["arr_0"])
 
 
 def test_samples_in_a_folder_are_the_same_images(trained: Laboratory, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -156,6 +157,80 @@ def test_a_checkpoint_with_one_flipped_bit_is_not_used(laboratory: Laboratory) -
     data[-1] ^= 1
     (only / "state.safetensors").write_bytes(data)
     assert checkpoints.newest(laboratory.store.scratch(task.key)) is None
+
+
+WRITING = """
+import os, signal, sys
+from harness.stages import checkpoints
+from harness.store import files
+def step(operation, path):
+    if operation == "sync file" and len(list(path.parent.parent.glob("step-*"))) == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+files.step = step
+"""
+
+
+def test_what_a_kill_in_the_middle_of_a_checkpoint_leaves_is_gone_before_space_is_asked_for(
+    laboratory: Laboratory, undisturbed: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = laboratory.task("train", checkpoint_every=2)
+    (tmp_path / "task.json").write_text(task.to_json())
+    arguments = [str(laboratory.store.root), str(tmp_path / "task.json"), "1000"]
+    ended = subprocess.run([sys.executable, "-c", WRITING + KILLED, *arguments], cwd=Path.cwd())
+    scratch = laboratory.store.scratch(task.key)
+    assert ended.returncode == -signal.SIGKILL
+    assert len(list(scratch.glob("_step-*/state.safetensors"))) == 1
+
+    left: list[int] = []
+    real = checkpoints.check_space
+
+    def asked(folder: Path, need: int) -> None:
+        left.append(len(list(scratch.glob("_step-*"))))
+        real(folder, need)
+
+    monkeypatch.setattr(checkpoints, "check_space", asked)
+    laboratory.run(task)
+    assert left[0] == 0
+    assert content(laboratory, task) == content(undisturbed, task)
+
+
+def told(**changed: Any) -> Any:
+    """A change to a checkpoint's JSON that leaves its own checksum as it was."""
+    return lambda text: json.dumps({**json.loads(text), **changed})
+
+
+DAMAGE: dict[str, Any] = {
+    "a flipped digit of the step": lambda text: text.replace('"step": 6', '"step": 8'),
+    "another number in the log": told(seconds=1e6),
+    "no object": lambda text: "[]",
+    "a string for the step": told(step="6", about_sha256=None),
+    "fields that are gone": lambda text: "{}",
+    "an older one whose step is not its folder's": lambda text: older(told(step=8)(text)),
+}
+
+
+def older(text: str) -> str:
+    """A checkpoint's JSON as it was before it had a checksum of its own."""
+    return json.dumps({k: v for k, v in json.loads(text).items() if k != "about_sha256"})
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_checkpoint_with_damaged_json_falls_back_to_the_one_before(
+    laboratory: Laboratory, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    task = laboratory.task("train", checkpoint_every=2)
+    with pytest.raises(Stopped):
+        laboratory.run(task, stop_after(6))
+    before, newest = checkpoints_of(laboratory, task)
+    assert newest.name == "step-000000006"
+    about = newest / "state.json"
+    text, changed = about.read_text(), DAMAGE[damage](about.read_text())
+    assert changed != text
+    about.write_text(older(text))
+    assert checkpoints.newest(newest.parent) == newest  # as earlier versions wrote it
+    about.write_text(changed)
+    assert checkpoints.newest(newest.parent) == before
+    assert f"{newest} is damaged (state.json " in capsys.readouterr().out
 
 
 def test_a_loss_that_is_not_finite_fails_with_a_diagnosis_and_records_nothing(
