@@ -105,7 +105,8 @@ def _autoencoder(study: Study) -> list[str]:
             found.append(
                 f"the {run.autoencoder.name} weights are not in the Hugging Face cache; they are "
                 "downloaded when first needed, which wants a network: without one, say "
-                "--set autoencoder.weights=FOLDER (a diffusers folder with config.json)"
+                "--set autoencoder.weights=FOLDER (a diffusers folder with config.json, or with "
+                "one such folder per decoder in it: original/, ft-mse/, ft-ema/)"
             )
     return found
 

@@ -116,7 +116,7 @@ def _autoencoder(settings: SampleStage, work: Work, made_with: str | None) -> Au
         (made_with, "the checkpoint was trained on latents of the encoder"),
         (settings.autoencoder_sha256, "the study asks (autoencoder.sha256) for the encoder"),
     ):
-        if wanted not in (None, autoencoder.sha256):
+        if wanted not in (None, autoencoder.sha256) and not _beside(settings, work, wanted):
             raise BadInput(
                 f"the {settings.autoencoder} weights ({settings.decoder}) in "
                 f"{work.place.autoencoder_weights or 'the hub'} have an encoder of checksum "
@@ -125,6 +125,22 @@ def _autoencoder(settings: SampleStage, work: Work, made_with: str | None) -> Au
                 "to encode and train anew with this one, set autoencoder.sha256 to its checksum"
             )
     return autoencoder
+
+
+def _beside(settings: SampleStage, work: Work, encoder_sha256: str | None) -> bool:
+    """Does a fine-tuned decoder lie beside the original whose encoder made the latents?
+
+    Its own copy of that encoder may have been stored otherwise, to the last bit.
+    """
+    if settings.decoder == "original":
+        return False
+    try:
+        original = autoencoders.load(
+            settings.autoencoder, decoder="original", weights=work.place.autoencoder_weights
+        )
+    except HarnessError:
+        return False
+    return original.sha256 == encoder_sha256
 
 
 def _draw_all(

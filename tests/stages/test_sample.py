@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from diffusers import AutoencoderKL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_vae import save_decoders
@@ -277,6 +278,24 @@ def test_other_weights_than_the_latents_were_made_with_are_refused(
         )
         assert (facts["autoencoder_sha256"], facts["decoder_sha256"]) == (a, vae.decoder_sha256)
     assert not np.array_equal(found["original"], found["ft-mse"])
+
+
+def test_a_fine_tuned_decoder_may_bring_its_own_copy_of_the_encoder(
+    trained_on_a: Laboratory, vaes: Path, tmp_path: Path
+) -> None:
+    """Taken where the original it goes with lies beside it; not beside another original."""
+    laboratory = trained_on_a.copy(tmp_path / "laboratory")
+    vae = AutoencoderKL.from_pretrained(vaes / "a" / "sd-vae-ft-mse")
+    next(vae.encoder.parameters()).data *= 1 + 2**-20
+    for original in "ba":
+        shutil.copytree(vaes / original / "original", tmp_path / original / "original")
+        vae.save_pretrained(tmp_path / original / "ft-mse")
+        task = laboratory.task("sample", *latent(tmp_path, original, decoder="ft-mse"))
+        if original == "b":
+            with pytest.raises(BadInput, match="was trained on latents of the encoder"):
+                laboratory.run(task)
+        else:
+            laboratory.run(task)
 
 
 def test_other_weights_than_the_pinned_ones_are_refused(
