@@ -294,7 +294,7 @@ class SlurmJobs:
         if not said:
             return None
         state = said.pop("state")
-        if state in ("done", "failed", "stopped"):
+        if state in ("done", "failed", "stopped", "lost"):
             return Event(state, key, said)
         if state == "requeued":
             self.reasons[key] = said.get("message", "requeued")
@@ -351,8 +351,8 @@ class SlurmJobs:
         now = self.ledger.read(attempt)
         if now.state in ("failed", "again"):
             return Event("failed", key, {"failure": now.failure, "message": now.error})
-        if now.state == "stopped":
-            return Event("stopped", key, {"message": now.error})
+        if now.state in ("stopped", "lost"):
+            return Event(now.state, key, {"message": now.error})
         if job is None:
             return Event("lost", key, {"message": "its driver died before SLURM had its job"})
         if element is None or not element.exit_code:
@@ -375,15 +375,15 @@ class SlurmJobs:
         """Nothing is held."""
 
     def cancel(self, keys: Iterable[str]) -> list[str]:
-        """scancel the elements that have nothing else to do. Their job ids."""
-        mine: dict[Place, set[str]] = {}
-        for key in keys:
-            if key in self.where:
-                mine.setdefault(self.where[key], set()).add(key)
+        """scancel the elements that have nothing else to do. Their job ids.
+
+        Those of `keys` are written down as stopped before: what shares an element with others is
+        passed over by its task, or stopped by it alone.
+        """
         whole = []
-        for (name, index), some in mine.items():
+        for name, index in dict.fromkeys(self.where[key] for key in keys if key in self.where):
             job = self._job(name) or self.cluster.find(name)
-            if job is not None and self._elements[(name, index)] == len(some):
+            if job is not None and not slurm_batch.busy(self.ledger, self.store, name, index):
                 whole.append(f"{job}_{index}")
         if whole:
             self.cluster.cancel(whole)

@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.dispatch.ledger import Attempt
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_cluster import PREFIX, Element
 from harness.plan.stages import Task
 from harness.spec.schema import SlurmSettings
 from harness.store import files
+from harness.store.artifacts import Store
 
 PACKS = {"complexity": 64, "evaluate": 8}  # stages per task where the study does not say
 SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
@@ -233,6 +234,19 @@ def keys_of(root: Path, name: str) -> list[list[str]]:
             return [[e["task"]["key"] for e in json.loads(line)] for line in file]
     except (OSError, ValueError, KeyError):
         return []
+
+
+def busy(ledger: Ledger, store: Store, name: str, index: int) -> bool:
+    """Has an element stages to do yet, whoever asked for them? Yes, where it cannot be read."""
+    try:
+        entries = read_pack(ledger.root, name, index)
+    except (OSError, ValueError, IndexError):
+        return True
+    return any(
+        ledger.read(e.attempt).state == "running"
+        and not store.folder(e.task.kind, e.task.key).exists()
+        for e in entries
+    )
 
 
 def foreign(

@@ -213,6 +213,25 @@ def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(
     assert "waiting: 4 stages: stopped: cancelled by `harness cancel`" in said
 
 
+def test_cancelling_one_stage_of_a_task_leaves_those_beside_it_alone(
+    harness: Said, slurm: Path, study: Path
+) -> None:
+    more = (*SLURM, "--set", "dispatch.slurm.pack=8")
+    harness("run", "tiny.yaml", *more, "--detach")
+    first = stages(study, "train")[0]
+    code, said = harness("cancel", "tiny.yaml", *more[2:], first.key)
+    assert code == 0
+    assert "cancelled 1 stage on SLURM (0 jobs ended, 1 goes on with other stages)" in said
+    assert not (slurm / "cancelled").exists()
+    ledger = Ledger(study.parent / "results")
+    last = {s.key: a for s in stages(study, "train") if (a := ledger.last(s.key)) is not None}
+    assert last.pop(first.key).state == "stopped"
+    assert {a.state for a in last.values()} == {"running"}
+    code, said = harness("cancel", "tiny.yaml", *more[2:], *last)
+    assert code == 0 and "cancelled 3 stages on SLURM (2 jobs ended)" in said
+    assert len((slurm / "cancelled").read_text().split()) == 2  # tasks of two stages each
+
+
 def test_cancelling_one_local_stage_leaves_its_driver_alone(harness: Said, study: Path) -> None:
     root = study.parent / "results"
     first, second = stages(study, "train")[:2]
