@@ -4,6 +4,7 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 
     results/slurm/BATCH/packs.jsonl     line i: what element i does; durable before sbatch
     results/slurm/BATCH/batch.json      kind, size, study; the job's id once sbatch gave it
+    results/slurm/BATCH/submit.tried    there once sbatch was called, less where it surely said no
     results/slurm/BATCH/state/KEY.json  what a stage's task last said
     results/slurm/BATCH/*_log.out       what an element printed outside its stages
 """

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import BadInput, HarnessError
+from harness.store import files
 
 TIMEOUT_S = 30.0  # of one command
 TRIES = 3
@@ -151,7 +152,9 @@ class Cluster:
             if len(fields) == 7 and fields[0].startswith(PREFIX) and fields[2].isdigit():
                 job, index, state, left, elapsed, reason = fields[1:]
                 element = Element(job, state, reason, left=left, elapsed=elapsed)
-                found.setdefault(fields[0], {})[int(index)] = element
+                known = found.setdefault(fields[0], {}).setdefault(int(index), element)
+                if not known.live:  # a second job of this name left at once, or is still to do so
+                    found[fields[0]][int(index)] = element
         return found
 
     def detail(self, job: str, index: int) -> Element | None:
@@ -205,27 +208,35 @@ class Cluster:
         """sbatch, and the job's id; never twice for a name.
 
         An sbatch that timed out may have queued its job: the name is looked up before anything is
-        tried again. Raises Refused, Later, Unreachable.
+        tried again, also by a later call (a file beside the script says that one was tried).
+        Raises Refused, Later, Unreachable.
         """
         said = ""
+        tried = script.with_suffix(".tried")
+        unsure = tried.exists()
+        files.write_atomic(tried, b"")
         for attempt in range(self.tries):
             if attempt:
                 time.sleep(self.wait_s * 2 ** (attempt - 1))
-                known = self.find(name)
-                if known is not None:
-                    return known
+            known = self.find(name) if unsure else None
+            if known is not None:
+                return known
             try:
                 done = self.run("sbatch", "--parsable", str(script))
             except Unreachable as error:
-                said = str(error)
+                said, unsure = str(error), True
                 continue
             if done.returncode == 0:
                 return done.stdout.strip().split(";")[0].split()[-1]
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            if any(word in said.lower() for word in LIMITS):
-                raise Later(f"sbatch: {said}")
-            if not any(word in said.lower() for word in PASSING):
+            full = any(word in said.lower() for word in LIMITS)
+            if full or not any(word in said.lower() for word in PASSING):
+                if not unsure:  # surely not queued
+                    tried.unlink(missing_ok=True)
+                if full:
+                    raise Later(f"sbatch: {said}")
                 raise Refused(f"sbatch refused the job: {said}\nits script: {script}")
+            unsure = True
         known = self.find(name)
         if known is not None:
             return known

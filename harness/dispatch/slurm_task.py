@@ -93,6 +93,9 @@ def main(root_text: str, name: str) -> int:
     root, index = Path(root_text), int(os.environ["SLURM_ARRAY_TASK_ID"])
     print(f"{time.strftime('%F %T')} {name} element {index} {environment}", flush=True)
     about = slurm_batch.about(root, name)
+    if about.get("job") not in (None, job_id().partition("_")[0]):
+        print(f"left to job {about['job']}: this batch was submitted twice", flush=True)
+        return 0
     element = slurm_batch.read_pack(root, name, index)
     ledger, said = Ledger(root), Said(root, name, environment.global_rank == 0)
 

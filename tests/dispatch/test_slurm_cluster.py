@@ -50,6 +50,30 @@ def test_an_sbatch_that_fails_in_passing_is_tried_again(commands: Path, tmp_path
     assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
 
 
+def test_a_job_that_may_be_queued_is_looked_up_before_a_later_call_submits_it(
+    commands: Path, tmp_path: Path
+) -> None:
+    """sbatch queues the job and times out; squeue fails until all tries of a call are used up."""
+    said = "echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1"
+    command(commands, "sbatch", f"echo x >> {tmp_path}/submitted; {said}")
+    command(commands, "squeue", "exit 1")
+    for _ in range(3):  # and a driver that is started anew knows it too
+        with pytest.raises(Unreachable):
+            quick().submit(tmp_path / "s", "harness-train-a")
+    command(commands, "squeue", "echo 'harness-train-a|77|0|RUNNING|1:00|0:00|None'")
+    assert quick().submit(tmp_path / "s", "harness-train-a") == "77"
+    assert (tmp_path / "submitted").read_text() == "x\n"
+
+
+def test_of_two_jobs_with_one_name_the_living_one_counts(commands: Path) -> None:
+    lines = [
+        f"harness-train-a|{j}|0|{s}|1:00|0:00|None" for j, s in ((7, "RUNNING"), (8, "COMPLETED"))
+    ]
+    for text in ("\n".join(lines), "\n".join(reversed(lines))):
+        command(commands, "squeue", f"echo '{text}'")
+        assert quick().queue()["harness-train-a"][0].job == "7"
+
+
 def test_a_refusal_is_told_in_sbatchs_words_and_a_full_queue_is_not_a_refusal(
     commands: Path, tmp_path: Path
 ) -> None:

@@ -103,3 +103,15 @@ def test_what_follows_a_cancelled_stage_is_lost_not_failed(
     assert (lost.state, lost.error) == ("lost", "it needs train a, which is not done (stopped)")
     said = json.loads((tmp_path / "slurm" / name / "state" / "of a.json").read_text())
     assert said["state"] == "lost"
+
+
+def test_a_task_of_a_second_job_for_the_same_batch_leaves_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (attempt,) = written(tmp_path, task("a")).values()
+    slurm_batch.set_job(tmp_path, "harness-train-a", "76")
+    assert run(tmp_path, monkeypatch) == (0, [])
+    assert Ledger(tmp_path).read(attempt).state == "running"
+    assert not list((tmp_path / "slurm" / "harness-train-a" / "state").iterdir())
+    slurm_batch.set_job(tmp_path, "harness-train-a", "77")
+    assert run(tmp_path, monkeypatch) == (0, ["a"])
