@@ -130,20 +130,32 @@ class SlurmJobs:
             return
         while self.pending:
             batch = self.pending[0]
+            if self._parentless(batch):
+                self._drop(batch)
+                continue
             try:
                 self._submit(batch)
             except Refused as error:
                 if "dependency" not in str(error).lower() or not batch.after:
                     raise
-                # what it follows has ended meanwhile: its stages are looked at anew
-                self.pending.pop(0)
-                self.lost += [t.key for pack in batch.packs for t in pack if t.key in self.where]
+                self._drop(batch)  # what it follows has ended meanwhile
                 continue
             except (Later, Unreachable) as error:
                 self.not_before = time.time() + LATER_S
                 self.notes.append(f"{error}; tried again in {LATER_S:g} s")
                 return
             self.pending.pop(0)
+
+    def _parentless(self, batch: Batch) -> bool:
+        """Was a batch it follows taken for lost before it had a job?"""
+        unknown = {name for name in batch.parents if self._job(name) is None}
+        return bool(unknown) and not unknown <= {name for name, _ in self.where.values()}
+
+    def _drop(self, batch: Batch) -> None:
+        """Not to be submitted, nor what follows it: all their stages are looked at anew."""
+        gone = slurm_batch.with_followers(batch, self.pending)
+        self.pending = [b for b in self.pending if b not in gone]
+        self.lost += [t.key for b in gone for pack in b.packs for t in pack]
 
     def _submit(self, batch: Batch) -> None:
         settings = self.settings.slurm_for(batch.kind)

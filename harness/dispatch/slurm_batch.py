@@ -116,6 +116,15 @@ def arrange(
     return batches
 
 
+def with_followers(batch: Batch, batches: Sequence[Batch]) -> list[Batch]:
+    """A batch and all of `batches` (parents before children) that wait for it."""
+    found = [batch]
+    for other in batches:
+        if other.parents & {b.name for b in found}:
+            found.append(other)
+    return found
+
+
 def _levels(tasks: Sequence[Task]) -> list[list[Task]]:
     """Tasks by the length of the longest chain of parents among them."""
     depth: dict[str, int] = {}

@@ -17,7 +17,7 @@ from harness.dispatch import slurm as slurm_module
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster, Element, Unreachable
+from harness.dispatch.slurm_cluster import Cluster, Element, Refused, Unreachable
 from harness.dispatch.standing import standing
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
@@ -268,3 +268,66 @@ def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_tw
     assert second.run() == 0
     assert cluster.submitted == submitted
     assert any("the jobs go on unwatched" in note for note in notes)
+
+
+def ends(driver: Driver) -> int:
+    """The exit code of a driver that must not wait for ever."""
+    ticks = 0
+
+    def watch(event: str, stage: object, content: object) -> None:
+        nonlocal ticks
+        ticks += 1
+        assert ticks < 5000, "it waits for ever"
+
+    driver.watch = watch
+    return driver.run()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (slurm_module, slurm_queue, driver_module):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_what_waits_for_a_refused_batch_is_looked_at_anew_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """What it follows ended before its sbatch: its own children must not wait for it for ever."""
+    cluster = PretendedCluster(tmp_path, clock)
+    submit, refused = cluster.submit, []
+
+    def refuse(script: Path, name: str) -> str:
+        if "train" in name and not refused:
+            refused.append(name)
+            raise Refused("sbatch refused the job: Job dependency problem")
+        return submit(script, name)
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    driver, _ = started(planned(tmp_path, 3), tmp_path, cluster)
+    assert ends(driver) == 0 and refused
+
+
+def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """Its driver was killed before sbatch, and the next one began while SLURM was silent."""
+    plan = planned(tmp_path, 3)
+    cluster = PretendedCluster(tmp_path, clock)
+    killed, its_jobs = started(plan, tmp_path, cluster)
+    its_jobs.not_before = clock.now + 1e9
+    killed.begin()
+    killed._launch([s for s in killed._chain() if s.kind == "encode"])
+    killed._leave()
+    answers, asked = cluster.queue, []
+
+    def queue(name: str | None = None) -> dict[str, dict[int, Element]]:
+        asked.append(name)
+        if len(asked) <= 2:
+            raise Unreachable("SLURM does not answer (3 tries): squeue timed out")
+        return answers(name)
+
+    monkeypatch.setattr(cluster, "queue", queue)
+    driver, _ = started(plan, tmp_path, cluster)
+    assert ends(driver) == 0
