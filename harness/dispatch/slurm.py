@@ -24,7 +24,6 @@ from harness.dispatch.slurm_ended import classify
 from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
-from harness.store import files
 from harness.store.artifacts import CorruptArtifact, Store
 
 LAG_S = 5.0  # a shared file system may show an artifact this long after its job ended
@@ -136,9 +135,15 @@ class SlurmJobs:
             try:
                 self._submit(batch)
             except Refused as error:
-                if "dependency" not in str(error).lower() or not batch.after:
+                if "dependency" in str(error).lower() and batch.after:
+                    self._drop(batch)  # what it follows has ended meanwhile
+                elif batch.growth != Growth():  # more than any node or partition has
+                    batch.growth = Growth()
+                    self._script(batch).unlink()
+                    said = str(error).splitlines()[0]
+                    self.notes.append(f"{said}; submitted again with what the study asks for")
+                else:
                     raise
-                self._drop(batch)  # what it follows has ended meanwhile
                 continue
             except (Later, Unreachable) as error:
                 self.not_before = time.time() + LATER_S
@@ -163,25 +168,17 @@ class SlurmJobs:
         lost = batch.parents - jobs.keys()
         if lost:
             raise Later(f"{batch.name} waits for the submission of {', '.join(sorted(lost))}")
-        path = slurm_batch.folder(self.root, batch.name)
-        if not (path / "batch.json").exists():
-            minutes, _ = slurm_script.limits(settings, batch)
-            slurm_batch.write(
-                self.root,
-                batch,
-                self.attempts,
-                {
-                    "study": self.study,
-                    "retries": dict(self.retries),
-                    "minutes": minutes,
-                    "signal_s": slurm_script.signal_seconds(minutes),
-                },
-            )
-            text = slurm_script.script(self.root, batch, settings, batch.dependency(jobs))
-            files.write_atomic(path / "submit.sh", text.encode())
-        job = self.cluster.submit(path / "submit.sh", batch.name)
+        if not self._script(batch).exists():
+            if batch.growth.time > 1:
+                batch.longest = self.cluster.longest(settings.partition)
+            about = {"study": self.study, "retries": dict(self.retries)}
+            slurm_script.write(self.root, batch, settings, self.attempts, about, jobs)
+        job = self.cluster.submit(self._script(batch), batch.name)
         self.jobs[batch.name] = job
         slurm_batch.set_job(self.root, batch.name, job)
+
+    def _script(self, batch: Batch) -> Path:
+        return slurm_batch.folder(self.root, batch.name) / "submit.sh"
 
     def _job(self, name: str) -> str | None:
         if self.jobs.get(name) is None:

@@ -47,6 +47,7 @@ class Batch:
     growth: Growth
     packs: list[list[Task]]
     after: list[tuple[str, Place]] = field(default_factory=list)  # (afterok | aftercorr, parent)
+    longest: int | None = None  # minutes that its partition grants, where time has grown
 
     @property
     def parents(self) -> set[str]:

@@ -253,3 +253,23 @@ class Cluster:
             found = re.search(r"MaxArraySize\s*=\s*(\d+)", self.ask("scontrol", "show", "config"))
             self._max_array = max(1, int(found.group(1)) if found else 1001)
         return self._max_array
+
+    def longest(self, partition: str | None) -> int | None:
+        """Minutes that a partition grants (of several the most), None: unlimited or not known."""
+        try:
+            done = self.run("scontrol", "show", "partition", "-o")
+        except Unreachable:
+            return None
+        granted = []
+        for line in done.stdout.splitlines() if done.returncode == 0 else ():
+            fields = dict(re.findall(r"(\w+)=(\S*)", line))
+            wanted = partition.split(",") if partition else ()
+            if fields.get("PartitionName") in wanted or (
+                not wanted and fields.get("Default") == "YES"
+            ):
+                time_limit = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):\d+", fields.get("MaxTime", ""))
+                if time_limit is None:
+                    return None
+                days, hours, minutes = (int(n or 0) for n in time_limit.groups())
+                granted.append((days * 24 + hours) * 60 + minutes)
+        return max(granted, default=None)

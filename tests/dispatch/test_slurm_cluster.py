@@ -170,3 +170,16 @@ def test_sbatch_inside_a_job_does_not_inherit_it(
 def test_the_array_limit_is_the_clusters(commands: Path) -> None:
     command(commands, "scontrol", "echo 'MaxArraySize            = 21'")
     assert quick().max_array_size() == 21
+
+
+def test_what_a_partition_grants_is_asked_for_and_need_not_be_known(commands: Path) -> None:
+    lines = (
+        "PartitionName=long Default=NO DefaultTime=NONE MaxTime=7-00:00:00 State=UP",
+        "PartitionName=short Default=YES DefaultTime=NONE MaxTime=00:02:00 State=UP",
+        "PartitionName=any Default=NO DefaultTime=NONE MaxTime=UNLIMITED State=UP",
+    )
+    command(commands, "scontrol", f"echo '{chr(10).join(lines)}'")
+    found = [quick().longest(p) for p in (None, "short", "long", "short,long", "long,any", "no")]
+    assert found == [2, 2, 7 * 24 * 60, 7 * 24 * 60, None, None]
+    command(commands, "scontrol", "exit 1")
+    assert quick().longest("short") is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -123,9 +124,10 @@ def commit(store: Store, task: Task) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def planned(folder: Path, runs: int) -> Plan:
+def planned(folder: Path, runs: int, slurm: str = "pack: 4") -> Plan:
     file = folder / "simulated.yaml"
-    file.write_text(STUDY.replace("SEEDS", ", ".join(map(str, range(runs)))))
+    text = STUDY.replace("SEEDS", ", ".join(map(str, range(runs))))
+    file.write_text(text.replace("pack: 4", slurm))
     return make_plan(load_study(file))
 
 
@@ -331,3 +333,47 @@ def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
     monkeypatch.setattr(cluster, "queue", queue)
     driver, _ = started(plan, tmp_path, cluster)
     assert ends(driver) == 0
+
+
+def test_a_stage_for_which_no_node_has_the_memory_it_grew_to_blocks_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    plan = planned(tmp_path, 3, "pack: 4, mem_gb: 4")
+    cluster, ledger = PretendedCluster(tmp_path, clock), Ledger(tmp_path)
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    first = ledger.begin(train.key, train.kind, train.label, "harness-train-before", 0)
+    ledger.end(first, "again", "out of memory", "it needs more")
+    submit, asked = cluster.submit, []
+
+    def refuse(script: Path, name: str) -> str:
+        (memory,) = re.findall(r"--mem=(\d+)GB", script.read_text())
+        asked.append(int(memory))
+        if asked[-1] > 4:
+            raise Refused("sbatch refused the job: Memory specification can not be satisfied")
+        return submit(script, name)
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    driver, _ = started(plan, tmp_path, cluster)
+    assert ends(driver) == 0
+    assert asked.count(6) == 1 and set(asked) == {4, 6}
+
+
+@pytest.mark.parametrize(("longest", "minutes"), [(None, 30), (25, 25), (10, 20)])
+def test_time_grows_to_what_the_partition_grants_and_never_below_the_studys(
+    longest: int | None,
+    minutes: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = planned(tmp_path, 1, "pack: 4, minutes: 20")
+    cluster, ledger = PretendedCluster(tmp_path, Clock()), Ledger(tmp_path)
+    monkeypatch.setattr(cluster, "longest", lambda partition: longest)
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    first = ledger.begin(train.key, train.kind, train.label, "harness-train-before", 0)
+    ledger.end(first, "again", "timed out", "it needs longer")
+    driver, _ = started(plan, tmp_path, cluster)
+    assert driver.detach() == 0
+    last = ledger.last(train.key)
+    assert last and last.batch
+    assert slurm_batch.about(tmp_path, last.batch)["minutes"] == minutes
+    assert f"--time={minutes}\n" in (tmp_path / "slurm" / last.batch / "submit.sh").read_text()
