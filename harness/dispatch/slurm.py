@@ -140,7 +140,7 @@ class SlurmJobs:
                 elif batch.growth != Growth():  # more than any node or partition has
                     batch.growth = Growth()
                     self._script(batch).unlink()
-                    said = str(error).splitlines()[0]
+                    said = str(error).partition("\n")[0]
                     self.notes.append(f"{said}; submitted again with what the study asks for")
                 else:
                     raise
@@ -365,7 +365,9 @@ class SlurmJobs:
         if job is None:
             return Event("lost", key, {"message": "its driver died before SLURM had its job"})
         if element is None or not element.exit_code:
-            element = self.cluster.detail(job, place[1]) or element
+            told = self.cluster.detail(job, place[1])
+            if told is not None and told.name in ("", place[0]):  # else the id was used again
+                element = told
         if element is not None and element.live:  # squeue had left it out
             self._gone.pop(key, None)
             return None
@@ -386,14 +388,13 @@ class SlurmJobs:
     def cancel(self, keys: Iterable[str]) -> list[str]:
         """scancel the elements that have nothing else to do. Their job ids.
 
-        Those of `keys` are written down as stopped before: what shares an element with others is
-        passed over by its task, or stopped by it alone.
+        `keys` were written down as stopped: a task with others passes over them, or stops them.
         """
-        whole = []
+        whole: dict[str, list[str]] = {}
         for name, index in dict.fromkeys(self.where[key] for key in keys if key in self.where):
             job = self._job(name) or self.cluster.find(name)
             if job is not None and not slurm_batch.busy(self.ledger, self.store, name, index):
-                whole.append(f"{job}_{index}")
-        if whole:
-            self.cluster.cancel(whole)
-        return whole
+                whole.setdefault(name, []).append(f"{job}_{index}")
+        for name, elements in whole.items():
+            self.cluster.cancel(name, elements)
+        return [element for elements in whole.values() for element in elements]

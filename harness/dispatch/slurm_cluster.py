@@ -12,7 +12,7 @@ import re
 import subprocess
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import BadInput, HarnessError
@@ -66,6 +66,7 @@ class Element:
     left: str = ""  # as squeue prints it, 1-02:03:04
     elapsed: str = ""
     restarts: int = 0
+    name: str = field(default="", compare=False)  # the job's, by which a reused id is told apart
 
     @property
     def live(self) -> bool:
@@ -173,22 +174,24 @@ class Cluster:
                         fields.get("Reason", ""),
                         fields.get("ExitCode", ""),
                         restarts=int(fields.get("Restarts", "0") or 0),
+                        name=fields.get("JobName", ""),
                     )
         return self._accounted(job, index)
 
     def _accounted(self, job: str, index: int) -> Element | None:
         words = ("-n", "-X", "-P", "-j", f"{job}_{index}")
         try:
-            done = self.run("sacct", *words, "-o", "JobID,State,ExitCode")
+            done = self.run("sacct", *words, "-o", "JobID,State,ExitCode,JobName")
         except Unreachable:
             return None
         for line in done.stdout.splitlines() if done.returncode == 0 else ():
-            fields = line.split("|")
-            if fields[0] == f"{job}_{index}" and len(fields) == 3:
+            fields = [*line.split("|", 3), ""]
+            if fields[0] == f"{job}_{index}" and len(fields) > 3:
                 code, _, number = fields[2].partition(":")
                 if number == "0" and int(code) > OWN_CODES:
                     code, number = "0", code
-                return Element(job, fields[1].split()[0], exit_code=f"{code}:{number}")
+                state = fields[1].split()[0]
+                return Element(job, state, exit_code=f"{code}:{number}", name=fields[3])
         return None
 
     def find(self, name: str) -> str | None:
@@ -242,10 +245,10 @@ class Cluster:
             return known
         raise Later(f"sbatch did not succeed in {self.tries} tries: {said}")
 
-    def cancel(self, elements: Sequence[str]) -> None:
-        """scancel of "123_4" and "123"."""
+    def cancel(self, name: str, elements: Sequence[str]) -> None:
+        """scancel of "123_4" and "123", if that is the job's name: SLURM may use an id again."""
         for start in range(0, len(elements), 500):
-            self.ask("scancel", *elements[start : start + 500])
+            self.ask("scancel", f"--name={name}", *elements[start : start + 500])
 
     def max_array_size(self) -> int:
         """Elements an array may have (MaxArraySize; its default, 1001, when SLURM does not say)."""

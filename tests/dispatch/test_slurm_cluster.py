@@ -183,3 +183,17 @@ def test_what_a_partition_grants_is_asked_for_and_need_not_be_known(commands: Pa
     assert found == [2, 2, 7 * 24 * 60, 7 * 24 * 60, None, None]
     command(commands, "scontrol", "exit 1")
     assert quick().longest("short") is None
+
+
+def test_a_job_id_is_told_and_cancelled_with_its_name(commands: Path, tmp_path: Path) -> None:
+    said = "JobId=9 ArrayJobId=77 ArrayTaskId=3 JobName=another JobState=RUNNING"
+    command(commands, "scontrol", f"echo '{said}'")
+    found = quick().detail("77", 3)
+    assert found and found.name == "another"
+    command(commands, "scontrol", "exit 1")
+    command(commands, "sacct", "echo '77_3|RUNNING|0:0|harness-train-a'")
+    found = quick().detail("77", 3)
+    assert found and found.name == "harness-train-a"
+    command(commands, "scancel", f'echo "$@" >> {tmp_path}/cancelled')
+    quick().cancel("harness-train-a", ["77_3", "77_4"])
+    assert (tmp_path / "cancelled").read_text() == "--name=harness-train-a 77_3 77_4\n"

@@ -233,6 +233,25 @@ def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
     assert jobs.poll(0.0) == []
 
 
+def test_another_job_that_was_given_the_id_again_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+    first, jobs = started(plan, tmp_path, cluster)
+    first.detach()
+    key, attempt = next(iter(first.running.items()))
+    assert attempt.batch
+    monkeypatch.setattr(cluster, "queue", lambda name=None: {})
+    for name, event in ((attempt.batch, None), ("another", "failed")):
+        told = Element("1", "RUNNING", name=name)
+        monkeypatch.setattr(cluster, "detail", lambda job, index, told=told: told)
+        _, jobs = started(plan, tmp_path, cluster)
+        found = jobs.adopt(plan.task(plan.stages[key]), attempt)
+        assert (found and found.event) == event
+        assert found is None or found.content["failure"] == "lost"
+
+
 def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
