@@ -107,6 +107,9 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
         opened.ledger.end(replace(attempt, ran=ran), "stopped", "stopped", WHY)
     ended = jobs.cancel([attempt.key for attempt in alive])
     jobs_ended = f"{len(ended):,} {'job' if len(ended) == 1 else 'jobs'} ended"
+    shared = len({(attempt.batch, attempt.index) for attempt in alive}) - len(ended)
+    if shared:
+        jobs_ended += f", {shared:,} {'goes' if shared == 1 else 'go'} on with other stages"
     print(f"cancelled {_stages(len(alive))} on SLURM ({jobs_ended})")
 
 

@@ -24,7 +24,6 @@ from harness.dispatch.slurm_ended import SAYS_ALL, classify
 from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
-from harness.store import files
 from harness.store.artifacts import CorruptArtifact, Store
 
 LAG_S = 5.0  # a shared file system may show an artifact this long after its job ended
@@ -132,14 +131,21 @@ class SlurmJobs:
             return
         while self.pending:
             batch = self.pending[0]
+            if self._parentless(batch):
+                self._drop(batch)
+                continue
             try:
                 self._submit(batch)
             except Refused as error:
-                if "dependency" not in str(error).lower() or not batch.after:
+                if "dependency" in str(error).lower() and batch.after:
+                    self._drop(batch)  # what it follows has ended meanwhile
+                elif batch.growth != Growth():  # more than any node or partition has
+                    batch.growth = Growth()
+                    self._script(batch).unlink()
+                    said = str(error).partition("\n")[0]
+                    self.notes.append(f"{said}; submitted again with what the study asks for")
+                else:
                     raise
-                # what it follows has ended meanwhile: its stages are looked at anew
-                self.pending.pop(0)
-                self.lost += [t.key for pack in batch.packs for t in pack if t.key in self.where]
                 continue
             except (Later, Unreachable) as error:
                 self.not_before = time.time() + LATER_S
@@ -147,31 +153,34 @@ class SlurmJobs:
                 return
             self.pending.pop(0)
 
+    def _parentless(self, batch: Batch) -> bool:
+        """Was a batch it follows taken for lost before it had a job?"""
+        unknown = {name for name in batch.parents if self._job(name) is None}
+        return bool(unknown) and not unknown <= {name for name, _ in self.where.values()}
+
+    def _drop(self, batch: Batch) -> None:
+        """Not to be submitted, nor what follows it: all their stages are looked at anew."""
+        gone = slurm_batch.with_followers(batch, self.pending)
+        self.pending = [b for b in self.pending if b not in gone]
+        self.lost += [t.key for b in gone for pack in b.packs for t in pack]
+
     def _submit(self, batch: Batch) -> None:
         settings = self.settings.slurm_for(batch.kind)
         jobs = {name: job for name in batch.parents if (job := self._job(name)) is not None}
         lost = batch.parents - jobs.keys()
         if lost:
             raise Later(f"{batch.name} waits for the submission of {', '.join(sorted(lost))}")
-        path = slurm_batch.folder(self.root, batch.name)
-        if not (path / "batch.json").exists():
-            minutes, _ = slurm_script.limits(settings, batch)
-            slurm_batch.write(
-                self.root,
-                batch,
-                self.attempts,
-                {
-                    "study": self.study,
-                    "retries": dict(self.retries),
-                    "minutes": minutes,
-                    "signal_s": slurm_script.signal_seconds(minutes),
-                },
-            )
-            text = slurm_script.script(self.root, batch, settings, batch.dependency(jobs))
-            files.write_atomic(path / "submit.sh", text.encode())
-        job = self.cluster.submit(path / "submit.sh", batch.name)
+        if not self._script(batch).exists():
+            if batch.growth.time > 1:
+                batch.longest = self.cluster.longest(settings.partition)
+            about = {"study": self.study, "retries": dict(self.retries)}
+            slurm_script.write(self.root, batch, settings, self.attempts, about, jobs)
+        job = self.cluster.submit(self._script(batch), batch.name)
         self.jobs[batch.name] = job
         slurm_batch.set_job(self.root, batch.name, job)
+
+    def _script(self, batch: Batch) -> Path:
+        return slurm_batch.folder(self.root, batch.name) / "submit.sh"
 
     def _job(self, name: str) -> str | None:
         if self.jobs.get(name) is None:
@@ -296,7 +305,7 @@ class SlurmJobs:
         if not said:
             return None
         state = said.pop("state")
-        if state in ("done", "failed", "stopped"):
+        if state in ("done", "failed", "stopped", "lost"):
             return Event(state, key, said)
         if state == "requeued":
             self.reasons[key] = said.get("message", "requeued")
@@ -353,8 +362,8 @@ class SlurmJobs:
         now = self.ledger.read(attempt)
         if now.state in ("failed", "again"):
             return Event("failed", key, {"failure": now.failure, "message": now.error})
-        if now.state == "stopped":
-            return Event("stopped", key, {"message": now.error})
+        if now.state in ("stopped", "lost"):
+            return Event(now.state, key, {"message": now.error})
         if job is None:
             return Event("lost", key, {"message": "its driver died before SLURM had its job"})
         element = self._detail(place, job, element)
@@ -370,7 +379,9 @@ class SlurmJobs:
             return told
         if place in self._details and self._details[place][0] == told:
             return self._details[place][1]
-        found = self.cluster.detail(job, place[1]) or told
+        found = self.cluster.detail(job, place[1])
+        if found is None or found.name not in ("", place[0]):  # an id that was used again
+            found = told
         if found is None or not found.live:  # one that lives may end
             self._details[place] = (told, found)
         return found
@@ -387,16 +398,15 @@ class SlurmJobs:
         """Nothing is held."""
 
     def cancel(self, keys: Iterable[str]) -> list[str]:
-        """scancel the elements that have nothing else to do. Their job ids."""
-        mine: dict[Place, set[str]] = {}
-        for key in keys:
-            if key in self.where:
-                mine.setdefault(self.where[key], set()).add(key)
-        whole = []
-        for (name, index), some in mine.items():
+        """scancel the elements that have nothing else to do. Their job ids.
+
+        `keys` were written down as stopped: a task with others passes over them, or stops them.
+        """
+        whole: dict[str, list[str]] = {}
+        for name, index in dict.fromkeys(self.where[key] for key in keys if key in self.where):
             job = self._job(name) or self.cluster.find(name)
-            if job is not None and self._elements[(name, index)] == len(some):
-                whole.append(f"{job}_{index}")
-        if whole:
-            self.cluster.cancel(whole)
-        return whole
+            if job is not None and not slurm_batch.busy(self.ledger, self.store, name, index):
+                whole.setdefault(name, []).append(f"{job}_{index}")
+        for name, elements in whole.items():
+            self.cluster.cancel(name, elements)
+        return [element for elements in whole.values() for element in elements]

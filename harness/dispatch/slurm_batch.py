@@ -4,6 +4,7 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 
     results/slurm/BATCH/packs.jsonl     line i: what element i does; durable before sbatch
     results/slurm/BATCH/batch.json      kind, size, study; the job's id once sbatch gave it
+    results/slurm/BATCH/submit.tried    there once sbatch was called, less where it surely said no
     results/slurm/BATCH/state/KEY.json  what a stage's task last said
     results/slurm/BATCH/*_log.out       what an element printed outside its stages
 """
@@ -17,11 +18,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.dispatch.ledger import Attempt
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_cluster import PREFIX, Element
 from harness.plan.stages import Task
 from harness.spec.schema import SlurmSettings
 from harness.store import files
+from harness.store.artifacts import Store
 
 PACKS = {"complexity": 64, "evaluate": 8}  # stages per task where the study does not say
 SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
@@ -45,6 +47,7 @@ class Batch:
     growth: Growth
     packs: list[list[Task]]
     after: list[tuple[str, Place]] = field(default_factory=list)  # (afterok | aftercorr, parent)
+    longest: int | None = None  # minutes that its partition grants, where time has grown
 
     @property
     def parents(self) -> set[str]:
@@ -112,6 +115,15 @@ def arrange(
                     for index, pack in enumerate(part):
                         placed.update((task.key, (batch.name, index)) for task in pack)
     return batches
+
+
+def with_followers(batch: Batch, batches: Sequence[Batch]) -> list[Batch]:
+    """A batch and all of `batches` (parents before children) that wait for it."""
+    found = [batch]
+    for other in batches:
+        if other.parents & {b.name for b in found}:
+            found.append(other)
+    return found
 
 
 def _levels(tasks: Sequence[Task]) -> list[list[Task]]:
@@ -233,6 +245,19 @@ def keys_of(root: Path, name: str) -> list[list[str]]:
             return [[e["task"]["key"] for e in json.loads(line)] for line in file]
     except (OSError, ValueError, KeyError):
         return []
+
+
+def busy(ledger: Ledger, store: Store, name: str, index: int) -> bool:
+    """Has an element stages to do yet, whoever asked for them? Yes, where it cannot be read."""
+    try:
+        entries = read_pack(ledger.root, name, index)
+    except (OSError, ValueError, IndexError):
+        return True
+    return any(
+        ledger.read(e.attempt).state == "running"
+        and not store.folder(e.task.kind, e.task.key).exists()
+        for e in entries
+    )
 
 
 def foreign(

@@ -12,10 +12,11 @@ import re
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import BadInput, HarnessError
+from harness.store import files
 
 TIMEOUT_S = 30.0  # of one command
 TRIES = 3
@@ -65,6 +66,7 @@ class Element:
     left: str = ""  # as squeue prints it, 1-02:03:04
     elapsed: str = ""
     restarts: int = 0
+    name: str = field(default="", compare=False)  # the job's, by which a reused id is told apart
 
     @property
     def live(self) -> bool:
@@ -153,7 +155,9 @@ class Cluster:
             if len(fields) == 7 and fields[0].startswith(PREFIX) and fields[2].isdigit():
                 job, index, state, left, elapsed, reason = fields[1:]
                 element = Element(job, state, reason, left=left, elapsed=elapsed)
-                found.setdefault(fields[0], {})[int(index)] = element
+                known = found.setdefault(fields[0], {}).setdefault(int(index), element)
+                if not known.live:  # a second job of this name left at once, or is still to do so
+                    found[fields[0]][int(index)] = element
         return found
 
     def detail(self, job: str, index: int) -> Element | None:
@@ -172,22 +176,24 @@ class Cluster:
                         fields.get("Reason", ""),
                         fields.get("ExitCode", ""),
                         restarts=int(fields.get("Restarts", "0") or 0),
+                        name=fields.get("JobName", ""),
                     )
         return self._accounted(job, index)
 
     def _accounted(self, job: str, index: int) -> Element | None:
         words = ("-n", "-X", "-P", "-j", f"{job}_{index}")
         try:
-            done = self.run("sacct", *words, "-o", "JobID,State,ExitCode")
+            done = self.run("sacct", *words, "-o", "JobID,State,ExitCode,JobName")
         except Unreachable:
             return None
         for line in done.stdout.splitlines() if done.returncode == 0 else ():
-            fields = line.split("|")
-            if fields[0] == f"{job}_{index}" and len(fields) == 3:
+            fields = [*line.split("|", 3), ""]
+            if fields[0] == f"{job}_{index}" and len(fields) > 3:
                 code, _, number = fields[2].partition(":")
                 if number == "0" and int(code) > OWN_CODES:
                     code, number = "0", code
-                return Element(job, fields[1].split()[0], exit_code=f"{code}:{number}")
+                state = fields[1].split()[0]
+                return Element(job, state, exit_code=f"{code}:{number}", name=fields[3])
         return None
 
     def find(self, name: str) -> str | None:
@@ -207,36 +213,44 @@ class Cluster:
         """sbatch, and the job's id; never twice for a name.
 
         An sbatch that timed out may have queued its job: the name is looked up before anything is
-        tried again. Raises Refused, Later, Unreachable.
+        tried again, also by a later call (a file beside the script says that one was tried).
+        Raises Refused, Later, Unreachable.
         """
         said = ""
+        tried = script.with_suffix(".tried")
+        unsure = tried.exists()
+        files.write_atomic(tried, b"")
         for attempt in range(self.tries):
             if attempt:
                 time.sleep(self.wait_s * 2 ** (attempt - 1))
-                known = self.find(name)
-                if known is not None:
-                    return known
+            known = self.find(name) if unsure else None
+            if known is not None:
+                return known
             try:
                 done = self.run("sbatch", "--parsable", str(script))
             except Unreachable as error:
-                said = str(error)
+                said, unsure = str(error), True
                 continue
             if done.returncode == 0:
                 return done.stdout.strip().split(";")[0].split()[-1]
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            if any(word in said.lower() for word in LIMITS):
-                raise Later(f"sbatch: {said}")
-            if not any(word in said.lower() for word in PASSING):
+            full = any(word in said.lower() for word in LIMITS)
+            if full or not any(word in said.lower() for word in PASSING):
+                if not unsure:  # surely not queued
+                    tried.unlink(missing_ok=True)
+                if full:
+                    raise Later(f"sbatch: {said}")
                 raise Refused(f"sbatch refused the job: {said}\nits script: {script}")
+            unsure = True
         known = self.find(name)
         if known is not None:
             return known
         raise Later(f"sbatch did not succeed in {self.tries} tries: {said}")
 
-    def cancel(self, elements: Sequence[str]) -> None:
-        """scancel of "123_4" and "123"."""
+    def cancel(self, name: str, elements: Sequence[str]) -> None:
+        """scancel of "123_4" and "123", if that is the job's name: SLURM may use an id again."""
         for start in range(0, len(elements), 500):
-            self.ask("scancel", *elements[start : start + 500])
+            self.ask("scancel", f"--name={name}", *elements[start : start + 500])
 
     def max_array_size(self) -> int:
         """Elements an array may have (MaxArraySize; its default, 1001, when SLURM does not say)."""
@@ -244,3 +258,23 @@ class Cluster:
             found = re.search(r"MaxArraySize\s*=\s*(\d+)", self.ask("scontrol", "show", "config"))
             self._max_array = max(1, int(found.group(1)) if found else 1001)
         return self._max_array
+
+    def longest(self, partition: str | None) -> int | None:
+        """Minutes that a partition grants (of several the most), None: unlimited or not known."""
+        try:
+            done = self.run("scontrol", "show", "partition", "-o")
+        except Unreachable:
+            return None
+        granted = []
+        for line in done.stdout.splitlines() if done.returncode == 0 else ():
+            fields = dict(re.findall(r"(\w+)=(\S*)", line))
+            wanted = partition.split(",") if partition else ()
+            if fields.get("PartitionName") in wanted or (
+                not wanted and fields.get("Default") == "YES"
+            ):
+                time_limit = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):\d+", fields.get("MaxTime", ""))
+                if time_limit is None:
+                    return None
+                days, hours, minutes = (int(n or 0) for n in time_limit.groups())
+                granted.append((days * 24 + hours) * 60 + minutes)
+        return max(granted, default=None)

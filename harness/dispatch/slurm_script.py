@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.dispatch import slurm_batch
+from harness.dispatch.ledger import Attempt
 from harness.dispatch.slurm_batch import Batch, folder, processes
 from harness.errors import BadInput
 from harness.spec.schema import SlurmSettings
+from harness.store import files
 
 SIGNAL_S = 90  # seconds before the time limit at which a stage is asked to checkpoint
 
@@ -18,6 +22,8 @@ SIGNAL_S = 90  # seconds before the time limit at which a stage is asked to chec
 def limits(settings: SlurmSettings, batch: Batch) -> tuple[int, int | None]:
     """(minutes, GB of memory or None) after growth."""
     minutes = math.ceil(settings.minutes * batch.growth.time)
+    if batch.longest is not None:  # with more it would wait for ever (PartitionTimeLimit)
+        minutes = max(settings.minutes, min(minutes, batch.longest))
     memory = None if settings.mem_gb is None else math.ceil(settings.mem_gb * batch.growth.memory)
     return minutes, memory
 
@@ -75,3 +81,19 @@ def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | 
     executor.parameters |= {"map_count": len(batch.packs), "wckey": None}  # no wckey of its own
     command = [sys.executable, "-u", "-m", "harness.dispatch.slurm_task", str(root), batch.name]
     return executor._make_submission_file_text(shlex.join(command), batch.name)
+
+
+def write(
+    root: Path,
+    batch: Batch,
+    settings: SlurmSettings,
+    attempts: Mapping[str, Attempt],
+    about: dict[str, Any],
+    jobs: Mapping[str, str],
+) -> None:
+    """Write down what a batch will do and its script, before sbatch; `jobs` are its parents'."""
+    minutes, _ = limits(settings, batch)
+    times = {"minutes": minutes, "signal_s": signal_seconds(minutes)}
+    path = slurm_batch.write(root, batch, attempts, {**about, **times})
+    text = script(root, batch, settings, batch.dependency(jobs))
+    files.write_atomic(path / "submit.sh", text.encode())

@@ -4,8 +4,9 @@
 
 Each stage is the same `execute` a local worker calls. A stage whose attempt is no longer written
 down as running (cancelled, taken for lost, done before a requeue) is passed over, so nothing an old
-job does can be counted twice. SIGTERM and SIGUSR2 lead to a checkpoint and a requeue; SIGKILL to
-nothing at all, and the next start goes on from the last checkpoint.
+job does can be counted twice; one that is cancelled while it runs stops alone. SIGTERM and SIGUSR2
+lead to a checkpoint and a requeue; SIGKILL to nothing at all, and the next start goes on from the
+last checkpoint.
 """
 
 from __future__ import annotations
@@ -93,6 +94,9 @@ def main(root_text: str, name: str) -> int:
     root, index = Path(root_text), int(os.environ["SLURM_ARRAY_TASK_ID"])
     tell(f"{time.strftime('%F %T')} {name} element {index} {environment}")
     about = slurm_batch.about(root, name)
+    if about.get("job") not in (None, job_id().partition("_")[0]):
+        tell(f"left to job {about['job']}: this batch was submitted twice")
+        return 0
     element = slurm_batch.read_pack(root, name, index)
     ledger, said = Ledger(root), Said(root, name, environment.global_rank == 0)
 
@@ -106,15 +110,34 @@ def main(root_text: str, name: str) -> int:
     for entry in element:
         if asked:
             return requeue(entry, element, ledger, said, about, asked)
-        if ledger.read(entry.attempt).state != "running":
+        if ledger.read(entry.attempt).state != "running" or orphaned(entry, root, ledger, said):
             continue
         ended = one(entry, root, ledger, said, asked, about.get("retries", {}))
         if ended == "stopped" and asked:
             return requeue(entry, element, ledger, said, about, asked)
-        code = code if ended == "done" else 1
+        if ended not in ("done", "cancelled"):  # what follows one cancelled finds that out itself
+            code = 1
     spent = f"{time.process_time():.1f} s of processor time"
     tell(f"{time.strftime('%F %T')} {len(element)} stages ended, {spent}")
     return code
+
+
+def orphaned(entry: Entry, root: Path, ledger: Ledger, said: Said) -> bool:
+    """Was what a stage needs cancelled, and its task went on? Then it is lost, not failed."""
+    from harness.stages.execute import KIND_OF_ROLE
+    from harness.store import Store
+
+    store, task = Store(root), entry.task
+    for role, key in (*task.inputs.items(), *task.after.items()):
+        made = store.folder(KIND_OF_ROLE[role], key).exists()
+        last = None if made else ledger.last(key)
+        if last is not None and last.state != "done":
+            if said.main:
+                message = f"it needs {last.label}, which is not done ({last.state})"
+                ledger.end(replace(entry.attempt, job=job_id()), "lost", "lost", message)
+                said.say(task.key, "lost", message=message)
+            return True
+    return False
 
 
 def one(
@@ -125,7 +148,7 @@ def one(
     asked: list[int],
     retries: Mapping[str, int],
 ) -> str:
-    """One stage, its log, and how it ended: done, stopped or failed."""
+    """One stage, its log, and how it ended: done, stopped, cancelled or failed."""
     from harness.dispatch.worker import _logging_to, _short
     from harness.stages.execute import classify, execute
     from harness.stages.work import Stopped
@@ -190,9 +213,10 @@ def one(
             return "done"
         except Stopped as error:
             tell(f"stopped: {error}")
+            cancelled = cancelled or ledger.read(attempt).state != "running"  # another rank saw it
             if cancelled:
                 said.say(task.key, "stopped", message=str(error))
-            return "stopped"
+            return "cancelled" if cancelled else "stopped"
         except BaseException as error:
             if isinstance(error, HarnessError):
                 full = tell(f"{type(error).__name__}: {error}")

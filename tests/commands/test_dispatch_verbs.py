@@ -72,6 +72,13 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def cancelled(slurm: Path) -> list[str]:
+    """The job ids that scancel was given, each with its name."""
+    lines = [line.split() for line in (slurm / "cancelled").read_text().splitlines()]
+    assert all(words[0].startswith("--name=harness-") for words in lines)
+    return [job for words in lines for job in words[1:]]
+
+
 def stages(study: Path, kind: str) -> list[Stage]:
     return [s for s in make_plan(load_study(study)).stages.values() if s.kind == kind]
 
@@ -206,11 +213,30 @@ def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(
     harness("run", "tiny.yaml", *SLURM, "--detach")
     code, said = harness("cancel", "tiny.yaml", *SLURM[2:], "train")
     assert code == 0 and "cancelled 4 stages on SLURM (4 jobs ended)" in said
-    assert len((slurm / "cancelled").read_text().split()) == 4
+    assert len(cancelled(slurm)) == 4
     ledger = Ledger(study.parent / "results")
     assert {a.state for s in stages(study, "train") for a in ledger.attempts(s.key)} == {"stopped"}
     code, said = harness("status", "tiny.yaml", *SLURM[2:])
     assert "waiting: 4 stages: stopped: cancelled by `harness cancel`" in said
+
+
+def test_cancelling_one_stage_of_a_task_leaves_those_beside_it_alone(
+    harness: Said, slurm: Path, study: Path
+) -> None:
+    more = (*SLURM, "--set", "dispatch.slurm.pack=8")
+    harness("run", "tiny.yaml", *more, "--detach")
+    first = stages(study, "train")[0]
+    code, said = harness("cancel", "tiny.yaml", *more[2:], first.key)
+    assert code == 0
+    assert "cancelled 1 stage on SLURM (0 jobs ended, 1 goes on with other stages)" in said
+    assert not (slurm / "cancelled").exists()
+    ledger = Ledger(study.parent / "results")
+    last = {s.key: a for s in stages(study, "train") if (a := ledger.last(s.key)) is not None}
+    assert last.pop(first.key).state == "stopped"
+    assert {a.state for a in last.values()} == {"running"}
+    code, said = harness("cancel", "tiny.yaml", *more[2:], *last)
+    assert code == 0 and "cancelled 3 stages on SLURM (2 jobs ended)" in said
+    assert len(cancelled(slurm)) == 2  # tasks of two stages each
 
 
 def test_cancelling_one_local_stage_leaves_its_driver_alone(harness: Said, study: Path) -> None:

@@ -50,6 +50,30 @@ def test_an_sbatch_that_fails_in_passing_is_tried_again(commands: Path, tmp_path
     assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
 
 
+def test_a_job_that_may_be_queued_is_looked_up_before_a_later_call_submits_it(
+    commands: Path, tmp_path: Path
+) -> None:
+    """sbatch queues the job and times out; squeue fails until all tries of a call are used up."""
+    said = "echo 'sbatch: error: Socket timed out on send/recv operation' >&2; exit 1"
+    command(commands, "sbatch", f"echo x >> {tmp_path}/submitted; {said}")
+    command(commands, "squeue", "exit 1")
+    for _ in range(3):  # and a driver that is started anew knows it too
+        with pytest.raises(Unreachable):
+            quick().submit(tmp_path / "s", "harness-train-a")
+    command(commands, "squeue", "echo 'harness-train-a|77|0|RUNNING|1:00|0:00|None'")
+    assert quick().submit(tmp_path / "s", "harness-train-a") == "77"
+    assert (tmp_path / "submitted").read_text() == "x\n"
+
+
+def test_of_two_jobs_with_one_name_the_living_one_counts(commands: Path) -> None:
+    lines = [
+        f"harness-train-a|{j}|0|{s}|1:00|0:00|None" for j, s in ((7, "RUNNING"), (8, "COMPLETED"))
+    ]
+    for text in ("\n".join(lines), "\n".join(reversed(lines))):
+        command(commands, "squeue", f"echo '{text}'")
+        assert quick().queue()["harness-train-a"][0].job == "7"
+
+
 def test_a_refusal_is_told_in_sbatchs_words_and_a_full_queue_is_not_a_refusal(
     commands: Path, tmp_path: Path
 ) -> None:
@@ -175,3 +199,30 @@ def test_the_users_slurm_settings_do_not_override_the_study(
 def test_the_array_limit_is_the_clusters(commands: Path) -> None:
     command(commands, "scontrol", "echo 'MaxArraySize            = 21'")
     assert quick().max_array_size() == 21
+
+
+def test_what_a_partition_grants_is_asked_for_and_need_not_be_known(commands: Path) -> None:
+    lines = (
+        "PartitionName=long Default=NO DefaultTime=NONE MaxTime=7-00:00:00 State=UP",
+        "PartitionName=short Default=YES DefaultTime=NONE MaxTime=00:02:00 State=UP",
+        "PartitionName=any Default=NO DefaultTime=NONE MaxTime=UNLIMITED State=UP",
+    )
+    command(commands, "scontrol", f"echo '{chr(10).join(lines)}'")
+    found = [quick().longest(p) for p in (None, "short", "long", "short,long", "long,any", "no")]
+    assert found == [2, 2, 7 * 24 * 60, 7 * 24 * 60, None, None]
+    command(commands, "scontrol", "exit 1")
+    assert quick().longest("short") is None
+
+
+def test_a_job_id_is_told_and_cancelled_with_its_name(commands: Path, tmp_path: Path) -> None:
+    said = "JobId=9 ArrayJobId=77 ArrayTaskId=3 JobName=another JobState=RUNNING"
+    command(commands, "scontrol", f"echo '{said}'")
+    found = quick().detail("77", 3)
+    assert found and found.name == "another"
+    command(commands, "scontrol", "exit 1")
+    command(commands, "sacct", "echo '77_3|RUNNING|0:0|harness-train-a'")
+    found = quick().detail("77", 3)
+    assert found and found.name == "harness-train-a"
+    command(commands, "scancel", f'echo "$@" >> {tmp_path}/cancelled')
+    quick().cancel("harness-train-a", ["77_3", "77_4"])
+    assert (tmp_path / "cancelled").read_text() == "--name=harness-train-a 77_3 77_4\n"

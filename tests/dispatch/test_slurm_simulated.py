@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from harness.dispatch import slurm as slurm_module
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster, Element, Unreachable
+from harness.dispatch.slurm_cluster import Cluster, Element, Refused, Unreachable
 from harness.dispatch.standing import standing
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
@@ -123,9 +124,10 @@ def commit(store: Store, task: Task) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def planned(folder: Path, runs: int) -> Plan:
+def planned(folder: Path, runs: int, slurm: str = "pack: 4") -> Plan:
     file = folder / "simulated.yaml"
-    file.write_text(STUDY.replace("SEEDS", ", ".join(map(str, range(runs)))))
+    text = STUDY.replace("SEEDS", ", ".join(map(str, range(runs))))
+    file.write_text(text.replace("pack: 4", slurm))
     return make_plan(load_study(file))
 
 
@@ -262,6 +264,25 @@ def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
     assert jobs.poll(0.0) == []
 
 
+def test_another_job_that_was_given_the_id_again_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+    first, jobs = started(plan, tmp_path, cluster)
+    first.detach()
+    key, attempt = next(iter(first.running.items()))
+    assert attempt.batch
+    monkeypatch.setattr(cluster, "queue", lambda name=None: {})
+    for name, event in ((attempt.batch, None), ("another", "failed")):
+        told = Element("1", "RUNNING", name=name)
+        monkeypatch.setattr(cluster, "detail", lambda job, index, told=told: told)
+        _, jobs = started(plan, tmp_path, cluster)
+        found = jobs.adopt(plan.task(plan.stages[key]), attempt)
+        assert (found and found.event) == event
+        assert found is None or found.content["failure"] == "lost"
+
+
 def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,3 +320,110 @@ def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_tw
     assert second.run() == 0
     assert cluster.submitted == submitted
     assert any("the jobs go on unwatched" in note for note in notes)
+
+
+def ends(driver: Driver) -> int:
+    """The exit code of a driver that must not wait for ever."""
+    ticks = 0
+
+    def watch(event: str, stage: object, content: object) -> None:
+        nonlocal ticks
+        ticks += 1
+        assert ticks < 5000, "it waits for ever"
+
+    driver.watch = watch
+    return driver.run()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (slurm_module, slurm_queue, driver_module):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def test_what_waits_for_a_refused_batch_is_looked_at_anew_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """What it follows ended before its sbatch: its own children must not wait for it for ever."""
+    cluster = PretendedCluster(tmp_path, clock)
+    submit, refused = cluster.submit, []
+
+    def refuse(script: Path, name: str) -> str:
+        if "train" in name and not refused:
+            refused.append(name)
+            raise Refused("sbatch refused the job: Job dependency problem")
+        return submit(script, name)
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    driver, _ = started(planned(tmp_path, 3), tmp_path, cluster)
+    assert ends(driver) == 0 and refused
+
+
+def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """Its driver was killed before sbatch, and the next one began while SLURM was silent."""
+    plan = planned(tmp_path, 3)
+    cluster = PretendedCluster(tmp_path, clock)
+    killed, its_jobs = started(plan, tmp_path, cluster)
+    its_jobs.not_before = clock.now + 1e9
+    killed.begin()
+    killed._launch([s for s in killed._chain() if s.kind == "encode"])
+    killed._leave()
+    answers, asked = cluster.queue, []
+
+    def queue(name: str | None = None) -> dict[str, dict[int, Element]]:
+        asked.append(name)
+        if len(asked) <= 2:
+            raise Unreachable("SLURM does not answer (3 tries): squeue timed out")
+        return answers(name)
+
+    monkeypatch.setattr(cluster, "queue", queue)
+    driver, _ = started(plan, tmp_path, cluster)
+    assert ends(driver) == 0
+
+
+def test_a_stage_for_which_no_node_has_the_memory_it_grew_to_blocks_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    plan = planned(tmp_path, 3, "pack: 4, mem_gb: 4")
+    cluster, ledger = PretendedCluster(tmp_path, clock), Ledger(tmp_path)
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    first = ledger.begin(train.key, train.kind, train.label, "harness-train-before", 0)
+    ledger.end(first, "again", "out of memory", "it needs more")
+    submit, asked = cluster.submit, []
+
+    def refuse(script: Path, name: str) -> str:
+        (memory,) = re.findall(r"--mem=(\d+)GB", script.read_text())
+        asked.append(int(memory))
+        if asked[-1] > 4:
+            raise Refused("sbatch refused the job: Memory specification can not be satisfied")
+        return submit(script, name)
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    driver, _ = started(plan, tmp_path, cluster)
+    assert ends(driver) == 0
+    assert asked.count(6) == 1 and set(asked) == {4, 6}
+
+
+@pytest.mark.parametrize(("longest", "minutes"), [(None, 30), (25, 25), (10, 20)])
+def test_time_grows_to_what_the_partition_grants_and_never_below_the_studys(
+    longest: int | None,
+    minutes: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = planned(tmp_path, 1, "pack: 4, minutes: 20")
+    cluster, ledger = PretendedCluster(tmp_path, Clock()), Ledger(tmp_path)
+    monkeypatch.setattr(cluster, "longest", lambda partition: longest)
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    first = ledger.begin(train.key, train.kind, train.label, "harness-train-before", 0)
+    ledger.end(first, "again", "timed out", "it needs longer")
+    driver, _ = started(plan, tmp_path, cluster)
+    assert driver.detach() == 0
+    last = ledger.last(train.key)
+    assert last and last.batch
+    assert slurm_batch.about(tmp_path, last.batch)["minutes"] == minutes
+    assert f"--time={minutes}\n" in (tmp_path / "slurm" / last.batch / "submit.sh").read_text()
