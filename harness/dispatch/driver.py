@@ -29,6 +29,7 @@ from harness.store.artifacts import Store
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
+ASK_S = 60.0  # local workers: between questions to SLURM about stages that were given to it
 TELL_S = 1.0  # between notes of how far local workers are
 LOST_WAIT_S = 5.0  # until the failure that cancelled a queued stage is known as well
 
@@ -63,6 +64,8 @@ class Driver:
         self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
         self.progress: dict[str, dict[str, Any]] = {}  # of stages on local workers
         self.told = 0.0
+        self.on_slurm: set[str] = set()  # of those elsewhere, where we drive local workers
+        self.asked = float("-inf")  # about them
         self.noted: dict[str, Any] = {}
 
     # --- the loop -------------------------------------------------------------------------------
@@ -246,7 +249,15 @@ class Driver:
                 self.ledger.release(key)
                 self._finished(key, "found")
                 return False
-            last = self.ledger.last(key) if self.jobs else None
+            last = self.ledger.last(key)
+            if not self.jobs:
+                if preflight.given_to_slurm(last):  # since we began: it has the same scratch
+                    self.ledger.release(key)
+                    self.elsewhere.add(key)
+                    self.on_slurm.add(key)
+                    del self.waiting[key]
+                    return False
+                return True
         if last is None or last.state != "running" or last.batch is None:
             return True
         assert self.jobs is not None
@@ -382,7 +393,9 @@ class Driver:
             records.reconcile_one(self.store, kind, key)
             self._finished(key, "found")
         failed = []
-        for key in self.elsewhere - held:
+        if self.on_slurm and time.monotonic() - self.asked > ASK_S:
+            self._ask_slurm()
+        for key in self.elsewhere - held - self.on_slurm:
             self.elsewhere.discard(key)
             last = self.ledger.last(key)
             if last is not None and is_final(last):
@@ -391,3 +404,13 @@ class Driver:
             elif key not in self.blocked:
                 self.waiting[key] = self.stages[key]
         self._block(failed)
+
+    def _ask_slurm(self) -> None:
+        """Which of the stages that were given to SLURM beside us are over? Those become ours."""
+        given = {}
+        for key in self.on_slurm & self.elsewhere:
+            last = self.ledger.last(key)
+            if last is not None and preflight.given_to_slurm(last) and not self.ledger.alive(key):
+                given[key] = last
+        self.on_slurm, _ = preflight.living_jobs(self.plan, self.ledger, given)
+        self.asked = time.monotonic()
