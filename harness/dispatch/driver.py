@@ -216,19 +216,21 @@ class Driver:
         """What can be submitted: a cluster starts a stage once those it needs are done, so all
         whose needs are done, in the queue, or chosen here."""
         now = time.time()
-        free = self.executor.free()
+        assert self.jobs is not None
+        free: float = self.jobs.free()  # tasks; some stages share one, `place` sees which
         if free <= 0:
             return []
         chosen: list[Stage] = []
         coming = self.done | self.running.keys()
         for key, stage in sorted(self.waiting.items(), key=lambda item: self.order[item[0]]):
-            if len(chosen) >= free:
+            if free <= 0:
                 break
             if self.not_before.get(key, 0.0) > now or not stage.needs <= coming:
                 continue
             if self._take(stage):
                 chosen.append(stage)
                 coming.add(key)
+                free -= 1 / self.jobs.pack(stage.kind)
             elif key in self.done or key in self.running:
                 coming.add(key)
         return chosen
@@ -287,7 +289,9 @@ class Driver:
         places: list[tuple[str | None, int | None]] = [(None, None)] * len(tasks)
         if self.jobs:
             places = list(self.jobs.place(tasks))
-        for stage, task, (batch, index) in zip(stages, tasks, places, strict=True):
+            for stage in stages[len(places) :]:  # they wait for room
+                self.ledger.release(stage.key)
+        for stage, task, (batch, index) in zip(stages, tasks, places, strict=False):
             attempt = self.ledger.begin(stage.key, stage.kind, stage.label, batch, index)
             del self.waiting[stage.key]
             self.running[stage.key] = attempt

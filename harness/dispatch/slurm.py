@@ -67,7 +67,7 @@ class SlurmJobs:
         self._elements: dict[Place, int] = {}  # stages in flight per element
 
     def free(self) -> int:
-        """Stages it would take now: places for tasks, times what fits into one."""
+        """Tasks it would take now."""
         if self.pending:
             return 0
         try:
@@ -75,27 +75,28 @@ class SlurmJobs:
         except Unreachable as error:
             self.notes.append(str(error))
             return 0
-        tasks = self.settings.max_tasks - len(self._elements)
-        return max(0, tasks) * max(
-            slurm_batch.pack_size(kind, self.settings.slurm_for(kind))
-            for kind in ("train", *slurm_batch.PACKS)
-        )
+        return max(0, self.settings.max_tasks - len(self._elements))
+
+    def pack(self, kind: str) -> int:
+        """The most stages of a kind in one task."""
+        return slurm_batch.pack_size(kind, self.settings.slurm_for(kind))
 
     def place(self, tasks: list[Task]) -> list[Place]:
-        """Where each task will run: which batch, which element. Nothing is submitted yet."""
-        tried = self.ledger.tried()
+        """Where each task will run: which batch, which element. Nothing is submitted yet.
 
-        def growth(key: str) -> Growth:
-            return Growth(*failures.growth(self.ledger.attempts(key))) if key in tried else Growth()
-
-        batches = slurm_batch.arrange(
-            tasks,
-            self.where,
-            self.sizes,
-            self.settings.slurm_for,
-            self.cluster.max_array_size(),
-            growth,
-        )
+        How many elements tasks take shows only when they are arranged, since those that need
+        different ones do not share an element: as many of the first ones as there is room for.
+        """
+        batches, count = self._arrange(tasks), len(tasks)
+        if _elements(batches) > self.free():
+            fits, over = 0, count
+            while over - fits > 1:
+                half = (fits + over) // 2
+                if _elements(self._arrange(tasks[:half])) > self.free():
+                    over = half
+                else:
+                    fits = half
+            batches, count = self._arrange(tasks[:fits]), fits
         places: dict[str, Place] = {}
         for batch in batches:
             self.sizes[batch.name] = len(batch.packs)
@@ -103,7 +104,22 @@ class SlurmJobs:
             for index, pack in enumerate(batch.packs):
                 places.update((task.key, (batch.name, index)) for task in pack)
         self.pending += batches
-        return [places[task.key] for task in tasks]
+        return [places[task.key] for task in tasks[:count]]
+
+    def _arrange(self, tasks: list[Task]) -> list[Batch]:
+        tried = self.ledger.tried()
+
+        def growth(key: str) -> Growth:
+            return Growth(*failures.growth(self.ledger.attempts(key))) if key in tried else Growth()
+
+        return slurm_batch.arrange(
+            tasks,
+            self.where,
+            self.sizes,
+            self.settings.slurm_for,
+            self.cluster.max_array_size(),
+            growth,
+        )
 
     def start(self, task: Task, attempt: Attempt) -> None:
         """The attempt is written down, under its job's name; `flush` submits."""
@@ -388,3 +404,7 @@ class SlurmJobs:
         if whole:
             self.cluster.cancel(whole)
         return whole
+
+
+def _elements(batches: list[Batch]) -> int:
+    return sum(len(batch.packs) for batch in batches)

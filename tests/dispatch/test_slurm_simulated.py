@@ -123,10 +123,10 @@ def commit(store: Store, task: Task) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def planned(folder: Path, runs: int) -> Plan:
+def planned(folder: Path, runs: int, *overrides: str) -> Plan:
     file = folder / "simulated.yaml"
     file.write_text(STUDY.replace("SEEDS", ", ".join(map(str, range(runs)))))
-    return make_plan(load_study(file))
+    return make_plan(load_study(file, overrides=overrides))
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +195,31 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
     print(", ".join(f"{what} {took:.1f} s" for what, took in seconds.items()))
     for what in ("status", "adopt", "find it done"):  # on a quiet machine about a second
         assert seconds[what] < 3, what
+
+
+def test_the_queue_never_holds_more_tasks_than_the_study_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages share a task only where they need the same: how many do shows in their arrangement."""
+    clock = Clock()
+    for module in (slurm_module, slurm_queue, driver_module):
+        monkeypatch.setattr(module, "time", clock)
+    plan = planned(tmp_path, 20, "dispatch.max_tasks=5")
+    cluster = PretendedCluster(tmp_path, clock, slots=3)
+    most = 0
+
+    def submit(script: Path, name: str) -> str:
+        nonlocal most
+        job = PretendedCluster.submit(cluster, script, name)
+        most = max(most, sum(element.live for element in cluster.elements.values()))
+        return job
+
+    monkeypatch.setattr(cluster, "submit", submit)
+    first, _ = started(plan, tmp_path, cluster)
+    first.detach()
+    assert most == 5 and first.waiting and not list((tmp_path / "claims").glob("[!_]*"))
+    last, _ = started(plan, tmp_path, cluster)
+    assert last.run() == 0 and most == 5
 
 
 def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
