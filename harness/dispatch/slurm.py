@@ -50,7 +50,6 @@ class SlurmJobs:
         self.ledger, self.store = Ledger(self.root), Store(self.root)
         self.retries: Mapping[str, int] = settings.retries  # type: ignore[assignment]
         self.jobs: dict[str, str | None] = {}  # batch -> job id, None until known
-        self.sizes: dict[str, int] = {}
         self.tasks: dict[str, Task] = {}
         self.attempts: dict[str, Attempt] = {}
         self.where: dict[str, Place] = {}  # key -> batch and element, while in flight
@@ -99,9 +98,8 @@ class SlurmJobs:
             batches, count = self._arrange(tasks[:fits]), fits
         places: dict[str, Place] = {}
         for batch in batches:
-            self.sizes[batch.name] = len(batch.packs)
             self.jobs[batch.name] = None
-            for index, pack in enumerate(batch.packs):
+            for index, pack in batch.elements:
                 places.update((task.key, (batch.name, index)) for task in pack)
         self.pending += batches
         return [places[task.key] for task in tasks[:count]]
@@ -115,7 +113,6 @@ class SlurmJobs:
         return slurm_batch.arrange(
             tasks,
             self.where,
-            self.sizes,
             self.settings.slurm_for,
             self.cluster.max_array_size(),
             growth,
@@ -205,10 +202,8 @@ class SlurmJobs:
         """Take up an attempt of an earlier driver. None: it lives. Else how it ended."""
         assert attempt.batch is not None and attempt.index is not None
         place = (attempt.batch, attempt.index)
-        if place[0] not in self.sizes:
-            about = slurm_batch.about(self.root, place[0])
-            self.sizes[place[0]] = about.get("size", 0)
-            self.jobs[place[0]] = about.get("job")
+        if place[0] not in self.jobs:
+            self.jobs[place[0]] = slurm_batch.about(self.root, place[0]).get("job")
         self._track(task, attempt, place)
         if place[0] not in self._said:
             self._said[place[0]] = self._states(place[0])

@@ -83,7 +83,7 @@ class PretendedCluster(Cluster):
         self.submitted.append(name)
         job = str(len(self.submitted))
         self.packs = {**getattr(self, "packs", {}), name: slurm_batch.keys_of(self.root, name)}
-        for index in range(len(self.packs[name])):
+        for index in (i for i, keys in enumerate(self.packs[name]) if keys):
             self.elements[(name, index)] = Element(job, "PENDING", "Priority")
             self.waits.append((name, index))
         return job
@@ -220,6 +220,21 @@ def test_the_queue_never_holds_more_tasks_than_the_study_allows(
     assert most == 5 and first.waiting and not list((tmp_path / "claims").glob("[!_]*"))
     last, _ = started(plan, tmp_path, cluster)
     assert last.run() == 0 and most == 5
+
+
+def test_a_study_continued_in_the_middle_stays_in_arrays(tmp_path: Path) -> None:
+    plan = planned(tmp_path, 200)
+    cluster = PretendedCluster(tmp_path, Clock(), slots=0)
+    dispatch = plan.study.settings.dispatch
+    early = [s for s in plan.stages.values() if s.kind not in ("sample", "evaluate")]
+    jobs = SlurmJobs(tmp_path, dispatch, "simulated", cluster)
+    Driver(plan, early, Store(tmp_path), Ledger(tmp_path), jobs).detach()
+    before = len(cluster.submitted)
+    done = next(s for s in early if s.kind == "train")
+    commit(Store(tmp_path), plan.task(done))
+    second, _ = started(plan, tmp_path, cluster)
+    assert second.detach() == 0
+    assert len(cluster.submitted) - before < 10
 
 
 def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
