@@ -115,7 +115,7 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
     if driver.jobs and (interrupted or args.detach):
         return _left(args, driver, code, bool(interrupted))
     if interrupted and code != 1:
-        print(f"stopped; go on with: {common.command(args, 'run')}", file=sys.stderr)
+        print(f"stopped; go on with: {same(args)}", file=sys.stderr)
         return 130
     if driver.blocked:
         print(
@@ -132,11 +132,19 @@ def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool
         f"{len(driver.running):,} stages are queued or running and go on without this process, "
         f"{len(driver.waiting):,} are not submitted yet\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
-        f"  return: {common.command(args, 'run')}\n"
+        f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",
         file=sys.stderr,
     )
     return 130 if interrupted and code != 1 else code
+
+
+def same(args: argparse.Namespace) -> str:
+    """This command again, for the same part of the study."""
+    words = [w for name in ("only", "skip") for p in getattr(args, name) for w in (f"--{name}", p)]
+    if args.allow_over_budget:
+        words.append("--allow-over-budget")
+    return common.command(args, "run", *words)
 
 
 def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage]) -> None:

@@ -58,6 +58,7 @@ class Driver:
         self.elsewhere: set[str] = set()
         self.blocked: set[str] = set()
         self.stopping = False
+        self.detached = False
         self.waiting: dict[str, Stage] = {}
         self.weight: dict[str, float] = {}
         self.order: dict[str, int] = {}  # in the plan
@@ -76,6 +77,7 @@ class Driver:
             looked = refreshed = self.begin()
             while self.waiting or self.running or self.elsewhere:
                 if self.stopping and self.jobs:
+                    self._give_back("stopped before it was submitted")
                     break
                 if not self.stopping:
                     self._start_ready()
@@ -106,9 +108,12 @@ class Driver:
     def detach(self) -> int:
         """Submit everything that is not done, children after their parents, and return.
 
-        Exit code: 0 when all of it is done or submitted, 1 when failed stages block the rest.
+        A failed stage is submitted again at once: nobody stays to wait. Exit code: 0 when all of it
+        is done or submitted, 1 when failed stages block the rest, 3 when some is still to be
+        submitted: the cluster took no more, or dispatch.max_tasks are queued.
         """
         assert self.jobs is not None  # only a cluster's jobs can be left alone
+        self.detached = True
         try:
             self.begin()
             self._launch(self._chain())
@@ -120,7 +125,7 @@ class Driver:
             raise
         finally:
             self._leave()
-        return 1 if self.failed else 0
+        return 1 if self.failed else 3 if self.waiting else 0
 
     def begin(self) -> float:
         """Take stock: what is done, damaged, lost or failed before."""
@@ -155,6 +160,7 @@ class Driver:
             self.executor.close()
         for key in self.jobs.unsubmitted() if self.jobs else list(self.running):
             if key in self.running:
+                self.waiting[key] = self.stages[key]
                 with contextlib.suppress(HarnessError):  # of a full disk we are told anyway
                     self.ledger.end(self.running.pop(key), "stopped", "stopped", reason)
                 self.ledger.release(key)
@@ -329,7 +335,8 @@ class Driver:
             self.ledger.release(event.key)
             if event.key not in self.blocked:
                 self.waiting[event.key] = stage
-                self.not_before[event.key] = time.time() + LOST_WAIT_S
+                wait_s = 0.0 if self.detached else LOST_WAIT_S
+                self.not_before[event.key] = time.time() + wait_s
         else:
             self._failed(stage, attempt, event.content)
 
@@ -353,9 +360,10 @@ class Driver:
             )
             if verdict.again:
                 self.ledger.release(stage.key)
+                wait_s = 0.0 if self.detached else verdict.wait_s
                 self.waiting[stage.key] = stage
-                self.not_before[stage.key] = time.time() + verdict.wait_s
-                self.watch("again", stage, {"attempt": ended, "wait_s": verdict.wait_s})
+                self.not_before[stage.key] = time.time() + wait_s
+                self.watch("again", stage, {"attempt": ended, "wait_s": wait_s})
                 return
         else:
             ended = self.ledger.end(attempt, "failed", failure, message)

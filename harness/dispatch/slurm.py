@@ -154,7 +154,7 @@ class SlurmJobs:
                 continue
             except (Later, Unreachable) as error:
                 self.not_before = time.time() + LATER_S
-                self.notes.append(f"{error}; tried again in {LATER_S:g} s")
+                self.notes.append(f"{error}; `run` tries again every {LATER_S:g} s")
                 return
             self.pending.pop(0)
 
@@ -371,8 +371,28 @@ class SlurmJobs:
         if element is not None and element.live:  # squeue had left it out
             self._gone.pop(key, None)
             return None
+        if element is None and self._never_began(task, attempt):
+            message = f"SLURM no longer knows job {job}_{place[1]}; a stage it needs failed"
+            return Event("lost", key, {"message": message})
         folder = slurm_batch.folder(self.root, place[0])
         return classify(key, f"{job}_{place[1]}", element, folder)
+
+    def _never_began(self, task: Task, attempt: Attempt) -> bool:
+        """Did the job of something a stage needs end without doing all it should? Then SLURM has
+        cancelled the stage's own, which waited for it."""
+        for need in (*task.inputs.values(), *task.after.values()):
+            for parent in self.ledger.attempts(need):
+                if parent.ended is not None and parent.ended < attempt.started:
+                    continue  # it was tried again before the stage was submitted
+                pack = [(parent.kind, need)]
+                if parent.batch is not None and parent.index is not None:
+                    with contextlib.suppress(OSError, ValueError, IndexError):
+                        entries = slurm_batch.read_pack(self.root, parent.batch, parent.index)
+                        pack = [(e.task.kind, e.task.key) for e in entries]
+                done = self.store.committed({kind for kind, _ in pack})
+                if parent.state not in ("running", "done") or any(k not in done for _, k in pack):
+                    return True
+        return False
 
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study as it was before an edit; they only cost time."""

@@ -103,10 +103,10 @@ def arrange(
 ) -> list[Batch]:
     """Batches for `tasks` (parents before children), in the order to submit them.
 
-    Parents that are neither in flight nor among `tasks` are taken as done. The children of an array's
-    elements become an array of their own that follows it element by element: aftercorr pairs equal
-    indices, so they have those of their parents, also when some of these are done. A child with
-    parents at different indices becomes a job of its own after them (afterok).
+    Parents that are neither in flight nor among `tasks` are taken as done. The children of an
+    array's elements become an array of their own that follows it element by element: aftercorr
+    pairs equal indices, so they have those of their parents, also when some of these are done. A
+    child with parents at different indices becomes a job of its own after them (afterok).
     """
     placed: dict[str, Place] = dict(in_flight)
     batches: list[Batch] = []

@@ -109,6 +109,25 @@ def test_a_budget_is_kept_to_unless_told_otherwise(harness: Said, slurm: Path) -
     assert (slurm / "jobs").exists()
 
 
+def test_a_refusal_for_now_is_not_told_as_a_submission(
+    harness: Said, slurm: Path, study: Path
+) -> None:
+    sbatch = (slurm / "sbatch").read_text()
+    (slurm / "sbatch").write_text("#!/bin/sh\necho 'QOSMaxSubmitJobPerUserLimit' >&2; exit 1\n")
+    words = ("--detach", "--allow-over-budget", "--only", "train", "--skip", "*B/8*")
+    code, said = harness("run", "tiny.yaml", *SLURM, *words)
+    assert code == 3
+    assert "0 stages are queued or running" in said and "4 are not submitted yet" in said
+    assert "tried again" not in said and "`run` tries again every 20 s" in said
+    (line,) = [x for x in said.splitlines() if x.startswith("  return:")]
+    assert line.endswith("--only train --skip '*B/8*' --allow-over-budget")
+    code, said = harness("status", "tiny.yaml", *SLURM[2:])
+    assert code == 0 and "lost" not in said
+    (slurm / "sbatch").write_text(sbatch)
+    code, said = harness("run", "tiny.yaml", *SLURM, *words)
+    assert code == 0 and "4 stages are queued or running" in said
+
+
 def test_what_failed_attempts_took_is_in_the_budget(
     harness: Said, slurm: Path, study: Path
 ) -> None:

@@ -17,7 +17,7 @@ from harness.dispatch import slurm as slurm_module
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster, Element, Unreachable
+from harness.dispatch.slurm_cluster import Cluster, Element, Later, Unreachable
 from harness.dispatch.standing import standing
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
@@ -223,7 +223,7 @@ def test_the_queue_never_holds_more_tasks_than_the_study_allows(
 
 
 def test_a_study_continued_in_the_middle_stays_in_arrays(tmp_path: Path) -> None:
-    plan = planned(tmp_path, 200)
+    plan = planned(tmp_path, 200, "dispatch.slurm.pack=1")
     cluster = PretendedCluster(tmp_path, Clock(), slots=0)
     dispatch = plan.study.settings.dispatch
     early = [s for s in plan.stages.values() if s.kind not in ("sample", "evaluate")]
@@ -235,6 +235,66 @@ def test_a_study_continued_in_the_middle_stays_in_arrays(tmp_path: Path) -> None
     second, _ = started(plan, tmp_path, cluster)
     assert second.detach() == 0
     assert len(cluster.submitted) - before < 10
+
+
+def test_what_was_not_submitted_at_ctrl_c_was_not_given_to_slurm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+
+    def refuse(script: Path, name: str) -> str:
+        raise Later("sbatch: QOSMaxSubmitJobPerUserLimit")
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    first, _ = started(plan, tmp_path, cluster)
+    first.watch = lambda event, stage, content: first.stop() if event == "tick" else None
+    assert first.run() == 3
+    assert first.running == {} and first.waiting.keys() == plan.stages.keys()
+    ledger = Ledger(tmp_path)
+    assert {a.state for a in ledger.latest(plan.stages).values()} == {"stopped"}
+
+
+def test_a_killed_stage_is_submitted_again_at_once_by_a_driver_that_does_not_stay(
+    tmp_path: Path,
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+    first, jobs = started(plan, tmp_path, cluster)
+    first.detach()
+    train = next(s.key for s in plan.stages.values() if s.kind == "train")
+    place = jobs.where[train]
+    cluster.elements[place] = Element("1", "FAILED", exit_code="0:9")
+    cluster.slots = 0  # the others stay in the queue
+    second, _ = started(plan, tmp_path, cluster)
+    waits = []
+    second.watch = lambda event, stage, content: (
+        waits.append(content["wait_s"]) if event == "again" else None
+    )
+    assert second.detach() == 0
+    assert waits and set(waits) == {0.0}
+    assert not second.waiting and len(Ledger(tmp_path).attempts(train)) == 2
+
+
+def test_children_that_slurm_cancelled_and_forgot_have_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path, 1)
+    cluster = PretendedCluster(tmp_path, Clock(), slots=0)
+    first, _ = started(plan, tmp_path, cluster)
+    first.detach()
+    ledger = Ledger(tmp_path)
+    by_kind = {s.kind: s.key for s in plan.stages.values()}
+    for kind in ("reference", "encode", "complexity"):
+        commit(Store(tmp_path), plan.task(plan.stages[by_kind[kind]]))
+    train = ledger.last(by_kind["train"])
+    assert train is not None
+    ledger.end(train, "again", "error", "ValueError: boom")
+    monkeypatch.setattr(cluster, "queue", lambda name=None: {})  # MinJobAge is over
+    second, _ = started(plan, tmp_path, cluster)
+    assert second.detach() == 0 and len(second.running) == 3
+    for kind in ("sample", "evaluate"):
+        assert [a.state for a in ledger.attempts(by_kind[kind])] == ["lost", "running"]
 
 
 def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
