@@ -83,6 +83,12 @@ PASSING = (
     "zero bytes",
     "credential",
 )
+# One job alone is over it, whatever else is queued. sbatch names the limit before "(job submit
+# limit, user's size and/or time limits)", which it says of every limit.
+TOO_LARGE = re.compile(
+    r"Max(Wall|Cpu|Node|GRES|Mem|TRES|BB|Billing)\w*Per(Job|Node|User|Account)|Min(Cpu|GRES|Memory)",
+    re.IGNORECASE,
+)
 LIMITS = ("maxsubmit", "qosmaxsubmit", "job submit limit", "submitted/running job", "maxjobcount")
 
 
@@ -222,7 +228,7 @@ class Cluster:
             if done.returncode == 0:
                 return done.stdout.strip().split(";")[0].split()[-1]
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            if any(word in said.lower() for word in LIMITS):
+            if any(word in said.lower() for word in LIMITS) and not TOO_LARGE.search(said):
                 raise Later(f"sbatch: {said}")
             if not any(word in said.lower() for word in PASSING):
                 raise Refused(f"sbatch refused the job: {said}\nits script: {script}")
