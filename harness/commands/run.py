@@ -18,6 +18,7 @@ from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Executor
+from harness.dispatch.standing import standing
 from harness.errors import BadInput, Missing
 from harness.plan import estimate
 from harness.plan.plan import Stage
@@ -148,14 +149,22 @@ def same(args: argparse.Namespace) -> str:
 
 
 def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage]) -> None:
-    """Refuse to start what may take more GPU-hours than the study allows."""
+    """Refuse to start what may take more GPU-hours than the study allows.
+
+    Beside the selection's `missing`, all that the study has spent and has in the queue counts, or
+    its parts would each be within the budget.
+    """
     dispatch = opened.study.settings.dispatch
     if dispatch.executor != "slurm" or dispatch.gpu_hours is None or args.allow_over_budget:
         return
     measured = []
-    lacking = {s.key for s in missing}
-    for stage in opened.stages:
-        if stage.key not in lacking:
+    history = opened.ledger.history(opened.plan.stages)
+    stages = opened.plan.stages.values()
+    state = standing(opened.plan, stages, opened.store, opened.ledger, history)
+    wanted = {s.key for s in missing} - state.done
+    wanted |= {k for k, a in state.latest.items() if a.state == "running" and a.batch is not None}
+    for stage in stages:
+        if stage.key in state.done:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(stage.kind, stage.key)
                 if manifest is not None:
@@ -163,8 +172,9 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     benchmarks = estimate.read_benchmarks(opened.store.root)
     rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks)
     spent = [(kind, m["seconds"]) for kind, m in measured]
-    lost = budget.spent(opened.plan, opened.history()).lost_gpu_hours
-    hours = budget.gpu_hours(opened.plan, missing, spent, rates, lost)
+    lost = budget.spent(opened.plan, history).lost_gpu_hours
+    asked = [s for s in stages if s.key in wanted]
+    hours = budget.gpu_hours(opened.plan, asked, spent, rates, lost)
     reason = budget.refusal(hours, dispatch.gpu_hours)
     if reason is not None:
         raise BadInput(reason)

@@ -128,6 +128,20 @@ def test_a_refusal_for_now_is_not_told_as_a_submission(
     assert code == 0 and "4 stages are queued or running" in said
 
 
+def test_parts_of_a_study_share_its_budget(harness: Said, slurm: Path, study: Path) -> None:
+    budget = ("--set", "dispatch.gpu_hours=4.5", "--set", "dispatch.slurm.minutes=60", "--detach")
+    code, said = harness("run", "tiny.yaml", *SLURM, *budget, "--only", "train", "--skip", "*B/8*")
+    assert code == 0 and "4 stages are queued or running" in said  # at most 3 hours, and a count
+    code, said = harness("run", "tiny.yaml", *SLURM, *budget, "--only", "train", "--skip", "*S/8*")
+    assert code == 2 and "may take 5.0 GPU-hours, its budget is 4.5" in said
+    ledger = Ledger(study.parent / "results")
+    train = ledger.last(stages(study, "train")[0].key)
+    assert train is not None
+    ledger.end(replace(train, ran=7200.0), "stopped", "stopped", "cancelled")
+    code, said = harness("run", "tiny.yaml", *SLURM, *budget, "--only", "train", "--skip", "*S/8*")
+    assert code == 2 and "2.0 spent on attempts that failed or were stopped" in said
+
+
 def test_what_failed_attempts_took_is_in_the_budget(
     harness: Said, slurm: Path, study: Path
 ) -> None:
