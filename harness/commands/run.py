@@ -185,8 +185,10 @@ def make_executor(opened: Opened) -> Executor:
     dispatch = opened.study.settings.dispatch
     if dispatch.executor == "slurm":
         from harness.dispatch.slurm import SlurmJobs
+        from harness.dispatch.slurm_batch import variant
 
-        return SlurmJobs(opened.store.root, dispatch, opened.study.name)
+        study = opened.study
+        return SlurmJobs(opened.store.root, dispatch, study.name, variant=variant(study))
     from harness.dispatch.local import LocalWorkers
 
     return LocalWorkers(opened.store.root, dispatch)

@@ -43,9 +43,11 @@ class SlurmJobs:
         settings: DispatchSettings,
         study: str | None = None,
         cluster: Cluster | None = None,
+        variant: Mapping[str, Any] | None = None,
     ) -> None:
         self.root = Path(root).resolve()
         self.settings, self.study = settings, study
+        self.variant = dict(variant or {})  # slurm_batch.variant of the study
         self.cluster = cluster or Cluster()
         self.ledger, self.store = Ledger(self.root), Store(self.root)
         self.retries: Mapping[str, int] = settings.retries  # type: ignore[assignment]
@@ -173,6 +175,7 @@ class SlurmJobs:
                 self.attempts,
                 {
                     "study": self.study,
+                    **self.variant,
                     "retries": dict(self.retries),
                     "minutes": minutes,
                     "signal_s": slurm_script.signal_seconds(minutes),
@@ -395,9 +398,10 @@ class SlurmJobs:
         return False
 
     def foreign(self, known: Container[str]) -> list[str]:
-        """Living jobs of this study as it was before an edit; they only cost time."""
+        """Living jobs of this study as it was before an edit, or of another variant of it."""
         self._refresh()
-        return slurm_batch.foreign(self.root, self.study, self.queue.elements or {}, known)
+        queue = self.queue.elements or {}
+        return slurm_batch.foreign(self.root, self.study, self.variant, queue, known)
 
     def stop(self) -> None:
         """Nothing: the jobs go on, and the next driver finds them."""

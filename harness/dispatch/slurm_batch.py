@@ -4,7 +4,8 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 
     results/slurm/BATCH/packs.jsonl     line i: what element i does ([]: there is none); durable
                                         before sbatch
-    results/slurm/BATCH/batch.json      kind, size, study; the job's id once sbatch gave it
+    results/slurm/BATCH/batch.json      kind, size, study, profile, overrides; the job's id once
+                                        sbatch gave it
     results/slurm/BATCH/state/KEY.json  what a stage's task last said
     results/slurm/BATCH/*_log.out       what an element printed outside its stages
 """
@@ -12,6 +13,8 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import uuid
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,6 +25,7 @@ from harness.dispatch.ledger import Attempt
 from harness.dispatch.slurm_cluster import PREFIX, Element
 from harness.plan.stages import Task
 from harness.spec.schema import SlurmSettings
+from harness.spec.study import Study
 from harness.store import files
 
 PACKS = {"complexity": 64, "evaluate": 8}  # stages per task where the study does not say
@@ -248,27 +252,59 @@ def keys_of(root: Path, name: str) -> list[list[str]]:
         return []
 
 
+def variant(study: Study) -> dict[str, Any]:
+    """Which one of a study it is, for batch.json: what `dispatch` says is not part of any key."""
+    others = (o for o in study.overrides if not re.match(r"dispatch\b", o))
+    return {"profile": study.profile, "overrides": sorted(others)}
+
+
 def foreign(
     root: Path,
     study: str | None,
+    mine: Mapping[str, Any],
     queue: Mapping[str, Mapping[int, Element]],
     known: Container[str],
 ) -> list[str]:
-    """Living elements of a study's batches whose stages are none of `known`, as a sentence."""
-    found = []
+    """Living elements of a study's batches whose stages are none of `known`, as sentences.
+
+    Those of the variant `mine` are of the study before an edit; others may be wanted.
+    """
+    edited: list[str] = []
+    others: dict[str, int] = {}
     for name, elements in queue.items():
         content = about(root, name)
         if not content or content.get("study") != study:
             continue
         keys = keys_of(root, name)
-        for index, element in elements.items():
-            if element.live and not any(key in known for key in keys[index]):
-                found.append(f"{element.job}_{index}")
-    if not found:
-        return []
-    return [
-        f"{len(found):,} {'job does' if len(found) == 1 else 'jobs do'} stages that this study no "
-        "longer has (it was edited since); their results are kept apart from its own. "
-        f"To stop them: scancel {' '.join(found[:20])}"
-        + (f" (and {len(found) - 20:,} more)" if len(found) > 20 else "")
+        found = [
+            f"{element.job}_{index}"
+            for index, element in elements.items()
+            if element.live and not any(key in known for key in keys[index])
+        ]
+        if all(content.get(word) == mine.get(word) for word in ("profile", "overrides")):
+            edited += found
+        elif found:
+            words = [w for o in content.get("overrides", ()) for w in ("--set", o)]
+            text = (
+                shlex.join(["--profile", content["profile"], *words])
+                if "profile" in content
+                else ""
+            )
+            others[text] = others.get(text, 0) + len(found)
+    said = [
+        f"{_jobs(count)} stages of this study under {text or 'another profile or --set'}, which "
+        "are not part of it under this one; the results are kept apart"
+        for text, count in others.items()
     ]
+    if edited:
+        said.append(
+            f"{_jobs(len(edited))} stages that this study no "
+            "longer has (it was edited since); their results are kept apart from its own. "
+            f"To stop them: scancel {' '.join(edited[:20])}"
+            + (f" (and {len(edited) - 20:,} more)" if len(edited) > 20 else "")
+        )
+    return said
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} {'job does' if count == 1 else 'jobs do'}"

@@ -233,6 +233,22 @@ def test_a_study_edited_while_its_jobs_run_names_the_old_ones_and_mixes_nothing(
     assert len(after.splitlines()) == len(before.splitlines()) + 12  # nothing twice
 
 
+def test_jobs_of_another_variant_of_the_study_are_named_as_such_and_left_alone(
+    harness: Said, slurm: Path
+) -> None:
+    other = ("--set", "train.learning_rate=2e-3")
+    assert harness("run", "tiny.yaml", *SLURM, *other, "--detach")[0] == 0
+    code, said = harness("status", "tiny.yaml")
+    assert code == 0
+    assert (
+        "12 jobs do stages of this study under --profile laptop --set train.learning_rate=2e-3, "
+        "which are not part of it under this one" in said
+    )
+    assert "scancel" not in said and "edited" not in said
+    code, said = harness("status", "tiny.yaml", *other)  # how stages run does not matter
+    assert code == 0 and "jobs do stages" not in said
+
+
 def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(
     harness: Said, slurm: Path, study: Path
 ) -> None:
