@@ -406,7 +406,9 @@ class Driver:
             self._finished(key, "found")
         failed = []
         if self.on_slurm and time.monotonic() - self.asked > ASK_S:
-            self._ask_slurm()
+            self.on_slurm &= self.elsewhere
+            self.on_slurm = preflight.still_on_slurm(self.plan, self.ledger, self.on_slurm)
+            self.asked = time.monotonic()
         for key in self.elsewhere - held - self.on_slurm:
             self.elsewhere.discard(key)
             last = self.ledger.last(key)
@@ -416,13 +418,3 @@ class Driver:
             elif key not in self.blocked:
                 self.waiting[key] = self.stages[key]
         self._block(failed)
-
-    def _ask_slurm(self) -> None:
-        """Which of the stages that were given to SLURM beside us are over? Those become ours."""
-        given = {}
-        for key in self.on_slurm & self.elsewhere:
-            last = self.ledger.last(key)
-            if last is not None and preflight.given_to_slurm(last) and not self.ledger.alive(key):
-                given[key] = last
-        self.on_slurm, _ = preflight.living_jobs(self.plan, self.ledger, given)
-        self.asked = time.monotonic()

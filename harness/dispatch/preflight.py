@@ -86,6 +86,13 @@ def living_jobs(
     return living, jobs.queue.trouble
 
 
+def still_on_slurm(plan: Plan, ledger: Ledger, keys: Iterable[str]) -> set[str]:
+    """Of stages that were given to SLURM, those that are not over and that no process claims."""
+    latest = {k: a for k in keys if (a := ledger.last(k)) is not None}
+    unclaimed = {k: a for k, a in latest.items() if not ledger.alive(k)}  # by one who submits it
+    return living_jobs(plan, ledger, unclaimed)[0]
+
+
 def _data(study: Study, kinds: set[str]) -> list[str]:
     found = []
     for data in {id(r.data): r.data for r in study.runs}.values():

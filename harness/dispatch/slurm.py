@@ -20,7 +20,7 @@ from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_batch import Batch, Growth, Place
 from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
-from harness.dispatch.slurm_ended import classify
+from harness.dispatch.slurm_ended import classify, never_began
 from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
@@ -85,19 +85,9 @@ class SlurmJobs:
     def place(self, tasks: list[Task]) -> list[Place]:
         """Where each task will run: which batch, which element. Nothing is submitted yet.
 
-        How many elements tasks take shows only when they are arranged, since those that need
-        different ones do not share an element: as many of the first ones as there is room for.
+        Of the first tasks only, where all would take more elements than are free.
         """
-        batches, count = self._arrange(tasks), len(tasks)
-        if _elements(batches) > self.free():
-            fits, over = 0, count
-            while over - fits > 1:
-                half = (fits + over) // 2
-                if _elements(self._arrange(tasks[:half])) > self.free():
-                    over = half
-                else:
-                    fits = half
-            batches, count = self._arrange(tasks[:fits]), fits
+        batches, count = slurm_batch.fitting(tasks, self.free(), self._arrange)
         places: dict[str, Place] = {}
         for batch in batches:
             self.jobs[batch.name] = None
@@ -374,28 +364,11 @@ class SlurmJobs:
         if element is not None and element.live:  # squeue had left it out
             self._gone.pop(key, None)
             return None
-        if element is None and self._never_began(task, attempt):
+        if element is None and never_began(task, attempt, self.ledger, self.store):
             message = f"SLURM no longer knows job {job}_{place[1]}; a stage it needs failed"
             return Event("lost", key, {"message": message})
         folder = slurm_batch.folder(self.root, place[0])
         return classify(key, f"{job}_{place[1]}", element, folder)
-
-    def _never_began(self, task: Task, attempt: Attempt) -> bool:
-        """Did the job of something a stage needs end without doing all it should? Then SLURM has
-        cancelled the stage's own, which waited for it."""
-        for need in (*task.inputs.values(), *task.after.values()):
-            for parent in self.ledger.attempts(need):
-                if parent.ended is not None and parent.ended < attempt.started:
-                    continue  # it was tried again before the stage was submitted
-                pack = [(parent.kind, need)]
-                if parent.batch is not None and parent.index is not None:
-                    with contextlib.suppress(OSError, ValueError, IndexError):
-                        entries = slurm_batch.read_pack(self.root, parent.batch, parent.index)
-                        pack = [(e.task.kind, e.task.key) for e in entries]
-                done = self.store.committed({kind for kind, _ in pack})
-                if parent.state not in ("running", "done") or any(k not in done for _, k in pack):
-                    return True
-        return False
 
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study as it was before an edit, or of another variant of it."""
@@ -423,7 +396,3 @@ class SlurmJobs:
         if whole:
             self.cluster.cancel(whole)
         return whole
-
-
-def _elements(batches: list[Batch]) -> int:
-    return sum(len(batch.packs) for batch in batches)

@@ -12,6 +12,7 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 
 from __future__ import annotations
 
+import bisect
 import json
 import re
 import shlex
@@ -135,6 +136,28 @@ def arrange(
                     for index, pack in batch.elements:
                         placed.update((task.key, (batch.name, index)) for task in pack)
     return batches
+
+
+def fitting(
+    tasks: list[Task], free: int, arranged: Callable[[list[Task]], list[Batch]]
+) -> tuple[list[Batch], int]:
+    """The batches of as many of the first tasks as fit into `free` elements, and how many fit.
+
+    It shows only when they are arranged: stages that need different ones share no element.
+    """
+
+    def over(count: int) -> bool:
+        return _elements(arranged(tasks[:count])) > free
+
+    batches, fits = arranged(tasks), len(tasks)
+    if _elements(batches) > free:
+        fits = bisect.bisect_left(range(1, len(tasks)), True, key=over)
+        batches = arranged(tasks[:fits])
+    return batches, fits
+
+
+def _elements(batches: list[Batch]) -> int:
+    return sum(len(batch.packs) for batch in batches)
 
 
 def _levels(tasks: Sequence[Task]) -> list[list[Task]]:
