@@ -100,7 +100,7 @@ def hours(amount: float, gpu: str) -> float:
 def tasks(plan: Plan) -> tuple[int, int]:
     """(sbatch calls, array elements) of `run --detach` on an empty results folder."""
     slurm = plan.study.settings.dispatch.slurm_for
-    batches = arrange([plan.task(s) for s in plan.stages.values()], {}, {}, slurm, MAX_ARRAY)
+    batches = arrange([plan.task(s) for s in plan.stages.values()], {}, slurm, MAX_ARRAY)
     return len(batches), sum(len(batch.packs) for batch in batches)
 
 

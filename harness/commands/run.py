@@ -18,6 +18,7 @@ from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Executor
+from harness.dispatch.standing import standing
 from harness.errors import BadInput, Missing
 from harness.plan import estimate
 from harness.plan.plan import Stage
@@ -115,7 +116,7 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
     if driver.jobs and (interrupted or args.detach):
         return _left(args, driver, code, bool(interrupted))
     if interrupted and code != 1:
-        print(f"stopped; go on with: {common.command(args, 'run')}", file=sys.stderr)
+        print(f"stopped; go on with: {same(args)}", file=sys.stderr)
         return 130
     if driver.blocked:
         print(
@@ -132,22 +133,38 @@ def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool
         f"{len(driver.running):,} stages are queued or running and go on without this process, "
         f"{len(driver.waiting):,} are not submitted yet\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
-        f"  return: {common.command(args, 'run')}\n"
+        f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",
         file=sys.stderr,
     )
     return 130 if interrupted and code != 1 else code
 
 
+def same(args: argparse.Namespace) -> str:
+    """This command again, for the same part of the study."""
+    words = [w for name in ("only", "skip") for p in getattr(args, name) for w in (f"--{name}", p)]
+    if args.allow_over_budget:
+        words.append("--allow-over-budget")
+    return common.command(args, "run", *words)
+
+
 def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage]) -> None:
-    """Refuse to start what may take more GPU-hours than the study allows."""
+    """Refuse to start what may take more GPU-hours than the study allows.
+
+    Beside the selection's `missing`, all that the study has spent and has in the queue counts, or
+    its parts would each be within the budget.
+    """
     dispatch = opened.study.settings.dispatch
     if dispatch.executor != "slurm" or dispatch.gpu_hours is None or args.allow_over_budget:
         return
     measured = []
-    lacking = {s.key for s in missing}
-    for stage in opened.stages:
-        if stage.key not in lacking:
+    history = opened.ledger.history(opened.plan.stages)
+    stages = opened.plan.stages.values()
+    state = standing(opened.plan, stages, opened.store, opened.ledger, history)
+    wanted = {s.key for s in missing} - state.done
+    wanted |= {k for k, a in state.latest.items() if a.state == "running" and a.batch is not None}
+    for stage in stages:
+        if stage.key in state.done:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(stage.kind, stage.key)
                 if manifest is not None:
@@ -155,8 +172,9 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     benchmarks = estimate.read_benchmarks(opened.store.root)
     rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks, opened.plan)
     spent = [(kind, m["seconds"]) for kind, m in measured]
-    lost = budget.spent(opened.plan, opened.history()).lost_gpu_hours
-    hours = budget.gpu_hours(opened.plan, missing, spent, rates, lost)
+    lost = budget.spent(opened.plan, history).lost_gpu_hours
+    asked = [s for s in stages if s.key in wanted]
+    hours = budget.gpu_hours(opened.plan, asked, spent, rates, lost)
     reason = budget.refusal(hours, dispatch.gpu_hours)
     if reason is not None:
         raise BadInput(reason)
@@ -167,8 +185,10 @@ def make_executor(opened: Opened) -> Executor:
     dispatch = opened.study.settings.dispatch
     if dispatch.executor == "slurm":
         from harness.dispatch.slurm import SlurmJobs
+        from harness.dispatch.slurm_batch import variant
 
-        return SlurmJobs(opened.store.root, dispatch, opened.study.name)
+        study = opened.study
+        return SlurmJobs(opened.store.root, dispatch, study.name, variant=variant(study))
     from harness.dispatch.local import LocalWorkers
 
     return LocalWorkers(opened.store.root, dispatch)

@@ -20,6 +20,7 @@ from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
 from harness.dispatch.ledger import Attempt, describe, summary
 from harness.dispatch.slurm import SlurmJobs
+from harness.dispatch.slurm_batch import variant
 from harness.dispatch.slurm_cluster import Cluster
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
@@ -94,7 +95,8 @@ def slurm_jobs(opened: Opened) -> SlurmJobs | None:
     if not (opened.store.root / "slurm").exists() or shutil.which("squeue") is None:
         return None
     dispatch = opened.study.settings.dispatch
-    return SlurmJobs(opened.store.root, dispatch, opened.study.name, Cluster(tries=2))
+    study = opened.study
+    return SlurmJobs(opened.store.root, dispatch, study.name, Cluster(tries=2), variant(study))
 
 
 def drivers(opened: Opened) -> list[Owner]:

@@ -29,6 +29,7 @@ from harness.store.artifacts import Store
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
+ASK_S = 60.0  # local workers: between questions to SLURM about stages that were given to it
 TELL_S = 1.0  # between notes of how far local workers are
 LOST_WAIT_S = 5.0  # until the failure that cancelled a queued stage is known as well
 
@@ -57,12 +58,15 @@ class Driver:
         self.elsewhere: set[str] = set()
         self.blocked: set[str] = set()
         self.stopping = False
+        self.detached = False
         self.waiting: dict[str, Stage] = {}
         self.weight: dict[str, float] = {}
         self.order: dict[str, int] = {}  # in the plan
         self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
         self.progress: dict[str, dict[str, Any]] = {}  # of stages on local workers
         self.told = 0.0
+        self.on_slurm: set[str] = set()  # of those elsewhere, where we drive local workers
+        self.asked = float("-inf")  # about them
         self.noted: dict[str, Any] = {}
 
     # --- the loop -------------------------------------------------------------------------------
@@ -73,6 +77,7 @@ class Driver:
             looked = refreshed = self.begin()
             while self.waiting or self.running or self.elsewhere:
                 if self.stopping and self.jobs:
+                    self._give_back("stopped before it was submitted")
                     break
                 if not self.stopping:
                     self._start_ready()
@@ -103,9 +108,12 @@ class Driver:
     def detach(self) -> int:
         """Submit everything that is not done, children after their parents, and return.
 
-        Exit code: 0 when all of it is done or submitted, 1 when failed stages block the rest.
+        A failed stage is submitted again at once: nobody stays to wait. Exit code: 0 when all of it
+        is done or submitted, 1 when failed stages block the rest, 3 when some is still to be
+        submitted: the cluster took no more, or dispatch.max_tasks are queued.
         """
         assert self.jobs is not None  # only a cluster's jobs can be left alone
+        self.detached = True
         try:
             self.begin()
             self._launch(self._chain())
@@ -117,7 +125,7 @@ class Driver:
             raise
         finally:
             self._leave()
-        return 1 if self.failed else 0
+        return 1 if self.failed else 3 if self.waiting else 0
 
     def begin(self) -> float:
         """Take stock: what is done, damaged, lost or failed before."""
@@ -152,6 +160,7 @@ class Driver:
             self.executor.close()
         for key in self.jobs.unsubmitted() if self.jobs else list(self.running):
             if key in self.running:
+                self.waiting[key] = self.stages[key]
                 with contextlib.suppress(HarnessError):  # of a full disk we are told anyway
                     self.ledger.end(self.running.pop(key), "stopped", "stopped", reason)
                 self.ledger.release(key)
@@ -213,19 +222,21 @@ class Driver:
         """What can be submitted: a cluster starts a stage once those it needs are done, so all
         whose needs are done, in the queue, or chosen here."""
         now = time.time()
-        free = self.executor.free()
+        assert self.jobs is not None
+        free: float = self.jobs.free()  # tasks; some stages share one, `place` sees which
         if free <= 0:
             return []
         chosen: list[Stage] = []
         coming = self.done | self.running.keys()
         for key, stage in sorted(self.waiting.items(), key=lambda item: self.order[item[0]]):
-            if len(chosen) >= free:
+            if free <= 0:
                 break
             if self.not_before.get(key, 0.0) > now or not stage.needs <= coming:
                 continue
             if self._take(stage):
                 chosen.append(stage)
                 coming.add(key)
+                free -= 1 / self.jobs.pack(stage.kind)
             elif key in self.done or key in self.running:
                 coming.add(key)
         return chosen
@@ -246,7 +257,15 @@ class Driver:
                 self.ledger.release(key)
                 self._finished(key, "found")
                 return False
-            last = self.ledger.last(key) if self.jobs else None
+            last = self.ledger.last(key)
+            if not self.jobs:
+                if preflight.given_to_slurm(last):  # since we began: it has the same scratch
+                    self.ledger.release(key)
+                    self.elsewhere.add(key)
+                    self.on_slurm.add(key)
+                    del self.waiting[key]
+                    return False
+                return True
         if last is None or last.state != "running" or last.batch is None:
             return True
         assert self.jobs is not None
@@ -276,7 +295,9 @@ class Driver:
         places: list[tuple[str | None, int | None]] = [(None, None)] * len(tasks)
         if self.jobs:
             places = list(self.jobs.place(tasks))
-        for stage, task, (batch, index) in zip(stages, tasks, places, strict=True):
+            for stage in stages[len(places) :]:  # they wait for room
+                self.ledger.release(stage.key)
+        for stage, task, (batch, index) in zip(stages, tasks, places, strict=False):
             attempt = self.ledger.begin(stage.key, stage.kind, stage.label, batch, index)
             del self.waiting[stage.key]
             self.running[stage.key] = attempt
@@ -314,7 +335,8 @@ class Driver:
             self.ledger.release(event.key)
             if event.key not in self.blocked:
                 self.waiting[event.key] = stage
-                self.not_before[event.key] = time.time() + LOST_WAIT_S
+                wait_s = 0.0 if self.detached else LOST_WAIT_S
+                self.not_before[event.key] = time.time() + wait_s
         else:
             self._failed(stage, attempt, event.content)
 
@@ -338,9 +360,10 @@ class Driver:
             )
             if verdict.again:
                 self.ledger.release(stage.key)
+                wait_s = 0.0 if self.detached else verdict.wait_s
                 self.waiting[stage.key] = stage
-                self.not_before[stage.key] = time.time() + verdict.wait_s
-                self.watch("again", stage, {"attempt": ended, "wait_s": verdict.wait_s})
+                self.not_before[stage.key] = time.time() + wait_s
+                self.watch("again", stage, {"attempt": ended, "wait_s": wait_s})
                 return
         else:
             ended = self.ledger.end(attempt, "failed", failure, message)
@@ -382,7 +405,11 @@ class Driver:
             records.reconcile_one(self.store, kind, key)
             self._finished(key, "found")
         failed = []
-        for key in self.elsewhere - held:
+        if self.on_slurm and time.monotonic() - self.asked > ASK_S:
+            self.on_slurm &= self.elsewhere
+            self.on_slurm = preflight.still_on_slurm(self.plan, self.ledger, self.on_slurm)
+            self.asked = time.monotonic()
+        for key in self.elsewhere - held - self.on_slurm:
             self.elsewhere.discard(key)
             last = self.ledger.last(key)
             if last is not None and is_final(last):

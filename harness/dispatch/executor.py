@@ -47,8 +47,17 @@ class JobExecutor(Executor, Protocol):
     survives: bool  # True
     retries: Mapping[str, int]  # tries after the first, by class of failure, where not the default
 
+    def free(self) -> int:
+        """How many more tasks (array elements) it would take now."""
+
+    def pack(self, kind: str) -> int:
+        """The most stages of a kind in one task."""
+
     def place(self, tasks: list[Task]) -> list[tuple[str, int]]:
-        """(unique job name, array element) of each task, to be written down before `start`."""
+        """(unique job name, array element) of each task, to be written down before `start`.
+
+        Of the first of them only, where all would take more elements than are free.
+        """
 
     def flush(self) -> None:
         """Submit what was placed and started. Raises BadInput when the cluster refuses it."""

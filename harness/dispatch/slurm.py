@@ -20,7 +20,7 @@ from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_batch import Batch, Growth, Place
 from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
-from harness.dispatch.slurm_ended import SAYS_ALL, classify
+from harness.dispatch.slurm_ended import SAYS_ALL, classify, never_began
 from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
@@ -42,14 +42,15 @@ class SlurmJobs:
         settings: DispatchSettings,
         study: str | None = None,
         cluster: Cluster | None = None,
+        variant: Mapping[str, Any] | None = None,
     ) -> None:
         self.root = Path(root).resolve()
         self.settings, self.study = settings, study
+        self.variant = dict(variant or {})  # slurm_batch.variant of the study
         self.cluster = cluster or Cluster()
         self.ledger, self.store = Ledger(self.root), Store(self.root)
         self.retries: Mapping[str, int] = settings.retries  # type: ignore[assignment]
         self.jobs: dict[str, str | None] = {}  # batch -> job id, None until known
-        self.sizes: dict[str, int] = {}
         self.tasks: dict[str, Task] = {}
         self.attempts: dict[str, Attempt] = {}
         self.where: dict[str, Place] = {}  # key -> batch and element, while in flight
@@ -68,7 +69,7 @@ class SlurmJobs:
         self._details: dict[Place, tuple[Element | None, Element | None]] = {}
 
     def free(self) -> int:
-        """Stages it would take now: places for tasks, times what fits into one."""
+        """Tasks it would take now."""
         if self.pending:
             return 0
         try:
@@ -76,35 +77,39 @@ class SlurmJobs:
         except Unreachable as error:
             self.notes.append(str(error))
             return 0
-        tasks = self.settings.max_tasks - len(self._elements)
-        return max(0, tasks) * max(
-            slurm_batch.pack_size(kind, self.settings.slurm_for(kind))
-            for kind in ("train", *slurm_batch.PACKS)
-        )
+        return max(0, self.settings.max_tasks - len(self._elements))
+
+    def pack(self, kind: str) -> int:
+        """The most stages of a kind in one task."""
+        return slurm_batch.pack_size(kind, self.settings.slurm_for(kind))
 
     def place(self, tasks: list[Task]) -> list[Place]:
-        """Where each task will run: which batch, which element. Nothing is submitted yet."""
+        """Where each task will run: which batch, which element. Nothing is submitted yet.
+
+        Of the first tasks only, where all would take more elements than are free.
+        """
+        batches, count = slurm_batch.fitting(tasks, self.free(), self._arrange)
+        places: dict[str, Place] = {}
+        for batch in batches:
+            self.jobs[batch.name] = None
+            for index, pack in batch.elements:
+                places.update((task.key, (batch.name, index)) for task in pack)
+        self.pending += batches
+        return [places[task.key] for task in tasks[:count]]
+
+    def _arrange(self, tasks: list[Task]) -> list[Batch]:
         tried = self.ledger.tried()
 
         def growth(key: str) -> Growth:
             return Growth(*failures.growth(self.ledger.attempts(key))) if key in tried else Growth()
 
-        batches = slurm_batch.arrange(
+        return slurm_batch.arrange(
             tasks,
             self.where,
-            self.sizes,
             self.settings.slurm_for,
             self.cluster.max_array_size(),
             growth,
         )
-        places: dict[str, Place] = {}
-        for batch in batches:
-            self.sizes[batch.name] = len(batch.packs)
-            self.jobs[batch.name] = None
-            for index, pack in enumerate(batch.packs):
-                places.update((task.key, (batch.name, index)) for task in pack)
-        self.pending += batches
-        return [places[task.key] for task in tasks]
 
     def start(self, task: Task, attempt: Attempt) -> None:
         """The attempt is written down, under its job's name; `flush` submits."""
@@ -149,7 +154,7 @@ class SlurmJobs:
                 continue
             except (Later, Unreachable) as error:
                 self.not_before = time.time() + LATER_S
-                self.notes.append(f"{error}; tried again in {LATER_S:g} s")
+                self.notes.append(f"{error}; `run` tries again every {LATER_S:g} s")
                 return
             self.pending.pop(0)
 
@@ -173,7 +178,7 @@ class SlurmJobs:
         if not self._script(batch).exists():
             if batch.growth.time > 1:
                 batch.longest = self.cluster.longest(settings.partition)
-            about = {"study": self.study, "retries": dict(self.retries)}
+            about = {"study": self.study, **self.variant, "retries": dict(self.retries)}
             slurm_script.write(self.root, batch, settings, self.attempts, about, jobs)
         job = self.cluster.submit(self._script(batch), batch.name)
         self.jobs[batch.name] = job
@@ -200,10 +205,8 @@ class SlurmJobs:
         """Take up an attempt of an earlier driver. None: it lives. Else how it ended."""
         assert attempt.batch is not None and attempt.index is not None
         place = (attempt.batch, attempt.index)
-        if place[0] not in self.sizes:
-            about = slurm_batch.about(self.root, place[0])
-            self.sizes[place[0]] = about.get("size", 0)
-            self.jobs[place[0]] = about.get("job")
+        if place[0] not in self.jobs:
+            self.jobs[place[0]] = slurm_batch.about(self.root, place[0]).get("job")
         self._track(task, attempt, place)
         if place[0] not in self._said:
             self._said[place[0]] = self._states(place[0])
@@ -370,6 +373,9 @@ class SlurmJobs:
         if element is not None and element.live:  # squeue had left it out
             self._gone.pop(key, None)
             return None
+        if element is None and never_began(task, attempt, self.ledger, self.store):
+            message = f"SLURM no longer knows job {job}_{place[1]}; a stage it needs failed"
+            return Event("lost", key, {"message": message})
         folder = slurm_batch.folder(self.root, place[0])
         return classify(key, f"{job}_{place[1]}", element, folder)
 
@@ -387,9 +393,10 @@ class SlurmJobs:
         return found
 
     def foreign(self, known: Container[str]) -> list[str]:
-        """Living jobs of this study as it was before an edit; they only cost time."""
+        """Living jobs of this study as it was before an edit, or of another variant of it."""
         self._refresh()
-        return slurm_batch.foreign(self.root, self.study, self.queue.elements or {}, known)
+        queue = self.queue.elements or {}
+        return slurm_batch.foreign(self.root, self.study, self.variant, queue, known)
 
     def stop(self) -> None:
         """Nothing: the jobs go on, and the next driver finds them."""

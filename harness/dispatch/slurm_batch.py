@@ -2,8 +2,10 @@
 
 A batch is one submission: a job array whose elements each do a pack of stages, one after another.
 
-    results/slurm/BATCH/packs.jsonl     line i: what element i does; durable before sbatch
-    results/slurm/BATCH/batch.json      kind, size, study; the job's id once sbatch gave it
+    results/slurm/BATCH/packs.jsonl     line i: what element i does ([]: there is none); durable
+                                        before sbatch
+    results/slurm/BATCH/batch.json      kind, size, study, profile, overrides; the job's id once
+                                        sbatch gave it
     results/slurm/BATCH/submit.tried    there once sbatch was called, less where it surely said no
     results/slurm/BATCH/state/KEY.json  what a stage's task last said
     results/slurm/BATCH/*_log.out       what an element printed outside its stages
@@ -11,7 +13,10 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 
 from __future__ import annotations
 
+import bisect
 import json
+import re
+import shlex
 import uuid
 from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -22,6 +27,7 @@ from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_cluster import PREFIX, Element
 from harness.plan.stages import Task
 from harness.spec.schema import SlurmSettings
+from harness.spec.study import Study
 from harness.store import files
 from harness.store.artifacts import Store
 
@@ -47,7 +53,27 @@ class Batch:
     growth: Growth
     packs: list[list[Task]]
     after: list[tuple[str, Place]] = field(default_factory=list)  # (afterok | aftercorr, parent)
+    indices: list[int] = field(default_factory=list)  # of the elements; empty: 0, 1, ...
     longest: int | None = None  # minutes that its partition grants, where time has grown
+
+    def __post_init__(self) -> None:
+        self.indices = self.indices or list(range(len(self.packs)))
+
+    @property
+    def elements(self) -> list[tuple[int, list[Task]]]:
+        """Each element's index and pack."""
+        return list(zip(self.indices, self.packs, strict=True))
+
+    @property
+    def array(self) -> str:
+        """The indices as sbatch's --array has them: "0-3,7"."""
+        ranges: list[list[int]] = []
+        for index in self.indices:
+            if ranges and index == ranges[-1][1] + 1:
+                ranges[-1][1] = index
+            else:
+                ranges.append([index, index])
+        return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in ranges)
 
     @property
     def parents(self) -> set[str]:
@@ -79,19 +105,18 @@ def processes(kind: str, settings: SlurmSettings) -> int:
 def arrange(
     tasks: Sequence[Task],
     in_flight: Mapping[str, Place],
-    sizes: Mapping[str, int],
     settings: Callable[[str], SlurmSettings],
     max_array: int,
     growth: Callable[[str], Growth] = lambda key: Growth(),
 ) -> list[Batch]:
     """Batches for `tasks` (parents before children), in the order to submit them.
 
-    Parents that are neither in flight nor among `tasks` are taken as done. Where the children of an
-    array's elements line up with it, they become an array of their own that follows element by
-    element (aftercorr); else each becomes a job after its parents (afterok).
+    Parents that are neither in flight nor among `tasks` are taken as done. The children of an
+    array's elements become an array of their own that follows it element by element: aftercorr
+    pairs equal indices, so they have those of their parents, also when some of these are done. A
+    child with parents at different indices becomes a job of its own after them (afterok).
     """
     placed: dict[str, Place] = dict(in_flight)
-    sizes = dict(sizes)
     batches: list[Batch] = []
     for level in _levels(tasks):
         groups: dict[Any, list[Task]] = {}
@@ -106,13 +131,12 @@ def arrange(
             for start in range(0, len(members), size):
                 packs.setdefault(family, []).append((parents, members[start : start + size]))
         for (kind, grown, _), found in packs.items():
-            for after, members_ in _arrays(found, sizes):
-                for start in range(0, len(members_), max_array):
+            for after, members_, indices in _arrays(found):
+                for start in range(0, len(members_), max_array):  # with indices there are no more
                     part = members_[start : start + max_array]
-                    batch = Batch(new_name(kind), kind, grown, part, after)
+                    batch = Batch(new_name(kind), kind, grown, part, after, indices)
                     batches.append(batch)
-                    sizes[batch.name] = len(part)
-                    for index, pack in enumerate(part):
+                    for index, pack in batch.elements:
                         placed.update((task.key, (batch.name, index)) for task in pack)
     return batches
 
@@ -124,6 +148,28 @@ def with_followers(batch: Batch, batches: Sequence[Batch]) -> list[Batch]:
         if other.parents & {b.name for b in found}:
             found.append(other)
     return found
+
+
+def fitting(
+    tasks: list[Task], free: int, arranged: Callable[[list[Task]], list[Batch]]
+) -> tuple[list[Batch], int]:
+    """The batches of as many of the first tasks as fit into `free` elements, and how many fit.
+
+    It shows only when they are arranged: stages that need different ones share no element.
+    """
+
+    def over(count: int) -> bool:
+        return _elements(arranged(tasks[:count])) > free
+
+    batches, fits = arranged(tasks), len(tasks)
+    if _elements(batches) > free:
+        fits = bisect.bisect_left(range(1, len(tasks)), True, key=over)
+        batches = arranged(tasks[:fits])
+    return batches, fits
+
+
+def _elements(batches: list[Batch]) -> int:
+    return sum(len(batch.packs) for batch in batches)
 
 
 def _levels(tasks: Sequence[Task]) -> list[list[Task]]:
@@ -141,15 +187,15 @@ def _levels(tasks: Sequence[Task]) -> list[list[Task]]:
 
 
 Packs = list[tuple[frozenset[Place], list[Task]]]
-Arrays = list[tuple[list[tuple[str, Place]], list[list[Task]]]]
+Arrays = list[tuple[list[tuple[str, Place]], list[list[Task]], list[int]]]
 
 
-def _arrays(packs: Packs, sizes: Mapping[str, int]) -> Arrays:
-    """Arrays of packs whose parents are elements of the same batches."""
+def _arrays(packs: Packs) -> Arrays:
+    """Arrays of packs whose parents are elements of the same batches: (after, packs, indices)."""
     common = frozenset.intersection(*(parents for parents, _ in packs))
     shared = [("afterok", place) for place in sorted(common)]
     if all(parents == common for parents, _ in packs):
-        return [(shared, [tasks for _, tasks in packs])]
+        return [(shared, [tasks for _, tasks in packs], [])]
     out: Arrays = []
     rows: dict[int, list[list[Task]]] = {}  # parents' element -> packs that follow it
     varying = {batch for parents, _ in packs for batch, _ in parents - common}
@@ -163,16 +209,10 @@ def _arrays(packs: Packs, sizes: Mapping[str, int]) -> Arrays:
             singles.append((parents, tasks))
     while rows:
         present = sorted(rows)
-        whole = all(sizes.get(batch) == len(present) for batch in varying)
-        if whole and present == list(range(len(present))):
-            follows = [("aftercorr", (batch, 0)) for batch in sorted(varying)]
-            out.append((shared + follows, [rows[i].pop(0) for i in present]))
-        else:
-            for i in present:
-                places = common | {(batch, i) for batch in varying}
-                singles.append((frozenset(places), rows[i].pop(0)))
+        follows = [("aftercorr", (batch, 0)) for batch in sorted(varying)]
+        out.append((shared + follows, [rows[i].pop(0) for i in present], present))
         rows = {i: left for i, left in rows.items() if left}
-    out += [([("afterok", p) for p in sorted(parents)], [tasks]) for parents, tasks in singles]
+    out += [([("afterok", p) for p in sorted(parents)], [tasks], []) for parents, tasks in singles]
     return out
 
 
@@ -194,19 +234,19 @@ def folder(root: Path, name: str) -> Path:
 def write(root: Path, batch: Batch, attempts: Mapping[str, Attempt], about: dict[str, Any]) -> Path:
     """Write down what a batch will do, before sbatch. Its folder."""
     path = folder(root, batch.name)
-    lines = []
-    for pack in batch.packs:
+    lines = ["[]"] * (max(batch.indices, default=-1) + 1)
+    for index, pack in batch.elements:
         entries = [
             {"task": json.loads(t.to_json()), "attempt": asdict(attempts[t.key])} for t in pack
         ]
-        lines.append(json.dumps(entries))
+        lines[index] = json.dumps(entries)
     try:
         (path / "state").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.explain(error, path) from error
     files.write_atomic(path / "packs.jsonl", ("\n".join(lines) + "\n").encode())
     files.write_json(
-        path / "batch.json", {"kind": batch.kind, "size": len(lines), "job": None, **about}
+        path / "batch.json", {"kind": batch.kind, "size": len(batch.packs), "job": None, **about}
     )
     return path
 
@@ -260,27 +300,59 @@ def busy(ledger: Ledger, store: Store, name: str, index: int) -> bool:
     )
 
 
+def variant(study: Study) -> dict[str, Any]:
+    """Which one of a study it is, for batch.json: what `dispatch` says is not part of any key."""
+    others = (o for o in study.overrides if not re.match(r"dispatch\b", o))
+    return {"profile": study.profile, "overrides": sorted(others)}
+
+
 def foreign(
     root: Path,
     study: str | None,
+    mine: Mapping[str, Any],
     queue: Mapping[str, Mapping[int, Element]],
     known: Container[str],
 ) -> list[str]:
-    """Living elements of a study's batches whose stages are none of `known`, as a sentence."""
-    found = []
+    """Living elements of a study's batches whose stages are none of `known`, as sentences.
+
+    Those of the variant `mine` are of the study before an edit; others may be wanted.
+    """
+    edited: list[str] = []
+    others: dict[str, int] = {}
     for name, elements in queue.items():
         content = about(root, name)
         if not content or content.get("study") != study:
             continue
         keys = keys_of(root, name)
-        for index, element in elements.items():
-            if element.live and not any(key in known for key in keys[index]):
-                found.append(f"{element.job}_{index}")
-    if not found:
-        return []
-    return [
-        f"{len(found):,} {'job does' if len(found) == 1 else 'jobs do'} stages that this study no "
-        "longer has (it was edited since); their results are kept apart from its own. "
-        f"To stop them: scancel {' '.join(found[:20])}"
-        + (f" (and {len(found) - 20:,} more)" if len(found) > 20 else "")
+        found = [
+            f"{element.job}_{index}"
+            for index, element in elements.items()
+            if element.live and not any(key in known for key in keys[index])
+        ]
+        if all(content.get(word) == mine.get(word) for word in ("profile", "overrides")):
+            edited += found
+        elif found:
+            words = [w for o in content.get("overrides", ()) for w in ("--set", o)]
+            text = (
+                shlex.join(["--profile", content["profile"], *words])
+                if "profile" in content
+                else ""
+            )
+            others[text] = others.get(text, 0) + len(found)
+    said = [
+        f"{_jobs(count)} stages of this study under {text or 'another profile or --set'}, which "
+        "are not part of it under this one; the results are kept apart"
+        for text, count in others.items()
     ]
+    if edited:
+        said.append(
+            f"{_jobs(len(edited))} stages that this study no "
+            "longer has (it was edited since); their results are kept apart from its own. "
+            f"To stop them: scancel {' '.join(edited[:20])}"
+            + (f" (and {len(edited) - 20:,} more)" if len(edited) > 20 else "")
+        )
+    return said
+
+
+def _jobs(count: int) -> str:
+    return f"{count:,} {'job does' if count == 1 else 'jobs do'}"

@@ -85,6 +85,12 @@ PASSING = (
     "zero bytes",
     "credential",
 )
+# One job alone is over it, whatever else is queued. sbatch names the limit before "(job submit
+# limit, user's size and/or time limits)", which it says of every limit.
+TOO_LARGE = re.compile(
+    r"Max(Wall|Cpu|Node|GRES|Mem|TRES|BB|Billing)\w*Per(Job|Node|User|Account)|Min(Cpu|GRES|Memory)",
+    re.IGNORECASE,
+)
 LIMITS = ("maxsubmit", "qosmaxsubmit", "job submit limit", "submitted/running job", "maxjobcount")
 
 
@@ -234,7 +240,7 @@ class Cluster:
             if done.returncode == 0:
                 return done.stdout.strip().split(";")[0].split()[-1]
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
-            full = any(word in said.lower() for word in LIMITS)
+            full = any(word in said.lower() for word in LIMITS) and not TOO_LARGE.search(said)
             if full or not any(word in said.lower() for word in PASSING):
                 if not unsure:  # surely not queued
                     tried.unlink(missing_ok=True)

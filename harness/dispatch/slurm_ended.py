@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
+from harness.dispatch import slurm_batch
 from harness.dispatch.executor import Event
-from harness.dispatch.ledger import tail
+from harness.dispatch.ledger import Attempt, Ledger, tail
 from harness.dispatch.slurm_cluster import Element
+from harness.plan.stages import Task
+from harness.store.artifacts import Store
 
 CLASSES = {
     "PREEMPTED": "preempted",
@@ -58,3 +62,23 @@ def _printed(path: Path) -> str:
     """What a task printed last outside its stages, as the end of a sentence."""
     lines = [line.strip() for line in tail(path, 30).splitlines() if line.strip()]
     return f"; the end of {path}: {' | '.join(line[:300] for line in lines[-3:])}" if lines else ""
+
+
+def never_began(task: Task, attempt: Attempt, ledger: Ledger, store: Store) -> bool:
+    """Did the job of something a stage needs end without doing all it should?
+
+    Then SLURM has cancelled the stage's own, which waited for it (kill-on-invalid-dep).
+    """
+    for need in (*task.inputs.values(), *task.after.values()):
+        for parent in ledger.attempts(need):
+            if parent.ended is not None and parent.ended < attempt.started:
+                continue  # it was tried again before the stage was submitted
+            pack = [(parent.kind, need)]
+            if parent.batch is not None and parent.index is not None:
+                with contextlib.suppress(OSError, ValueError, IndexError):
+                    entries = slurm_batch.read_pack(ledger.root, parent.batch, parent.index)
+                    pack = [(e.task.kind, e.task.key) for e in entries]
+            done = store.committed({kind for kind, _ in pack})
+            if parent.state not in ("running", "done") or any(k not in done for _, k in pack):
+                return True
+    return False

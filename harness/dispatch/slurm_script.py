@@ -80,7 +80,12 @@ def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | 
         raise BadInput(f"dispatch.slurm of {batch.kind}: {error}") from None
     executor.parameters |= {"map_count": len(batch.packs), "wckey": None}  # no wckey of its own
     command = [sys.executable, "-u", "-m", "harness.dispatch.slurm_task", str(root), batch.name]
-    return executor._make_submission_file_text(shlex.join(command), batch.name)
+    text = executor._make_submission_file_text(shlex.join(command), batch.name)
+    # submitit numbers from 0; an array that follows another one has the indices of its parents
+    first = f"#SBATCH --array=0-{len(batch.packs) - 1}%"
+    assert text.count(first) == 1
+    numbers = batch.array if batch.indices[0] or batch.indices[-1] >= len(batch.packs) else None
+    return text if numbers is None else text.replace(first, f"#SBATCH --array={numbers}%")
 
 
 def write(

@@ -116,6 +116,39 @@ def test_a_budget_is_kept_to_unless_told_otherwise(harness: Said, slurm: Path) -
     assert (slurm / "jobs").exists()
 
 
+def test_a_refusal_for_now_is_not_told_as_a_submission(
+    harness: Said, slurm: Path, study: Path
+) -> None:
+    sbatch = (slurm / "sbatch").read_text()
+    (slurm / "sbatch").write_text("#!/bin/sh\necho 'QOSMaxSubmitJobPerUserLimit' >&2; exit 1\n")
+    words = ("--detach", "--allow-over-budget", "--only", "train", "--skip", "*B/8*")
+    code, said = harness("run", "tiny.yaml", *SLURM, *words)
+    assert code == 3
+    assert "0 stages are queued or running" in said and "4 are not submitted yet" in said
+    assert "tried again" not in said and "`run` tries again every 20 s" in said
+    (line,) = [x for x in said.splitlines() if x.startswith("  return:")]
+    assert line.endswith("--only train --skip '*B/8*' --allow-over-budget")
+    code, said = harness("status", "tiny.yaml", *SLURM[2:])
+    assert code == 0 and "lost" not in said
+    (slurm / "sbatch").write_text(sbatch)
+    code, said = harness("run", "tiny.yaml", *SLURM, *words)
+    assert code == 0 and "4 stages are queued or running" in said
+
+
+def test_parts_of_a_study_share_its_budget(harness: Said, slurm: Path, study: Path) -> None:
+    budget = ("--set", "dispatch.gpu_hours=4.5", "--set", "dispatch.slurm.minutes=60", "--detach")
+    code, said = harness("run", "tiny.yaml", *SLURM, *budget, "--only", "train", "--skip", "*B/8*")
+    assert code == 0 and "4 stages are queued or running" in said  # at most 3 hours, and a count
+    code, said = harness("run", "tiny.yaml", *SLURM, *budget, "--only", "train", "--skip", "*S/8*")
+    assert code == 2 and "may take 5.0 GPU-hours, its budget is 4.5" in said
+    ledger = Ledger(study.parent / "results")
+    train = ledger.last(stages(study, "train")[0].key)
+    assert train is not None
+    ledger.end(replace(train, ran=7200.0), "stopped", "stopped", "cancelled")
+    code, said = harness("run", "tiny.yaml", *SLURM, *budget, "--only", "train", "--skip", "*S/8*")
+    assert code == 2 and "2.0 spent on attempts that failed or were stopped" in said
+
+
 def test_what_failed_attempts_took_is_in_the_budget(
     harness: Said, slurm: Path, study: Path
 ) -> None:
@@ -205,6 +238,22 @@ def test_a_study_edited_while_its_jobs_run_names_the_old_ones_and_mixes_nothing(
     after = (slurm / "jobs").read_text()
     assert after.startswith(before)
     assert len(after.splitlines()) == len(before.splitlines()) + 12  # nothing twice
+
+
+def test_jobs_of_another_variant_of_the_study_are_named_as_such_and_left_alone(
+    harness: Said, slurm: Path
+) -> None:
+    other = ("--set", "train.learning_rate=2e-3")
+    assert harness("run", "tiny.yaml", *SLURM, *other, "--detach")[0] == 0
+    code, said = harness("status", "tiny.yaml")
+    assert code == 0
+    assert (
+        "12 jobs do stages of this study under --profile laptop --set train.learning_rate=2e-3, "
+        "which are not part of it under this one" in said
+    )
+    assert "scancel" not in said and "edited" not in said
+    code, said = harness("status", "tiny.yaml", *other)  # how stages run does not matter
+    assert code == 0 and "jobs do stages" not in said
 
 
 def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,40 @@ def test_what_another_driver_holds_is_waited_for_not_repeated(plan: Plan, tmp_pa
     assert driver.run() == 0
     assert encode.key not in executor.started
     assert len(executor.started) == len(plan.stages) - 1
+
+
+def test_local_workers_leave_alone_what_was_given_to_slurm_beside_them(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another run submits two trainings after this one began: they would share their scratch."""
+    squeue = tmp_path / "bin" / "squeue"
+    squeue.parent.mkdir()
+    squeue.write_text("#!/bin/sh\necho 'harness-train-x|7|0|RUNNING|1:00|0:10|None'\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(driver_module, "LOOK_S", 0.0)
+    monkeypatch.setattr(driver_module, "ASK_S", 0.0)
+    store, other = Store(tmp_path), Ledger(tmp_path)
+    living, dead = [s for s in plan.stages.values() if s.label.endswith("to 10")][:2]
+    executor = Pretender(store, places=1)
+    given: list[Attempt] = []
+    ticks = 0
+
+    def watch(event: str, *_: object) -> None:
+        nonlocal ticks
+        ticks += event == "tick"
+        if not given:
+            given.extend(
+                other.begin(s.key, s.kind, s.label, "harness-train-x", index)
+                for index, s in enumerate((living, dead))  # SLURM knows the first one only
+            )
+        if ticks == 400:
+            executor.commit(plan.task(living))
+
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor, watch)
+    assert driver.run() == 0
+    assert living.key not in executor.started
+    assert dead.key in executor.started and other.read(given[1]).state == "lost"
 
 
 def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.dispatch import slurm_batch
+from harness.dispatch.ledger import Attempt
 from harness.dispatch.slurm_batch import Batch, Growth, Place, arrange
+from harness.dispatch.slurm_script import script
 from harness.plan import Plan, make_plan
 from harness.plan import stages as plan_stages
 from harness.plan.stages import Task
@@ -28,7 +30,7 @@ def placed(batches: list[Batch]) -> dict[str, Place]:
     return {
         task.key: (batch.name, index)
         for batch in batches
-        for index, pack in enumerate(batch.packs)
+        for index, pack in batch.elements
         for task in pack
     }
 
@@ -52,7 +54,7 @@ def check(tasks: list[Task], batches: list[Batch], pack: int, max_array: int) ->
         assert all(order[parent] < order[batch.name] for parent in batch.parents)
         for how, (parent, _) in batch.after:
             if how == "aftercorr":
-                assert len(by_name[parent].packs) == len(batch.packs)
+                assert set(batch.indices) <= set(by_name[parent].indices)
     for task in tasks:
         name, index = where[task.key]
         waits = follows(by_name[name], index)
@@ -60,7 +62,7 @@ def check(tasks: list[Task], batches: list[Batch], pack: int, max_array: int) ->
             if need in where:
                 assert where[need] in waits, "a stage would start before what it needs"
     for batch in batches:  # and nobody waits for what no stage of its element needs
-        for index, members in enumerate(batch.packs):
+        for index, members in batch.elements:
             needs = {
                 where[k]
                 for t in members
@@ -85,12 +87,12 @@ def test_any_part_of_a_study_is_arranged_so_that_nothing_starts_early(
 ) -> None:
     chance = random.Random(seed)
     tasks = [t for t in tasks_of(PLAN) if chance.random() >= done]
-    batches = arrange(tasks, {}, {}, lambda kind: SlurmSettings(pack=pack), max_array)
+    batches = arrange(tasks, {}, lambda kind: SlurmSettings(pack=pack), max_array)
     check(tasks, batches, pack, max_array)
 
 
 def test_a_study_of_twelve_models_becomes_arrays_that_follow_element_by_element() -> None:
-    batches = arrange(tasks_of(PLAN), {}, {}, lambda kind: SlurmSettings(), 1001)
+    batches = arrange(tasks_of(PLAN), {}, lambda kind: SlurmSettings(), 1001)
     trains = [b for b in batches if b.kind == "train"]
     assert [len(b.packs) for b in trains] == [12, 12]  # to the first milestone, then to the second
     assert "aftercorr" in {how for how, _ in trains[1].after}
@@ -100,17 +102,44 @@ def test_a_study_of_twelve_models_becomes_arrays_that_follow_element_by_element(
 
 def test_an_array_is_split_at_the_clusters_limit() -> None:
     tasks = [t for t in tasks_of(PLAN) if t.kind == "complexity"]
-    batches = arrange(tasks, {}, {}, lambda kind: SlurmSettings(pack=1), 5)
+    batches = arrange(tasks, {}, lambda kind: SlurmSettings(pack=1), 5)
     assert [len(b.packs) for b in batches] == [5, 5, 2]
 
 
 def test_stages_in_flight_are_waited_for_and_done_ones_are_not() -> None:
     encode = next(t for t in tasks_of(PLAN) if t.kind == "encode")
     train = next(t for t in tasks_of(PLAN) if t.kind == "train")
-    (batch,) = arrange([train], {encode.key: ("b", 3)}, {"b": 5}, lambda k: SlurmSettings(), 9)
+    (batch,) = arrange([train], {encode.key: ("b", 3)}, lambda k: SlurmSettings(), 9)
     assert batch.dependency({"b": "77"}) == "afterok:77_3"
-    (batch,) = arrange([train], {}, {}, lambda kind: SlurmSettings(), 9)
+    (batch,) = arrange([train], {}, lambda kind: SlurmSettings(), 9)
     assert batch.dependency({}) is None
+
+
+def test_children_of_an_array_that_is_partly_done_stay_an_array_with_its_indices(
+    tmp_path: Path,
+) -> None:
+    tasks = tasks_of(PLAN)
+    trains = [t for t in tasks if t.kind == "train"]
+    (first, *rest) = [t for t in trains if not {k.key for k in trains} & set(t.after.values())]
+    in_flight = {task.key: ("b", index) for index, task in enumerate(rest, start=1)}
+    children = [t for t in trains if {first.key, *in_flight} & set(t.after.values())]
+    assert len(children) == 12
+    batches = arrange(children, in_flight, lambda kind: SlurmSettings(array_parallelism=5), 1001)
+    alone, array = sorted(batches, key=lambda batch: len(batch.packs))
+    assert (alone.array, alone.dependency({})) == ("0", None)
+    assert (array.array, array.dependency({"b": "7"})) == ("1-11", "aftercorr:7")
+    for index, (task,) in array.elements:
+        assert in_flight.keys() & set(task.after.values()) == {rest[index - 1].key}
+    text = script(tmp_path, array, SlurmSettings(array_parallelism=5), "aftercorr:7")
+    assert "#SBATCH --array=1-11%5\n" in text and "--array=0" not in text
+    attempt = Attempt("001", "k", "train", "train", "log", "host", 1, 0.0)
+    slurm_batch.write(tmp_path, array, {t.key: attempt for t in children}, {})
+    assert [e.task for e in slurm_batch.read_pack(tmp_path, array.name, 11)] == array.packs[-1]
+    assert slurm_batch.keys_of(tmp_path, array.name)[:2] == [[], [array.packs[0][0].key]]
+    gaps = [task for index, task in enumerate(rest, start=1) if index not in (4, 6)]
+    some = {task.key: in_flight[task.key] for task in gaps}
+    batches = arrange(children, some, lambda kind: SlurmSettings(), 1001)
+    assert {batch.array for batch in batches} == {"0-2", "1-3,5,7-11"}
 
 
 def test_kinds_that_share_their_work_start_one_process_per_gpu() -> None:

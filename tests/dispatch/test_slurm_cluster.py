@@ -85,6 +85,32 @@ def test_a_refusal_is_told_in_sbatchs_words_and_a_full_queue_is_not_a_refusal(
         quick().submit(tmp_path / "s", "harness-train-a")
 
 
+@pytest.mark.parametrize(
+    ("limit", "error"),
+    [
+        ("QOSMaxWallDurationPerJobLimit", Refused),
+        ("QOSMaxCpuPerJobLimit", Refused),
+        ("QOSMaxGRESPerJob", Refused),
+        ("AssocMaxNodePerJobLimit", Refused),
+        ("QOSMaxMemoryPerNode", Refused),
+        ("QOSMaxSubmitJobPerUserLimit", Later),
+        ("AssocMaxSubmitJobLimit", Later),
+        ("AssocGrpSubmitJobsLimit", Later),
+    ],
+)
+def test_a_job_over_a_limit_by_itself_is_refused_and_one_too_many_waits(
+    commands: Path, tmp_path: Path, limit: str, error: type[Exception]
+) -> None:
+    said = (
+        f"sbatch: error: {limit}\nsbatch: error: Batch job submission failed: Job violates "
+        "accounting/QOS policy (job submit limit, user's size and/or time limits)"
+    )
+    (tmp_path / "said").write_text(said)
+    command(commands, "sbatch", f"cat {tmp_path}/said >&2; exit 1")
+    with pytest.raises(error, match=limit):
+        quick().submit(tmp_path / "s", "harness-train-a")
+
+
 def test_a_cluster_that_does_not_answer_is_unreachable_never_empty(commands: Path) -> None:
     command(commands, "squeue", "exec sleep 5")
     with pytest.raises(Unreachable, match=r"squeue did not answer within 0\.5 s"):

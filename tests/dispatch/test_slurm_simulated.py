@@ -18,7 +18,7 @@ from harness.dispatch import slurm as slurm_module
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster, Element, Refused, Unreachable
+from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
 from harness.dispatch.standing import standing
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
@@ -84,7 +84,7 @@ class PretendedCluster(Cluster):
         self.submitted.append(name)
         job = str(len(self.submitted))
         self.packs = {**getattr(self, "packs", {}), name: slurm_batch.keys_of(self.root, name)}
-        for index in range(len(self.packs[name])):
+        for index in (i for i, keys in enumerate(self.packs[name]) if keys):
             self.elements[(name, index)] = Element(job, "PENDING", "Priority")
             self.waits.append((name, index))
         return job
@@ -124,11 +124,11 @@ def commit(store: Store, task: Task) -> None:
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def planned(folder: Path, runs: int, slurm: str = "pack: 4") -> Plan:
+def planned(folder: Path, runs: int, *overrides: str, slurm: str = "pack: 4") -> Plan:
     file = folder / "simulated.yaml"
     text = STUDY.replace("SEEDS", ", ".join(map(str, range(runs))))
     file.write_text(text.replace("pack: 4", slurm))
-    return make_plan(load_study(file))
+    return make_plan(load_study(file, overrides=overrides))
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +197,106 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
     print(", ".join(f"{what} {took:.1f} s" for what, took in seconds.items()))
     for what in ("status", "adopt", "find it done"):  # on a quiet machine about a second
         assert seconds[what] < 3, what
+
+
+def test_the_queue_never_holds_more_tasks_than_the_study_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stages share a task only where they need the same: how many do shows in their arrangement."""
+    clock = Clock()
+    for module in (slurm_module, slurm_queue, driver_module):
+        monkeypatch.setattr(module, "time", clock)
+    plan = planned(tmp_path, 20, "dispatch.max_tasks=5")
+    cluster = PretendedCluster(tmp_path, clock, slots=3)
+    most = 0
+
+    def submit(script: Path, name: str) -> str:
+        nonlocal most
+        job = PretendedCluster.submit(cluster, script, name)
+        most = max(most, sum(element.live for element in cluster.elements.values()))
+        return job
+
+    monkeypatch.setattr(cluster, "submit", submit)
+    first, _ = started(plan, tmp_path, cluster)
+    first.detach()
+    assert most == 5 and first.waiting and not list((tmp_path / "claims").glob("[!_]*"))
+    last, _ = started(plan, tmp_path, cluster)
+    assert last.run() == 0 and most == 5
+
+
+def test_a_study_continued_in_the_middle_stays_in_arrays(tmp_path: Path) -> None:
+    plan = planned(tmp_path, 200, "dispatch.slurm.pack=1")
+    cluster = PretendedCluster(tmp_path, Clock(), slots=0)
+    dispatch = plan.study.settings.dispatch
+    early = [s for s in plan.stages.values() if s.kind not in ("sample", "evaluate")]
+    jobs = SlurmJobs(tmp_path, dispatch, "simulated", cluster)
+    Driver(plan, early, Store(tmp_path), Ledger(tmp_path), jobs).detach()
+    before = len(cluster.submitted)
+    done = next(s for s in early if s.kind == "train")
+    commit(Store(tmp_path), plan.task(done))
+    second, _ = started(plan, tmp_path, cluster)
+    assert second.detach() == 0
+    assert len(cluster.submitted) - before < 10
+
+
+def test_what_was_not_submitted_at_ctrl_c_was_not_given_to_slurm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+
+    def refuse(script: Path, name: str) -> str:
+        raise Later("sbatch: QOSMaxSubmitJobPerUserLimit")
+
+    monkeypatch.setattr(cluster, "submit", refuse)
+    first, _ = started(plan, tmp_path, cluster)
+    first.watch = lambda event, stage, content: first.stop() if event == "tick" else None
+    assert first.run() == 3
+    assert first.running == {} and first.waiting.keys() == plan.stages.keys()
+    ledger = Ledger(tmp_path)
+    assert {a.state for a in ledger.latest(plan.stages).values()} == {"stopped"}
+
+
+def test_a_killed_stage_is_submitted_again_at_once_by_a_driver_that_does_not_stay(
+    tmp_path: Path,
+) -> None:
+    plan = planned(tmp_path, 2)
+    cluster = PretendedCluster(tmp_path, Clock())
+    first, jobs = started(plan, tmp_path, cluster)
+    first.detach()
+    train = next(s.key for s in plan.stages.values() if s.kind == "train")
+    place = jobs.where[train]
+    cluster.elements[place] = Element("1", "FAILED", exit_code="0:9")
+    cluster.slots = 0  # the others stay in the queue
+    second, _ = started(plan, tmp_path, cluster)
+    waits = []
+    second.watch = lambda event, stage, content: (
+        waits.append(content["wait_s"]) if event == "again" else None
+    )
+    assert second.detach() == 0
+    assert waits and set(waits) == {0.0}
+    assert not second.waiting and len(Ledger(tmp_path).attempts(train)) == 2
+
+
+def test_children_that_slurm_cancelled_and_forgot_have_not_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned(tmp_path, 1)
+    cluster = PretendedCluster(tmp_path, Clock(), slots=0)
+    first, _ = started(plan, tmp_path, cluster)
+    first.detach()
+    ledger = Ledger(tmp_path)
+    by_kind = {s.kind: s.key for s in plan.stages.values()}
+    for kind in ("reference", "encode", "complexity"):
+        commit(Store(tmp_path), plan.task(plan.stages[by_kind[kind]]))
+    train = ledger.last(by_kind["train"])
+    assert train is not None
+    ledger.end(train, "again", "error", "ValueError: boom")
+    monkeypatch.setattr(cluster, "queue", lambda name=None: {})  # MinJobAge is over
+    second, _ = started(plan, tmp_path, cluster)
+    assert second.detach() == 0 and len(second.running) == 3
+    for kind in ("sample", "evaluate"):
+        assert [a.state for a in ledger.attempts(by_kind[kind])] == ["lost", "running"]
 
 
 def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
@@ -388,7 +488,7 @@ def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
 def test_a_stage_for_which_no_node_has_the_memory_it_grew_to_blocks_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    plan = planned(tmp_path, 3, "pack: 4, mem_gb: 4")
+    plan = planned(tmp_path, 3, slurm="pack: 4, mem_gb: 4")
     cluster, ledger = PretendedCluster(tmp_path, clock), Ledger(tmp_path)
     train = next(s for s in plan.stages.values() if s.kind == "train")
     first = ledger.begin(train.key, train.kind, train.label, "harness-train-before", 0)
@@ -415,7 +515,7 @@ def test_time_grows_to_what_the_partition_grants_and_never_below_the_studys(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plan = planned(tmp_path, 1, "pack: 4, minutes: 20")
+    plan = planned(tmp_path, 1, slurm="pack: 4, minutes: 20")
     cluster, ledger = PretendedCluster(tmp_path, Clock()), Ledger(tmp_path)
     monkeypatch.setattr(cluster, "longest", lambda partition: longest)
     train = next(s for s in plan.stages.values() if s.kind == "train")
