@@ -60,6 +60,19 @@ def test_interrupted_and_run_again_the_same_jobs_are_found(bench: Bench) -> None
     assert sorted(a["state"] for a in bench.attempts("train")) == ["done", "stopped"]
 
 
+def test_one_training_of_a_task_is_cancelled_and_the_other_is_done(bench: Bench) -> None:
+    bench.write(patches="[4, 2]", steps=LONG)
+    driver = bench.start_training()
+    bench.until_training()
+    (first,) = {path.parent.name for path in bench.results.glob("scratch/*/step-*")}
+    said = bench.run("cancel", first)
+    assert "cancelled 1 stage on SLURM (0 jobs ended, 1 goes on with other stages)" in said
+    bench.end(driver, expect=3)
+    states = {a["key"]: a["state"] for a in bench.attempts("train")}
+    assert states.pop(first) == "stopped" and list(states.values()) == ["done"]
+    assert len({a["batch"] for a in bench.attempts("train")}) == 1
+
+
 def test_a_task_that_always_fails_stops_after_its_retries_with_its_cause(bench: Bench) -> None:
     bench.write(rate="1e30")
     said = bench.end(bench.start_training("--set", "dispatch.retries={error: 1}"), expect=1)
