@@ -19,16 +19,16 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from harness.dispatch import failures, slurm_batch
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm_batch import Entry
+from harness.dispatch.worker import tell
 from harness.errors import HarnessError
 from harness.plan.stages import Task
 from harness.store import files
@@ -149,7 +149,7 @@ def one(
     retries: Mapping[str, int],
 ) -> str:
     """One stage, its log, and how it ended: done, stopped, cancelled or failed."""
-    from harness.dispatch.worker import _logging_to, _short
+    from harness.dispatch.worker import _logging_to, failure_told
     from harness.stages.execute import classify, execute
     from harness.stages.work import Stopped
     from harness.store import Store
@@ -218,21 +218,7 @@ def one(
                 said.say(task.key, "stopped", message=str(error))
             return "cancelled" if cancelled else "stopped"
         except BaseException as error:
-            if isinstance(error, HarnessError):
-                full = tell(f"{type(error).__name__}: {error}")
-            else:
-                full = tell(traceback.format_exc())
-            why = f"; {files.explain(full, log)}" if full else ""
-            return fail(classify(error), f"{_short(error)}{why}")
-
-
-def tell(text: str, stream: TextIO | None = None) -> OSError | None:
-    """Print it, or say why that cannot be done: a full disk must not end the stages of a pack."""
-    try:
-        print(text, file=stream, flush=True)
-    except OSError as error:
-        return error
-    return None
+            return fail(classify(error), failure_told(error, log))
 
 
 def gpus_given(task: Task) -> str:

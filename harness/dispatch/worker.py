@@ -22,9 +22,10 @@ import threading
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from harness.errors import HarnessError
+from harness.store import files
 
 
 def main(root: str) -> None:
@@ -68,9 +69,16 @@ def main(root: str) -> None:
         if terminated:
             return
         leaving = False
-        task = Task.from_json(json.dumps(message["run"]))
-        with _logging_to(Path(message["log"])):
-            print(f"{time.strftime('%F %T')} {task.label} key {task.key}", flush=True)
+        task, log = Task.from_json(json.dumps(message["run"])), Path(message["log"])
+        try:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            with open(log, "a") as file:  # a full disk lets a file be made, and nothing be written
+                print(f"{time.strftime('%F %T')} {task.label} key {task.key}", file=file)
+        except OSError as error:
+            why = str(files.explain(error, log))
+            send("failed", key=task.key, failure="environment", message=why, leaving=False)
+            continue
+        with _logging_to(log):
             last = [0.0]
 
             def progress(key: str = task.key, last: list[float] = last, **state: Any) -> None:
@@ -84,22 +92,34 @@ def main(root: str) -> None:
 
             try:
                 ours = execute(task, store, progress, stopping)
-                print(f"{time.strftime('%F %T')} committed", flush=True)
+                tell(f"{time.strftime('%F %T')} committed")
                 send("done", key=task.key, ours=ours)
             except Stopped as error:
-                print(f"stopped: {error}", flush=True)
+                tell(f"stopped: {error}")
                 send("stopped", key=task.key, message=str(error))
             except BaseException as error:
-                if isinstance(error, HarnessError):
-                    print(f"{type(error).__name__}: {error}", flush=True)
-                else:
-                    traceback.print_exc()
-                kind = classify(error)
+                kind, why = classify(error), failure_told(error, log)
                 leaving = torch.cuda.is_initialized()  # after an error a GPU may refuse everything
-                send("failed", key=task.key, failure=kind, message=_short(error), leaving=leaving)
+                send("failed", key=task.key, failure=kind, message=why, leaving=leaving)
         if leaving:
             return
         stops.discard(task.key)
+
+
+def tell(text: str, stream: TextIO | None = None) -> OSError | None:
+    """Print it, or say why that cannot be done: a full disk must not end what comes next."""
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        return error
+    return None
+
+
+def failure_told(error: BaseException, log: Path) -> str:
+    """An error's message, after printing the error to the log; with why, where that cannot be."""
+    whole = "".join(traceback.format_exception(error))
+    full = tell(f"{type(error).__name__}: {error}" if isinstance(error, HarnessError) else whole)
+    return f"{_short(error)}; {files.explain(full, log)}" if full else _short(error)
 
 
 def _short(error: BaseException) -> str:

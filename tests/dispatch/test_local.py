@@ -72,6 +72,10 @@ def late():
 
 def execute(task, store, progress, stopping):
     print("stage says", task.label)
+    if task.label == "fill":  # the disk of its log
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, 1), os.dup2(full, 2)
+        raise ValueError("boom")
     if task.label == "crash":
         ctypes.string_at(0)
     if task.label == "chatter":  # of a thread that outlives its stage
@@ -182,6 +186,24 @@ def test_a_stage_the_kernel_killed_for_memory_is_classed_so(
     os.kill(workers.workers[0].process.pid, signal.SIGKILL)
     _, content = wait_for(workers, "failed")
     assert content["failure"] == "out of memory" and "fewer --workers" in content["message"]
+
+
+def test_a_log_on_a_full_disk_fails_its_stage_with_the_cause_and_no_other(
+    workers: LocalWorkers,
+) -> None:
+    attempt = Ledger(workers.root).begin("a" * 64, "complexity", "any")
+    Path(attempt.log).parent.mkdir(parents=True)
+    Path(attempt.log).symlink_to("/dev/full")
+    workers.start(task("a" * 64), attempt)
+    event, content = wait_for(workers)
+    assert (event, content["failure"]) == ("failed", "environment")
+    assert f"no space left while writing {attempt.log}" in content["message"]
+    attempt = begin(workers, "fill", "b" * 64)
+    event, content = wait_for(workers)
+    assert event == "failed"
+    assert f"ValueError: boom; no space left while writing {attempt.log}" in content["message"]
+    begin(workers, "any", "c" * 64)
+    assert wait_for(workers)[0] == "done"
 
 
 def test_what_is_printed_between_stages_is_in_the_workers_log(workers: LocalWorkers) -> None:
