@@ -19,11 +19,11 @@ from dataclasses import replace
 from typing import Any
 
 from harness.dispatch import failures, preflight
-from harness.dispatch.executor import Event, Executor, jobs_of
+from harness.dispatch.executor import Event, Executor, Pace, jobs_of
 from harness.dispatch.ledger import Attempt, Ledger, is_final
 from harness.dispatch.standing import check_artifacts, standing
 from harness.errors import HarnessError
-from harness.plan.plan import Plan, Stage
+from harness.plan.plan import Plan, Stage, critical_path
 from harness.store import records
 from harness.store.artifacts import Store
 
@@ -64,6 +64,7 @@ class Driver:
         self.order: dict[str, int] = {}  # in the plan
         self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
         self.progress: dict[str, dict[str, Any]] = {}  # of stages on local workers
+        self.paces: dict[str, Pace] = {}  # of those
         self.told = 0.0
         self.on_slurm: set[str] = set()  # of those elsewhere, where we drive local workers
         self.asked = float("-inf")  # about them
@@ -139,11 +140,10 @@ class Driver:
         kinds = {s.key: s.kind for s in self.stages.values()}
         notes += records.reconcile(self.store, {key: kinds[key] for key in self.done})
         self.failed = dict(state.failed)
-        self.waiting = {
-            k: s for k, s in self.stages.items() if k not in self.done and k not in self.failed
-        }
+        ended = self.done | self.failed.keys()
+        self.waiting = {k: s for k, s in self.stages.items() if k not in ended}
         self._block(self.failed)
-        self.weight = self._critical_path()
+        self.weight = critical_path(self.stages)
         self.order = {key: i for i, key in enumerate(self.stages)}
         if self.jobs:
             for key, last in state.latest.items():
@@ -184,18 +184,6 @@ class Driver:
             self.executor.stop()
 
     # --- steps ----------------------------------------------------------------------------------
-
-    def _critical_path(self) -> dict[str, float]:
-        """Gflops of the longest chain that starts with each stage: long chains go first."""
-        after: dict[str, list[str]] = {}
-        for key, stage in self.stages.items():
-            for need in stage.needs:
-                after.setdefault(need, []).append(key)
-        weight: dict[str, float] = {}
-        for key in reversed(list(self.stages)):
-            own = self.stages[key].gflops or 0.0
-            weight[key] = own + max((weight[k] for k in after.get(key, ())), default=0.0)
-        return weight
 
     def _ready(self, whenever: bool = False) -> list[Stage]:
         ready = [s for s in self.waiting.values() if all(need in self.done for need in s.needs)]
@@ -314,11 +302,15 @@ class Driver:
         if stage is None or event.key not in self.running:
             return
         if event.event == "progress":
-            self._progress(stage, event.content)
+            if not self.jobs:  # local workers do not say when they will be done
+                self.paces.setdefault(stage.key, Pace()).tell(event.content, time.time())
+                self.progress[stage.key] = event.content
+            self.watch("progress", stage, event.content)
             return
         attempt = self.running.pop(event.key)
         attempt = replace(attempt, ran=event.content.get("ran", attempt.ran))
         self.progress.pop(event.key, None)
+        self.paces.pop(event.key, None)
         if event.event == "done":
             if self.ledger.read(attempt).state != "done":  # a cluster's task says so itself
                 self.ledger.end(attempt, "done")
@@ -339,18 +331,6 @@ class Driver:
                 self.not_before[event.key] = time.time() + wait_s
         else:
             self._failed(stage, attempt, event.content)
-
-    def _progress(self, stage: Stage, content: dict[str, Any]) -> None:
-        """Local workers do not say when they will be done: by how far they came since they said."""
-        done, total = content.get("done"), content.get("total")
-        if not self.jobs and done is not None and total is not None:
-            now = time.time()
-            first = self.progress.setdefault(stage.key, {"since": now, "from": done})
-            if done > first["from"]:
-                rate = (now - first["since"]) / (done - first["from"])
-                content["left_s"] = rate * (total - done)
-            self.progress[stage.key] = {**content, "since": first["since"], "from": first["from"]}
-        self.watch("progress", stage, content)
 
     def _failed(self, stage: Stage, attempt: Attempt, content: dict[str, Any]) -> None:
         failure, message = content.get("failure", "error"), content.get("message")

@@ -19,6 +19,22 @@ class Event:
     content: dict[str, Any] = field(default_factory=dict)
 
 
+class Pace:
+    """How long a stage will take, by how far it came since it first said."""
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None  # when, and what was done
+
+    def tell(self, content: dict[str, Any], now: float) -> None:
+        """Put `left_s`, seconds, into progress (`done` of `total`) once something was done."""
+        done, total = content.get("done"), content.get("total")
+        if done is None or total is None:
+            return
+        since, before = self._first = self._first or (now, done)
+        if done > before:
+            content["left_s"] = (now - since) * (total - done) / (done - before)
+
+
 class Executor(Protocol):
     """Runs stages somewhere. `poll` never blocks longer than its timeout."""
 

@@ -20,7 +20,7 @@ from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm_batch import Batch, Growth, Place
 from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
-from harness.dispatch.slurm_ended import SAYS_ALL, classify, never_began
+from harness.dispatch.slurm_ended import classify, never_began
 from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
@@ -65,8 +65,6 @@ class SlurmJobs:
         self._gone: dict[str, float] = {}  # when a key's job was first seen to be over
         self._said: dict[str, set[str]] = {}  # at adoption: state files by batch, listed once
         self._elements: dict[Place, int] = {}  # stages in flight per element
-        # per ended element: what squeue said, and what was found out about it then
-        self._details: dict[Place, tuple[Element | None, Element | None]] = {}
 
     def free(self) -> int:
         """Tasks it would take now."""
@@ -209,7 +207,7 @@ class SlurmJobs:
             self.jobs[place[0]] = slurm_batch.about(self.root, place[0]).get("job")
         self._track(task, attempt, place)
         if place[0] not in self._said:
-            self._said[place[0]] = self._states(place[0])
+            self._said[place[0]] = slurm_batch.states(self.root, place[0])
             if self.queue.elements is not None and place[0] not in self.queue.elements:
                 self._refresh(FIRST_ASK_S)  # it may be younger than the last look
         ended = self._ended(task.key) if self.spoke(task.key) else None
@@ -219,12 +217,6 @@ class SlurmJobs:
             self._forget(task.key)
             return event
         return None
-
-    def _states(self, name: str) -> set[str]:
-        try:
-            return set(os.listdir(slurm_batch.folder(self.root, name) / "state"))
-        except OSError:
-            return set()
 
     def spoke(self, key: str) -> bool:
         """Had the task of a stage written anything when it was adopted?"""
@@ -369,7 +361,7 @@ class SlurmJobs:
             return Event(now.state, key, {"message": now.error})
         if job is None:
             return Event("lost", key, {"message": "its driver died before SLURM had its job"})
-        element = self._detail(place, job, element)
+        element = self.queue.detail(*place, job, element)
         if element is not None and element.live:  # squeue had left it out
             self._gone.pop(key, None)
             return None
@@ -378,19 +370,6 @@ class SlurmJobs:
             return Event("lost", key, {"message": message})
         folder = slurm_batch.folder(self.root, place[0])
         return classify(key, f"{job}_{place[1]}", element, folder)
-
-    def _detail(self, place: Place, job: str, told: Element | None) -> Element | None:
-        """`told` by squeue, with how it ended: asked once per element, and only where needed."""
-        if told is not None and (told.exit_code or told.state in SAYS_ALL):
-            return told
-        if place in self._details and self._details[place][0] == told:
-            return self._details[place][1]
-        found = self.cluster.detail(job, place[1])
-        if found is None or found.name not in ("", place[0]):  # an id that was used again
-            found = told
-        if found is None or not found.live:  # one that lives may end
-            self._details[place] = (told, found)
-        return found
 
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study as it was before an edit, or of another variant of it."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import bisect
 import json
+import os
 import re
 import shlex
 import uuid
@@ -285,6 +286,14 @@ def keys_of(root: Path, name: str) -> list[list[str]]:
             return [[e["task"]["key"] for e in json.loads(line)] for line in file]
     except (OSError, ValueError, KeyError):
         return []
+
+
+def states(root: Path, name: str) -> set[str]:
+    """Names of the state files that a batch's tasks have written."""
+    try:
+        return set(os.listdir(folder(root, name) / "state"))
+    except OSError:
+        return set()
 
 
 def busy(ledger: Ledger, store: Store, name: str, index: int) -> bool:

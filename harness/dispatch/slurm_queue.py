@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from harness.dispatch.slurm_cluster import Cluster, Element, Unreachable
+from harness.dispatch.slurm_ended import SAYS_ALL
 
 FIRST_ASK_S, MOST_ASK_S = 1.0, 20.0  # between looks at the queue
 
@@ -19,6 +20,8 @@ class Queue:
         self.cluster = cluster
         self.elements: dict[str, dict[int, Element]] | None = None  # None until the first answer
         self.trouble: str | None = None  # why the last question was not answered
+        # per ended element: what squeue said, and what was found out about it then
+        self._details: dict[tuple[str, int], tuple[Element | None, Element | None]] = {}
         self._asked: float | None = None
         self._wait_s = FIRST_ASK_S
 
@@ -45,3 +48,17 @@ class Queue:
     def at(self, batch: str, index: int) -> Element | None:
         """An array element, None when SLURM does not have it (or nothing is known)."""
         return (self.elements or {}).get(batch, {}).get(index)
+
+    def detail(self, batch: str, index: int, job: str, told: Element | None) -> Element | None:
+        """`told` by squeue, with how it ended: asked once per element, and only where needed."""
+        if told is not None and (told.exit_code or told.state in SAYS_ALL):
+            return told
+        place = batch, index
+        if place in self._details and self._details[place][0] == told:
+            return self._details[place][1]
+        found = self.cluster.detail(job, index)
+        if found is None or found.name not in ("", batch):  # an id that was used again
+            found = told
+        if found is None or not found.live:  # one that lives may end
+            self._details[place] = (told, found)
+        return found

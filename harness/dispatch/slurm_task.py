@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.dispatch import failures, slurm_batch
+from harness.dispatch.executor import Pace
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm_batch import Entry
 from harness.dispatch.worker import tell
@@ -156,7 +157,7 @@ def one(
 
     task, attempt = entry.task, entry.attempt
     looked = told = 0.0
-    first: tuple[float, float] | None = None
+    pace = Pace()
     cancelled = False
 
     def stopping() -> bool:
@@ -168,13 +169,9 @@ def one(
         return bool(asked) or cancelled
 
     def progress(**content: Any) -> None:
-        nonlocal told, first
+        nonlocal told
         now = time.monotonic()
-        done, total = content.get("done"), content.get("total")
-        if done is not None and total is not None:
-            first = first or (now, done)
-            if done > first[1]:
-                content["left_s"] = (now - first[0]) * (total - done) / (done - first[1])
+        pace.tell(content, now)
         if now - told > PROGRESS_S:
             told = now
             said.say(task.key, "running", **content)

@@ -8,7 +8,7 @@ steps and one of 7M share their first 400K.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, NamedTuple
@@ -169,6 +169,19 @@ class Plan:
             family=run.model.family if run else None,
             size=run.model.size if run else None,
         )
+
+
+def critical_path(stages: Mapping[str, Stage]) -> dict[str, float]:
+    """Gflops of the longest chain that starts with each stage, parents before children."""
+    after: dict[str, list[str]] = {}
+    for key, stage in stages.items():
+        for need in stage.needs:
+            after.setdefault(need, []).append(key)
+    weight: dict[str, float] = {}
+    for key in reversed(list(stages)):
+        own = stages[key].gflops or 0.0
+        weight[key] = own + max((weight[k] for k in after.get(key, ())), default=0.0)
+    return weight
 
 
 def matches(stage: Stage, patterns: Iterable[str]) -> bool:
