@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import errno
-import os
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pretender import Pretender, drive
 
 from harness.dispatch import driver as driver_module
 from harness.dispatch.claims import Owner
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Event
-from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.ledger import Ledger
 from harness.dispatch.standing import standing
 from harness.plan import Plan, Stage, make_plan
-from harness.plan.stages import Task
 from harness.spec import load_study
 from harness.store import Store, files, records
 
@@ -25,60 +24,6 @@ from harness.store import Store, files, records
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     return make_plan(load_study("studies/scaling.yaml", "smoke"))
-
-
-class Pretender:
-    """Commits empty artifacts, in random order, and fails the stages it is told to."""
-
-    def __init__(self, store: Store, places: int = 3, fail: str = "", seed: int = 0) -> None:
-        self.store, self.places, self.fail = store, places, fail
-        self.running: dict[str, Task] = {}
-        self.started: list[str] = []
-        self.random = random.Random(seed)
-        self.most = 0
-
-    def free(self) -> int:
-        return self.places - len(self.running)
-
-    def start(self, task: Task, attempt: Attempt) -> None:
-        for role, key in {**task.inputs, **task.after}.items():
-            kinds = ("encode", "train", "sample", "reference", "complexity")
-            assert key in self.store.committed(kinds), f"{task.label} started before its {role}"
-        self.running[task.key] = task
-        self.started.append(task.key)
-        self.most = max(self.most, len(self.running))
-
-    def poll(self, timeout: float) -> list[Event]:
-        if not self.running:
-            return []
-        key = self.random.choice(sorted(self.running))
-        task = self.running.pop(key)
-        if self.fail and self.fail in task.label:
-            return [Event("failed", key, {"failure": "error", "message": "ValueError: told to"})]
-        self.commit(task)
-        return [Event("done", key, {"ours": True})]
-
-    def commit(self, task: Task) -> None:
-        rows: dict[str, list[dict[str, Any]]] = {}
-        if task.kind == "evaluate":
-            rows = {"metrics": [{"key": task.key, "metric": "fd_x", "value": 1.0}]}
-        about = {"measured": {"seconds": 1.0, "gflops": task.gflops, "device": "cpu"}}
-        staging = self.store.staging(task.key)
-        self.store.commit(task.kind, task.key, staging, rows, {"floor": {}}, about)
-        records.reconcile_one(self.store, task.kind, task.key)
-
-    def stop(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-def drive(plan: Plan, root: Path, **given: Any) -> tuple[int, Driver, Pretender]:
-    store = Store(root)
-    executor = Pretender(store, **given)
-    driver = Driver(plan, list(plan.stages.values()), store, Ledger(root), executor)
-    return driver.run(), driver, executor
 
 
 def test_every_stage_runs_once_after_its_inputs(plan: Plan, tmp_path: Path) -> None:
@@ -150,62 +95,6 @@ def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) ->
     assert sorted(everything) == sorted(plan.stages)  # finished work was not repeated
     lost = [a for k in plan.stages for a in driver.ledger.attempts(k) if a.state == "lost"]
     assert lost  # and what the dead had in hand is written down as lost
-
-
-def test_what_another_driver_holds_is_waited_for_not_repeated(plan: Plan, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    encode = next(s for s in plan.stages.values() if s.kind == "encode")
-    other = Ledger(tmp_path)
-    other.owner = Owner("elsewhere", 1, "1")  # alive as far as anyone here can tell
-    assert other.claim(encode.key)
-    executor = Pretender(store)
-    ticks = 0
-
-    def watch(event: str, *_: object) -> None:
-        nonlocal ticks
-        ticks += event == "tick"
-        if ticks == 3:  # the other driver finishes
-            executor.commit(plan.task(encode))
-            other.release(encode.key)
-
-    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor, watch)
-    assert driver.run() == 0
-    assert encode.key not in executor.started
-    assert len(executor.started) == len(plan.stages) - 1
-
-
-def test_local_workers_leave_alone_what_was_given_to_slurm_beside_them(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Another run submits two trainings after this one began: they would share their scratch."""
-    squeue = tmp_path / "bin" / "squeue"
-    squeue.parent.mkdir()
-    squeue.write_text("#!/bin/sh\necho 'harness-train-x|7|0|RUNNING|1:00|0:10|None'\n")
-    squeue.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(driver_module, "LOOK_S", 0.0)
-    monkeypatch.setattr(driver_module, "ASK_S", 0.0)
-    store, other = Store(tmp_path), Ledger(tmp_path)
-    living, dead = [s for s in plan.stages.values() if s.label.endswith("to 10")][:2]
-    executor = Pretender(store, places=1)
-    given: list[Attempt] = []
-    ticks = 0
-
-    def watch(event: str, *_: object) -> None:
-        nonlocal ticks
-        ticks += event == "tick"
-        if not given:
-            given.extend(
-                other.begin(s.key, s.kind, s.label, "harness-train-x", index)
-                for index, s in enumerate((living, dead))  # SLURM knows the first one only
-            )
-        if ticks == 400:
-            executor.commit(plan.task(living))
-
-    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor, watch)
-    assert driver.run() == 0
-    assert living.key not in executor.started
-    assert dead.key in executor.started and other.read(given[1]).state == "lost"
 
 
 def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: Path) -> None:
@@ -302,26 +191,6 @@ def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
     assert not driver.failed
 
 
-def test_ctrl_c_does_not_wait_for_another_drivers_stages(plan: Plan, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    other = Ledger(tmp_path)
-    other.owner = Owner("elsewhere", 1, "1")
-    for key in plan.stages:
-        assert other.claim(key)
-    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), Pretender(store))
-    ticks = 0
-
-    def watch(event: str, *_: object) -> None:
-        nonlocal ticks
-        ticks += event == "tick"
-        if ticks == 2:
-            driver.stop()
-        assert ticks < 5, "it goes on waiting"
-
-    driver.watch = watch
-    assert driver.run() == 3
-
-
 def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -379,38 +248,3 @@ def test_progress_is_shown_with_the_time_left_and_told_to_others(
     assert shown[1]["left_s"] == pytest.approx(80)  # 10 steps took 10 s, 80 are left
     assert told[-1][train.key]["done"] == 30 and told[-1][train.key]["left_s"] > 0
     assert Ledger(tmp_path).told() == {}
-
-
-def test_a_second_driver_watches_many_stages_of_another_at_little_cost(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store(tmp_path)
-    other = Ledger(tmp_path)
-    other.owner = Owner("elsewhere", 1, "1")
-    for key in plan.stages:
-        assert other.claim(key)
-    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), Pretender(store))
-    driver.begin()
-    for stage in list(driver.stages.values()):
-        driver._take(stage)
-    assert len(driver.elsewhere) == len(plan.stages)
-    listings = 0
-    real = Ledger.tried
-
-    def tried(self: Ledger) -> set[str]:
-        nonlocal listings
-        listings += 1
-        return real(self)
-
-    monkeypatch.setattr(Ledger, "tried", tried)
-    driver._look_elsewhere()
-    assert len(driver.elsewhere) == len(plan.stages)
-    train = next(s for s in plan.stages.values() if s.kind == "train")
-    failed = other.begin(train.key, "train", train.label)
-    other.end(failed, "failed", "error", "boom")
-    for key in plan.stages:  # the other gives all up at once
-        other.release(key)
-    driver._look_elsewhere()
-    assert listings == 0  # each would list all stages that were ever tried
-    assert not driver.elsewhere and set(driver.failed) == {train.key}
-    assert driver.waiting.keys() == plan.stages.keys() - driver.blocked - {train.key}

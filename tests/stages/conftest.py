@@ -119,3 +119,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
 def laboratory(prepared: Laboratory, tmp_path: Path) -> Laboratory:
     """A results folder of the test's own, prepared."""
     return prepared.copy(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Laboratory:
+    laboratory = prepared.copy(tmp_path_factory.mktemp("undisturbed"))
+    laboratory.run(laboratory.task("train"))
+    return laboratory

@@ -1,0 +1,150 @@
+"""What status and logs tell, of local workers and of SLURM's jobs."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from verbs import SLURM, Said, stages, tried
+
+
+def test_logs_of_what_never_ran_say_so(verb: Said) -> None:
+    code, said = verb("logs", "train", "tiny.yaml")
+    assert code == 2 and "4 stages match 'train', and none of them was started yet" in said
+
+
+def test_status_tells_who_drives_how_far_and_what_waits_for_what(verb: Said, study: Path) -> None:
+    root = study.parent / "results"
+    train, other = stages(study, "train")[0], stages(study, "train")[2]
+    ledger, _ = tried(root, train, "step 5\n")
+    ledger.register("tiny", "laptop")
+    ledger.claim(train.key)
+    progress = {"done": 1500, "total": 3000, "unit": "steps", "loss": 0.25, "left_s": 75.0}
+    ledger.tell({train.key: progress})
+    _, failing = tried(root, other, "".join(f"line {i}\n" for i in range(30)))
+    ledger.end(failing, "failed", "killed", "its worker was killed by SIGKILL")
+    code, said = verb("status", "tiny.yaml")
+    assert code == 1
+    assert f"driven by process {os.getpid()} on" in said
+    assert (
+        f"running: {train.label}: 1,500 of 3,000 steps, about 1 min 15 s left, loss 0.250, for "
+    ) in said
+    assert "failed: 1 killed" in said and f"failed: {other.label}" in said
+    assert "| line 29" in said and "| line 1\n" not in said
+    assert "try again: python -m harness retry tiny.yaml" in said
+    assert "behind stages that failed" in said and "behind stages that are not done" in said
+    assert "ready, and start when there is room" in said
+    assert "nothing of it runs now" not in said
+    document = json.loads(verb("status", "tiny.yaml", "--json")[1])
+    assert document["running"][0]["progress"] == progress
+    assert document["drivers"][0]["pid"] == os.getpid()
+    assert document["runs"][0]["running"] + document["runs"][1]["running"] == 1
+    ledger.leave()
+    code, said = verb("status", "tiny.yaml")
+    assert code == 1 and "nothing of it runs now; go on with: python -m harness run tiny" in said
+    assert "lost: its driver died before it ended" in said
+
+
+def test_many_failures_of_one_cause_are_told_once(verb: Said, study: Path) -> None:
+    for stage in stages(study, "train"):
+        ledger, attempt = tried(study.parent / "results", stage, "FileNotFoundError\n")
+        ledger.end(attempt, "failed", "bad input", "no images in data/")
+    code, said = verb("status", "tiny.yaml")
+    assert code == 1 and "failed: 4 bad input" in said
+    assert said.count("no images in data/") == 1
+    assert "the same of 3 other stages: train DiT-micro" in said
+
+
+def test_an_unreadable_or_missing_log_is_said(verb: Said, study: Path) -> None:
+    ledger, attempt = tried(study.parent / "results", stages(study, "train")[0])
+    Path(attempt.log).unlink()
+    ledger.end(attempt, "failed", "error", "ValueError: boom")
+    code, said = verb("logs", "train", "tiny.yaml")
+    assert code == 0 and "failed (error): ValueError: boom" in said and "(no log)" in said
+
+
+def test_all_attempts_have_their_logs(verb: Said, study: Path) -> None:
+    stage = stages(study, "train")[0]
+    ledger, attempt = tried(study.parent / "results", stage, "the first\n")
+    ledger.end(attempt, "again", "node failure", "its node went down")
+    tried(study.parent / "results", stage, "the second\n")
+    code, said = verb("logs", "train", "tiny.yaml")
+    assert "the second" in said and "the first" not in said
+    code, said = verb("logs", "train", "tiny.yaml", "--all")
+    assert code == 0 and said.index("the first") < said.index("the second")
+    assert "failed (node failure): its node went down" in said
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_status_fits_the_terminal_and_is_whole_in_a_file(study: Path, columns: int) -> None:
+    root = study.parent / "results"
+    train = stages(study, "train")[0]
+    ledger, _ = tried(root, train)
+    ledger.claim(train.key)
+    progress = {"done": 1500, "total": 3000, "unit": "steps", "loss": 0.25, "left_s": 75.0}
+    ledger.tell({train.key: {**progress, "images_per_second": 12345.6}})
+    words = [sys.executable, "-m", "harness", "status", "tiny.yaml"]
+    whole = subprocess.run(words, cwd=study.parent, capture_output=True, text=True, check=True)
+    (line,) = [x for x in whole.stdout.splitlines() if x.startswith("running:")]
+    assert 80 < len(line) < 200 and "12,346 images/s" in line
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(words, cwd=study.parent, stdout=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while data := os.read(ours, 1 << 16):
+                shown += data
+        except OSError:  # the other side is closed
+            pass
+        os.close(ours)
+    assert process.returncode == 0
+    lines = shown.decode().replace("\r", "").splitlines()
+    assert max(map(len, lines)) <= columns
+    (line,) = [x for x in lines if x.startswith("running:")]
+    assert line.endswith("…") == (columns == 80)
+
+
+def test_watching_ends_when_nothing_can_change_any_more(verb: Said, study: Path) -> None:
+    ledger, attempt = tried(study.parent / "results", stages(study, "train")[0])
+    ledger.end(attempt, "failed", "error", "boom")
+    code, said = verb("status", "tiny.yaml", "--watch")
+    assert code == 1 and "nothing of it runs now" in said
+
+
+def test_logs_of_what_slurm_has_not_begun_say_that_it_is_queued_and_why(
+    verb: Said, slurm: Path, study: Path
+) -> None:
+    verb("run", "tiny.yaml", *SLURM, "--detach")
+    code, said = verb("logs", "train", "tiny.yaml")
+    assert code == 0
+    assert said.count("(it is queued: no log yet; pending: Priority)") == 4
+
+
+def test_a_job_that_failed_outside_its_stages_is_told_with_what_it_printed(
+    verb: Said, slurm: Path, study: Path
+) -> None:
+    """As one that was given no environment, or that found no venv on its node."""
+    verb("run", "tiny.yaml", *SLURM, "--detach")
+    jobs = (slurm / "jobs").read_text()
+    name, job = next(x for x in jobs.splitlines() if "-complexity-" in x).split("|")[:2]
+    cause = "ModuleNotFoundError: No module named 'harness'"
+    folder = study.parent / "results" / "slurm" / name
+    (folder / f"{job}_0_0_log.err").write_text(f"{cause}\n")
+    ended = jobs.replace(f"{name}|{job}|0|PENDING", f"{name}|{job}|0|FAILED")
+    (slurm / "jobs").write_text(ended)
+    about = "ArrayTaskId=0 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0"
+    (slurm / "scontrol").write_text(f"#!/bin/sh\necho '{about}'\n")
+    for words in (["status", "tiny.yaml", *SLURM[2:]], ["logs", "complexity", "tiny.yaml"]):
+        code, said = verb(*words)
+        assert code == 0 and f"{folder}/{job}_0_0_log.err: {cause}" in said
+    assert f"\n{cause}\n" in said and "queued" not in said
