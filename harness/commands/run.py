@@ -185,10 +185,8 @@ def make_executor(opened: Opened) -> Executor:
     dispatch = opened.study.settings.dispatch
     if dispatch.executor == "slurm":
         from harness.dispatch.slurm import SlurmJobs
-        from harness.dispatch.slurm_batch import variant
 
-        study = opened.study
-        return SlurmJobs(opened.store.root, dispatch, study.name, variant=variant(study))
+        return SlurmJobs(opened.store.root, opened.study)
     from harness.dispatch.local import LocalWorkers
 
     return LocalWorkers(opened.store.root, dispatch)

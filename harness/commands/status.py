@@ -20,7 +20,6 @@ from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
 from harness.dispatch.ledger import Attempt, describe, summary
 from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_batch import variant
 from harness.dispatch.slurm_cluster import Cluster
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
@@ -94,9 +93,7 @@ def slurm_jobs(opened: Opened) -> SlurmJobs | None:
     """The study's SLURM jobs, where there is a SLURM."""
     if not (opened.store.root / "slurm").exists() or shutil.which("squeue") is None:
         return None
-    dispatch = opened.study.settings.dispatch
-    study = opened.study
-    return SlurmJobs(opened.store.root, dispatch, study.name, Cluster(tries=2), variant(study))
+    return SlurmJobs(opened.store.root, opened.study, Cluster(tries=2))
 
 
 def drivers(opened: Opened) -> list[Owner]:

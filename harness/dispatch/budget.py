@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.slurm_batch import pack_size, processes
+from harness.dispatch.slurm_batch import pack_size
 from harness.plan.estimate import Rates, data_of, model_of
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import STAGE_KINDS, SlurmSettings
@@ -85,7 +85,7 @@ def gpu_hours(
             at_most += settings.minutes / 60 * count / pack_size(stage.kind, settings)
         else:
             # device-seconds; GPUs without a process of their own are waited for all the same
-            sharing = settings.nodes * processes(stage.kind, settings)
+            sharing = settings.nodes * settings.processes(stage.kind)
             estimated += seconds / 3600 * count / sharing
     return GpuHours(kept, estimated, at_most, unmeasured, lost)
 

@@ -26,9 +26,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.store import files
+from harness.store.process import HIDDEN, born
 
 STALE_S = 600.0  # another machine's claim, unrefreshed for this long, is dead
-HIDDEN = "hidden"  # start of a process of another user that may not be looked at: its id must do
 
 
 @dataclass(frozen=True)
@@ -43,29 +43,13 @@ class Owner:
 
     @staticmethod
     def this() -> Owner:
-        return Owner(socket.gethostname(), os.getpid(), _born(os.getpid()) or "")
+        return Owner(socket.gethostname(), os.getpid(), born(os.getpid()) or "")
 
     def alive(self) -> bool | None:
         """True or False on this machine, None when it is another's."""
         if self.host != socket.gethostname():
             return None
-        return _born(self.pid) in (self.born, HIDDEN)
-
-
-def _born(pid: int) -> str | None:
-    """The process's start time from /proc, None when there is no such process."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:  # no /proc (macOS), or other users' processes are hidden in it
-        try:
-            os.kill(pid, 0)
-        except (ProcessLookupError, OverflowError):
-            return None
-        except PermissionError:
-            return HIDDEN
-        return "unknown"
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] == "Z" else fields[19]
+        return born(self.pid) in (self.born, HIDDEN)
 
 
 class Claims:

@@ -75,7 +75,7 @@ def living_jobs(
         return set(), None
     from harness.dispatch.slurm import SlurmJobs
 
-    jobs = SlurmJobs(ledger.root, plan.study.settings.dispatch, plan.study.name)
+    jobs = SlurmJobs(ledger.root, plan.study)
     living = set()
     for key, attempt in given.items():
         event = jobs.adopt(plan.task(plan.stages[key]), attempt)

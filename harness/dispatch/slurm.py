@@ -23,7 +23,7 @@ from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unr
 from harness.dispatch.slurm_ended import classify, never_began
 from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
-from harness.spec.schema import DispatchSettings
+from harness.spec.study import Study
 from harness.store.artifacts import CorruptArtifact, Store
 
 LAG_S = 5.0  # a shared file system may show an artifact this long after its job ended
@@ -39,17 +39,14 @@ class SlurmJobs:
     def __init__(
         self,
         root: Path,
-        settings: DispatchSettings,
-        study: str | None = None,
+        study: Study,
         cluster: Cluster | None = None,
-        variant: Mapping[str, Any] | None = None,
     ) -> None:
         self.root = Path(root).resolve()
-        self.settings, self.study = settings, study
-        self.variant = dict(variant or {})  # slurm_batch.variant of the study
+        self.study, self.settings = study, study.settings.dispatch
         self.cluster = cluster or Cluster()
         self.ledger, self.store = Ledger(self.root), Store(self.root)
-        self.retries: Mapping[str, int] = settings.retries  # type: ignore[assignment]
+        self.retries: Mapping[str, int] = self.settings.retries  # type: ignore[assignment]
         self.jobs: dict[str, str | None] = {}  # batch -> job id, None until known
         self.tasks: dict[str, Task] = {}
         self.attempts: dict[str, Attempt] = {}
@@ -176,7 +173,7 @@ class SlurmJobs:
         if not self._script(batch).exists():
             if batch.growth.time > 1:
                 batch.longest = self.cluster.longest(settings.partition)
-            about = {"study": self.study, **self.variant, "retries": dict(self.retries)}
+            about = {**slurm_batch.variant(self.study), "retries": dict(self.retries)}
             slurm_script.write(self.root, batch, settings, self.attempts, about, jobs)
         job = self.cluster.submit(self._script(batch), batch.name)
         self.jobs[batch.name] = job
@@ -375,7 +372,7 @@ class SlurmJobs:
         """Living jobs of this study as it was before an edit, or of another variant of it."""
         self._refresh()
         queue = self.queue.elements or {}
-        return slurm_batch.foreign(self.root, self.study, self.variant, queue, known)
+        return slurm_batch.foreign(self.root, slurm_batch.variant(self.study), queue, known)
 
     def stop(self) -> None:
         """Nothing: the jobs go on, and the next driver finds them."""

@@ -4,7 +4,7 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 
     results/slurm/BATCH/packs.jsonl     line i: what element i does ([]: there is none); durable
                                         before sbatch
-    results/slurm/BATCH/batch.json      kind, size, study, profile, overrides; the job's id once
+    results/slurm/BATCH/batch.json      kind, study, profile, overrides; the job's id once
                                         sbatch gave it
     results/slurm/BATCH/submit.tried    there once sbatch was called, less where it surely said no
     results/slurm/BATCH/state/KEY.json  what a stage's task last said
@@ -33,7 +33,6 @@ from harness.store import files
 from harness.store.artifacts import Store
 
 PACKS = {"complexity": 64, "evaluate": 8}  # stages per task where the study does not say
-SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
 Place = tuple[str, int]  # (batch, array element)
 
 
@@ -96,11 +95,6 @@ def new_name(kind: str) -> str:
 
 def pack_size(kind: str, settings: SlurmSettings) -> int:
     return settings.pack or PACKS.get(kind, 1)
-
-
-def processes(kind: str, settings: SlurmSettings) -> int:
-    """Processes per node: one per GPU where a kind shares its work among them."""
-    return settings.tasks_per_node or (max(1, settings.gpus_per_node) if kind in SHARED else 1)
 
 
 def arrange(
@@ -246,9 +240,7 @@ def write(root: Path, batch: Batch, attempts: Mapping[str, Attempt], about: dict
     except OSError as error:
         raise files.explain(error, path) from error
     files.write_atomic(path / "packs.jsonl", ("\n".join(lines) + "\n").encode())
-    files.write_json(
-        path / "batch.json", {"kind": batch.kind, "size": len(batch.packs), "job": None, **about}
-    )
+    files.write_json(path / "batch.json", {"kind": batch.kind, "job": None, **about})
     return path
 
 
@@ -312,12 +304,11 @@ def busy(ledger: Ledger, store: Store, name: str, index: int) -> bool:
 def variant(study: Study) -> dict[str, Any]:
     """Which one of a study it is, for batch.json: what `dispatch` says is not part of any key."""
     others = (o for o in study.overrides if not re.match(r"dispatch\b", o))
-    return {"profile": study.profile, "overrides": sorted(others)}
+    return {"study": study.name, "profile": study.profile, "overrides": sorted(others)}
 
 
 def foreign(
     root: Path,
-    study: str | None,
     mine: Mapping[str, Any],
     queue: Mapping[str, Mapping[int, Element]],
     known: Container[str],
@@ -330,7 +321,7 @@ def foreign(
     others: dict[str, int] = {}
     for name, elements in queue.items():
         content = about(root, name)
-        if not content or content.get("study") != study:
+        if content.get("study") != mine["study"]:
             continue
         keys = keys_of(root, name)
         found = [
@@ -338,7 +329,7 @@ def foreign(
             for index, element in elements.items()
             if element.live and not any(key in known for key in keys[index])
         ]
-        if all(content.get(word) == mine.get(word) for word in ("profile", "overrides")):
+        if all(content.get(word) == value for word, value in mine.items()):
             edited += found
         elif found:
             words = [w for o in content.get("overrides", ()) for w in ("--set", o)]

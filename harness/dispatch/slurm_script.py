@@ -11,7 +11,7 @@ from typing import Any
 
 from harness.dispatch import slurm_batch
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.slurm_batch import Batch, folder, processes
+from harness.dispatch.slurm_batch import Batch, folder
 from harness.errors import BadInput
 from harness.spec.schema import SlurmSettings
 from harness.store import files
@@ -43,7 +43,7 @@ def parameters(settings: SlurmSettings, batch: Batch, dependency: str | None) ->
         "qos": settings.qos,
         "time": minutes,
         "nodes": settings.nodes,
-        "ntasks_per_node": processes(batch.kind, settings),
+        "ntasks_per_node": settings.processes(batch.kind),
         "cpus_per_task": settings.cpus_per_task,
         "gpus_per_node": settings.gpus_per_node or None,
         "mem": None if memory is None else f"{memory}GB",

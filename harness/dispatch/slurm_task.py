@@ -29,7 +29,7 @@ from harness.dispatch import failures, slurm_batch
 from harness.dispatch.executor import Pace
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm_batch import Entry
-from harness.dispatch.worker import tell
+from harness.dispatch.worker import begin_log, failure_told, logging_to, tell
 from harness.errors import HarnessError
 from harness.plan.stages import Task
 from harness.store import files
@@ -150,7 +150,6 @@ def one(
     retries: Mapping[str, int],
 ) -> str:
     """One stage, its log, and how it ended: done, stopped, cancelled or failed."""
-    from harness.dispatch.worker import _logging_to, failure_told
     from harness.stages.execute import classify, execute
     from harness.stages.work import Stopped
     from harness.store import Store
@@ -189,17 +188,11 @@ def one(
     log = Path(attempt.log)
     if not said.main:
         log = log.with_suffix(f".rank{os.environ.get('RANK', '')}.log")
-    began = f"{time.strftime('%F %T')} {task.label} key {task.key}"
-    began += f" job {job_id()} on {os.uname().nodename}{gpus_given(task)}"
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with open(log, "a") as file:  # a full disk lets a file be made, and nothing be written
-            print(began, file=file)
-    except OSError as error:
-        told_why = f"on {os.uname().nodename}: {files.explain(error, log)}"
-        tell(told_why, sys.stderr)
-        return fail("environment", told_why)
-    with _logging_to(log):
+    node = os.uname().nodename
+    if why := begin_log(log, task, f" job {job_id()} on {node}{gpus_given(task)}"):
+        tell(f"on {node}: {why}", sys.stderr)
+        return fail("environment", f"on {node}: {why}")
+    with logging_to(log):
         try:
             said.begin(task.key)
             ours = execute(task, Store(root), progress, stopping)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from harness.errors import HarnessError
+from harness.plan.stages import Task
 from harness.store import files
 
 
@@ -54,7 +55,6 @@ def main(root: str) -> None:
 
     import torch
 
-    from harness.plan.stages import Task
     from harness.stages.execute import classify, execute
     from harness.stages.work import Stopped
     from harness.store import Store
@@ -70,15 +70,10 @@ def main(root: str) -> None:
             return
         leaving = False
         task, log = Task.from_json(json.dumps(message["run"])), Path(message["log"])
-        try:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            with open(log, "a") as file:  # a full disk lets a file be made, and nothing be written
-                print(f"{time.strftime('%F %T')} {task.label} key {task.key}", file=file)
-        except OSError as error:
-            why = str(files.explain(error, log))
+        if why := begin_log(log, task):
             send("failed", key=task.key, failure="environment", message=why, leaving=False)
             continue
-        with _logging_to(log):
+        with logging_to(log):
             last = [0.0]
 
             def progress(key: str = task.key, last: list[float] = last, **state: Any) -> None:
@@ -104,6 +99,17 @@ def main(root: str) -> None:
         if leaving:
             return
         stops.discard(task.key)
+
+
+def begin_log(log: Path, task: Task, where: str = "") -> str | None:
+    """Write the first line of a stage's log, or say why that cannot be done."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "a") as file:  # a full disk lets a file be made, and nothing be written
+            print(f"{time.strftime('%F %T')} {task.label} key {task.key}{where}", file=file)
+    except OSError as error:
+        return str(files.explain(error, log))
+    return None
 
 
 def tell(text: str, stream: TextIO | None = None) -> OSError | None:
@@ -146,9 +152,8 @@ def _unbuffered() -> None:
 
 
 @contextlib.contextmanager
-def _logging_to(path: Path) -> Any:
+def logging_to(path: Path) -> Any:
     """Send both output streams (of C libraries too) to a file, and then back to where they went."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     _unbuffered()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -161,9 +166,7 @@ def _logging_to(path: Path) -> Any:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(
-                OSError
-            ):  # a full disk: what is left goes where it went before
+            with contextlib.suppress(OSError):  # a full disk: the rest goes where it went before
                 stream.flush()
         for number, fd in enumerate(saved, 1):
             os.dup2(fd, number)

@@ -98,7 +98,7 @@ def evaluate(
             for note in notes:
                 tell(note)
         reference = open_reference(
-            reference_npz, loaded, batch_size=batch_size, seed=seed, progress=progress
+            reference_npz, loaded, real, batch_size=batch_size, seed=seed, progress=progress
         )
         samples_sha256 = samples.sha256()
         generated: Features = extract(
@@ -180,6 +180,7 @@ def check_reference(path: Path | str) -> Images | None:
 def open_reference(
     path: Path | str,
     extractor: Extractor,
+    images: Images | None = None,
     *,
     batch_size: int = 64,
     seed: int = 0,
@@ -188,7 +189,8 @@ def open_reference(
     """The reference at `path` under `extractor`: ADM's statistics, our own file, or images.
 
     ADM's statistics are of Inception-2015; with another extractor the file's images are used alone
-    and a warning says so. Raises BadInput: made with another extractor or other weights.
+    and a warning says so. `images`: those at `path`, where they were opened already.
+    Raises BadInput: made with another extractor or other weights.
     """
     from harness.metrics.images import open_images, open_npz
     from harness.metrics.reference import Reference
@@ -203,7 +205,8 @@ def open_reference(
                 f"not with {extractor.name} ({extractor.sha256[:12]})"
             )
         return reference
-    images = open_images(path) if path.is_dir() or "arr_0" in npz or "mu" not in npz else None
+    if images is None and ("mu" not in npz or "arr_0" in npz):
+        images = open_images(path)
     total = 0 if images is None else images.count
     report = None if progress is None else lambda done: progress("reference", done, total)
     if "mu" in npz and extractor.name == INCEPTION:

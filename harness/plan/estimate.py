@@ -159,7 +159,7 @@ def _processes(plan: Plan) -> int:
     if dispatch.executor != "slurm":
         return 1
     slurm = dispatch.slurm_for("train")
-    return slurm.nodes * (slurm.tasks_per_node or max(1, slurm.gpus_per_node))
+    return slurm.nodes * slurm.processes("train")
 
 
 def read_benchmarks(results: Path) -> list[dict[str, Any]]:

@@ -45,9 +45,14 @@ class SlurmSettings(Settings):
             )
         return fixed
 
+    def processes(self, kind: str) -> int:
+        """Processes per node: one per GPU where a kind shares its work among them."""
+        return self.tasks_per_node or (max(1, self.gpus_per_node) if kind in SHARED else 1)
+
 
 StageKind = Literal["reference", "encode", "complexity", "train", "sample", "evaluate"]
 STAGE_KINDS: tuple[str, ...] = get_args(StageKind)
+SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
 FailureClass = Literal[  # harness.dispatch.failures says what is done about each
     "preempted",
     "timed out",

@@ -30,6 +30,7 @@ from torch import Tensor, nn
 
 from harness.plan.keys import canonical
 from harness.store import files
+from harness.store.process import born
 
 STATE = "state.safetensors"
 ABOUT = "state.json"
@@ -317,15 +318,8 @@ def _dead(name: str) -> bool:
     host, _, pid = name.rpartition(".")[0].partition(".")[2].rpartition(".")
     if host != socket.gethostname() or not pid.isdigit():
         return False
-    if int(pid) == os.getpid():
-        return True  # of an earlier one with our number, as in containers: ours has begun none
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except (PermissionError, OverflowError):  # another user's; no process id at all
-        pass
-    return False
+    # Our own number is that of an earlier process, as in containers: this one has begun none.
+    return int(pid) == os.getpid() or born(int(pid)) is None
 
 
 def step_name(step: int) -> str:

@@ -123,7 +123,7 @@ def planned(folder: Path, runs: int, *overrides: str, slurm: str = "pack: 4") ->
 
 
 def started(plan: Plan, root: Path, cluster: PretendedCluster) -> tuple[Driver, SlurmJobs]:
-    jobs = SlurmJobs(root, plan.study.settings.dispatch, "simulated", cluster)
+    jobs = SlurmJobs(root, plan.study, cluster)
     stages = list(plan.stages.values())
     return Driver(plan, stages, Store(root), Ledger(root), jobs), jobs
 

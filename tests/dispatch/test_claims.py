@@ -15,13 +15,14 @@ import pytest
 
 from harness.dispatch import claims as claims_module
 from harness.dispatch.claims import STALE_S, Claims, Owner
+from harness.store.process import born
 
 KEY = "b" * 64
 
 
 def dead_owner() -> Owner:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    owner = Owner(Owner.this().host, child.pid, claims_module._born(child.pid) or "")
+    owner = Owner(Owner.this().host, child.pid, born(child.pid) or "")
     assert owner.alive()
     child.kill()
     child.wait()

@@ -17,7 +17,7 @@ from harness.dispatch.slurm_script import script
 from harness.plan import Plan, make_plan
 from harness.plan import stages as plan_stages
 from harness.plan.stages import Task
-from harness.spec import load_study
+from harness.spec import dispatching, load_study
 from harness.spec.schema import SlurmSettings
 from harness.store.files import DiskFull
 
@@ -144,16 +144,16 @@ def test_children_of_an_array_that_is_partly_done_stay_an_array_with_its_indices
 
 def test_kinds_that_share_their_work_start_one_process_per_gpu() -> None:
     eight = SlurmSettings(gpus_per_node=8)
-    assert slurm_batch.processes("train", eight) == 8
-    assert slurm_batch.processes("evaluate", eight) == 1
-    assert slurm_batch.processes("train", SlurmSettings(gpus_per_node=0)) == 1
-    assert slurm_batch.processes("evaluate", SlurmSettings(tasks_per_node=3)) == 3
+    assert eight.processes("train") == 8
+    assert eight.processes("evaluate") == 1
+    assert SlurmSettings(gpus_per_node=0).processes("train") == 1
+    assert SlurmSettings(tasks_per_node=3).processes("evaluate") == 3
 
 
 def test_the_kinds_that_share_their_work_are_those_the_stages_share() -> None:
     from harness.stages import distributed
 
-    assert set(slurm_batch.SHARED) == set(distributed.SHARED)
+    assert set(dispatching.SHARED) == set(distributed.SHARED)
     assert set(slurm_batch.PACKS) <= set(plan_stages.STAGE_SETTINGS)
 
 

@@ -60,7 +60,7 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
 
     def status() -> dict[str, view.Seen]:
         ledger, store = Ledger(tmp_path), Store(tmp_path)
-        looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
+        looker = SlurmJobs(tmp_path, plan.study, cluster)
         history = ledger.history(plan.stages)
         state = standing(plan, stages, store, ledger, history)
         assert budget.spent(plan, history).lost_s == 0
@@ -114,9 +114,8 @@ def test_the_queue_never_holds_more_tasks_than_the_study_allows(
 def test_a_study_continued_in_the_middle_stays_in_arrays(tmp_path: Path) -> None:
     plan = planned(tmp_path, 200, "dispatch.slurm.pack=1")
     cluster = PretendedCluster(tmp_path, Clock(), slots=0)
-    dispatch = plan.study.settings.dispatch
     early = [s for s in plan.stages.values() if s.kind not in ("sample", "evaluate")]
-    jobs = SlurmJobs(tmp_path, dispatch, "simulated", cluster)
+    jobs = SlurmJobs(tmp_path, plan.study, cluster)
     Driver(plan, early, Store(tmp_path), Ledger(tmp_path), jobs).detach()
     before = len(cluster.submitted)
     done = next(s for s in early if s.kind == "train")

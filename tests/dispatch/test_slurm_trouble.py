@@ -83,7 +83,7 @@ def test_one_look_asks_about_an_ended_element_at_most_once(
     monkeypatch.setattr(cluster, "queue", lambda name=None: found)
     monkeypatch.setattr(cluster, "detail", detail)
     stages = plan.stages.values()
-    looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
+    looker = SlurmJobs(tmp_path, plan.study, cluster)
     now = standing(plan, stages, Store(tmp_path), Ledger(tmp_path))
     seen, _ = view.look(plan, stages, now, Ledger(tmp_path), looker)
     assert {s.state for s in seen.values()} <= {"again", "waiting"}
@@ -147,7 +147,7 @@ def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_tw
 
     monkeypatch.setattr(cluster, "queue", queue)
     state = standing(plan, plan.stages.values(), Store(tmp_path), Ledger(tmp_path))
-    looker = SlurmJobs(tmp_path, plan.study.settings.dispatch, "simulated", cluster)
+    looker = SlurmJobs(tmp_path, plan.study, cluster)
     seen, said = view.look(plan, plan.stages.values(), state, Ledger(tmp_path), looker)
     assert asked == 1, "one question that times out is enough"
     assert {s.state for s in seen.values()} == {"queued"}
