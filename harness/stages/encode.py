@@ -19,6 +19,7 @@ from harness.data.writer import INDEX, LatentWriter
 from harness.errors import BadInput
 from harness.plan.stages import EncodeStage
 from harness.stages.work import Outcome, Stopped, Work
+from harness.store import Store
 
 SHOWN = 5  # names in a message
 READERS = 8  # threads that read and decode image files ahead of the encoder
@@ -103,7 +104,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             writer.forget_corrupt()  # a repaired file may be as long as the damaged one was
             raise
     if skipped := [entry["path"] for entry in index["corrupt"]]:
-        committed = indexes(work).with_name("artifacts") / work.task.kind / work.task.key
+        committed = Store(work.scratch.parent.parent).folder(work.task.kind, work.task.key)
         print(
             f"skipped {len(skipped):,} unreadable images: {', '.join(skipped[:SHOWN])}"
             f"{', ...' if len(skipped) > SHOWN else ''} "

@@ -13,8 +13,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from pretended_cluster import Clock
 from private_cluster import PrivateCluster, missing_binaries
 from slurm_bench import Baseline, Bench
+
+from harness.dispatch import driver, slurm, slurm_queue
 
 
 def _started(**settings: Any) -> Iterator[PrivateCluster]:
@@ -58,3 +61,12 @@ def bench(cluster: PrivateCluster, baseline: Baseline, tmp_path: Path) -> Iterat
     yield one
     one.stop()
     cluster.clear()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The time that a driver and its pretended cluster go by."""
+    clock = Clock()
+    for module in (slurm, slurm_queue, driver):
+        monkeypatch.setattr(module, "time", clock)
+    return clock

@@ -128,6 +128,17 @@ def started(plan: Plan, root: Path, cluster: PretendedCluster) -> tuple[Driver, 
     return Driver(plan, stages, Store(root), Ledger(root), jobs), jobs
 
 
+def detached(
+    root: Path, runs: int, clock: Clock | None = None, **settings: Any
+) -> tuple[Plan, PretendedCluster, Driver, SlurmJobs]:
+    """A study all of whose stages are in the queue, and the driver that left them there."""
+    plan = planned(root, runs)
+    cluster = PretendedCluster(root, clock or Clock(), **settings)
+    driver, jobs = started(plan, root, cluster)
+    assert driver.detach() == 0
+    return plan, cluster, driver, jobs
+
+
 def ends(driver: Driver) -> int:
     """The exit code of a driver that must not wait for ever."""
     ticks = 0

@@ -78,13 +78,18 @@ def test_local_workers_leave_alone_what_was_given_to_slurm_beside_them(
     assert dead.key in executor.started and other.read(given[1]).state == "lost"
 
 
-def test_ctrl_c_does_not_wait_for_another_drivers_stages(plan: Plan, tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    other = Ledger(tmp_path)
+def beside_another(plan: Plan, root: Path) -> tuple[Driver, Ledger]:
+    """A driver of a study whose stages another one all claims, and that one's ledger."""
+    store, other = Store(root), Ledger(root)
     other.owner = Owner("elsewhere", 1, "1")
     for key in plan.stages:
         assert other.claim(key)
-    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), Pretender(store))
+    stages = list(plan.stages.values())
+    return Driver(plan, stages, store, Ledger(root), Pretender(store)), other
+
+
+def test_ctrl_c_does_not_wait_for_another_drivers_stages(plan: Plan, tmp_path: Path) -> None:
+    driver, _other = beside_another(plan, tmp_path)
     ticks = 0
 
     def watch(event: str, *_: object) -> None:
@@ -101,12 +106,7 @@ def test_ctrl_c_does_not_wait_for_another_drivers_stages(plan: Plan, tmp_path: P
 def test_a_second_driver_watches_many_stages_of_another_at_little_cost(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(tmp_path)
-    other = Ledger(tmp_path)
-    other.owner = Owner("elsewhere", 1, "1")
-    for key in plan.stages:
-        assert other.claim(key)
-    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), Pretender(store))
+    driver, other = beside_another(plan, tmp_path)
     driver.begin()
     for stage in list(driver.stages.values()):
         driver._take(stage)

@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pretended_cluster import Clock, PretendedCluster, commit, planned, started
+from pretended_cluster import Clock, PretendedCluster, commit, detached, planned, started
 
-from harness.dispatch import budget, slurm_queue, view
-from harness.dispatch import driver as driver_module
-from harness.dispatch import slurm as slurm_module
+from harness.dispatch import budget, view
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
@@ -38,11 +36,8 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 @pytest.mark.slow
 def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
-    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    clock = Clock()
-    for module in (slurm_module, slurm_queue, driver_module):
-        monkeypatch.setattr(module, "time", clock)
     cluster = PretendedCluster(tmp_path, clock, fail=0.01)
     stages = list(plan.stages.values())
     seconds: dict[str, float] = {}
@@ -87,12 +82,9 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
 
 
 def test_the_queue_never_holds_more_tasks_than_the_study_allows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
     """Stages share a task only where they need the same: how many do shows in their arrangement."""
-    clock = Clock()
-    for module in (slurm_module, slurm_queue, driver_module):
-        monkeypatch.setattr(module, "time", clock)
     plan = planned(tmp_path, 20, "dispatch.max_tasks=5")
     cluster = PretendedCluster(tmp_path, clock, slots=3)
     most = 0
@@ -146,10 +138,7 @@ def test_what_was_not_submitted_at_ctrl_c_was_not_given_to_slurm(
 def test_a_killed_stage_is_submitted_again_at_once_by_a_driver_that_does_not_stay(
     tmp_path: Path,
 ) -> None:
-    plan = planned(tmp_path, 2)
-    cluster = PretendedCluster(tmp_path, Clock())
-    first, jobs = started(plan, tmp_path, cluster)
-    first.detach()
+    plan, cluster, _, jobs = detached(tmp_path, 2)
     train = next(s.key for s in plan.stages.values() if s.kind == "train")
     place = jobs.where[train]
     cluster.elements[place] = Element("1", "FAILED", exit_code="0:9")

@@ -7,11 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from pretended_cluster import Clock, PretendedCluster, commit, ends, planned, started
+from pretended_cluster import Clock, PretendedCluster, commit, detached, ends, planned, started
 
-from harness.dispatch import driver as driver_module
-from harness.dispatch import slurm as slurm_module
-from harness.dispatch import slurm_batch, slurm_queue, view
+from harness.dispatch import slurm_batch, view
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import SlurmJobs
 from harness.dispatch.slurm_cluster import Element, Refused, Unreachable
@@ -22,10 +20,7 @@ from harness.store import Store
 def test_children_that_slurm_cancelled_and_forgot_have_not_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = planned(tmp_path, 1)
-    cluster = PretendedCluster(tmp_path, Clock(), slots=0)
-    first, _ = started(plan, tmp_path, cluster)
-    first.detach()
+    plan, cluster, _, _ = detached(tmp_path, 1, slots=0)
     ledger = Ledger(tmp_path)
     by_kind = {s.kind: s.key for s in plan.stages.values()}
     for kind in ("reference", "encode", "complexity"):
@@ -65,10 +60,7 @@ def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
 def test_one_look_asks_about_an_ended_element_at_most_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, asked: int
 ) -> None:
-    plan = planned(tmp_path, 40)
-    cluster = PretendedCluster(tmp_path, Clock())
-    first, _ = started(plan, tmp_path, cluster)
-    assert first.detach() == 0
+    plan, cluster, _, _ = detached(tmp_path, 40)
     elements = sorted((e.job, i) for (_, i), e in cluster.elements.items())
     assert len(elements) < len(plan.stages) / 3
     found: dict[str, dict[int, Element]] = {}
@@ -93,10 +85,7 @@ def test_one_look_asks_about_an_ended_element_at_most_once(
 def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = planned(tmp_path, 2)
-    cluster = PretendedCluster(tmp_path, Clock())
-    first, _ = started(plan, tmp_path, cluster)
-    first.detach()
+    plan, cluster, _, _ = detached(tmp_path, 2)
     monkeypatch.setattr(cluster, "queue", lambda name=None: {})  # squeue leaves it out
     monkeypatch.setattr(cluster, "detail", lambda job, index: Element(job, "PENDING", "None"))
     second, jobs = started(plan, tmp_path, cluster)
@@ -108,10 +97,7 @@ def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
 def test_another_job_that_was_given_the_id_again_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = planned(tmp_path, 2)
-    cluster = PretendedCluster(tmp_path, Clock())
-    first, jobs = started(plan, tmp_path, cluster)
-    first.detach()
+    plan, cluster, first, _ = detached(tmp_path, 2)
     key, attempt = next(iter(first.running.items()))
     assert attempt.batch
     monkeypatch.setattr(cluster, "queue", lambda name=None: {})
@@ -125,15 +111,9 @@ def test_another_job_that_was_given_the_id_again_is_not_waited_for(
 
 
 def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    clock = Clock()
-    for module in (slurm_module, slurm_queue, driver_module):
-        monkeypatch.setattr(module, "time", clock)
-    plan = planned(tmp_path, 4)
-    cluster = PretendedCluster(tmp_path, clock)
-    first, _ = started(plan, tmp_path, cluster)
-    assert first.detach() == 0
+    plan, cluster, _, _ = detached(tmp_path, 4, clock)
     submitted = list(cluster.submitted)
     asked = 0
     answers = cluster.queue
@@ -161,14 +141,6 @@ def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_tw
     assert second.run() == 0
     assert cluster.submitted == submitted
     assert any("the jobs go on unwatched" in note for note in notes)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    for module in (slurm_module, slurm_queue, driver_module):
-        monkeypatch.setattr(module, "time", clock)
-    return clock
 
 
 def test_what_waits_for_a_refused_batch_is_looked_at_anew_with_it(
