@@ -13,12 +13,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from harness.errors import BadInput
 from harness.metrics.measure import DEFAULT_METRICS, check_seed, measure
 from harness.metrics.names import INCEPTION, check_metrics, metric_name
-from harness.metrics.scores import count_used
 
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor
@@ -66,6 +63,7 @@ def evaluate(
     from harness.metrics.features import extract
     from harness.metrics.images import open_images
     from harness.metrics.reference import PR_IMAGES
+    from harness.metrics.scores import count_used
 
     check_metrics(metrics)
     check_seed(seed)
@@ -232,6 +230,8 @@ def open_reference(
 
 def _same_images(generated: Features, reference: Reference) -> bool:
     """Equal means to 1e-5 of a deviation: two draws of a million differ by a hundred times that."""
+    import numpy as np
+
     if generated.pool is None or generated.pool.shape[1] != reference.pool.dimensions:
         return False
     deviations = np.sqrt(np.diag(reference.pool.covariance).clip(min=0))
