@@ -19,10 +19,10 @@ PROFILES = ("laptop", "imported")
 ROWS = {
     "metrics": (
         ["key", "metric"],
-        "value std floor of model step seed sampling_steps guidance_scale guidance_channels samples "
-        "split_size k params gflops gflops_paper sampling_gflops train_gflops extractor_sha256 "
-        "reference_sha256 reference_images recall_images data_sha256 batch_size learning_rate "
-        "sampler sampling_seed checkpoint_key",
+        "value std floor of model step seed sampling_steps guidance_scale guidance_channels "
+        "samples split_size k params gflops gflops_paper sampling_gflops train_gflops "
+        "extractor_sha256 reference_sha256 reference_images recall_images data_sha256 "
+        "batch_size learning_rate sampler sampling_seed checkpoint_key",
     ),
     "runs": (
         ["key"],
