@@ -250,7 +250,8 @@ class SlurmJobs:
         if element is not None and element.live:
             waits = element.state != "RUNNING"
             reason = f"{element.state.lower()}: {element.reason}" if waits else ""
-            self.living[one.key] = replace(one, gone=None, reason=reason)
+            if one.gone is not None or one.reason != reason:
+                self.living[one.key] = replace(one, gone=None, reason=reason)
             if one.reason == reason:
                 return None
             return Event("progress", one.key, {"state": element.state, "reason": reason})
@@ -259,7 +260,8 @@ class SlurmJobs:
         if element is None and job is None and age < SUBMITTING_S and wait:
             return None  # an sbatch of a driver that died may still be on its way
         gone = time.monotonic() if one.gone is None else one.gone
-        self.living[one.key] = replace(one, gone=gone)
+        if one.gone is None:
+            one = self.living[one.key] = replace(one, gone=gone)
         ended = self._told_end(one)
         if ended is None and wait and time.monotonic() - gone < LAG_S:
             return None
