@@ -196,7 +196,7 @@ def compact(opened: Opened) -> None:
     """Merge record fragments, if nobody else is at it."""
     if opened.ledger.claim("compaction"):
         try:
-            records.compact(opened.store.root)
+            records.compact(opened.store.root, above=0)
         finally:
             opened.ledger.release("compaction")
 

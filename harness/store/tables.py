@@ -25,6 +25,7 @@ class Column:
     name: str
     type: str  # "string", "int64", "float64", "bool"
     meaning: str
+    unit: str = ""
     volatile: bool = False
 
 
@@ -149,7 +150,25 @@ def comparable(table: str) -> list[str]:
 
 
 def check(table: str, row: dict[str, Any]) -> None:
-    """Raise KeyError if `row` has a column the schema lacks (Arrow would silently drop it)."""
-    unknown = set(row) - {c.name for c in TABLES[table]}
+    """Raise KeyError if `row` has a column the schema lacks (it would be dropped in silence).
+
+    Raises TypeError for a value that is not of its column's type. None is of every type.
+    """
+    types = _TYPES[table]
+    unknown = row.keys() - types.keys()
     if unknown:
         raise KeyError(f"table {table!r} has no column {sorted(unknown)}")
+    for name, value in row.items():
+        if value is not None and not isinstance(value, _PYTHON[types[name]]):
+            raise TypeError(f"{table}.{name} is {types[name]}, not {value!r}")
+        if isinstance(value, bool) and types[name] != "bool":
+            raise TypeError(f"{table}.{name} is {types[name]}, not {value!r}")
+
+
+_TYPES = {table: {c.name: c.type for c in columns} for table, columns in TABLES.items()}
+_PYTHON: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "int64": int,
+    "float64": (int, float),
+    "bool": bool,
+}
