@@ -41,6 +41,7 @@ def read(root: str | Path, repair: bool = False) -> Read:
         notes += about
         frames[table] = content.to_pandas(types_mapper=_nullable)
     older.complete(frames, store)
+    frames["training"] = _with_facts(frames["training"], frames["runs"])
     for table, frame in frames.items():
         frame.attrs.update(attributes(table))
     return Read(frames, tuple(notes))
@@ -106,9 +107,33 @@ def _table(table: str, rows: dict[str, list[dict[str, Any]]]) -> pyarrow.Table:
     return gathered.take()
 
 
+def _with_facts(training: pandas.DataFrame, runs: pandas.DataFrame) -> pandas.DataFrame:
+    """Training curves with what their model is, which the run's own row says."""
+    facts = runs.set_index("key")[list(FACTS)]
+    return (
+        training.join(facts, on="key")
+        if len(training)
+        else training.assign(**{name: facts[name].iloc[:0] for name in FACTS})
+    )
+
+
+FACTS = tuple(
+    c.name
+    for c in (*tables.MODEL, tables.RECIPE)
+    if c.name not in {t.name for t in tables.TRAINING}
+)
+
+
+def columns_of(table: str) -> tuple[tables.Column, ...]:
+    """The columns of a frame: those that are recorded, and a run's facts beside its curve."""
+    if table != "training":
+        return tables.TABLES[table]
+    return (*tables.TRAINING, *(c for c in (*tables.MODEL, tables.RECIPE) if c.name in FACTS))
+
+
 def attributes(table: str) -> dict[str, Any]:
     """What a frame's `attrs` say: each column's meaning and unit."""
-    columns = tables.TABLES[table]
+    columns = columns_of(table)
     return {
         "table": table,
         "meaning": {c.name: c.meaning for c in columns},

@@ -83,15 +83,17 @@ def unrecorded(store: Store, table: str, keys: set[str] | Callable[[], set[str]]
     return found
 
 
-def reconcile(store: Store) -> list[str]:
+def reconcile(store: Store, verify: bool = True) -> list[str]:
     """Make the records complete for all that is committed, whichever study it is of.
 
     Missing and damaged fragments are written again from the artifacts; damaged files are moved to
     results/quarantine/. Returns what was repaired and what could not be, as sentences.
+
+    verify: False sees only what is missing, from the names of files.
     """
     notes = []
     for table in tables.TABLES:
-        found = scan(store.root, table)
+        found = scan(store.root, table, verify)
         notes += set_aside(store, found.corrupt)
         missing = unrecorded(store, table, found.keys)
         notes += missing.unreadable + record(store, table, missing)

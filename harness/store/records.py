@@ -9,8 +9,10 @@ from harness.store.compaction import compact
 from harness.store.fragments import Fragments, UnreadableRecords, scan, schema
 from harness.store.frames import CorruptRecord, read, read_frames
 from harness.store.reconciling import TABLES_OF, reconcile, reconcile_one, write
+from harness.store.tables import TABLES
 
 __all__ = [
+    "TABLES",
     "TABLES_OF",
     "CorruptRecord",
     "Fragments",
