@@ -109,7 +109,7 @@ def component(
     return validated(cls, whole, where, path, problems, point)
 
 
-def unchecked(section: type[Settings], data: Any, where: Source, path: Path_) -> list[str]:
+def unchecked(section: Any, data: Any, where: Source, path: Path_) -> list[str]:
     """What is wrong with the components that a section names, when the section itself is wrong.
 
     data: the section as it was written. All errors of a study are told at once.

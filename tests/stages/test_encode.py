@@ -202,9 +202,9 @@ def test_one_class_is_a_data_set_like_any_other(laboratory: Laboratory, tmp_path
     laboratory.run(task)
     assert laboratory.manifest(task)["facts"]["num_classes"] == 1
     data = json.dumps({**PETS, "source": "image-folder", "num_classes": 1})
-    train = laboratory.task("train", f"data={data}", "train.steps=2")
+    train = laboratory.task("train", f"data={data}", "train.steps=2", *THROUGH)
     assert train.inputs["data"] == task.key
-    laboratory.make(train, f"data={data}", "train.steps=2")
+    laboratory.make(train, f"data={data}", "train.steps=2", *THROUGH)
     laboratory.run(train)
     with pytest.raises(BadInput, match=r"1 classes, and data\.num_classes says 2"):
         laboratory.run(pets(laboratory, "image-folder", tmp_path / "images"))
