@@ -27,7 +27,7 @@ def recorded(root: Path, text: str, name: str = "rates", profile: str | None = N
     for m in plan.measurements:
         run = plan.study.runs[m.run]
         made = {"model": f"other-{run.model.label}", "seed": run.seed, "step": m.step}
-        made |= {"gflops": 2.0 if run.model.size == "B" else 1.0, "patch_size": 8}
+        made |= {"gflops": 2.0 if run.model.facts["size"] == "B" else 1.0, "patch_size": 8}
         value = m.step + run.seed / 10
         row = {"key": m.evaluate, "metric": "fid", "value": value, "of": "samples", **made}
         row |= {"checkpoint_key": m.checkpoint, "learning_rate": run.train.learning_rate}

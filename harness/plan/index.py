@@ -38,8 +38,8 @@ def index(plan: Plan) -> Index:
             run.label,
             flat(dict(_fields(run.point))),
             run.model.label,
-            run.model.family if run.model.checkpoint is None else None,
-            run.model.size,
+            run.model.family,
+            run.model.facts.get("size"),
         )
         for run in study.runs
     )
