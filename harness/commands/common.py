@@ -19,9 +19,14 @@ from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
+def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """STUDY --profile --set --results."""
-    parser.add_argument("study", metavar="STUDY", help="a YAML file, as studies/scaling.yaml")
+    parser.add_argument(
+        "study",
+        metavar="STUDY",
+        nargs=None if required else "?",
+        help="a YAML file, as studies/scaling.yaml",
+    )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
         "--set",
