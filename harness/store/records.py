@@ -258,14 +258,22 @@ def _load(table: str, paths: Iterable[Path]) -> pyarrow.Table:
     target = schema(table)
     parts = []
     for path in paths:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
-        version = int((file.schema_arrow.metadata or {}).get(b"version", b"0"))
-        if version > tables.VERSION:
+        try:
+            file = pq.ParquetFile(path, page_checksum_verification=True)
+            version = int((file.schema_arrow.metadata or {}).get(b"version", b"0"))
+            part = file.read() if version <= tables.VERSION else None
+        except FileNotFoundError:
+            raise  # compacted just now
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise UnreadableRecords(
+                f"{path} has the checksum in its name and cannot be read all the same ({error}): "
+                "move it away, and `run` writes it again"
+            ) from error
+        if part is None:
             raise UnreadableRecords(
                 f"{path} was written by a newer harness (records version {version}, this one knows "
                 f"{tables.VERSION}): it says more of a number than is read here; update the code"
             )
-        part = file.read()
         columns = [
             part[f.name] if f.name in part.column_names else pa.nulls(len(part), f.type)
             for f in target

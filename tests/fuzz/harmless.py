@@ -44,7 +44,7 @@ def call(*words: str, allowed: tuple[int, ...] = (0, 2)) -> tuple[int | None, st
         contextlib.redirect_stderr(said),
         warnings.catch_warnings(),
     ):
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("always")
         try:
             with at_most(PATIENCE_S):
                 code = main(words)

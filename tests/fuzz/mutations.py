@@ -22,7 +22,21 @@ VALUES: tuple[Any, ...] = (
 TEXTS = (
     *("\t", "\r", "\x00", "\x1b", "\u2028", "\u00a0", "é", "🙂", "\ufeff", '"', "'", "{", "}", "["),
     *("]", ":", ": ", "- ", "#", "&a ", "*a", "<<: *a", "!!python/object:os.system ", "!!binary "),
-    *("|", ">", "? ", "%YAML 9.9\n", "---\n", "...\n", "@", "`", "  ", "\n", "!!timestamp ", "=", "~"),
+    *(
+        "|",
+        ">",
+        "? ",
+        "%YAML 9.9\n",
+        "---\n",
+        "...\n",
+        "@",
+        "`",
+        "  ",
+        "\n",
+        "!!timestamp ",
+        "=",
+        "~",
+    ),
 )
 
 
@@ -115,7 +129,9 @@ def study(text: str, chance: random.Random) -> bytes:
         elif what == 4:
             lines[i] = line.lstrip()
         elif what == 5:
-            lines[i] = line.replace(": ", chance.choice((":", ": &a ", ": *a ", ": !!str ", ": |")), 1)
+            lines[i] = line.replace(
+                ": ", chance.choice((":", ": &a ", ": *a ", ": !!str ", ": |")), 1
+            )
         elif what == 6 and ":" in line:
             value = chance.choice(VALUES)
             lines[i] = line.partition(":")[0] + f": {value}"
@@ -166,5 +182,7 @@ def blob(content: bytes, chance: random.Random) -> bytes:
         else:
             data += chance.randbytes(size)
     if chance.random() < 0.05:
-        return chance.choice((b"", b"\0" * 64, b"PK\x03\x04", b"\x1f\x8b\x08", b"<html>", b"\x80\x02."))
+        return chance.choice(
+            (b"", b"\0" * 64, b"PK\x03\x04", b"\x1f\x8b\x08", b"<html>", b"\x80\x02.")
+        )
     return bytes(data)

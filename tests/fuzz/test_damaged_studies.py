@@ -50,6 +50,7 @@ def test_a_damaged_study_is_planned_or_refused_with_its_place(
                 return f"{verb}: the error does not name the file:\n{said}"
         return None
 
-    assert collect(INPUTS, one) == []
+    found = collect(INPUTS, one)
+    assert not found, "\n\n".join(found)
     assert 0 in codes["validate"] + codes["plan"] and 2 in codes["validate"]
     assert not list(tmp_path.glob("results*")), "plan and validate write nothing"
