@@ -177,8 +177,6 @@ def corrected(differences: Sequence[Difference], confidence: float = 0.95) -> li
     return [
         d
         if math.isnan(level)
-        else Difference(
-            d.value, d.std, d.df, d.p, interval(d.value, d.std, d.df, 1 - float(level))
-        )
+        else Difference(d.value, d.std, d.df, d.p, interval(d.value, d.std, d.df, 1 - float(level)))
         for d, level in zip(differences, levels, strict=True)
     ]
