@@ -98,8 +98,9 @@ _LAZY = {
     "frontier": "harness.analysis.compute",
     "compare_sampling": "harness.analysis.compute",
     "share_larger_ahead": "harness.analysis.compute",
-    "headline_pair": "harness.analysis.compute",
-    "HeadlinePair": "harness.analysis.compute",
+    "headline_pair": "harness.analysis.sampling",
+    "HeadlinePair": "harness.analysis.sampling",
+    "compare_pairs": "harness.analysis.sampling",
     "steps_forward": "harness.analysis.compute",
 }
 
