@@ -26,6 +26,8 @@ BUILT_IN = {
     "ancestral": "harness.diffusion.ddpm:Ancestral",
     "ddim": "harness.diffusion.ddpm:DDIM",
     "flow-euler": "harness.diffusion.flow:FlowEuler",
+    "flow-heun": "harness.diffusion.flow:FlowHeun",
+    "flow-sde": "harness.diffusion.flow:FlowSDE",
 }
 
 
