@@ -229,7 +229,7 @@ def trace_dit(shape: Architecture) -> Counter[str]:
         model = DiT(**vars(shape))
         x = torch.zeros(1, shape.channels, shape.input_size, shape.input_size)
         t = torch.zeros(1, dtype=torch.long)
-    return _trace(model, (x, t, t.clone()))
+    return trace(model, (x, t, t.clone()))
 
 
 @cache
@@ -240,7 +240,7 @@ def _unet(name: str) -> Counter[str]:
     with torch.device("meta"), _Uninitialized():
         model = unets.Wrapped(unets.unet(name))
         inputs = unets.example_inputs(name)
-    return _trace(model, inputs)
+    return trace(model, inputs)
 
 
 class _Whole(nn.Module):
@@ -254,7 +254,11 @@ class _Whole(nn.Module):
         return self.call(*inputs)
 
 
-def _trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
+def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
+    """Count any network by tracing it: products, normalized, activations and params.
+
+    Raises HarnessError for an operator that is neither counted nor known to be free.
+    """
     analysis = FlopCountAnalysis(_Whole(model.eval().requires_grad_(False)), inputs)
     analysis.clear_op_handles().set_op_handle(**HANDLES)
     # fvcore warns of every operator without a handle; those are checked against FREE below.
