@@ -28,6 +28,8 @@ BUILT_IN = {
     "flow-euler": "harness.diffusion.flow:FlowEuler",
     "flow-heun": "harness.diffusion.flow:FlowHeun",
     "flow-sde": "harness.diffusion.flow:FlowSDE",
+    "edm-heun": "harness.diffusion.edm:EDMHeun",
+    "dpm-solver++": "harness.diffusion.dpm_solver:DPMSolver",
 }
 
 

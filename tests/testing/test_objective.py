@@ -18,6 +18,7 @@ from harness.diffusion.flow import Flow
         ("flow", {}),
         ("flow", {"prediction": "data", "time": "logit-normal", "shift": 3.0}),
         ("flow", {"time_scale": 999.0, "spare_channels": True}),
+        ("edm", {"data_std": 1.0}),
     ],
 )
 def test_built_in_objectives_keep_every_law(name, settings) -> None:

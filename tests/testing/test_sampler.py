@@ -17,7 +17,11 @@ def test_built_in_samplers_keep_every_law(name) -> None:
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("ddim", {"eta": 1.0, "clip": True}), ("flow-euler", {"shift": 2.0})],
+    [
+        ("ddim", {"eta": 1.0, "clip": True}),
+        ("flow-euler", {"shift": 2.0}),
+        ("edm-heun", {"churn": 10.0}),
+    ],
 )
 def test_built_in_samplers_keep_every_law_with_other_settings(name, settings) -> None:
     harness.testing.check("sampler", name, **settings)
