@@ -25,6 +25,8 @@ BUILT_IN = {
     "DiT": "harness.models.families:DiTFamily",
     "DiT-micro": "harness.models.families:DiTMicroFamily",
     "U-ViT": "harness.models.uvit:UViTFamily",
+    "DiT-modern": "harness.models.modern:DiTModern",
+    "DiT-modern-micro": "harness.models.modern:DiTModernMicro",
 }
 
 

@@ -72,6 +72,8 @@ FREE = frozenset(
         *("aten::neg", "aten::exp", "aten::sin", "aten::cos", "aten::addcmul"),
         *("aten::softmax", "aten::embedding"),
         *("aten::upsample_nearest2d", "aten::avg_pool2d", "aten::clone"),
+        *("aten::sub", "aten::pow", "aten::sqrt", "aten::rsqrt", "aten::mean", "aten::sum"),
+        *("aten::relu", "aten::sigmoid", "aten::tanh", "aten::where", "aten::unflatten"),
     ]
 )
 
@@ -105,7 +107,7 @@ HANDLES: dict[str, Handle] = {
 
 # Activation functions and dropout: an output of the input's shape, nothing counted.
 SHAPELESS = frozenset([F.silu, F.gelu, F.dropout])
-NORMALIZATIONS = frozenset([F.layer_norm, F.group_norm])
+NORMALIZATIONS = frozenset([F.layer_norm, F.group_norm, F.rms_norm])
 
 
 class _Shapes(TorchFunctionMode):

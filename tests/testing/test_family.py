@@ -12,11 +12,18 @@ from torch import Tensor, nn
 import harness.testing
 from harness.components.family import Family, Input
 from harness.errors import BadInput
+from harness.models.zoo import BLOCKS
+
+SMALL = {"depth": 2, "width": 32, "heads": 2, "patch_size": 4}
 
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("U-ViT", {"depth": 3, "width": 32, "heads": 2, "patch_size": 4})],
+    [
+        ("U-ViT", {"depth": 3, "width": 32, "heads": 2, "patch_size": 4}),
+        *(("DiT", {**SMALL, "block": block}) for block in BLOCKS),
+        *(("DiT-micro", {"size": size, "patch_size": 4}) for size in ("S", "B", "L", "XL")),
+    ],
 )
 def test_built_in_families_keep_every_law(name, settings) -> None:
     harness.testing.check("family", name, **settings)
