@@ -27,6 +27,7 @@ BUILT_IN = {
     "U-ViT": "harness.models.uvit:UViTFamily",
     "DiT-modern": "harness.models.modern:DiTModern",
     "DiT-modern-micro": "harness.models.modern:DiTModernMicro",
+    "UNet": "harness.models.unet:UNetFamily",
 }
 
 
