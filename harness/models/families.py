@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from harness.components.base import Later
 from harness.components.family import Family, Input, whole_patches
 from harness.errors import BadInput
 from harness.models import zoo
@@ -45,6 +46,10 @@ class DiTFamily(Family):
 
     block: Literal["adaln-zero", "adaln", "cross-attention", "in-context"] = "adaln-zero"
     "How a block is told the timestep and the class (section 3.2)."
+
+    base_width: Annotated[Positive | None, Later] = None
+    "The width whose best learning rate the study gives: hidden matrices of a model k times as \
+wide are trained at 1/k of it (muP). Left out, all widths have one rate."
 
     @model_validator(mode="after")
     def _is_a_model(self) -> DiTFamily:
@@ -122,7 +127,14 @@ class DiTFamily(Family):
     def build(self, given: Input, *, checkpointing: bool = False) -> nn.Module:
         from harness.models.construct import build
 
-        return build(**self.architecture(given), checkpointing=checkpointing)
+        numbers = self.architecture(given)
+        numbers.pop("base_width", None)
+        return build(**numbers, checkpointing=checkpointing)
+
+    @property
+    def rate_scale(self) -> float:
+        """base_width / width."""
+        return self.base_width / self.shape[1] if self.base_width is not None else 1.0
 
     def architecture(self, given: Input) -> dict[str, Any]:
         """The network's numbers, as keys have had them from the beginning."""
@@ -139,6 +151,8 @@ class DiTFamily(Family):
         }
         if given.out_channels != 2 * given.channels:  # came with the second objective
             numbers["out_channels"] = given.out_channels
+        if self.base_width is not None:
+            numbers["base_width"] = self.base_width
         return numbers
 
     @classmethod
@@ -151,7 +165,8 @@ class DiTFamily(Family):
             architecture["num_classes"],
             architecture.get("out_channels") or 2 * channels,
         )
-        return cls(**{name: architecture[name] for name in own}), given
+        numbers = {name: architecture[name] for name in own}
+        return cls(**numbers, base_width=architecture.get("base_width")), given
 
 
 class DiTMicroFamily(DiTFamily):
