@@ -37,6 +37,10 @@ class DPMSolver(Sampler):
         if not 1 <= steps <= most:
             raise BadInput(f"{self.name} takes 1 to {most} of {most + 1} diffusion steps: {steps}")
 
+    def evaluations(self, objective: Objective, steps: int) -> int:
+        """One for each step."""
+        return steps
+
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
         """Indices of diffusion steps, noisiest first."""
         grid = np.linspace(0, as_ddpm(objective).steps - 1, steps + 1).round()

@@ -97,6 +97,14 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         size = self.size if self.size is not None else "x".join(map(str, self.shape))
         return f"{self.name}-{size}/{self.patch_size}"
 
+    @property
+    def variant(self) -> str:
+        return "" if self.block == "adaln-zero" else f" {self.block}"
+
+    def identity(self) -> Any:
+        """Its numbers: DiT and DiT-micro are one network."""
+        return self.shape, self.patch_size, self.block
+
     def facts(self) -> dict[str, Any]:
         depth, width, heads = self.shape
         return {

@@ -75,7 +75,7 @@ class TrainingState:
                     raise KeyError(f"optimizer.*.{name}")
                 for key in own:
                     saved = tensors[f"optimizer.{key}.{name}"]
-                    if key == "step":
+                    if saved.ndim == 0:  # a count
                         moments[key] = saved.to(parameter.device, copy=True)
                     else:
                         moments[key] = torch.zeros_like(parameter.detach())
