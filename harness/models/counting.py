@@ -208,7 +208,7 @@ def count_family(family: Family, given: Input) -> Complexity:
     Raises HarnessError for an operator that there is no rule for.
     """
     if isinstance(family, DiTFamily):
-        shape = Architecture(**family.architecture(given))
+        shape = Architecture(**family.numbers(given))
         return _complexity(family.label, _dit(shape), shape.tokens)
     with torch.device("meta"), _Uninitialized():
         model = family.build(given)

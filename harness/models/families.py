@@ -135,9 +135,7 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
     def build(self, given: Input, *, checkpointing: bool = False) -> nn.Module:
         from harness.models.construct import build
 
-        numbers = self.architecture(given)
-        numbers.pop("base_width", None)
-        return build(**numbers, checkpointing=checkpointing)
+        return build(**self.numbers(given), checkpointing=checkpointing)
 
     @property
     def rate_scale(self) -> float:
@@ -145,7 +143,12 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         return self.base_width / self.shape[1] if self.base_width is not None else 1.0
 
     def architecture(self, given: Input) -> dict[str, Any]:
-        """The network's numbers, as keys have had them from the beginning."""
+        """The network's numbers, as keys have had them from the beginning, and `base_width`."""
+        scaled = {} if self.base_width is None else {"base_width": self.base_width}
+        return {**self.numbers(given), **scaled}
+
+    def numbers(self, given: Input) -> dict[str, Any]:
+        """The network's numbers: what harness.models.build is given."""
         depth, width, heads = self.shape
         numbers = {
             "depth": depth,
@@ -159,8 +162,6 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         }
         if given.out_channels != 2 * given.channels:  # came with the second objective
             numbers["out_channels"] = given.out_channels
-        if self.base_width is not None:
-            numbers["base_width"] = self.base_width
         return numbers
 
     @classmethod
