@@ -49,7 +49,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m harness",
         description="One YAML study in, one finished scaling study of diffusion transformers out.",
-        epilog="Start with: python -m harness run studies/scaling.yaml",
+        epilog="Start with: python -m harness run scaling",
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for verb, summary in VERBS.items():

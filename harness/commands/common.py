@@ -21,7 +21,11 @@ from harness.store.artifacts import Store
 
 def add_study(parser: argparse.ArgumentParser) -> None:
     """STUDY --profile --set --results."""
-    parser.add_argument("study", metavar="STUDY", help="a YAML file, as studies/scaling.yaml")
+    parser.add_argument(
+        "study",
+        metavar="STUDY",
+        help="a YAML file, or the name of a study that ships with the harness, as scaling",
+    )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
         "--set",

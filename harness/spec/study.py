@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import BadInput
+from harness.spec import shipped
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
@@ -82,18 +83,19 @@ class Study:
 
 def profiles(path: str | Path) -> list[str]:
     """The names of a study's profiles."""
-    found = yaml_source.read(path).data.get("profiles") or {}
+    found = yaml_source.read(shipped.find(path)).data.get("profiles") or {}
     return list(found) if isinstance(found, Mapping) else []
 
 
 def load_study(
     path: str | Path, profile: str | None = None, overrides: Iterable[str] = ()
 ) -> Study:
-    """Read, merge, check and expand a study.
+    """Read, merge, check and expand a study: a YAML file, or the name of one that ships with us.
 
     `overrides` are "a.b=value" texts laid over the profile. Errors: BadStudy (or BadInput while the
     file cannot be parsed) listing everything that is wrong.
     """
+    path = shipped.find(path)
     base = yaml_source.read(path)
     chosen, merged = _with_profile(base, profile, str(path))
     overrides = tuple(overrides)
@@ -108,7 +110,7 @@ def load_study(
     problems += more + cross_checks(settings, runs, merged)
     if problems:
         raise BadStudy("\n".join(dict.fromkeys(problems)))
-    return Study(Path(path), chosen, settings, tuple(runs), overrides)
+    return Study(path, chosen, settings, tuple(runs), overrides)
 
 
 def _with_profile(base: Source, profile: str | None, file: str) -> tuple[str, Source]:
