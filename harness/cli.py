@@ -28,6 +28,7 @@ VERBS = {
     "logs": "print a stage's log",
     "validate": "check a study under all its profiles",
     "schema": "the JSON schema of a study, for editors",
+    "explain": "what a setting of a study means, its type and default",
     "complexity": "Gflops and parameters of models, beside the paper's",
     "evaluate": "measure a set of samples against a reference",
     "bench": "measure this machine's training and sampling speed",
