@@ -29,6 +29,7 @@ VERBS = {
     "validate": "check a study under all its profiles",
     "schema": "the JSON schema of a study, for editors",
     "explain": "what a setting of a study means, its type and default",
+    "new": "write a study of your own, from one of ours and your images",
     "complexity": "Gflops and parameters of models, beside the paper's",
     "evaluate": "measure a set of samples against a reference",
     "bench": "measure this machine's training and sampling speed",

@@ -76,7 +76,9 @@ def settings_of(dotted: str) -> list[Setting]:
     path = ""
     for part in parts:
         if section is None:
-            raise BadInput(f"{path} has no fields of its own: it is {found.allowed if found else ''}")
+            raise BadInput(
+                f"{path} has no fields of its own: it is {found.allowed if found else ''}"
+            )
         if part in (fields := {s.name: s for s in children(path, section)}):
             found = fields[part]
             path, section = found.path, found.section
