@@ -19,6 +19,7 @@ NOT_ROOMS = {"errors", "cli", "__main__", "__init__", "__version__", "testing"}
 KNOWN = {
     ("components", "models"): "family.by_short_name borrows the zoo's error for an unknown name",
     ("components", "metrics"): "metric.recorded asks how Inception-2015 is called",
+    ("models", "plan"): "families count Gflops with plan.cost, which is a craft's work",
 }
 
 
