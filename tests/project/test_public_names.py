@@ -24,6 +24,7 @@ def test_help_lists_what_there_is(module: str) -> None:
         assert name in text and first[0][:40] in text, f"help({module}) does not show {name}"
 
 
+@pytest.mark.slow
 def test_importing_prints_nothing() -> None:
     """No library's FutureWarning, which a user can do nothing about."""
     code = (
