@@ -33,6 +33,7 @@ VERBS = {
     "complexity": "Gflops and parameters of models, beside the paper's",
     "evaluate": "measure a set of samples against a reference",
     "bench": "measure this machine's training and sampling speed",
+    "du": "what a results folder holds, by kind and by study",
     "import": "make a foreign checkpoint an artifact of results/",
     "export": "write a trained checkpoint in another format",
 }
