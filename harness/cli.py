@@ -34,6 +34,7 @@ VERBS = {
     "evaluate": "measure a set of samples against a reference",
     "bench": "measure this machine's training and sampling speed",
     "du": "what a results folder holds, by kind and by study",
+    "merge": "bring another results folder into this one; nothing lost, nothing doubled",
     "import": "make a foreign checkpoint an artifact of results/",
     "export": "write a trained checkpoint in another format",
 }
