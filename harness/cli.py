@@ -35,8 +35,8 @@ VERBS = {
     "bench": "measure this machine's training and sampling speed",
     "du": "what a results folder holds, by kind and by study",
     "merge": "bring another results folder into this one; nothing lost, nothing doubled",
-    "import": "make a foreign checkpoint an artifact of results/",
-    "export": "write a trained checkpoint in another format",
+    "import": "take in a foreign checkpoint, or the archive of a study",
+    "export": "write a checkpoint in another format, or a whole study as an archive",
 }
 
 
