@@ -19,3 +19,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(results, name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """So that help() and completion list the lazy names."""
+    return sorted({*globals(), *__all__})

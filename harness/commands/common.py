@@ -25,7 +25,7 @@ def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
         "study",
         metavar="STUDY",
         nargs=None if required else "?",
-        help="a YAML file, as studies/scaling.yaml",
+        help="a YAML file, or the name of a study that ships with the harness, as scaling",
     )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(

@@ -14,6 +14,7 @@ from harness.commands import common
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.errors import HarnessError
+from harness.spec import shipped
 from harness.store import files
 from harness.store.artifacts import CorruptArtifact
 
@@ -266,7 +267,7 @@ def _command(opened: Opened) -> str:
     own = study.profile == study.settings.profile
     return common.command(
         argparse.Namespace(
-            study=str(study.path),
+            study=shipped.given(study.path),
             profile=None if own else study.profile,
             overrides=list(study.overrides),
             results=str(opened.store.root),

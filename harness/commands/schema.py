@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from harness.components import registry
+from harness.errors import BadInput
 from harness.spec import choices, schema
 from harness.spec.model import OWN
 from harness.spec.schema import StudySettings
 
+FILE = "study.schema.json"  # as the first line of each study names it, for editors
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # no options
+    parser.add_argument(
+        "--write",
+        metavar="FOLDER",
+        help=f"write it to FOLDER/{FILE}, where the studies of that folder tell editors to look",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    del args
-    print(json.dumps(study_schema(), indent=1))
+    if args.write is None:
+        print(json.dumps(study_schema(), indent=1))
+        return 0
+    print(write(Path(args.write)))
     return 0
+
+
+def write(folder: Path) -> Path:
+    """Write the schema beside the studies of a folder; its path. Raises BadInput if it cannot."""
+    path = folder / FILE
+    try:
+        path.write_text(json.dumps(study_schema(), indent=1) + "\n")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+    return path
 
 
 def study_schema() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from harness.spec.study import load_study, profiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", metavar="STUDY", nargs="+", help="YAML files")
+    parser.add_argument("study", metavar="STUDY", nargs="+", help="YAML files, or names of studies")
     parser.add_argument("--profile", metavar="NAME", help="this profile only")
     parser.add_argument(
         "--set",

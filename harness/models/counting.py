@@ -16,6 +16,7 @@ The trace runs on the meta device: no memory, no arithmetic.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,14 +26,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from fvcore.nn import FlopCountAnalysis
-from fvcore.nn.jit_handles import (
-    addmm_flop_jit,
-    bmm_flop_jit,
-    get_shape,
-    linear_flop_jit,
-    matmul_flop_jit,
-)
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
@@ -42,6 +35,18 @@ from harness.models import unets
 from harness.models.dit import DiT
 from harness.models.families import DiTFamily
 from harness.models.zoo import FAMILIES, UNETS, Architecture, architecture, check_unet
+
+with warnings.catch_warnings():
+    # it still uses torch.jit, which torch announces to remove
+    warnings.simplefilter("ignore", FutureWarning)
+    from fvcore.nn import FlopCountAnalysis
+    from fvcore.nn.jit_handles import (
+        addmm_flop_jit,
+        bmm_flop_jit,
+        get_shape,
+        linear_flop_jit,
+        matmul_flop_jit,
+    )
 
 Handle = Callable[[list[Any], list[Any]], Any]
 

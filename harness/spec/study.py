@@ -20,7 +20,7 @@ from harness.components.autoencoder import Autoencoder
 from harness.components.family import Input
 from harness.components.objective import Objective
 from harness.errors import BadInput
-from harness.spec import choices, model
+from harness.spec import choices, model, shipped
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
@@ -97,18 +97,19 @@ class Study:
 
 def profiles(path: str | Path) -> list[str]:
     """The names of a study's profiles."""
-    found = yaml_source.read(path).data.get("profiles") or {}
+    found = yaml_source.read(shipped.find(path)).data.get("profiles") or {}
     return list(found) if isinstance(found, Mapping) else []
 
 
 def load_study(
     path: str | Path, profile: str | None = None, overrides: Iterable[str] = ()
 ) -> Study:
-    """Read, merge, check and expand a study.
+    """Read, merge, check and expand a study: a YAML file, or the name of one that ships with us.
 
     `overrides` are "a.b=value" texts laid over the profile. Errors: BadStudy (or BadInput while the
     file cannot be parsed) listing everything that is wrong.
     """
+    path = shipped.find(path)
     base = yaml_source.read(path)
     chosen, merged = _with_profile(base, profile, str(path))
     overrides = tuple(overrides)
@@ -129,7 +130,7 @@ def load_study(
     problems = cross_checks(settings, runs, merged)
     if problems:
         raise BadStudy("\n".join(dict.fromkeys(problems)))
-    return Study(Path(path), chosen, settings, tuple(runs), overrides)
+    return Study(path, chosen, settings, tuple(runs), overrides)
 
 
 def _unchecked(where: Source) -> list[str]:
