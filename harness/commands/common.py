@@ -121,6 +121,13 @@ def command(args: argparse.Namespace, verb: str, *more: str) -> str:
     return shlex.join([*words, *more])
 
 
+def again(args: argparse.Namespace, opened: Opened) -> str:
+    """The command line that tries failed stages again: the same `run`, where that tries them all
+    (a pool); from a queue `retry`, since `run` waits there for something to change."""
+    queue = opened.study.settings.dispatch.executor == "slurm"
+    return command(args, "retry" if queue else "run")
+
+
 def quantity(gflops: float | None) -> str:
     """Gflops with a readable unit (1e3 Gflops = 1 Tflops, ...); "-" when unknown."""
     if gflops is None:

@@ -18,6 +18,7 @@ from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Executor
+from harness.dispatch.ledger import describe
 from harness.dispatch.standing import standing
 from harness.errors import BadInput, Missing
 from harness.plan import estimate
@@ -84,7 +85,7 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
     """Run the driver with a display; its exit code. `done`: keys of what is done already."""
     executor = make_executor(opened)
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    display = kind(opened.stages, done, common.command(args, "retry"))
+    display = kind(opened.stages, done, common.again(args, opened))
     driver = Driver(opened.plan, opened.stages, opened.store, opened.ledger, executor, display)
     interrupted: list[int] = []
 
@@ -108,20 +109,18 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
             signal.signal(number, handler)
         executor.close()
         opened.store.sweep()
-    for attempt in driver.failed.values():
-        if attempt.ended is not None and attempt.pid != opened.ledger.owner.pid:
-            from harness.dispatch.ledger import describe
-
-            print(describe(attempt, common.command(args, "retry")))
-    if driver.jobs and (interrupted or args.detach):
+    for key, attempt in driver.agenda.failed.items():
+        if driver.before.get(key) == attempt:  # nothing has changed that it may come from
+            print(describe(attempt, common.again(args, opened)))
+    if driver.policy.outlives and (interrupted or args.detach):
         return _left(args, driver, code, bool(interrupted))
     if interrupted and code != 1:
         print(f"stopped; go on with: {same(args)}", file=sys.stderr)
         return 130
-    if driver.blocked:
+    if driver.agenda.blocked:
         print(
-            f"{len(driver.blocked)} stages wait for those that failed; "
-            f"after a fix: {common.command(args, 'retry')}",
+            f"{len(driver.agenda.blocked)} stages wait for those that failed; "
+            f"after a fix: {common.again(args, opened)}",
             file=sys.stderr,
         )
     return code
@@ -130,8 +129,8 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
 def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool) -> int:
     """Say how to come back to jobs that go on alone."""
     print(
-        f"{len(driver.running):,} stages are queued or running and go on without this process, "
-        f"{len(driver.waiting):,} are not submitted yet\n"
+        f"{len(driver.agenda.running):,} stages are queued or running and go on without this process, "
+        f"{len(driver.agenda.waiting):,} are not submitted yet\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
         f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",

@@ -188,7 +188,7 @@ def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None
         more = sum(list(reasons.values())[MOST_CAUSES:])
         if more:
             _print(f"{title}: {more:,} {_stages(more)} for other reasons (--json counts them)")
-    _print_failed(shown.failed, common.command(args, "retry"))
+    _print_failed(shown.failed, common.again(args, opened))
     _print_spent(shown.spent)
     if not shown.moves and any(s.state in ("again", "waiting") for s in shown.seen.values()):
         print(f"nothing of it runs now; go on with: {common.command(args, 'run')}")

@@ -46,6 +46,7 @@ class Attempt:
     batch: str | None = None  # SLURM: the unique job name it was submitted under
     index: int | None = None  # its element of that job array
     ran: float | None = None  # seconds it ran, where that is not ended - started (a queue's wait)
+    circumstances: dict[str, str] | None = None  # outside its key; harness.dispatch.circumstances
 
     @property
     def seconds(self) -> float:
@@ -68,6 +69,7 @@ class Ledger(Claims):
         label: str,
         batch: str | None = None,
         index: int | None = None,
+        circumstances: dict[str, str] | None = None,
     ) -> Attempt:
         """Write down an attempt before it starts (or before sbatch, under its job's name)."""
         identity = f"{self._count(key) + 1:03d}-{uuid.uuid4().hex[:6]}"
@@ -82,6 +84,7 @@ class Ledger(Claims):
             time.time(),
             batch=batch,
             index=index,
+            circumstances=circumstances,
         )
         # thousands go to a cluster at once; their batch's file is synced and holds them too
         self._write(attempt, sync=batch is None)
@@ -234,7 +237,7 @@ def _number(name: str) -> int:
 
 
 def is_final(attempt: Attempt) -> bool:
-    """Did it fail so that only `retry` tries it again?"""
+    """Is it to be shown as failed? What passes by itself is shown as tried again."""
     return attempt.state == "failed" and attempt.failure not in PASSING
 
 
@@ -259,9 +262,15 @@ def log_of(attempt: Attempt) -> str:
     return next((str(path) for path in printed if path.stat().st_size), attempt.log)
 
 
+def when(attempt: Attempt) -> str:
+    """When it ended, and which try it was: "2026-03-01 14:05, try 2"."""
+    at = time.localtime(attempt.ended or attempt.started)
+    return f"{time.strftime('%Y-%m-%d %H:%M', at)}, try {_number(attempt.id)}"
+
+
 def describe(attempt: Attempt, retry: str) -> str:
     """A failed attempt as the terminal shows it (DESIGN's promise 4)."""
-    out = [f"failed: {attempt.label}", f"  {attempt.failure}: {attempt.error}"]
+    out = [f"failed: {attempt.label} ({when(attempt)})", f"  {attempt.failure}: {attempt.error}"]
     path = log_of(attempt)
     log = tail(path)
     if log:

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.dispatch.executor import Event
+from harness.dispatch.executor import Event, PoolExecutor
 from harness.dispatch.ledger import Attempt, tail
 from harness.errors import Missing
 from harness.plan.stages import Task
@@ -112,7 +112,7 @@ class _Worker:
             self.process.stdin.flush()
 
 
-class LocalWorkers:
+class LocalWorkers(PoolExecutor):
     """An Executor over warm worker processes on this machine."""
 
     def __init__(self, root: Path, settings: DispatchSettings) -> None:

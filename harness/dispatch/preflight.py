@@ -6,12 +6,10 @@ import importlib.util
 import os
 import shutil
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
-from harness.dispatch.ledger import Attempt, Ledger
-from harness.errors import BadInput
-from harness.plan.plan import Plan, Stage
+from harness.plan.plan import Stage
 from harness.spec.study import Study
 
 
@@ -40,57 +38,6 @@ def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
     if kinds & {"reference", "evaluate"}:
         found += _reference(study, kinds)
     return list(dict.fromkeys(found))
-
-
-def settle_jobs(plan: Plan, ledger: Ledger, latest: Mapping[str, Attempt]) -> None:
-    """Stages given to SLURM before this run on local workers: the dead are written down as lost.
-
-    Raises BadInput when some live: two processes would share their checkpoints.
-    """
-    living, trouble = living_jobs(plan, ledger, latest)
-    if living:
-        silent = f" ({trouble})" if trouble else ""
-        raise BadInput(
-            f"{len(living):,} stages of {plan.study.name} were given to SLURM and are not over "
-            f"there{silent}: go on with them (--executor slurm), or end them with `harness cancel` "
-            "before you run them here"
-        )
-
-
-def given_to_slurm(attempt: Attempt | None) -> bool:
-    """May a job be at this attempt? Where there is no squeue nothing is known, and nobody asks."""
-    given = attempt is not None and attempt.state == "running" and attempt.batch is not None
-    return given and shutil.which("squeue") is not None
-
-
-def living_jobs(
-    plan: Plan, ledger: Ledger, latest: Mapping[str, Attempt]
-) -> tuple[set[str], str | None]:
-    """Keys of attempts that live on SLURM, and why it did not answer, if it did not.
-
-    Those whose jobs are over are written down as lost.
-    """
-    given = {k: a for k, a in latest.items() if given_to_slurm(a)}
-    if not given:
-        return set(), None
-    from harness.dispatch.slurm import SlurmJobs
-
-    jobs = SlurmJobs(ledger.root, plan.study)
-    living = set()
-    for key, attempt in given.items():
-        event = jobs.adopt(plan.task(plan.stages[key]), attempt)
-        if event is None:
-            living.add(key)
-        elif ledger.read(attempt).state == "running":  # its task has not just said how it ended
-            ledger.end(attempt, "lost", "lost", str(event.content.get("message") or event.event))
-    return living, jobs.queue.trouble
-
-
-def still_on_slurm(plan: Plan, ledger: Ledger, keys: Iterable[str]) -> set[str]:
-    """Of stages that were given to SLURM, those that are not over and that no process claims."""
-    latest = {k: a for k in keys if (a := ledger.last(k)) is not None}
-    unclaimed = {k: a for k, a in latest.items() if not ledger.alive(k)}  # by one who submits it
-    return living_jobs(plan, ledger, unclaimed)[0]
 
 
 def _data(study: Study, kinds: set[str]) -> list[str]:

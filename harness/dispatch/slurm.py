@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.dispatch import failures, slurm_batch, slurm_script
 from harness.dispatch.executor import Event
@@ -34,7 +34,7 @@ LATER_S = 20.0  # before a refused submission is tried again
 class SlurmJobs:
     """An Executor whose stages live on without it."""
 
-    survives = True
+    policy: Literal["pool", "queue"] = "queue"
 
     def __init__(
         self,

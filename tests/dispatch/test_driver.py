@@ -11,6 +11,7 @@ import pytest
 from pretender import Pretender, drive
 
 from harness.dispatch import driver as driver_module
+from harness.dispatch import pool
 from harness.dispatch.claims import Owner
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Event
@@ -31,7 +32,7 @@ def test_every_stage_runs_once_after_its_inputs(plan: Plan, tmp_path: Path) -> N
     assert code == 0
     assert sorted(executor.started) == sorted(plan.stages)
     assert executor.most == 3
-    assert driver.done == set(plan.stages)
+    assert driver.agenda.done == set(plan.stages)
     evaluations = [s for s in plan.stages.values() if s.kind == "evaluate"]
     assert len(records.read_frames(tmp_path)["metrics"]) == len(evaluations)
     assert not list((tmp_path / "claims").iterdir())
@@ -47,21 +48,19 @@ def test_a_failure_stops_only_what_needs_it(plan: Plan, tmp_path: Path) -> None:
     fail = "train DiT-micro-L/4 to 10"
     code, driver, executor = drive(plan, tmp_path, fail=fail)
     assert code == 1
-    (failed,) = driver.failed.values()
+    (failed,) = driver.agenda.failed.values()
     assert failed.label == fail and failed.error == "ValueError: told to"
-    assert {plan.stages[k].label for k in driver.blocked} == {
+    assert {plan.stages[k].label for k in driver.agenda.blocked} == {
         s.label
         for s in plan.stages.values()
         if "DiT-micro-L/4" in s.label and s.kind != "complexity" and s.label != fail
     }
-    assert len(driver.done) == len(plan.stages) - len(driver.blocked) - 1
-    # it is not tried again until somebody says so, and then it is
+    assert len(driver.agenda.done) == len(plan.stages) - len(driver.agenda.blocked) - 1
+    # the same command again tries it once more, and goes on with what waited for it
+    code, _, executor = drive(plan, tmp_path, fail=fail)
+    assert code == 1 and executor.started == [failed.key]
     code, _, executor = drive(plan, tmp_path)
-    assert code == 1 and executor.started == []
-    ledger = Ledger(tmp_path)
-    assert ledger.forgive(plan.stages) == [failed.key]
-    code, _, executor = drive(plan, tmp_path)
-    assert code == 0 and len(executor.started) == 1 + len(driver.blocked)
+    assert code == 0 and len(executor.started) == 1 + len(driver.agenda.blocked)
 
 
 def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) -> None:
@@ -156,7 +155,7 @@ def test_standing_changes_nothing(plan: Plan, tmp_path: Path) -> None:
 def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver_module, "LOOK_S", 0.0)
+    monkeypatch.setattr(pool, "LOOK_S", 0.0)
     store, ledger = Store(tmp_path), Ledger(tmp_path)
     victim = next(s for s in plan.stages.values() if s.kind == "train")
 
@@ -187,8 +186,8 @@ def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
     for key, stage in plan.stages.items():
         if stage.needs & behind:
             behind.add(key)
-    assert driver.done == plan.stages.keys() - behind
-    assert not driver.failed
+    assert driver.agenda.done == plan.stages.keys() - behind
+    assert not driver.agenda.failed
 
 
 def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
@@ -213,7 +212,7 @@ def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
     code, driver, _ = drive(plan, tmp_path)
     assert code == 0
     left = [a for k in plan.stages for a in driver.ledger.attempts(k) if a.state == "running"]
-    assert all(a.key in driver.done for a in left)
+    assert all(a.key in driver.agenda.done for a in left)
 
 
 def test_progress_is_shown_with_the_time_left_and_told_to_others(
@@ -222,7 +221,7 @@ def test_progress_is_shown_with_the_time_left_and_told_to_others(
     store = Store(tmp_path)
     clock = iter(range(0, 100000, 10))
     monkeypatch.setattr(driver_module.time, "time", lambda: float(next(clock)))
-    monkeypatch.setattr(driver_module, "TELL_S", -1.0)
+    monkeypatch.setattr(pool, "TELL_S", -1.0)
     train = next(s for s in plan.stages.values() if s.kind == "train")
     shown: list[dict[str, Any]] = []
     told: list[dict[str, Any]] = []

@@ -1,0 +1,64 @@
+"""Stages that were given to a queue, as seen by a driver whose own stages live with it.
+
+Both would write the same scratch checkpoints: what lives in a queue is left alone.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Mapping
+
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.errors import BadInput
+from harness.plan.plan import Plan
+
+
+def settle(plan: Plan, ledger: Ledger, latest: Mapping[str, Attempt]) -> None:
+    """Stages given to a queue before this run: the dead are written down as lost.
+
+    Raises BadInput when some live: two processes would share their checkpoints.
+    """
+    living, trouble = living_jobs(plan, ledger, latest)
+    if living:
+        silent = f" ({trouble})" if trouble else ""
+        raise BadInput(
+            f"{len(living):,} stages of {plan.study.name} were given to SLURM and are not over "
+            f"there{silent}: go on with them (--executor slurm), or end them with `harness cancel` "
+            "before you run them here"
+        )
+
+
+def may_live(attempt: Attempt | None) -> bool:
+    """May a job be at this attempt? Where there is no squeue nothing is known, and nobody asks."""
+    given = attempt is not None and attempt.state == "running" and attempt.batch is not None
+    return given and shutil.which("squeue") is not None
+
+
+def living_jobs(
+    plan: Plan, ledger: Ledger, latest: Mapping[str, Attempt]
+) -> tuple[set[str], str | None]:
+    """Keys of attempts that live in a queue, and why it did not answer, if it did not.
+
+    Those whose jobs are over are written down as lost.
+    """
+    given = {k: a for k, a in latest.items() if may_live(a)}
+    if not given:
+        return set(), None
+    from harness.dispatch.slurm import SlurmJobs
+
+    jobs = SlurmJobs(ledger.root, plan.study)
+    living = set()
+    for key, attempt in given.items():
+        event = jobs.adopt(plan.task(plan.stages[key]), attempt)
+        if event is None:
+            living.add(key)
+        elif ledger.read(attempt).state == "running":  # its task has not just said how it ended
+            ledger.end(attempt, "lost", "lost", str(event.content.get("message") or event.event))
+    return living, jobs.queue.trouble
+
+
+def still_living(plan: Plan, ledger: Ledger, keys: Iterable[str]) -> set[str]:
+    """Of stages that were given to a queue, those not over and that no process claims."""
+    latest = {k: a for k in keys if (a := ledger.last(k)) is not None}
+    unclaimed = {k: a for k, a in latest.items() if not ledger.alive(k)}  # by one who submits it
+    return living_jobs(plan, ledger, unclaimed)[0]
