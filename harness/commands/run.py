@@ -128,9 +128,10 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
 
 def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool) -> int:
     """Say how to come back to jobs that go on alone."""
+    running, waiting = len(driver.agenda.running), len(driver.agenda.waiting)
     print(
-        f"{len(driver.agenda.running):,} stages are queued or running and go on without this process, "
-        f"{len(driver.agenda.waiting):,} are not submitted yet\n"
+        f"{running:,} stages are queued or running and go on without this process, "
+        f"{waiting:,} are not submitted yet\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
         f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",

@@ -1,4 +1,4 @@
-"""What differs between executors whose stages die with the driver and those whose stages live on."""
+"""What differs between executors whose stages end with the driver and those whose live on."""
 
 from __future__ import annotations
 
