@@ -184,7 +184,7 @@ def make_executor(opened: Opened) -> Executor:
     """Local workers, or SLURM, as the profile says."""
     dispatch = opened.study.settings.dispatch
     if dispatch.executor == "slurm":
-        from harness.dispatch.slurm import SlurmJobs
+        from harness.dispatch.slurm.jobs import SlurmJobs
 
         return SlurmJobs(opened.store.root, opened.study)
     from harness.dispatch.local import LocalWorkers

@@ -19,8 +19,8 @@ from harness.dispatch import budget, view
 from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
 from harness.dispatch.ledger import Attempt, describe, summary
-from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster
+from harness.dispatch.slurm.cluster import Cluster
+from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
 

@@ -15,11 +15,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-import numpy as np
-
 from harness.components.base import Component
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 BUILT_IN = {

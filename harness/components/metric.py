@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.components.base import Component
+from harness.errors import BadInput
 
 if TYPE_CHECKING:
     from harness.metrics.features import Features
     from harness.metrics.reference import Reference
+    from harness.metrics.shared import Shared
 
 BUILT_IN = {
     "fd": "harness.metrics.frechet_metric:FrechetDistance",
@@ -49,12 +51,14 @@ class Metric(Component):
     """One number of a set of images."""
 
     kind: ClassVar[str] = "metric"
-    title: ClassVar[str]  # in tables and figures, on features other than Inception-2015's
+    title: ClassVar[str]  # in text and on axes, on features other than Inception-2015's
+    short_title: ClassVar[str]  # in table heads
     better: ClassVar[Literal["lower", "higher"]]
     unit: ClassVar[str] = ""
     needs: ClassVar[tuple[str, ...]] = ("pool",)  # parts of the samples' features
     on_inception: ClassVar[str | None] = None  # its recorded name there; None: `name`
-    inception_title: ClassVar[str | None] = None  # its title there
+    inception_title: ClassVar[str | None] = None  # its titles there; None: the same
+    inception_short_title: ClassVar[str | None] = None
     symmetric: ClassVar[bool] = False  # the same with samples and reference exchanged
 
     @classmethod
@@ -66,13 +70,25 @@ class Metric(Component):
             return cls.on_inception or cls.name
         return f"{cls.name}_{extractor.replace('-', '_')}"
 
-    def check(self, samples: int, gives: tuple[str, ...], dimensions: int | None) -> None:
+    def check(
+        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
+    ) -> None:
         """Raise BadInput, with the number that would do, when `samples` images cannot have it.
 
-        gives: parts of the features that the extractor has; dimensions: of its pool features.
+        gives: parts of the features that the extractor has; dimensions: of its pool features, None
+        where that is not known; shared: the evaluation's protocol.
         """
+        lacking = [part for part in self.needs if part not in gives]
+        if lacking:
+            raise BadInput(
+                f"metric {self.name} needs {' and '.join(lacking)} features, which the extractor "
+                "does not give"
+            )
+
+    def balls(self, k: int) -> dict[str, int]:
+        """Which nearest-neighbour balls it reads: {"inside": k} or {"density": k}; none."""
+        return {}
 
     @abstractmethod
-    def measure(self, generated: Features, reference: Reference, shared: Any) -> Value:
-        """The value. shared: what several metrics of one evaluation use (nearest neighbours,
-        device, seeds of subsets). Raises Absent."""
+    def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
+        """The value, from the features and what the evaluation's metrics share. Raises Absent."""

@@ -15,11 +15,10 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from harness.components.base import Component
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     Network = Callable[..., Tensor]  # network(x (N, C, H, W), t (N,), **condition)

@@ -12,11 +12,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from harness.components.base import Component
+
+if TYPE_CHECKING:
+    import numpy as np
 
 BUILT_IN = {
     "embedded": "harness.data.sources:Embedded",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.slurm_batch import pack_size
+from harness.dispatch.slurm.batch import pack_size
 from harness.plan.estimate import Rates, data_of, model_of
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import STAGE_KINDS, SlurmSettings

@@ -44,7 +44,7 @@ def living_jobs(
     given = {k: a for k, a in latest.items() if may_live(a)}
     if not given:
         return set(), None
-    from harness.dispatch.slurm import SlurmJobs
+    from harness.dispatch.slurm.jobs import SlurmJobs
 
     jobs = SlurmJobs(ledger.root, plan.study)
     living = set()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.slurm import SlurmJobs
+from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.standing import Standing
 from harness.plan.plan import Plan, Stage
 

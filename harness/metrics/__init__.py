@@ -29,7 +29,6 @@ _LAZY = {
     "Reference": "harness.metrics.reference",
     "Extractor": "harness.metrics.extractors",
     "load_extractor": "harness.metrics.extractors",
-    "register_extractor": "harness.metrics.extractors",
     "metric_name": "harness.metrics.names",
 }
 

@@ -16,9 +16,11 @@ def dit_gflops(
     input_size: int,
     channels: int,
     block: str = "adaln-zero",
+    out_channels: int | None = None,
 ) -> float:
     """Strict Gflops (convolutions, linears, attention products) of one forward pass."""
     d, p = width, patch_size
+    outputs = 2 * channels if out_channels is None else out_channels
     tokens = (input_size // p) ** 2
     sequence = tokens + 2 if block == "in-context" else tokens
     conditioning = {
@@ -29,7 +31,7 @@ def dit_gflops(
     }[block]
     per_block = 12 * sequence * d * d + 2 * sequence * sequence * d + conditioning
     total = depth * per_block + 256 * d + d * d
-    total += tokens * p * p * channels * d + tokens * d * p * p * 2 * channels
+    total += tokens * p * p * channels * d + tokens * d * p * p * outputs
     if block in ("adaln-zero", "adaln"):
         total += 2 * d * d
     return total / 1e9

@@ -8,9 +8,19 @@ from typing import Any
 import pytest
 from pretended_cluster import Clock, PretendedCluster, ends, planned, started
 
+from harness.dispatch import driver
 from harness.dispatch.circumstances import circumstances
 from harness.dispatch.ledger import Ledger
+from harness.dispatch.slurm import jobs, queue
 from harness.plan import Plan, Stage
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (jobs, queue, driver):
+        monkeypatch.setattr(module, "time", clock)
+    return clock
 
 
 def failed_before(plan: Plan, root: Path, failure: str, **other: str) -> Stage:
@@ -28,8 +38,8 @@ def test_what_passes_is_tried_again_by_the_next_run(
 ) -> None:
     plan = planned(tmp_path, 2)
     failed_before(plan, tmp_path, failure)
-    driver, _ = started(plan, tmp_path, PretendedCluster(tmp_path, clock))
-    assert ends(driver) == 0
+    one, _ = started(plan, tmp_path, PretendedCluster(tmp_path, clock))
+    assert ends(one) == 0
 
 
 @pytest.mark.parametrize("failure", ["error", "bad input"])
@@ -38,10 +48,10 @@ def test_an_error_is_kept_while_nothing_has_changed(
 ) -> None:
     plan = planned(tmp_path, 2)
     train = failed_before(plan, tmp_path, failure)
-    driver, _ = started(plan, tmp_path, PretendedCluster(tmp_path, clock))
-    assert ends(driver) == 1
-    assert driver.agenda.failed.keys() == {train.key} == driver.before.keys()
-    assert len(driver.agenda.done) == len(plan.stages) - 1 - len(driver.agenda.blocked)
+    one, _ = started(plan, tmp_path, PretendedCluster(tmp_path, clock))
+    assert ends(one) == 1
+    assert one.agenda.failed.keys() == {train.key} == one.before.keys()
+    assert len(one.agenda.done) == len(plan.stages) - 1 - len(one.agenda.blocked)
     assert len(Ledger(tmp_path).attempts(train.key)) == 1
 
 
@@ -51,14 +61,14 @@ def test_an_error_is_tried_again_once_something_has_changed(
 ) -> None:
     plan = planned(tmp_path, 2)
     train = failed_before(plan, tmp_path, "error", **{what: "other"})
-    driver, _ = started(plan, tmp_path, PretendedCluster(tmp_path, clock))
+    one, _ = started(plan, tmp_path, PretendedCluster(tmp_path, clock))
     notes: list[str] = []
 
     def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
         if event == "note":
             notes.append(content["text"])
 
-    driver.watch = watch
-    assert driver.run() == 0
+    one.watch = watch
+    assert one.run() == 0
     assert len(Ledger(tmp_path).attempts(train.key)) == 2
     assert any("1 stage that failed is tried again" in n and "changed since" in n for n in notes)

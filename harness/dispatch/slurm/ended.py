@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from harness.dispatch import slurm_batch
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger, tail
-from harness.dispatch.slurm_cluster import Element
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm.cluster import Element
 from harness.plan.stages import Task
 from harness.store.artifacts import Store
 

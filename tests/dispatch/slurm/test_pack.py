@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import harness.stages.execute
-from harness.dispatch import slurm_batch, slurm_task
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.slurm_batch import Batch, Growth
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm import task as slurm_task
+from harness.dispatch.slurm.batch import Batch, Growth
 from harness.plan.stages import Place, Task
 from harness.stages.work import Stopped
 from harness.store import Store

@@ -7,11 +7,11 @@ import random
 from pathlib import Path
 from typing import Any
 
-from harness.dispatch import slurm_batch
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster, Element
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm.cluster import Cluster, Element
+from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
 from harness.spec import load_study

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.dispatch import slurm_batch
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.slurm_batch import Batch, Growth, Place, arrange
-from harness.dispatch.slurm_script import script
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm.batch import Batch, Growth, Place, arrange
+from harness.dispatch.slurm.script import script
 from harness.plan import Plan, make_plan
 from harness.plan import stages as plan_stages
 from harness.plan.stages import Task

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.dispatch import slurm_batch
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.slurm_batch import Batch, folder
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm.batch import Batch, folder
 from harness.errors import BadInput
 from harness.spec.schema import SlurmSettings
 from harness.store import files
@@ -79,7 +79,7 @@ def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | 
     except ValueError as error:
         raise BadInput(f"dispatch.slurm of {batch.kind}: {error}") from None
     executor.parameters |= {"map_count": len(batch.packs), "wckey": None}  # no wckey of its own
-    command = [sys.executable, "-u", "-m", "harness.dispatch.slurm_task", str(root), batch.name]
+    command = [sys.executable, "-u", "-m", "harness.dispatch.slurm.task", str(root), batch.name]
     text = executor._make_submission_file_text(shlex.join(command), batch.name)
     # submitit numbers from 0; an array that follows another one has the indices of its parents
     first = f"#SBATCH --array=0-{len(batch.packs) - 1}%"

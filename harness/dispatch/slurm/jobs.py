@@ -15,13 +15,15 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.dispatch import failures, slurm_batch, slurm_script
+from harness.dispatch import failures
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.slurm_batch import Batch, Growth, Place
-from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
-from harness.dispatch.slurm_ended import classify, never_began
-from harness.dispatch.slurm_queue import FIRST_ASK_S, Queue
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm import script as slurm_script
+from harness.dispatch.slurm.batch import Batch, Growth, Place
+from harness.dispatch.slurm.cluster import Cluster, Element, Later, Refused, Unreachable
+from harness.dispatch.slurm.ended import classify, never_began
+from harness.dispatch.slurm.queue import FIRST_ASK_S, Queue
 from harness.plan.stages import Task
 from harness.spec.study import Study
 from harness.store.artifacts import CorruptArtifact, Store

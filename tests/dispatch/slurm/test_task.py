@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from tiny_study import TINY
 
-from harness.dispatch import slurm_batch, slurm_task
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.slurm_batch import Batch, Growth
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm import task as slurm_task
+from harness.dispatch.slurm.batch import Batch, Growth
 from harness.plan import make_plan
 from harness.spec import load_study
 
@@ -55,7 +56,7 @@ def fill(log: str) -> None:
 def task(root: Path, code: str = "") -> subprocess.CompletedProcess[str]:
     """The task of the element, in a process that runs `code` before it."""
     code += (
-        "\nimport sys; from harness.dispatch.slurm_task import main; sys.exit(main(*sys.argv[1:]))"
+        "\nimport sys; from harness.dispatch.slurm.task import main; sys.exit(main(*sys.argv[1:]))"
     )
     return subprocess.run(
         [sys.executable, "-u", "-c", code, str(root), NAME],
@@ -79,6 +80,14 @@ def test_a_log_on_a_full_disk_fails_its_stage_with_the_cause_and_not_those_besid
     assert done.returncode == 1
     assert ledger.read(second).state == "done"
     assert "committed" in Path(second.log).read_text()
+
+
+def test_a_job_that_release_0_1_left_in_a_queue_still_runs(tmp_path: Path) -> None:
+    """Its script names the module as it was called then."""
+    ledger, attempts = packed(tmp_path)
+    words = [sys.executable, "-u", "-m", "harness.dispatch.slurm_task", str(tmp_path), NAME]
+    subprocess.run(words, env={**os.environ, **JOB}, check=True)
+    assert [ledger.read(a).state for a in attempts] == ["done", "done"]
 
 
 FILLS = """

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 
-from harness.dispatch.slurm_cluster import Cluster, Element, Unreachable
-from harness.dispatch.slurm_ended import SAYS_ALL
+from harness.dispatch.slurm.cluster import Cluster, Element, Unreachable
+from harness.dispatch.slurm.ended import SAYS_ALL
 
 FIRST_ASK_S, MOST_ASK_S = 1.0, 20.0  # between looks at the queue
 

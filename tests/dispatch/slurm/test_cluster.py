@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.dispatch.slurm_cluster import Cluster, Element, Later, Refused, Unreachable
-from harness.dispatch.slurm_ended import classify
+from harness.dispatch.slurm.cluster import Cluster, Element, Later, Refused, Unreachable
+from harness.dispatch.slurm.ended import classify
 
 
 @pytest.fixture

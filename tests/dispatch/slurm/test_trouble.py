@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from pretended_cluster import Clock, PretendedCluster, commit, detached, ends, planned, started
 
-from harness.dispatch import slurm_batch, view
+from harness.dispatch import view
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Element, Refused, Unreachable
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm.cluster import Element, Refused, Unreachable
+from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.standing import standing
 from harness.store import Store
 

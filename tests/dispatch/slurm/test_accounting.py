@@ -9,8 +9,8 @@ import pytest
 from private_cluster import PrivateCluster
 from slurm_bench import LONG, Baseline, Bench
 
-from harness.dispatch.slurm_cluster import Cluster, Element
-from harness.dispatch.slurm_ended import classify
+from harness.dispatch.slurm.cluster import Cluster, Element
+from harness.dispatch.slurm.ended import classify
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 

@@ -13,8 +13,8 @@ from pretended_cluster import Clock, PretendedCluster, commit, detached, planned
 from harness.dispatch import budget, view
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Element, Later
+from harness.dispatch.slurm.cluster import Element, Later
+from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.standing import standing
 from harness.plan import Plan
 from harness.store import Store

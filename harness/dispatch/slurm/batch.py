@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.slurm_cluster import PREFIX, Element
+from harness.dispatch.slurm.cluster import PREFIX, Element
 from harness.plan.stages import Task
 from harness.spec.schema import SlurmSettings
 from harness.spec.study import Study
