@@ -19,7 +19,7 @@ from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Executor
 from harness.dispatch.ledger import describe
-from harness.dispatch.standing import standing
+from harness.dispatch.standing import Standing, removed, standing
 from harness.errors import BadInput, Missing
 from harness.plan import estimate
 from harness.plan.plan import Stage
@@ -49,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="start although the study may take more than dispatch.gpu_hours",
     )
+    parser.add_argument(
+        "--remake",
+        action="store_true",
+        help="do again what was removed, where something that is to be measured needs it",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
         return dry_run(opened)
     state = opened.standing()
     missing = state.missing
+    if state.remade and not args.remake:
+        raise BadInput(removed(state.remade))
     problems = preflight.problems(opened.study, missing)
     if problems:
         raise Missing(
@@ -72,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         )
     check_budget(args, opened, missing)
     opened.store.check_writable()
-    code = drive(args, opened, state.done)
+    code = drive(args, opened, state)
     if args.detach:
         return code
     compact(opened)
@@ -81,12 +88,14 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
-    """Run the driver with a display; its exit code. `done`: keys of what is done already."""
+def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
+    """Run the driver with a display; its exit code."""
     executor = make_executor(opened)
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    display = kind(opened.stages, done, common.again(args, opened))
-    driver = Driver(opened.plan, opened.stages, opened.store, opened.ledger, executor, display)
+    display = kind(state.stages, state.done, common.again(args, opened))
+    driver = Driver(
+        opened.plan, opened.stages, opened.store, opened.ledger, executor, display, args.remake
+    )
     interrupted: list[int] = []
 
     def interrupt(signum: int, frame: Any) -> None:
@@ -100,8 +109,8 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
     try:
         with display:
             display.line(
-                f"{opened.study.name} ({opened.study.profile}): {len(opened.stages):,} stages, "
-                f"{len(done):,} done"
+                f"{opened.study.name} ({opened.study.profile}): {len(state.stages):,} stages, "
+                f"{len(state.done):,} done"
             )
             code = driver.detach() if args.detach else driver.run()
     finally:
@@ -145,6 +154,8 @@ def same(args: argparse.Namespace) -> str:
     words = [w for name in ("only", "skip") for p in getattr(args, name) for w in (f"--{name}", p)]
     if args.allow_over_budget:
         words.append("--allow-over-budget")
+    if args.remake:
+        words.append("--remake")
     return common.command(args, "run", *words)
 
 
@@ -208,6 +219,8 @@ def dry_run(opened: Opened) -> int:
         word = "failed before" if stage.key in state.failed else "would run"
         print(f"{word}: {stage.label}")
     print(f"{len(state.missing):,} stages to do, {len(state.done):,} done")
+    if state.remade:
+        print(removed(state.remade))
     for problem in preflight.problems(opened.study, state.missing):
         print(f"missing here: {problem}")
     return 0

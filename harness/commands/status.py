@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,7 +83,7 @@ def look(opened: Opened) -> Shown:
     jobs = slurm_jobs(opened)
     history = opened.history()
     state = opened.standing(history)
-    seen, notes = view.look(opened.plan, opened.stages, state, opened.ledger, jobs)
+    seen, notes = view.look(opened.plan, state.stages, state, opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
     return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
@@ -117,11 +117,11 @@ def document(opened: Opened, shown: Shown) -> dict[str, Any]:
         "profile": opened.study.profile,
         "kinds": {
             kind: {"all": len(keys), **view.counts(shown.seen, keys)}
-            for kind, keys in by_kind(opened).items()
+            for kind, keys in by_kind(opened, shown.seen).items()
         },
         "runs": [
             {"run": opened.study.runs[i].label, **view.counts(shown.seen, keys)}
-            for i, keys in by_run(opened).items()
+            for i, keys in by_run(opened, shown.seen).items()
         ],
         **{state: entries(state) for state in ("running", "queued", "again", "failed")},
         "waiting": _reasons(shown.seen, "waiting"),
@@ -131,18 +131,22 @@ def document(opened: Opened, shown: Shown) -> dict[str, Any]:
     }
 
 
-def by_kind(opened: Opened) -> dict[str, list[str]]:
-    """Keys by stage kind, in the order of the work."""
+def by_kind(opened: Opened, seen: Container[str]) -> dict[str, list[str]]:
+    """Keys of what counts by stage kind, in the order of the work."""
     found: dict[str, list[str]] = {}
     for stage in opened.stages:
+        if stage.key not in seen:
+            continue
         found.setdefault(stage.kind, []).append(stage.key)
     return {kind: found[kind] for kind in STAGE_KINDS if kind in found}
 
 
-def by_run(opened: Opened) -> dict[int, list[str]]:
+def by_run(opened: Opened, seen: Container[str]) -> dict[int, list[str]]:
     """Keys of what only a run's model needs, by the run's index."""
     found: dict[int, list[str]] = {}
     for stage in opened.stages:
+        if stage.key not in seen:
+            continue
         if stage.run is not None and stage.kind in ("train", "sample", "evaluate"):
             found.setdefault(stage.run, []).append(stage.key)
     return dict(sorted(found.items()))
@@ -161,9 +165,9 @@ def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None
         _print(f"driven by process {owner.pid} on {owner.host}")
     print()
     _print(f"{'stage':<12}{'all':>8}" + "".join(f"{word:>9}" for word in view.STATES))
-    for kind, keys in by_kind(opened).items():
+    for kind, keys in by_kind(opened, shown.seen).items():
         _print(f"{kind:<12}{len(keys):>8,}{_cells(shown.seen, keys)}")
-    per_run = by_run(opened)
+    per_run = by_run(opened, shown.seen)
     if len(per_run) > 1 and (args.runs or len(per_run) <= MOST_RUNS):
         labels = {i: opened.study.runs[i].label for i in per_run}
         width = max(12, 2 + max(map(len, labels.values())))

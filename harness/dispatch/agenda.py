@@ -24,17 +24,29 @@ class Agenda:
     waiting: dict[str, Stage] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)  # behind failed ones
     not_before: dict[str, float] = field(default_factory=dict)  # when one may be tried again
+    given: set[str] = field(default_factory=set)  # other studies' checkpoints that ours start from
 
     def __post_init__(self) -> None:
+        self._sort()
+
+    def _sort(self) -> None:
         self.weight = critical_path(self.stages)
         self.order = {key: i for i, key in enumerate(self.stages)}
 
-    def begin(self, done: set[str], failed: dict[str, Attempt]) -> None:
-        """Take stock; the rest waits, or is blocked."""
-        self.done, self.failed = done, dict(failed)
-        self.waiting = {
-            k: s for k, s in self.stages.items() if k not in done and k not in self.failed
-        }
+    def begin(
+        self,
+        stages: dict[str, Stage],
+        done: set[str],
+        failed: dict[str, Attempt],
+        given: set[str] | None = None,
+    ) -> None:
+        """Take stock, perhaps once more; what is neither done nor failed nor at work waits, or is
+        blocked."""
+        self.stages, self.done, self.failed, self.given = stages, done, dict(failed), given or set()
+        self._sort()
+        self.blocked.clear()
+        over = done | self.failed.keys() | self.running.keys() | self.elsewhere
+        self.waiting = {k: s for k, s in stages.items() if k not in over}
         self.block(self.failed)
 
     @property
@@ -44,7 +56,8 @@ class Agenda:
 
     def ready(self, now: float | None = None) -> list[Stage]:
         """Stages whose needs are done, most urgent first; at the time `now`, or whenever."""
-        found = [s for s in self.waiting.values() if all(need in self.done for need in s.needs)]
+        here = self.done | self.given if self.given else self.done
+        found = [s for s in self.waiting.values() if all(need in here for need in s.needs)]
         if self.not_before and now is not None:
             found = [s for s in found if self.not_before.get(s.key, 0.0) <= now]
         return sorted(found, key=lambda s: (FIRST.get(s.kind, 4), -self.weight[s.key]))

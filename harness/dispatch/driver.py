@@ -22,11 +22,12 @@ from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.policy import Policy
 from harness.dispatch.pool import Pool
 from harness.dispatch.queue import Queue
-from harness.dispatch.standing import check_artifacts, standing
-from harness.errors import HarnessError
+from harness.dispatch.standing import Standing, check_artifacts, removed, standing
+from harness.errors import BadInput, HarnessError
 from harness.plan.plan import Plan, Stage
 from harness.store import records
-from harness.store.artifacts import Store
+from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.pruned import make_room, pruned_keys
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
@@ -37,7 +38,10 @@ POLICIES: dict[str, type[Policy]] = {"pool": Pool, "queue": Queue}
 
 
 class Driver:
-    """Runs the missing stages of a plan through an executor."""
+    """Runs the missing stages of a plan through an executor.
+
+    remake: make again what was there before and was removed, where something wanted needs it.
+    """
 
     def __init__(
         self,
@@ -47,10 +51,12 @@ class Driver:
         ledger: Ledger,
         executor: Executor,
         watch: Watch = lambda event, stage, content: None,
+        remake: bool = True,
     ) -> None:
         self.plan, self.store, self.ledger = plan, store, ledger
         self.executor, self.watch = executor, watch
-        self.agenda = Agenda({s.key: s for s in stages})
+        self.chosen, self.remake = list(stages), remake
+        self.agenda = Agenda({s.key: s for s in self.chosen})
         self.policy = POLICIES[executor.policy](self)
         self.stopping = False
         self.before: dict[str, Attempt] = {}  # failures of before we began, by key
@@ -114,22 +120,44 @@ class Driver:
         return 1 if self.agenda.failed else 3 if self.agenda.waiting else 0
 
     def begin(self) -> float:
-        """Take stock: what is done, damaged, lost or failed before."""
+        """Take stock: what is done, damaged, lost, failed or removed before."""
         self.ledger.register(self.plan.study.name, self.plan.study.profile)
-        stages = self.agenda.stages
-        state = standing(self.plan, stages.values(), self.store, self.ledger)
-        notes = check_artifacts(stages.values(), state.done, self.store)
+        state, notes = self.take_stock()
         self.ledger.settle_those(state.latest)
         self.policy.check(state.latest)
-        kinds = {s.key: s.kind for s in stages.values()}
+        kinds = {s.key: s.kind for s in state.stages}
         notes += records.reconcile(self.store, {key: kinds[key] for key in state.done})
         self.before = {k: a for k, a in state.latest.items() if a.state == "failed"}
-        kept = self.policy.not_again(self.before)
-        self.agenda.begin(state.done, kept)
+        self._plan_for(state, self.policy.not_again(self.before))
         notes += self.policy.begin(state.latest)
         for note in notes:
             self.watch("note", None, {"text": note})
         return time.monotonic()
+
+    def take_stock(self) -> tuple[Standing, list[str]]:
+        """Where the stages stand, once what is damaged is out of the way; and notes of that.
+
+        Raises BadInput when something wanted needs what was removed, unless `remake`.
+        """
+        notes: list[str] = []
+        checked: set[str] = set()
+        while True:
+            state = standing(self.plan, self.chosen, self.store, self.ledger)
+            found = check_artifacts(state.stages, state.work.read - checked, self.store)
+            checked |= state.work.read
+            notes += found
+            if not found:
+                break
+        if state.remade and not self.remake:
+            raise BadInput(removed(state.remade))
+        for key in pruned_keys(self.store) & {s.key for s in state.remade}:
+            make_room(self.store, self.plan.stages[key].kind, key)
+        return state, notes
+
+    def _plan_for(self, state: Standing, failed: dict[str, Attempt]) -> None:
+        stages = {s.key: s for s in state.stages}
+        starts = {s.after["previous"] for s in state.missing if "previous" in s.after}
+        self.agenda.begin(stages, state.done, failed, starts - stages.keys())
 
     def leave(self) -> None:
         """What outlives us goes on, workers do not: let the next driver have all at once."""
@@ -227,6 +255,8 @@ class Driver:
             self._failed(stage, attempt, event.content.get("failure", "error"), message)
 
     def _failed(self, stage: Stage, attempt: Attempt, failure: str, message: str | None) -> None:
+        if failure == "bad input" and self._mend(stage, attempt, message):
+            return
         ended, verdict = self.policy.settle(attempt, failure, message)
         self.ledger.release(stage.key)
         if verdict.again:
@@ -236,6 +266,28 @@ class Driver:
             return
         self.agenda.fail(ended)
         self.watch("failed", stage, {"attempt": ended})
+
+    def _mend(self, stage: Stage, attempt: Attempt, message: str | None) -> bool:
+        """Did it fail because what it reads is damaged? Then that is made again, and so is it."""
+        damaged = []
+        for need in stage.needs:
+            if need not in (message or ""):  # the path of what is damaged is told
+                continue
+            kind = self.plan.stages[need].kind if need in self.plan.stages else "train"
+            try:
+                self.store.open(kind, need)
+            except CorruptArtifact as error:
+                aside = self.store.quarantine(kind, need)
+                damaged.append(f"{error}; moved to {aside}, it is made again")
+        if not damaged:
+            return False
+        self.ledger.end(attempt, "again", "bad input", message)
+        self.ledger.release(stage.key)
+        state, notes = self.take_stock()
+        self._plan_for(state, self.agenda.failed)
+        for note in damaged + notes:
+            self.watch("note", None, {"text": note})
+        return True
 
     def finished(self, key: str, how: str) -> None:
         """A committed artifact is there: ours (done) or another driver's (found)."""

@@ -68,7 +68,7 @@ class Queue(Policy):
             return []
         now = self.driver.now()
         chosen: list[Stage] = []
-        coming = agenda.done | agenda.running.keys()
+        coming = agenda.done | agenda.given | agenda.running.keys()
         for key, stage in sorted(agenda.waiting.items(), key=lambda item: agenda.order[item[0]]):
             if free <= 0:
                 break

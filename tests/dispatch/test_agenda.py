@@ -34,7 +34,7 @@ def states(agenda: Agenda) -> list[str]:
 
 def test_every_stage_is_in_exactly_one_state_whatever_happens(plan: Plan) -> None:
     agenda = Agenda(dict(plan.stages))
-    agenda.begin(set(), {})
+    agenda.begin(dict(plan.stages), set(), {})
     first, second, third, *_ = [s.key for s in agenda.ready()]
     for step in (
         lambda: agenda.started(first, attempt(plan, first)),
@@ -53,7 +53,7 @@ def test_every_stage_is_in_exactly_one_state_whatever_happens(plan: Plan) -> Non
 def test_what_needs_a_failed_stage_is_blocked_and_nothing_else(plan: Plan) -> None:
     encode = next(s for s in plan.stages.values() if s.kind == "encode")
     agenda = Agenda(dict(plan.stages))
-    agenda.begin(set(), {encode.key: attempt(plan, encode.key, "failed")})
+    agenda.begin(dict(plan.stages), set(), {encode.key: attempt(plan, encode.key, "failed")})
     kinds = {plan.stages[k].kind for k in agenda.blocked}
     assert kinds == {"train", "sample", "evaluate"}
     assert {s.kind for s in agenda.waiting.values()} == {"complexity", "reference"}
@@ -61,7 +61,7 @@ def test_what_needs_a_failed_stage_is_blocked_and_nothing_else(plan: Plan) -> No
 
 def test_a_stage_that_is_to_wait_is_not_ready_before_its_time(plan: Plan) -> None:
     agenda = Agenda(dict(plan.stages))
-    agenda.begin(set(), {})
+    agenda.begin(dict(plan.stages), set(), {})
     first = agenda.ready()[0]
     assert first.kind == "encode"  # it unblocks everything
     agenda.again(first.key, not_before=10.0)

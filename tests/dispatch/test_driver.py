@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.standing import standing
+from harness.errors import BadInput
 from harness.plan import Plan, Stage, make_plan
 from harness.spec import load_study
 from harness.store import Store, files, records
+from harness.store.pruned import prune, pruned_keys
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +102,10 @@ def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) ->
 def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     store = Store(tmp_path)
-    victim = next(s for s in plan.stages.values() if s.kind == "sample")
-    (store.folder("sample", victim.key) / "record.json").write_text("{")
+    victim = next(s for s in plan.stages.values() if s.kind == "evaluate")
+    unread = next(s for s in plan.stages.values() if s.kind == "sample" and "at 10" in s.label)
+    for stage in (victim, unread):
+        (store.folder(stage.kind, stage.key) / "record.json").write_text("{")
     notes: list[str] = []
     executor = Pretender(store)
     driver = Driver(
@@ -114,6 +119,70 @@ def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: P
     assert driver.run() == 0
     assert executor.started == [victim.key]
     assert victim.label in notes[0] and "quarantine" in notes[0]
+    assert len(notes) == 1 and store.folder("sample", unread.key).exists()  # nothing reads it
+
+
+def test_what_a_stage_found_damaged_is_made_again_and_so_is_it(plan: Plan, tmp_path: Path) -> None:
+    drive(plan, tmp_path)
+    store = Store(tmp_path)
+    evaluate = next(s for s in plan.stages.values() if s.kind == "evaluate")
+    sample = evaluate.inputs["samples"]
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+
+    class Finding(Pretender):
+        def poll(self, timeout: float) -> list[Event]:
+            if evaluate.key in self.running and self.started.count(evaluate.key) == 1:
+                del self.running[evaluate.key]
+                path = store.folder("sample", sample) / "record.json"
+                path.write_text("{")
+                message = f"{path} does not match its checksum"
+                failure = {"failure": "bad input", "message": message}
+                return [Event("failed", evaluate.key, failure)]
+            return super().poll(timeout)
+
+    executor = Finding(store)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor)
+    assert driver.run() == 0
+    assert executor.started == [evaluate.key, sample, evaluate.key]
+    assert list((tmp_path / "quarantine").glob(f"sample-{sample}.*"))
+
+
+def test_what_was_removed_and_is_needed_is_made_again_only_when_that_is_said(
+    plan: Plan, tmp_path: Path
+) -> None:
+    drive(plan, tmp_path)
+    store, stages = Store(tmp_path), list(plan.stages.values())
+    evaluate = next(s for s in stages if s.kind == "evaluate")
+    for stage in stages:
+        if stage.kind in ("train", "sample"):
+            shutil.rmtree(store.folder(stage.kind, stage.key))
+    code, driver, executor = drive(plan, tmp_path)  # every number is there
+    assert code == 0 and not executor.started
+    assert {plan.stages[k].kind for k in driver.agenda.stages}.isdisjoint({"train", "sample"})
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+    executor = Pretender(store)
+    driver = Driver(plan, stages, store, Ledger(tmp_path), executor, remake=False)
+    with pytest.raises(BadInput, match=r"^2 stages that were done and then removed[^$]*--remake"):
+        driver.run()
+    assert not executor.started and not list((tmp_path / "claims").glob("[!_]*"))
+    driver = Driver(plan, stages, store, Ledger(tmp_path), executor, remake=True)
+    assert driver.run() == 0 and len(executor.started) == 3
+
+
+def test_a_pruned_stage_is_made_again_when_something_needs_its_files(
+    plan: Plan, tmp_path: Path
+) -> None:
+    drive(plan, tmp_path)
+    store, stages = Store(tmp_path), list(plan.stages.values())
+    evaluate = next(s for s in stages if s.kind == "evaluate")
+    sample = evaluate.inputs["samples"]
+    prune(store, "sample", sample)
+    code, driver, executor = drive(plan, tmp_path)
+    assert code == 0 and not executor.started and sample in driver.agenda.done
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+    code, _, executor = drive(plan, tmp_path)
+    assert code == 0 and executor.started == [sample, evaluate.key]
+    assert not pruned_keys(store)
 
 
 def test_a_corrupt_record_is_named_and_restored(plan: Plan, tmp_path: Path) -> None:
