@@ -12,30 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
+from kills import assert_same_records, workers_of
 from tiny_study import TINY, Harness
 
 from harness import load_results
 from harness.store import tables
 
 RUN = [sys.executable, "-m", "harness", "run", "tiny.yaml"]
-
-
-def comparable(root: Path) -> dict[str, pd.DataFrame]:
-    """The records, without the columns in which two executions may differ."""
-    return {
-        name: frame[tables.comparable(name)].sort_values(list(tables.IDENTITY[name]))
-        for name, frame in load_results(root).items()
-    }
-
-
-def assert_same_records(a: Path, b: Path) -> None:
-    left, right = comparable(a), comparable(b)
-    for name in left:
-        pd.testing.assert_frame_equal(
-            left[name].reset_index(drop=True), right[name].reset_index(drop=True), check_exact=True
-        )
 
 
 @pytest.fixture(scope="module")
@@ -91,32 +75,13 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(
             process.wait()
             kills += 1
     assert kills, "nothing was killed: the test proved nothing"
-    assert _workers_of(study.parent, wait_s=10) == [], "workers outlived their driver"
+    assert workers_of(study.parent, wait_s=10) == [], "workers outlived their driver"
     done = harness("run", "tiny.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same_records(undisturbed / "results", study.parent / "results")
     for table, identity in tables.IDENTITY.items():
         frame = load_results(study.parent / "results")[table]
         assert not frame.duplicated(list(identity)).any()
-
-
-def _workers_of(folder: Path, wait_s: float = 0.0) -> list[int]:
-    """Worker processes of a results folder; with wait_s, those that are left after a while."""
-    until = time.monotonic() + wait_s
-    while True:
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                    place = os.readlink(entry / "cwd")
-                except OSError:
-                    continue
-                if b"harness.dispatch.worker" in words and place == str(folder):
-                    found.append(int(entry.name))
-        if not found or time.monotonic() > until:
-            return found
-        time.sleep(0.25)
 
 
 def test_two_drivers_together_do_each_stage_once(
@@ -213,7 +178,7 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
         if len(found) == 2 and all("step " in p.read_text() for p in found):
             break
         time.sleep(0.2)
-    victim = next(iter(_workers_of(study.parent)))
+    victim = next(iter(workers_of(study.parent)))
     os.kill(victim, signal.SIGKILL)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
