@@ -60,6 +60,14 @@ def uses_cuda(opened: Opened) -> bool:
     return dispatch.device == "cuda" or (dispatch.device == "auto" and bool(gpus()))
 
 
+def placement(opened: Opened) -> str | None:
+    """What runs where at once, in a sentence; None where the executor's name says it all."""
+    from harness.components import get
+
+    name = opened.study.settings.dispatch.executor
+    return get("executor", name)().describe(opened.study) if name == "local" else None
+
+
 def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     """The plan as JSON: totals of what is missing, and with `every` one entry per stage."""
     state = opened.standing()
@@ -122,6 +130,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "title": opened.study.settings.title,
         "runs": len(opened.study.runs),
         "executor": opened.study.settings.dispatch.executor,
+        "placement": placement(opened),
         "kinds": by_kind,
         "missing": {
             "stages": len(state.missing),
@@ -164,6 +173,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     count = sum(entry["stages"] for entry in content["kinds"].values())
     print(f"{content['runs']:,} runs, {count:,} stages, {content['executor']}")
+    if content["placement"]:
+        print(content["placement"])
     print()
     print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'device time':>18}")
     for kind in sorted(content["kinds"], key=STAGE_KINDS.index):

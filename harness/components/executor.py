@@ -34,3 +34,7 @@ class Executor(Component):
     def check(self, study: Any) -> list[str]:
         """What of this machine or cluster stands in the way, as sentences."""
         return []
+
+    def describe(self, study: Any) -> str:
+        """What runs where, and how much of it at once: a sentence for `plan`."""
+        return f"by the executor {self.name}"

@@ -26,11 +26,10 @@ def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
             "(dispatch.executor). Start it on a login node of the cluster, or run it on this "
             "machine with --executor local"
         )
-    if settings.dispatch.executor == "local" and settings.dispatch.device == "cuda":
-        from harness.dispatch.local import gpus
+    if settings.dispatch.executor == "local":
+        from harness.dispatch.local.places import problems as of_places
 
-        if not gpus():
-            found.append("no NVIDIA GPU is visible (dispatch.device is cuda)")
+        found += of_places(study)
     if kinds & {"encode", "reference"}:
         found += _data(study, kinds)
     if kinds & {"encode", "sample"}:

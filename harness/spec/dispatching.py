@@ -73,6 +73,8 @@ class DispatchSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
     threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
+    # devices of this machine for one stage of a kind, as {train: 8}; not given: one
+    local: dict[StageKind, Positive] = Field(default={})
     rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0  # a run's processes wait for another
     exchange_minutes: Annotated[float, Field(gt=0)] = 15.0  # then one of them is taken for stuck
     slurm: SlurmSettings = SlurmSettings()
@@ -82,6 +84,24 @@ class DispatchSettings(Settings):
     gpu_hours: Annotated[float, Field(gt=0)] | None = None  # budget that `run` keeps to
     # tries after the first, by class of failure
     retries: dict[FailureClass, Count] = Field(default={})
+
+    @field_validator("local")
+    @classmethod
+    def _can_be_shared(cls, value: dict[str, int]) -> dict[str, int]:
+        for kind, count in value.items():
+            if count > 1 and kind not in SHARED:
+                raise ValueError(
+                    f"a stage of kind {kind} is done by one process; "
+                    f"several devices can share {', '.join(SHARED)}"
+                )
+        return value
+
+    def processes(self, kind: str) -> int:
+        """How many processes do one stage of a kind together."""
+        if self.executor == "slurm":
+            slurm = self.slurm_for(kind)
+            return slurm.nodes * slurm.processes(kind)
+        return self.local.get(kind, 1)  # type: ignore[call-overload, no-any-return]
 
     def slurm_for(self, kind: str) -> SlurmSettings:
         """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""
