@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
@@ -124,7 +125,7 @@ def command(args: argparse.Namespace, verb: str, *more: str) -> str:
 def again(args: argparse.Namespace, opened: Opened) -> str:
     """The command line that tries failed stages again: the same `run`, where that tries them all
     (a pool); from a queue `retry`, since `run` waits there for something to change."""
-    queue = opened.study.settings.dispatch.executor == "slurm"
+    queue = executor_of(opened.study).policy == "queue"
     return command(args, "retry" if queue else "run")
 
 

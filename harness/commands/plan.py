@@ -11,6 +11,7 @@ from typing import Any
 from harness.commands import common
 from harness.commands.common import Opened, duration, quantity
 from harness.dispatch import preflight, progress
+from harness.dispatch.executors import executor_of
 from harness.plan import estimate
 from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
@@ -60,17 +61,10 @@ def uses_cuda(opened: Opened) -> bool:
     return dispatch.device == "cuda" or (dispatch.device == "auto" and bool(gpus()))
 
 
-def placement(opened: Opened) -> str | None:
-    """What runs where at once, in a sentence; None where the executor's name says it all."""
-    from harness.components import get
-
-    name = opened.study.settings.dispatch.executor
-    return get("executor", name)().describe(opened.study) if name == "local" else None
-
-
 def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     """The plan as JSON: totals of what is missing, and with `every` one entry per stage."""
     state = opened.standing()
+    executor = executor_of(opened.study)
     speeds = measured_rates(opened)
     stages = []
     by_kind: dict[str, dict[str, Any]] = {}
@@ -129,8 +123,8 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "profile": opened.study.profile,
         "title": opened.study.settings.title,
         "runs": len(opened.study.runs),
-        "executor": opened.study.settings.dispatch.executor,
-        "placement": placement(opened),
+        "executor": executor.name,
+        "placement": executor.describe(opened.study),
         "kinds": by_kind,
         "missing": {
             "stages": len(state.missing),

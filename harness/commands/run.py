@@ -1,7 +1,7 @@
 """`run`: do everything of a study that is not done, then write its report.
 
 Run it again at any time: it finds what is done, goes on with what is not, and never does a thing
-twice. Ctrl-C lets running stages save their progress first; on SLURM it leaves the jobs running.
+twice. Ctrl-C lets running stages save their progress first; what a queue has goes on.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 from harness.commands import common, report
 from harness.commands.common import Opened
 from harness.commands.display import LiveDisplay, PlainDisplay
+from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
-from harness.dispatch.executor import Executor
+from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import describe
 from harness.dispatch.standing import Standing, removed, standing
 from harness.errors import BadInput, Missing
@@ -39,10 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, metavar="N", help="local worker processes")
     parser.add_argument(
-        "--executor", choices=("local", "slurm"), help="where stages run (default: the profile's)"
+        "--executor",
+        metavar="NAME",
+        help=f"where stages run: {', '.join(BUILT_IN)}, or another (default: the profile's)",
     )
     parser.add_argument(
-        "--detach", action="store_true", help="SLURM: submit everything, and return"
+        "--detach", action="store_true", help="of a queue: submit everything, and return"
     )
     parser.add_argument(
         "--allow-over-budget",
@@ -62,8 +65,11 @@ def run(args: argparse.Namespace) -> int:
     if args.executor is not None:
         args.overrides = [*args.overrides, f"dispatch.executor={args.executor}"]
     opened = common.open_study(args)
-    if args.detach and opened.study.settings.dispatch.executor != "slurm":
-        raise BadInput("--detach leaves SLURM jobs behind; local workers end with their driver")
+    executor = executor_of(opened.study)
+    if args.detach and executor.policy != "queue":
+        raise BadInput(
+            f"--detach leaves jobs in a queue; what the executor {executor.name} runs ends with it"
+        )
     if not opened.stages:
         raise BadInput("no stage is left: --only and --skip exclude everything")
     if args.dry_run:
@@ -90,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
 
 def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
     """Run the driver with a display; its exit code."""
-    executor = make_executor(opened)
+    executor = executor_of(opened.study).open(opened.store.root, opened.study)
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
     display = kind(state.stages, state.done, common.again(args, opened))
     driver = Driver(
@@ -166,7 +172,8 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     its parts would each be within the budget.
     """
     dispatch = opened.study.settings.dispatch
-    if dispatch.executor != "slurm" or dispatch.gpu_hours is None or args.allow_over_budget:
+    queue = executor_of(opened.study).policy == "queue"
+    if not queue or dispatch.gpu_hours is None or args.allow_over_budget:
         return
     measured = []
     history = opened.ledger.history(opened.plan.stages)
@@ -189,18 +196,6 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     reason = budget.refusal(hours, dispatch.gpu_hours)
     if reason is not None:
         raise BadInput(reason)
-
-
-def make_executor(opened: Opened) -> Executor:
-    """Local workers, or SLURM, as the profile says."""
-    dispatch = opened.study.settings.dispatch
-    if dispatch.executor == "slurm":
-        from harness.dispatch.slurm.jobs import SlurmJobs
-
-        return SlurmJobs(opened.store.root, opened.study)
-    from harness.dispatch.local import LocalWorkers
-
-    return LocalWorkers(opened.store.root, dispatch)
 
 
 def compact(opened: Opened) -> None:

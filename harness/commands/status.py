@@ -18,9 +18,9 @@ from harness.commands.display import progress_text
 from harness.dispatch import budget, view
 from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
+from harness.dispatch.executor import QueueExecutor
+from harness.dispatch.executors import executor_of, queue_of
 from harness.dispatch.ledger import Attempt, describe, summary
-from harness.dispatch.slurm.cluster import Cluster
-from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
 
@@ -80,20 +80,29 @@ class Shown:
 
 def look(opened: Opened) -> Shown:
     """Read it all; change nothing."""
-    jobs = slurm_jobs(opened)
     history = opened.history()
     state = opened.standing(history)
+    jobs = queue(opened, state.latest.values())
     seen, notes = view.look(opened.plan, state.stages, state, opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
     return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
 
 
-def slurm_jobs(opened: Opened) -> SlurmJobs | None:
-    """The study's SLURM jobs, where there is a SLURM."""
-    if not (opened.store.root / "slurm").exists() or shutil.which("squeue") is None:
+def queue(opened: Opened, latest: Iterable[Attempt]) -> QueueExecutor | None:
+    """What to ask about stages in a queue: that of the study, or that of its attempts; None where
+    there is none, or it cannot be asked."""
+    found = executor_of(opened.study)
+    if found.policy != "queue":
+        given = (queue_of(attempt) for attempt in latest)
+        other = next((one for one in given if one is not None), None)
+        if other is None:
+            return None
+        found = other
+    if not opened.store.root.exists() or not found.reachable():
         return None
-    return SlurmJobs(opened.store.root, opened.study, Cluster(tries=2))
+    watching: QueueExecutor = found.watch(opened.store.root, opened.study)
+    return watching
 
 
 def drivers(opened: Opened) -> list[Owner]:

@@ -28,3 +28,6 @@ class Local(Executor):
         from harness.dispatch.local.places import described
 
         return described(study)
+
+    def processes(self, study: Any, kind: str) -> int:
+        return int(study.settings.dispatch.local.get(kind, 1))

@@ -18,6 +18,7 @@ from typing import Any
 from harness.dispatch.agenda import Agenda
 from harness.dispatch.circumstances import circumstances
 from harness.dispatch.executor import Event, Executor
+from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.policy import Policy
 from harness.dispatch.pool import Pool
@@ -212,7 +213,13 @@ class Driver:
         task = self.plan.task(stage)
         batch, index = place or (None, None)
         attempt = self.ledger.begin(
-            stage.key, stage.kind, stage.label, batch, index, circumstances(self.plan, task)
+            stage.key,
+            stage.kind,
+            stage.label,
+            batch,
+            index,
+            circumstances(self.plan, task),
+            None if batch is None else executor_of(self.plan.study).name,
         )
         self.agenda.started(stage.key, attempt)
         self.executor.start(task, attempt, **how)

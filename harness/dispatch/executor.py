@@ -35,6 +35,30 @@ class Event:
     content: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Look:
+    """Where a stage that a queue was given stands, for people.
+
+    state: running, queued, done, again (failed, and to be tried again) or waiting (never begun, or
+    cancelled).
+    """
+
+    state: str
+    reason: str = ""
+    progress: dict[str, Any] | None = None
+    note: str | None = None  # about the queue itself, for all its stages
+
+    @staticmethod
+    def ended(event: Event) -> Look:
+        """Of an attempt that is over, and nobody has written that down."""
+        message = str(event.content.get("message") or "")
+        if event.event == "done":
+            return Look("done")
+        if event.event == "failed":
+            return Look("again", f"{event.content.get('failure')}: {message}")
+        return Look("waiting", f"{event.event}: {message}")
+
+
 class Pace:
     """How long a stage will take, by how far it came since it first said."""
 
@@ -92,7 +116,11 @@ class QueueExecutor(Executor, Protocol):
     """An executor whose stages outlive the driver: a cluster's queue."""
 
     policy: Literal["pool", "queue"] = "queue"
-    retries: Mapping[str, int]  # tries after the first, by class of failure, where not the default
+
+    @property
+    def retries(self) -> Mapping[str, int]:
+        """Tries after the first, by class of failure, where not the default."""
+        return {}
 
     def free(self) -> int:
         """How many more tasks (array elements) it would take now."""
@@ -115,5 +143,19 @@ class QueueExecutor(Executor, Protocol):
     def adopt(self, task: Task, attempt: Attempt) -> Event | None:
         """Take up an earlier driver's attempt. None: it lives. Else how it ended."""
 
+    def trouble(self) -> str | None:
+        """Why it does not answer now; None while it does."""
+        return None
+
+    def look(self, task: Task, attempt: Attempt) -> Look:
+        """Where an attempt stands, for people; changes nothing."""
+        event = self.adopt(task, attempt)
+        return Look("queued") if event is None else Look.ended(event)
+
+    def ran(self, key: str) -> float | None:
+        """Seconds that a stage in flight has run, as far as it has said."""
+        return None
+
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study whose keys are not `known`, as sentences."""
+        return []

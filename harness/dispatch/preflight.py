@@ -4,32 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
-import socket
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+from harness.dispatch.executors import executor_of
 from harness.plan.plan import Stage
 from harness.spec.study import Study
 
 
 def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
     """Everything that is missing on this machine for the stages still to do, as sentences."""
-    settings = study.settings
     kinds = {s.kind for s in missing}
     found: list[str] = []
     if not kinds:
         return found
-    if settings.dispatch.executor == "slurm" and shutil.which("sbatch") is None:
-        found.append(
-            f"sbatch is not on the PATH of {socket.gethostname()}: SLURM was asked for "
-            "(dispatch.executor). Start it on a login node of the cluster, or run it on this "
-            "machine with --executor local"
-        )
-    if settings.dispatch.executor == "local":
-        from harness.dispatch.local.places import problems as of_places
-
-        found += of_places(study)
+    found += executor_of(study).check(study)
     if kinds & {"encode", "reference"}:
         found += _data(study, kinds)
     if kinds & {"encode", "sample"}:
@@ -42,17 +32,18 @@ def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
 def _data(study: Study, kinds: set[str]) -> list[str]:
     found = []
     for data in {id(r.data): r.data for r in study.runs}.values():
+        source: Any = data.source
         reads = "encode" in kinds or (
             study.settings.reference is not None and study.settings.reference.statistics is None
         )
-        if data.source == "embedded" or not reads:
+        if source.made or not reads:
             continue
         if data.path is None:
             found.append(f"data.path is not set: where do the images of {data.name!r} lie?")
         elif not Path(data.path).exists():
             layout = (
                 "one folder of images per class"
-                if data.source == "image-folder"
+                if source.name == "image-folder"
                 else "tar shards of image and class files"
             )
             found.append(

@@ -155,7 +155,7 @@ class Rates:
 
 def _processes(plan: Plan) -> int:
     """Over how many devices the batch of a training step is spread."""
-    return plan.study.settings.dispatch.processes("train")
+    return plan.study.settings.dispatch.component.processes(plan.study, "train")
 
 
 def read_benchmarks(results: Path) -> list[dict[str, Any]]:

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from harness.spec.base import Count, Positive, Settings
+from harness.components import Executor, get
+from harness.spec.base import Choice, Count, Positive, Settings
 from harness.spec.sbatch import SBATCH_OPTIONS
 
+Named = str | dict[str, Any]  # as a study writes a component: a name, or {name: ..., its settings}
 SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
 
 
@@ -69,7 +71,9 @@ FailureClass = Literal[  # harness.dispatch.failures says what is done about eac
 class DispatchSettings(Settings):
     """Where stages run. Nothing here is part of a key."""
 
-    executor: Literal["local", "slurm"] = "local"
+    executor: Annotated[Named, Choice("executor")] = "local"
+    "What runs stages: local (this machine), slurm, or one that somebody brought."
+
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
     threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
@@ -96,12 +100,13 @@ class DispatchSettings(Settings):
                 )
         return value
 
-    def processes(self, kind: str) -> int:
-        """How many processes do one stage of a kind together."""
-        if self.executor == "slurm":
-            slurm = self.slurm_for(kind)
-            return slurm.nodes * slurm.processes(kind)
-        return self.local.get(kind, 1)  # type: ignore[call-overload, no-any-return]
+    @property
+    def component(self) -> Executor:
+        """The executor, also where the study's names were not looked up yet."""
+        found: Any = self.executor
+        if isinstance(found, str):
+            return get("executor", found)()  # type: ignore[return-value]
+        return found  # type: ignore[no-any-return]
 
     def slurm_for(self, kind: str) -> SlurmSettings:
         """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""
