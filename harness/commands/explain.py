@@ -21,10 +21,11 @@ from pydantic_core import PydanticUndefined
 
 from harness.errors import BadInput
 from harness.spec.explain import nearest
-from harness.spec.schema import ModelSettings, NotInKey, StudySettings
+from harness.spec.model import ModelFields
+from harness.spec.schema import NotInKey, StudySettings
 
 # Fields whose content is checked once the matrix has filled it in.
-LATER = {"model": ModelSettings}
+LATER = {"model": ModelFields}
 # Sections of which no field is in a key, as their own text says.
 OUTSIDE_KEYS = ("about", "baselines", "dispatch", "profile", "profiles", "report", "study", "title")
 
