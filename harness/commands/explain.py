@@ -19,7 +19,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from harness.components import registry
 from harness.errors import BadInput
+from harness.spec import choices
 from harness.spec.explain import nearest
 from harness.spec.model import ModelFields
 from harness.spec.schema import NotInKey, StudySettings
@@ -97,7 +99,7 @@ def settings_of(dotted: str) -> list[Setting]:
 
 def children(path: str, section: type[BaseModel]) -> Iterator[Setting]:
     """The settings directly below a section, in the schema's order."""
-    for name, info in section.model_fields.items():
+    for name, info in _fields(section).items():
         dotted = f"{path}.{name}" if path else name
         below = LATER.get(dotted) or _section_in(info.annotation)
         marks = [m if isinstance(m, type) else type(m) for m in info.metadata]
@@ -105,12 +107,35 @@ def children(path: str, section: type[BaseModel]) -> Iterator[Setting]:
         about = " ".join((info.description or "").split())
         yield Setting(
             dotted,
-            "a mapping" if dotted in LATER else words(info.annotation, info.metadata),
+            "a mapping"
+            if dotted in LATER
+            else _chosen(info) or words(info.annotation, info.metadata),
             _default(info),
             about or (_first(below) if below else ""),
             not outside,
             below,
         )
+
+
+def _fields(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """A section's fields; of `model`, those of every family as well."""
+    fields = dict(section.model_fields)
+    if section is ModelFields:
+        for entry in registry.entries("family"):
+            for name, info in entry.load().model_fields.items():
+                fields.setdefault(name, info)
+    return fields
+
+
+def _chosen(info: FieldInfo) -> str | None:
+    """What a field that names components may be, in words; None for other fields."""
+    kind = choices.kind_of(info)
+    if kind is None:
+        return None
+    said = f"one of {', '.join(registry.names(kind))}, or a mapping {{name: ..., its settings}}"
+    if str(info.annotation).startswith("tuple"):
+        said = f"a list, each {said}"
+    return said
 
 
 def every_setting(path: str = "", section: type[BaseModel] = StudySettings) -> Iterator[Setting]:
