@@ -170,6 +170,7 @@ class Plan:
             family=run.model.family if run else None,
             facts=run.model.facts if run else {},
             own=self._own(run, train, reference, evaluation),
+            components=tuple(file.described() for file in self.study.components),
         )
 
     def _own(self, run: Any, train: Any, reference: Any, evaluation: Any) -> dict[str, Any]:
