@@ -74,7 +74,7 @@ def described(entry: registry.Entry) -> dict[str, Any]:
 
 def _whole(row: dict[str, Any]) -> str:
     lines = [
-        f"{row['name']}, a {registry.word(row['kind'])}, version {row['version']} ({row['source']})",
+        f"{registry.word(row['kind'])} {row['name']}, version {row['version']} ({row['source']})",
         f"  {row['about']}",
         *(["settings"] if row["settings"] else ["it has no settings"]),
     ]

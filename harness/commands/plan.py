@@ -167,6 +167,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     count = sum(entry["stages"] for entry in content["kinds"].values())
     print(f"{content['runs']:,} runs, {count:,} stages, {content['executor']}")
+    for file in opened.study.components:
+        print(f"runs the study's own {file.path} (SHA-256 {file.sha256[:12]})")
     if content["placement"]:
         print(content["placement"])
     print()

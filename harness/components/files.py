@@ -175,7 +175,7 @@ def load_copies(described: Iterable[dict[str, str]], root: Path) -> None:
         except OSError as error:
             raise BadInput(
                 f"the component file {file.name} ({file.sha256[:12]}) is not in "
-                f"{file.path.parent}: {error.strerror}; start the study's `run` again, which copies it there"
+                f"{file.path.parent}: {error.strerror}; the study's `run` copies it there"
             ) from None
         if hashlib.sha256(content).hexdigest() != file.sha256:
             raise BadInput(

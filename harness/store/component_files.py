@@ -1,4 +1,4 @@
-"""A study's component files beside its results: copies for tasks, and which file a version meant."""
+"""A study's component files beside its results: copies for tasks, and what a version meant."""
 
 from __future__ import annotations
 
