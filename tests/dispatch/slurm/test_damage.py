@@ -16,7 +16,7 @@ from harness.cli import main
 from harness.dispatch.ledger import Attempt
 from harness.dispatch.slurm import state
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(60)]
 
 COMMANDS = {
     "sbatch": SBATCH,
@@ -31,7 +31,6 @@ VERBS = (
     ("status", "tiny.yaml", "--json"),
     ("logs", "train", "tiny.yaml"),
     ("results", "tiny.yaml"),
-    ("retry", *STUDY),
     ("run", *STUDY, "--detach", "--allow-over-budget"),
     ("cancel", *STUDY),
 )
