@@ -114,7 +114,8 @@ def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
     """Run the driver with a display; its exit code."""
     executor = executor_of(opened.study).open(opened.store.root, opened.study)
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    display = kind(state.stages, state.done, common.again(args, opened))
+    retry, known = common.again(args, opened), known_seconds(opened, state.missing)
+    display = kind(state.stages, state.done, retry, known=known)
     driver = Driver(
         opened.plan, opened.stages, opened.store, opened.ledger, executor, display, args.remake
     )
@@ -155,6 +156,24 @@ def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
             file=sys.stderr,
         )
     return code
+
+
+def known_seconds(opened: Opened, missing: list[Stage]) -> dict[str, float]:
+    """What stages to do will take by what was measured here before, by key."""
+    from harness.commands.plan import measured_rates
+
+    rates = measured_rates(opened)
+    found: dict[str, float] = {}
+    if rates.measured:
+        for stage in missing:
+            model, data = (
+                estimate.model_of(opened.plan, stage),
+                estimate.data_of(opened.plan, stage),
+            )
+            seconds = rates.seconds(stage, model, data)
+            if seconds is not None:
+                found[stage.key] = seconds
+    return found
 
 
 def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool) -> int:
