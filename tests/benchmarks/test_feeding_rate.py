@@ -55,8 +55,11 @@ def bare(threads: int, seconds: float = 0.3) -> float:
 )
 def test_threads_feed_as_many_times_the_images(what, rate, batch, threads, aim) -> None:
     turns = [
-        (rate(LATENT, batch, 0, seconds=0.3), rate(LATENT, batch, threads, seconds=0.3))
-        + (bare(threads),)
+        (
+            rate(LATENT, batch, 0, seconds=0.3),
+            rate(LATENT, batch, threads, seconds=0.3),
+            bare(threads),
+        )
         for _ in range(9)
     ]
     ratio = statistics.median(ahead / plain for plain, ahead, _ in turns)
