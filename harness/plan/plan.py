@@ -64,6 +64,10 @@ class Plan:
     stages: dict[str, Stage] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
     run_ids: list[str | None] = field(default_factory=list)
+    # (key of the data, settings) of a trunk that runs of several lengths share -> its stages' steps
+    trunks: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    branched_gflops: float = 0.0  # of training trunks and the branches that leave them
+    apart_gflops: float = 0.0  # of training the same runs each from its beginning
     _made: dict[Any, Any] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
 
