@@ -277,6 +277,42 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None) -> Figure:
     return figure
 
 
+@style.styled
+def bubbles(rows: list[dict[str, Any]]) -> Figure:
+    """Figure 2 (right): Gflops counted here against the paper's FID-50K; area is Gflops.
+
+    `rows`: name, gflops, fid, transformer (bool).
+    """
+    figure, axes = style.canvas(style.COLUMN, 2.6)
+    largest = max(r["gflops"] for r in rows)
+    for r in rows:
+        axes.scatter(
+            r["gflops"],
+            r["fid"],
+            s=520 * r["gflops"] / largest,
+            color=style.SIZE_COLOURS["XL"] if r["transformer"] else style.SIZE_COLOURS["S"],
+            alpha=0.78,
+            linewidth=0.5,
+            edgecolor="white",
+        )
+        # Beside its disc: above the largest, whose neighbours stand lower, below the others.
+        sign = 1 if r["gflops"] == largest else -1
+        radius = (520 * r["gflops"] / largest / np.pi) ** 0.5
+        axes.annotate(
+            r["name"],
+            (r["gflops"], r["fid"]),
+            (0, sign * (radius + 2)),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if sign > 0 else "top",
+            fontsize=6.8,
+        )
+    style.log_axis(axes.xaxis, [r["gflops"] for r in rows], pad=2.2)
+    axes.set_ylim(0, max(r["fid"] for r in rows) * 1.2)
+    axes.set(xlabel="Gflops, counted here", ylabel="the paper's FID-50K")
+    return figure
+
+
 def _legend(axes: Axes) -> None:
     """Beside the lines while it is short, else above them; none where it would cover the page."""
     if len(axes.get_lines()) <= 5:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import compute, fits, metrics, selection
-from harness.report.document import ReportInput
+from harness.report.input import ReportInput
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import subprocess
 
 import pandas as pd
 import pytest
-from report_words import ALL, abstract, cells_of, said
+from report_words import ALL, abstract, cells_of, parts, said
 
-from harness.report.document import compose, render
+from harness.report.document import render
 
 
 def test_the_models_table_has_every_metric_of_the_compared_samples(make):
@@ -108,8 +108,8 @@ def test_names_with_dollar_signs_are_names_in_figures_too(make):
     rows = found["metrics"]
     rows["model"] = rows["model"].map(lambda m: f"$\\frac$ {m}", na_action="ignore")
     rows["size"] = pd.Series(pd.NA, index=rows.index, dtype="string")
-    _, files = compose(make.report(found, ("gflops", "sampling-compute")))
-    assert "$\\frac$ DiT-micro-L/8" in files["gflops.svg"].decode()
+    _, files = parts(make.report(found, ("gflops", "sampling-compute")))
+    assert "$\\frac$ DiT-micro-L/8" in files["fig-gflops.svg"].decode()
 
 
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler's pdftotext")
@@ -139,13 +139,13 @@ def test_the_papers_columns_say_how_long_the_paper_trained(make):
 
 
 def test_the_disc_of_a_system_is_as_large_as_its_own_network(make, monkeypatch):
-    from harness.report import complexity
+    from harness.report import figures
 
     drawn = []
-    monkeypatch.setattr(complexity, "bubbles", lambda rows: drawn.extend(rows))
-    monkeypatch.setattr(complexity.style, "svg", lambda figure: b"<svg/>")
+    monkeypatch.setattr(figures, "bubbles", lambda rows: drawn.extend(rows))
+    monkeypatch.setattr(figures.style, "svg", lambda figure: b"<svg/>")
     facts = {"image_size": 256, "params": 1e6, "tokens": 256, "model": "DiT-XL/2"}
     rows = [{**facts, "block": b, "gflops": g} for b, g in (("adaln-zero", 118.6), ("adaln", 99.0))]
     rows += make.unets()
-    compose(make.report(complexity=rows, sections=("complexity",)))
+    parts(make.report(complexity=rows, sections=("complexity",)))
     assert next(r["gflops"] for r in drawn if r["transformer"]) == 118.6

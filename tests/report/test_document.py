@@ -11,10 +11,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from report_words import ALL, abstract, said, words
+from report_words import ALL, abstract, parts, said, words
 
 from harness.errors import HarnessError
-from harness.report.document import compose, main_figure, render
+from harness.report.document import main_figure, render
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_another_extractors_metric_is_never_called_fid(make):
         assert times <= 1
     assert "FID" not in kept and "Inception" not in kept
     assert "The two tables do not compare: data and features differ." in text
-    figures = compose(make.report(sections=("training-compute", "sampling-compute")))[1]
+    figures = parts(make.report(sections=("training-compute", "sampling-compute")))[1]
     assert figures and not any(b"FID" in svg for svg in figures.values())
 
 
@@ -111,7 +111,7 @@ def test_the_words_follow_the_correlation(make, trend, noise, phrase):
 
 def test_an_unfinished_study_says_so_first(make):
     missing = ["train DiT-micro-XL/2: failed", "evaluate DiT-micro-XL/2: not done yet"]
-    document, _ = compose(make.report(missing=missing, sections=("headline", "models")))
+    document, _ = parts(make.report(missing=missing, sections=("headline", "models")))
     first = document["bands"][0]
     assert first["kind"] == "note" and first["title"] == "Unfinished."
     note = re.sub(r"\s+", " ", words(first))
@@ -125,7 +125,7 @@ def test_an_unfinished_study_says_so_first(make):
 def test_sections_without_data_say_what_is_missing(make, scratch):
     none = {name: make.empty(name, []) for name in ("runs", "metrics", "training")}
     report = make.report(none, ALL, complexity=[], samples={}, provenance={})
-    document, files = compose(report)
+    document, files = parts(report)
     assert files == {}
     text = words(document)
     for phrase in (
@@ -158,7 +158,7 @@ def test_missing_and_nan_values_are_dashes_never_zeros(make):
     metrics.loc[lost & (metrics["metric"] == "recall_glyphs_cnn"), "value"] = np.nan
     metrics.loc[lost & (metrics["metric"] == "is_glyphs_cnn"), "value"] = np.inf
     found["metrics"] = metrics[~(lost & (metrics["metric"] == "sfd_glyphs_cnn"))]
-    document, _ = compose(make.report(found, ("gflops", "models")))
+    document, _ = parts(make.report(found, ("gflops", "models")))
     table = next(b for band in document["bands"] for s in band["sections"] for b in s["rest"])
     tables = [b for band in document["bands"] for s in band["sections"] for b in s["rest"]]
     table = next(b for b in tables if b["kind"] == "table")
@@ -211,9 +211,11 @@ def test_every_section_is_drawn_for_the_papers_full_study(make, scratch):
     )
     rows = make.complexity(found) + make.unets()
     report = make.report(found, ALL, complexity=rows)
-    document, files = compose(report)
+    document, files = parts(report)
     text = words(document)
-    assert {f"{n}.svg" for n in ("blocks", "guidance", "systems", "sampling-compute")} <= set(files)
+    assert {f"fig-{n}.svg" for n in ("blocks", "guidance", "systems", "sampling-compute")} <= set(
+        files
+    )
     for phrase in ("not measured", "Fewer than two", "No model was", "No samples", "Nothing"):
         assert phrase not in text
     assert "DiT-XL/2 adaln-zero, ft-ema" in text
@@ -277,7 +279,7 @@ def test_provenance_is_flattened_and_gaps_are_named(make):
 
 def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):
     with pytest.raises(HarnessError, match="unknown sections novel; there are: headline"):
-        compose(make.report(sections=("novel",)))
+        parts(make.report(sections=("novel",)))
     blocked = tmp_path / "file"
     blocked.write_text("")
     report = make.report(sections=("provenance",))
@@ -292,14 +294,14 @@ def test_the_main_figure_is_a_png(make, tmp_path):
 
 def test_a_figure_draws_the_same_bytes_after_others_were_drawn(make):
     one = make.report(make.frames(sizes=("S", "B"), sweep=()), sections=("training-compute",))
-    first = compose(one)[1]["training-compute.svg"]
-    compose(make.report(make.frames(sizes=("S",)), sections=("gflops",)))
-    assert compose(one)[1]["training-compute.svg"] == first
+    first = parts(one)[1]["fig-training-compute.svg"]
+    parts(make.report(make.frames(sizes=("S",)), sections=("gflops",)))
+    assert parts(one)[1]["fig-training-compute.svg"] == first
     assert b"<dc:date>" not in first and b"STIX" not in first
 
 
 def test_pandas_frames_are_not_changed(make):
     report = make.report(make.frames(sizes=("S", "B"), patches=(4,)))
     before = report.frames["metrics"].copy(deep=True)
-    compose(report)
+    parts(report)
     pd.testing.assert_frame_equal(report.frames["metrics"], before)
