@@ -71,10 +71,11 @@ def main_figure(report: ReportInput, path: Path) -> Path | None:
     Returns None, and writes nothing, where no model has been measured. Raises HarnessError where
     it cannot be written.
     """
-    from harness.report import figures, style
+    from harness.report import style
     from harness.report.findings import find
+    from harness.report.sections.gflops import drawing
 
     found = find(report)
     if not len(found.final):
         return None
-    return write(Path(path), style.png(figures.gflops(found)))
+    return write(Path(path), style.png(drawing(found).figure))

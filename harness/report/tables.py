@@ -10,35 +10,11 @@ import pandas as pd
 from harness.analysis import metrics, selection
 from harness.report.blocks import Text
 from harness.report.findings import Findings
+from harness.report.prepared import prepared
 from harness.report.wording import DASH, number
 
 ORDER = ("fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity")
-
-
 ARROW = {True: "↑", False: "↓"}
-
-
-def alike(found: Findings, metric: str) -> pd.DataFrame:
-    """`metric` of the samples whose primary metric is compared, averaged over seeds."""
-    if found.protocol is None:
-        return found.final
-    frame = found.report.frames["metrics"]
-    return selection.of_the_same_samples(frame, metric, found.protocol, found.step)
-
-
-def floors(found: Findings, names: list[str]) -> list[Text]:
-    floors = [(m, selection.floor(found.report.frames["metrics"], m)) for m in names]
-    told = [f"{metrics.short_title(m)} {number(f)}" for m, f in floors if f is not None]
-    return [f"Real images: {', '.join(told)}. "] if told else []
-
-
-def metrics_of(found: Findings) -> list[str]:
-    rows = found.report.frames["metrics"]
-    extractor = metrics.features(found.metric or "")
-    names = [str(m) for m in rows["metric"].dropna().unique()]
-    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in ORDER]
-    return sorted(names, key=lambda m: ORDER.index(metrics.kind(m)))
-
 
 _PROTOCOL_WORDS = {  # said where they differ
     "guidance_scale": "guidance {}",
@@ -55,6 +31,30 @@ _PROTOCOL_WORDS = {  # said where they differ
     "k": "k {}",
     "split_size": "chunks of {}",
 }
+
+
+def alike(found: Findings, metric: str) -> pd.DataFrame:
+    """`metric` of the samples whose primary metric is compared, averaged over seeds."""
+    if found.protocol is None or metric == found.metric:
+        return found.final
+    frame = found.report.frames["metrics"]
+    rows = selection.of_the_same_samples(frame, metric, found.protocol, found.step)
+    return prepared(rows, higher=metrics.higher_is_better(metric))
+
+
+def floors(found: Findings, names: list[str]) -> list[Text]:
+    floors = [(m, selection.floor(found.report.frames["metrics"], m)) for m in names]
+    told = [f"{metrics.short_title(m)} {number(f)}" for m, f in floors if f is not None]
+    return [f"Real images: {', '.join(told)}. "] if told else []
+
+
+def metrics_of(found: Findings) -> list[str]:
+    """The recorded metrics of the primary metric's extractor, in the tables' order."""
+    rows = found.report.frames["metrics"]
+    extractor = metrics.features(found.metric or "")
+    names = [str(m) for m in rows["metric"].dropna().unique()]
+    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in ORDER]
+    return sorted(names, key=lambda m: ORDER.index(metrics.kind(m)))
 
 
 def differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...]) -> list[str]:

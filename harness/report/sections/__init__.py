@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from harness.report.sections.base import Section
 
 _HERE = "harness.report.sections"
-TABLE = {  # replaced by harness.components once sections are components
+TABLE = {
+    "abstract": f"{_HERE}.abstract:Abstract",
     "headline": f"{_HERE}.headline:Headline",
     "gflops": f"{_HERE}.gflops:Gflops",
     "training": f"{_HERE}.training:Training",
+    "loss": f"{_HERE}.loss:Loss",
     "training-compute": f"{_HERE}.training_compute:TrainingCompute",
     "sampling-compute": f"{_HERE}.sampling_compute:SamplingCompute",
     "samples": f"{_HERE}.samples:Samples",

@@ -18,10 +18,10 @@ class Provenance(Section):
     name = "provenance"
     title = "Provenance"
 
-    def blocks(self, found: Findings) -> list[Block]:
+    def blocks(self, findings: Findings) -> list[Block]:
         rows = [
             (name, text, any(len(word) >= 40 for word in text.split()) or name == "command")
-            for name, text in _flat(found.report.provenance)
+            for name, text in _flat(findings.report.provenance)
         ]
         if not rows:
             return [paragraph(em("No provenance was recorded."))]

@@ -15,7 +15,8 @@ class Samples(Section):
     name = "samples"
     title = "Samples"
 
-    def blocks(self, found: Findings) -> list[Block]:
+    def blocks(self, findings: Findings) -> list[Block]:
+        found = findings
         if not found.report.samples:
             return [missing("No samples are kept", found)]
         shown = mosaic(found.report.samples, found.report.samples_how)

@@ -1,60 +1,54 @@
-"""Figure 6."""
+"""Quality over training (Figure 6), and every measured step as a table."""
 
 from __future__ import annotations
 
-from harness.analysis import compute
 from harness.report import figures
-from harness.report.blocks import Block, Text, figure, paragraph, ref, strong
+from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
+from harness.report.draw import drawn
+from harness.report.figures.training import panels_by
 from harness.report.findings import Findings
-from harness.report.phrases import floor_clause, missing, trained
+from harness.report.phrases import floor_clause, interval_clause, missing, trained
 from harness.report.sections.base import Section
-from harness.report.wording import count, listed
+from harness.report.wording import DASH, cell
+
+MOST_STEPS = 8  # columns of the table
 
 
 class Training(Section):
-    """Figure 6."""
+    """Figure 6: each model's quality at every measured step of its training."""
 
     name = "training"
     title = "Quality over training"
 
-    def blocks(self, found: Findings) -> list[Block]:
+    def blocks(self, findings: Findings) -> list[Block]:
+        found = findings
         if not trained(found):
             return [missing("Quality was not measured at more than one training step", found)]
         assert found.curves_protocol is not None
-        steps = sorted(int(s) for s in found.curves["step"].unique())
-        spans: list[Text] = [
-            ref("fig-training"),
-            f" follows {count(found.curves['label'].nunique(), 'model')} over training, measured at ",
-            f"{count(len(steps), 'step')} from {steps[0]:,} to {steps[-1]:,}. ",
+        how = f"{found.title}, {found.curves_protocol.sentence()}. "
+        caption: list[Text] = [strong("Quality over training. "), how]
+        if len(panels_by(found.curves)) == 2:
+            caption.append("Above: sizes at one patch size. Below: patch sizes at one size. ")
+        caption += [*floor_clause(found), interval_clause(found.curves)]
+        drawing = figures.training(found.curves, found.title, found.short, found.floor)
+        text: list[Text] = [ref("fig-training"), " follows each model over its training; "]
+        text += [ref("tab-steps"), " has the values."]
+        return [paragraph(*text), drawn("training", drawing, caption), steps_table(found, how)]
+
+
+def steps_table(found: Findings, how: str) -> Block:
+    """A row per model, a column per measured step."""
+    steps = sorted(int(s) for s in found.curves["step"].unique())
+    if len(steps) > MOST_STEPS:
+        last = len(steps) - 1
+        steps = [steps[round(i * last / (MOST_STEPS - 1))] for i in range(MOST_STEPS)]
+    rows: list[list[str | Cell]] = []
+    for label, part in found.curves.groupby("label", sort=False):
+        at = {int(r["step"]): r for r in part.to_dict("records")}
+        values = [
+            cell(at[s]["value"], at[s]["low"], at[s]["high"]) if s in at else DASH for s in steps
         ]
-        ordered = []
-        for what, along in (("size", "size"), ("patch size", "patch_size")):
-            cases = [
-                compute.steps_forward(
-                    found.curves[found.curves["step"] == s], found.metric or "", along
-                )
-                for s in steps
-            ]
-            better, total = sum(b for b, _ in cases), sum(t for _, t in cases)
-            if total:
-                ordered.append(f"the next {'larger' if along == 'size' else 'smaller'} {what} is ")
-                ordered[-1] += f"better in {better} of {total} comparisons"
-        if ordered:
-            spans.append(f"Over all steps, {listed(ordered)}. ")
-        caption: list[Text] = [
-            strong("Quality over training. "),
-            f"{found.title}, {found.curves_protocol.sentence()}. ",
-        ]
-        if len(figures.training_rows(found.curves)) == 2:
-            caption.append(
-                "Above: model size grows at a fixed patch size p. Below: patches shrink. "
-            )
-        caption += floor_clause(found)
-        if found.seeds > 1:
-            caption.append("Bands: standard deviation over seeds.")
-        plot = figures.training(found)
-        drawn, wide = figures.svg(plot), bool(plot.get_figwidth() > 4)
-        return [
-            paragraph(*spans),
-            figure("training", drawn, caption, "Quality over training", wide=wide),
-        ]
+        rows.append([str(label), *values])
+    head: list[str | Cell] = ["Model", *(f"{s:,}" for s in steps)]
+    caption: list[Text] = [strong("Quality at each step. "), how, "± is half a 95% interval."]
+    return table("steps", "l" + "r" * len(steps), [head], rows, caption, wide=True, size=7.9)
