@@ -34,24 +34,27 @@ def short(text: str, longest: int = LONGEST) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
-def draw(axes: Axes) -> None:
-    """Set the figure's layout, so that places on the page are known."""
-    figure: Any = axes.get_figure(root=True)
-    figure.draw_without_rendering()
-
-
 def label_points(
     axes: Axes,
     points: Sequence[tuple[float, float, str]],
     avoid: Sequence[tuple[float, float]] = (),
     ink: str = style.INK,
-) -> int:
-    """Write each (x, y, text) beside its point where it covers nothing; returns how many could be.
+) -> None:
+    """Write each (x, y, text) beside its point where it covers nothing, once the layout is known.
 
     `avoid`: points of a curve to keep clear of where there is room. A label for which no place is
     free is left out: the value under the pointer and the table name it.
     """
-    draw(axes)
+    figure: Any = axes.get_figure(root=True)
+    figure.waiting.append(lambda: _label(axes, points, avoid, ink))
+
+
+def _label(
+    axes: Axes,
+    points: Sequence[tuple[float, float, str]],
+    avoid: Sequence[tuple[float, float]],
+    ink: str,
+) -> None:
     figure: Any = axes.get_figure(root=True)
     scale = figure.dpi / 72
     renderer = figure.canvas.get_renderer()
@@ -64,16 +67,16 @@ def label_points(
     for x, y in avoid:
         px, py = axes.transData.transform((x, y))
         soft.append(Bbox.from_bounds(px - scale, py - scale, 2 * scale, 2 * scale))
-    written = 0
     for x, y, text in points:
         note = axes.annotate(
             short(text), (x, y), (0, 0), textcoords="offset points", fontsize=6.8, color=ink
         )
+        note.set_in_layout(False)
         options = []
         for order, (dx, dy, across, up) in enumerate(PLACES):
             box = _placed(note, dx, dy, across, up, renderer)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 2 * scale
-            inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 6 * scale
+            inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
             if inside and not any(_meet(box, other) for other in solid):
                 options.append((sum(_meet(box, other) for other in soft), order, box))
         if not options:
@@ -82,8 +85,6 @@ def label_points(
         _, order, box = min(options, key=lambda o: o[:2])
         _placed(note, *PLACES[order], renderer)
         solid.append(box)
-        written += 1
-    return written
 
 
 def _placed(note: Annotation, dx: float, dy: float, across: str, up: str, renderer: Any) -> Bbox:
@@ -105,7 +106,11 @@ def floor_line(axes: Axes, floor: float | None, points: Sequence[tuple[float, fl
     if floor is None or not axes.get_ylim()[0] <= floor <= axes.get_ylim()[1]:
         return
     axes.axhline(floor, color=style.QUIET, linewidth=0.8, linestyle=(0, (5, 2)), zorder=1.5)
-    draw(axes)
+    figure: Any = axes.get_figure(root=True)
+    figure.waiting.append(lambda: _name_floor(axes, floor, points))
+
+
+def _name_floor(axes: Axes, floor: float, points: Sequence[tuple[float, float]]) -> None:
     figure: Any = axes.get_figure(root=True)
     renderer = figure.canvas.get_renderer()
     frame = axes.get_window_extent()
@@ -123,9 +128,11 @@ def floor_line(axes: Axes, floor: float | None, points: Sequence[tuple[float, fl
                 fontsize=6.6,
                 color=style.QUIET,
             )
+            note.set_in_layout(False)
             box = note.get_window_extent(renderer)
             around = box.padded(3)
             inside = frame.y0 <= box.y0 and box.y1 <= frame.y1
+            inside = inside and frame.x0 <= box.x0 + 1 and box.x1 <= frame.x1 + 1
             if inside and not any(around.contains(x, y) for x, y in spots):
                 return
             note.remove()
@@ -153,7 +160,6 @@ def legend(
             handlelength=1.6,
             **look,
         )
-        figure.draw_without_rendering()
         width = made.get_window_extent(figure.canvas.get_renderer()).width
         if width <= figure.bbox.width - 4 or columns == 1:
             return

@@ -16,6 +16,7 @@ from typing import Any, ParamSpec, TypeVar
 from xml.sax.saxutils import escape
 
 import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
@@ -85,19 +86,32 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(draw)
     def drawn(*args: P.args, **named: P.kwargs) -> R:
         with matplotlib.rc_context(SETTINGS):
-            return draw(*args, **named)
+            made = draw(*args, **named)
+            figure = getattr(made, "figure", None)
+            if isinstance(figure, Canvas) and figure.waiting:
+                figure.draw_without_rendering()
+                for place in figure.waiting:
+                    place()
+                figure.waiting.clear()
+            return made
 
     return drawn
 
 
 class Canvas(Figure):
-    """A figure that knows what its points say: `hover` is texts by the id of their artist."""
+    """A figure that knows what its points say, and what waits until its layout is known.
+
+    `hover`: texts by the id of their artist. `waiting`: labels to be placed, each a function.
+    """
 
     hover: dict[str, list[str]]
+    waiting: list[Callable[[], None]]
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
+        FigureCanvasAgg(self)  # measures text
         self.hover = {}
+        self.waiting = []
 
 
 def canvas(width: float, height: float, **grid: Any) -> tuple[Canvas, Any]:

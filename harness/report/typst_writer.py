@@ -90,7 +90,7 @@ def bands(sections: Sequence[Section]) -> list[dict[str, Any]]:
         texts = [b for b in blocks if b["kind"] == "par"]
         rest = [b for b in blocks if b["kind"] != "par"]
         told = {"title": section.title, "text": texts, "rest": rest}
-        wide = any(b["wide"] for b in rest) or len(rest) > 1
+        wide = any(b["wide"] for b in rest) or len(rest) != 1
         if not wide and out and out[-1]["kind"] == "narrow" and len(out[-1]["sections"]) == 1:
             out[-1]["sections"].append(told)
         else:

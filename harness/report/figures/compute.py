@@ -25,7 +25,7 @@ def training_compute(
     that nothing of their group beats with as little compute, with `group`.
     """
     parts = marks.groups(curves)[:8]
-    figure, axes = marks.grid(len(parts), 2.75 if len(parts) == 1 else 2.1, most=3)
+    figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
     for panel, (name, part) in zip(axes, parts, strict=True):
         found = marks.looks(part)
         for label, rows in part.groupby("label", sort=False):
@@ -88,7 +88,7 @@ def sampling(
     `pair`: a `HeadlinePair`, ringed.
     """
     parts = marks.groups(sweep)[:8]
-    figure, axes = marks.grid(len(parts), 2.75 if len(parts) == 1 else 2.1, most=3)
+    figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
     for panel, (name, part) in zip(axes, parts, strict=True):
         found = marks.looks(part)
         for label, rows in part.groupby("label", sort=False):
@@ -101,17 +101,14 @@ def sampling(
         panel.set_xlabel("sampling compute per image (Gflops)")
     axes[0].set_ylabel(title)
     if pair is not None:
-        ring: dict[str, Any] = {
-            "marker": "o",
-            "markersize": 8,
-            "markerfacecolor": "none",
-            "linestyle": "none",
-        }
+        ring: dict[str, Any] = {"marker": "o", "markersize": 8, "markerfacecolor": "none"}
         for x, y in (
             (pair.smaller_gflops, pair.smaller_value),
             (pair.larger_gflops, pair.larger_value),
         ):
-            axes[0].plot(x, y, color=style.INK, markeredgewidth=0.8, zorder=6, **ring)
+            axes[0].plot(
+                x, y, color=style.INK, linestyle="none", markeredgewidth=0.8, zorder=6, **ring
+            )
     marks.keys(axes[0], sweep)
     counts = sorted(int(n) for n in sweep["sampling_steps"].unique())
     alt = f"{title} against sampling compute, {counts[0]} to {counts[-1]} steps, of "

@@ -16,7 +16,7 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None = None) -> Draw
 
     `rows`: label, size, guidance_scale, channels (text), value, low, high.
     """
-    figure, axes = style.canvas(style.COLUMN, 2.6)
+    figure, axes = style.canvas(style.COLUMN, 2.3)
     ways = list(dict.fromkeys(rows["channels"]))
     names = list(dict.fromkeys(rows["label"]))
     handles, texts = [], []

@@ -62,7 +62,7 @@ def gflops(
             if part["gflops"].nunique() > 1:
                 views.append(_View(f"patch size {int(p)}", "gflops", end, part))
     count = len(views) + (beside is not None)
-    figure, axes = marks.grid(count, 2.3 if count < 4 else 1.95, most=2 if count in (2, 4) else 3)
+    figure, axes = marks.grid(count, 2.2 if count < 4 else 1.6, most=2 if count in (2, 4) else 3)
     for panel, view in zip(axes, views, strict=False):
         _panel(panel, view, scale if view.x == "gflops" else 1e6, rows, floor)
         panel.set_title(labels.short(view.title, 44), loc="left")
@@ -117,7 +117,7 @@ def metrics(panels: Sequence[tuple[str, pd.DataFrame, float | None]]) -> Drawing
     curves = [(t, r[r["over"] == "training"], f) for t, r, f in panels]
     two = any(len(r) for _, r, _ in curves)
     figure, axes = style.canvas(
-        style.WIDE, 3.5 if two else 1.9, nrows=1 + two, ncols=len(panels), squeeze=False
+        style.WIDE, 3.2 if two else 1.8, nrows=1 + two, ncols=len(panels), squeeze=False
     )
     every = pd.concat([r for _, r, _ in ends], ignore_index=True)
     unit, scale = wording.gflops_unit(float(every["gflops"].max()))

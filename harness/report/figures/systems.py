@@ -17,7 +17,7 @@ def bubbles(rows: pd.DataFrame, title: str) -> Drawing:
     `rows`: label, size, patch_size, gflops, value. Sizes across, patch sizes as lines, quality up.
     """
     sizes = marks.by_size(rows["size"].dropna().unique())
-    figure, axes = style.canvas(style.COLUMN, 2.6)
+    figure, axes = style.canvas(style.COLUMN, 2.3)
     largest = float(rows["gflops"].max())
     for row in sorted(marks.records(rows), key=lambda r: -float(r["gflops"])):
         area = max(6.0, 420 * float(row["gflops"]) / largest)
@@ -51,7 +51,7 @@ def systems(rows: pd.DataFrame, title: str = "FID-50K with guidance, as publishe
 
     `rows`: name, gflops, value, transformer (bool), ours (bool: measured here).
     """
-    figure, axes = style.canvas(style.COLUMN, 2.6)
+    figure, axes = style.canvas(style.COLUMN, 2.3)
     largest = float(rows["gflops"].max())
     for row in marks.records(rows):
         area = max(6.0, 520 * float(row["gflops"]) / largest)

@@ -33,7 +33,7 @@ def training(curves: pd.DataFrame, title: str, short: str, floor: float | None =
     rows = [views[:first], views[first:]] if 0 < first < len(views) else [views]
     widest = max(len(r) for r in rows)
     width = style.COLUMN if widest == 1 else style.WIDE
-    figure = style.Canvas(figsize=(width, 2.2 if len(rows) == 1 else 3.6))
+    figure = style.Canvas(figsize=(width, 2.1 if len(rows) == 1 else 3.3))
     slots = 1
     for row in rows:
         slots *= len(row)
@@ -127,7 +127,7 @@ def loss(rows: pd.DataFrame) -> Drawing:
     `rows`: label, group, size, patch_size, step, value (mean loss of a log interval).
     """
     parts = marks.groups(rows)[:8]
-    figure, axes = marks.grid(len(parts), 2.5 if len(parts) == 1 else 2.0)
+    figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.0)
     values = marks.limits(rows)
     for panel, (name, part) in zip(axes, parts, strict=True):
         found = marks.looks(part)

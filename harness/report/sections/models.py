@@ -73,7 +73,7 @@ def _table(
             at = frame[frame["label"] == r["label"]]
             one = at.iloc[0] if len(at) else None
             text = DASH if one is None else wording.cell(one["value"], one["low"], one["high"])
-            line.append(Cell(text, strong=r["label"] in bold[metric]))
+            line.append(Cell(text, strong=True) if r["label"] in bold[metric] else text)
         if with_paper:
             named = [] if own else [str(their["model"]) if their else DASH]
             line += [*named, *_papers(their)]
