@@ -14,10 +14,8 @@ from harness import components
 from harness.errors import BadInput
 
 # option -> the least it can be
-_LEAST = dict.fromkeys(("k", "k_density", "split_size", "batch_size"), 1) | {
-    "subsets": 0,
-    "seed": 0,
-}
+_LEAST = dict.fromkeys(("k", "k_density", "split_size", "batch_size"), 1)
+_LEAST |= {"subsets": 0, "seed": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -112,7 +112,7 @@ def gather(opened: Opened) -> ReportInput:
         study=opened.study.name,
         title=settings.title,
         profile=opened.study.profile,
-        sections=settings.report.sections,
+        sections=[str(section) for section in settings.report.sections],
         frames=frames,
         provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),

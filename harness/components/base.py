@@ -25,6 +25,7 @@ change, and so the keys of before stand.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -55,6 +56,15 @@ class Component(BaseModel):
     kind: ClassVar[str]  # set by the contract
     name: ClassVar[str]  # what a study writes
     version: ClassVar[int] = 1  # raised when the output changes for the same settings
+
+    @classmethod
+    def complete(cls, given: dict[str, Any], section: Any) -> dict[str, Any]:
+        """`given` with what the study's section says of this component outside its mapping.
+
+        For settings that had a place of their own before there were components (`evaluations.*.eta`
+        is DDIM's). section: the checked section that names the component.
+        """
+        return given
 
     @classmethod
     def about(cls) -> str:
@@ -108,7 +118,7 @@ class Component(BaseModel):
         }
 
 
-def uses(components: dict[str, Component]) -> dict[str, int]:
+def uses(components: Iterable[Component]) -> dict[str, int]:
     """The versions that a key must name, as {"kind:name": version}.
 
     A stranger's always; a built-in's from version 2 on, so that today's keys stand.
@@ -117,6 +127,6 @@ def uses(components: dict[str, Component]) -> dict[str, int]:
 
     return {
         f"{c.kind}:{c.name}": c.version
-        for c in components.values()
+        for c in components
         if c.version > 1 or not registry.is_built_in(type(c))
     }

@@ -53,6 +53,14 @@ class Family(Component):
     def label(self) -> str:
         """The model's name as reports print it: "DiT-XL/2"."""
 
+    @property
+    def variant(self) -> str:
+        """What the label leaves out where it matters, with a blank before it: " adaln"; or "".
+
+        It stands behind the label of the model's complexity.
+        """
+        return ""
+
     @abstractmethod
     def check(self, given: Input) -> None:
         """Raise BadInput, saying what would fit, when the network cannot take such inputs."""
@@ -93,6 +101,10 @@ class Family(Component):
     def import_state(self, state: Mapping[str, Any]) -> dict[str, Any] | None:
         """A published checkpoint's state dict as this network's; None: not in a layout we know."""
         return None
+
+    def identity(self) -> Any:
+        """Equal for two names of one network: what a matrix may not hold twice."""
+        return self.name, self.keyed()
 
     # --- keys -----------------------------------------------------------------------------------
 

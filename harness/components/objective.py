@@ -33,6 +33,7 @@ class Objective(Component):
     """What a network is trained for."""
 
     kind: ClassVar[str] = "objective"
+    default_sampler: ClassVar[str]  # where an evaluation names none
 
     @property
     @abstractmethod

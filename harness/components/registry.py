@@ -46,6 +46,15 @@ WORDS = {"source": "data source", "section": "report section"}  # in sentences, 
 class UnknownComponent(BadInput):
     """A name that nobody brought; the message lists those of its kind, and the nearest."""
 
+    def __init__(self, kind: str, name: str) -> None:
+        self.known = names(kind)
+        folded = {n.lower(): n for n in self.known}
+        near = difflib.get_close_matches(str(name).lower(), folded, 1, 0.6)
+        self.hint = f" (did you mean {folded[near[0]]!r}?)" if near else ""
+        super().__init__(
+            f"unknown {word(kind)} {name!r}{self.hint}; there are: {', '.join(self.known)}"
+        )
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -202,13 +211,7 @@ def entry(kind: str, name: str) -> Entry:
     kind = contract(kind).kind
     found = _built_in(kind).get(name) or _files.get((kind, name)) or _installed().get((kind, name))
     if found is None:
-        known = names(kind)
-        folded = {n.lower(): n for n in known}
-        near = difflib.get_close_matches(str(name).lower(), folded, 1, 0.6)
-        hint = f" (did you mean {folded[near[0]]!r}?)" if near else ""
-        raise UnknownComponent(
-            f"unknown {word(kind)} {name!r}{hint}; there are: {', '.join(known)}"
-        )
+        raise UnknownComponent(kind, name)
     return found
 
 

@@ -14,15 +14,14 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import Field
 
 from harness.components.objective import Objective
 from harness.components.sampler import Sampler
-from harness.diffusion.schedule import LEAST_STEPS, kept_timesteps
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from harness.components.objective import Network
@@ -30,13 +29,22 @@ if TYPE_CHECKING:
     from harness.diffusion.gaussian import Diffusion
 
 
+LEAST_STEPS = 21  # harness.diffusion.schedule's, without importing NumPy to plan
+
+
 class DDPM(Objective):
     """Noise and its variance over discrete steps, linear betas 1e-4 to 2e-2 (the paper's)."""
 
     name = "ddpm"
+    default_sampler = "ancestral"
 
     steps: Annotated[int, Field(ge=LEAST_STEPS)] = 1000
     "Diffusion steps of the forward process; with fewer than 21 its betas would reach 1."
+
+    @classmethod
+    def complete(cls, given: dict[str, Any], section: Any) -> dict[str, Any]:
+        """Its steps stand in the study's `diffusion` section too."""
+        return {"steps": section.diffusion.steps, **given}
 
     @property
     def time_range(self) -> tuple[float, float]:
@@ -75,12 +83,25 @@ class _OverSteps(Sampler):
     clip: bool = False
     "Clamp the predicted clean image to [-1, 1] at each step; the paper does not."
 
+    @classmethod
+    def complete(cls, given: dict[str, Any], section: Any) -> dict[str, Any]:
+        """Its settings stand in the evaluation itself too."""
+        own = section.model_fields_set & cls.model_fields.keys()
+        return {**{name: getattr(section, name) for name in own}, **given}
+
     def check(self, objective: Objective, steps: int) -> None:
         """Raise BadInput for more steps than the objective has."""
-        kept_timesteps(_ddpm(objective).steps, steps)
+        if steps > _ddpm(objective).steps:
+            raise BadInput(f"{steps} is more than diffusion.steps {_ddpm(objective).steps}")
+
+    def evaluations(self, objective: Objective, steps: int) -> int:
+        """One for each step."""
+        return steps
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
         """The kept indices, noisiest first; one network evaluation at each."""
+        from harness.diffusion.schedule import kept_timesteps
+
         return [int(t) for t in kept_timesteps(_ddpm(objective).steps, steps)[::-1]]
 
     def key_fields(self, role: str) -> dict[str, Any]:

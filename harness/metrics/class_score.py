@@ -29,7 +29,7 @@ class ClassScore(Metric):
     def check(
         self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
     ) -> None:
-        from harness.metrics.scores import count_used
+        from harness.metrics.chunks import count_used
 
         super().check(samples, gives, dimensions, shared)
         count_used(samples, shared.split_size, shared.short_last_chunk)

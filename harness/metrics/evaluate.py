@@ -57,11 +57,11 @@ def evaluate(
     "notes": [...], "provenance": {...}}. What cannot be computed is absent from "metrics", and a
     note says why. Raises BadInput and Missing for files that cannot be used.
     """
+    from harness.metrics.chunks import count_used
     from harness.metrics.extractors import load_extractor
     from harness.metrics.features import extract
     from harness.metrics.images import open_images
     from harness.metrics.reference import PR_IMAGES
-    from harness.metrics.scores import count_used
 
     wanted = chosen(metrics)
     check_seed(seed)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from harness.metrics.shared import Shared
 
 
+POINTS = 15  # of the line: harness.metrics.extrapolation's, without importing NumPy to plan
+LEAST = 2 * POINTS  # the sizes go from half of the samples, at most, to all
+
+
 class FrechetInfinity(Metric):
     """Fréchet distance without the bias of a finite number of samples (Chong and Forsyth 2020)."""
 
@@ -22,6 +26,16 @@ class FrechetInfinity(Metric):
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     on_inception: ClassVar[str | None] = "fid_infinity"
     inception_title: ClassVar[str | None] = "FID∞"
+
+    def check(
+        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
+    ) -> None:
+        super().check(samples, gives, dimensions, shared)
+        if samples < LEAST:
+            raise BadInput(
+                f"metric {self.name} is a line through {POINTS} sizes of sample: it needs at least "
+                f"{LEAST} samples, not {samples}"
+            )
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.extrapolation import METHOD, extrapolate

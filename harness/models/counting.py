@@ -29,9 +29,11 @@ import torch.nn.functional as F
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from harness.components.family import Family, Input
 from harness.errors import BadInput, HarnessError
 from harness.models import unets
 from harness.models.dit import DiT
+from harness.models.families import DiTFamily
 from harness.models.zoo import FAMILIES, UNETS, Architecture, architecture, check_unet
 
 with warnings.catch_warnings():
@@ -201,6 +203,21 @@ def complexity(
         return _complexity(model_or_name, counts, tokens=None)
     shape = architecture(model_or_name, image_size=image_size, block=block, num_classes=num_classes)
     return _complexity(model_or_name, _dit(shape), shape.tokens)
+
+
+def count_family(family: Family, given: Input) -> Complexity:
+    """Count a family's network for inputs of a shape; nothing is allocated.
+
+    Raises HarnessError for an operator that there is no rule for.
+    """
+    if isinstance(family, DiTFamily):
+        shape = Architecture(**family.architecture(given))
+        return _complexity(family.label, _dit(shape), shape.tokens)
+    with torch.device("meta"), _Uninitialized():
+        model = family.build(given)
+        x = torch.zeros(1, given.channels, given.side, given.side)
+        t, y = torch.zeros(1), torch.zeros(1, dtype=torch.long)
+    return _complexity(family.label, _trace(model, (x, t, y)), family.tokens(given))
 
 
 def _complexity(name: str, counts: Counter[str], tokens: int | None) -> Complexity:

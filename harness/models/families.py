@@ -92,6 +92,14 @@ class DiTFamily(Family):
         size = self.size if self.size is not None else "x".join(map(str, self.shape))
         return f"{self.name}-{size}/{self.patch_size}"
 
+    @property
+    def variant(self) -> str:
+        return "" if self.block == "adaln-zero" else f" {self.block}"
+
+    def identity(self) -> Any:
+        """Its numbers: DiT and DiT-micro are one network."""
+        return self.shape, self.patch_size, self.block
+
     def facts(self) -> dict[str, Any]:
         depth, width, heads = self.shape
         return {

@@ -71,8 +71,10 @@ class TrainingState:
             for name, parameter in self.model.named_parameters():
                 moments = self.optimizer.state[parameter]
                 for key in keys:
-                    saved = tensors[f"optimizer.{key}.{name}"]
-                    if key == "step":
+                    saved = tensors.get(f"optimizer.{key}.{name}")
+                    if saved is None:  # of a parameter that another rule steps
+                        continue
+                    if saved.ndim == 0:  # a count
                         moments[key] = saved.to(parameter.device, copy=True)
                     else:
                         moments[key] = torch.zeros_like(parameter.detach())

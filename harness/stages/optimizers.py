@@ -26,6 +26,12 @@ class AdamW(Optimizer):
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     "Decays of the averages of the gradient and of its square."
 
+    @classmethod
+    def complete(cls, given: dict[str, Any], section: Any) -> dict[str, Any]:
+        """Its settings stand in the recipe itself too."""
+        own = section.model_fields_set & cls.model_fields.keys()
+        return {**{name: getattr(section, name) for name in own}, **given}
+
     def key_fields(self, role: str) -> dict[str, Any]:
         """Where keys have had them from the beginning: in the recipe itself."""
         return {"weight_decay": self.weight_decay, "betas": self.betas}
