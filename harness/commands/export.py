@@ -62,9 +62,16 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"no committed checkpoint {key}")
     import safetensors.torch
 
-    from harness.models import build, export
+    from harness.components.family import of_architecture
+    from harness.models import DiT, export
 
-    model = build(**artifact.facts["architecture"])
+    family, given = of_architecture(artifact.facts["architecture"])
+    model = family.build(given)
+    if not isinstance(model, DiT):
+        raise BadInput(
+            f"{key[:12]} is a {family.label}: both formats are DiT's. Its weights, by the names of "
+            f"its own published code, are {artifact.file('ema.safetensors')}"
+        )
     model.load_state_dict(safetensors.torch.load_file(artifact.file("ema.safetensors")))
     default = f"{key[:12]}.pt" if args.format == "official" else f"{key[:12]}-diffusers"
     print(export(model.eval(), Path(args.path or default), args.format))

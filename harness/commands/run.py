@@ -21,9 +21,12 @@ from harness.dispatch.executor import Executor
 from harness.dispatch.standing import standing
 from harness.errors import BadInput, Missing
 from harness.plan import estimate
+from harness.plan.index import index
 from harness.plan.plan import Stage
-from harness.store import records
+from harness.store import records, studies
 from harness.store.artifacts import CorruptArtifact
+
+MANY = 1_000  # fragments that are merged before anything else is done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
         )
     check_budget(args, opened, missing)
     opened.store.check_writable()
+    studies.write(opened.store.root, index(opened.plan))
+    compact(opened, above=MANY)  # also when we only submit: nobody else may come by for weeks
     code = drive(args, opened, state.done)
     if args.detach:
         return code
@@ -192,11 +197,11 @@ def make_executor(opened: Opened) -> Executor:
     return LocalWorkers(opened.store.root, dispatch)
 
 
-def compact(opened: Opened) -> None:
-    """Merge record fragments, if nobody else is at it."""
+def compact(opened: Opened, above: int = 0) -> None:
+    """Merge record fragments where there are more than `above`, if nobody else is at it."""
     if opened.ledger.claim("compaction"):
         try:
-            records.compact(opened.store.root)
+            records.compact(opened.store.root, above)
         finally:
             opened.ledger.release("compaction")
 

@@ -23,6 +23,7 @@ from harness.dispatch.slurm.cluster import Cluster
 from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
+from harness.store import Store, records
 
 MOST_STAGES = 20  # told one by one
 MOST_RUNS = 40  # told one by one without --runs
@@ -43,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    for note in records.reconcile(Store(args.results), verify=False):
+        print(note, file=sys.stderr)
     while True:
         began = time.monotonic()
         opened = common.open_study(args)

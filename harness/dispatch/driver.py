@@ -137,8 +137,7 @@ class Driver:
         self.ledger.settle_those(state.latest)
         if not self.jobs:
             preflight.settle_jobs(self.plan, self.ledger, state.latest)
-        kinds = {s.key: s.kind for s in self.stages.values()}
-        notes += records.reconcile(self.store, {key: kinds[key] for key in self.done})
+        notes += records.reconcile(self.store)
         self.failed = dict(state.failed)
         ended = self.done | self.failed.keys()
         self.waiting = {k: s for k, s in self.stages.items() if k not in ended}

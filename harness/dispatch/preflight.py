@@ -99,14 +99,14 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
         reads = "encode" in kinds or (
             study.settings.reference is not None and study.settings.reference.statistics is None
         )
-        if data.source == "embedded" or not reads:
+        if data.source.made or not reads:
             continue
         if data.path is None:
             found.append(f"data.path is not set: where do the images of {data.name!r} lie?")
         elif not Path(data.path).exists():
             layout = (
                 "one folder of images per class"
-                if data.source == "image-folder"
+                if data.source.name == "image-folder"
                 else "tar shards of image and class files"
             )
             found.append(

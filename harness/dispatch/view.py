@@ -108,7 +108,7 @@ def _running(
             if said.get("state") == "running":
                 return Seen("running", last, "", said)
             return Seen("queued", last, "their task runs and has not come to them yet")
-        reason = jobs.reasons.get(stage.key, "")
+        reason = jobs.reason(stage.key)
         if said.get("state") == "requeued":
             reason = f"{said.get('failure')} {said.get('count')} times; {reason}"
         return Seen("queued", last, reason)

@@ -123,7 +123,7 @@ def test_settings_do_not_reach_a_shell_and_not_a_second_line(tmp_path: Path) -> 
     stage = next(s for s in plan.stages.values() if s.kind == "train")
     batch = Batch("harness-train-1", "train", Growth(), [[plan.task(stage)]])
     text = script(tmp_path, batch, settings, "afterok:7_1")
-    assert "#SBATCH --partition='a;touch x'" in text and "#SBATCH --nice=5" in text
+    assert '#SBATCH --partition="a;touch x"' in text and "#SBATCH --nice=5" in text
     assert "#SBATCH --array=0-0%1" in text and "#SBATCH --ntasks-per-node=8" in text
     assert "#SBATCH --kill-on-invalid-dep=yes" in text and "wckey" not in text
     with pytest.raises(ValueError):

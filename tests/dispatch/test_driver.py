@@ -119,7 +119,7 @@ def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: P
 
 def test_a_corrupt_record_is_named_and_restored(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
-    path = next((tmp_path / "records" / "metrics").glob("*.parquet"))
+    path = next((tmp_path / "records" / "metrics").glob("*.json"))
     path.write_bytes(b"PAR1 no more")
     notes: list[str] = []
     store = Store(tmp_path)

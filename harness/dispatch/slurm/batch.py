@@ -14,21 +14,20 @@ A batch is one submission: a job array whose elements each do a pack of stages, 
 from __future__ import annotations
 
 import bisect
+import itertools
 import json
-import os
-import re
-import shlex
 import uuid
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.slurm.cluster import PREFIX, Element
+from harness.dispatch.slurm.cluster import PREFIX
+from harness.dispatch.slurm.seal import Damaged, opened, sealed
+from harness.errors import HarnessError
 from harness.plan.stages import Task
 from harness.spec.schema import SlurmSettings
-from harness.spec.study import Study
 from harness.store import files
 from harness.store.artifacts import Store
 
@@ -234,125 +233,76 @@ def write(root: Path, batch: Batch, attempts: Mapping[str, Attempt], about: dict
         entries = [
             {"task": json.loads(t.to_json()), "attempt": asdict(attempts[t.key])} for t in pack
         ]
-        lines[index] = json.dumps(entries)
+        lines[index] = json.dumps(sealed({"entries": entries}))
     try:
         (path / "state").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise files.explain(error, path) from error
     files.write_atomic(path / "packs.jsonl", ("\n".join(lines) + "\n").encode())
-    files.write_json(path / "batch.json", {"kind": batch.kind, "job": None, **about})
+    files.write_json(path / "batch.json", sealed({"kind": batch.kind, "job": None, **about}))
     return path
 
 
 def set_job(root: Path, name: str, job: str) -> None:
     """Write down the id that sbatch gave."""
-    path = folder(root, name) / "batch.json"
-    files.write_json(path, {**json.loads(path.read_text()), "job": job})
+    files.write_json(folder(root, name) / "batch.json", sealed({**about(root, name), "job": job}))
 
 
 def about(root: Path, name: str) -> dict[str, Any]:
-    """batch.json; {} when there is none."""
+    """batch.json; {} when it is not there as it was written."""
     try:
-        found: dict[str, Any] = json.loads((folder(root, name) / "batch.json").read_text())
-        return found
+        return opened(json.loads((folder(root, name) / "batch.json").read_bytes()))
     except (OSError, ValueError):
         return {}
 
 
+class DamagedPack(HarnessError):
+    """What an array element is to do cannot be read as it was written."""
+
+
 def read_pack(root: Path, name: str, index: int) -> list[Entry]:
-    """The stages of one array element."""
-    with open(folder(root, name) / "packs.jsonl") as file:
-        for number, line in enumerate(file):
-            if number == index:
-                return [
-                    Entry(Task.from_json(json.dumps(e["task"])), Attempt(**e["attempt"]))
-                    for e in json.loads(line)
-                ]
-    raise IndexError(f"batch {name} has no element {index}")
+    """The stages of one array element. Raises DamagedPack, which says what is wrong."""
+    path = folder(root, name) / "packs.jsonl"
+    try:
+        with open(path, "rb") as file:
+            line = next(itertools.islice(file, index, None), None)
+        if line is None:
+            raise Damaged(f"it has no line {index + 1}")
+        return [
+            Entry(Task.from_json(json.dumps(e["task"])), Attempt(**e["attempt"]))
+            for e in _entries(line)
+        ]
+    except OSError as error:
+        raise DamagedPack(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        why = error if isinstance(error, Damaged) else "it is not the JSON that was written"
+        raise DamagedPack(f"{path} is damaged, element {index}: {why}") from None
+
+
+def _entries(line: bytes) -> list[dict[str, Any]]:
+    """A line of packs.jsonl; those of release 0.1 are lists without a checksum."""
+    found = json.loads(line)
+    entries: list[dict[str, Any]] = found if isinstance(found, list) else opened(found)["entries"]
+    return entries
 
 
 def keys_of(root: Path, name: str) -> list[list[str]]:
-    """The keys of each element."""
+    """The keys of each element; [] when they cannot be read."""
     try:
-        with open(folder(root, name) / "packs.jsonl") as file:
-            return [[e["task"]["key"] for e in json.loads(line)] for line in file]
-    except (OSError, ValueError, KeyError):
+        with open(folder(root, name) / "packs.jsonl", "rb") as file:
+            return [[e["task"]["key"] for e in _entries(line)] for line in file]
+    except (OSError, ValueError, KeyError, TypeError):
         return []
-
-
-def states(root: Path, name: str) -> set[str]:
-    """Names of the state files that a batch's tasks have written."""
-    try:
-        return set(os.listdir(folder(root, name) / "state"))
-    except OSError:
-        return set()
 
 
 def busy(ledger: Ledger, store: Store, name: str, index: int) -> bool:
     """Has an element stages to do yet, whoever asked for them? Yes, where it cannot be read."""
     try:
         entries = read_pack(ledger.root, name, index)
-    except (OSError, ValueError, IndexError):
+    except DamagedPack:
         return True
     return any(
         ledger.read(e.attempt).state == "running"
         and not store.folder(e.task.kind, e.task.key).exists()
         for e in entries
     )
-
-
-def variant(study: Study) -> dict[str, Any]:
-    """Which one of a study it is, for batch.json: what `dispatch` says is not part of any key."""
-    others = (o for o in study.overrides if not re.match(r"dispatch\b", o))
-    return {"study": study.name, "profile": study.profile, "overrides": sorted(others)}
-
-
-def foreign(
-    root: Path,
-    mine: Mapping[str, Any],
-    queue: Mapping[str, Mapping[int, Element]],
-    known: Container[str],
-) -> list[str]:
-    """Living elements of a study's batches whose stages are none of `known`, as sentences.
-
-    Those of the variant `mine` are of the study before an edit; others may be wanted.
-    """
-    edited: list[str] = []
-    others: dict[str, int] = {}
-    for name, elements in queue.items():
-        content = about(root, name)
-        if content.get("study") != mine["study"]:
-            continue
-        keys = keys_of(root, name)
-        found = [
-            f"{element.job}_{index}"
-            for index, element in elements.items()
-            if element.live and not any(key in known for key in keys[index])
-        ]
-        if all(content.get(word) == value for word, value in mine.items()):
-            edited += found
-        elif found:
-            words = [w for o in content.get("overrides", ()) for w in ("--set", o)]
-            text = (
-                shlex.join(["--profile", content["profile"], *words])
-                if "profile" in content
-                else ""
-            )
-            others[text] = others.get(text, 0) + len(found)
-    said = [
-        f"{_jobs(count)} stages of this study under {text or 'another profile or --set'}, which "
-        "are not part of it under this one; the results are kept apart"
-        for text, count in others.items()
-    ]
-    if edited:
-        said.append(
-            f"{_jobs(len(edited))} stages that this study no "
-            "longer has (it was edited since); their results are kept apart from its own. "
-            f"To stop them: scancel {' '.join(edited[:20])}"
-            + (f" (and {len(edited) - 20:,} more)" if len(edited) > 20 else "")
-        )
-    return said
-
-
-def _jobs(count: int) -> str:
-    return f"{count:,} {'job does' if count == 1 else 'jobs do'}"

@@ -6,7 +6,6 @@ and only where accounting runs. A question without an answer is Unreachable, nev
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import subprocess
@@ -51,6 +50,10 @@ class Refused(BadInput):
     """sbatch said no, for a reason that another try does not cure."""
 
 
+class NotConfigured(Unreachable):
+    """SLURM's commands do not know their cluster here: as a rule, the wrong machine."""
+
+
 class Later(HarnessError):
     """sbatch said no for now: a submission limit, a controller that restarts."""
 
@@ -85,6 +88,7 @@ PASSING = (
     "zero bytes",
     "credential",
 )
+UNCONFIGURED = ("configuration source", "slurm.conf", "dns srv lookup failed")
 # One job alone is over it, whatever else is queued. sbatch names the limit before "(job submit
 # limit, user's size and/or time limits)", which it says of every limit.
 TOO_LARGE = re.compile(
@@ -105,6 +109,12 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment for SLURM's commands: less the user's settings and an enclosing job's."""
     dropped = USERS + JOBS if "SLURM_JOB_ID" in environment else USERS
     return {k: v for k, v in environment.items() if k in REACH or not k.startswith(dropped)}
+
+
+def job_ids(printed: str) -> set[str]:
+    """Ids in the output of `sbatch --parsable` (JOB or JOB;CLUSTER), or of an sbatch without it."""
+    line = r"^\s*(?:Submitted batch job )?(\d+)(?:;[\w.-]+| on cluster [\w.-]+)?\s*$"
+    return set(re.findall(line, printed, re.MULTILINE))
 
 
 class Cluster:
@@ -149,12 +159,15 @@ class Cluster:
             if done.returncode == 0:
                 return done.stdout
             said = done.stderr.strip() or f"{words[0]} ended with exit code {done.returncode}"
+        if any(words in said.lower() for words in UNCONFIGURED):
+            last = said.splitlines()[-1]
+            raise NotConfigured(f"SLURM's commands find no configuration on this machine: {last}")
         raise Unreachable(f"SLURM does not answer ({self.tries} tries): {said}")
 
     def queue(self, name: str | None = None) -> dict[str, dict[int, Element]]:
         """This user's jobs by name and array index, ended ones too while SLURM remembers them."""
         words = ["squeue", "-h", "-r", "-t", "all", "-o", "%j|%F|%K|%T|%L|%M|%r"]
-        words += ["--name", name] if name else ["-u", getpass.getuser()]
+        words += ["--name", name] if name else ["-u", str(os.getuid())]
         found: dict[str, dict[int, Element]] = {}
         for line in self.ask(*words).splitlines():
             fields = line.split("|", 6)
@@ -198,7 +211,7 @@ class Cluster:
                 code, _, number = fields[2].partition(":")
                 if number == "0" and int(code) > OWN_CODES:
                     code, number = "0", code
-                state = fields[1].split()[0]
+                state = (fields[1].split() or ["UNKNOWN"])[0]
                 return Element(job, state, exit_code=f"{code}:{number}", name=fields[3])
         return None
 
@@ -211,9 +224,8 @@ class Cluster:
             done = self.run("sacct", *words)  # without a start it tells of today only
         except Unreachable:
             return None
-        if done.returncode == 0 and done.stdout.strip():
-            return done.stdout.split()[0].split("_")[0]
-        return None
+        told = re.search(r"^\s*(\d+)(_\S+)?\s*$", done.stdout, re.MULTILINE)
+        return told.group(1) if done.returncode == 0 and told else None
 
     def submit(self, script: Path, name: str) -> str:
         """sbatch, and the job's id; never twice for a name.
@@ -238,7 +250,7 @@ class Cluster:
                 said, unsure = str(error), True
                 continue
             if done.returncode == 0:
-                return done.stdout.strip().split(";")[0].split()[-1]
+                return self._submitted(done.stdout, name, script)
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
             full = any(word in said.lower() for word in LIMITS) and not TOO_LARGE.search(said)
             if full or not any(word in said.lower() for word in PASSING):
@@ -252,6 +264,29 @@ class Cluster:
         if known is not None:
             return known
         raise Later(f"sbatch did not succeed in {self.tries} tries: {said}")
+
+    def _submitted(self, printed: str, name: str, script: Path) -> str:
+        """The job's id from what an sbatch without error printed; a site may add lines of its own.
+
+        Raises Refused when neither a line nor the queue tells it: the job may run, and another
+        sbatch might make a second one, and a third.
+        """
+        ids = job_ids(printed)
+        if len(ids) == 1:
+            return ids.pop()
+        for attempt in range(self.tries):
+            if attempt:
+                time.sleep(self.wait_s * 2 ** (attempt - 1))
+            known = self.find(name)
+            if known is not None:
+                return known
+        said = " ".join(printed.split())[:300]
+        raise Refused(
+            f"sbatch ended without an error and told no job id (it printed {said!r}). A job may be "
+            f"running, though SLURM has none of the name {name}: look with squeue, and end it with "
+            f"scancel. It does nothing to these results: its stages are written down as stopped\n"
+            f"its script: {script}"
+        )
 
     def cancel(self, name: str, elements: Sequence[str]) -> None:
         """scancel of "123_4" and "123", if that is the job's name: SLURM may use an id again."""

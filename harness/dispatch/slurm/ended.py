@@ -75,7 +75,7 @@ def never_began(task: Task, attempt: Attempt, ledger: Ledger, store: Store) -> b
                 continue  # it was tried again before the stage was submitted
             pack = [(parent.kind, need)]
             if parent.batch is not None and parent.index is not None:
-                with contextlib.suppress(OSError, ValueError, IndexError):
+                with contextlib.suppress(slurm_batch.DamagedPack):
                     entries = slurm_batch.read_pack(ledger.root, parent.batch, parent.index)
                     pack = [(e.task.kind, e.task.key) for e in entries]
             done = store.committed({kind for kind, _ in pack})

@@ -22,6 +22,7 @@ class Queue:
         self.trouble: str | None = None  # why the last question was not answered
         # per ended element: what squeue said, and what was found out about it then
         self._details: dict[tuple[str, int], tuple[Element | None, Element | None]] = {}
+        self._told: str | None = None  # the trouble that `news` told
         self._asked: float | None = None
         self._wait_s = FIRST_ASK_S
 
@@ -32,13 +33,20 @@ class Queue:
             return False
         try:
             self.elements = self.cluster.queue()
-            self.trouble = None
+            self.trouble = self._told = None
             self._wait_s = min(self._wait_s * 1.5, MOST_ASK_S)
         except Unreachable as error:
             self.trouble = str(error)
             self._wait_s = MOST_ASK_S
         self._asked = time.monotonic()  # now: an answer may have taken a minute
         return self.trouble is None
+
+    def news(self) -> str | None:
+        """The trouble, once per outage."""
+        if self.trouble is None or self._told is not None:
+            return None
+        self._told = self.trouble
+        return self.trouble
 
     def hurry(self) -> None:
         """Something has changed: ask at the quickest pace again."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +76,72 @@ def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | 
         def affinity(cls) -> int:
             return 2  # whether srun is here was asked before
 
-    executor = Array(folder(root, batch.name))
+    path = folder(root, batch.name)
+    if "\n" in str(path) or "\r" in str(path):
+        raise BadInput(f"sbatch cannot take a results folder with a line break in its path: {path}")
+    executor = Array(path)
+    outputs = Outputs.of(path)
+    given = parameters(settings, batch, dependency)
+    given["additional_parameters"] = outputs.flags | given["additional_parameters"]
     try:
-        executor.update_parameters(**parameters(settings, batch, dependency))
+        executor.update_parameters(**given, setup=outputs.setup or None)
     except ValueError as error:
         raise BadInput(f"dispatch.slurm of {batch.kind}: {error}") from None
-    executor.parameters |= {"map_count": len(batch.packs), "wckey": None}  # no wckey of its own
-    command = [sys.executable, "-u", "-m", "harness.dispatch.slurm.task", str(root), batch.name]
-    text = executor._make_submission_file_text(shlex.join(command), batch.name)
+    # no wckey of its own; srun is ours, because submitit would not escape the folder
+    executor.parameters |= {"map_count": len(batch.packs), "wckey": None, "use_srun": False}
+    task = [sys.executable, "-u", "-m", "harness.dispatch.slurm.task", str(root), batch.name]
+    text = executor._make_submission_file_text(shlex.join([*outputs.srun, *task]), batch.name)
     # submitit numbers from 0; an array that follows another one has the indices of its parents
     first = f"#SBATCH --array=0-{len(batch.packs) - 1}%"
     assert text.count(first) == 1
     numbers = batch.array if batch.indices[0] or batch.indices[-1] >= len(batch.packs) else None
-    return text if numbers is None else text.replace(first, f"#SBATCH --array={numbers}%")
+    text = text if numbers is None else text.replace(first, f"#SBATCH --array={numbers}%")
+    return "\n".join(_flag(line) for line in text.splitlines()) + "\n"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Where the elements of an array print: JOB_INDEX_RANK_log.out and .err in its batch's folder.
+
+    JOB_INDEX_0 is also where the script itself prints, and SLURM.
+    """
+
+    flags: dict[str, str]  # sbatch's
+    setup: list[str]  # first lines of the script
+    srun: list[str]  # the command that starts an element's processes
+
+    @classmethod
+    def of(cls, path: Path) -> Outputs:
+        """sbatch's filename patterns: `%%` is a per cent sign; a backslash ends all patterns."""
+        streams = {"output": "out", "error": "err"}
+        srun = ["srun", "--unbuffered"]
+        if "\\" not in str(path):
+            pattern = str(path).replace("%", "%%") + "/%A_%a"
+            flags = {name: f"{pattern}_0_log.{end}" for name, end in streams.items()}
+            for name, end in streams.items():
+                srun += [f"--{name}", f"{pattern}_%t_log.{end}"]
+            return cls(flags, [], srun)
+        # What SLURM itself says stands in one file for all elements. The script sends the rest
+        # where it belongs; all ranks of an element print into the first one's files.
+        literal = str(path).replace("\\", "\\\\") + "/array_log"
+        flags = {name: f"{literal}.{end}" for name, end in streams.items()}
+        mine = shlex.quote(f"{path}/") + '"${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}_0_log'
+        return cls(flags, [f'exec >>{mine}.out" 2>>{mine}.err"'], srun)
+
+
+def _flag(line: str) -> str:
+    """An #SBATCH line, quoted as sbatch reads it; submitit quotes for a shell.
+
+    To sbatch a backslash escapes the next character also between single quotes.
+    """
+    start, equals, value = line.partition("=")
+    if not (line.startswith("#SBATCH --") and equals):
+        return line
+    (value,) = shlex.split(value)
+    if re.fullmatch(r"[\w@%+:,./=-]+", value, re.ASCII):
+        return f"{start}={value}"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{start}="{escaped}"'
 
 
 def write(
@@ -101,4 +157,4 @@ def write(
     times = {"minutes": minutes, "signal_s": signal_seconds(minutes)}
     path = slurm_batch.write(root, batch, attempts, {**about, **times})
     text = script(root, batch, settings, batch.dependency(jobs))
-    files.write_atomic(path / "submit.sh", text.encode())
+    files.write_atomic(path / "submit.sh", os.fsencode(text))

@@ -11,15 +11,12 @@ last checkpoint.
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,11 +26,11 @@ from harness.dispatch import failures
 from harness.dispatch.executor import Pace
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm import state
 from harness.dispatch.slurm.batch import Entry
 from harness.dispatch.worker import begin_log, failure_told, logging_to, tell
 from harness.errors import HarnessError
 from harness.plan.stages import Task
-from harness.store import files
 
 CANCEL_LOOK_S = 2.0  # between looks for `harness cancel`
 PROGRESS_S = 1.0
@@ -45,8 +42,7 @@ class Said:
     """What the stages of one element say, in files that drivers and `status` read."""
 
     def __init__(self, root: Path, name: str, main: bool) -> None:
-        self.folder = slurm_batch.folder(root, name) / "state"
-        self.main = main
+        self.root, self.name, self.main = root, name, main
         self.began: dict[str, float] = {}  # so that now - began is all it ran, before a requeue too
 
     def begin(self, key: str) -> None:
@@ -58,25 +54,13 @@ class Said:
         """Seconds that a stage's attempt has run, None before it ever did."""
         if key in self.began:
             return time.monotonic() - self.began[key]
-        with contextlib.suppress(OSError, ValueError):
-            before: float | None = json.loads(self.path(key).read_text()).get("ran")
-            return before
-        return None
+        before: float | None = state.read(self.root, self.name, key).get("ran")
+        return before
 
-    def path(self, key: str) -> Path:
-        return self.folder / f"{key}.json"
-
-    def say(self, key: str, state: str, **content: Any) -> None:
-        """Not synced, and nothing is lost with it: an artifact or the ledger holds what counts."""
-        if not self.main:
-            return
-        aside = self.folder / f"_{key}.{uuid.uuid4().hex[:8]}"
-        try:
-            content |= {"state": state, "time": time.time(), "ran": self.ran(key)}
-            aside.write_text(json.dumps(content))
-            os.replace(aside, self.path(key))
-        except OSError as error:
-            tell(str(files.explain(error, self.path(key))), sys.stderr)
+    def say(self, key: str, word: str, **content: Any) -> None:
+        """See harness.dispatch.slurm.state."""
+        if self.main:
+            state.write(self.root, self.name, key, word, self.ran(key), **content)
 
 
 def main(root_text: str, name: str) -> int:
@@ -99,7 +83,11 @@ def main(root_text: str, name: str) -> int:
     if about.get("job") not in (None, job_id().partition("_")[0]):
         tell(f"left to job {about['job']}: this batch was submitted twice")
         return 0
-    element = slurm_batch.read_pack(root, name, index)
+    try:
+        element = slurm_batch.read_pack(root, name, index)
+    except slurm_batch.DamagedPack as damage:
+        tell(f"{damage}; nothing of it is done, a driver submits its stages again", sys.stderr)
+        return 1
     ledger, said = Ledger(root), Said(root, name, environment.global_rank == 0)
 
     import torch

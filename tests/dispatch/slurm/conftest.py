@@ -18,7 +18,7 @@ from private_cluster import PrivateCluster, missing_binaries
 from slurm_bench import Baseline, Bench
 
 from harness.dispatch import driver
-from harness.dispatch.slurm import jobs, queue
+from harness.dispatch.slurm import jobs, queue, submission
 
 
 def _started(**settings: Any) -> Iterator[PrivateCluster]:
@@ -68,6 +68,6 @@ def bench(cluster: PrivateCluster, baseline: Baseline, tmp_path: Path) -> Iterat
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The time that a driver and its pretended cluster go by."""
     clock = Clock()
-    for module in (jobs, queue, driver):
+    for module in (jobs, queue, submission, driver):
         monkeypatch.setattr(module, "time", clock)
     return clock

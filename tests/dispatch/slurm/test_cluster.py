@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.dispatch.slurm.cluster import Cluster, Element, Later, Refused, Unreachable
+from harness.dispatch.slurm.cluster import (
+    Cluster,
+    Element,
+    Later,
+    NotConfigured,
+    Refused,
+    Unreachable,
+)
 from harness.dispatch.slurm.ended import classify
 
 
@@ -48,6 +55,72 @@ def test_an_sbatch_that_fails_in_passing_is_tried_again(commands: Path, tmp_path
     command(commands, "squeue", "exit 0")
     command(commands, "sacct", "exit 1")
     assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "78",
+        "78;cluster-a.b",
+        "Note: 3 jobs; see https://site/12;x\n78",
+        "78\nThis cluster is down on Monday; 9",
+        "\n\n  78  \n\n",
+        "\n78;cluster\nhave a nice day; bye\n",
+        "Submitted batch job 78",
+        "Submitted batch job 78 on cluster one",
+        "12\n78",  # which of them? SLURM knows the name
+        "",
+        "Note; h",
+    ],
+)
+def test_a_job_id_is_found_among_what_a_site_prints(
+    commands: Path, tmp_path: Path, printed: str
+) -> None:
+    (tmp_path / "printed").write_text(printed + "\n")
+    command(commands, "sbatch", f"echo x >> {tmp_path}/submitted; cat {tmp_path}/printed")
+    command(commands, "squeue", "echo Note; echo 'harness-train-a|78|0|PENDING|1:00|0:00|None'")
+    assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
+    assert (tmp_path / "submitted").read_text() == "x\n"
+
+
+def test_a_job_id_that_nobody_tells_is_not_guessed_and_the_job_not_submitted_again(
+    commands: Path, tmp_path: Path
+) -> None:
+    command(commands, "sbatch", f"echo x >> {tmp_path}/submitted; echo 'Welcome; 2 news'")
+    command(commands, "squeue", "echo Welcome")
+    command(commands, "sacct", "echo Welcome")
+    with pytest.raises(Refused, match=r"Welcome; 2 news.*may be running.*harness-train-a") as said:
+        quick().submit(tmp_path / "s", "harness-train-a")
+    assert str(tmp_path / "s") in str(said.value)
+    assert (tmp_path / "submitted").read_text() == "x\n"
+
+
+def test_accounting_behind_a_banner_knows_a_name(commands: Path) -> None:
+    command(commands, "squeue", "exit 0")
+    command(commands, "sacct", "echo Welcome; echo; echo 77_3; echo 77_4")
+    assert quick().find("harness-train-a") == "77"
+    command(commands, "sacct", "echo '2 users'")
+    assert quick().find("harness-train-a") is None
+
+
+def test_a_user_id_without_a_name_is_asked_for_by_its_number(
+    commands: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "getuid", lambda: 4242424)  # as in a container
+    command(commands, "squeue", '[ "$8" = 4242424 ] && echo "harness-train-a|7|0|RUNNING|1|0|None"')
+    assert quick().queue()["harness-train-a"][0].job == "7"
+
+
+def test_a_machine_without_a_slurm_configuration_is_told_from_a_silent_cluster(
+    commands: Path,
+) -> None:
+    lines = ("fetch_config: DNS SRV lookup failed", "Could not establish a configuration source")
+    said = "\n".join(f"scontrol: error: {line}" for line in lines)
+    command(commands, "scontrol", f"echo '{said}' >&2; exit 1")
+    with pytest.raises(NotConfigured, match=r"no configuration on this machine: .*source$"):
+        quick().max_array_size()
 
 
 def test_a_job_that_may_be_queued_is_looked_up_before_a_later_call_submits_it(

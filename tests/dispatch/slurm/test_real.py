@@ -6,6 +6,7 @@ import json
 import re
 import resource
 import time
+from pathlib import Path
 
 import pytest
 from slurm_bench import LONG, Bench
@@ -160,6 +161,27 @@ def test_an_unknown_partition_is_sbatchs_word_and_exit_code_2(bench: Bench) -> N
     assert "nvalid partition" in said and "error:" in said
     assert not bench.cluster.jobs()  # type: ignore[union-attr]
     bench.run("run", "--no-report", "--only", "complexity")  # nothing is held by the refusal
+
+
+def test_a_results_path_may_hold_what_sbatch_reads_as_its_own(bench: Bench) -> None:
+    """One job each. sbatch replaces %j in its files' names, and reads quotes and backslashes."""
+    names = ("a space", "%j and %%A", 'it\'s "quoted"', r"back\slash \j %A", "accent é # $HOME")
+    folders = [bench.folder / name for name in names]
+    drivers = [
+        bench.start("run", "--no-report", "--only", "complexity", results=results)
+        for results in folders
+    ]
+    for driver, results in zip(drivers, folders, strict=True):
+        assert "1/1" in bench.end(driver)
+        (attempt,) = [json.loads(p.read_text()) for p in results.glob("attempts/*/*.json")]
+        assert attempt["state"] == "done" and "committed" in Path(attempt["log"]).read_text()
+        batch = results / "slurm" / attempt["batch"]
+        printed = (batch / f"{attempt['job']}_0_log.out").read_text()
+        assert f"{batch.name} element 0" in printed and "1 stages ended" in printed
+        logs = {p.name for p in batch.iterdir() if "_log." in p.name}
+        own = {f"{attempt['job']}_0_log.{end}" for end in ("out", "err")}
+        # SLURM's own words, where no pattern is possible: one file for all elements
+        assert logs - own == ({"array_log.out", "array_log.err"} if "\\" in str(results) else set())
 
 
 def test_a_log_that_cannot_be_written_is_an_environments_failure_with_its_path(

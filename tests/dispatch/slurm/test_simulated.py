@@ -140,7 +140,7 @@ def test_a_killed_stage_is_submitted_again_at_once_by_a_driver_that_does_not_sta
 ) -> None:
     plan, cluster, _, jobs = detached(tmp_path, 2)
     train = next(s.key for s in plan.stages.values() if s.kind == "train")
-    place = jobs.where[train]
+    place = jobs.living[train].place
     cluster.elements[place] = Element("1", "FAILED", exit_code="0:9")
     cluster.slots = 0  # the others stay in the queue
     second, _ = started(plan, tmp_path, cluster)

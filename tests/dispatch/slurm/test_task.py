@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from tiny_study import TINY
 
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm import state
 from harness.dispatch.slurm import task as slurm_task
 from harness.dispatch.slurm.batch import Batch, Growth
 from harness.plan import make_plan
@@ -139,8 +139,8 @@ def preempted(root: Path, ledger: Ledger) -> str | None:
     said = slurm_task.Said(root, NAME, main=True)
     code = slurm_task.requeue(element[0], element, ledger, said, {}, [signal.SIGTERM])
     assert code == 1
-    path = said.path(element[0].task.key)
-    return str(json.loads(path.read_text())["state"]) if path.exists() else None
+    told: str | None = state.read(root, NAME, element[0].task.key).get("state")
+    return told
 
 
 RUNS = "echo JobId=8 JobState=RUNNING StartTime=2026-01-01T00:00:00 PreemptTime=None"

@@ -169,7 +169,7 @@ def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
     plan = planned(tmp_path, 3)
     cluster = PretendedCluster(tmp_path, clock)
     killed, its_jobs = started(plan, tmp_path, cluster)
-    its_jobs.not_before = clock.now + 1e9
+    its_jobs.submissions.not_before = clock.now + 1e9
     killed.begin()
     killed._launch([s for s in killed._chain() if s.kind == "encode"])
     killed._leave()
