@@ -33,7 +33,11 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         run = plan.study.runs[m.run]
         row = {"key": m.evaluate, "metric": "fd_glyphs_cnn", "value": float(number + 1)}
         row |= {"of": "samples", "step": m.step, "sampling_steps": m.sampling_steps}
-        row |= {"size": run.model.facts["size"], "gflops": float(m.run + 1), "checkpoint_key": m.checkpoint}
+        row |= {
+            "size": run.model.facts["size"],
+            "gflops": float(m.run + 1),
+            "checkpoint_key": m.checkpoint,
+        }
         records.write(root, "metrics", m.evaluate, [row])
     records.compact(root, above=0)
     studies.write(root, index(plan))

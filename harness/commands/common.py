@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
@@ -132,6 +133,13 @@ def command(args: argparse.Namespace, verb: str, *more: str) -> str:
     if args.results != "results":
         words += ["--results", args.results]
     return shlex.join([*words, *more])
+
+
+def again(args: argparse.Namespace, opened: Opened) -> str:
+    """The command line that tries failed stages again: the same `run`, where that tries them all
+    (a pool); from a queue `retry`, since `run` waits there for something to change."""
+    queue = executor_of(opened.study).policy == "queue"
+    return command(args, "retry" if queue else "run")
 
 
 def quantity(gflops: float | None) -> str:

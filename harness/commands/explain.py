@@ -19,11 +19,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from harness.commands.schema import MODEL_WORDS
 from harness.components import registry
 from harness.errors import BadInput
 from harness.spec import choices
 from harness.spec.explain import nearest
+from harness.spec.model import ModelFields
 from harness.spec.schema import NotInKey, StudySettings
 
 # Sections of which no field is in a key, as their own text says.
@@ -128,10 +128,8 @@ def below(path: str, inner: Inner) -> Iterator[Setting]:
 
 def _of_the_model(path: str) -> Iterator[Setting]:
     """What every model's section has, then the fields of the families."""
-    for name, about in MODEL_WORDS.items():
-        kind = "a mapping" if name == "by_family" else "text, or null"
-        yield Setting(f"{path}.{name}", kind, "null", about, True)
-    said: set[str] = set()
+    yield from children(path, ModelFields)
+    said = set(ModelFields.model_fields)
     for family in registry.names("family"):
         for setting in children(path, registry.get("family", family)):
             if setting.name not in said:

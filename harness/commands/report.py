@@ -14,6 +14,7 @@ from harness.commands import common
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.errors import HarnessError
+from harness.plan.wanted import shown_samples
 from harness.spec import shipped
 from harness.store import files
 from harness.store.artifacts import CorruptArtifact
@@ -165,26 +166,16 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
 def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
     """Per run the first samples of its last checkpoint, and how they were drawn.
 
-    All in one way (evaluation, guidance, steps), so that noise and labels are the same in every
-    run: that in which most runs were sampled, then the study's `final`, the most guided, the
-    longest. A run that was not sampled so is left out.
+    All in one way (harness.plan.wanted.shown_samples). A run that was not sampled so is left out.
     """
     from harness.stages.samples import read_images
 
     shown = opened.study.settings.report.samples_shown
-    done = opened.store.committed(["sample"])
-    ways: dict[Any, dict[int, Any]] = {}
-    for m in opened.plan.measurements:
-        if m.sample in done:
-            way = (m.evaluation == "final", m.guidance_scale, m.sampling_steps, m.evaluation)
-            last = ways.setdefault(way, {})
-            if m.run not in last or m.step >= last[m.run].step:
-                last[m.run] = m
-    if not ways:
+    way, last = shown_samples(opened.plan.measurements, opened.store.committed(["sample"]))
+    if way is None:
         return {}, ""
-    way = max(ways, key=lambda w: (len(ways[w]), w))
     grids: dict[str, np.ndarray] = {}
-    for index, m in sorted(ways[way].items()):
+    for index, m in last.items():
         with contextlib.suppress(CorruptArtifact, OSError, KeyError, StopIteration):
             artifact = opened.store.open("sample", m.sample, verify=False)
             if artifact is not None:

@@ -10,17 +10,10 @@ from typing import Any
 from harness.components import registry
 from harness.errors import BadInput
 from harness.spec import choices, schema
-from harness.spec.model import OWN
+from harness.spec.model import ModelFields
 from harness.spec.schema import StudySettings
 
 FILE = "study.schema.json"  # as the first line of each study names it, for editors
-
-MODEL_WORDS = {
-    "name": "Short for family, size and patch size, as DiT-XL/2.",
-    "checkpoint": "An imported checkpoint, which is sampled and never trained.",
-    "family": "The family of networks; DiT where none is named.",
-    "by_family": "Fields of one family alone, where a matrix has several.",
-}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -109,8 +102,7 @@ def _named(kind: str) -> dict[str, Any]:
 
 def _model(about: dict[str, Any]) -> dict[str, Any]:
     """`model`: what every family's section has, and each family's own fields."""
-    assert tuple(MODEL_WORDS) == OWN
-    own: dict[str, Any] = {field: {"description": text} for field, text in MODEL_WORDS.items()}
+    own = ModelFields.model_json_schema()["properties"]
     own["family"]["enum"] = list(registry.names("family"))
     fields: dict[str, Any] = {}
     for entry in registry.entries("family"):

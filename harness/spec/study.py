@@ -24,6 +24,7 @@ from harness.spec import choices, model, shipped
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
+from harness.spec.dispatching import DispatchSettings
 from harness.spec.explain import explain, nearest, show
 from harness.spec.model import Model
 from harness.spec.schema import (
@@ -136,7 +137,12 @@ def load_study(
 def _unchecked(where: Source) -> list[str]:
     """What is wrong with the components of a study that is wrong elsewhere too."""
     found = choices.unchecked(StudySettings, where.data, where, ())
-    sections = {"data": DataSettings, "train": TrainSettings, "reference": ReferenceSettings}
+    sections = {
+        "data": DataSettings,
+        "train": TrainSettings,
+        "reference": ReferenceSettings,
+        "dispatch": DispatchSettings,
+    }
     for name, section in sections.items():
         found += choices.unchecked(section, where.data.get(name), where, (name,))
     evaluations = where.data.get("evaluations")
@@ -152,7 +158,8 @@ def _with_components(written: StudySettings, where: Source, problems: list[str])
     def of(section: Any, *path: str) -> Any:
         return section and choices.resolved(section, where, path, problems)
 
-    found = {name: of(getattr(written, name), name) for name in ("data", "train", "reference")}
+    sections = ("data", "train", "reference", "dispatch")
+    found = {name: of(getattr(written, name), name) for name in sections}
     found["evaluations"] = {
         name: of(evaluation, "evaluations", name)
         for name, evaluation in written.evaluations.items()

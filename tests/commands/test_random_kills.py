@@ -57,13 +57,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     ("victims", "kills"),
     [
         ((DRIVER, ALL), KILLS),
-        pytest.param(
-            (DRIVER, WORKER, WORKER, ALL),
-            KILLS // 2,
-            marks=pytest.mark.xfail(
-                strict=True, reason="a killed worker's stage is failed until `retry` (issue 13, 1)"
-            ),
-        ),
+        ((DRIVER, WORKER, WORKER, ALL), KILLS // 2),
     ],
     ids=("drivers", "drivers-and-workers"),
 )

@@ -139,7 +139,7 @@ def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
     assert re.search(r"failed: train DiT-micro-B/8.* to 3", said)
     assert "training diverged between steps" in said
     assert "try a smaller train.learning_rate" in said
-    assert "try again: python -m harness retry tiny.yaml" in said
+    assert "try again: python -m harness run tiny.yaml" in said
     frames = load_results(study.parent / "results")
     assert set(frames["runs"]["model"]) == {"DiT-micro-S/8"}
     assert len(frames["runs"]) == 2
@@ -148,6 +148,10 @@ def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
     assert "training diverged" in status.stdout and "log:" in status.stdout
     again = harness("run", "tiny.yaml")
     assert again.returncode == 1 and "diverged" in again.stdout
+    assert re.search(
+        r"1 stage failed before \(the last on [-0-9: ]+\): tried once more", again.stdout
+    )
+    assert re.search(r"failed: train DiT-micro-B/8.* to 3 \([-0-9: ]+, try 2\)", again.stdout)
     retried = harness("retry", "tiny.yaml")
     assert "1 failed stage is tried again" in retried.stdout and retried.returncode == 1
     logs = harness("logs", "train DiT-micro-B/8", "tiny.yaml")
@@ -183,7 +187,8 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
     assert process.returncode in (1, 130)
     stopped = list((study.parent / "results" / "attempts").glob("*/*.json"))
     states = sorted(json.loads(p.read_text())["state"] for p in stopped if "train" in p.read_text())
-    assert "failed" in states and "stopped" in states  # one died, the other was told to stop
+    # one died, and waited for its next try or was at it; the other was told to stop
+    assert "again" in states and "stopped" in states
 
 
 def test_the_digits_are_a_second_embedded_data_set(study: Path, harness: Harness) -> None:
