@@ -35,6 +35,7 @@ VERBS = {
     "evaluate": "measure a set of samples against a reference",
     "bench": "measure this machine's training and sampling speed",
     "du": "what a results folder holds, by kind and by study",
+    "prune": "free the space of checkpoints and samples that nothing needs; numbers stay",
     "merge": "bring another results folder into this one; nothing lost, nothing doubled",
     "import": "take in a foreign checkpoint, or the archive of a study",
     "export": "write a checkpoint in another format, or a whole study as an archive",

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if args.compact:
         return compact(root)
     if args.study is None:
-        raise BadInput("say which STUDY's results, as studies/scaling.yaml")
+        raise BadInput("say which STUDY's results, as scaling")
     frame = frames_of(common.open_study(args))[args.table]
     if args.csv:
         print(frame.to_csv(index=False), end="")
