@@ -12,9 +12,10 @@ from pretended_cluster import Clock, PretendedCluster, commit, detached, ends, p
 from harness.dispatch import view
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import batch as slurm_batch
-from harness.dispatch.slurm.cluster import Element, Refused, Unreachable
+from harness.dispatch.slurm.cluster import Element, NotConfigured, Refused, Unreachable
 from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.standing import standing
+from harness.errors import BadInput
 from harness.store import Store
 
 
@@ -142,6 +143,46 @@ def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_tw
     assert second.run() == 0
     assert cluster.submitted == submitted
     assert any("the jobs go on unwatched" in note for note in notes)
+
+
+def test_without_a_slurm_configuration_a_run_ends_at_once_and_speaks_of_no_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    plan = planned(tmp_path, 1)
+    cluster = PretendedCluster(tmp_path, clock)
+
+    def unconfigured(*_: object) -> None:
+        raise NotConfigured("SLURM's commands find no configuration on this machine: fatal")
+
+    monkeypatch.setattr(cluster, "queue", unconfigured)
+    monkeypatch.setattr(cluster, "max_array_size", unconfigured)
+    driver, _ = started(plan, tmp_path, cluster)
+    notes: list[str] = []
+    driver.watch = lambda event, stage, content: (
+        notes.append(content["text"]) if event == "note" else None
+    )
+    with pytest.raises(BadInput, match=r"no configuration.*Nothing was submitted.*login node"):
+        driver.run()
+    assert notes == [] and Ledger(tmp_path).tried() == set()
+
+
+def test_a_silent_cluster_is_not_told_as_jobs_that_go_on_where_none_was_submitted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, cluster, _, _ = detached(tmp_path, 1)
+
+    def silent(name: str | None = None) -> None:
+        raise Unreachable("SLURM does not answer (3 tries): squeue timed out")
+
+    monkeypatch.setattr(cluster, "queue", silent)
+    empty = SlurmJobs(tmp_path, plan.study, cluster)
+    empty.foreign(())
+    assert empty.notes == [
+        "SLURM does not answer (3 tries): squeue timed out; nothing was submitted yet"
+    ]
+    second, jobs = started(plan, tmp_path, cluster)
+    second.begin()
+    assert len(jobs.notes) == 1 and jobs.notes[0].endswith("go on unwatched until it does")
 
 
 def test_what_waits_for_a_refused_batch_is_looked_at_anew_with_it(
