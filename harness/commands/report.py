@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
 from harness.commands.common import Opened
+from harness.commands.results import recorded
+from harness.errors import HarnessError
+from harness.plan.wanted import shown_samples
+from harness.spec import shipped
 from harness.store import files
 from harness.store.artifacts import CorruptArtifact
 
@@ -30,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     opened = common.open_study(args)
-    if not opened.standing().done:
+    if not opened.standing().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
     write_report(opened, args.report, again=True)
@@ -68,7 +72,8 @@ def write_report(opened: Opened, given: str | None = None, again: bool = False) 
     from harness.report import render
 
     render(gather(opened), path)
-    files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
+    with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
+        files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
 
 
@@ -90,8 +95,11 @@ def report_key(opened: Opened) -> str:
 
 def _missing(opened: Opened) -> list[str]:
     state = opened.standing()
+    known = recorded(opened) if state.missing else set()
     return [
-        f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}" for s in state.missing
+        f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}"
+        for s in state.missing
+        if s.key not in known
     ]
 
 
@@ -111,7 +119,7 @@ def gather(opened: Opened) -> ReportInput:
         study=opened.study.name,
         title=settings.title,
         profile=opened.study.profile,
-        sections=settings.report.sections,
+        sections=[str(section) for section in settings.report.sections],
         frames=frames,
         provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
@@ -158,26 +166,16 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
 def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
     """Per run the first samples of its last checkpoint, and how they were drawn.
 
-    All in one way (evaluation, guidance, steps), so that noise and labels are the same in every
-    run: that in which most runs were sampled, then the study's `final`, the most guided, the
-    longest. A run that was not sampled so is left out.
+    All in one way (harness.plan.wanted.shown_samples). A run that was not sampled so is left out.
     """
     from harness.stages.samples import read_images
 
     shown = opened.study.settings.report.samples_shown
-    done = opened.store.committed(["sample"])
-    ways: dict[Any, dict[int, Any]] = {}
-    for m in opened.plan.measurements:
-        if m.sample in done:
-            way = (m.evaluation == "final", m.guidance_scale, m.sampling_steps, m.evaluation)
-            last = ways.setdefault(way, {})
-            if m.run not in last or m.step >= last[m.run].step:
-                last[m.run] = m
-    if not ways:
+    way, last = shown_samples(opened.plan.measurements, opened.store.committed(["sample"]))
+    if way is None:
         return {}, ""
-    way = max(ways, key=lambda w: (len(ways[w]), w))
     grids: dict[str, np.ndarray] = {}
-    for index, m in sorted(ways[way].items()):
+    for index, m in last.items():
         with contextlib.suppress(CorruptArtifact, OSError, KeyError, StopIteration):
             artifact = opened.store.open("sample", m.sample, verify=False)
             if artifact is not None:
@@ -260,7 +258,7 @@ def _command(opened: Opened) -> str:
     own = study.profile == study.settings.profile
     return common.command(
         argparse.Namespace(
-            study=str(study.path),
+            study=shipped.given(study.path),
             profile=None if own else study.profile,
             overrides=list(study.overrides),
             results=str(opened.store.root),

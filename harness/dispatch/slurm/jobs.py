@@ -12,10 +12,10 @@ import time
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.dispatch import failures
-from harness.dispatch.executor import Event
+from harness.dispatch.executor import Event, Look, QueueExecutor
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
@@ -24,6 +24,7 @@ from harness.dispatch.slurm.cluster import Cluster, Element, NotConfigured, Unre
 from harness.dispatch.slurm.ended import classify, never_began
 from harness.dispatch.slurm.foreign import foreign, variant
 from harness.dispatch.slurm.living import Living
+from harness.dispatch.slurm.look import look
 from harness.dispatch.slurm.queue import FIRST_ASK_S, Queue
 from harness.dispatch.slurm.submission import Submissions
 from harness.errors import BadInput
@@ -35,10 +36,10 @@ LAG_S = 5.0  # a shared file system may show an artifact this long after its job
 SUBMITTING_S = 120.0  # a job that is written down may take this long to appear in the queue
 
 
-class SlurmJobs:
+class SlurmJobs(QueueExecutor):
     """An Executor whose stages live on without it."""
 
-    survives = True
+    policy: Literal["pool", "queue"] = "queue"
 
     def __init__(
         self,
@@ -61,6 +62,18 @@ class SlurmJobs:
     def retries(self) -> Mapping[str, int]:
         """Tries after the first, by class of failure, where the study says."""
         return self.study.settings.dispatch.retries  # type: ignore[return-value]
+
+    def trouble(self) -> str | None:
+        """Why SLURM does not answer."""
+        return self.queue.trouble
+
+    def look(self, task: Task, attempt: Attempt) -> Look:
+        """Where an attempt stands, for people."""
+        return look(self, task, attempt)
+
+    def ran(self, key: str) -> float | None:
+        """Seconds that a stage in flight has run, as its task said."""
+        return self.said(key).get("ran")
 
     # --- starting -------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
 
     first, _ = started(plan, tmp_path, cluster)
     assert timed("submit", first.detach) == 0
-    assert len(first.running) == len(stages)
+    assert len(first.agenda.running) == len(stages)
     sbatches = len(cluster.submitted)
 
     def status() -> dict[str, view.Seen]:
@@ -65,8 +65,8 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
 
     second, _ = started(plan, tmp_path, cluster)
     timed("adopt", second.begin)
-    assert len(second.running) == len(stages) and len(cluster.submitted) == sbatches
-    second._leave()
+    assert len(second.agenda.running) == len(stages) and len(cluster.submitted) == sbatches
+    second.leave()
 
     last, _ = started(plan, tmp_path, cluster)
     code = timed("watch to the end", last.run)
@@ -98,7 +98,7 @@ def test_the_queue_never_holds_more_tasks_than_the_study_allows(
     monkeypatch.setattr(cluster, "submit", submit)
     first, _ = started(plan, tmp_path, cluster)
     first.detach()
-    assert most == 5 and first.waiting and not list((tmp_path / "claims").glob("[!_]*"))
+    assert most == 5 and first.agenda.waiting and not list((tmp_path / "claims").glob("[!_]*"))
     last, _ = started(plan, tmp_path, cluster)
     assert last.run() == 0 and most == 5
 
@@ -130,7 +130,7 @@ def test_what_was_not_submitted_at_ctrl_c_was_not_given_to_slurm(
     first, _ = started(plan, tmp_path, cluster)
     first.watch = lambda event, stage, content: first.stop() if event == "tick" else None
     assert first.run() == 3
-    assert first.running == {} and first.waiting.keys() == plan.stages.keys()
+    assert first.agenda.running == {} and first.agenda.waiting.keys() == plan.stages.keys()
     ledger = Ledger(tmp_path)
     assert {a.state for a in ledger.latest(plan.stages).values()} == {"stopped"}
 
@@ -150,4 +150,4 @@ def test_a_killed_stage_is_submitted_again_at_once_by_a_driver_that_does_not_sta
     )
     assert second.detach() == 0
     assert waits and set(waits) == {0.0}
-    assert not second.waiting and len(Ledger(tmp_path).attempts(train)) == 2
+    assert not second.agenda.waiting and len(Ledger(tmp_path).attempts(train)) == 2

@@ -32,7 +32,7 @@ def test_children_that_slurm_cancelled_and_forgot_have_not_failed(
     ledger.end(train, "again", "error", "ValueError: boom")
     monkeypatch.setattr(cluster, "queue", lambda name=None: {})  # MinJobAge is over
     second, _ = started(plan, tmp_path, cluster)
-    assert second.detach() == 0 and len(second.running) == 3
+    assert second.detach() == 0 and len(second.agenda.running) == 3
     for kind in ("sample", "evaluate"):
         assert [a.state for a in ledger.attempts(by_kind[kind])] == ["lost", "running"]
 
@@ -92,7 +92,7 @@ def test_a_job_that_only_scontrol_knows_is_not_taken_for_dead_while_it_lives(
     monkeypatch.setattr(cluster, "detail", lambda job, index: Element(job, "PENDING", "None"))
     second, jobs = started(plan, tmp_path, cluster)
     second.begin()
-    assert len(second.running) == len(plan.stages)
+    assert len(second.agenda.running) == len(plan.stages)
     assert jobs.poll(0.0) == []
 
 
@@ -100,7 +100,7 @@ def test_another_job_that_was_given_the_id_again_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, cluster, first, _ = detached(tmp_path, 2)
-    key, attempt = next(iter(first.running.items()))
+    key, attempt = next(iter(first.agenda.running.items()))
     assert attempt.batch
     monkeypatch.setattr(cluster, "queue", lambda name=None: {})
     for name, event in ((attempt.batch, None), ("another", "failed")):
@@ -212,8 +212,8 @@ def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
     killed, its_jobs = started(plan, tmp_path, cluster)
     its_jobs.submissions.not_before = clock.now + 1e9
     killed.begin()
-    killed._launch([s for s in killed._chain() if s.kind == "encode"])
-    killed._leave()
+    killed.policy.launch([s for s in killed.policy.chain() if s.kind == "encode"])
+    killed.leave()
     answers, asked = cluster.queue, []
 
     def queue(name: str | None = None) -> dict[str, dict[int, Element]]:
