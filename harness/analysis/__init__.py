@@ -1,22 +1,70 @@
-"""From records to findings: pure functions of pandas frames, no files and no plotting.
+"""From records to conclusions: pure functions of arrays and pandas frames, no files, no plotting.
 
-The frames are those of `load_results` (columns: harness.store.tables). Missing stays missing: a
-null or non-finite value is left out and counted, never replaced. Several seeds of one
-configuration become a mean with its spread.
+The frames are those of `load_results` (columns: harness.store.tables), or made from them by
+harness.analysis.selection (one row per label: `label`, `gflops`, `value`, `std`, ...). Missing
+stays missing: a null or non-finite value is left out and counted, never replaced. Columns that
+older records lack (`std_df`, `std_method`, ...) may be absent: a standard error without degrees of
+freedom is taken as known. numpy, scipy and pandas alone are imported, and only when a function is
+used.
 
-Nothing heavy is imported until a function is used.
+The rooms (each function's docstring has columns, units and source):
+
+    intervals     Interval(value, low, high); Difference(value, std, df, p, interval).tie
+                  difference(a, b, std_a, std_b, df_a, df_b, covariance=0, confidence=.95) ->
+                      Difference
+                  corrected(differences) -> the same, Holm's intervals;  holm(p);  holm_levels(p,
+                      alpha)
+    digits        decimals(half_width) -> int;  rounded(Interval) -> (value, low, high) texts
+                  apart(values) -> texts with the fewest digits that keep unequal values apart
+    ranking       best(values, std, df=None, higher=False) -> array of bool: not told from the best
+                  ranks(values, std, df=None, higher=False) -> frame: rank, low, high (Holm over
+                      pairs)
+    law           why_no_law(compute, values) -> str | None
+                  scaling_law(compute, values, std=None, confidence=.95, *, common_std=None,
+                      huber=False)
+                      -> ScalingLaw: .offset .scale .exponent (Interval) .identifiable .tau .models
+                         .preferred ("offset" | "power") .aicc .power_law (PowerFit: scale,
+                      exponent,
+                         aicc) .left_out (LeftOut: compute, measured, predicted, error)
+                      .compute_range
+                         .predict(compute, new=False) -> Interval;  .band(computes, new=False) ->
+                      frame
+                         (compute, value, low, high);  .above_floor(floor, floor_std=0) -> Interval
+    correlations  correlation(compute, values, std=None, confidence=.95) -> Correlations: .pearson
+                      .spearman (over models) .measured_pearson .measured_spearman (over
+                      measurements)
+                      .models .p_value
+                  compare_correlations(compute, first, second) -> Interval of the difference
+                  regression(log_values, columns) -> Regression: .coefficients {name: Interval} .r2
+    sampling      compare_pairs(sweep, metric, pairs=None, correlation=None) -> frame, one row
+                      per pair
+                  headline_pair(sweep, metric, ...) -> HeadlinePair | None (.saving .difference
+                      Interval)
+    factors       axes(rows) -> Axes(compute, factors, replicates);  with_recipe(rows) -> frame
+                  factor_effects(rows, factor, metric) -> list of FactorEffect
+                  choose(rows, factors, metric) -> Choice | None: chosen on other samples than
+                      reported
+    interactions  interaction(rows, factor, first, second, metric) -> Interaction: .slope .crossing
+    power         smallest_difference(spread, replicates, comparisons=1) -> float
+    isoflop       surface(gflops, images, values, std=None) -> Surface: .exponent .optimum(budget)
+                  at_budgets(curves, budgets, metric) -> frame;  best_per_budget(points, metric)
+                      -> frame
+    crossings     crossings(curves, metric) -> frame: smaller, larger, compute, low, high, ...
+    learned       learned(values, std, ceiling, ceiling_std, ...) -> array of True, False, None
+                  with_and_without(frame, function) -> (of all, of those that learned)
+    trends        steps_forward(final, metric, along) -> Share of neighbouring models: improved
+
+    harness.paper.claims   CLAIMS; decide(id, evidence) -> Verdict; decide_all(evidence)
+                           evidence(metrics, training=None) and papers_evidence() -> Evidence
 """
 
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import Any
 
 _LAZY = {
+    "load_results": "harness.results",
     "primary_metric": "harness.analysis.metrics",
     "kind": "harness.analysis.metrics",
     "title": "harness.analysis.metrics",
@@ -29,26 +77,31 @@ _LAZY = {
     "over_training": "harness.analysis.selection",
     "sampling_sweep": "harness.analysis.selection",
     "floor": "harness.analysis.selection",
-    "Correlation": "harness.analysis.fits",
-    "correlation": "harness.analysis.fits",
-    "PowerLaw": "harness.analysis.fits",
+    "Interval": "harness.analysis.intervals",
+    "Difference": "harness.analysis.intervals",
+    "difference": "harness.analysis.intervals",
+    "corrected": "harness.analysis.intervals",
+    "ScalingLaw": "harness.analysis.law",
+    "scaling_law": "harness.analysis.law",
+    "why_no_law": "harness.analysis.law",
+    "Correlations": "harness.analysis.correlations",
+    "correlation": "harness.analysis.correlations",
+    "compare_correlations": "harness.analysis.correlations",
+    "regression": "harness.analysis.correlations",
+    "best": "harness.analysis.ranking",
+    "ranks": "harness.analysis.ranking",
     "power_law": "harness.analysis.fits",
+    "PowerLaw": "harness.analysis.fits",
     "frontier": "harness.analysis.compute",
     "compare_sampling": "harness.analysis.compute",
     "share_larger_ahead": "harness.analysis.compute",
-    "headline_pair": "harness.analysis.compute",
-    "HeadlinePair": "harness.analysis.compute",
+    "headline_pair": "harness.analysis.sampling",
+    "HeadlinePair": "harness.analysis.sampling",
+    "compare_pairs": "harness.analysis.sampling",
     "steps_forward": "harness.analysis.compute",
 }
 
-__all__ = ["load_results", *_LAZY]
-
-
-def load_results(root: str | Path = "results") -> dict[str, pd.DataFrame]:
-    """The records under `root`: {"runs", "metrics", "training"} (columns: harness.store.tables)."""
-    from harness.store.records import read_frames
-
-    return read_frames(root)
+__all__ = list(_LAZY)
 
 
 def __getattr__(name: str) -> Any:

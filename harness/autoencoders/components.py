@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.autoencoders import properties
@@ -56,5 +58,24 @@ class StableDiffusion(_Built):
     """Stable Diffusion's KL autoencoder: 8 times smaller, 4 channels, three decoders (Table 4)."""
 
     name = "sd-vae"
-    needs_weights: ClassVar[bool] = True
     decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("sd-vae")
+
+    def missing(self, weights: str | None) -> str | None:
+        if weights is not None:
+            if Path(weights).exists():
+                return None
+            return f"autoencoder weights are not at {weights} (autoencoder.weights)"
+        if _hub_has_one():
+            return None
+        return (
+            f"the {self.name} weights are not in the Hugging Face cache; they are "
+            "downloaded when first needed, which wants a network: without one, say "
+            "--set autoencoder.weights=FOLDER (a diffusers folder with config.json, or with "
+            "one such folder per decoder in it: original/, ft-mse/, ft-ema/)"
+        )
+
+
+def _hub_has_one() -> bool:
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    return any(cache.glob("models--*vae*")) or any(cache.glob("models--*stable-diffusion*"))

@@ -20,9 +20,14 @@ from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
+def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """STUDY --profile --set --results."""
-    parser.add_argument("study", metavar="STUDY", help="a YAML file, as studies/scaling.yaml")
+    parser.add_argument(
+        "study",
+        metavar="STUDY",
+        nargs=None if required else "?",
+        help="a YAML file, or the name of a study that ships with the harness, as scaling",
+    )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
         "--set",
@@ -78,7 +83,7 @@ class Opened:
 def open_study(args: argparse.Namespace) -> Opened:
     """Load, check and plan the study a command line names."""
     study = load_study(args.study, args.profile, args.overrides)
-    plan = make_plan(study, imported_checkpoints(Path(args.results)))
+    plan = planned(study, imported_checkpoints(Path(args.results)))
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(
@@ -86,6 +91,14 @@ def open_study(args: argparse.Namespace) -> Opened:
             f"`{command(args, 'plan', '--stages')}` lists what there is"
         )
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
+
+
+def planned(study: Study, imported: Mapping[str, Imported]) -> Plan:
+    """The study's plan. Raises BadInput, naming the study's file, where it cannot be planned."""
+    try:
+        return make_plan(study, imported)
+    except BadInput as error:
+        raise BadInput(f"{study.path}: {error}") from error
 
 
 def matching(args: argparse.Namespace, opened: Opened, patterns: Sequence[str]) -> list[Stage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Iterator
@@ -129,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         early.append(note)
         print(f"note: {note}", file=sys.stderr)
 
-    with _Progress() as progress:
+    with _Progress() as progress, _files_named(args):
         result = evaluate(
             args.samples,
             args.reference,
@@ -151,6 +152,21 @@ def run(args: argparse.Namespace) -> int:
     else:
         _print(result, [note for note in result["notes"] if note not in early])
     return 0 if result["metrics"] else 1
+
+
+@contextlib.contextmanager
+def _files_named(args: argparse.Namespace) -> Iterator[None]:
+    """An error says which files it is about, also where they only fail together."""
+    from harness.errors import BadInput
+
+    given = [args.samples, args.reference, *([args.weights] if args.weights else [])]
+    try:
+        yield
+    except BadInput as error:
+        if any(name in str(error) for name in given):
+            raise
+        through = f" through {args.weights}" if args.weights else ""
+        raise BadInput(f"{args.samples} against {args.reference}{through}: {error}") from error
 
 
 def _device(asked: str | None) -> str:

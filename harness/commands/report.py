@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
 from harness.commands.common import Opened
+from harness.commands.results import recorded
+from harness.errors import HarnessError
 from harness.plan.wanted import shown_samples
+from harness.spec import shipped
 from harness.store import files
 from harness.store.artifacts import CorruptArtifact
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.report.document import ReportInput
+    from harness.report.input import ReportInput
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     opened = common.open_study(args)
-    if not opened.standing().done:
+    if not opened.standing().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
     write_report(opened, args.report, again=True)
@@ -69,7 +72,8 @@ def write_report(opened: Opened, given: str | None = None, again: bool = False) 
     from harness.report import render
 
     render(gather(opened), path)
-    files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
+    with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
+        files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
 
 
@@ -91,15 +95,18 @@ def report_key(opened: Opened) -> str:
 
 def _missing(opened: Opened) -> list[str]:
     state = opened.standing()
+    known = recorded(opened) if state.missing else set()
     return [
-        f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}" for s in state.missing
+        f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}"
+        for s in state.missing
+        if s.key not in known
     ]
 
 
 def gather(opened: Opened) -> ReportInput:
     """Everything the report says, read from records and artifacts."""
     from harness.commands.results import frames_of
-    from harness.report.document import ReportInput
+    from harness.report.input import ReportInput
 
     frames = frames_of(opened)
     shown, how = _samples(opened)
@@ -251,7 +258,7 @@ def _command(opened: Opened) -> str:
     own = study.profile == study.settings.profile
     return common.command(
         argparse.Namespace(
-            study=str(study.path),
+            study=shipped.given(study.path),
             profile=None if own else study.profile,
             overrides=list(study.overrides),
             results=str(opened.store.root),

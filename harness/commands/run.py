@@ -23,9 +23,12 @@ from harness.dispatch.ledger import describe
 from harness.dispatch.standing import Standing, removed, standing
 from harness.errors import BadInput, Missing
 from harness.plan import estimate
+from harness.plan.index import index
 from harness.plan.plan import Stage
-from harness.store import records
+from harness.store import component_files, records, studies
 from harness.store.artifacts import CorruptArtifact
+
+MANY = 1_000  # fragments that are merged before anything else is done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do again what was removed, where something that is to be measured needs it",
     )
 
+    parser.add_argument(
+        "--same-output",
+        action="store_true",
+        help="a component file that changed under the same version gives the same output",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     if args.workers is not None:
@@ -85,6 +94,13 @@ def run(args: argparse.Namespace) -> int:
         )
     check_budget(args, opened, missing)
     opened.store.check_writable()
+    brought = opened.study.components
+    if not args.same_output and (sentences := component_files.changed(brought, opened.store.root)):
+        raise BadInput("\n".join(sentences))
+    component_files.keep(brought, opened.store.root)
+    component_files.remember(brought, opened.store.root)
+    studies.write(opened.store.root, index(opened.plan))
+    compact(opened, above=MANY)  # also when we only submit: nobody else may come by for weeks
     code = drive(args, opened, state)
     if args.detach:
         return code
@@ -217,11 +233,11 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
         raise BadInput(reason)
 
 
-def compact(opened: Opened) -> None:
-    """Merge record fragments, if nobody else is at it."""
+def compact(opened: Opened, above: int = 0) -> None:
+    """Merge record fragments where there are more than `above`, if nobody else is at it."""
     if opened.ledger.claim("compaction"):
         try:
-            records.compact(opened.store.root)
+            records.compact(opened.store.root, above)
         finally:
             opened.ledger.release("compaction")
 

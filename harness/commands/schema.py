@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from harness.components import registry
+from harness.errors import BadInput
 from harness.spec import choices, schema
-from harness.spec.model import OWN
+from harness.spec.model import ModelFields
 from harness.spec.schema import StudySettings
+
+FILE = "study.schema.json"  # as the first line of each study names it, for editors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # no options
+    parser.add_argument(
+        "--write",
+        metavar="FOLDER",
+        help=f"write it to FOLDER/{FILE}, where the studies of that folder tell editors to look",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    del args
-    print(json.dumps(study_schema(), indent=1))
+    if args.write is None:
+        print(json.dumps(study_schema(), indent=1))
+        return 0
+    print(write(Path(args.write)))
     return 0
+
+
+def write(folder: Path) -> Path:
+    """Write the schema beside the studies of a folder; its path. Raises BadInput if it cannot."""
+    path = folder / FILE
+    try:
+        path.write_text(json.dumps(study_schema(), indent=1) + "\n")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+    return path
 
 
 def study_schema() -> dict[str, Any]:
@@ -63,8 +83,12 @@ def _named(kind: str) -> dict[str, Any]:
     """A name, or a mapping with the settings that stand under that name."""
     mappings = []
     for entry in registry.entries(kind):
-        its = entry.load().model_json_schema()
-        named = {"name": {"const": entry.name, "description": entry.load().about()}}
+        try:
+            cls = entry.load()
+        except ImportError:  # named in a table, and its module is not there
+            continue
+        its = cls.model_json_schema()
+        named = {"name": {"const": entry.name, "description": cls.about()}}
         mappings.append(
             {
                 "type": "object",
@@ -78,14 +102,7 @@ def _named(kind: str) -> dict[str, Any]:
 
 def _model(about: dict[str, Any]) -> dict[str, Any]:
     """`model`: what every family's section has, and each family's own fields."""
-    words = {
-        "name": "Short for family, size and patch size, as DiT-XL/2.",
-        "checkpoint": "An imported checkpoint, which is sampled and never trained.",
-        "family": "The family of networks; DiT where none is named.",
-        "by_family": "Fields of one family alone, where a matrix has several.",
-    }
-    assert tuple(words) == OWN
-    own: dict[str, Any] = {field: {"description": text} for field, text in words.items()}
+    own = ModelFields.model_json_schema()["properties"]
     own["family"]["enum"] = list(registry.names("family"))
     fields: dict[str, Any] = {}
     for entry in registry.entries("family"):

@@ -23,6 +23,7 @@ from harness.dispatch.executors import executor_of, queue_of
 from harness.dispatch.ledger import Attempt, describe, summary
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
+from harness.store import Store, records
 
 MOST_STAGES = 20  # told one by one
 MOST_RUNS = 40  # told one by one without --runs
@@ -39,10 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch", action="store_true", help="show it again and again until nothing runs any more"
     )
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
+    for note in records.reconcile(Store(args.results), verify=False):
+        print(note, file=sys.stderr)
     while True:
         began = time.monotonic()
         opened = common.open_study(args)

@@ -50,6 +50,10 @@ class Autoencoder(Component):
         Raises BadInput, naming what would fit, when such images cannot be encoded.
         """
 
+    def missing(self, weights: str | None) -> str | None:
+        """What is not on this machine that loading needs, as a sentence; None: nothing."""
+        return None
+
     def decoder_gflops(self, image_size: int) -> float | None:
         """10^9 multiply-accumulates to decode one image; None: not known."""
         return None

@@ -25,6 +25,9 @@ BUILT_IN = {
     "DiT": "harness.models.families:DiTFamily",
     "DiT-micro": "harness.models.families:DiTMicroFamily",
     "U-ViT": "harness.models.uvit:UViTFamily",
+    "DiT-modern": "harness.models.modern:DiTModern",
+    "DiT-modern-micro": "harness.models.modern:DiTModernMicro",
+    "UNet": "harness.models.unet:UNetFamily",
 }
 
 
@@ -90,9 +93,37 @@ class Family(Component):
         """Image tokens of a transformer; None for others."""
         return None
 
+    @property
+    def rate_scale(self) -> float:
+        """What the learning rate of hidden matrices is multiplied by, where widths ask for it."""
+        return 1.0
+
+    def hidden_matrices(self, model: nn.Module) -> list[nn.Parameter]:
+        """Weights from one hidden layer to another, all 2-D: linears within the shard units.
+
+        Their best rate falls with the width (muP), and Muon is made for them; embeddings, the first
+        and the last layer, norms and biases are not among them.
+        """
+        from torch import nn
+
+        found: dict[int, Any] = {
+            id(module.weight): module.weight
+            for unit in self.shard_units(model)
+            for module in unit.modules()
+            if isinstance(module, nn.Linear)
+        }
+        return list(found.values())
+
     def parameter_groups(self, model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
-        """torch.optim's parameter groups, with a rate of their own where widths ask for it."""
-        return [{"params": list(model.parameters()), "lr": learning_rate}]
+        """torch.optim's parameter groups, each with its rate and whether they are `hidden`."""
+        hidden = self.hidden_matrices(model)
+        among = {id(parameter) for parameter in hidden}
+        others = [p for p in model.parameters() if id(p) not in among]
+        groups = [{"params": others, "lr": learning_rate, "hidden": False}]
+        if hidden:
+            rate = learning_rate * self.rate_scale
+            groups.append({"params": hidden, "lr": rate, "hidden": True})
+        return groups
 
     def shard_units(self, model: nn.Module) -> list[nn.Module]:
         """The parts that FSDP shards one by one, in the order of the forward pass."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "ddpm": "harness.diffusion.ddpm:DDPM",
     "flow": "harness.diffusion.flow:Flow",
+    "edm": "harness.diffusion.edm:EDM",
 }
 
 

@@ -10,7 +10,10 @@ from harness.components.base import Component
 if TYPE_CHECKING:
     import torch
 
-BUILT_IN = {"adamw": "harness.stages.optimizers:AdamW"}
+BUILT_IN = {
+    "adamw": "harness.stages.optimizers:AdamW",
+    "muon": "harness.stages.optimizers:Muon",
+}
 
 
 class Optimizer(Component):
@@ -20,7 +23,7 @@ class Optimizer(Component):
 
     @abstractmethod
     def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-        """Over a family's parameter groups, each with its learning rate `lr`.
+        """Over a family's parameter groups, each with its rate `lr` and whether it is `hidden`.
 
         The state must be tensors and numbers per parameter (what torch.optim's state_dict holds),
         so that training can be resumed bit for bit.

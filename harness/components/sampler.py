@@ -26,6 +26,10 @@ BUILT_IN = {
     "ancestral": "harness.diffusion.ddpm:Ancestral",
     "ddim": "harness.diffusion.ddpm:DDIM",
     "flow-euler": "harness.diffusion.flow:FlowEuler",
+    "flow-heun": "harness.diffusion.flow:FlowHeun",
+    "flow-sde": "harness.diffusion.flow:FlowSDE",
+    "edm-heun": "harness.diffusion.edm:EDMHeun",
+    "dpm-solver++": "harness.diffusion.dpm_solver:DPMSolver",
 }
 
 

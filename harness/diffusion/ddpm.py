@@ -90,9 +90,11 @@ class _OverSteps(Sampler):
         return {**{name: getattr(section, name) for name in own}, **given}
 
     def check(self, objective: Objective, steps: int) -> None:
-        """Raise BadInput for more steps than the objective has."""
-        if steps > _ddpm(objective).steps:
-            raise BadInput(f"{steps} is more than diffusion.steps {_ddpm(objective).steps}")
+        """Raise BadInput for more steps than the objective has, or none."""
+        if steps < 1:
+            raise BadInput(f"{self.name} takes at least 1 step, not {steps}")
+        if steps > as_ddpm(objective).steps:
+            raise BadInput(f"{steps} is more than diffusion.steps {as_ddpm(objective).steps}")
 
     def evaluations(self, objective: Objective, steps: int) -> int:
         """One for each step."""
@@ -102,7 +104,7 @@ class _OverSteps(Sampler):
         """The kept indices, noisiest first; one network evaluation at each."""
         from harness.diffusion.schedule import kept_timesteps
 
-        return [int(t) for t in kept_timesteps(_ddpm(objective).steps, steps)[::-1]]
+        return [int(t) for t in kept_timesteps(as_ddpm(objective).steps, steps)[::-1]]
 
     def key_fields(self, role: str) -> dict[str, Any]:
         """{"sampler", "eta"}, and "clip" where it is set, as before there were components."""
@@ -131,7 +133,7 @@ class Ancestral(_OverSteps):
         **condition: Any,
     ) -> Tensor:
         """z (N, C, H, W) to samples; one draw of noise per step but the last."""
-        process = diffusion(_ddpm(objective).steps, steps)
+        process = diffusion(as_ddpm(objective).steps, steps)
         return process.sample(denoise, z, noise=noise, clip=self.clip, **condition)
 
 
@@ -153,7 +155,7 @@ class DDIM(_OverSteps):
         **condition: Any,
     ) -> Tensor:
         """z (N, C, H, W) to samples; asks for noise where eta is above 0."""
-        process = diffusion(_ddpm(objective).steps, steps)
+        process = diffusion(as_ddpm(objective).steps, steps)
         return process.ddim(denoise, z, self.eta, noise=noise, clip=self.clip, **condition)
 
 
@@ -165,7 +167,8 @@ def diffusion(steps: int, sampling: int | None) -> Diffusion:
     return Diffusion(steps, sampling=sampling)
 
 
-def _ddpm(objective: Objective) -> DDPM:
+def as_ddpm(objective: Objective) -> DDPM:
+    """The objective as the one it must be. Raises BadInput."""
     if not isinstance(objective, DDPM):
         raise BadInput(f"the objective {objective.name!r} has no diffusion steps to sample over")
     return objective

@@ -126,8 +126,7 @@ class Driver:
         state, notes = self.take_stock()
         self.ledger.settle_those(state.latest)
         self.policy.check(state.latest)
-        kinds = {s.key: s.kind for s in state.stages}
-        notes += records.reconcile(self.store, {key: kinds[key] for key in state.done})
+        notes += records.reconcile(self.store)
         self.before = {k: a for k, a in state.latest.items() if a.state == "failed"}
         self._plan_for(state, self.policy.not_again(self.before))
         notes += self.policy.begin(state.latest)

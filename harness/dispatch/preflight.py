@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -41,11 +40,7 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
         if data.path is None:
             found.append(f"data.path is not set: where do the images of {data.name!r} lie?")
         elif not Path(data.path).exists():
-            layout = (
-                "one folder of images per class"
-                if source.name == "image-folder"
-                else "tar shards of image and class files"
-            )
+            layout = source.layout
             found.append(
                 f"the images of {data.name!r} are not at {data.path} ({layout}); put them there or "
                 "say --set data.path=FOLDER"
@@ -54,27 +49,8 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
 
 
 def _autoencoder(study: Study) -> list[str]:
-    found = []
-    for run in {id(r.autoencoder): r for r in study.runs}.values():
-        weights = run.autoencoder.weights
-        if run.autoencoder.name == "identity":
-            continue
-        if weights is not None and not Path(weights).exists():
-            found.append(f"autoencoder weights are not at {weights} (autoencoder.weights)")
-        elif weights is None and not _hub_cache():
-            found.append(
-                f"the {run.autoencoder.name} weights are not in the Hugging Face cache; they are "
-                "downloaded when first needed, which wants a network: without one, say "
-                "--set autoencoder.weights=FOLDER (a diffusers folder with config.json, or with "
-                "one such folder per decoder in it: original/, ft-mse/, ft-ema/)"
-            )
-    return found
-
-
-def _hub_cache() -> bool:
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    return any(cache.glob("models--*vae*")) or any(cache.glob("models--*stable-diffusion*"))
+    runs = {id(r.codec): r for r in study.runs}.values()
+    return [m for r in runs if (m := r.codec.missing(r.autoencoder.weights)) is not None]
 
 
 def _reference(study: Study, kinds: set[str]) -> list[str]:
@@ -88,9 +64,9 @@ def _reference(study: Study, kinds: set[str]) -> list[str]:
             "VIRTUAL_imagenet256_labeled.npz); put the file there or say "
             "--set reference.statistics=FILE"
         )
-    weights = reference.extractor_weights
-    if weights and not Path(weights).exists():
-        found.append(f"extractor weights are not at {weights} (reference.extractor_weights)")
+    extractor: Any = reference.extractor
+    if (missing := extractor.missing(reference.extractor_weights)) is not None:
+        found.append(missing)
     if importlib.util.find_spec("torch_fidelity") is None:
         found.append("the package torch-fidelity is not installed")
     return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from harness.components.base import Later
 from harness.components.family import Family, Input, whole_patches
 from harness.errors import BadInput
 from harness.models import zoo
@@ -45,6 +46,10 @@ class DiTFamily(Family):
 
     block: Literal["adaln-zero", "adaln", "cross-attention", "in-context"] = "adaln-zero"
     "How a block is told the timestep and the class (section 3.2)."
+
+    base_width: Annotated[Positive | None, Later] = None
+    "The width whose best learning rate the study gives: hidden matrices of a model k times as \
+wide are trained at 1/k of it (muP). Left out, all widths have one rate."
 
     @model_validator(mode="after")
     def _is_a_model(self) -> DiTFamily:
@@ -130,10 +135,20 @@ class DiTFamily(Family):
     def build(self, given: Input, *, checkpointing: bool = False) -> nn.Module:
         from harness.models.construct import build
 
-        return build(**self.architecture(given), checkpointing=checkpointing)
+        return build(**self.numbers(given), checkpointing=checkpointing)
+
+    @property
+    def rate_scale(self) -> float:
+        """base_width / width."""
+        return self.base_width / self.shape[1] if self.base_width is not None else 1.0
 
     def architecture(self, given: Input) -> dict[str, Any]:
-        """The network's numbers, as keys have had them from the beginning."""
+        """The network's numbers, as keys have had them from the beginning, and `base_width`."""
+        scaled = {} if self.base_width is None else {"base_width": self.base_width}
+        return {**self.numbers(given), **scaled}
+
+    def numbers(self, given: Input) -> dict[str, Any]:
+        """The network's numbers: what harness.models.build is given."""
         depth, width, heads = self.shape
         numbers = {
             "depth": depth,
@@ -159,7 +174,8 @@ class DiTFamily(Family):
             architecture["num_classes"],
             architecture.get("out_channels") or 2 * channels,
         )
-        return cls(**{name: architecture[name] for name in own}), given
+        numbers = {name: architecture[name] for name in own}
+        return cls(**numbers, base_width=architecture.get("base_width")), given
 
 
 class DiTMicroFamily(DiTFamily):

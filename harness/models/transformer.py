@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from harness.components.base import Later
 from harness.components.family import Family, Input, whole_patches
 from harness.errors import BadInput
 from harness.models.zoo import Size
@@ -38,6 +39,10 @@ class Transformer(Family):
 
     heads: Positive | None = None
     "Attention heads; they divide the width."
+
+    base_width: Annotated[Positive | None, Later] = None
+    "The width whose best learning rate the study gives: hidden matrices of a model k times as \
+wide are trained at 1/k of it (muP). Left out, all widths have one rate."
 
     @model_validator(mode="after")
     def _is_a_model(self) -> Transformer:
@@ -104,6 +109,11 @@ class Transformer(Family):
     def tokens(self, given: Input) -> int:
         """Image tokens, (side / patch size)^2."""
         return (given.side // self.patch_size) ** 2
+
+    @property
+    def rate_scale(self) -> float:
+        """base_width / width."""
+        return self.base_width / self.shape[1] if self.base_width is not None else 1.0
 
     def keyed(self) -> dict[str, Any]:
         """The settings, with the size's numbers in the place of its name."""

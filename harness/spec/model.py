@@ -16,17 +16,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from harness.components import registry
 from harness.components.family import Family, by_short_name
 from harness.errors import BadInput
+from harness.spec.base import Settings
 from harness.spec.choices import validated
 from harness.spec.explain import place_of
 from harness.spec.source import Path_, Source
 
-OWN = ("name", "checkpoint", "family", "by_family")  # the rest is the family's
+
+class ModelFields(Settings):
+    """The network. Besides these fields, those of the family that is named."""
+
+    name: str | None = None
+    "Short for family, size and patch size, as DiT-XL/2."
+
+    checkpoint: str | None = None
+    "A checkpoint that `harness import` brought: it is sampled and never trained."
+
+    family: str = "DiT"
+    "The family of networks; `harness components family NAME` lists its settings."
+
+    by_family: dict[str, dict[str, Any]] = Field(default={})
+    "Settings of one family alone, where a matrix has several: {U-ViT: {depth: 5}}."
 
 
-@dataclass(frozen=True, eq=False)
+OWN = tuple(ModelFields.model_fields)  # the rest is the family's
+
+
+@dataclass(frozen=True)
 class Model:
     """A run's network: a family's component, or the name of an imported checkpoint."""
 

@@ -49,3 +49,28 @@ class AdamW(Optimizer):
             weight_decay=self.weight_decay,
             fused=True,  # one kernel for all parameters; measured fastest on the CPU too
         )
+
+
+class Muon(Optimizer):
+    """Muon (Jordan et al. 2024) for hidden matrices, AdamW beside it for all other parameters.
+
+    The step of a matrix is its momentum made orthogonal, scaled to the size of AdamW's steps (Liu
+    et al. 2025, 2502.16982), so that one learning rate serves both. torch's own implementation.
+    """
+
+    name = "muon"
+
+    momentum: Decay = 0.95
+    "Decay of Muon's average of the gradient (Nesterov's)."
+
+    weight_decay: Annotated[float, Field(ge=0), _one_zero] = 0.0
+    "Share of a weight that a step of rate 1 takes off it, of both."
+
+    betas: tuple[Decay, Decay] = (0.9, 0.95)
+    "AdamW's decays of the averages of the gradient and of its square."
+
+    def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Raises BadInput when the family has no hidden matrices."""
+        from harness.stages.muon import MuonAndAdamW
+
+        return MuonAndAdamW(groups, self.momentum, self.weight_decay, self.betas)

@@ -32,6 +32,7 @@ from harness.diffusion.draws import SampleNoise, sample_labels
 from harness.errors import BadInput, HarnessError
 from harness.plan.cost import guided as guided_evaluations
 from harness.plan.cost import sampling_gflops
+from harness.plan.keys import canonical
 from harness.plan.stages import SampleStage
 from harness.stages import samples
 from harness.stages.reference import extractor_of, rgb
@@ -83,6 +84,7 @@ def run(settings: SampleStage, work: Work) -> Outcome:
             "decoder_sha256": decoder_sha256,
             "sampling": {
                 "sampler": made.sampler.name,
+                "sampler_settings": _more(made.sampler),
                 "sampling_steps": settings.sampling_steps,
                 "eta": settings.eta,
                 "guidance_scale": scale,
@@ -108,6 +110,12 @@ def run(settings: SampleStage, work: Work) -> Outcome:
             },
         }
     )
+
+
+def _more(sampler: Sampler) -> str | None:
+    """The sampler's settings that have no column of their own, as JSON; None without any."""
+    own = {k: v for k, v in sampler.keyed().items() if k not in ("eta", "clip")}
+    return canonical(own) if own else None
 
 
 @dataclass(frozen=True)

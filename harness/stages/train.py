@@ -83,7 +83,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     rates = _Rates(
         parts.optimizer.build(family.parameter_groups(model, recipe.learning_rate)),
         parts.schedule,
-        recipe.horizon or settings.step,
+        recipe.horizon or parts.schedule.covering(settings.step),
     )
     optimizer = rates.optimizer
     state = TrainingState(model, ema, optimizer)
@@ -235,6 +235,8 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
         "learning_rate": recipe.learning_rate,
         "step": settings.step,
         "train_gflops": training_gflops(counted["gflops"], recipe.batch_size, settings.step),
+        "objective": parts.objective.name,
+        "objective_settings": _own_settings(settings.objective),
     }
     shared = {k: described[k] for k in ("run", "model", "seed")} | {"key": work.task.key}
     seconds = log.seconds + log.elapsed()
@@ -266,6 +268,13 @@ def _recipe(settings: TrainStage) -> str:
     if settings.objective is not None:
         others = {"flip": settings.flip, "objective": settings.objective}
     return canonical({**own, **others})
+
+
+def _own_settings(component: Any) -> str | None:
+    """What a key says of a component beside its name, as JSON; None where that is nothing."""
+    if not isinstance(component, dict):
+        return None
+    return canonical({k: v for k, v in component.items() if k != "name"})
 
 
 @dataclass(frozen=True)

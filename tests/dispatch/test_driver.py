@@ -187,7 +187,7 @@ def test_a_pruned_stage_is_made_again_when_something_needs_its_files(
 
 def test_a_corrupt_record_is_named_and_restored(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
-    path = next((tmp_path / "records" / "metrics").glob("*.parquet"))
+    path = next((tmp_path / "records" / "metrics").glob("*.json"))
     path.write_bytes(b"PAR1 no more")
     notes: list[str] = []
     store = Store(tmp_path)

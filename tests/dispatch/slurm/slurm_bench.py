@@ -243,7 +243,7 @@ class Bench:
         """Every trained model is recorded once, in one fragment or compacted."""
         frames = self.frames()
         assert len(frames["runs"]) == expected
-        names = [p.name.split(".")[0] for p in self.results.glob("records/runs/*.parquet")]
+        names = [p.name.split(".")[0] for p in self.results.glob("records/runs/*.*.*")]
         assert len(names) == len(set(names))
 
     def interrupt(self, process: subprocess.Popen[str]) -> str:

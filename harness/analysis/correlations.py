@@ -1,0 +1,205 @@
+"""Correlation of quality with compute, what decides quality, and how sure one can be of either.
+
+Two intervals answer two questions. Over models: what would other models of the same kind show?
+Over measurements: what would these models show, had they been trained with other seeds and measured
+on other samples? The second needs standard errors.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from harness.analysis.intervals import Array, Interval, critical
+from harness.errors import BadInput
+
+DRAWS = 2000  # of the measurements, for the rank correlation
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Of log10 compute with the value. NaN limits: fewer than four models."""
+
+    pearson: Interval  # over models: Fisher's z
+    spearman: Interval  # over models: Fisher's z with the variance of Bonett & Wright (2000)
+    measured_pearson: Interval | None  # over measurements and seeds; None without standard errors
+    measured_spearman: Interval | None
+    p_value: float  # of Spearman's, two-sided; exact below nine models
+    models: int
+
+
+def correlation(
+    compute: ArrayLike,
+    values: ArrayLike,
+    std: ArrayLike | None = None,
+    confidence: float = 0.95,
+) -> Correlations:
+    """Pearson of log10 `compute` (n,) with `values` (n,), and Spearman; missing values are left
+    out.
+
+    `std`: standard errors of the values, from samples and seeds together. Raises BadInput: lengths
+    that differ, fewer than three usable models, compute or values that do not vary.
+    """
+    x, y, s = usable(compute, values, std)
+    n = len(x)
+    if n < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        raise BadInput(
+            f"a correlation needs three models of different compute and quality; there are {n}"
+        )
+    pearson = float(np.corrcoef(x, y)[0, 1])
+    rank = float(stats.spearmanr(x, y).statistic)
+    return Correlations(
+        pearson=fisher(pearson, 1 / (n - 3) if n > 3 else math.nan, confidence),
+        spearman=fisher(rank, (1 + rank**2 / 2) / (n - 3) if n > 3 else math.nan, confidence),
+        measured_pearson=None if s is None else _measured_pearson(x, y, s, confidence),
+        measured_spearman=None if s is None else _measured_spearman(x, y, s, confidence),
+        p_value=exact_p(x, y, rank) if n < 9 else float(stats.spearmanr(x, y).pvalue),
+        models=n,
+    )
+
+
+def usable(
+    compute: ArrayLike, values: ArrayLike, std: ArrayLike | None
+) -> tuple[Array, Array, Array | None]:
+    """(log10 compute, value, standard error or None) of the models that have all of them.
+
+    A standard error that one model lacks is lacked by all: no interval over measurements then.
+    """
+    c, y = np.atleast_1d(np.asarray(compute, float)), np.atleast_1d(np.asarray(values, float))
+    if c.shape != y.shape or c.ndim != 1:
+        raise BadInput(f"compute has shape {c.shape} and values {y.shape}; both must be (models,)")
+    kept = np.isfinite(c) & (c > 0) & np.isfinite(y)
+    s = None if std is None else np.broadcast_to(np.asarray(std, float), c.shape)[kept]
+    if s is not None and not (np.isfinite(s) & (s >= 0)).all():
+        s = None
+    return np.log10(c[kept]), y[kept], s
+
+
+def fisher(r: float, variance: float, confidence: float = 0.95) -> Interval:
+    """Interval of a correlation from the variance of its arctanh; +-1 has no width."""
+    if abs(r) >= 1 - 1e-12:
+        return Interval(r, r, r) if math.isfinite(variance) else Interval(r, math.nan, math.nan)
+    half = critical(confidence) * math.sqrt(variance) if math.isfinite(variance) else math.nan
+    return Interval(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half))
+
+
+def exact_p(x: Array, y: Array, found: float) -> float:
+    """Share of all orders of `y` that correlate as strongly; for fewer than nine models."""
+    ranks = stats.rankdata(x), stats.rankdata(y)
+    centred = [(r - r.mean()) / r.std() for r in ranks]
+    orders = np.array(list(itertools.permutations(range(len(x)))), dtype=np.int8)
+    spearman = centred[1][orders] @ centred[0] / len(x)
+    return float((np.abs(spearman) >= abs(found) - 1e-9).mean())
+
+
+def _measured_pearson(x: Array, y: Array, s: Array, confidence: float) -> Interval:
+    """By the derivative of r with respect to each value, on Fisher's scale."""
+    a = (x - x.mean()) / np.linalg.norm(x - x.mean())
+    b = (y - y.mean()) / np.linalg.norm(y - y.mean())
+    r = float(a @ b)
+    if abs(r) >= 1 - 1e-12:
+        return Interval(r, r, r)
+    slope = (a - r * b) / np.linalg.norm(y - y.mean())
+    return fisher(r, float((slope**2 * s**2).sum()) / (1 - r * r) ** 2, confidence)
+
+
+def _measured_spearman(x: Array, y: Array, s: Array, confidence: float) -> Interval:
+    """Over rankings that the errors allow: values are drawn anew about the measured ones.
+
+    Drawn values hold the error twice and lie nearer to no correlation, so the interval is widened
+    to the measured correlation's other side as far as it reaches on this one.
+    """
+    rng = np.random.default_rng(0)
+    drawn = stats.rankdata(y + s * rng.normal(size=(DRAWS, len(y))), axis=1)
+    ranks = stats.rankdata(x)
+    drawn = drawn - drawn.mean(axis=1, keepdims=True)
+    ranks = ranks - ranks.mean()
+    found = drawn @ ranks / (np.linalg.norm(drawn, axis=1) * np.linalg.norm(ranks))
+    r = float(stats.spearmanr(x, y).statistic)
+    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
+    half = max(r - low, high - r, 0.0)
+    return Interval(r, max(-1.0, r - half), min(1.0, r + half))
+
+
+def compare_correlations(
+    compute: ArrayLike, first: ArrayLike, second: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """|r(compute, first)| - |r(compute, second)| of the same models, with its interval.
+
+    Dependent correlations that share one variable: Zou (2007), from the Fisher intervals of both
+    and the correlation of the two. Only models with both values count. Raises BadInput below four.
+    """
+    c, a, b = (np.asarray(v, float) for v in (compute, first, second))
+    kept = np.isfinite(c) & (c > 0) & np.isfinite(a) & np.isfinite(b)
+    x, a, b = np.log10(c[kept]), a[kept], b[kept]
+    n = len(x)
+    if n < 4 or 0 in (np.ptp(x), np.ptp(a), np.ptp(b)):
+        raise BadInput(f"comparing correlations needs four models that vary; there are {n}")
+    ra, rb, between = (float(np.corrcoef(u, v)[0, 1]) for u, v in ((x, a), (x, b), (a, b)))
+    # The signs that mean better differ among metrics; strength is compared.
+    between *= math.copysign(1, ra) * math.copysign(1, rb)
+    ra, rb = abs(ra), abs(rb)
+    one = fisher(ra, 1 / (n - 3), confidence)
+    two = fisher(rb, 1 / (n - 3), confidence)
+    top = (between - ra * rb / 2) * (1 - ra**2 - rb**2 - between**2) + between**3
+    shared = top / ((1 - ra**2) * (1 - rb**2)) if ra < 1 and rb < 1 else 0.0
+    shared = min(1.0, max(-1.0, shared))
+
+    def reach(p: float, q: float) -> float:
+        return math.sqrt(max(0.0, p * p + q * q - 2 * shared * p * q))
+
+    gap = ra - rb
+    return Interval(
+        gap,
+        gap - reach(ra - one.low, two.high - rb),
+        gap + reach(one.high - ra, rb - two.low),
+    )
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Ordinary least squares: coefficients with t intervals, share of variance explained."""
+
+    intercept: Interval
+    coefficients: dict[str, Interval]
+    r2: float
+    models: int
+
+
+def regression(
+    response: ArrayLike, columns: Mapping[str, ArrayLike], confidence: float = 0.95
+) -> Regression:
+    """`response` (n,) on an intercept and the named `columns` (each (n,)).
+
+    For "Gflops, not parameters": log FID on log Gflops and log parameters. Rows with a missing
+    value are left out. Raises BadInput with fewer rows than coefficients plus one, or columns that
+    repeat one another.
+    """
+    y = np.asarray(response, float)
+    design = np.column_stack([np.ones(len(y)), *(np.asarray(v, float) for v in columns.values())])
+    kept = np.isfinite(y) & np.isfinite(design).all(axis=1)
+    y, design = y[kept], design[kept]
+    n, k = design.shape
+    if n <= k or np.linalg.matrix_rank(design) < k:
+        raise BadInput(f"{n} models do not determine {k} coefficients of {', '.join(columns)}")
+    solution, *_ = np.linalg.lstsq(design, y, rcond=None)
+    residuals = y - design @ solution
+    spread = float(residuals @ residuals)
+    inverse = np.linalg.inv(design.T @ design)
+    half = critical(confidence, n - k) * np.sqrt(spread / (n - k) * np.diag(inverse))
+    found = [
+        Interval(float(v), float(v - h), float(v + h)) for v, h in zip(solution, half, strict=True)
+    ]
+    total = float(((y - y.mean()) ** 2).sum())
+    return Regression(
+        found[0],
+        dict(zip(columns, found[1:], strict=True)),
+        1 - spread / total if total > 0 else math.nan,
+        n,
+    )

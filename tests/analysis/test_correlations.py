@@ -1,0 +1,120 @@
+"""Correlations with intervals that hold the truth, and the paper's own numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness import paper
+from harness.analysis.correlations import compare_correlations, correlation, regression
+from harness.errors import BadInput
+
+DRAWS = 300
+
+
+def holds(count, share=0.95, draws=DRAWS):
+    return stats.binom.cdf(count, draws, share) > 1e-3
+
+
+def papers_twelve():
+    rows = [
+        r
+        for r in paper.table("table3_models")
+        if (r["image_size"], r["block"], r["train_steps_k"]) == (256, "adaln-zero", 400)
+    ]
+    return {k: np.array([r[k] for r in rows], float)
+            for k in ("gflops", "params_m", "fid50k_no_guidance")}  # fmt: skip
+
+
+def test_the_papers_correlation_is_the_papers():
+    p = papers_twelve()
+    found = correlation(p["gflops"], p["fid50k_no_guidance"])
+    assert found.pearson.value == pytest.approx(-0.93, abs=0.001)
+    assert found.spearman.value == pytest.approx(-0.916, abs=0.001)
+    assert found.models == 12 and -1 < found.pearson.low < -0.95 < -0.8 < found.pearson.high < -0.7
+    assert found.measured_pearson is None and found.measured_spearman is None
+
+
+def test_gflops_and_not_parameters_decide_the_papers_quality():
+    p = papers_twelve()
+    logs = {k: np.log(v) for k, v in p.items()}
+    fid = logs.pop("fid50k_no_guidance")
+    assert regression(fid, {"gflops": logs["gflops"]}).r2 == pytest.approx(0.875, abs=0.001)
+    assert regression(fid, {"params": logs["params_m"]}).r2 == pytest.approx(0.253, abs=0.001)
+    both = regression(fid, {"gflops": logs["gflops"], "params": logs["params_m"]})
+    assert both.r2 == pytest.approx(0.934, abs=0.001)
+    assert both.coefficients["gflops"].value == pytest.approx(-0.462, abs=0.001)
+    assert both.coefficients["params"].value == pytest.approx(0.188, abs=0.001)
+    assert both.coefficients["gflops"].high < 0 < both.coefficients["params"].low
+
+
+@pytest.mark.parametrize("rho", [-0.93, -0.5])
+def test_the_interval_over_models_holds_the_truth(rho):
+    rng = np.random.default_rng(0)
+    x, e = rng.normal(size=(2, DRAWS, 12))
+    y = rho * x + math.sqrt(1 - rho**2) * e
+    found = [correlation(10**a, b) for a, b in zip(x, y, strict=True)]
+    ranked = 6 / math.pi * math.asin(rho / 2)  # Spearman's of the normal distribution
+    assert holds(sum(rho in f.pearson for f in found))
+    assert holds(sum(ranked in f.spearman for f in found), 0.93)
+
+
+def test_the_interval_over_measurements_holds_the_truth_of_these_models():
+    rng = np.random.default_rng(1)
+    compute = np.geomspace(0.4, 126, 12)
+    truth = 300 * compute**-0.4 * np.exp(0.25 * rng.normal(size=12))
+    std = 0.08 * truth
+    pearson, ranked = correlation(compute, truth).pearson.value, stats.spearmanr(compute, truth)[0]
+    draws = truth + std * rng.normal(size=(DRAWS, 12))
+    found = [correlation(compute, y, std) for y in draws]
+    assert holds(sum(pearson in f.measured_pearson for f in found))
+    assert holds(sum(ranked in f.measured_spearman for f in found))
+    assert found[0].measured_pearson.half_width < found[0].pearson.half_width
+
+
+def test_correlations_of_the_same_models_are_compared_as_dependent():
+    rng = np.random.default_rng(3)
+    x, shared, e, f = rng.normal(size=(4, DRAWS, 12))
+    first = -0.9 * x + 0.436 * (0.8 * shared + 0.6 * e)
+    second = 0.7 * x + 0.714 * (-0.8 * shared + 0.6 * f)
+    truth = 0.9 - 0.7
+    held = sum(
+        truth in compare_correlations(10**a, b, c) for a, b, c in zip(x, first, second, strict=True)
+    )
+    assert holds(held, 0.93)
+    same = compare_correlations(10 ** x[0], first[0], first[0])
+    assert same.value == 0 and same.half_width < 0.1
+
+
+def test_regression_intervals_hold_the_truth():
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(size=(2, 12))
+    ys = 1 - 0.5 * a + 0.2 * b + 0.3 * rng.normal(size=(DRAWS, 12))
+    found = [regression(y, {"a": a, "b": b}) for y in ys]
+    assert holds(sum(-0.5 in f.coefficients["a"] for f in found))
+    assert holds(sum(1 in f.intercept for f in found))
+
+
+def test_three_models_have_a_correlation_without_an_interval():
+    found = correlation([1, 10, 100], [3.0, 2.0, 1.0], [0.1] * 3)
+    assert found.spearman.value == -1 and math.isnan(found.spearman.low)
+    assert found.p_value == pytest.approx(1 / 3)  # three in order: one order in six, either way
+    assert found.measured_spearman.low == pytest.approx(-1)
+
+
+def test_missing_values_are_left_out_and_too_few_refused():
+    found = correlation([1, 10, 100, 1000], [3.0, np.nan, 1.0, 0.5], [0.1, np.nan, 0.1, 0.1])
+    assert found.models == 3 and found.measured_pearson is not None
+    assert correlation([1, 10, 100], [3.0, 2, 1], [0.1, np.nan, 0.1]).measured_pearson is None
+    for bad in ([1, 2], [1, 1, 1]):
+        with pytest.raises(BadInput, match="three models"):
+            correlation(bad, np.arange(len(bad)))
+    with pytest.raises(BadInput, match="must be"):
+        correlation([1, 2, 3], [1, 2])
+    with pytest.raises(BadInput, match="four models"):
+        compare_correlations([1, 2, 3], [1, 2, 3], [3, 1, 2])
+    with pytest.raises(BadInput, match="do not determine"):
+        regression([1, 2, 3.0], {"a": [1, 2, 3], "b": [2, 4, 6]})
