@@ -28,11 +28,15 @@ VERBS = {
     "logs": "print a stage's log",
     "validate": "check a study under all its profiles",
     "schema": "the JSON schema of a study, for editors",
+    "explain": "what a setting of a study means, its type and default",
+    "new": "write a study of your own, from one of ours and your images",
     "complexity": "Gflops and parameters of models, beside the paper's",
     "evaluate": "measure a set of samples against a reference",
     "bench": "measure this machine's training and sampling speed",
-    "import": "make a foreign checkpoint an artifact of results/",
-    "export": "write a trained checkpoint in another format",
+    "du": "what a results folder holds, by kind and by study",
+    "merge": "bring another results folder into this one; nothing lost, nothing doubled",
+    "import": "take in a foreign checkpoint, or the archive of a study",
+    "export": "write a checkpoint in another format, or a whole study as an archive",
 }
 
 
@@ -49,7 +53,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m harness",
         description="One YAML study in, one finished scaling study of diffusion transformers out.",
-        epilog="Start with: python -m harness run studies/scaling.yaml",
+        epilog="Start with: python -m harness run scaling",
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for verb, summary in VERBS.items():

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness.analysis.metrics import higher_is_better
+from harness.analysis.sampling import HeadlinePair, headline_pair
 
-
-@dataclass(frozen=True)
-class HeadlinePair:
-    """A larger model that is better with less sampling compute than a smaller one."""
-
-    larger: str
-    larger_steps: int
-    larger_gflops: float  # sampling compute per image
-    larger_value: float
-    smaller: str
-    smaller_steps: int
-    smaller_gflops: float
-    smaller_value: float
-
-    @property
-    def saving(self) -> float:
-        """How many times less compute the larger model used."""
-        return self.smaller_gflops / self.larger_gflops
+__all__ = [
+    "HeadlinePair",
+    "compare_sampling",
+    "frontier",
+    "headline_pair",
+    "share_larger_ahead",
+    "steps_forward",
+]
 
 
 def frontier(curves: pd.DataFrame, metric: str, compute: str = "train_gflops") -> pd.DataFrame:
@@ -91,42 +80,6 @@ def compare_sampling(sweep: pd.DataFrame, metric: str) -> pd.DataFrame:
 def share_larger_ahead(pairs: pd.DataFrame) -> float | None:
     """Share of `compare_sampling`'s pairs in which the larger model is ahead; None of none."""
     return float((pairs["ahead"] == "larger").mean()) if len(pairs) else None
-
-
-def headline_pair(sweep: pd.DataFrame, metric: str) -> HeadlinePair | None:
-    """The paper's argument on these numbers (its: XL/2 at 128 steps against L/2 at 1000).
-
-    The largest model that beats a smaller one with fewer steps and less compute, against the next
-    smaller one of which that is true, where the compute differs most. None where it never happens.
-    """
-    sign = -1.0 if higher_is_better(metric) else 1.0
-    points: dict[str, list[dict[str, Any]]] = {}
-    for row in sweep.sort_values("gflops", ascending=False).to_dict("records"):
-        points.setdefault(str(row["label"]), []).append({str(k): v for k, v in row.items()})
-    for large, ours in points.items():
-        for small, theirs in points.items():
-            if theirs[0]["gflops"] >= ours[0]["gflops"]:
-                continue
-            pairs = [
-                HeadlinePair(
-                    large,
-                    int(a["sampling_steps"]),
-                    float(a["sampling_gflops"]),
-                    float(a["value"]),
-                    small,
-                    int(b["sampling_steps"]),
-                    float(b["sampling_gflops"]),
-                    float(b["value"]),
-                )
-                for a in ours
-                for b in theirs
-                if sign * (b["value"] - a["value"]) > 0
-                and a["sampling_gflops"] < b["sampling_gflops"]
-                and a["sampling_steps"] < b["sampling_steps"]
-            ]
-            if pairs:
-                return max(pairs, key=lambda p: p.saving)
-    return None
 
 
 def steps_forward(final: pd.DataFrame, metric: str, along: str) -> tuple[int, int]:

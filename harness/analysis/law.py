@@ -6,7 +6,7 @@ estimated: the residuals are made to fit their n - 3 degrees of freedom (Paule &
 Intervals are profile likelihood with Student's t of n - 3 degrees (see law_surface).
 
 - Scatter below the recorded errors: the errors are scaled down to it, as t allows for, unless so
-  little scatter would be seen one time in twenty only. Then the errors are evidently shared
+  little scatter would be seen one time in a hundred only. Then the errors are evidently shared
   between the models, and the recorded ones are believed.
 - E is of the metric at N samples: print N and the floor at N beside it.
 """
@@ -30,7 +30,7 @@ from harness.errors import BadInput
 FEWEST = 5  # models of distinct compute
 DECADE = 10.0  # least ratio of the largest compute to the smallest
 HUBER = 1.345  # residuals beyond so many deviations weigh less (95 % efficient for normal ones)
-SURPRISE = 0.05  # scatter less probable than this, given the recorded errors, is not believed
+SURPRISE = 0.01  # scatter less probable than this, given the recorded errors, is not believed
 
 
 @dataclass(frozen=True)

@@ -145,21 +145,81 @@ def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Mean over seeds: one row per label and `by`, with `value`, `std` (ddof 1) and `seeds`.
+    """Mean over seeds: one row per label and `by`, with `value`, its errors and `seeds`.
 
-    `std` is null for a single seed. Repeated measurements of one seed (several sampling seeds) are
-    averaged first, so that the spread is that of training.
+    `std`: spread over training seeds (ddof 1), null for a single one. `se`, `se_df`, `basis`: the
+    standard error of `value`, its degrees of freedom, and what it speaks of. "seeds": the model;
+    the relative spread over seeds is pooled over all rows, so that two seeds of twelve models have
+    twelve degrees of freedom. "checkpoints": these checkpoints alone, measured again on other
+    samples. Null without a recorded error. Repeated measurements of one seed (several sampling
+    seeds) are averaged first, so that the spread is that of training.
     """
     if not len(rows):
         columns = dict.fromkeys(["label", *by, "value", "std", "seeds", *CONFIGURATION, *FACTS])
-        return rows.reindex(columns=list(columns))
+        return rows.reindex(columns=[*columns, "se", "se_df", "basis"])
     keys = ["label", *by]
     kept = [c for c in (*CONFIGURATION, *FACTS) if c in rows and c not in keys]
     group = rows.groupby(keys, dropna=False, sort=False).ngroup().rename("group")
-    per_seed = rows.groupby([group, "seed"], dropna=False)["value"].mean()
-    out = per_seed.groupby(level="group").agg(value="mean", std="std", seeds="count")
+    seeds = rows["seed"] if "seed" in rows else pd.Series(0, index=rows.index, name="seed")
+    std, df = errors(rows)
+    measured_rows = rows.assign(_variance=std**2, _df=df)
+    per_seed = measured_rows.groupby([group, seeds], dropna=False).agg(
+        value=("value", "mean"),
+        variance=("_variance", lambda v: float(v.sum(skipna=False)) / len(v) ** 2),
+        df=("_df", "min"),
+    )
+    by_group = per_seed.groupby(level="group")
+    out: Any = by_group["value"].agg(value="mean", std="std", seeds="count")
+    out = out.join(_standard_errors(out, by_group["variance"], by_group["df"]))
     facts = rows[[*keys, *kept]][~group.duplicated()].set_index(group.drop_duplicates())
     return facts.join(out).sort_values(["gflops", *keys]).reset_index(drop=True)
+
+
+def _standard_errors(out: pd.DataFrame, variance: Any, df: Any) -> pd.DataFrame:
+    """se, se_df and basis of mean values `out` (value, std over seeds, seeds)."""
+    many = (out["seeds"] > 1) & (out["value"] != 0)
+    free = (out["seeds"] - 1)[many]
+    recorded = np.sqrt(variance.agg(lambda v: float(v.sum(skipna=False)) / len(v) ** 2))
+    frame = pd.DataFrame({"se": recorded, "se_df": df.agg("min"), "basis": None})
+    frame["basis"] = frame["basis"].astype(object)
+    frame.loc[frame["se"].notna(), "basis"] = "checkpoints"
+    if many.any():
+        relative = out["std"][many] / out["value"][many].abs()
+        pooled = float(np.sqrt((free * relative**2).sum() / free.sum()))
+        frame.loc[many, "se"] = pooled * out["value"][many].abs() / np.sqrt(out["seeds"][many])
+        frame.loc[many, "se_df"] = float(free.sum())
+        frame.loc[many, "basis"] = "seeds"
+    return frame
+
+
+def errors(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """(standard errors, degrees of freedom) of the values, each (rows,); NaN where not known.
+
+    From `se` and `se_df`, which `averaged` gives, else from `std` and `std_df` as records have
+    them. Degrees that are not known belong to standard errors taken as exact.
+    """
+    name = "se" if "se" in frame else "std"
+    missing = np.full(len(frame), np.nan)
+    std, df = (
+        frame[c].to_numpy(float, na_value=np.nan) if c in frame else missing
+        for c in (name, f"{name}_df")
+    )
+    return std, df
+
+
+def series(frame: pd.DataFrame, along: str) -> list[tuple[Any, ...]]:
+    """Per row what must agree for two models to differ in `along` alone: "size" or "patch_size".
+
+    The other of the two, and family, block, image size, and what the label says besides the model's
+    name (the recipe, whatever else varies); of these the columns that the frame has.
+    """
+    other = "patch_size" if along == "size" else "size"
+    columns = [c for c in (other, "family", "block", "image_size") if c in frame]
+    keys = [[_plain(v) for v in frame[c]] for c in columns]
+    if "label" in frame and "model" in frame:
+        pairs = zip(frame["label"], frame["model"], strict=True)
+        keys.append([str(label).removeprefix(str(model)) for label, model in pairs])
+    return list(zip(*keys, strict=True)) if keys else [()] * len(frame)
 
 
 def final_protocol(metrics: pd.DataFrame, metric: str) -> tuple[Protocol, int | None] | None:
@@ -248,16 +308,14 @@ def over_training(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pro
     return out.sort_values(["gflops", "label", "step"]).reset_index(drop=True), best
 
 
-def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
-    """Quality at one training step against sampling steps, for the widest unguided sweep.
+def sampling_sweep_rows(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
+    """The measured rows of the widest unguided sweep over sampling steps, one per seed.
 
-    Rows that differ in the number of steps alone. Columns as `final_quality`, with
-    `sampling_steps`, `sampling_gflops` and `step`. Empty where no model has
-    two step counts.
+    Rows of one training step that differ in the number of steps alone; every label has two step
+    counts at least. What harness.analysis.sampling takes.
     """
     rows = measured(metrics, metric)
     rows = where(rows, [not p.guided for p in rows["protocol"]])
-    by = ("sampling_steps", "sampling_gflops")
     families: dict[tuple[Protocol, int | None], list[int]] = {}
     for i, (protocol, step) in enumerate(zip(rows["protocol"], rows["step"], strict=True)):
         family = dataclasses.replace(protocol, sampling_steps=None)
@@ -273,10 +331,22 @@ def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pr
             rank = (points, step or 0, protocol.samples or 0, repr(protocol))
             sweeps.append((rank, protocol, one))
     if not sweeps:
-        return averaged(rows.iloc[:0], by), None
+        return rows.iloc[:0], None
     _, protocol, one = max(sweeps, key=lambda s: s[0])
-    swept = averaged(one, (*by, "step")).sort_values(["gflops", "label", "sampling_steps"])
-    return swept.reset_index(drop=True), protocol
+    return one, protocol
+
+
+def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
+    """`sampling_sweep_rows`, averaged over seeds: quality against sampling steps.
+
+    Columns as `final_quality`, with `sampling_steps`, `sampling_gflops` and `step`. Empty where no
+    model has two step counts.
+    """
+    rows, protocol = sampling_sweep_rows(metrics, metric)
+    if protocol is None:
+        return averaged(rows, ("sampling_steps", "sampling_gflops")), None
+    swept = averaged(rows, ("sampling_steps", "sampling_gflops", "step"))
+    return swept.sort_values(["gflops", "label", "sampling_steps"], ignore_index=True), protocol
 
 
 def floor(metrics: pd.DataFrame, metric: str) -> float | None:

@@ -1,25 +1,60 @@
-"""`export`: write a trained (or imported) checkpoint's EMA weights in another format."""
+"""`export`: a checkpoint's EMA weights in another format, or a whole study as one archive."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from harness.commands import common
 from harness.errors import BadInput
+from harness.plan.build import make_plan
+from harness.spec.study import load_study
 from harness.store.artifacts import Store
+from harness.upkeep.usage import size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "key", metavar="KEY", help="a train stage's key or its beginning, or an imported name"
+        "key",
+        metavar="KEY",
+        nargs="?",
+        help="a train stage's key or its beginning, or an imported name (not with --study)",
     )
-    parser.add_argument("path", metavar="PATH", nargs="?", help="default: KEY.pt, or a folder KEY")
+    parser.add_argument(
+        "path",
+        metavar="PATH",
+        nargs="?",
+        help="what to write (default: KEY.pt, or a folder KEY; with --study STUDY-PROFILE.tar)",
+    )
     parser.add_argument("--format", choices=("official", "diffusers"), default="official")
+    parser.add_argument(
+        "--study",
+        metavar="STUDY",
+        help="write all that is done of a study as one archive, which `import` takes in",
+    )
+    parser.add_argument(
+        "--light", action="store_true", help="of a study, the numbers without the artifacts"
+    )
+    parser.add_argument("--profile", metavar="NAME", help="of the study (default: its own choice)")
+    parser.add_argument(
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a setting of the study",
+    )
     common.add_results(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.study is not None:
+        return _export_study(args)
+    if args.key is None:
+        raise BadInput("what shall be exported? Give KEY, or --study STUDY")
+    if args.light or args.profile or args.overrides:
+        raise BadInput("--light, --profile and --set are about a study: give --study STUDY")
     store = Store(args.results)
     key = _find(store, args.key)
     artifact = store.open("train", key)
@@ -27,13 +62,51 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"no committed checkpoint {key}")
     import safetensors.torch
 
-    from harness.models import build, export
+    from harness.components.family import of_architecture
+    from harness.models import DiT, export
 
-    model = build(**artifact.facts["architecture"])
+    family, given = of_architecture(artifact.facts["architecture"])
+    model = family.build(given)
+    if not isinstance(model, DiT):
+        raise BadInput(
+            f"{key[:12]} is a {family.label}: both formats are DiT's. Its weights, by the names of "
+            f"its own published code, are {artifact.file('ema.safetensors')}"
+        )
     model.load_state_dict(safetensors.torch.load_file(artifact.file("ema.safetensors")))
     default = f"{key[:12]}.pt" if args.format == "official" else f"{key[:12]}-diffusers"
     print(export(model.eval(), Path(args.path or default), args.format))
     return 0
+
+
+def _export_study(args: argparse.Namespace) -> int:
+    """Write a study's archive."""
+    from harness.upkeep import archive
+
+    if args.path is not None:
+        raise BadInput(f"with --study give one path: {args.key} or {args.path}?")
+    study = load_study(args.study, args.profile, args.overrides)
+    plan = make_plan(study, common.imported_checkpoints(Path(args.results)))
+    ending = "-light.tar.gz" if args.light else ".tar"
+    written = archive.write(
+        Store(args.results),
+        [(s.kind, s.key) for s in plan.stages.values()],
+        Path(args.key or f"{study.name}-{study.profile}{ending}"),
+        study=study.path,
+        about={
+            "study": study.name,
+            "profile": study.profile,
+            "overrides": list(study.overrides),
+            "stages": len(plan.stages),
+        },
+        light=args.light,
+    )
+    print(
+        f"{written.path}: {written.stages:,} of {len(plan.stages):,} stages, "
+        f"{size(written.path.stat().st_size)}"
+    )
+    for line in written.damaged:
+        print(f"left out, as it is damaged: {line}", file=sys.stderr)
+    return 1 if written.damaged else 0
 
 
 def _find(store: Store, given: str) -> str:

@@ -1,4 +1,4 @@
-"""`import`: make a foreign checkpoint an artifact that studies can sample and evaluate."""
+"""`import`: a foreign checkpoint, which studies can then sample, or the archive of a study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harness.commands import common
-from harness.errors import BadInput
+from harness.errors import BadInput, Missing
 from harness.plan import keys
 from harness.plan.build import Imported
 from harness.store import files
@@ -18,11 +18,11 @@ from harness.store.artifacts import Store
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", help="official DiT .pt, diffusers folder, or own safetensors"
+        "file",
+        metavar="FILE",
+        help="official DiT .pt, diffusers folder, own safetensors, or an archive of a study",
     )
-    parser.add_argument(
-        "--name", required=True, help="what studies call it: model: {checkpoint: NAME}"
-    )
+    parser.add_argument("--name", help="what studies call a checkpoint: model: {checkpoint: NAME}")
     parser.add_argument("--heads", type=int, help="attention heads, when the zoo cannot tell them")
     parser.add_argument("--steps", type=int, help="training steps behind it, for the records")
     parser.add_argument(
@@ -33,10 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("identity", "sd-vae"),
         help="whose latents it was trained on (default: sd-vae for 4 channels, else identity)",
     )
+    parser.add_argument(
+        "--keep-ours",
+        action="store_true",
+        help="take an archive in although it contradicts numbers that are here; these stay",
+    )
     common.add_results(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.name is None:
+        return _import_study(args)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,79}", args.name):  # as studies allow
         raise BadInput(
             f"--name {args.name!r}: use letters, digits, '.', '_' and '-', 80 of them at most"
@@ -125,4 +132,28 @@ def run(args: argparse.Namespace) -> int:
         f"{model.patch_size}, {counted.params:,} parameters, {counted.gflops:.4f} Gflops"
     )
     print(f"use it in a study as  model: {{checkpoint: {args.name}}}")
+    return 0
+
+
+def _import_study(args: argparse.Namespace) -> int:
+    """Take in what `export --study` wrote."""
+    from harness.commands.merge import told
+    from harness.upkeep import archive
+
+    if not Path(args.file).exists():
+        raise Missing(f"{args.file}: no such file")
+    if not archive.is_archive(Path(args.file)):
+        raise BadInput(
+            f"{args.file} is no archive of a study; is it a checkpoint? Then say what studies "
+            "shall call it, with --name"
+        )
+    arrived = archive.read(Path(args.file), Path(args.results), keep_ours=args.keep_ours)
+    print(told(arrived.merged, args.file, args.results))
+    given = argparse.Namespace(
+        study=str(arrived.study),
+        profile=arrived.about.get("profile"),
+        overrides=arrived.about.get("overrides", []),
+        results=args.results,
+    )
+    print(f"see it with  {common.command(given, 'results')}")
     return 0

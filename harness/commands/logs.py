@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.commands import common
 from harness.commands.common import Opened
-from harness.commands.status import slurm_jobs
+from harness.commands.status import queue
 from harness.dispatch import view
 from harness.dispatch.ledger import Attempt, log_of
 from harness.dispatch.view import Seen
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 def _silent(
     opened: Opened, chosen: list[Stage], latest: Mapping[str, Attempt]
 ) -> Mapping[str, Seen]:
-    """Where those stages stand that SLURM was given and that have no log."""
+    """Where those stages stand that a queue was given and that have no log."""
     found = []
     for stage in chosen:
         last = latest.get(stage.key)
@@ -76,7 +76,8 @@ def _silent(
             found.append(stage)
     if not found:
         return {}
-    return view.look(opened.plan, found, opened.standing(), opened.ledger, slurm_jobs(opened))[0]
+    jobs = queue(opened, latest.values())
+    return view.look(opened.plan, found, opened.standing(), opened.ledger, jobs)[0]
 
 
 def _attempts(opened: Opened, last: Attempt | None, every: bool) -> list[Attempt]:

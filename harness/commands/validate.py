@@ -7,12 +7,11 @@ from pathlib import Path
 
 from harness.commands import common
 from harness.errors import HarnessError
-from harness.plan.build import make_plan
 from harness.spec.study import load_study, profiles
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", metavar="STUDY", nargs="+", help="YAML files")
+    parser.add_argument("study", metavar="STUDY", nargs="+", help="YAML files, or names of studies")
     parser.add_argument("--profile", metavar="NAME", help="this profile only")
     parser.add_argument(
         "--set",
@@ -42,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
                 named = {r.model.checkpoint for r in study.runs if r.model.checkpoint}
                 absent = sorted(named - imported.keys())
                 # A checkpoint that is not here yet is no fault of the study.
-                stages = None if absent else len(make_plan(study, imported).stages)
+                stages = None if absent else len(common.planned(study, imported).stages)
             except HarnessError as error:
                 problems.update(dict.fromkeys(str(error).splitlines()))
                 continue

@@ -7,7 +7,7 @@ number of devices; a rank takes its rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,7 @@ def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor
 class TrainingDraws:
     """What one training step draws, for rows of its global batch; all on the CPU."""
 
-    t: Tensor  # (N,) int64, indices of the kept timesteps
+    t: Tensor  # (N,), times as the objective draws them (DDPM: int64 indices of timesteps)
     noise: Tensor  # (N, C, H, W) float32
     posterior_noise: Tensor | None  # (N, C, H, W) float32, for latents with a posterior
     drop: Tensor  # (N,) bool: replace the label by the null label
@@ -99,7 +99,7 @@ def training_draws(
     step: int,
     batch_size: int,
     shape: tuple[int, ...],
-    timesteps: int,
+    times: int | Callable[[np.random.Generator, int], np.ndarray],
     label_dropout: float = 0.1,
     flip: bool = True,
     posterior: bool = False,
@@ -107,14 +107,18 @@ def training_draws(
 ) -> TrainingDraws:
     """The draws of training step `step`, functions of (seed, step) and the global batch size.
 
-    shape (C, H, W); timesteps: how many the diffusion keeps. rows (start, stop) returns that part
-    of the global batch, equal to the slice of the whole, and draws little more than it.
+    shape (C, H, W); times: an objective's draw_times, or how many timesteps there are.
+    rows (start, stop) returns that part of the global batch, equal to the slice of the whole, and
+    draws little more than it.
     """
     start, stop = rows if rows is not None else (0, batch_size)
     if not 0 <= start < stop <= batch_size:
         raise BadInput(f"rows {start} to {stop} are not part of a global batch of {batch_size}")
     small = generator("training", seed, step)
-    t = small.integers(0, timesteps, batch_size)
+    if isinstance(times, int):
+        t = small.integers(0, times, batch_size)
+    else:
+        t = np.asarray(times(small, batch_size))
     chance = small.random((2, batch_size), dtype=np.float32)
     return TrainingDraws(
         t=torch.from_numpy(t[start:stop]),

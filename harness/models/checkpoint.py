@@ -28,6 +28,7 @@ from harness.models.dit import DiT
 from harness.models.zoo import Architecture
 
 WEIGHTS, ABOUT = "model.safetensors", "model.json"
+OF_ARTIFACT = "ema.safetensors"  # of a train stage, beside its manifest
 FORMAT = "scaling-study-harness DiT"
 State = Mapping[str, Tensor]
 
@@ -61,6 +62,7 @@ def load_checkpoint(
     - a file of the official implementation (.pt): a bare state dict, or a training checkpoint,
       of which `ema` is taken, else `model`; the same as a state dict in memory
     - our own folder (save_checkpoint), or its model.safetensors
+    - a train stage's artifact, results/artifacts/train/KEY, of which the EMA weights are taken
     - diffusers' DiTTransformer2DModel: its folder (or a pipeline's, with `transformer/`), or its
       weights file. Our DiT's timestep frequencies are the official ones; see diffusers_format.
 
@@ -212,9 +214,9 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _weights_in(folder: Path) -> Path:
-    """The weights file in a folder of ours or of diffusers'."""
+    """The weights file in a folder of ours, of diffusers', or of a train stage."""
     for place in (folder, folder / "transformer"):
-        for name in (WEIGHTS, *diffusers_format.WEIGHTS):
+        for name in (WEIGHTS, OF_ARTIFACT, *diffusers_format.WEIGHTS):
             if (place / name).is_file():
                 return place / name
     raise BadInput(
@@ -226,6 +228,7 @@ def _recorded(weights: Path) -> dict[str, int]:
     """What shapes do not tell and the JSON beside a weights file does: heads and input_size."""
     for weights_names, json_name, names in (
         ((WEIGHTS,), ABOUT, {"heads": "heads", "input_size": "input_size"}),
+        ((OF_ARTIFACT,), "manifest.json", {"heads": "heads", "input_size": "input_size"}),
         (
             diffusers_format.WEIGHTS,
             diffusers_format.CONFIG,
@@ -236,6 +239,7 @@ def _recorded(weights: Path) -> dict[str, int]:
         if weights.name in weights_names and beside.is_file():
             try:
                 found = json.loads(beside.read_text("utf-8"))
+                found = found.get("facts", found)  # an artifact's manifest
                 found = found.get("architecture", found)
                 return {ours: int(found[theirs]) for ours, theirs in names.items()}
             except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from harness.spec.base import Count, Positive, Settings
+from harness.components import Executor, get
+from harness.spec.base import Choice, Count, Positive, Settings
 from harness.spec.sbatch import SBATCH_OPTIONS
 
+Named = str | dict[str, Any]  # as a study writes a component: a name, or {name: ..., its settings}
 SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
 
 
@@ -69,10 +71,14 @@ FailureClass = Literal[  # harness.dispatch.failures says what is done about eac
 class DispatchSettings(Settings):
     """Where stages run. Nothing here is part of a key."""
 
-    executor: Literal["local", "slurm"] = "local"
+    executor: Annotated[Named, Choice("executor")] = "local"
+    "What runs stages: local (this machine), slurm, or one that somebody brought."
+
     device: Literal["auto", "cpu", "cuda"] = "auto"
     workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
     threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
+    # devices of this machine for one stage of a kind, as {train: 8}; not given: one
+    local: dict[StageKind, Positive] = Field(default={})
     rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0  # a run's processes wait for another
     exchange_minutes: Annotated[float, Field(gt=0)] = 15.0  # then one of them is taken for stuck
     slurm: SlurmSettings = SlurmSettings()
@@ -82,6 +88,25 @@ class DispatchSettings(Settings):
     gpu_hours: Annotated[float, Field(gt=0)] | None = None  # budget that `run` keeps to
     # tries after the first, by class of failure
     retries: dict[FailureClass, Count] = Field(default={})
+
+    @field_validator("local")
+    @classmethod
+    def _can_be_shared(cls, value: dict[str, int]) -> dict[str, int]:
+        for kind, count in value.items():
+            if count > 1 and kind not in SHARED:
+                raise ValueError(
+                    f"a stage of kind {kind} is done by one process; "
+                    f"several devices can share {', '.join(SHARED)}"
+                )
+        return value
+
+    @property
+    def component(self) -> Executor:
+        """The executor, also where the study's names were not looked up yet."""
+        found: Any = self.executor
+        if isinstance(found, str):
+            return get("executor", found)()  # type: ignore[return-value]
+        return found  # type: ignore[no-any-return]
 
     def slurm_for(self, kind: str) -> SlurmSettings:
         """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""

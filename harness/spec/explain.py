@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
 from harness.spec.base import NAME
-from harness.spec.schema import ModelSettings, StudySettings
+from harness.spec.schema import StudySettings
 from harness.spec.source import Path_, Source
+
+
+def place_of(where: Source, path: Path_, point: Mapping[str, Any] | None = None) -> str:
+    """File and line of a field; of the axis that set it, in a run of the matrix."""
+    axis = ".".join(map(str, path))
+    for name in point or ():
+        if name == axis or axis.startswith(f"{name}.") or name.startswith(f"{axis}."):
+            return str(where.place(("matrix", "axes", name)))
+    return str(where.place(path))
 
 
 def explain(
@@ -19,7 +28,10 @@ def explain(
     where: Source,
     prefix: Path_ = (),
     point: Mapping[str, Any] | None = None,
+    own: Sequence[str] | None = None,
 ) -> list[str]:
+    """What is wrong, one line each. own: the fields allowed right below `prefix`, where the study's
+    schema does not say (a component's settings)."""
     lines: list[str] = []
     reported: set[Path_] = set()
     items = [(_path(item["loc"], prefix, where), item) for item in error.errors(include_url=False)]
@@ -32,7 +44,7 @@ def explain(
             continue  # another branch fits better: it says what is wrong inside
         reported.add(path)
         axis = ".".join(map(str, path))
-        sentence = _sentence(item, axis or "the study", prefix)
+        sentence = _sentence(item, axis or "the study", prefix, own)
         listed = any(p == path and i["type"] == "tuple_type" and i is not item for p, i in items)
         sentence += ", or a list" if listed else ""
         place = where.place(path)
@@ -59,12 +71,13 @@ def _path(given: Iterable[Any], prefix: Path_, where: Source) -> Path_:
     return path
 
 
-def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
+def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None = None) -> str:
     kind, found = item["type"], item.get("input")
     if kind == "extra_forbidden":
         leaf = dotted.split(".")[-1]
         parent = dotted.rpartition(".")[0]
-        allowed = fields_of(parent)
+        below = own is not None and parent == ".".join(map(str, prefix))
+        allowed = list(own or ()) if below else fields_of(parent)
         return f"unknown field {dotted!r}{nearest(leaf, allowed)}" + (
             f"; allowed: {', '.join(allowed)}" if allowed else ""
         )
@@ -106,9 +119,7 @@ def fields_of(dotted: str) -> list[str]:
     """The field names allowed below a dotted path ("" is the study itself)."""
     kind: Any = StudySettings
     for part in dotted.split(".") if dotted else []:
-        if part == "model" and kind is StudySettings:
-            kind = ModelSettings
-        elif isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
             kind = _model_in(kind.model_fields[part].annotation)
         elif not (isinstance(kind, type) and issubclass(kind, BaseModel)):
             return []

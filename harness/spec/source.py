@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +184,29 @@ def merged(base: Source, overlay: Mapping[str, Any], places: Mapping[Path_, Plac
     return Source(data, out)
 
 
-def _merge(base: Any, overlay: Any) -> Any:
+def _merge(base: Any, overlay: Any, field: Any = None) -> Any:
     if isinstance(base, Mapping) and isinstance(overlay, Mapping):
+        renamed = overlay.get("name", base.get("name")) != base.get("name")
+        if renamed and field in component_fields():
+            return overlay  # another component: the settings of the one before are not its own
         keys = [*base, *(k for k in overlay if k not in base)]
         return {
-            k: _merge(base[k], overlay[k]) if k in base and k in overlay else {**base, **overlay}[k]
+            k: _merge(base[k], overlay[k], k)
+            if k in base and k in overlay
+            else {**base, **overlay}[k]
             for k in keys
         }
     return overlay
+
+
+@cache
+def component_fields() -> frozenset[str]:
+    """The fields of a study that name one component: sampler, optimizer, ..."""
+    from harness.spec import choices, schema
+
+    sections = [getattr(schema, name) for name in schema.__all__ if name.endswith("Settings")]
+    found = (choices.fields(section) for section in sections)
+    return frozenset(field for each in found for field, _, several in each if not several)
 
 
 def _replaced(base: Any, overlay: Any, path: Path_) -> Iterator[Path_]:

@@ -26,7 +26,7 @@ from harness.diffusion.draws import SampleNoise, sample_labels
 from harness.errors import BadInput
 from harness.models import build, zoo
 from harness.plan.cost import dit_gflops
-from harness.plan.stages import Architecture, Place, Recipe, Task, TrainStage
+from harness.plan.stages import Place, Recipe, Task, TrainStage
 from harness.stages import train
 from harness.stages.execute import device_name, pick_device
 from harness.stages.utilisation import utilisation
@@ -105,9 +105,8 @@ def training(
 ) -> tuple[TrainStage, Work, float]:
     """What `train.fit` takes, for 2 x setting.steps steps on synthetic latents in `folder`."""
     shape = zoo.architecture(setting.model, image_size=setting.image_size, block=setting.block)
-    arch = Architecture(**asdict(shape))
     settings = TrainStage(
-        architecture=arch,
+        architecture={k: v for k, v in asdict(shape).items() if v is not None},
         diffusion_steps=1000,
         recipe=Recipe(
             batch_size=setting.batch_size,
@@ -135,7 +134,7 @@ def training(
         task=Task("train", "bench", "", {}, {}, f"bench {setting.model}", None, place),
         folder=folder,
         scratch=folder,
-        inputs={"data": _latents(folder, arch)},
+        inputs={"data": _latents(folder, shape)},
         after={},
         device=device,
         progress=lambda **_: None,
@@ -144,7 +143,7 @@ def training(
     return settings, work, _gflops(shape)
 
 
-def _latents(folder: Path, arch: Architecture) -> Artifact:
+def _latents(folder: Path, arch: zoo.Architecture) -> Artifact:
     """Random posteriors (or pixels, for one or three channels) as the encode stage leaves them."""
     posterior = arch.channels == 4
     settings = LatentSettings(

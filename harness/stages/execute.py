@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import math
@@ -234,11 +235,28 @@ def device_name(device: torch.device) -> str:
     return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
 
 
+# How a full disk or quota is told by libraries whose errors are no OSError (safetensors, Arrow).
+FULL = ("no space left on device", "storagefull", "disk quota exceeded", "quotaexceeded")
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Is it, or what led to it, a full disk, whoever noticed?"""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(word in str(error).lower() for word in FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def classify(error: BaseException) -> str:
     """The class of a failure: environment (may pass), bad input, error (code or recipe), ..."""
     if isinstance(error, peers.PeerFailed):
         return error.failure
-    if isinstance(error, (DiskFull, NotWritable, Missing)):
+    if isinstance(error, (DiskFull, NotWritable, Missing)) or disk_full(error):
         return "environment"
     if isinstance(error, (BadInput, CorruptArtifact)):
         return "bad input"

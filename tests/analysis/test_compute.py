@@ -62,25 +62,6 @@ def test_pairs_without_common_compute_are_absent():
     assert len(pairs) == 0 and compute.share_larger_ahead(pairs) is None
 
 
-def test_the_headline_pair_finds_the_papers_own_argument():
-    """XL/2 at 128 steps (23.7) against L/2 at 1000 (25.9), at 5.3 times less compute."""
-    large = curve("XL/2", 118.64, [30.0, 25.95, 24.5, 23.7, 23.5, 23.3])
-    small = curve("L/2", 80.71, [40.0, 31.0, 28.0, 26.5, 26.1, 25.9])
-    pair = compute.headline_pair(pd.concat([small, large]), "fid")
-    assert (pair.larger, pair.larger_steps, pair.smaller, pair.smaller_steps) == (
-        *("XL/2", 64, "L/2", 1000),
-    )
-    only = large[large["sampling_steps"] >= 128]
-    pair = compute.headline_pair(pd.concat([small, only]), "fid")
-    assert (pair.larger_steps, pair.larger_value, pair.smaller_value) == (128, 23.7, 25.9)
-    assert pair.saving == pytest.approx(80_710 / 15_186, rel=1e-3)
-
-
-def test_there_is_no_headline_pair_where_the_larger_is_never_better():
-    sweep = pd.concat([curve("small", 10.0, 5.0), curve("large", 20.0, 6.0)])
-    assert compute.headline_pair(sweep, "fid") is None
-
-
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.floats(1, 1e6), st.floats(0.1, 300)), min_size=1, max_size=30))
 def test_the_frontier_is_what_no_other_point_beats(points):

@@ -21,7 +21,7 @@ train:
   batch_size: 8
 reference: {extractor: glyphs-cnn, images: 50}
 evaluations:
-  final: {at: end, sampling_steps: 4, samples: 10}
+  final: {at: end, sampling_steps: 4, samples: 10, split_size: 1}
 matrix:
   axes:
     model.size: [S, B]
@@ -79,7 +79,7 @@ def test_include_adds_points_and_exclude_removes_them(tmp_path: Path) -> None:
 profiles:""",
     )
     study = load_study(write(tmp_path, text))
-    assert [(r.model.size, r.model.patch_size, r.seed) for r in study.runs] == [
+    assert [(r.model.component.size, r.model.component.patch_size, r.seed) for r in study.runs] == [
         ("S", 8, 0),
         ("S", 4, 0),
         ("B", 4, 0),
@@ -161,7 +161,6 @@ def test_an_error_in_the_matrix_names_the_run(tmp_path: Path) -> None:
         (("sampling_steps: 4", "sampling_steps: 2000"), "is more than diffusion.steps 1000"),
         (("reference: {", "referense: {"), "unknown field 'referense'"),
         (("name: glyphs", "name: glyfs"), "the embedded sets are glyphs, digits"),
-        (("title: A tiny study\n", ""), "title is missing"),
         (("  laptop: {}", "  laptop: 3"), "a profile is a mapping"),
         (("study: tiny", "study: tiny\nstudy: twice"), "is given twice"),
         (("study: tiny", "study: [tiny"), "not valid YAML"),

@@ -1,0 +1,404 @@
+"""Sampling compute against model compute: the paper's argument (Figure 10) as a test.
+
+The question is fixed before the data are seen: over the range of sampling compute that two models
+of one series share, is the larger ahead? A series is a row of sizes that agree in everything else
+(patch size, block, recipe); its pairs are the neighbours in size. The answer is one number per
+pair, the mean over log compute of the difference in log value, with its standard error; one-sided
+tests; Holm over the pairs. `headline_pair` then shows one surviving pair at two step counts that
+were chosen after the data: it says so.
+
+Standard errors. With several training seeds the mean difference is found per seed, and the spread
+over seeds carries all that step counts have in common. With one seed the recorded errors are used.
+Step counts of a model share its checkpoint and its noise, so their errors are correlated: by how
+much is seen from how far the curves lie from smooth ones, compared with the recorded errors. Fully
+correlated is assumed where that cannot be seen.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.intervals import (
+    Array,
+    Interval,
+    holm,
+    holm_levels,
+    interval,
+    p_value,
+    pooled_df,
+)
+from harness.analysis.metrics import higher_is_better
+from harness.analysis.selection import errors, series
+
+GRID = 201
+SHRINK = 1.0
+DRAWS = 1000  # of two curves, for the interval of the saving
+PAIRS = ("smaller", "larger", "low", "high", "ratio", "ratio_low", "ratio_high", "share", "p",
+         "p_holm", "ahead", "basis")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class HeadlinePair:
+    """A larger model that is ahead with less sampling compute: one surviving pair of
+    `compare_pairs`.
+
+    The two step counts are selected: the smaller model's most steps, and the least at which the
+    larger is better than that.
+    """
+
+    larger: str
+    larger_steps: int
+    larger_gflops: float  # sampling compute per image
+    larger_value: float
+    smaller: str
+    smaller_steps: int
+    smaller_gflops: float
+    smaller_value: float
+    saving: Interval  # how many times less compute the larger model used; selected
+    ratio: Interval  # how many times better the larger is over the common range; Holm's level
+    difference: Interval  # larger_value - smaller_value at the selected step counts
+    p_holm: float
+    basis: str  # "seeds": the models; "checkpoints": these checkpoints alone
+
+    selected = True
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """One model's sweep, by compute; `y` is on the scale of comparison, one row per seed."""
+
+    label: str
+    gflops: float
+    steps: Array
+    compute: Array
+    value: Array  # mean over seeds
+    std: Array  # recorded standard errors of the mean, on the scale of y
+    df: float
+    y: Array  # (seeds, steps)
+    logarithmic: bool
+
+    def weights(self, low: float, high: float) -> Array:
+        """Of the mean over log compute in [low, high], linear in between."""
+        grid = np.linspace(math.log(low), math.log(high), GRID)
+        x = np.log(self.compute)
+        return np.array([np.interp(grid, x, unit).mean() for unit in np.eye(len(x))])
+
+
+def compare_pairs(
+    sweep: pd.DataFrame,
+    metric: str,
+    pairs: Sequence[tuple[str, str]] | str = "neighbours",
+    *,
+    correlation: float | None = None,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Pairs of models over the sampling compute both cover: is the larger ahead?
+
+    `sweep`: rows with label, gflops, sampling_steps, sampling_gflops, value, standard errors (see
+    selection.errors) and what tells series apart; a `seed` column where rows are one per seed.
+    `pairs`: "neighbours" in size within a series, "all" of a series, or (smaller, larger) labels
+    that were named beforehand. `correlation` of the errors of a model's step counts; None: seen
+    from the data.
+
+    Columns: smaller, larger, low, high (the common range, Gflops per image), ratio (how many times
+    better the larger is, geometric mean over the range; the factor exp(mean difference / mean
+    value) where values are not positive), ratio_low, ratio_high (at Holm's level, so that the
+    larger is ahead if and only if ratio_low > 1), share (of the range where the larger's curve is
+    better), p, p_holm (one-sided), ahead ("larger", "smaller", "undecided"), basis ("seeds",
+    "checkpoints" or null: no standard errors). Pairs without a common range, or of equal Gflops,
+    are absent.
+    """
+    curves, logarithmic = _curves(sweep)
+    chosen = _chosen(sweep, curves, pairs)
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    shared = _shared(curves) if correlation is None else correlation
+    scale = (
+        1.0 if logarithmic else float(np.mean([np.abs(c.value).mean() for c in curves.values()]))
+    )
+    seeds = _seed_variance(curves)
+    rows = []
+    for small, large in chosen:
+        a, b = curves[small], curves[large]
+        low, high = max(a.compute[0], b.compute[0]), min(a.compute[-1], b.compute[-1])
+        if high <= low or a.gflops >= b.gflops:
+            continue
+        wa, wb = a.weights(low, high), b.weights(low, high)
+        gain = sign * float(b.y.mean(axis=0) @ wb - a.y.mean(axis=0) @ wa) / scale
+        std, df, basis = _error(a, b, wa, wb, shared, seeds)
+        grid = np.linspace(math.log(low), math.log(high), GRID)
+        ours, theirs = (np.interp(grid, np.log(c.compute), c.y.mean(axis=0)) for c in (b, a))
+        rows.append(
+            {
+                "smaller": small,
+                "larger": large,
+                "low": low,
+                "high": high,
+                "gain": gain,
+                "std": std / scale,
+                "df": df,
+                "share": float((sign * (ours - theirs) > 0).mean()),
+                "p": p_value(gain, std / scale, df, sides=1) if math.isfinite(std) else math.nan,
+                "basis": basis,
+            }
+        )
+    return _judged(pd.DataFrame(rows), confidence)
+
+
+def _judged(found: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    if not len(found):
+        return pd.DataFrame(columns=list(PAIRS))
+    found["p_holm"] = holm(found["p"])
+    levels = holm_levels(found["p"], 1 - confidence)
+    limits = [
+        # Two-sided at twice the level: its lower side is the one-sided test.
+        interval(gain, std, df, 1 - 2 * level)
+        if math.isfinite(std)
+        else Interval(gain, -math.inf, math.inf)
+        for gain, std, df, level in zip(
+            found["gain"], found["std"], found["df"], levels, strict=True
+        )
+    ]
+    for name in ("value", "low", "high"):
+        found[f"ratio_{name}"] = [_exp(getattr(one, name)) for one in limits]
+    found["ahead"] = [
+        "larger" if one.low > 0 else "smaller" if one.high < 0 else "undecided" for one in limits
+    ]
+    return found.rename(columns={"ratio_value": "ratio"})[list(PAIRS)]
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf
+
+
+def share_ahead(pairs: pd.DataFrame) -> tuple[int, int, int]:
+    """(pairs in which the larger is ahead, in which the smaller is, all): Holm decided."""
+    ahead = list(pairs["ahead"])
+    return ahead.count("larger"), ahead.count("smaller"), len(ahead)
+
+
+def headline_pair(
+    sweep: pd.DataFrame,
+    metric: str,
+    pairs: Sequence[tuple[str, str]] | str = "neighbours",
+    *,
+    correlation: float | None = None,
+    confidence: float = 0.95,
+) -> HeadlinePair | None:
+    """The paper's argument on these numbers (its own: XL/2 at 128 steps against L/2 at 1000).
+
+    Of the pairs that `compare_pairs` finds ahead, the one with the largest model that also has a
+    step count at which it is better with fewer steps and less compute. None where no pair
+    survives, so without standard errors always. Columns and arguments as there.
+    """
+    found = compare_pairs(sweep, metric, pairs, correlation=correlation, confidence=confidence)
+    found = found[found["ahead"] == "larger"]
+    if not len(found):
+        return None
+    curves, _ = _curves(sweep)
+    shared = _shared(curves) if correlation is None else correlation
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    order = sorted(
+        found.to_dict("records"),
+        key=lambda r: (-curves[r["larger"]].gflops, -curves[r["smaller"]].gflops),
+    )
+    for row in order:
+        a, b = curves[row["smaller"]], curves[row["larger"]]
+        point = _least(b, a, b.value, a.value, sign)
+        if point is None:
+            continue
+        gap = float(b.value[point] - a.value[-1])
+        error = math.hypot(_absolute(b)[point], _absolute(a)[-1])
+        df = pooled_df([_absolute(b)[point] ** 2, _absolute(a)[-1] ** 2], [b.df, a.df])
+        return HeadlinePair(
+            larger=b.label,
+            larger_steps=int(b.steps[point]),
+            larger_gflops=float(b.compute[point]),
+            larger_value=float(b.value[point]),
+            smaller=a.label,
+            smaller_steps=int(a.steps[-1]),
+            smaller_gflops=float(a.compute[-1]),
+            smaller_value=float(a.value[-1]),
+            saving=_saving(b, a, point, sign, shared, confidence),
+            ratio=Interval(row["ratio"], row["ratio_low"], row["ratio_high"]),
+            difference=interval(gap, error, df, confidence)
+            if math.isfinite(error)
+            else Interval(gap, -math.inf, math.inf),
+            p_holm=row["p_holm"],
+            basis=row["basis"],
+        )
+    return None
+
+
+def _least(large: _Curve, small: _Curve, ours: Array, theirs: Array, sign: float) -> int | None:
+    """The cheapest step count at which the larger beats the smaller's most steps with less."""
+    ahead = (
+        (sign * (ours - theirs[-1]) > 0)
+        & (large.steps < small.steps[-1])
+        & (large.compute < small.compute[-1])
+    )
+    return int(np.argmax(ahead)) if ahead.any() else None
+
+
+def _absolute(curve: _Curve) -> Array:
+    """Standard errors of the values themselves: of each step count's mean over seeds."""
+    n = len(curve.y)
+    error = curve.std if n == 1 else curve.y.std(axis=0, ddof=1) / math.sqrt(n)
+    return np.asarray(error * curve.value if curve.logarithmic else error)
+
+
+def _saving(
+    large: _Curve, small: _Curve, point: int, sign: float, shared: float, confidence: float
+) -> Interval:
+    """Saving over curves that the errors allow, each selected anew; 1 where none would be ahead."""
+    value = float(small.compute[-1] / large.compute[point])
+    rng = np.random.default_rng(0)
+    drawn = []
+    for curve in (large, small):
+        error = np.nan_to_num(_absolute(curve))
+        common = rng.normal(size=(DRAWS, 1)) * math.sqrt(shared)
+        own = rng.normal(size=(DRAWS, len(error))) * math.sqrt(1 - shared)
+        drawn.append(curve.value + error * (common + own))
+    found = [_least(large, small, ours, theirs, sign) for ours, theirs in zip(*drawn, strict=True)]
+    savings = [1.0 if p is None else float(small.compute[-1] / large.compute[p]) for p in found]
+    low, high = np.quantile(savings, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Interval(value, min(value, float(low)), max(value, float(high)))
+
+
+def _curves(sweep: pd.DataFrame) -> tuple[dict[str, _Curve], bool]:
+    """Curves of at least two step counts by label, and whether they are compared as logarithms."""
+    std, df = errors(sweep)
+    columns = ("label", "gflops", "sampling_steps", "sampling_gflops", "value")
+    seeds = sweep["seed"].to_list() if "seed" in sweep else [0] * len(sweep)
+    points: dict[str, dict[Any, dict[float, list[tuple[float, ...]]]]] = {}
+    facts: dict[str, tuple[float, dict[float, float]]] = {}
+    lists = [sweep[c].to_list() for c in columns]
+    for label, gflops, steps, compute, value, seed, e, f in zip(
+        *lists, seeds, std, df, strict=True
+    ):
+        if not (pd.notna(compute) and compute > 0 and pd.notna(value) and math.isfinite(value)):
+            continue
+        of_label = points.setdefault(str(label), {})
+        of_label.setdefault(seed, {}).setdefault(float(steps), []).append((float(value), e, f))
+        facts.setdefault(str(label), (float(gflops), {}))[1][float(steps)] = float(compute)
+    everything = [v for s in points.values() for r in s.values() for m in r.values() for v, *_ in m]
+    logarithmic = min(everything, default=0.0) > 0
+    out = {}
+    for label, by_seed in points.items():
+        gflops, computes = facts[label]
+        steps = np.array(sorted(computes))
+        # A seed without all step counts cannot be compared over them.
+        whole = [by_step for by_step in by_seed.values() if len(by_step) == len(steps)]
+        if len(steps) < 2 or not whole:
+            continue
+        cells = [[np.array(by_step[s]) for s in steps] for by_step in whole]
+        values = np.array([[cell[:, 0].mean() for cell in row] for row in cells])
+        # Of the mean over all repetitions, whose recorded errors are independent.
+        variance = np.array(
+            [[(cell[:, 1] ** 2).sum() / len(cell) ** 2 for cell in r] for r in cells]
+        )
+        error = np.sqrt(variance.sum(axis=0)) / len(whole)
+        freedom = [f for row in cells for cell in row for f in cell[:, 2] if math.isfinite(f)]
+        mean = values.mean(axis=0)
+        out[label] = _Curve(
+            label,
+            gflops,
+            steps,
+            np.array([computes[s] for s in steps]),
+            mean,
+            error / mean if logarithmic else error,
+            min(freedom, default=math.inf),
+            np.log(values) if logarithmic else values,
+            logarithmic,
+        )
+    return out, logarithmic
+
+
+def _chosen(
+    sweep: pd.DataFrame, curves: dict[str, _Curve], pairs: Sequence[tuple[str, str]] | str
+) -> list[tuple[str, str]]:
+    if not isinstance(pairs, str):
+        return [(a, b) for a, b in pairs if a in curves and b in curves]
+    first = sweep.drop_duplicates("label")
+    groups: dict[object, list[str]] = {}
+    for label, key in zip(first["label"], series(first, "size"), strict=True):
+        if str(label) in curves and key is not None:
+            groups.setdefault(key, []).append(str(label))
+    chosen: list[tuple[str, str]] = []
+    for labels in groups.values():
+        labels.sort(key=lambda name: (curves[name].gflops, name))
+        chosen += list(combinations(labels, 2) if pairs == "all" else pairwise(labels))
+    return chosen
+
+
+def _shared(curves: dict[str, _Curve]) -> float:
+    """Correlation of the errors of one model's step counts, from 0 to 1.
+
+    Each curve may have its own level and its own slope in log steps, about a profile that all
+    share; what is left is the part of the error that step counts do not share. 1 where too few are
+    left.
+    """
+    points = [
+        (i, float(s), y, e)
+        for i, c in enumerate(curves.values())
+        for s, y, e in zip(c.steps, c.y.mean(axis=0), c.std, strict=True)
+        if math.isfinite(e) and e > 0
+    ]
+    if not points:
+        return 1.0
+    model, steps, y, e = (np.array(column) for column in zip(*points, strict=True))
+    log_steps = np.log(steps) - np.log(steps).mean()
+    levels = (model[:, None] == np.unique(model)).astype(float)
+    profile = (steps[:, None] == np.unique(steps)).astype(float)
+    design = np.hstack([levels, levels * log_steps[:, None], profile]) / e[:, None]
+    solution, _, rank, _ = np.linalg.lstsq(design, y / e, rcond=None)
+    left = len(y) - int(rank)
+    if left < 6:
+        return 1.0
+    own = float(((y / e - design @ solution) ** 2).sum()) / left
+    found = max(0.0, 1.0 - own)
+    # A correlation no larger than its own standard error is taken for none (a positive-part
+    # shrinkage, James & Stein 1961): else chance alone would widen every interval.
+    error = own * math.sqrt(2 / left)
+    return found * max(0.0, 1.0 - SHRINK * (error / found) ** 2) if found > 0 else 0.0
+
+
+def _seed_variance(curves: dict[str, _Curve]) -> tuple[float, float] | None:
+    """(variance between seeds of a curve's mean, degrees of freedom), pooled over the models.
+
+    None unless every model has at least two seeds: the training seed is the replicate.
+    """
+    if not curves or any(len(c.y) < 2 for c in curves.values()):
+        return None
+    df = sum(len(c.y) - 1 for c in curves.values())
+    squares = 0.0
+    for c in curves.values():
+        means = c.y @ c.weights(c.compute[0], c.compute[-1])
+        squares += float(means.var(ddof=1)) * (len(means) - 1)
+    return squares / df, float(df)
+
+
+def _error(
+    a: _Curve,
+    b: _Curve,
+    wa: Array,
+    wb: Array,
+    shared: float,
+    seeds: tuple[float, float] | None,
+) -> tuple[float, float, str | None]:
+    """(standard error of the mean difference on the scale of y, degrees of freedom, basis)."""
+    if seeds is not None:
+        return math.sqrt(seeds[0] * (1 / len(a.y) + 1 / len(b.y))), seeds[1], "seeds"
+    variances = [
+        (1 - shared) * float((w**2 * c.std**2).sum()) + shared * float(w @ c.std) ** 2
+        for c, w in ((a, wa), (b, wb))
+    ]
+    if not all(math.isfinite(v) for v in variances):
+        return math.nan, math.nan, None
+    return math.sqrt(sum(variances)), pooled_df(variances, [a.df, b.df]), "checkpoints"
