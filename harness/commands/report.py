@@ -31,6 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
     parser.add_argument("--report", metavar="FILE", help="default reports/STUDY.pdf")
+    parser.add_argument(
+        "--format",
+        choices=("pdf", "html"),
+        help="default pdf, or what FILE ends in; html is one file that works offline",
+    )
     parser.add_argument("--figure", metavar="FILE", help="also the main figure, as PNG")
 
 
@@ -39,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if not opened.standing().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
-    write_report(opened, args.report, again=True)
+    write_report(opened, args.report, again=True, form=args.format)
     if args.figure:
         from harness.report import main_figure
 
@@ -50,18 +55,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def report_path(opened: Opened, given: str | None) -> Path:
+def report_path(opened: Opened, given: str | None, form: str = "pdf") -> Path:
     """reports/STUDY.pdf for the study's own profile, reports/STUDY-PROFILE.pdf for others."""
     if given:
         return Path(given)
     study = opened.study
     default = study.profile == study.settings.profile
-    return Path("reports") / f"{study.name}{'' if default else '-' + study.profile}.pdf"
+    return Path("reports") / f"{study.name}{'' if default else '-' + study.profile}.{form}"
 
 
-def write_report(opened: Opened, given: str | None = None, again: bool = False) -> None:
-    """Render, unless the PDF that is there was made of the same records by the same code."""
-    path = report_path(opened, given)
+def write_report(
+    opened: Opened, given: str | None = None, again: bool = False, form: str | None = None
+) -> None:
+    """Render, unless the report that is there was made of the same records by the same code.
+
+    Figures and their numbers lie beside it, in a folder of its name.
+    """
+    form = form or ("html" if given and given.endswith((".html", ".htm")) else "pdf")
+    path = report_path(opened, given, form)
     name = f"{opened.study.name}-{opened.study.profile}.json"
     remembered = opened.store.root / "reports" / name
     key = report_key(opened)
@@ -71,9 +82,12 @@ def write_report(opened: Opened, given: str | None = None, again: bool = False) 
             if last["key"] == key and last["sha256"] == files.sha256(path):
                 print(f"report: {path} (up to date)")
                 return
-    from harness.report import render
+    from harness.report.document import compose, save, save_parts
 
-    render(gather(opened), path)
+    document = compose(gather(opened))
+    save(document, path, form)
+    if path.suffix in (".pdf", ".html"):
+        save_parts(document, path.with_suffix(""))
     with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
         files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
@@ -90,7 +104,7 @@ def report_key(opened: Opened) -> str:
     digest.update(repr((opened.study.settings, _command(opened), _missing(opened))).encode())
     here = Path(__file__).resolve().parent.parent
     for source in sorted(here.rglob("*")):  # numbers come by way of many rooms
-        if source.suffix in (".py", ".typ", ".csv"):
+        if source.suffix in (".py", ".typ", ".csv", ".css", ".js"):
             digest.update(source.read_bytes())
     return digest.hexdigest()
 

@@ -76,6 +76,24 @@ def save(document: Document, out: Path, form: str = "pdf") -> Path:
     return write(Path(out), data)
 
 
+def save_parts(document: Document, folder: Path) -> list[Path]:
+    """Write each figure as SVG and its numbers as CSV into `folder`; returns the files.
+
+    Raises HarnessError where one cannot be written.
+    """
+    from harness.report.blocks import Figure
+
+    made = []
+    for block in document.pieces():
+        if isinstance(block, Figure):
+            name = block.label.removeprefix("fig-")
+            made.append(write(folder / f"{name}.svg", block.svg))
+            if block.data is not None:
+                text = block.data.to_csv(index=False, lineterminator="\n")
+                made.append(write(folder / f"{name}.csv", text.encode()))
+    return made
+
+
 def main_figure(report: ReportInput, path: Path) -> Path | None:
     """Write the report's main figure (Gflops against quality) as a PNG, for the README.
 
