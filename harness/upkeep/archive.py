@@ -2,7 +2,7 @@
 
     archive.json        format, study, profile, what made it, and every file's SHA-256
     study.yaml          the study as it was run
-    results/            artifacts with their attempts and logs; of a light archive the records alone
+    results/            records; unless it is light, artifacts with their attempts and logs
 
 A tar file. Names of users and machines' clocks are left out of its headers. On arrival every file
 is checked against archive.json before anything is taken, and the rest is a merge.
@@ -73,11 +73,10 @@ def write(
         damaged, count = [], 0
         for kind, key in stages:
             try:
-                if light:
-                    count += _rows(store, kind, key, Path(folder))
-                elif places := _places(store, kind, key):
+                if not light:
+                    places = _places(store, kind, key)
                     content |= {_name(place, store.root): place for place in places}
-                    count += 1
+                count += _rows(store, kind, key, Path(folder))
             except CorruptArtifact as error:
                 damaged.append(str(error))
         if not count:
