@@ -28,6 +28,7 @@ VERBS = {
     "logs": "print a stage's log",
     "validate": "check a study under all its profiles",
     "schema": "the JSON schema of a study, for editors",
+    "components": "what a study may name: models, objectives, metrics, ..., and who brings them",
     "explain": "what a setting of a study means, its type and default",
     "new": "write a study of your own, from one of ours and your images",
     "complexity": "Gflops and parameters of models, beside the paper's",
