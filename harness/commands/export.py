@@ -10,6 +10,7 @@ from typing import Any
 from harness.commands import common
 from harness.errors import BadInput
 from harness.plan.build import make_plan
+from harness.plan.index import index
 from harness.spec.study import load_study
 from harness.store import files, records
 from harness.store.artifacts import Artifact, Store
@@ -120,12 +121,7 @@ def _export_study(args: argparse.Namespace) -> int:
         [(s.kind, s.key) for s in plan.stages.values()],
         Path(args.key or f"{study.name}-{study.profile}{ending}"),
         study=study.path,
-        about={
-            "study": study.name,
-            "profile": study.profile,
-            "overrides": list(study.overrides),
-            "stages": len(plan.stages),
-        },
+        index=index(plan),
         light=args.light,
     )
     print(
