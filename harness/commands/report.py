@@ -119,7 +119,7 @@ def gather(opened: Opened) -> ReportInput:
         study=opened.study.name,
         title=settings.title,
         profile=opened.study.profile,
-        sections=[str(section) for section in settings.report.sections],
+        sections=settings.report.sections,  # type: ignore[arg-type]
         frames=frames,
         provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),

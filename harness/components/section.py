@@ -8,23 +8,23 @@ from typing import Any, ClassVar
 
 from harness.components.base import Component
 
-BUILT_IN: dict[str, str] = {
-    name: f"harness.report.sections.{module}:{cls}"
-    for name, module, cls in (
-        ("headline", "headline", "Headline"),
-        ("gflops", "gflops", "Gflops"),
-        ("training", "training", "Training"),
-        ("training-compute", "training_compute", "TrainingCompute"),
-        ("sampling-compute", "sampling_compute", "SamplingCompute"),
-        ("samples", "samples", "Samples"),
-        ("models", "models", "Models"),
-        ("blocks", "blocks", "Blocks"),
-        ("complexity", "complexity", "Complexity"),
-        ("guidance", "guidance", "Guidance"),
-        ("decoders", "decoders", "Decoders"),
-        ("comparison", "comparison", "Comparison"),
-        ("provenance", "provenance", "Provenance"),
-    )
+_HERE = "harness.report.sections"
+BUILT_IN = {
+    "abstract": f"{_HERE}.abstract:Abstract",
+    "headline": f"{_HERE}.headline:Headline",
+    "gflops": f"{_HERE}.gflops:Gflops",
+    "training": f"{_HERE}.training:Training",
+    "loss": f"{_HERE}.loss:Loss",
+    "training-compute": f"{_HERE}.training_compute:TrainingCompute",
+    "sampling-compute": f"{_HERE}.sampling_compute:SamplingCompute",
+    "samples": f"{_HERE}.samples:Samples",
+    "models": f"{_HERE}.models:Models",
+    "blocks": f"{_HERE}.blocks:Blocks",
+    "complexity": f"{_HERE}.complexity:Complexity",
+    "guidance": f"{_HERE}.guidance:Guidance",
+    "decoders": f"{_HERE}.decoders:Decoders",
+    "comparison": f"{_HERE}.comparison:Comparison",
+    "provenance": f"{_HERE}.provenance:Provenance",
 }
 
 
@@ -32,8 +32,9 @@ class Section(Component):
     """A part of the report: frames in, blocks of text, tables and figures out. A pure function."""
 
     kind: ClassVar[str] = "section"
-    title: ClassVar[str]
-    needs: ClassVar[tuple[str, ...]] = ()  # kinds of records that it cannot do without
+    by_name: ClassVar[bool] = True  # it draws, with all that drawing needs
+    title: ClassVar[str]  # its heading; "" sets its blocks without one
+    needs: ClassVar[tuple[str, ...]] = ("metrics",)  # kinds of records that it cannot do without
 
     @abstractmethod
     def blocks(self, findings: Any) -> Iterable[Any]:

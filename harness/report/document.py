@@ -10,7 +10,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import HarnessError
 from harness.report.files import write
 
 if TYPE_CHECKING:
@@ -21,26 +20,20 @@ FORMATS = ("pdf", "html")
 
 
 def compose(report: ReportInput) -> Document:
-    """The report before it is typeset. Raises HarnessError for a section that does not exist."""
+    """The report before it is typeset. Raises BadInput for a section that nobody has."""
     from harness.report.blocks import Document, Section
     from harness.report.findings import find
-    from harness.report.sections import TABLE, section
+    from harness.report.sections import section
 
-    unknown = [name for name in report.sections if name not in TABLE]
-    if unknown:
-        raise HarnessError(
-            f"the report of {report.study} asks for unknown sections {', '.join(unknown)}; "
-            f"there are: {', '.join(TABLE)}"
-        )
     found = find(report)
-    made = [(section(name), name) for name in report.sections]
+    made = [section(named) for named in report.sections]
     return Document(
         title=report.title,
         study=report.study,
         profile=report.profile,
         date=report.date.strftime("%-d %B %Y, %H:%M UTC"),
         timestamp=int(report.date.timestamp()),
-        sections=[Section(name, one.title, list(one.blocks(found))) for one, name in made],
+        sections=[Section(one.name, one.title, list(one.blocks(found))) for one in made],
     )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from harness.components import Section
+
 
 @dataclass(frozen=True)
 class ReportInput:
@@ -23,8 +25,8 @@ class ReportInput:
     study: str
     title: str
     profile: str
-    sections: Sequence[str]
-    """Names of harness.spec.schema.SECTIONS, in order."""
+    sections: Sequence[str | Section]
+    """Report sections, or their names, in order."""
     frames: Mapping[str, pd.DataFrame]
     """"runs", "metrics", "training" (harness.store.tables), only this study's rows."""
     provenance: Mapping[str, Any]
