@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         help="what to write (default: KEY.pt, or a folder KEY; with --study STUDY-PROFILE.tar)",
     )
-    parser.add_argument("--format", choices=("official", "diffusers"), default="official")
+    parser.add_argument(
+        "--format",
+        choices=("official", "diffusers"),
+        default="official",
+        help="of a checkpoint: the official DiT's .pt (default), or a folder for diffusers",
+    )
     parser.add_argument(
         "--study",
         metavar="STUDY",

@@ -22,7 +22,7 @@ from harness.store.artifacts import CorruptArtifact
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.report.document import ReportInput
+    from harness.report.input import ReportInput
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +106,7 @@ def _missing(opened: Opened) -> list[str]:
 def gather(opened: Opened) -> ReportInput:
     """Everything the report says, read from records and artifacts."""
     from harness.commands.results import frames_of
-    from harness.report.document import ReportInput
+    from harness.report.input import ReportInput
 
     frames = frames_of(opened)
     shown, how = _samples(opened)

@@ -16,8 +16,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.components import files
 from harness.components.autoencoder import Autoencoder
 from harness.components.family import Input
+from harness.components.files import File
 from harness.components.objective import Objective
 from harness.errors import BadInput
 from harness.spec import choices, model, overriding, shipped
@@ -86,6 +88,7 @@ class Study:
     settings: StudySettings
     runs: tuple[Run, ...]
     overrides: tuple[str, ...] = ()
+    components: tuple[File, ...] = ()  # its own component files
 
     @property
     def name(self) -> str:
@@ -135,6 +138,7 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     before = merged
     for assignment in overrides:
         merged = yaml_source.override(merged, assignment)
+    brought = _component_files(merged, Path(path).parent)
     try:
         written = StudySettings.model_validate(merged.data)
     except ValidationError as error:
@@ -150,7 +154,19 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     problems = cross_checks(settings, runs, merged)
     if problems:
         raise BadStudy("\n".join(dict.fromkeys(problems)))
-    return Study(path, chosen, settings, tuple(runs), overrides)
+    return Study(path, chosen, settings, tuple(runs), overrides, brought)
+
+
+def _component_files(where: Source, folder: Path) -> tuple[File, ...]:
+    """The study's own components, loaded. Raises BadStudy with the line that lists them."""
+    listed = where.data.get("components") or ()
+    if not (isinstance(listed, tuple) and all(isinstance(name, str) for name in listed)):
+        return ()  # the schema says what is wrong with it
+    try:
+        return files.of_study(listed, folder)
+    except BadInput as error:
+        place = where.place(("components",))
+        raise BadStudy("\n".join(f"{place}: {line}" for line in str(error).split("\n"))) from None
 
 
 def _unchecked(where: Source) -> list[str]:

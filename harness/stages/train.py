@@ -83,7 +83,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     rates = _Rates(
         parts.optimizer.build(family.parameter_groups(model, recipe.learning_rate)),
         parts.schedule,
-        recipe.horizon or settings.step,
+        recipe.horizon or parts.schedule.covering(settings.step),
     )
     optimizer = rates.optimizer
     state = TrainingState(model, ema, optimizer)
