@@ -8,23 +8,29 @@ from typing import Any, ClassVar
 
 from harness.components.base import Component
 
-_HERE = "harness.report.sections"
-BUILT_IN = {
-    "abstract": f"{_HERE}.abstract:Abstract",
-    "headline": f"{_HERE}.headline:Headline",
-    "gflops": f"{_HERE}.gflops:Gflops",
-    "training": f"{_HERE}.training:Training",
-    "loss": f"{_HERE}.loss:Loss",
-    "training-compute": f"{_HERE}.training_compute:TrainingCompute",
-    "sampling-compute": f"{_HERE}.sampling_compute:SamplingCompute",
-    "samples": f"{_HERE}.samples:Samples",
-    "models": f"{_HERE}.models:Models",
-    "blocks": f"{_HERE}.blocks:Blocks",
-    "complexity": f"{_HERE}.complexity:Complexity",
-    "guidance": f"{_HERE}.guidance:Guidance",
-    "decoders": f"{_HERE}.decoders:Decoders",
-    "comparison": f"{_HERE}.comparison:Comparison",
-    "provenance": f"{_HERE}.provenance:Provenance",
+BUILT_IN: dict[str, str] = {
+    name: f"harness.report.sections.{module}:{cls}"
+    for name, module, cls in (
+        ("headline", "headline", "Headline"),
+        ("abstract", "abstract", "Abstract"),
+        ("gflops", "gflops", "Gflops"),
+        ("training", "training", "Training"),
+        ("loss", "loss", "Loss"),
+        ("training-compute", "training_compute", "TrainingCompute"),
+        ("sampling-compute", "sampling_compute", "SamplingCompute"),
+        ("samples", "samples", "Samples"),
+        ("models", "models", "Models"),
+        ("blocks", "blocks", "Blocks"),
+        ("complexity", "complexity", "Complexity"),
+        ("guidance", "guidance", "Guidance"),
+        ("decoders", "decoders", "Decoders"),
+        ("comparison", "comparison", "Comparison"),
+        ("method", "method", "Method"),
+        ("cost", "cost", "Cost"),
+        ("failures", "failures", "Failures"),
+        ("provenance", "provenance", "Provenance"),
+        ("study", "study", "Study"),
+    )
 }
 
 
@@ -33,8 +39,8 @@ class Section(Component):
 
     kind: ClassVar[str] = "section"
     by_name: ClassVar[bool] = True  # it draws, with all that drawing needs
-    title: ClassVar[str]  # its heading; "" sets its blocks without one
-    needs: ClassVar[tuple[str, ...]] = ("metrics",)  # kinds of records that it cannot do without
+    title: ClassVar[str]
+    needs: ClassVar[tuple[str, ...]] = ()  # kinds of records that it cannot do without
 
     @abstractmethod
     def blocks(self, findings: Any) -> Iterable[Any]:
