@@ -94,6 +94,16 @@ def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
         raise CorruptArtifact(f"{path} does not match its checksum")
 
 
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Has it what is read of a manifest everywhere?"""
+    entries = manifest.get("files")
+    return (
+        isinstance(entries, dict)
+        and all(isinstance(e, dict) and {"bytes", "sha256"} <= e.keys() for e in entries.values())
+        and {"facts"} <= manifest.keys()
+    )
+
+
 def _checksum(manifest: dict[str, Any]) -> str:
     """Of a manifest without its own checksum."""
     return files.digest(json.dumps(manifest, sort_keys=True, allow_nan=False).encode())
@@ -152,7 +162,7 @@ class Store:
         # Older ones have no checksum of their own.
         if manifest.pop("sha256", None) not in (None, _checksum(manifest)):
             raise CorruptArtifact(f"{path} does not match its checksum")
-        if not {"files", "facts"} <= manifest.keys():
+        if not _is_whole(manifest):
             raise CorruptArtifact(f"{path} is not a whole manifest")
         return manifest
 

@@ -75,7 +75,7 @@ def _merge(
     holders: dict[str, list[Path]] = {key: list(paths) for key, paths in single.items()}
     for path in compacted:
         try:
-            for key in fragments.keys_of(path):
+            for key in fragments.keys_in(path):  # the list beside it may be damaged
                 holders.setdefault(key, []).append(path)
         except Damaged:
             small = [p for p in small if p != path]
