@@ -21,7 +21,7 @@ import pytest
 from verbs import Said
 
 from harness.cli import main
-from harness.dispatch.executor import Event
+from harness.dispatch.executor import Event, PoolExecutor
 from harness.store import Store, compaction, records
 
 KEPT = Path(__file__).parents[1] / "data" / "frozen" / "results"
@@ -29,16 +29,16 @@ DAMAGES = ("truncated to 0", "truncated by half", "one byte flipped", "removed",
 DAMAGES = (*DAMAGES, "replaced by a folder")
 
 
-class InThisProcess:
+class InThisProcess(PoolExecutor):
     """An executor that does the work where the test is: one start of torch for all of them."""
 
     def __init__(self, store: Store) -> None:
         self.store, self.waiting = store, list[Any]()
 
-    def free(self, *_: Any) -> int:
+    def free(self) -> int:
         return 0 if self.waiting else 1
 
-    def start(self, task: Any, *_: Any) -> None:
+    def start(self, task: Any, *_: Any, **__: Any) -> None:
         self.waiting.append(task)
 
     def poll(self, timeout: float) -> list[Event]:
@@ -59,6 +59,13 @@ class InThisProcess:
     cancel = close = stop
 
 
+def here_alone(patch: pytest.MonkeyPatch) -> None:
+    """`run` does the work of local workers in this process."""
+    patch.setattr(
+        "harness.dispatch.local.workers.LocalWorkers", lambda root, _: InThisProcess(Store(root))
+    )
+
+
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study and its whole results: with records of every form, claims, scratch, SLURM's."""
@@ -74,7 +81,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.chdir(folder)
     try:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("harness.commands.run.make_executor", lambda o: InThisProcess(o.store))
+            here_alone(patch)
             assert main(["run", "kept.yaml", "--no-report"]) == 0
     finally:
         os.chdir(here)
@@ -206,7 +213,7 @@ def test_no_verb_fails_over_a_damaged_file(
     verb: Said,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("harness.commands.run.make_executor", lambda o: InThisProcess(o.store))
+    here_alone(monkeypatch)
     monkeypatch.setattr("harness.report.document._compile", lambda *_: b"%PDF", raising=False)
     path = FILES[what](study.parent / "results")
     with damaged(path, how):
