@@ -226,9 +226,10 @@ class _Output:
             files.publish(self.aside, new)
         for path in self.replaced:
             if path != new:
-                files.step("delete", path)
-                path.unlink(missing_ok=True)
-                if _is_compact(path):
-                    path.with_suffix(".keys").unlink(missing_ok=True)
+                with files.explained(path):
+                    files.step("delete", path)
+                    path.unlink(missing_ok=True)
+                    if _is_compact(path):
+                        path.with_suffix(".keys").unlink(missing_ok=True)
                 self.deleted += 1
         self._begin()
