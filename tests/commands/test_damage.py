@@ -124,14 +124,12 @@ FILES: dict[str, Callable[[Path], Path]] = {
 READING: tuple[tuple[str, ...], ...] = (
     ("plan", "kept.yaml"),
     ("status", "kept.yaml"),
-    ("results", "kept.yaml"),
     ("report", "kept.yaml"),
     ("logs", "complexity", "kept.yaml"),
 )
 CHANGING: tuple[tuple[str, ...], ...] = (
     ("retry", "kept.yaml"),
     ("cancel", "kept.yaml"),
-    ("results", "kept.yaml", "--compact"),
     ("run", "kept.yaml"),
 )
 
@@ -177,6 +175,21 @@ def _forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
     patch.setattr(os, "open", refuse(os.open))
 
 
+def a_dead_claim(root: Path) -> Path:
+    """Of a process that was killed while it worked on what is done."""
+    from harness.dispatch.ledger import Ledger
+
+    key = first("artifacts/evaluate/*")(root).name
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if Ledger(root).claim(key) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    return next(path for path in (root / "claims").rglob("*") if path.is_file())
+
+
+FILES["claim"] = a_dead_claim
+
+
 def numbers(verb: Said) -> dict[tuple[str, ...], float]:
     """All that `results --csv` shows of the study, by what it is of."""
     found: dict[tuple[str, ...], float] = {}
@@ -190,15 +203,16 @@ def numbers(verb: Said) -> dict[tuple[str, ...], float]:
     return found
 
 
-@pytest.fixture
-def wanted(kept: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> dict[Any, float]:
-    monkeypatch.chdir(kept)
+@pytest.fixture(scope="module")
+def wanted(kept: Path) -> dict[Any, float]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(kept)
 
-    def call(*arguments: str) -> tuple[int, str]:
-        capfd.readouterr()
-        return main(arguments), capfd.readouterr().out
+        def call(*arguments: str) -> tuple[int, str]:
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                return main(arguments), out.getvalue()
 
-    return numbers(call)
+        return numbers(call)
 
 
 @pytest.mark.slow
