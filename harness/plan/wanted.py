@@ -120,8 +120,9 @@ def _last_checkpoints(chosen: Mapping[str, Stage]) -> set[str]:
 
 def _shown(plan: Plan) -> set[str]:
     """The samples that a section of the report shows."""
-    sections = {getattr(s, "name", s) for s in plan.study.settings.report.sections}
-    if "samples" not in sections:
+    given = plan.study.settings.report.sections
+    named = (s.get("name") if isinstance(s, Mapping) else getattr(s, "name", s) for s in given)
+    if "samples" not in list(named):
         return set()
     return {m.sample for m in shown_samples(plan.measurements)[1].values()}
 

@@ -22,12 +22,12 @@ from harness.components.family import Input
 from harness.components.files import File
 from harness.components.objective import Objective
 from harness.errors import BadInput
-from harness.spec import choices, model, shipped
+from harness.spec import choices, model, overriding, shipped
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
 from harness.spec.dispatching import DispatchSettings
-from harness.spec.explain import explain, nearest, show
+from harness.spec.explain import explain, nearest, show, shown
 from harness.spec.model import Model
 from harness.spec.schema import (
     AutoencoderSettings,
@@ -35,6 +35,7 @@ from harness.spec.schema import (
     DiffusionSettings,
     EvaluationSettings,
     ReferenceSettings,
+    ReportSettings,
     StudySettings,
     TrainSettings,
 )
@@ -114,9 +115,28 @@ def load_study(
     file cannot be parsed) listing everything that is wrong.
     """
     path = shipped.find(path)
+    overrides = tuple(overrides)
+
+    def without(override: str) -> list[str]:
+        """What is wrong with the study where one override is left out."""
+        try:
+            _load(path, profile, tuple(o for o in overrides if o != override))
+        except BadInput as error:
+            return str(error).splitlines()
+        return []
+
+    try:
+        return _load(path, profile, overrides)
+    except BadInput as error:  # of a component too, which knows nothing of files
+        text = "\n".join(overriding.blamed(str(error).splitlines(), overrides, without))
+        named = str(path) in text or "--set" in text
+        raise BadStudy(text if named else f"{path}: {text}") from error
+
+
+def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     base = yaml_source.read(path)
     chosen, merged = _with_profile(base, profile, str(path))
-    overrides = tuple(overrides)
+    before = merged
     for assignment in overrides:
         merged = yaml_source.override(merged, assignment)
     brought = _component_files(merged, Path(path).parent)
@@ -125,7 +145,7 @@ def load_study(
     except ValidationError as error:
         found = [*explain(error, merged), *_unchecked(merged)]
         raise BadStudy("\n".join(dict.fromkeys(found))) from None
-    problems: list[str] = []
+    problems = overriding.idle(overrides, before, merged)
     settings = _with_components(written, merged, problems)
     points, more = _points(written, merged)
     problems += more
@@ -157,6 +177,7 @@ def _unchecked(where: Source) -> list[str]:
         "data": DataSettings,
         "train": TrainSettings,
         "reference": ReferenceSettings,
+        "report": ReportSettings,
         "dispatch": DispatchSettings,
     }
     for name, section in sections.items():
@@ -174,7 +195,7 @@ def _with_components(written: StudySettings, where: Source, problems: list[str])
     def of(section: Any, *path: str) -> Any:
         return section and choices.resolved(section, where, path, problems)
 
-    sections = ("data", "train", "reference", "dispatch")
+    sections = ("data", "train", "reference", "report", "dispatch")
     found = {name: of(getattr(written, name), name) for name in sections}
     found["evaluations"] = {
         name: of(evaluation, "evaluations", name)
@@ -246,16 +267,21 @@ def _points(settings: StudySettings, where: Source) -> tuple[list[dict[str, Any]
         points = []
     points += [dict(p) for p in matrix.include]
     for i, rule in enumerate(matrix.exclude):
-        kept = [p for p in points if any(p.get(axis) != value for axis, value in rule.items())]
+        kept = [p for p in points if any(_differ(p.get(a), value) for a, value in rule.items())]
         if len(kept) == len(points):
             problems.append(
-                f"{where.place(('matrix', 'exclude', i))}: matrix.exclude {dict(rule)} "
-                "matches no point"
+                f"{where.place(('matrix', 'exclude', i))}: matrix.exclude "
+                f"{json.dumps(rule, default=str, ensure_ascii=False)} matches no point"
             )
         points = kept
     if not points and not problems:
         problems.append(f"{where.place(('matrix',))}: the matrix is empty: no runs are left")
     return points, problems
+
+
+def _differ(value: Any, other: Any) -> bool:
+    """To Python, true is 1."""
+    return value != other or isinstance(value, bool) != isinstance(other, bool)
 
 
 class _Sections:
@@ -360,7 +386,7 @@ def _runs(
                 if not good:
                     problems.append(
                         f"{where.place(('matrix', 'axes', 'seed'))}: seed must be a whole number "
-                        f">= 0 of 64 bits, found {value!r}"
+                        f">= 0 of 64 bits, found {shown(value)}"
                     )
             elif head == "objective" and not rest:
                 changes[head]["name"] = value
