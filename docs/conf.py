@@ -29,4 +29,4 @@ html_theme = "furo"
 html_title = f"{project} {version}"
 html_show_sourcelink = False
 html_copy_source = False
-suppress_warnings = ["misc.highlighting_failure", "toc.empty_glob"]
+suppress_warnings = ["misc.highlighting_failure", "toc.not_included"]

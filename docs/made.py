@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.cli import VERBS, parser
-from harness.commands.explain import Setting, every_setting
+from harness.commands.explain import Setting, below, every_setting
 from harness.components import registry
 from harness.store.tables import IDENTITY, TABLES
 
@@ -43,9 +43,9 @@ def pages() -> dict[str, str]:
 def study_page() -> str:
     """Every setting of a study, section by section."""
     settings = list(every_setting())
-    below: dict[str, list[Setting]] = {}
+    grouped: dict[str, list[Setting]] = {}
     for setting in settings:
-        below.setdefault(setting.path.rpartition(".")[0], []).append(setting)
+        grouped.setdefault(setting.path.rpartition(".")[0], []).append(setting)
     out = [
         "# A study's settings\n",
         "`python -m harness explain FIELD` says the same in a terminal, and editors show it once "
@@ -53,8 +53,8 @@ def study_page() -> str:
         "setting that is *in the key* makes other stages when it is changed; see "
         "[keys](../explanation/keys.md).\n",
     ]
-    sections = {s.path: s for s in settings if s.section is not None}
-    for section, fields in below.items():
+    sections = {s.path: s for s in settings if s.inner is not None}
+    for section, fields in grouped.items():
         about = _section(section, sections)
         out.append(f"## {f'`{section}`' if section else 'The study'}\n")
         if about:
@@ -142,9 +142,9 @@ def components_page() -> str:
         first, _, rest = module.partition("\n\n")
         out += [f"## {registry.word(kind)}\n", f"{' '.join(first.split())}\n"]
         out += ["| name | what it is |", "| --- | --- |"]
-        for entry in registry.entries(kind):
-            if entry.where == "built in":
-                out.append(f"| `{entry.name}` | {_cell(_about(entry))} |")
+        entries = [e for e in registry.entries(kind) if e.where == "built in"]
+        out += [f"| `{entry.name}` | {_cell(_about(entry))} |" for entry in entries]
+        out += [line for entry in entries for line in _settings(kind, entry)]
         out += ["", f"The contract, `{contract.__module__}.{contract.__name__}`:\n"]
         out += ["```text", rest.strip() or " ".join(first.split()), "```", ""]
     return "\n".join(out)
@@ -155,6 +155,20 @@ def _about(entry: registry.Entry) -> str:
         return entry.load().about()
     except (ImportError, AttributeError):  # announced by the table, and not written yet
         return ""
+
+
+def _settings(kind: str, entry: registry.Entry) -> list[str]:
+    """The settings of one component, as a table."""
+    found = [*below("", ("choice", kind))]
+    (own,) = [s for s in found if s.name == entry.name]
+    if own.inner is None:
+        return []
+    out = ["", f"Settings of `{entry.name}`:\n", "| setting | type | default | meaning |"]
+    out.append("| --- | --- | --- | --- |")
+    for s in below(own.path, own.inner):
+        default = "(required)" if s.default is None else f"`{s.default}`"
+        out.append(f"| {' | '.join(map(_cell, [f'`{s.name}`', s.allowed, default, s.about]))} |")
+    return out
 
 
 def python_page() -> str:

@@ -19,15 +19,26 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from harness.components import registry
 from harness.errors import BadInput
+from harness.spec import choices
 from harness.spec.explain import nearest
 from harness.spec.model import ModelFields
 from harness.spec.schema import NotInKey, StudySettings
 
-# Fields whose content is checked once the matrix has filled it in.
-LATER = {"model": ModelFields}
 # Sections of which no field is in a key, as their own text says.
-OUTSIDE_KEYS = ("about", "baselines", "dispatch", "profile", "profiles", "report", "study", "title")
+OUTSIDE_KEYS = (
+    "about",
+    "baselines",
+    "components",
+    "dispatch",
+    "profile",
+    "profiles",
+    "report",
+    "study",
+    "title",
+)
+Inner = tuple[str, Any]  # ("section", class), ("choice", kind of component), ("model", None)
 
 
 @dataclass(frozen=True)
@@ -36,10 +47,10 @@ class Setting:
 
     path: str  # dotted; NAME stands for a name of the user's
     allowed: str  # its type and limits, in words
-    default: str | None  # as a study writes it; None: it must be given
+    default: str | None  # as a study writes it; None: it must be given; "" for a component
     about: str  # what it means; "" where the schema does not say
     in_key: bool  # does another value make other stages?
-    section: type[BaseModel] | None  # of the fields below it
+    inner: Inner | None = None  # what is below it
 
     @property
     def name(self) -> str:
@@ -72,17 +83,17 @@ def settings_of(dotted: str) -> list[Setting]:
     parts = [part for part in dotted.split(".") if part]
     if parts[:1] == ["profiles"] and len(parts) > 2:
         parts = parts[2:]  # a profile is a partial study
-    section: type[BaseModel] | None = StudySettings
+    inner: Inner | None = ("section", StudySettings)
     found: Setting | None = None
     path = ""
     for part in parts:
-        if section is None:
+        if inner is None:
             raise BadInput(
                 f"{path} has no fields of its own: it is {found.allowed if found else ''}"
             )
-        if part in (fields := {s.name: s for s in children(path, section)}):
+        if part in (fields := {s.name: s for s in below(path, inner)}):
             found = fields[part]
-            path, section = found.path, found.section
+            path, inner = found.path, found.inner
         elif found is not None and found.path == path and "a mapping of" in found.allowed:
             path = f"{path}.NAME"  # a name of the user's: the fields below are the same
         else:
@@ -92,34 +103,74 @@ def settings_of(dotted: str) -> list[Setting]:
             )
     if found is None:
         raise BadInput(f"{dotted!r} names no setting; `python -m harness explain` lists them")
-    return [found, *(children(found.path, found.section) if found.section else ())]
+    return [found, *(below(found.path, found.inner) if found.inner else ())]
+
+
+def below(path: str, inner: Inner) -> Iterator[Setting]:
+    """The settings directly below a path."""
+    what, of = inner
+    if what == "section":
+        yield from children(path, of)
+    elif what == "choice":
+        for name in registry.names(of):
+            word = registry.word(of)
+            said = f"{'an' if word[0] in 'aeio' else 'a'} {word}"
+            try:
+                cls = registry.get(of, name)
+            except ImportError:  # named in a table, and its module is not there
+                yield Setting(f"{path}.{name}", said, "", "not installed", True)
+                continue
+            own = ("section", cls) if cls.model_fields else None
+            yield Setting(f"{path}.{name}", said, "", cls.about(), True, own)
+    else:
+        yield from _of_the_model(path)
+
+
+def _of_the_model(path: str) -> Iterator[Setting]:
+    """What every model's section has, then the fields of the families."""
+    yield from children(path, ModelFields)
+    said = set(ModelFields.model_fields)
+    for family in registry.names("family"):
+        for setting in children(path, registry.get("family", family)):
+            if setting.name not in said:
+                said.add(setting.name)
+                yield setting
 
 
 def children(path: str, section: type[BaseModel]) -> Iterator[Setting]:
-    """The settings directly below a section, in the schema's order."""
+    """The settings of a section or component, in the schema's order."""
+    marked: Any = section  # a component has no choices, and is asked all the same
+    chosen = {name: (kind, several) for name, kind, several in choices.fields(marked)}
     for name, info in section.model_fields.items():
         dotted = f"{path}.{name}" if path else name
-        below = LATER.get(dotted) or _section_in(info.annotation)
         marks = [m if isinstance(m, type) else type(m) for m in info.metadata]
         outside = dotted.split(".")[0] in OUTSIDE_KEYS or NotInKey in marks
+        inner: Inner | None = None
+        if dotted == "model":
+            allowed, inner = "a mapping", ("model", None)
+        elif name in chosen:
+            kind, several = chosen[name]
+            inner = ("choice", kind)
+            known = ", ".join(registry.names(kind))
+            article = "a list of: " if several else ""
+            allowed = f"{article}{known}; or {{name: ..., and its settings}}"
+        else:
+            allowed = words(info.annotation, info.metadata)
+            if (its := _section_in(info.annotation)) is not None:
+                inner = ("section", its)
         about = " ".join((info.description or "").split())
-        yield Setting(
-            dotted,
-            "a mapping" if dotted in LATER else words(info.annotation, info.metadata),
-            _default(info),
-            about or (_first(below) if below else ""),
-            not outside,
-            below,
-        )
+        if not about and inner is not None and inner[0] == "section":
+            about = _first(inner[1])
+        yield Setting(dotted, allowed, _default(info), about, not outside, inner)
 
 
-def every_setting(path: str = "", section: type[BaseModel] = StudySettings) -> Iterator[Setting]:
-    """All settings of a study, each followed by those below it."""
-    for setting in children(path, section):
+def every_setting(path: str = "", inner: Inner = ("section", StudySettings)) -> Iterator[Setting]:
+    """All settings of a study, each followed by those below it; of components the names alone."""
+    for setting in below(path, inner):
         yield setting
-        if setting.section is not None:
+        if setting.inner is not None and setting.inner[0] != "choice":
             named = "a mapping of" in setting.allowed
-            yield from every_setting(f"{setting.path}{'.NAME' if named else ''}", setting.section)
+            yield from every_setting(f"{setting.path}{'.NAME' if named else ''}", setting.inner)
 
 
 def as_text(settings: list[Setting], width: int = 100) -> str:
@@ -130,9 +181,10 @@ def as_text(settings: list[Setting], width: int = 100) -> str:
         first, rest = settings[0], settings[1:]
         lines.append(first.path)
         lines += textwrap.wrap(first.about, width, initial_indent="  ", subsequent_indent="  ")
-        default = "must be given" if first.default is None else f"default {first.default}"
+        default = "; must be given" if first.default is None else ""
+        default = f"; default {first.default}" if first.default else default
         lines += textwrap.wrap(
-            f"{first.allowed}; {default}", width, initial_indent="  ", subsequent_indent="  "
+            f"{first.allowed}{default}", width, initial_indent="  ", subsequent_indent="  "
         )
         lines.append(
             "  part of the keys: another value makes other stages"
@@ -143,7 +195,7 @@ def as_text(settings: list[Setting], width: int = 100) -> str:
             lines.append("")
     longest = max((len(s.name) for s in rest), default=0)
     for setting in rest:
-        default = "" if setting.default is None else f" (default {setting.default})"
+        default = f" (default {setting.default})" if setting.default else ""
         text = f"{setting.about or setting.allowed}{default}"
         lines += textwrap.wrap(
             text,

@@ -24,12 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "study",
         metavar="STUDY",
         nargs="?",
-        default="studies/scaling.yaml",
-        help="default: studies/scaling.yaml",
+        default="scaling",
+        help="default: scaling",
     )
-    parser.add_argument("--profile", metavar="NAME")
+    parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
-        "--set", metavar="FIELD=VALUE", action="append", default=[], dest="overrides"
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a setting, as the run did (may be repeated)",
     )
     parser.add_argument("--all", action="store_true", help="of all attempts, not only the last")
     parser.add_argument(

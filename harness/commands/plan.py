@@ -131,6 +131,10 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             "gflops": sum(e["gflops"] for e in by_kind.values()),
             "device_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
         },
+        "trunks": {
+            "gflops": opened.plan.branched_gflops,
+            "apart_gflops": opened.plan.apart_gflops,
+        },
         "remade": [
             {"key": s.key, "label": s.label, "kind": s.kind, "gflops": s.gflops}
             for s in state.remade
@@ -167,6 +171,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     count = sum(entry["stages"] for entry in content["kinds"].values())
     print(f"{content['runs']:,} runs, {count:,} stages, {content['executor']}")
+    for file in opened.study.components:
+        print(f"runs the study's own {file.path} (SHA-256 {file.sha256[:12]})")
     if content["placement"]:
         print(content["placement"])
     print()
@@ -191,6 +197,13 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
             f", {duration(seconds)} of one device"
             if seconds is not None
             else ", time not known yet (no measured throughput for all of it)"
+        )
+    trunks = content["trunks"]
+    if trunks["gflops"] < trunks["apart_gflops"]:
+        print(
+            "lengths of training that share a trunk take "
+            f"{quantity(trunks['gflops'])} of training instead of "
+            f"{quantity(trunks['apart_gflops'])}"
         )
     _print_removed(content)
     for difference in content["benchmarks_differ"]:

@@ -44,13 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     root = Path(args.results)
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "is not there"
-        raise BadInput(f"results folder {root} {what}: nothing was run into it yet")
+    if root.is_symlink() or root.exists() or args.compact:
+        if not root.is_dir():
+            what = "is not a folder" if root.exists() else "is not there"
+            raise BadInput(f"results folder {root} {what}")
+    else:
+        print(f"note: results folder {root} is not there: nothing was run yet", file=sys.stderr)
     if args.compact:
         return compact(root)
     if args.study is None:
-        raise BadInput("say which STUDY's results, as studies/scaling.yaml")
+        raise BadInput("say which STUDY's results, as scaling")
     frame = frames_of(common.open_study(args))[args.table]
     if args.csv:
         print(frame.to_csv(index=False), end="")

@@ -25,7 +25,7 @@ from harness.errors import BadInput, Missing
 from harness.plan import estimate
 from harness.plan.index import index
 from harness.plan.plan import Stage
-from harness.store import records, studies
+from harness.store import component_files, records, studies
 from harness.store.artifacts import CorruptArtifact
 
 MANY = 1_000  # fragments that are merged before anything else is done
@@ -61,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do again what was removed, where something that is to be measured needs it",
     )
 
+    parser.add_argument(
+        "--same-output",
+        action="store_true",
+        help="a component file that changed under the same version gives the same output",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     if args.workers is not None:
@@ -88,6 +94,11 @@ def run(args: argparse.Namespace) -> int:
         )
     check_budget(args, opened, missing)
     opened.store.check_writable()
+    brought = opened.study.components
+    if not args.same_output and (sentences := component_files.changed(brought, opened.store.root)):
+        raise BadInput("\n".join(sentences))
+    component_files.keep(brought, opened.store.root)
+    component_files.remember(brought, opened.store.root)
     studies.write(opened.store.root, index(opened.plan))
     compact(opened, above=MANY)  # also when we only submit: nobody else may come by for weeks
     code = drive(args, opened, state)
@@ -103,7 +114,8 @@ def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
     """Run the driver with a display; its exit code."""
     executor = executor_of(opened.study).open(opened.store.root, opened.study)
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    display = kind(state.stages, state.done, common.again(args, opened))
+    retry, known = common.again(args, opened), known_seconds(opened, state.missing)
+    display = kind(state.stages, state.done, retry, known=known)
     driver = Driver(
         opened.plan, opened.stages, opened.store, opened.ledger, executor, display, args.remake
     )
@@ -144,6 +156,24 @@ def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
             file=sys.stderr,
         )
     return code
+
+
+def known_seconds(opened: Opened, missing: list[Stage]) -> dict[str, float]:
+    """What stages to do will take by what was measured here before, by key."""
+    from harness.commands.plan import measured_rates
+
+    rates = measured_rates(opened)
+    found: dict[str, float] = {}
+    if rates.measured:
+        for stage in missing:
+            model, data = (
+                estimate.model_of(opened.plan, stage),
+                estimate.data_of(opened.plan, stage),
+            )
+            seconds = rates.seconds(stage, model, data)
+            if seconds is not None:
+                found[stage.key] = seconds
+    return found
 
 
 def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool) -> int:

@@ -83,8 +83,12 @@ def _named(kind: str) -> dict[str, Any]:
     """A name, or a mapping with the settings that stand under that name."""
     mappings = []
     for entry in registry.entries(kind):
-        its = entry.load().model_json_schema()
-        named = {"name": {"const": entry.name, "description": entry.load().about()}}
+        try:
+            cls = entry.load()
+        except ImportError:  # named in a table, and its module is not there
+            continue
+        its = cls.model_json_schema()
+        named = {"name": {"const": entry.name, "description": cls.about()}}
         mappings.append(
             {
                 "type": "object",

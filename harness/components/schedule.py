@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import ClassVar
 
 from harness.components.base import Component
+from harness.errors import BadInput
 
 BUILT_IN = {
     "constant": "harness.stages.schedules:Constant",
@@ -35,6 +36,18 @@ class Schedule(Component):
         the end, the trunk that its branches leave. Between 0 and `horizon`.
         """
         return 0 if self.horizon_matters else horizon
+
+    def covering(self, step: int) -> int:
+        """A horizon whose training shares its first `step` steps with every longer one.
+
+        What a trunk to `step` is trained by. Raises BadInput when there is none.
+        """
+        horizon = max(step, 1)
+        for _ in range(64):
+            if self.shared_until(horizon) >= step:
+                return horizon
+            horizon *= 2
+        raise BadInput(f"no length of training shares its first {step:,} steps ({self.name})")
 
     @abstractmethod
     def factor(self, step: int, horizon: int) -> float:

@@ -39,6 +39,7 @@ class Section(Component):
     """A part of the report: frames in, blocks of text, tables and figures out. A pure function."""
 
     kind: ClassVar[str] = "section"
+    by_name: ClassVar[bool] = True  # it draws, with all that drawing needs
     title: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()  # kinds of records that it cannot do without
 

@@ -87,7 +87,9 @@ def _stat(path: str) -> tuple[int, int]:
 
 
 def _settings(plan: Plan, task: Task) -> str:
-    dispatch = plan.study.settings.dispatch.model_dump(mode="json")
+    settings = plan.study.settings.dispatch
+    dispatch = settings.model_dump(mode="json", exclude={"executor"})
+    dispatch["executor"] = settings.component.model_dump(mode="json")
     return _digest([dispatch, {name: str(value) for name, value in task.place.__dict__.items()}])
 
 

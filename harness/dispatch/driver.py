@@ -158,6 +158,7 @@ class Driver:
         stages = {s.key: s for s in state.stages}
         starts = {s.after["previous"] for s in state.missing if "previous" in s.after}
         self.agenda.begin(stages, state.done, failed, starts - stages.keys())
+        self.watch("stock", None, {"stages": state.stages, "done": set(state.done)})
 
     def leave(self) -> None:
         """What outlives us goes on, workers do not: let the next driver have all at once."""

@@ -47,7 +47,9 @@ def standing(
     stages = list(stages)
     committed = store.committed({s.kind for s in stages})
     lacking = [s for s in stages if s.key not in committed]
-    pruned = pruned_keys(store) & {s.key for s in stages}
+    pruned = pruned_keys(store)
+    if pruned:
+        pruned &= {s.key for s in stages}
     if history is None:
         latest = ledger.latest(s.key for s in lacking)
     else:
@@ -61,8 +63,9 @@ def standing(
         damaged=quarantined(store) if lacking else (),
         checkpoints=lambda: checkpoints(plan, store),
     )
-    todo = {s.key for s in work.todo}
-    latest = {k: a for k, a in latest.items() if k in todo}
+    if latest:
+        todo = {s.key for s in work.todo}
+        latest = {k: a for k, a in latest.items() if k in todo}
     failed = {k: a for k, a in latest.items() if is_final(a)}
     return Standing(work.done, work.todo, failed, latest, work.counted(stages), work)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.components.base import Component, uses
 from harness.components.family import Input, of_architecture
+from harness.components.schedule import Schedule
 from harness.errors import BadInput
 from harness.plan import cost, keys
 from harness.plan.plan import Measurement, Plan, Stage
@@ -29,6 +31,7 @@ def make_plan(study: Study, imported: Mapping[str, Imported] | None = None) -> P
     that is not among them.
     """
     plan = Plan(study)
+    _find_trunks(plan)
     for i, run in enumerate(study.runs):
         if run.model.checkpoint is not None:
             _add_imported(plan, i, run, imported or {})
@@ -134,12 +137,89 @@ def _short(run: Run) -> str:
     return "" if component is None else component.variant
 
 
+def _arch_text(plan: Plan, run: Run) -> str:
+    what = ("arch", run.model, run.data, run.codec, run.objective)
+    return plan.text(*what, make=lambda: _architecture(run))
+
+
+def _encode_text(plan: Plan, run: Run) -> str:
+    return plan.text(
+        "encode",
+        run.data,
+        run.autoencoder,
+        run.codec,
+        make=lambda: with_versions(
+            {
+                "data": _images(run.data, train=True),
+                "autoencoder": run.codec.content(),
+                "autoencoder_sha256": run.autoencoder.sha256,
+            },
+            run.data.source,  # type: ignore[arg-type]
+            run.codec,
+        ),
+    )
+
+
+def _schedule(run: Run) -> Schedule:
+    assert run.train is not None
+    schedule: Any = run.train.schedule
+    return schedule  # type: ignore[no-any-return]
+
+
+def _heads(plan: Plan, run: Run, arch: str, versions: _Versions) -> tuple[str, str | None]:
+    """The settings of a run's train stages, less the step and the brace behind it: two texts.
+
+    The first names the length of training where the schedule depends on it; the second, without
+    it, is of the stages that all lengths share (None: there are none).
+    """
+    train = run.train
+    assert train is not None
+    own = plan.once(
+        ("objective", run.objective, versions.train), lambda: _texts(run.objective, versions.train)
+    )
+    flip = "true" if run.data.flip else "false"
+
+    def head(horizon: bool) -> str:
+        recipe = plan.text("recipe", train, int(horizon), make=lambda: _recipe(train, horizon))
+        fields = {"architecture": arch, "flip": flip, "recipe": recipe, "seed": str(run.seed)}
+        fields |= own
+        # sorted, as in the canonical text; `step` comes last
+        return "{" + ",".join([f'"{name}":{fields[name]}' for name in sorted(fields)])
+
+    schedule = _schedule(run)
+    branches = schedule.horizon_matters and schedule.shared_until(train.steps) > 0
+    return head(True), head(False) if branches else None
+
+
+def _find_trunks(plan: Plan) -> None:
+    """Where the branches of all runs leave the trunks that they share, and what is sampled there.
+
+    Each run's trunk then goes from one of these steps to the next, so that none is trained twice.
+    """
+    found: dict[tuple[str, str], set[int]] = {}
+    for run in plan.study.runs:
+        if run.model.checkpoint is not None or run.train is None:
+            continue
+        if not _schedule(run).horizon_matters:
+            continue
+        versions = plan.once(
+            ("versions", run.model, run.objective, run.train), partial(_versions, run)
+        )
+        _, trunk = _heads(plan, run, _arch_text(plan, run), versions)
+        if trunk is None:
+            continue
+        encode = keys.stage_key("encode", _encode_text(plan, run), {})
+        shared = _schedule(run).shared_until(run.train.steps)
+        steps = found.setdefault((encode, trunk), set())
+        steps |= {each for each in _steps(plan.study.evaluations.values(), run) if each <= shared}
+        steps.add(shared)
+    plan.trunks.update({at: tuple(sorted(steps)) for at, steps in found.items()})
+
+
 def _add_run(plan: Plan, index: int, run: Run) -> None:
     component = run.model.component
     assert component is not None
-    arch = plan.text(
-        "arch", run.model, run.data, run.codec, run.objective, make=lambda: _architecture(run)
-    )
+    arch = _arch_text(plan, run)
     gflops = plan.once(
         ("gflops", run.model, run.data, run.codec, run.objective), lambda: run_gflops(run)
     )
@@ -158,55 +238,42 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
     train = run.train
     encode = plan.add(
         "encode",
-        plan.text(
-            "encode",
-            run.data,
-            run.autoencoder,
-            run.codec,
-            make=lambda: with_versions(
-                {
-                    "data": _images(run.data, train=True),
-                    "autoencoder": run.codec.content(),
-                    "autoencoder_sha256": run.autoencoder.sha256,
-                },
-                run.data.source,  # type: ignore[arg-type]
-                run.codec,
-            ),
-        ),
+        _encode_text(plan, run),
         {},
         (f"{run.data.name} {run.data.image_size}x{run.data.image_size}",),
         run=index,
     )
-    recipe = plan.text("recipe", train, make=lambda: _recipe(train))
-    own = plan.once(
-        ("objective", run.objective, versions.train), lambda: _texts(run.objective, versions.train)
-    )
-    flip = "true" if run.data.flip else "false"
-    fields = {"architecture": arch, "flip": flip, "recipe": recipe, "seed": str(run.seed), **own}
-    # sorted, as in the canonical text; `step` comes last
-    head = "{" + ",".join([f'"{name}":{fields[name]}' for name in sorted(fields)])
+    head, trunk = _heads(plan, run, arch, versions)
     plan.run_ids.append(keys.run_id(encode, f"{head}}}"))
 
     evaluations = plan.study.evaluations
     label = run.label
+    shared = 0 if trunk is None else _schedule(run).shared_until(train.steps)
+    own = {train.steps, *_steps(evaluations.values(), run)}
+    trunks = plan.trunks.get((encode, trunk), ()) if trunk is not None else ()
     checkpoints: dict[int, str] = {}
     previous: int | None = None
-    for step in sorted({train.steps, *_steps(evaluations.values(), run)}):
+    for step in sorted(own | {each for each in trunks if each <= shared}):
         after = {"complexity": complexity}
         if previous is not None:
             after["previous"] = checkpoints[previous]
+        beginning, known = trunk if step <= shared else head, len(plan.stages)
         checkpoints[step] = plan.add(
             "train",
-            f'{head},"step":{step}}}',
+            f'{beginning},"step":{step}}}',
             {"data": encode},
-            (label, f" to {step:,}"),
+            (label, f" to {step:,}") if step > shared else (label, f" to {step:,} (trunk)"),
             None
             if gflops is None
             else cost.training_gflops(gflops, train.batch_size, step - (previous or 0)),
             after,
             index,
         )
+        if trunk is not None and len(plan.stages) > known:
+            plan.branched_gflops += plan.stages[checkpoints[step]].gflops or 0.0
         previous = step
+    if trunk is not None and gflops is not None:
+        plan.apart_gflops += cost.training_gflops(gflops, train.batch_size, train.steps)
     _evaluations(plan, index, run, label, checkpoints, gflops)
 
 
@@ -238,12 +305,12 @@ def _texts(objective: Any, versions: str) -> dict[str, str]:
     return {**found, "components": versions} if versions else found
 
 
-def _recipe(train: Any) -> dict[str, Any]:
-    """How a model is trained, without how long, as a key writes it."""
+def _recipe(train: Any, horizon: bool) -> dict[str, Any]:
+    """How a model is trained, as a key writes it; `horizon`: with how long, where that matters."""
     own = ("batch_size", "learning_rate", "ema", "label_dropout", "grad_clip", "precision", "tf32")
     recipe = {name: getattr(train, name) for name in own}
     schedule = train.schedule.key_fields("schedule")
-    if schedule and train.schedule.horizon_matters:
+    if horizon and schedule and train.schedule.horizon_matters:
         schedule["horizon"] = train.steps
     return {**recipe, **train.optimizer.key_fields("optimizer"), **schedule}
 

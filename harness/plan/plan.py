@@ -64,6 +64,10 @@ class Plan:
     stages: dict[str, Stage] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
     run_ids: list[str | None] = field(default_factory=list)
+    # (key of the data, settings) of a trunk that runs of several lengths share -> its stages' steps
+    trunks: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    branched_gflops: float = 0.0  # of training trunks and the branches that leave them
+    apart_gflops: float = 0.0  # of training the same runs each from its beginning
     _made: dict[Any, Any] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
 
@@ -170,6 +174,7 @@ class Plan:
             family=run.model.family if run else None,
             facts=run.model.facts if run else {},
             own=self._own(run, train, reference, evaluation),
+            components=tuple(file.described() for file in self.study.components),
         )
 
     def _own(self, run: Any, train: Any, reference: Any, evaluation: Any) -> dict[str, Any]:

@@ -172,6 +172,7 @@ class Place:
     family: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)  # what records say of the network
     own: dict[str, dict[str, Any]] = field(default_factory=dict)  # components' settings in no key
+    components: tuple[dict[str, str], ...] = ()  # the study's own files, by name and SHA-256
 
 
 @dataclass(frozen=True)
@@ -193,4 +194,6 @@ class Task:
     @staticmethod
     def from_json(text: str) -> Task:
         data: dict[str, Any] = json.loads(text)
-        return Task(**{**data, "place": Place(**data["place"])})
+        place = data["place"]
+        place["components"] = tuple(place.get("components", ()))
+        return Task(**{**data, "place": Place(**place)})

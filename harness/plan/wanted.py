@@ -37,6 +37,8 @@ class Work:
 
     def counted(self, stages: Iterable[Stage]) -> list[Stage]:
         """Of `stages`, those that count: done or to do, the latter as they will be done."""
+        if not self.done and not self.unneeded:
+            return list(self.todo)
         todo = {s.key: s for s in self.todo}
         return [todo.get(s.key, s) for s in stages if s.key in self.done or s.key in todo]
 
@@ -67,15 +69,23 @@ def decide(
     committed ones of this and other studies, asked for only when there is something to train.
     """
     chosen = {s.key: s for s in stages}
+    if not (pruned or made or chosen.keys() & committed) and not any(True for _ in checkpoints()):
+        return Work(done=set(), todo=list(stages))  # a new study, however large
     here = {key for key in chosen if key in committed}
     kept = {key for key in chosen if key in pruned and key not in here}
-    numbers = {k for k, s in chosen.items() if _is_number(s, chosen)}
+    kinds = {*NUMBERS}
+    if not any(s.kind == "floor" for s in stages):
+        kinds.add("reference")  # its rows are the floor, where that has no stage of its own
+    numbers = {k for k, s in chosen.items() if s.kind in kinds}
+    shown = _shown(plan)
+    if len(here) == len(chosen):
+        return Work(done=here, read=here & (numbers | shown))
     before = here | kept | {key for key in chosen if key in made}
     # A number that was removed is measured again without a question, from what it is measured of.
     removed = (_made_before(chosen, before) | before) - numbers - {*damaged} - here | kept
-    needed = {need for stage in chosen.values() for need in stage.needs}
+    needed = {k for s in stages for roles in (s.inputs, s.after) for k in roles.values()}
     first = [k for k in chosen if k not in needed or k in numbers]
-    last = _last_checkpoints(chosen) | _shown(plan)
+    last = _last_checkpoints(chosen) | shown
     wanted = first + [k for k in chosen if k in last and k not in removed]
     starts = Starts(plan, here, removed, checkpoints)
     todo: dict[str, Stage] = {}
@@ -84,26 +94,22 @@ def decide(
         key = pending.pop()
         if key not in todo and key not in here and key in chosen:
             stage = chosen[key]
-            todo[key] = starts.of(stage) if stage.kind == "train" else stage
-            pending += todo[key].needs
+            stage = todo[key] = starts.of(stage) if stage.kind == "train" else stage
+            pending += stage.inputs.values()
+            pending += stage.after.values()
     remaining = {key: todo[key] for key in chosen if key in todo}
     done = (here | kept) - remaining.keys()
-    reads = {need for s in remaining.values() for need in s.needs}
+    todos = remaining.values()
+    reads = {k for s in todos for roles in (s.inputs, s.after) for k in roles.values()}
+    gone = (last & removed) - done - todo.keys()
     return Work(
         done=done,
         todo=list(remaining.values()),
         remade=[s for k, s in remaining.items() if k in removed],
-        gone=[s for k, s in chosen.items() if k in last & removed and k not in done | todo.keys()],
+        gone=[s for k, s in chosen.items() if k in gone],
         unneeded=chosen.keys() - done - remaining.keys(),
-        read=here & (reads | numbers | _shown(plan)),
+        read=here & (reads | numbers | shown),
     )
-
-
-def _is_number(stage: Stage, chosen: Mapping[str, Stage]) -> bool:
-    """Is a stage wanted for the numbers it gives?"""
-    if stage.kind == "reference":  # its rows are the floor, where that has no stage of its own
-        return not any(s.kind == "floor" for s in chosen.values())
-    return stage.kind in NUMBERS
 
 
 def _last_checkpoints(chosen: Mapping[str, Stage]) -> set[str]:
@@ -114,8 +120,9 @@ def _last_checkpoints(chosen: Mapping[str, Stage]) -> set[str]:
 
 def _shown(plan: Plan) -> set[str]:
     """The samples that a section of the report shows."""
-    sections = {getattr(s, "name", s) for s in plan.study.settings.report.sections}
-    if "samples" not in sections:
+    given = plan.study.settings.report.sections
+    named = (s.get("name") if isinstance(s, Mapping) else getattr(s, "name", s) for s in given)
+    if "samples" not in list(named):
         return set()
     return {m.sample for m in shown_samples(plan.measurements)[1].values()}
 
@@ -176,18 +183,19 @@ class Starts:
         planned = stage.after.get("previous")
         if planned in self.here or not stage.inputs or not stage.gflops:
             return stage
-        best, before = None, 0
-        if self._committed():
-            run, step = trajectory(stage)
-            earlier = [c for c in self._committed().get(run, ()) if c.step < step]
-            best = max(earlier, key=lambda c: c.step, default=None)
+        skipped = planned in self.removed
+        if not self._committed() and not skipped:
+            return stage
+        run, step = trajectory(stage)
+        earlier = [c for c in self._committed().get(run, ()) if c.step < step]
+        best = max(earlier, key=lambda c: c.step, default=None)
+        if best is None and not skipped:
+            return stage
+        before = 0
         if planned is not None:
             before = trajectory(self.plan.stages[planned])[1]
-            if planned not in self.removed and (best is None or best.step <= before):
+            if not skipped and best is not None and best.step <= before:
                 return stage
-        if planned is None and best is None:
-            return stage
-        step = trajectory(stage)[1]
         after = {role: key for role, key in stage.after.items() if role != "previous"}
         if best is not None:
             after["previous"] = best.key

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from harness.components import registry
 from harness.components.base import Component
@@ -24,12 +25,16 @@ S = TypeVar("S", bound=Settings)
 def fields(section: type[Settings]) -> Iterator[tuple[str, str, bool]]:
     """(field, kind of component, is it a list?) of a section's choices."""
     for name, about in section.model_fields.items():
-        for mark in about.metadata:
-            if isinstance(mark, Choice):
-                yield name, mark.kind, False
-        kind = _inside(about.annotation)
-        if kind is not None:
+        if (kind := kind_of(about)) is not None:
             yield name, kind, str(about.annotation).startswith("tuple")
+
+
+def kind_of(field: FieldInfo) -> str | None:
+    """The kind of component that a field names; None for other fields."""
+    for mark in field.metadata:
+        if isinstance(mark, Choice):
+            return mark.kind
+    return _inside(field.annotation)
 
 
 def _inside(annotation: Any) -> str | None:
@@ -82,7 +87,10 @@ def component(
     point: Mapping[str, Any] | None = None,
     section: Any = None,
 ) -> Component | None:
-    """The component that a name or a mapping stands for; None, and a problem, if it is wrong."""
+    """The component that a name or a mapping stands for; None, and a problem, if it is wrong.
+
+    Of a kind that planning needs by name alone, the name, where it is all that was given.
+    """
     dotted = ".".join(str(p) for p in path)
     if isinstance(value, Component):
         return value
@@ -95,6 +103,8 @@ def component(
         )
         return None
     try:
+        if not given and registry.contract(kind).by_name:
+            return registry.entry(kind, name).name  # type: ignore[return-value]
         cls = registry.get(kind, name)
     except registry.UnknownComponent as error:
         problems.append(

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.spec import scalars
 from harness.spec.base import NAME
 from harness.spec.schema import StudySettings
 from harness.spec.source import Path_, Source
@@ -90,13 +91,28 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
     message = message.format(**item.get("ctx", {})) if kind in WORDS else message
     if kind == "literal_error":
         near = nearest(str(found), _quoted(message)) if isinstance(found, str) else ""
-        return f"{dotted} is {_found(found)}{near}; allowed: {message}"
+        hint = _hint(found) if any(c.isdigit() for c in message) else ""
+        return f"{dotted} is {_found(found)}{near}; allowed: {message}{hint}"
     message = message[0].lower() + message[1:]
     if kind == "int_type" and isinstance(found, float) and found.is_integer():
         message += f": write {int(found)}"
+    if kind in ("int_type", "float_type", "bool_type"):
+        message += _hint(found, boolean=kind == "bool_type")
     if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:
         message = "letters, digits, '.', '_' and '-', the first a letter or a digit"
-    return f"{dotted} is {_found(found)} ({_type(found)}); it should be {message}"
+    typed = "" if found is None else f" ({_type(found)})"
+    return f"{dotted} is {_found(found)}{typed}; it should be {message}"
+
+
+def shown(value: Any) -> str:
+    """A value that is no number, and what to write instead where it looks like one."""
+    return f"{_found(value)}{_hint(value)}"
+
+
+def _hint(found: Any, boolean: bool = False) -> str:
+    """What to write instead of a text that looks like a number or a boolean."""
+    hint = scalars.instead_of(found, boolean) if isinstance(found, str) else None
+    return f": {hint}" if hint else ""
 
 
 WORDS = {  # where Pydantic's speak of Python
@@ -111,7 +127,8 @@ WORDS = {  # where Pydantic's speak of Python
 def _found(value: Any) -> str:
     """As it is written in a study, cut where it is long."""
     contains = isinstance(value, (Mapping, tuple, list))
-    text = json.dumps(value, default=str, ensure_ascii=False) if contains else repr(value)
+    plain = value is None or isinstance(value, bool)  # null, true
+    text = json.dumps(value, default=str, ensure_ascii=False) if contains or plain else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from harness.components import registry
 from harness.components.family import Family, by_short_name
 from harness.errors import BadInput
@@ -37,14 +39,14 @@ class ModelFields(Settings):
     family: str = "DiT"
     "The family of networks; `harness components family NAME` lists its settings."
 
-    by_family: dict[str, dict[str, Any]] = {}
+    by_family: dict[str, dict[str, Any]] = Field(default={})
     "Settings of one family alone, where a matrix has several: {U-ViT: {depth: 5}}."
 
 
 OWN = tuple(ModelFields.model_fields)  # the rest is the family's
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Model:
     """A run's network: a family's component, or the name of an imported checkpoint."""
 

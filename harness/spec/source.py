@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 
 from harness.errors import BadInput
+from harness.spec import scalars
 
 MAX_BYTES = 4_000_000
 MAX_NODES = 400_000  # after aliases are expanded: a "YAML bomb" stops here
@@ -54,18 +55,13 @@ class Source:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader, reading 1e-4 as a number (YAML 1.1 wants 1.0e-4 and gives a string)."""
+    """The safe loader, with the numbers and booleans of harness.spec.scalars alone."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+TAG = "tag:yaml.org,2002:"
+_Loader.yaml_implicit_resolvers = {"<": [(MERGE, re.compile("^<<$"))]}
+for _kind, _pattern in scalars.PATTERNS.items():
+    _Loader.add_implicit_resolver(TAG + _kind, _pattern, scalars.FIRST[_kind])
 
 
 def read(path: str | Path) -> Source:
@@ -153,11 +149,11 @@ def _build(
         inherited = set(out)
         for key_node, value_node in own:
             line = key_node.start_mark.line + 1
-            key = loader.construct_object(key_node, deep=True)
-            if not isinstance(key, (str, int, float, bool)):
+            known = key_node.tag in PLAIN_TAGS and key_node.tag != f"{TAG}null"
+            if not isinstance(key_node, yaml.ScalarNode) or not known:
                 problems.append(f"{file}:{line}: a field name must be a word")
                 continue
-            key = key if isinstance(key, str) else str(key_node.value)
+            key = str(key_node.value)
             if key in inherited:
                 inherited.discard(key)
             elif key in out:
@@ -171,7 +167,23 @@ def _build(
             _build(loader, child, (*path, i), file, places, counter, problems)
             for i, child in enumerate(node.value)
         )
+    kind = node.tag.removeprefix(TAG)
+    if kind in scalars.PATTERNS and not _written_as(kind, node.value):  # tagged: !!int 0x10
+        hint = scalars.instead_of(node.value, boolean=kind == "bool")
+        problems.append(
+            f"{places[path]}: {node.value!r} is no {'number' if kind in NUMBERS else 'boolean'}"
+            + (f": {hint}" if hint else "")
+        )
+        return None
     return loader.construct_object(node, deep=True)
+
+
+NUMBERS = ("int", "float")
+
+
+def _written_as(kind: str, text: str) -> bool:
+    pattern = scalars.PATTERNS[kind]
+    return bool(pattern.match(text) or (kind == "float" and scalars.INTEGER.match(text)))
 
 
 def merged(base: Source, overlay: Mapping[str, Any], places: Mapping[Path_, Place]) -> Source:
@@ -234,6 +246,8 @@ def override(source: Source, assignment: str) -> Source:
     parts = tuple(field.strip().split("."))
     if not equals or not all(parts):
         raise BadInput(f"--set {assignment!r}: expected FIELD=VALUE, as in train.steps=500")
+    if parts[:2] == ("matrix", "axes") and len(parts) > 3:  # an axis' name has dots of its own
+        parts = (*parts[:2], ".".join(parts[2:]))
     origin = f"--set {assignment}"
     value = parse(f"value: {text}", origin).data["value"] if text.strip() else None
     nested: Any = value

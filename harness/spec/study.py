@@ -16,16 +16,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.components import files
 from harness.components.autoencoder import Autoencoder
 from harness.components.family import Input
+from harness.components.files import File
 from harness.components.objective import Objective
 from harness.errors import BadInput
-from harness.spec import choices, model, shipped
+from harness.spec import choices, model, overriding, shipped
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
 from harness.spec.dispatching import DispatchSettings
-from harness.spec.explain import explain, nearest, show
+from harness.spec.explain import explain, nearest, show, shown
 from harness.spec.model import Model
 from harness.spec.schema import (
     AutoencoderSettings,
@@ -33,6 +35,7 @@ from harness.spec.schema import (
     DiffusionSettings,
     EvaluationSettings,
     ReferenceSettings,
+    ReportSettings,
     StudySettings,
     TrainSettings,
 )
@@ -86,6 +89,7 @@ class Study:
     settings: StudySettings
     runs: tuple[Run, ...]
     overrides: tuple[str, ...] = ()
+    components: tuple[File, ...] = ()  # its own component files
 
     @property
     def name(self) -> str:
@@ -111,17 +115,37 @@ def load_study(
     file cannot be parsed) listing everything that is wrong.
     """
     path = shipped.find(path)
+    overrides = tuple(overrides)
+
+    def without(override: str) -> list[str]:
+        """What is wrong with the study where one override is left out."""
+        try:
+            _load(path, profile, tuple(o for o in overrides if o != override))
+        except BadInput as error:
+            return str(error).splitlines()
+        return []
+
+    try:
+        return _load(path, profile, overrides)
+    except BadInput as error:  # of a component too, which knows nothing of files
+        text = "\n".join(overriding.blamed(str(error).splitlines(), overrides, without))
+        named = str(path) in text or "--set" in text
+        raise BadStudy(text if named else f"{path}: {text}") from error
+
+
+def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     base = yaml_source.read(path)
     chosen, merged = _with_profile(base, profile, str(path))
-    overrides = tuple(overrides)
+    before = merged
     for assignment in overrides:
         merged = yaml_source.override(merged, assignment)
+    brought = _component_files(merged, Path(path).parent)
     try:
         written = StudySettings.model_validate(merged.data)
     except ValidationError as error:
         found = [*explain(error, merged), *_unchecked(merged)]
         raise BadStudy("\n".join(dict.fromkeys(found))) from None
-    problems: list[str] = []
+    problems = overriding.idle(overrides, before, merged)
     settings = _with_components(written, merged, problems)
     points, more = _points(written, merged)
     problems += more
@@ -131,7 +155,19 @@ def load_study(
     problems = cross_checks(settings, runs, merged)
     if problems:
         raise BadStudy("\n".join(dict.fromkeys(problems)))
-    return Study(path, chosen, settings, tuple(runs), overrides)
+    return Study(path, chosen, settings, tuple(runs), overrides, brought)
+
+
+def _component_files(where: Source, folder: Path) -> tuple[File, ...]:
+    """The study's own components, loaded. Raises BadStudy with the line that lists them."""
+    listed = where.data.get("components") or ()
+    if not (isinstance(listed, tuple) and all(isinstance(name, str) for name in listed)):
+        return ()  # the schema says what is wrong with it
+    try:
+        return files.of_study(listed, folder)
+    except BadInput as error:
+        place = where.place(("components",))
+        raise BadStudy("\n".join(f"{place}: {line}" for line in str(error).split("\n"))) from None
 
 
 def _unchecked(where: Source) -> list[str]:
@@ -141,6 +177,7 @@ def _unchecked(where: Source) -> list[str]:
         "data": DataSettings,
         "train": TrainSettings,
         "reference": ReferenceSettings,
+        "report": ReportSettings,
         "dispatch": DispatchSettings,
     }
     for name, section in sections.items():
@@ -158,7 +195,7 @@ def _with_components(written: StudySettings, where: Source, problems: list[str])
     def of(section: Any, *path: str) -> Any:
         return section and choices.resolved(section, where, path, problems)
 
-    sections = ("data", "train", "reference", "dispatch")
+    sections = ("data", "train", "reference", "report", "dispatch")
     found = {name: of(getattr(written, name), name) for name in sections}
     found["evaluations"] = {
         name: of(evaluation, "evaluations", name)
@@ -230,16 +267,21 @@ def _points(settings: StudySettings, where: Source) -> tuple[list[dict[str, Any]
         points = []
     points += [dict(p) for p in matrix.include]
     for i, rule in enumerate(matrix.exclude):
-        kept = [p for p in points if any(p.get(axis) != value for axis, value in rule.items())]
+        kept = [p for p in points if any(_differ(p.get(a), value) for a, value in rule.items())]
         if len(kept) == len(points):
             problems.append(
-                f"{where.place(('matrix', 'exclude', i))}: matrix.exclude {dict(rule)} "
-                "matches no point"
+                f"{where.place(('matrix', 'exclude', i))}: matrix.exclude "
+                f"{json.dumps(rule, default=str, ensure_ascii=False)} matches no point"
             )
         points = kept
     if not points and not problems:
         problems.append(f"{where.place(('matrix',))}: the matrix is empty: no runs are left")
     return points, problems
+
+
+def _differ(value: Any, other: Any) -> bool:
+    """To Python, true is 1."""
+    return value != other or isinstance(value, bool) != isinstance(other, bool)
 
 
 class _Sections:
@@ -344,7 +386,7 @@ def _runs(
                 if not good:
                     problems.append(
                         f"{where.place(('matrix', 'axes', 'seed'))}: seed must be a whole number "
-                        f">= 0 of 64 bits, found {value!r}"
+                        f">= 0 of 64 bits, found {shown(value)}"
                     )
             elif head == "objective" and not rest:
                 changes[head]["name"] = value

@@ -74,10 +74,6 @@ class Cosine(_WarmedUp):
     def horizon_matters(self) -> bool:
         return True
 
-    def shared_until(self, horizon: int) -> int:
-        """Warm-up is the same for all lengths (and the step after it has the whole rate)."""
-        return min(self.warmup + 1, horizon)
-
     def factor(self, step: int, horizon: int) -> float:
         if step < self.warmup:
             return self.rise(step)

@@ -27,6 +27,7 @@ from harness.data.latents import Latents
 from harness.data.order import batch_indices
 from harness.data.randomness import torch_seed
 from harness.diffusion.draws import training_draws
+from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
 from harness.plan.cost import training_gflops
 from harness.plan.keys import canonical, run_id
@@ -83,7 +84,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     rates = _Rates(
         parts.optimizer.build(family.parameter_groups(model, recipe.learning_rate)),
         parts.schedule,
-        recipe.horizon or settings.step,
+        recipe.horizon or parts.schedule.covering(settings.step),
     )
     optimizer = rates.optimizer
     state = TrainingState(model, ema, optimizer)
@@ -95,6 +96,8 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     _resume(state, log, work)
     live = [local(p) for p in model.parameters()]
     averaged = [local(p) for p in ema.parameters()]
+
+    threads = host_threads() if device.type == "cuda" else 0
 
     def make(step: int) -> tuple[Tensor, ...]:
         """This process's rows of the batch of one step: latents, timesteps, noise, labels."""
@@ -108,6 +111,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
             settings.flip,
             latents.posterior,
             rows,
+            threads,
         )
         indices = batch_indices(settings.seed, step, recipe.batch_size, latents.count)
         flip = draws.flip if settings.flip else None

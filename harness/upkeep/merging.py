@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,13 +20,10 @@ from typing import Any
 from harness.errors import BadInput, Missing
 from harness.store import files, records, tables
 from harness.store.artifacts import RECORD, CorruptArtifact, Store
+from harness.store.conflicts import contradiction
 
 PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
 ALIKE = ("logs", "tensorboard", "studies")  # folders whose files are taken where there are none
-ROUNDING = 1e-4  # relative: what another machine's kernels change of the same number
-NUMBERS = {"runs": ("loss",), "metrics": ("value", "floor"), "training": ("loss", "mse", "vb")}
-CHECKSUMS = ("data_sha256", "extractor_sha256", "reference_sha256")
-
 Rows = list[dict[str, Any]]
 
 
@@ -122,28 +118,7 @@ def _compare(
     for table, of in rows.items():
         for key in of.keys() & here[table].keys():
             if (what := contradiction(table, here[table][key], of[key])) is not None:
-                found.contradictions.append(f"{key[:12]}, {what}")
-
-
-def contradiction(table: str, ours: Rows, theirs: Rows) -> str | None:
-    """What two records of one key disagree in; None: they are the same number, to rounding.
-
-    What only one of them measured is no contradiction.
-    """
-    identity = tables.IDENTITY[table][1:]
-    known = {tuple(row.get(i) for i in identity): row for row in ours}
-    for row in theirs:
-        mine = known.get(tuple(row.get(i) for i in identity), {})
-        said = " ".join(str(row[i]) for i in ("model", *identity) if i in row)
-        for column in CHECKSUMS:
-            a, b = mine.get(column), row.get(column)
-            if a is not None and b is not None and a != b:
-                return f"{said}: {column} is {a[:12]} here and {b[:12]} there"
-        for column in NUMBERS[table]:
-            a, b = mine.get(column), row.get(column)
-            if a is not None and b is not None and not math.isclose(a, b, rel_tol=ROUNDING):
-                return f"{said}: {column} is {a:.6g} here and {b:.6g} there"
-    return None
+                found.contradictions.append(f"{key[:12]}: {what}")
 
 
 def _artifacts(found: Merged, theirs: Store, ours: Store, dry_run: bool) -> Iterator[str]:

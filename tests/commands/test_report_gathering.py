@@ -86,6 +86,7 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
             "at": "milestones",
             "sampling_steps": 3,
             "samples": 40,
+            "split_size": 40,
             "guidance": {"scale": 4, "channels": 1},
         },
     }

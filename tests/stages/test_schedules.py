@@ -26,7 +26,8 @@ def test_cosine_falls_from_the_whole_rate_to_what_is_left() -> None:
     assert schedule.factor(9, 110) == schedule.factor(10, 110) == 1.0
     assert schedule.factor(60, 110) == pytest.approx(0.55)
     assert schedule.factor(110, 110) == pytest.approx(0.1)
-    assert schedule.shared_until(110) == 11
+    assert schedule.horizon_matters
+    assert schedule.shared_until(110) == 0
 
 
 @pytest.mark.parametrize("shape", ["linear", "cosine", "1-sqrt"])
@@ -40,6 +41,15 @@ def test_wsd_is_stable_then_falls_to_the_end(shape) -> None:
     assert len(set(tail)) == 21
     assert 0 < tail[-1] < 0.1
     assert schedule.factor(100, 100) == pytest.approx(0.0)
+
+
+def test_a_trunk_is_trained_by_a_horizon_that_covers_it() -> None:
+    schedule = WarmUpStableDecay(decay=0.25)
+    horizon = schedule.covering(300)
+    assert schedule.shared_until(horizon) >= 300
+    assert Constant().covering(300) == 300
+    with pytest.raises(BadInput, match="no length of training shares its first 300"):
+        Cosine().covering(300)
 
 
 def test_wsd_tails_of_all_lengths_leave_one_trunk() -> None:

@@ -24,8 +24,9 @@ def commit() -> Commit:
         rows: dict[str, list[dict[str, Any]]] | None = None,
         payload: bytes = b"x" * 1000,
         seconds: float = 2.0,
+        key: str | None = None,
     ) -> str:
-        key = (letter * 64)[:64]
+        key = key or (letter * 64)[:64]
         staging = store.staging(key)
         (staging / "payload.bin").write_bytes(payload)
         about = {

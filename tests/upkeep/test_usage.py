@@ -72,9 +72,7 @@ def test_the_verb(
     monkeypatch.chdir(tmp_path)
     commit(store, "sample", "f")
     stage = next(iter(make_plan(load_study("scaling", "smoke")).stages.values()))
-    commit(store, stage.kind, stage.key[:1])
-    folder = store.folder(stage.kind, stage.key[:1] * 64)
-    folder.rename(store.folder(stage.kind, stage.key))
+    commit(store, stage.kind, "", key=stage.key)
     assert main(["du", "scaling"]) == 0
     said = capsys.readouterr().out
     (smoke,) = [line for line in said.splitlines() if "scaling (smoke)" in line]

@@ -105,5 +105,5 @@ def _channels(p: selection.Protocol) -> str:
     """How guidance was done, without its scale."""
     words = "all channels" if p.guidance_channels is None else f"{p.guidance_channels} channels"
     if p.guidance_low is not None:
-        words += f", timesteps {p.guidance_low} to {p.guidance_high}"
+        words += f", timesteps {p.guidance_low:g} to {p.guidance_high:g}"
     return words

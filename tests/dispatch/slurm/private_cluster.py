@@ -58,7 +58,7 @@ JobRequeue=1
 ReturnToService=2
 SlurmdParameters=config_overrides
 SlurmdTimeout=10
-KillWait=3
+KillWait=1
 PropagatePrioProcess=1
 MinJobAge={min_job_age}
 MaxArraySize={max_array_size}
@@ -195,6 +195,21 @@ class PrivateCluster:
             self.start_slurmd(node)
         for node in NODES:
             self.wait_for_node("idle", 30, node)
+
+    def forget_jobs(self) -> None:
+        """The controller starts anew and knows no job. It would forget them within a minute."""
+        self.kill("slurmctld", signal.SIGTERM)
+        self._until(lambda: not self._runs("slurmctld"), 20, "slurmctld.log")
+        self._daemon("slurmctld", "-c", "-f", str(self.conf))
+        for node in NODES:
+            self.wait_for_node("idle", 30, node)
+
+    def _runs(self, daemon: str) -> bool:
+        try:
+            os.kill(self.pid(daemon), 0)
+            return True
+        except (OSError, ValueError):
+            return False
 
     def _daemon(self, *words: str) -> None:
         subprocess.run(words, env=self.env, check=True, timeout=60)

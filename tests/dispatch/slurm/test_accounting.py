@@ -38,7 +38,9 @@ def test_a_job_that_only_sacct_remembers_is_judged_by_it(
     bench.end(detached)
     name = bench.attempts("train")[0]["batch"]
     cluster.command("scancel", job)
-    bench.until(lambda: not cluster.command("squeue", "-h", "-t", "all"), 120)
+    bench.until(lambda: not cluster.jobs())
+    bench.until(lambda: "CANCELLED" in cluster.command("sacct", "-n", "-X", "-P", "-o", "State"))
+    cluster.forget_jobs()
 
     for variable, value in cluster.environment.items():
         monkeypatch.setenv(variable, value)
@@ -70,7 +72,10 @@ def test_how_a_job_ended_is_read_from_sacct_in_its_own_words(
     job = cluster.command(*words).strip()
     nowhere = accounted.folder / "nowhere" / "log"
     unwritable = cluster.command(*words[:2], "--array=0", "-o", str(nowhere), str(script)).strip()
-    accounted.until(lambda: not cluster.command("squeue", "-h", "-t", "all"), 120)
+    accounted.until(lambda: not cluster.jobs())
+    words = ("sacct", "-n", "-X", "-P", "-o", "State", "-j", f"{job},{unwritable}")
+    accounted.until(lambda: cluster.command(*words).split().count("FAILED") == 3)
+    cluster.forget_jobs()
     for variable, value in cluster.environment.items():
         monkeypatch.setenv(variable, value)
     for index, (message, failure) in enumerate(ends.values()):

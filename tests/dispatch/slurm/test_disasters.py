@@ -11,6 +11,8 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,10 +52,25 @@ def trained_once(bench: Bench, models: int) -> None:
     assert sum(text.count(" committed\n") for text in logs) == len(done)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_driver_killed_around_any_sbatch_loses_and_repeats_nothing(
-    bench: Bench, seed: int
-) -> None:
+def both(bench: Bench, scenario: Callable[[Bench, int], None]) -> None:
+    """The scenario with two seeds, at the same time: it mostly waits."""
+    other = Bench(bench.folder / "other", bench.cluster, bench.baseline)
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(scenario, one, seed) for seed, one in enumerate((bench, other), 1)]
+        try:
+            for one in running:
+                one.result()
+        finally:
+            other.stop()
+
+
+def test_a_driver_killed_around_any_sbatch_loses_and_repeats_nothing(bench: Bench) -> None:
+    bench.write(patches="[4, 2]", steps=30)
+    bench.undisturbed()  # once, for both
+    both(bench, killed_around_sbatch)
+
+
+def killed_around_sbatch(bench: Bench, seed: int) -> None:
     bench.write(patches="[4, 2]", steps=30)
     plan = ["before", "after", "meanwhile", "after", "before", "meanwhile"]
     random.Random(seed).shuffle(plan)
@@ -72,10 +89,13 @@ def test_a_driver_killed_around_any_sbatch_loses_and_repeats_nothing(
     trained_once(bench, 2)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_driver_killed_at_random_points_leaves_what_the_next_one_finishes(
-    bench: Bench, seed: int
-) -> None:
+def test_a_driver_killed_at_random_points_leaves_what_the_next_one_finishes(bench: Bench) -> None:
+    bench.write(patches="[4, 2]", steps=60)
+    bench.undisturbed()
+    both(bench, killed_at_random)
+
+
+def killed_at_random(bench: Bench, seed: int) -> None:
     bench.write(patches="[4, 2]", steps=60)
     chance = random.Random(seed)
     began = time.monotonic()
@@ -139,7 +159,9 @@ def test_a_node_drained_in_the_middle_and_then_crashed_only_delays_the_study(ben
     log = Path(attempt["log"])
     bench.until(lambda: "resumed at step" in log.read_text())
     cluster.crash()
+    cluster.command(*node, "State=DOWN", "Reason=test")  # found out by itself within half a minute
     cluster.start_slurmd()
+    cluster.command(*node, "State=RESUME")
     bench.end(driver)
     assert log.read_text().count("resumed at step") == 2
     trained_once_after_preparation(bench)

@@ -49,18 +49,20 @@ def test_a_training_preempted_in_the_middle_ends_bit_for_bit_the_same(bench: Ben
 def test_a_time_limit_leads_to_a_checkpoint_and_a_kill_at_it_to_the_last_one(bench: Bench) -> None:
     """Two trainings of one minute: one sees SLURM's SIGUSR2, one is frozen until SLURM kills it.
 
-    SLURM looks at time limits every 30 s; the second one's is moved, so that one look finds both.
+    SLURM looks at time limits every 30 s, and warns of one that ends before its next look. Both
+    limits are moved, so that one look warns the first training and kills the second.
     """
     bench.write(patches="[4, 2]", steps=LONG)
     short = ("--set", "dispatch.slurm.minutes=1", "--set", "dispatch.slurm.pack=1")
     driver = bench.start_training(*short)
     bench.until_training(2)
-    (job,) = {job[1] for job in bench.jobs("train") if job[1].endswith("_1")}
+    assert bench.cluster is not None
+    for job, end in sorted((job[1], job[1][-1]) for job in bench.jobs("train")):
+        moved = "EndTime=now+40" if end == "0" else "EndTime=now+2"
+        bench.cluster.command("scontrol", "update", f"JobId={job}", moved)
     warned, deaf = (process for _, process in sorted(bench.processes_of("train").items()))
     os.kill(warned, signal.SIGSTOP)  # or it would be done within its minute; SLURM continues it
     with frozen(deaf):
-        assert bench.cluster is not None
-        bench.cluster.command("scontrol", "update", f"JobId={job}", "EndTime=now+2")
         bench.until(lambda: "went back into the queue" in bench.task_log(), 90)
         bench.until(lambda: is_gone(deaf), 120)
     bench.end(driver)
