@@ -175,7 +175,7 @@ assert net(torch.zeros(1, 3, 4, 4), None, None).shape == (1, 3, 4, 4)
     assert done.returncode == 0, done.stderr
 
 
-# --- beside the results -----------------------------------------------------------------------------
+# --- beside the results ------------------------------------------------------------
 
 
 def test_a_task_loads_the_copy_of_its_sha256_or_refuses(tmp_path: Path) -> None:
@@ -189,10 +189,10 @@ def test_a_task_loads_the_copy_of_its_sha256_or_refuses(tmp_path: Path) -> None:
     assert registry.entry("schedule", "falling").sha256 == brought[0].sha256
     copy = files.copy_of(root, brought[0].sha256)
     copy.write_text(copy.read_text() + "# changed\n")
-    with pytest.raises(BadInput, match="is not the component file my_schedule.py"):
+    with pytest.raises(BadInput, match=r"is not the component file my_schedule\.py"):
         files.load_copies(described, root)
     copy.unlink()
-    with pytest.raises(BadInput, match="is not in .*components: No such file"):
+    with pytest.raises(BadInput, match=r"is not in .*components: No such file"):
         files.load_copies(described, root)
 
 

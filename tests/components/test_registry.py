@@ -101,7 +101,7 @@ def test_a_strangers_component_always_writes_its_version_and_all_its_settings() 
 def test_two_of_one_name_are_refused_with_both_places() -> None:
     registry.add_file_entries([registry.entry_of(Halved, "file one.py")])
     assert components.get("schedule", "halved") is Halved
-    with pytest.raises(BadInput, match="'halved': file one.py and file two.py; rename"):
+    with pytest.raises(BadInput, match=r"'halved': file one\.py and file two\.py; rename"):
         registry.add_file_entries([registry.entry_of(Halved, "file two.py")])
 
 
