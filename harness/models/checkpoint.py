@@ -82,7 +82,7 @@ def load_checkpoint(
     recorded = _recorded(path)
     if heads is not None and recorded.get("heads", heads) != heads:
         raise BadInput(f"{path.parent} says {recorded['heads']} heads, heads={heads} was given")
-    return _assemble(_read(path), recorded.get("heads", heads), str(path), recorded)
+    return _assemble(read(path), recorded.get("heads", heads), str(path), recorded)
 
 
 def infer(state: State, heads: int | None, source: str) -> Architecture:
@@ -190,7 +190,7 @@ def _state_dict(content: Any, source: str) -> dict[str, Tensor]:
     return {re.sub(r"^((module|_orig_mod)\.)+", "", name): t for name, t in content.items()}
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read(path: Path) -> dict[str, Tensor]:
     """The state dict in a file, without running anything in it."""
     if path.suffix == ".safetensors":
         try:

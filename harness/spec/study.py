@@ -22,7 +22,7 @@ from harness.components.family import Input
 from harness.components.files import File
 from harness.components.objective import Objective
 from harness.errors import BadInput
-from harness.spec import choices, model, overriding, shipped
+from harness.spec import choices, model, overriding, shipped, site
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
@@ -134,7 +134,7 @@ def load_study(
 
 
 def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
-    base = yaml_source.read(path)
+    base = site.beneath(yaml_source.read(path))
     chosen, merged = _with_profile(base, profile, str(path))
     before = merged
     for assignment in overrides:
@@ -156,6 +156,37 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     if problems:
         raise BadStudy("\n".join(dict.fromkeys(problems)))
     return Study(path, chosen, settings, tuple(runs), overrides, brought)
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A study that was checked without running its component files."""
+
+    profile: str
+    problems: tuple[str, ...]
+
+
+def check_without_components(
+    path: str | Path, profile: str | None = None, overrides: Iterable[str] = ()
+) -> Unread | None:
+    """What is wrong with a study, as far as that shows without running code of its own.
+
+    None where it lists no component files: then it can be loaded. Names that only its files may
+    bring, and what hangs on them, are passed over. Raises BadInput where it cannot be parsed.
+    """
+    path = shipped.find(path)
+    base = yaml_source.read(path)
+    chosen, merged = _with_profile(base, profile, str(path))
+    for assignment in overrides:
+        merged = yaml_source.override(merged, assignment)
+    if not merged.data.get("components"):
+        return None
+    found: list[str] = []
+    try:
+        StudySettings.model_validate(merged.data)
+    except ValidationError as error:
+        found = explain(error, merged)
+    return Unread(chosen, tuple(dict.fromkeys(found)))
 
 
 def _component_files(where: Source, folder: Path) -> tuple[File, ...]:
