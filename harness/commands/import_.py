@@ -56,11 +56,12 @@ def run(args: argparse.Namespace) -> int:
     import safetensors.torch
 
     from harness.autoencoders import properties
-    from harness.models import complexity, load_checkpoint
-    from harness.models.checkpoint import architecture_of
+    from harness.models import complexity
+    from harness.models.checkpoint import architecture_of, read_checkpoint
     from harness.store import provenance
 
-    model = load_checkpoint(args.file, heads=args.heads)
+    loaded = read_checkpoint(args.file, heads=args.heads)
+    model = loaded.model
     architecture = asdict(architecture_of(model))
     autoencoder = args.autoencoder or ("sd-vae" if model.channels == 4 else "identity")
     counted = complexity(model)
@@ -120,7 +121,11 @@ def run(args: argparse.Namespace) -> int:
                 "settings": settings,
                 "inputs": {},
                 "label": f"import {args.name}",
-                "provenance": {"file": args.file, **provenance.made("import", 1)},
+                "provenance": {
+                    "file": args.file,
+                    "weights": loaded.weights,
+                    **provenance.made("import", 1),
+                },
                 "measured": {"seconds": 0.0, "gflops": None, "model": args.name, "device": ""},
             },
         )
@@ -131,6 +136,9 @@ def run(args: argparse.Namespace) -> int:
         f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, patch "
         f"{model.patch_size}, {counted.params:,} parameters, {counted.gflops:.4f} Gflops"
     )
+    print(f"weights: {loaded.weights}")
+    for note in loaded.notes:
+        print(f"note: {note}")
     print(f"use it in a study as  model: {{checkpoint: {args.name}}}")
     return 0
 
