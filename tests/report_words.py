@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from harness.components.section import BUILT_IN
 from harness.report import typst_writer
 from harness.report.document import compose
-from harness.report.sections import TABLE
 
-ALL = tuple(TABLE)
+ALL = tuple(BUILT_IN)
 
 
 def parts(report):

@@ -78,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
         "steps/s": f"{record['steps_per_second']:.3g}",
         "images/s": f"{record['images_per_second']:.3g}"
         + (f" at {args.steps} sampling steps, not decoded" if args.kind == "sample" else ""),
+        "host feeds": f"{record['host_images_per_second']:,.3g} images/s with noise"
+        if record.get("host_images_per_second")
+        else "-",
         "Gflops/s": "-" if rate is None else f"{rate:,.1f} (multiply-accumulates)",
         "utilisation": "- (the device's peak is not known)" if used is None else f"{used:.1%}",
         "of a matmul": "-"

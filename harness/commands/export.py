@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from harness.commands import common
 from harness.errors import BadInput
 from harness.plan.build import make_plan
+from harness.plan.index import index
 from harness.spec.study import load_study
-from harness.store.artifacts import Store
+from harness.store import files, records
+from harness.store.artifacts import Artifact, Store
 from harness.upkeep.usage import size
 
 
@@ -79,8 +82,29 @@ def run(args: argparse.Namespace) -> int:
         )
     model.load_state_dict(safetensors.torch.load_file(artifact.file("ema.safetensors")))
     default = f"{key[:12]}.pt" if args.format == "official" else f"{key[:12]}-diffusers"
-    print(export(model.eval(), Path(args.path or default), args.format))
+    path = Path(args.path or default)
+    print(export(model.eval(), path, args.format))
+    print(f"model card: {_write_card(store, artifact, path, args.format)}")
     return 0
+
+
+def _write_card(store: Store, artifact: Artifact, path: Path, form: str) -> Path:
+    """The model card of an exported checkpoint: in a folder its README.md, else beside the file."""
+    from harness.upkeep.card import card
+
+    rows: list[dict[str, Any]] = []
+    if (store.root / "records").is_dir():
+        frame = records.read_frames(store.root)["metrics"]
+        own = frame[frame["checkpoint_key"] == artifact.key].astype(object)
+        rows = [
+            {str(c): v for c, v in row.items() if v is not None and v == v}
+            for row in own.where(own.notna(), None).to_dict("records")
+        ]
+    target = path / "README.md" if path.is_dir() else path.with_suffix(".md")
+    if target.exists() and not path.is_dir():
+        raise BadInput(f"{path} is written; {target} is there already, and was left as it is")
+    files.write_atomic(target, card(artifact.manifest, rows, path.name, form).encode())
+    return target
 
 
 def _export_study(args: argparse.Namespace) -> int:
@@ -97,12 +121,7 @@ def _export_study(args: argparse.Namespace) -> int:
         [(s.kind, s.key) for s in plan.stages.values()],
         Path(args.key or f"{study.name}-{study.profile}{ending}"),
         study=study.path,
-        about={
-            "study": study.name,
-            "profile": study.profile,
-            "overrides": list(study.overrides),
-            "stages": len(plan.stages),
-        },
+        index=index(plan),
         light=args.light,
     )
     print(

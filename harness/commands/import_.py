@@ -12,6 +12,7 @@ from harness.commands import common
 from harness.errors import BadInput, Missing
 from harness.plan import keys
 from harness.plan.build import Imported
+from harness.spec import source as yaml_source
 from harness.store import files
 from harness.store.artifacts import Store
 
@@ -157,6 +158,13 @@ def _import_study(args: argparse.Namespace) -> int:
         )
     arrived = archive.read(Path(args.file), Path(args.results), keep_ours=args.keep_ours)
     print(told(arrived.merged, args.file, args.results))
+    if yaml_source.read(arrived.study).data.get("components"):
+        name = arrived.about.get("study")
+        print(
+            "its component files did not come along, as they are code. From Python: "
+            f"harness.load_results({args.results!r}, study={name!r})"
+        )
+        return 0
     given = argparse.Namespace(
         study=str(arrived.study),
         profile=arrived.about.get("profile"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from harness.commands import common
 from harness.commands.common import Opened
 from harness.commands.results import recorded
+from harness.components.section import Section
 from harness.errors import HarnessError
 from harness.plan.wanted import shown_samples
 from harness.spec import shipped
@@ -22,13 +23,19 @@ from harness.store.artifacts import CorruptArtifact
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.report.input import ReportInput
+    from harness.dispatch.ledger import Attempt
+    from harness.report.input import ReportInput, Spent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
     parser.add_argument("--report", metavar="FILE", help="default reports/STUDY.pdf")
+    parser.add_argument(
+        "--format",
+        choices=("pdf", "html"),
+        help="default pdf, or what FILE ends in; html is one file that works offline",
+    )
     parser.add_argument("--figure", metavar="FILE", help="also the main figure, as PNG")
 
 
@@ -37,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if not opened.standing().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
-    write_report(opened, args.report, again=True)
+    write_report(opened, args.report, again=True, form=args.format)
     if args.figure:
         from harness.report import main_figure
 
@@ -48,18 +55,24 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def report_path(opened: Opened, given: str | None) -> Path:
+def report_path(opened: Opened, given: str | None, form: str = "pdf") -> Path:
     """reports/STUDY.pdf for the study's own profile, reports/STUDY-PROFILE.pdf for others."""
     if given:
         return Path(given)
     study = opened.study
     default = study.profile == study.settings.profile
-    return Path("reports") / f"{study.name}{'' if default else '-' + study.profile}.pdf"
+    return Path("reports") / f"{study.name}{'' if default else '-' + study.profile}.{form}"
 
 
-def write_report(opened: Opened, given: str | None = None, again: bool = False) -> None:
-    """Render, unless the PDF that is there was made of the same records by the same code."""
-    path = report_path(opened, given)
+def write_report(
+    opened: Opened, given: str | None = None, again: bool = False, form: str | None = None
+) -> None:
+    """Render, unless the report that is there was made of the same records by the same code.
+
+    Figures and their numbers lie beside it, in a folder of its name.
+    """
+    form = form or ("html" if given and given.endswith((".html", ".htm")) else "pdf")
+    path = report_path(opened, given, form)
     name = f"{opened.study.name}-{opened.study.profile}.json"
     remembered = opened.store.root / "reports" / name
     key = report_key(opened)
@@ -69,9 +82,12 @@ def write_report(opened: Opened, given: str | None = None, again: bool = False) 
             if last["key"] == key and last["sha256"] == files.sha256(path):
                 print(f"report: {path} (up to date)")
                 return
-    from harness.report import render
+    from harness.report.document import compose, save, save_parts
 
-    render(gather(opened), path)
+    document = compose(gather(opened))
+    save(document, path, form)
+    if path.suffix in (".pdf", ".html"):
+        save_parts(document, path.with_suffix(""))
     with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
         files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
@@ -88,7 +104,7 @@ def report_key(opened: Opened) -> str:
     digest.update(repr((opened.study.settings, _command(opened), _missing(opened))).encode())
     here = Path(__file__).resolve().parent.parent
     for source in sorted(here.rglob("*")):  # numbers come by way of many rooms
-        if source.suffix in (".py", ".typ", ".csv"):
+        if source.suffix in (".py", ".typ", ".csv", ".css", ".js"):
             digest.update(source.read_bytes())
     return digest.hexdigest()
 
@@ -119,7 +135,7 @@ def gather(opened: Opened) -> ReportInput:
         study=opened.study.name,
         title=settings.title,
         profile=opened.study.profile,
-        sections=[str(section) for section in settings.report.sections],
+        sections=[s if isinstance(s, Section) else str(s) for s in settings.report.sections],
         frames=frames,
         provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
@@ -128,7 +144,63 @@ def gather(opened: Opened) -> ReportInput:
         samples=shown,
         samples_how=how,
         missing=_missing(opened),
+        settings=_settings(opened, frames),
+        text=_text(opened),
+        spent=_spent(opened),
+        failures=_failures(opened),
     )
+
+
+def _text(opened: Opened) -> str:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return Path(opened.study.path).read_text("utf-8")
+    return ""
+
+
+def _spent(opened: Opened) -> list[Spent]:
+    """Seconds of every attempt at the study's stages, by kind."""
+    from harness.report.input import Spent
+
+    by_kind: dict[str, list[Attempt]] = {}
+    for attempts in opened.history().values():
+        for attempt in attempts:
+            by_kind.setdefault(attempt.kind, []).append(attempt)
+    return [
+        Spent(
+            kind=kind,
+            attempts=len(tried),
+            kept=sum(a.seconds for a in tried if a.state == "done"),
+            failed=sum(a.state not in ("done", "running") for a in tried),
+            lost=sum(a.seconds for a in tried if a.state not in ("done", "running")),
+        )
+        for kind, tried in sorted(by_kind.items())
+    ]
+
+
+def _failures(opened: Opened) -> list[tuple[str, str]]:
+    """Of every failed stage its phrase in `_missing`, and the last line of its error."""
+    state = opened.standing()
+    return [
+        (f"{stage.label}: failed", (state.failed[stage.key].error or "").strip().split("\n")[-1])
+        for stage in state.missing
+        if stage.key in state.failed
+    ]
+
+
+def _settings(opened: Opened, frames: dict[str, Any]) -> dict[str, Any]:
+    """Data, recipe and measurement by the setting's name; a list where the study has several."""
+    found: dict[str, Any] = {
+        name: _values(frames["runs"], name)
+        for name in ("data", "image_size", "autoencoder", "batch_size", "learning_rate")
+    }
+    trained = [run.train for run in opened.study.runs if run.train is not None]
+    for name in ("steps", "weight_decay", "ema", "label_dropout", "precision", "grad_clip"):
+        values = list(dict.fromkeys(repr(getattr(t, name, None)) for t in trained))
+        if values and values != ["None"]:
+            first = {repr(getattr(t, name, None)): getattr(t, name, None) for t in trained}
+            found[name] = first[values[0]] if len(values) == 1 else [first[v] for v in values]
+    found["extractor"] = _values(frames["metrics"], "extractor")
+    return {k: v for k, v in found.items() if v not in (None, [], "")}
 
 
 def _complexity(opened: Opened) -> list[dict[str, Any]]:

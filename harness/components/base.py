@@ -55,6 +55,7 @@ class Component(BaseModel):
 
     kind: ClassVar[str]  # set by the contract
     name: ClassVar[str]  # what a study writes
+    by_name: ClassVar[bool] = False  # of a kind: planning needs the name alone, and loads nothing
     version: ClassVar[int] = 1  # raised when the output changes for the same settings
 
     @classmethod

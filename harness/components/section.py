@@ -12,8 +12,10 @@ BUILT_IN: dict[str, str] = {
     name: f"harness.report.sections.{module}:{cls}"
     for name, module, cls in (
         ("headline", "headline", "Headline"),
+        ("abstract", "abstract", "Abstract"),
         ("gflops", "gflops", "Gflops"),
         ("training", "training", "Training"),
+        ("loss", "loss", "Loss"),
         ("training-compute", "training_compute", "TrainingCompute"),
         ("sampling-compute", "sampling_compute", "SamplingCompute"),
         ("samples", "samples", "Samples"),
@@ -23,7 +25,11 @@ BUILT_IN: dict[str, str] = {
         ("guidance", "guidance", "Guidance"),
         ("decoders", "decoders", "Decoders"),
         ("comparison", "comparison", "Comparison"),
+        ("method", "method", "Method"),
+        ("cost", "cost", "Cost"),
+        ("failures", "failures", "Failures"),
         ("provenance", "provenance", "Provenance"),
+        ("study", "study", "Study"),
     )
 }
 
@@ -32,6 +38,7 @@ class Section(Component):
     """A part of the report: frames in, blocks of text, tables and figures out. A pure function."""
 
     kind: ClassVar[str] = "section"
+    by_name: ClassVar[bool] = True  # it draws, with all that drawing needs
     title: ClassVar[str]
     needs: ClassVar[tuple[str, ...]] = ()  # kinds of records that it cannot do without
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from harness.diffusion.interval import holds
 from harness.errors import BadInput
 
 Guided = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -59,10 +60,9 @@ def guided(
 
     if interval is None:
         return both
-    low, high = interval
 
     def within(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
         first = float(t[0]) if own_time is None else own_time(float(t[0]))
-        return both(x, t, y) if low <= first <= high else model(x, t, y)
+        return both(x, t, y) if holds(interval, first) else model(x, t, y)
 
     return within

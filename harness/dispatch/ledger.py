@@ -155,7 +155,8 @@ class Ledger(Claims):
             if not content.keys() <= _FIELDS:  # of a later version
                 content = {k: v for k, v in content.items() if k in _FIELDS}
             content["log"] = self._log(content["kind"], key, content["id"])  # wherever root is now
-            return Attempt(**content)
+            found = Attempt(**content)
+            return found if _whole(found, key, name) else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -226,6 +227,20 @@ class Ledger(Claims):
             self._write(replace(attempt, state="forgiven"))
             forgiven.append(key)
         return forgiven
+
+
+def _whole(found: Attempt, key: str, name: str) -> bool:
+    """Is it what was written there? A byte of it may have changed, and left JSON."""
+    numbers = (found.started, found.ended, found.ran)
+    words = (found.kind, found.label, found.host, found.failure, found.error, found.batch)
+    return (
+        (found.key, f"{found.id}.json") == (key, name)
+        and found.state in ("running", *ENDED)
+        and all(n is None or isinstance(n, (int, float)) for n in numbers)
+        and all(w is None or isinstance(w, str) for w in words)
+        and isinstance(found.circumstances or {}, dict)
+        and isinstance(found.index or 0, int)
+    )
 
 
 def _order(attempt: Attempt) -> tuple[int, float, str]:

@@ -63,5 +63,6 @@ def guided(
     """How many evaluations lie in a guidance interval, both ends included; None: in all times."""
     if interval is None:
         return None
-    low, high = interval
-    return sum(low <= t <= high for t in sampler.times(objective, steps))
+    from harness.diffusion.interval import holds
+
+    return sum(holds(interval, t) for t in sampler.times(objective, steps))

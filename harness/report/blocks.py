@@ -124,7 +124,15 @@ class Pairs:
     wide: bool = True
 
 
-Block = Heading | Paragraph | Note | Abstract | Figure | Table | Mosaic | Pairs
+@dataclass(frozen=True)
+class Code:
+    """Lines set as they are."""
+
+    text: str
+    wide: bool = True
+
+
+Block = Heading | Paragraph | Note | Abstract | Figure | Table | Mosaic | Pairs | Code
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ the clock is the input's `timestamp`.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from harness.errors import HarnessError
 from harness.report.files import write
 
 if TYPE_CHECKING:
+    from harness.components.section import Section as SectionComponent
     from harness.report.blocks import Document
     from harness.report.input import ReportInput
 
@@ -24,24 +25,34 @@ def compose(report: ReportInput) -> Document:
     """The report before it is typeset. Raises HarnessError for a section that does not exist."""
     from harness.report.blocks import Document, Section
     from harness.report.findings import find
-    from harness.report.sections import TABLE, section
 
-    unknown = [name for name in report.sections if name not in TABLE]
-    if unknown:
-        raise HarnessError(
-            f"the report of {report.study} asks for unknown sections {', '.join(unknown)}; "
-            f"there are: {', '.join(TABLE)}"
-        )
+    wanted = [named(one, report) for one in report.sections]
     found = find(report)
-    made = [(section(name), name) for name in report.sections]
     return Document(
         title=report.title,
         study=report.study,
         profile=report.profile,
         date=report.date.strftime("%-d %B %Y, %H:%M UTC"),
         timestamp=int(report.date.timestamp()),
-        sections=[Section(name, one.title, list(one.blocks(found))) for one, name in made],
+        sections=[Section(one.name, one.title, list(one.blocks(found))) for one in wanted],
     )
+
+
+def named(section: str | SectionComponent, report: ReportInput) -> SectionComponent:
+    """A section component, by its name where it is given by name.
+
+    Raises HarnessError for a name that no section has.
+    """
+    if not isinstance(section, str):
+        return section
+    from harness.components import names, registry
+
+    if section not in names("section"):
+        raise HarnessError(
+            f"the report of {report.study} asks for an unknown section {section!r}; "
+            f"there are: {', '.join(names('section'))}"
+        )
+    return cast("SectionComponent", registry.get("section", section)())
 
 
 def render(report: ReportInput, out: Path, form: str = "pdf") -> Path:
@@ -63,6 +74,24 @@ def save(document: Document, out: Path, form: str = "pdf") -> Path:
 
         data = pdf(document)
     return write(Path(out), data)
+
+
+def save_parts(document: Document, folder: Path) -> list[Path]:
+    """Write each figure as SVG and its numbers as CSV into `folder`; returns the files.
+
+    Raises HarnessError where one cannot be written.
+    """
+    from harness.report.blocks import Figure
+
+    made = []
+    for block in document.pieces():
+        if isinstance(block, Figure):
+            name = block.label.removeprefix("fig-")
+            made.append(write(folder / f"{name}.svg", block.svg))
+            if block.data is not None:
+                text = block.data.to_csv(index=False, lineterminator="\n")
+                made.append(write(folder / f"{name}.csv", text.encode()))
+    return made
 
 
 def main_figure(report: ReportInput, path: Path) -> Path | None:

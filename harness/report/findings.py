@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from harness import paper
-from harness.analysis import compute, metrics, selection
+from harness.analysis import compute, metrics, sampling, selection
 from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
@@ -107,7 +107,7 @@ def find(report: ReportInput) -> Findings:
     correlations, laws, no_law = fitted(finals if one else finals.iloc[:0], higher)
     step = chosen[1] if chosen else None
     protocol = chosen[0] if chosen else None
-    found_pairs, pair = sampled(sweeps if one else sweeps.iloc[:0], name)
+    found_pairs, pair = sampled(first if one else first.iloc[:0], name)
     return Findings(
         report=report,
         metric=metric,
@@ -178,7 +178,8 @@ def fitted(
     if not len(final):
         return correlations, laws, reasons
     for group, part in final.groupby("group", sort=False):
-        x, y, s = (part[c].to_numpy(float, na_value=np.nan) for c in ("gflops", "value", "std"))
+        x, y = (part[c].to_numpy(float, na_value=np.nan) for c in ("gflops", "value"))
+        s, _ = selection.errors(part)
         std = s if np.isfinite(s).all() else None
         with contextlib.suppress(BadInput):
             correlations[str(group)] = correlation(x, y, std)
@@ -201,15 +202,15 @@ def fronts(curves: pd.DataFrame, metric: str) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def sampled(sweep: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
-    """Pairs of equal patch size at equal sampling compute, and the pair that survives, if any."""
-    if not len(sweep):
-        return compute.compare_sampling(sweep, metric).iloc[:0], None
-    parts = [compute.compare_sampling(p, metric) for _, p in sweep.groupby("group", sort=False)]
-    pair = None
-    if sweep["group"].nunique() == 1:
-        pair = compute.headline_pair(sweep, metric)
-    return pd.concat(parts, ignore_index=True), pair
+def sampled(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
+    """Neighbours in size at equal sampling compute, Holm over all, and the pair that survives.
+
+    No headline where the study has several settings: they are not pooled.
+    """
+    sweep, _ = selection.sampling_sweep_rows(rows, metric)
+    pairs = sampling.compare_pairs(sweep, metric)
+    alone = sweep["label"].map(str).nunique() == sweep["model"].map(str).nunique()
+    return pairs, sampling.headline_pair(sweep, metric) if alone and len(pairs) else None
 
 
 def verdicts(report: ReportInput) -> list[Any]:

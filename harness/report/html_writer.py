@@ -17,6 +17,7 @@ from harness.report.blocks import (
     Abstract,
     Block,
     Cell,
+    Code,
     Document,
     Figure,
     Heading,
@@ -116,6 +117,8 @@ def _block(block: Block, numbers: dict[str, str]) -> str:
             return _mosaic(block, numbers)
         case Table():
             return _table(block, numbers)
+        case Code(text):
+            return f'<pre tabindex="0"><code>{escape(text)}</code></pre>'
         case Pairs(rows):
             lines = "".join(
                 f"<dt>{escape(name)}</dt><dd>"

@@ -11,6 +11,19 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from harness.components.section import Section
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of the attempts at stages of one kind."""
+
+    kind: str
+    attempts: int
+    kept: float  # of attempts whose result was committed
+    failed: int
+    lost: float  # of the others
+
 
 @dataclass(frozen=True)
 class ReportInput:
@@ -23,7 +36,7 @@ class ReportInput:
     study: str
     title: str
     profile: str
-    sections: Sequence[str]
+    sections: Sequence[str | Section]
     """Names of harness.spec.schema.SECTIONS, in order."""
     frames: Mapping[str, pd.DataFrame]
     """"runs", "metrics", "training" (harness.store.tables), only this study's rows."""
@@ -42,6 +55,14 @@ class ReportInput:
     every run from the same noise and label, runs in the study's order."""
     samples_how: str = ""
     """How all of them were drawn, for their caption: "50 steps, no guidance"."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Data, training and measurement by the setting's name; a list where it was an axis."""
+    text: str = ""
+    """The study's file."""
+    spent: Sequence[Spent] = ()
+    """What the attempts cost, one per kind of stage."""
+    failures: Sequence[tuple[str, str]] = ()
+    """(phrase of `missing`, last words of its error)."""
     missing: Sequence[str] = ()
     """What the study asked for and has not got, one phrase each ("train DiT-XL/2: failed")."""
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.analysis.intervals import Interval
 from harness.analysis.ranking import best
+from harness.analysis.selection import errors
 from harness.report.blocks import Block, Text, em, paragraph, strong
 from harness.report.findings import Findings
 from harness.report.prepared import numbers
@@ -118,7 +119,7 @@ def correlation_text(r: Interval) -> str:
 
 def top(rows: pd.DataFrame, higher: bool) -> tuple[dict[str, Any], list[str]]:
     """The row of the best value, and the labels of all others that tie with it."""
-    tied = best(rows["value"], numbers(rows, "std"), numbers(rows, "std_df"), higher=higher)
+    tied = best(rows["value"], *errors(rows), higher=higher)
     values = rows["value"].to_numpy(float)
     at = int(np.argmax(values if higher else -values))
     row = {str(k): v for k, v in rows.iloc[at].items()}
@@ -135,7 +136,7 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
     if len(rows) == 1:
         return [f"{row['label']} has {found.short} ", strong(value), ". "]
     word = "highest" if found.higher else "lowest"
-    if not np.isfinite(numbers(rows, "std")).all():
+    if not np.isfinite(errors(rows)[0]).all():
         return [
             f"The {word} {found.short} is {row['label']}'s, ",
             strong(value),
@@ -176,5 +177,34 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
         spans.append(
             f"Fitted without the largest model it predicts {within(*left.predicted)} where "
             f"{number(left.measured)} was measured ({100 * left.error:+.0f}%). ".replace("-", "−")
+        )
+    return spans
+
+
+def sampling_sentence(found: Findings) -> list[Text]:
+    """At equal sampling compute, is the larger of two neighbours in size ahead?"""
+    pairs = found.pairs
+    if not len(pairs):
+        return []
+    if pairs["basis"].isna().all():
+        return [
+            "Without standard errors it is not decided which of two models is ahead at equal "
+            "sampling compute. "
+        ]
+    ahead = pairs["ahead"].value_counts()
+    who = "checkpoints" if (pairs["basis"] == "checkpoints").any() else "models"
+    spans: list[Text] = [
+        f"At equal sampling compute, of {count(len(pairs), 'pair')} of {who} that are neighbours "
+        "in size, the larger is ahead in ",
+        strong(str(int(ahead.get("larger", 0)))),
+        f", the smaller in {int(ahead.get('smaller', 0))}, and "
+        f"{int(ahead.get('undecided', 0))} are undecided (95%, Holm over pairs). ",
+    ]
+    p = found.pair
+    if p is not None:
+        spans.append(
+            f"{p.larger} with {p.larger_steps} steps ({number(p.larger_value)}) is ahead of "
+            f"{p.smaller} with {p.smaller_steps} ({number(p.smaller_value)}) at "
+            f"{within(*p.saving)} times less compute, a pair that was selected among these. "
         )
     return spans

@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.analysis.intervals import degrees, interval
 from harness.analysis.learned import learned
+from harness.analysis.selection import errors
 
 CONFIDENCE = 0.95
 
@@ -28,8 +29,7 @@ def prepared(
         " ".join(w for w in (str(label).removeprefix(str(model)).strip(), reference) if w)
         for label, model in zip(out["label"], models, strict=True)
     ]
-    std = numbers(out, "std")
-    freedom = numbers(out, "std_df")
+    std, freedom = errors(out)
     ends = [
         interval(v, s, degrees(f), CONFIDENCE) if np.isfinite(s) else None
         for v, s, f in zip(numbers(out, "value"), std, freedom, strict=True)

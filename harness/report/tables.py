@@ -19,8 +19,8 @@ ARROW = {True: "↑", False: "↓"}
 _PROTOCOL_WORDS = {  # said where they differ
     "guidance_scale": "guidance {}",
     "guidance_channels": "{} channels",
-    "guidance_low": "from timestep {}",
-    "guidance_high": "to {}",
+    "guidance_low": "from timestep {:g}",
+    "guidance_high": "to {:g}",
     "sampler": "{}",
     "sampling_steps": "{} sampling steps",
     "samples": "{} samples",

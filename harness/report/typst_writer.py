@@ -17,6 +17,7 @@ from harness.report.blocks import (
     Abstract,
     Block,
     Cell,
+    Code,
     Document,
     Figure,
     Heading,
@@ -141,6 +142,8 @@ def _json(block: Block) -> dict[str, Any]:
                 "caption": _spans(block.caption),
                 "wide": block.wide,
             }
+        case Code(text):
+            return {"kind": "code", "text": text, "wide": True}
         case Pairs(rows):
             half = -(-len(rows) // 2)
             halves = [[list(r) for r in part] for part in (rows[:half], rows[half:])]

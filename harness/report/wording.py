@@ -164,3 +164,12 @@ def apart(values: Iterable[Any]) -> list[str]:
     given = [None if v is None or v != v else float(v) for v in values]
     texts = iter(digits.apart([v for v in given if v is not None]))
     return [DASH if v is None else next(texts).replace("-", "−") for v in given]
+
+
+def duration(seconds: float) -> str:
+    """ "12 s", "3 min 05 s", "27 h 10 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+    return f"{seconds // 3600:,.0f} h {seconds % 3600 // 60:02.0f} min"

@@ -87,7 +87,10 @@ def component(
     point: Mapping[str, Any] | None = None,
     section: Any = None,
 ) -> Component | None:
-    """The component that a name or a mapping stands for; None, and a problem, if it is wrong."""
+    """The component that a name or a mapping stands for; None, and a problem, if it is wrong.
+
+    Of a kind that planning needs by name alone, the name, where it is all that was given.
+    """
     dotted = ".".join(str(p) for p in path)
     if isinstance(value, Component):
         return value
@@ -100,6 +103,8 @@ def component(
         )
         return None
     try:
+        if not given and registry.contract(kind).by_name:
+            return registry.entry(kind, name).name  # type: ignore[return-value]
         cls = registry.get(kind, name)
     except registry.UnknownComponent as error:
         problems.append(

@@ -35,6 +35,7 @@ from harness.spec.schema import (
     DiffusionSettings,
     EvaluationSettings,
     ReferenceSettings,
+    ReportSettings,
     StudySettings,
     TrainSettings,
 )
@@ -176,6 +177,7 @@ def _unchecked(where: Source) -> list[str]:
         "data": DataSettings,
         "train": TrainSettings,
         "reference": ReferenceSettings,
+        "report": ReportSettings,
         "dispatch": DispatchSettings,
     }
     for name, section in sections.items():
@@ -193,7 +195,7 @@ def _with_components(written: StudySettings, where: Source, problems: list[str])
     def of(section: Any, *path: str) -> Any:
         return section and choices.resolved(section, where, path, problems)
 
-    sections = ("data", "train", "reference", "dispatch")
+    sections = ("data", "train", "reference", "report", "dispatch")
     found = {name: of(getattr(written, name), name) for name in sections}
     found["evaluations"] = {
         name: of(evaluation, "evaluations", name)

@@ -21,8 +21,9 @@ import torch
 
 from harness import autoencoders
 from harness.data.writer import LatentSettings, LatentWriter
-from harness.diffusion import Diffusion, guided
+from harness.diffusion import Diffusion, feeding, guided
 from harness.diffusion.draws import SampleNoise, sample_labels
+from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput
 from harness.models import build, zoo
 from harness.plan.cost import dit_gflops
@@ -36,6 +37,7 @@ from harness.store.artifacts import Artifact
 
 KINDS = ("train", "sample", "encode")
 LATENTS = 512  # synthetic training set
+HOST_S = 0.3  # seconds of drawing noise, to see what the host can feed
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def _train(setting: Setting, device: torch.device) -> dict[str, Any]:
         "images_per_second": row["images_per_second"],
         "gflops_per_second": row["gflops_per_second"],
         "memory_bytes": row["memory_bytes"],
+        "host_images_per_second": feeding.training_rate(
+            _input_shape(setting), setting.batch_size, host_threads(), seconds=HOST_S
+        ),
     }
 
 
@@ -196,7 +201,17 @@ def _sample(setting: Setting, device: torch.device) -> dict[str, Any]:
         "steps_per_second": setting.steps / seconds,
         "images_per_second": setting.batch_size / seconds,
         "gflops_per_second": gflops * passes / seconds,
+        "host_images_per_second": feeding.sampling_rate(
+            size, setting.batch_size, host_threads(), seconds=HOST_S
+        )
+        / setting.steps,
     }
+
+
+def _input_shape(setting: Setting) -> tuple[int, int, int]:
+    """(C, H, W) of the model's input."""
+    shape = zoo.architecture(setting.model, image_size=setting.image_size, block=setting.block)
+    return shape.channels, shape.input_size, shape.input_size
 
 
 def _encode(setting: Setting, device: torch.device) -> dict[str, Any]:

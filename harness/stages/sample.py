@@ -29,6 +29,7 @@ from harness.components import Family, Input, Objective, Sampler, stored
 from harness.components.family import of_architecture
 from harness.diffusion import guided
 from harness.diffusion.draws import SampleNoise, sample_labels
+from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
 from harness.plan.cost import guided as guided_evaluations
 from harness.plan.cost import sampling_gflops
@@ -240,8 +241,11 @@ def _sampler(
     )
     shape = (given.channels, given.side, given.side)
 
+    # On a CPU the network leaves threads no core.
+    threads = host_threads() if device.type == "cuda" else 0
+
     def draw(indices: range) -> np.ndarray:
-        noise = SampleNoise(settings.seed, indices, shape)
+        noise = SampleNoise(settings.seed, indices, shape, threads)
         y = sample_labels(settings.seed, np.asarray(indices), given.num_classes).to(device)
         z = noise.initial().to(device)
         bf16 = settings.precision == "bf16"

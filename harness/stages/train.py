@@ -27,6 +27,7 @@ from harness.data.latents import Latents
 from harness.data.order import batch_indices
 from harness.data.randomness import torch_seed
 from harness.diffusion.draws import training_draws
+from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
 from harness.plan.cost import training_gflops
 from harness.plan.keys import canonical, run_id
@@ -96,6 +97,8 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     live = [local(p) for p in model.parameters()]
     averaged = [local(p) for p in ema.parameters()]
 
+    threads = host_threads() if device.type == "cuda" else 0
+
     def make(step: int) -> tuple[Tensor, ...]:
         """This process's rows of the batch of one step: latents, timesteps, noise, labels."""
         draws = training_draws(
@@ -108,6 +111,7 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
             settings.flip,
             latents.posterior,
             rows,
+            threads,
         )
         indices = batch_indices(settings.seed, step, recipe.batch_size, latents.count)
         flip = draws.flip if settings.flip else None

@@ -147,10 +147,8 @@ METRICS = (
     Column("distance_dtype", "string", "of nearest-neighbour distances"),
     *MADE,
     RECIPE,
-    Column("guidance_low", "int64", "first timestep that is guided; null: 0", "timesteps"),
-    Column(
-        "guidance_high", "int64", "last timestep that is guided; null: the noisiest", "timesteps"
-    ),
+    Column("guidance_low", "float64", "lowest time that is guided, in the objective's own"),
+    Column("guidance_high", "float64", "highest time that is guided (DDPM: a timestep)"),
     Column("clip", "bool", "predicted x_0 clamped to [-1, 1] at each sampling step"),
     Column("sampling_precision", "string", "float32, tf32 or bf16: the sampler's forward passes"),
     Column("measured_with", "string", "JSON: what else made it: subsets and their seed, versions"),

@@ -2,7 +2,8 @@
 
     archive.json        format, study, profile, what made it, and every file's SHA-256
     study.yaml          the study as it was run
-    results/            artifacts with their attempts and logs; of a light archive the records alone
+    results/            records, and what the study calls its stages; unless it is light, artifacts
+                        with their attempts and logs
 
 A tar file. Names of users and machines' clocks are left out of its headers. On arrival every file
 is checked against archive.json before anything is taken, and the rest is a merge.
@@ -26,8 +27,9 @@ from typing import Any
 
 from harness import __version__
 from harness.errors import BadInput
-from harness.store import files, records
+from harness.store import files, records, studies
 from harness.store.artifacts import RECORD, CorruptArtifact, Store
+from harness.store.studies import Index
 from harness.upkeep.merging import PRUNED, Merged, merge
 
 ABOUT, STUDY, RESULTS = "archive.json", "study.yaml", "results"
@@ -57,13 +59,14 @@ def write(
     path: Path,
     *,
     study: Path,
-    about: dict[str, Any],
+    index: Index,
     light: bool = False,
 ) -> Written:
     """Write the committed ones of `stages`, (kind, key) each, into a tar file at `path`.
 
-    study: the YAML file; about: what else archive.json says of it. light: numbers alone. A path
-    that ends in gz is compressed. Damaged artifacts are left out and named.
+    study: the YAML file; index: what it calls its stages. light: numbers alone. A path that ends in
+    gz is compressed. Damaged artifacts are left out and named. Component files that the study lists
+    do not go in: they are code, and an archive is data.
     Raises BadInput when nothing of the study is committed, or `path` is there already.
     """
     if path.exists():
@@ -73,19 +76,28 @@ def write(
         damaged, count = [], 0
         for kind, key in stages:
             try:
-                if light:
-                    count += _rows(store, kind, key, Path(folder))
-                elif places := _places(store, kind, key):
+                if not light:
+                    places = _places(store, kind, key)
                     content |= {_name(place, store.root): place for place in places}
-                    count += 1
+                count += _rows(store, kind, key, Path(folder))
             except CorruptArtifact as error:
                 damaged.append(str(error))
         if not count:
             raise BadInput(f"nothing of the study is committed in {store.root}: run it first")
+        studies.write(Path(folder), index)
         written = (p for p in sorted(Path(folder).rglob("*")) if p.is_file())
         content |= {_name(place, Path(folder)): place for place in written}
         sums = {name: files.sha256(place) for name, place in content.items()}
-        head = {"format": FORMAT, "harness": __version__, "light": light, **about, "files": sums}
+        head = {
+            "format": FORMAT,
+            "harness": __version__,
+            "light": light,
+            "study": index.study,
+            "profile": index.profile,
+            "overrides": list(index.overrides),
+            "stages": len(index.stages),
+            "files": sums,
+        }
         _tar(path, json.dumps(head, indent=1, sort_keys=True).encode(), content)
     return Written(path, count, tuple(damaged))
 

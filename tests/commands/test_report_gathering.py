@@ -85,7 +85,8 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
         "guided": {
             "at": "milestones",
             "sampling_steps": 3,
-            "samples": 40, "split_size": 40,
+            "samples": 40,
+            "split_size": 40,
             "guidance": {"scale": 4, "channels": 1},
         },
     }

@@ -267,7 +267,7 @@ def test_provenance_is_flattened_and_gaps_are_named(make):
 
 
 def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):
-    with pytest.raises(HarnessError, match="unknown sections novel; there are: abstract, headline"):
+    with pytest.raises(HarnessError, match="unknown section 'novel'; there are: headline"):
         parts(make.report(sections=("novel",)))
     blocked = tmp_path / "file"
     blocked.write_text("")

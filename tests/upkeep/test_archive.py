@@ -11,8 +11,9 @@ import pytest
 
 from harness.cli import main
 from harness.errors import BadInput
-from harness.store import records
+from harness.store import records, studies
 from harness.store.artifacts import Store
+from harness.store.studies import Index, StageOf
 from harness.upkeep import archive
 
 
@@ -32,6 +33,9 @@ def there(tmp_path: Path) -> Store:
     return Store(tmp_path / "there")
 
 
+INDEX = Index("mine", "laptop", "study: mine\n", (), {"b" * 64: StageOf("evaluate")})
+
+
 def stages(store: Store) -> list[tuple[str, str]]:
     found = [(kind, key) for kind in ("train", "evaluate") for key in store.committed([kind])]
     return sorted([*found, ("sample", "9" * 64)])  # one that is not done
@@ -39,8 +43,7 @@ def stages(store: Store) -> list[tuple[str, str]]:
 
 def written(store: Store, study: Path, light: bool = False) -> Path:
     path = study.with_name("mine-light.tar.gz" if light else "mine.tar")
-    about = {"study": "mine", "profile": "laptop", "overrides": []}
-    archive.write(store, stages(store), path, study=study, about=about, light=light)
+    archive.write(store, stages(store), path, study=study, index=INDEX, light=light)
     return path
 
 
@@ -71,6 +74,20 @@ def test_a_light_one_has_the_numbers_alone(store: Store, there: Store, study: Pa
     archive.read(path, there.root)
     assert records.read_frames(there.root)["metrics"].value.tolist() == [2.5]
     assert not there.committed(["train", "evaluate"])
+    assert studies.find(there.root, "mine").stages.keys() == {"b" * 64}  # what it calls them
+
+
+def test_component_files_stay_behind_and_are_not_run(
+    store: Store, there: Store, study: Path, commit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study.write_text("study: mine\ncomponents: [mine.py]\n")
+    study.with_name("mine.py").write_text("raise SystemExit('run')\n")
+    commit(store, "evaluate", "b", row("b", 2.5))
+    path = written(store, study)
+    with tarfile.open(path) as tar:
+        assert not any(name.endswith("mine.py") for name in tar.getnames())
+    assert main(["import", str(path), "--results", str(there.root)]) == 0
+    assert "they are code" in capsys.readouterr().out
 
 
 def test_no_owner_and_no_time_is_told(store: Store, study: Path, commit) -> None:
@@ -83,7 +100,7 @@ def test_a_damaged_artifact_is_left_out(store: Store, study: Path, commit) -> No
     bad = commit(store, "train", "a")
     commit(store, "train", "b")
     (store.folder("train", bad) / "payload.bin").write_bytes(b"y" * 1000)
-    done = archive.write(store, stages(store), study.with_name("x.tar"), study=study, about={})
+    done = archive.write(store, stages(store), study.with_name("x.tar"), study=study, index=INDEX)
     assert done.stages == 1 and "does not match its checksum" in done.damaged[0]
 
 

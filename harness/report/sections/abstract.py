@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.components.section import Section
 from harness.report import wording
 from harness.report.blocks import Abstract as AbstractBlock
 from harness.report.blocks import Block, Text
@@ -12,9 +13,9 @@ from harness.report.phrases import (
     best_sentence,
     correlation_sentence,
     floor_sentence,
+    sampling_sentence,
     seeds,
 )
-from harness.report.sections.base import Section
 from harness.report.wording import count, number, small_ints
 
 
@@ -49,6 +50,7 @@ def sentences(found: Findings) -> list[Text]:
     if len(groups) == 1:
         spans += correlation_sentence(found, groups[0])
         spans += best_sentence(found, found.final)
+        spans += sampling_sentence(found)
     else:
         spans.append(
             f"The study's {small_ints(len(groups))} settings are not pooled: what follows is said "

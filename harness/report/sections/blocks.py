@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from harness.components.section import Section
 from harness.report import figures
 from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import best_sentence, floor_clause, interval_clause, missing, trained
-from harness.report.sections.base import Section
 
 
 class Blocks(Section):

@@ -7,12 +7,12 @@ from typing import Any
 import pandas as pd
 
 from harness import paper
+from harness.components.section import Section
 from harness.report import figures, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import FLOPS, PAPER
-from harness.report.sections.base import Section
 from harness.report.tables import over, whole
 from harness.report.wording import DASH, number
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from harness import paper
 from harness.analysis import metrics, selection
+from harness.components.section import Section
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
 from harness.report.phrases import PAPER
 from harness.report.prepared import prepared
-from harness.report.sections.base import Section
 from harness.report.sections.comparison import COLUMNS, KINDS, published
 from harness.report.tables import ARROW, differences, floors, metrics_of
 from harness.report.wording import DASH, cell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.analysis import compute
+from harness.components.section import Section
 from harness.report import figures
 from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.draw import drawn
@@ -21,7 +22,6 @@ from harness.report.phrases import (
     missing,
     seeds,
 )
-from harness.report.sections.base import Section
 from harness.report.wording import at, count, listed
 
 

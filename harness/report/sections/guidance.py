@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness import paper
 from harness.analysis import selection
+from harness.components.section import Section
 from harness.report import figures, wording
 from harness.report.blocks import Block, Text, em, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import floor_clause, interval_clause, top
-from harness.report.prepared import numbers, prepared
-from harness.report.sections.base import Section
+from harness.report.prepared import prepared
 from harness.report.wording import within
 
 GUIDANCE = ("guidance_scale", "guidance_channels", "guidance_low", "guidance_high")
@@ -42,7 +43,7 @@ class Guidance(Section):
         spans: list[Text] = [ref("fig-guidance"), " varies the scale of classifier-free guidance. "]
         word = "highest" if found.higher else "lowest"
         spans.append(f"The {word} {found.short}, {value}, is {row['label']}'s")
-        if pd.isna(numbers(every, "std")).any():
+        if not np.isfinite(selection.errors(every)[0]).all():
             spans.append("; without standard errors no scale is called best. ")
         elif tied:
             spans.append(f"; {len(tied)} of the {len(every) - 1} others cannot be told from it. ")
@@ -104,5 +105,5 @@ def _channels(p: selection.Protocol) -> str:
     """How guidance was done, without its scale."""
     words = "all channels" if p.guidance_channels is None else f"{p.guidance_channels} channels"
     if p.guidance_low is not None:
-        words += f", timesteps {p.guidance_low} to {p.guidance_high}"
+        words += f", timesteps {p.guidance_low:g} to {p.guidance_high:g}"
     return words

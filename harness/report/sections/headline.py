@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from harness.components.section import Section
 from harness.report.blocks import Abstract, Block, Note, Text
 from harness.report.findings import Findings
 from harness.report.sections.abstract import sentences
-from harness.report.sections.base import Section
 from harness.report.wording import small_ints
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import selection
+from harness.components.section import Section
 from harness.report import figures
 from harness.report.blocks import Block, Text, em, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.prepared import prepared
-from harness.report.sections.base import Section
 
 
 class Loss(Section):

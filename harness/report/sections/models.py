@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness import paper
 from harness.analysis import metrics, selection
 from harness.analysis.correlations import correlation
+from harness.components.section import Section
 from harness.errors import BadInput
 from harness.report import figures, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings, original
 from harness.report.phrases import FLOPS, PAPER, correlation_text, top
-from harness.report.prepared import numbers, prepared
-from harness.report.sections.base import Section
+from harness.report.prepared import prepared
 from harness.report.tables import ARROW, alike, floors, metrics_of, over, whole
 from harness.report.wording import DASH, number
 
@@ -114,7 +115,7 @@ def _table(
 
 def _bold(found: Findings, frame: pd.DataFrame, metric: str) -> set[str]:
     """Labels that are best or tie with it; none without standard errors, or of several settings."""
-    known = pd.Series(numbers(frame, "std")).notna().all()
+    known = np.isfinite(selection.errors(frame)[0]).all()
     if not known or len(frame) < 2 or found.references > 1 or frame["group"].nunique() > 1:
         return set()
     row, tied = top(frame, metrics.higher_is_better(metric))

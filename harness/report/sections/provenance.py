@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.components.section import Section
 from harness.report.blocks import Block, Pairs, em, paragraph
 from harness.report.findings import Findings
-from harness.report.sections.base import Section
 from harness.report.tables import said
 from harness.report.wording import DASH
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from harness.components.section import Section
 from harness.report.blocks import Block, paragraph, ref
 from harness.report.findings import Findings
 from harness.report.mosaic import mosaic
 from harness.report.phrases import missing
-from harness.report.sections.base import Section
 
 
 class Samples(Section):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from harness.components.section import Section
 from harness.report import figures
 from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
-from harness.report.phrases import floor_clause, interval_clause, missing
-from harness.report.sections.base import Section
+from harness.report.phrases import floor_clause, interval_clause, missing, sampling_sentence
 from harness.report.wording import listed
 
 
@@ -26,12 +26,14 @@ class SamplingCompute(Section):
         spans: list[Text] = [
             ref("fig-sampling-compute"),
             f" samples with {listed(map(str, counts))} steps. ",
+            *sampling_sentence(found),
         ]
         caption: list[Text] = [
             strong("Sampling compute against quality. "),
             f"{found.title}, {found.sweep_protocol.sentence()}. ",
             *floor_clause(found),
             interval_clause(found.sweep),
+            "" if found.pair is None else "Rings: the pair of the text. ",
         ]
         drawing = figures.sampling(found.sweep, found.title, found.floor, found.pair)
         return [paragraph(*spans), drawn("sampling-compute", drawing, caption)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from harness.components.section import Section
 from harness.report import figures
 from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.figures.training import panels_by
 from harness.report.findings import Findings
 from harness.report.phrases import floor_clause, interval_clause, missing, trained
-from harness.report.sections.base import Section
 from harness.report.wording import DASH, cell
 
 MOST_STEPS = 8  # columns of the table

@@ -15,7 +15,7 @@ from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.plan import Plan, make_plan
 from harness.plan.stages import Task
 from harness.spec import load_study
-from harness.store import Store
+from harness.store import Store, files
 
 STUDY = """\
 study: simulated
@@ -107,10 +107,11 @@ class PretendedCluster(Cluster):
 
 
 def commit(store: Store, task: Task) -> None:
-    """An artifact without files, and without waiting for the disk."""
+    """An artifact without rows, and without waiting for the disk."""
     folder = store.folder(task.kind, task.key)
     folder.mkdir(parents=True)
-    manifest: dict[str, Any] = {"key": task.key, "files": {}, "facts": {}, "tables": {}}
+    record = {"record.json": {"bytes": 2, "sha256": files.digest(b"{}")}}
+    manifest: dict[str, Any] = {"key": task.key, "files": record, "facts": {}, "tables": {}}
     (folder / "record.json").write_text("{}")
     (folder / "manifest.json").write_text(json.dumps(manifest))
 

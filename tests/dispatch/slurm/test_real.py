@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
+import signal
 import time
 from pathlib import Path
 
@@ -62,11 +64,16 @@ def test_interrupted_and_run_again_the_same_jobs_are_found(bench: Bench) -> None
 
 
 def test_one_training_of_a_task_is_cancelled_and_the_other_is_done(bench: Bench) -> None:
-    bench.write(patches="[4, 2]", steps=LONG)
+    bench.write(patches="[4, 2]", steps=3 * LONG)
     driver = bench.start_training()
     bench.until_training()
     (first,) = {path.parent.name for path in bench.results.glob("scratch/*/step-*")}
-    said = bench.run("cancel", first)
+    task = bench.process_of("train")
+    os.kill(task, signal.SIGSTOP)  # or a quick machine has trained it before `cancel` has begun
+    try:
+        said = bench.run("cancel", first)
+    finally:
+        os.kill(task, signal.SIGCONT)
     assert "cancelled 1 stage on SLURM (0 jobs ended, 1 goes on with other stages)" in said
     bench.end(driver, expect=3)
     states = {a["key"]: a["state"] for a in bench.attempts("train")}

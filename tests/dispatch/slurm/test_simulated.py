@@ -70,10 +70,10 @@ def test_ten_thousand_stages_are_submitted_watched_left_and_adopted_in_seconds(
 
     last, _ = started(plan, tmp_path, cluster)
     code = timed("watch to the end", last.run)
-    assert code == 0 and len(last.done) == len(stages)
+    assert code == 0 and len(last.agenda.done) == len(stages)
     finished, _ = started(plan, tmp_path, cluster)
     timed("find it done", finished.begin)
-    assert len(finished.done) == len(stages)
+    assert len(finished.agenda.done) == len(stages)
     days = (clock.now - 1.8e9) / 86400
     print(f"{len(stages):,} stages, {sbatches} arrays, {days:.1f} simulated days: ", end="")
     print(", ".join(f"{what} {took:.1f} s" for what, took in seconds.items()))

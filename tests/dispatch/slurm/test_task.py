@@ -82,6 +82,32 @@ def test_a_log_on_a_full_disk_fails_its_stage_with_the_cause_and_not_those_besid
     assert "committed" in Path(second.log).read_text()
 
 
+@pytest.mark.parametrize("how", ["empty", "half", "a digit", "removed", "folder"])
+def test_a_damaged_list_of_stages_is_not_guessed_from_but_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
+) -> None:
+    """A digit that a disk has changed would train another model under the same key."""
+    ledger, attempts = packed(tmp_path)
+    packs = tmp_path / "slurm" / NAME / "packs.jsonl"
+    text = packs.read_bytes()
+    packs.unlink()
+    if how == "folder":
+        packs.mkdir()
+    elif how != "removed":
+        changed = text.replace(b"8", b"9", 1)
+        packs.write_bytes({"empty": b"", "half": text[: len(text) // 2]}.get(how, changed))
+    for name, value in JOB.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(slurm_task.signal, "signal", lambda *_: None)
+    assert slurm_task.main(str(tmp_path), NAME) == 1
+    said = capsys.readouterr().err
+    assert str(packs) in said and "a driver submits its stages again" in said
+    assert [ledger.read(a).state for a in attempts] == ["running", "running"]
+
+
 def test_a_job_that_release_0_1_left_in_a_queue_still_runs(tmp_path: Path) -> None:
     """Its script names the module as it was called then."""
     ledger, attempts = packed(tmp_path)
