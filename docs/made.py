@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from harness.components import registry
 from harness.store.tables import IDENTITY, TABLES
 
 NOTE = "<!-- Made by docs/made.py from the code. Do not edit. -->\n\n"
+EXAMPLE = Path(__file__).resolve().parents[1] / "tests" / "example_components"
 MODULES = ("harness", "harness.models", "harness.diffusion", "harness.metrics", "harness.analysis")
 
 
@@ -37,6 +39,7 @@ def pages() -> dict[str, str]:
         "records": NOTE + records_page(),
         "components": NOTE + components_page(),
         "python": NOTE + python_page(),
+        "bring-your-own": NOTE + bring_page(),
     }
 
 
@@ -169,6 +172,21 @@ def _settings(kind: str, entry: registry.Entry) -> list[str]:
         default = "(required)" if s.default is None else f"`{s.default}`"
         out.append(f"| {' | '.join(map(_cell, [f'`{s.name}`', s.allowed, default, s.about]))} |")
     return out
+
+
+def bring_page() -> str:
+    """How to bring components: the example package's README, with its files in full."""
+    page = EXAMPLE / "README.md"
+    if not page.exists():  # an installation without the tests
+        return "# Bring your own\n\nThe contracts are in [components](components.md).\n"
+    # the files stand below: what links to them is their name
+    out = [re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]+\)", r"`\1`", page.read_text())]
+    for path in sorted(EXAMPLE.rglob("*")):
+        language = {".py": "python", ".yaml": "yaml", ".toml": "toml"}.get(path.suffix)
+        if language and path.name != "__init__.py" and path.is_file():
+            name = path.relative_to(EXAMPLE).as_posix()
+            out += [f"## The file `{name}`\n", f"```{language}", path.read_text().rstrip(), "```\n"]
+    return "\n".join(out)
 
 
 def python_page() -> str:

@@ -2,7 +2,7 @@
 
 The question is fixed before the data are seen: over the range of sampling compute that two models
 of one series share, is the larger ahead? A series is a row of sizes that agree in everything else
-(patch size, block, recipe); its pairs are the neighbours in size. The answer is one number per
+(patch size, block, recipe); its pairs are all of two sizes. The answer is one number per
 pair, the mean over log compute of the difference in log value, with its standard error; one-sided
 tests; Holm over the pairs. `headline_pair` then shows one surviving pair at two step counts that
 were chosen after the data: it says so.
@@ -38,7 +38,6 @@ from harness.analysis.metrics import higher_is_better
 from harness.analysis.selection import errors, series
 
 GRID = 201
-SHRINK = 1.0
 DRAWS = 1000  # of two curves, for the interval of the saving
 PAIRS = ("smaller", "larger", "low", "high", "ratio", "ratio_low", "ratio_high", "share", "p",
          "p_holm", "ahead", "basis")  # fmt: skip
@@ -94,7 +93,7 @@ class _Curve:
 def compare_pairs(
     sweep: pd.DataFrame,
     metric: str,
-    pairs: Sequence[tuple[str, str]] | str = "neighbours",
+    pairs: Sequence[tuple[str, str]] | str = "all",
     *,
     correlation: float | None = None,
     confidence: float = 0.95,
@@ -103,7 +102,7 @@ def compare_pairs(
 
     `sweep`: rows with label, gflops, sampling_steps, sampling_gflops, value, standard errors (see
     selection.errors) and what tells series apart; a `seed` column where rows are one per seed.
-    `pairs`: "neighbours" in size within a series, "all" of a series, or (smaller, larger) labels
+    `pairs`: "all" of a series, "neighbours" in size alone, or (smaller, larger) labels
     that were named beforehand. `correlation` of the errors of a model's step counts; None: seen
     from the data.
 
@@ -186,7 +185,7 @@ def share_ahead(pairs: pd.DataFrame) -> tuple[int, int, int]:
 def headline_pair(
     sweep: pd.DataFrame,
     metric: str,
-    pairs: Sequence[tuple[str, str]] | str = "neighbours",
+    pairs: Sequence[tuple[str, str]] | str = "all",
     *,
     correlation: float | None = None,
     confidence: float = 0.95,
@@ -362,11 +361,7 @@ def _shared(curves: dict[str, _Curve]) -> float:
     if left < 6:
         return 1.0
     own = float(((y / e - design @ solution) ** 2).sum()) / left
-    found = max(0.0, 1.0 - own)
-    # A correlation no larger than its own standard error is taken for none (a positive-part
-    # shrinkage, James & Stein 1961): else chance alone would widen every interval.
-    error = own * math.sqrt(2 / left)
-    return found * max(0.0, 1.0 - SHRINK * (error / found) ** 2) if found > 0 else 0.0
+    return min(1.0, max(0.0, 1.0 - own))
 
 
 def _seed_variance(curves: dict[str, _Curve]) -> tuple[float, float] | None:

@@ -14,7 +14,7 @@ from harness.commands import common
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
-from harness.errors import HarnessError
+from harness.errors import BadInput, HarnessError
 from harness.plan.wanted import shown_samples
 from harness.spec import shipped
 from harness.store import files
@@ -36,15 +36,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("pdf", "html"),
         help="default pdf, or what FILE ends in; html is one file that works offline",
     )
+    parser.add_argument(
+        "--against",
+        metavar="RESULTS_OR_CSV",
+        help="lay another results folder, or a CSV of model, gflops, value[, se], over the figure",
+    )
+    parser.add_argument("--label", metavar="NAME", help="what to call it (default its name)")
     parser.add_argument("--figure", metavar="FILE", help="also the main figure, as PNG")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.study == "paper" and not Path("paper").is_file():
+        return _paper(args)
     opened = common.open_study(args)
     if not opened.standing().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
-    write_report(opened, args.report, again=True, form=args.format)
+    theirs = (Path(args.against), args.label) if args.against else None
+    write_report(opened, args.report, again=True, form=args.format, against=theirs)
     if args.figure:
         from harness.report import main_figure
 
@@ -53,6 +62,49 @@ def run(args: argparse.Namespace) -> int:
         else:
             print(f"figure: {args.figure}")
     return 0
+
+
+def _against(report: ReportInput, source: Path, label: str | None) -> ReportInput:
+    """With somebody else's values of the primary metric. Raises BadInput: no model is shared."""
+    import dataclasses
+
+    from harness.analysis import metrics, selection
+    from harness.report.against import read
+
+    rows = report.frames["metrics"]
+    metric = metrics.primary_metric(rows)
+    if metric is None:
+        raise BadInput(f"--against {source}: {report.study} itself has no measured value yet")
+    theirs = read(source, metric)
+    ours = set(selection.final_quality(rows, metric)["label"])
+    if not ours & set(theirs["label"]):
+        raise BadInput(
+            f"--against {source} shares no model with {report.study}: it has "
+            f"{', '.join(map(str, theirs['label'][:4]))}; the study has "
+            f"{', '.join(sorted(ours)[:4])}"
+        )
+    name = label or source.resolve().stem
+    return dataclasses.replace(report, against=theirs, against_label=name)
+
+
+def _paper(args: argparse.Namespace) -> int:
+    """`report paper`: the same report from the paper's numbers alone."""
+    from harness.report.document import compose, save, save_parts
+    from harness.report.papers import papers_report
+
+    form = _form(args.format, args.report)
+    path = Path(args.report or f"reports/paper.{form}")
+    document = compose(papers_report())
+    save(document, path, form)
+    if path.suffix in (".pdf", ".html"):
+        save_parts(document, path.with_suffix(""))
+    print(f"report: {path}")
+    return 0
+
+
+def _form(asked: str | None, given: str | None) -> str:
+    """ "pdf" or "html": as asked, else what the file's name ends in."""
+    return asked or ("html" if given and given.endswith((".html", ".htm")) else "pdf")
 
 
 def report_path(opened: Opened, given: str | None, form: str = "pdf") -> Path:
@@ -65,13 +117,17 @@ def report_path(opened: Opened, given: str | None, form: str = "pdf") -> Path:
 
 
 def write_report(
-    opened: Opened, given: str | None = None, again: bool = False, form: str | None = None
+    opened: Opened,
+    given: str | None = None,
+    again: bool = False,
+    form: str | None = None,
+    against: tuple[Path, str | None] | None = None,
 ) -> None:
     """Render, unless the report that is there was made of the same records by the same code.
 
     Figures and their numbers lie beside it, in a folder of its name.
     """
-    form = form or ("html" if given and given.endswith((".html", ".htm")) else "pdf")
+    form = _form(form, given)
     path = report_path(opened, given, form)
     name = f"{opened.study.name}-{opened.study.profile}.json"
     remembered = opened.store.root / "reports" / name
@@ -84,7 +140,10 @@ def write_report(
                 return
     from harness.report.document import compose, save, save_parts
 
-    document = compose(gather(opened))
+    given_input = gather(opened)
+    if against is not None:
+        given_input = _against(given_input, *against)
+    document = compose(given_input)
     save(document, path, form)
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))

@@ -129,6 +129,16 @@ class Family(Component):
         """The parts that FSDP shards one by one, in the order of the forward pass."""
         return list(getattr(model, "blocks", ()))
 
+    @classmethod
+    def recognise(
+        cls, state: Mapping[str, Any], heads: int | None = None
+    ) -> tuple[Family, Input] | None:
+        """The family's member, and its input, whose published state dict this is; None: not ours.
+
+        heads: where the shapes do not tell them. Raises BadInput when they must be given.
+        """
+        return None
+
     def import_state(self, state: Mapping[str, Any]) -> dict[str, Any] | None:
         """A published checkpoint's state dict as this network's; None: not in a layout we know."""
         return None

@@ -99,7 +99,7 @@ def _load(file: File, path: Path) -> ModuleType:
     if known is not None and known[0] == file.sha256 and not _only_stood_in(known[1]):
         sys.modules[name] = known[1]
         return known[1]
-    if known is None and (name in sys.modules or _installed(name)):
+    if known is None and (name in sys.modules or _installed(name, file.sha256)):
         raise BadInput(
             f"components: {file.name} would hide the installed module {name!r}: call it otherwise"
         )
@@ -127,10 +127,16 @@ def _only_stood_in(module: ModuleType) -> bool:
     return bool(module.__dict__.get("_stood_in")) and "torch" in sys.modules
 
 
-def _installed(name: str) -> bool:
-    with contextlib.suppress(ImportError, ValueError):
+def _installed(name: str, sha256: str) -> bool:
+    """Is there another module of that name? In the study's own folder Python finds the file itself,
+    since `python -m harness` looks in the current folder first."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
         found = importlib.util.find_spec(name)
-        return found is not None
+        if found is None:
+            return False
+        if found.origin is None or not found.origin.endswith(".py"):
+            return True
+        return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest() != sha256
     return False
 
 

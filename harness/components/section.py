@@ -13,6 +13,7 @@ BUILT_IN: dict[str, str] = {
     for name, module, cls in (
         ("headline", "headline", "Headline"),
         ("abstract", "abstract", "Abstract"),
+        ("claims", "claims", "Claims"),
         ("gflops", "gflops", "Gflops"),
         ("training", "training", "Training"),
         ("loss", "loss", "Loss"),

@@ -21,6 +21,7 @@ class Embedded(Source):
 
     name = "embedded"
     made: ClassVar[bool] = True
+    example_name: ClassVar[str | None] = "glyphs"
 
     def check(self, data: Any) -> None:
         _fits(data, embedded=True)

@@ -27,7 +27,7 @@ from harness.dispatch.standing import Standing, check_artifacts, removed, standi
 from harness.errors import BadInput, HarnessError
 from harness.plan.plan import Plan, Stage
 from harness.store import records
-from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
 from harness.store.pruned import make_room, pruned_keys
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
@@ -283,6 +283,8 @@ class Driver:
             kind = self.plan.stages[need].kind if need in self.plan.stages else "train"
             try:
                 self.store.open(kind, need)
+            except UnreadableArtifact:
+                continue  # it is whole, as far as is known: whoever may read it has to say so
             except CorruptArtifact as error:
                 aside = self.store.quarantine(kind, need)
                 damaged.append(f"{error}; moved to {aside}, it is made again")

@@ -12,7 +12,7 @@ from harness.dispatch.ledger import Attempt, Ledger, is_final
 from harness.plan import wanted
 from harness.plan.plan import Plan, Stage
 from harness.plan.wanted import Checkpoint, Work
-from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
 from harness.store.pruned import pruned_keys
 
 
@@ -119,6 +119,8 @@ def check_artifacts(stages: Iterable[Stage], read: set[str], store: Store) -> li
             continue
         try:
             store.open(stage.kind, stage.key, verify=False)
+        except UnreadableArtifact as error:
+            notes.append(f"{stage.label}: {error}; it is left where it is: let it be read")
         except CorruptArtifact as error:
             aside = store.quarantine(stage.kind, stage.key)
             notes.append(f"{stage.label}: {error}; moved to {aside}, the stage runs again")

@@ -24,7 +24,6 @@ class KID(Metric):
     short_title = "KD"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     inception_title: ClassVar[str | None] = "KID"
-    symmetric: ClassVar[bool] = True
 
     subsets: Annotated[int, Field(ge=1), Later()] = 100
     "Random subsets over which it is averaged."

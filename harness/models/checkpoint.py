@@ -104,7 +104,7 @@ def read_checkpoint(
     recorded = _recorded(path)
     if heads is not None and recorded.get("heads", heads) != heads:
         raise BadInput(f"{path.parent} says {recorded['heads']} heads, heads={heads} was given")
-    found = _read(path)
+    found = read_weights(path)
     notes: tuple[str, ...] = ()
     config = path.parent / diffusers_format.CONFIG
     if path.name in diffusers_format.WEIGHTS and config.is_file():
@@ -206,8 +206,13 @@ def _assemble(
     return model.eval().requires_grad_(True)
 
 
-def _read(path: Path) -> state_dicts.Weights:
+def read(path: Path) -> dict[str, Tensor]:
     """The state dict in a file, without running anything in it."""
+    return read_weights(path).state
+
+
+def read_weights(path: Path) -> state_dicts.Weights:
+    """The weights in a file, and which they are, without running anything in it."""
     with contextlib.suppress(OSError):
         if path.stat().st_size == 0:
             raise BadInput(f"{path} is empty (0 bytes): an interrupted copy or download")

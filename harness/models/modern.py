@@ -7,6 +7,7 @@ DiT's. `DiT-modern-micro` has DiT-micro's, for a laptop.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 FEATURES = 256  # of the timestep's sinusoids
-PUBLISHED = {"x_embedder.proj.weight", "t_embedder.mlp.0.weight", "final_layer.linear.weight"}
+PUBLISHED = {
+    *("x_embedder.proj.weight", "t_embedder.mlp.0.weight", "final_layer.linear.weight"),
+    "blocks.0.adaLN_modulation.1.weight",
+}
 TABLES = ("pos_embed", "feat_rope.freqs_cos", "feat_rope.freqs_sin")  # are worked out, not learned
 
 
@@ -85,6 +89,39 @@ class DiTModern(Transformer):
             shift=self.shift,
             checkpointing=checkpointing,
         )
+
+    @classmethod
+    def recognise(
+        cls, state: Mapping[str, Any], heads: int | None = None
+    ) -> tuple[DiTModern, Input] | None:
+        """Of a published LightningDiT, by its names and shapes; None for a DiT or SiT."""
+        if not set(state) >= {*PUBLISHED, "pos_embed", "y_embedder.embedding_table.weight"}:
+            return None
+        width, channels, patch_size, _ = state["x_embedder.proj.weight"].shape
+        depth = len({k.split(".")[1] for k in state if k.startswith("blocks.")})
+        out_channels = state["final_layer.linear.weight"].shape[0] // patch_size**2
+        vectors = state["blocks.0.adaLN_modulation.1.weight"].shape[0] // width
+        parts: dict[str, Any] = {
+            "norm": "rms" if "blocks.0.norm1.weight" in state else "layer",
+            "mlp": "swiglu" if "blocks.0.mlp.w12.weight" in state else "gelu",
+            "rotary": "feat_rope.freqs_cos" in state,
+            "qk_norm": "blocks.0.attn.q_norm.weight" in state,
+            "shift": vectors == 6,
+        }
+        plain = parts == {
+            "norm": "layer", "mlp": "gelu", "rotary": False, "qk_norm": False, "shift": True
+        }  # fmt: skip
+        if plain and out_channels == 2 * channels:
+            return None
+        given = Input(
+            side=math.isqrt(state["pos_embed"].shape[1]) * patch_size,
+            channels=channels,
+            num_classes=state["y_embedder.embedding_table.weight"].shape[0] - 1,
+            out_channels=out_channels,
+        )
+        found = cls.heads_of(depth, width, heads)
+        own = {"depth": depth, "width": width, "heads": found, "patch_size": patch_size}
+        return cls.model_validate({**own, **parts}), given
 
     def import_state(self, state: Mapping[str, Any]) -> dict[str, Any] | None:
         """A published LightningDiT's state dict without its tables; None when it is no DiT's."""

@@ -24,8 +24,12 @@ PLAIN = ("model", "state_dict", "model_state_dict", "module", "net", "weights", 
 BETWEEN = re.compile(
     r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\."
 )
-# A tensor that every DiT has, in the official names and in diffusers'.
-LANDMARKS = ("x_embedder.proj.weight", "transformer_blocks.0.norm1.linear.weight")
+# A tensor that every DiT has, in the official names and in diffusers'; and every U-ViT.
+LANDMARKS = (
+    "x_embedder.proj.weight",
+    "transformer_blocks.0.norm1.linear.weight",
+    "patch_embed.proj.weight",
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +100,7 @@ def _unwrapped(state: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tens
     chosen = averaged or prefixes
     if len(chosen) > 1:
         listed = ", ".join(repr(p.strip(".") or "the top") for p in chosen)
-        raise BadInput(f"{source} holds the weights of {len(chosen)} DiTs ({listed}): save one")
+        raise BadInput(f"{source} holds the weights of {len(chosen)} networks ({listed}): save one")
     prefix = chosen[0]
     if not prefix:
         return plain, ""

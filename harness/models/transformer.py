@@ -67,6 +67,21 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         """Raise ValueError when the family has no network of these numbers."""
 
     @classmethod
+    def heads_of(cls, depth: int, width: int, heads: int | None) -> int:
+        """Heads as given, else the named size's of these numbers. Raises BadInput without either.
+
+        The shapes of a checkpoint do not tell them.
+        """
+        known = [s.heads for s in cls.sizes.values() if (s.depth, s.width) == (depth, width)]
+        if heads is None and not known:
+            raise BadInput(
+                f"a {cls.name} of depth {depth} and width {width} is none of its sizes "
+                f"({', '.join(cls.sizes)}), and shapes do not tell the number of heads: give it "
+                "(--heads 16)"
+            )
+        return known[0] if heads is None else heads
+
+    @classmethod
     def short(cls, name: str) -> dict[str, Any] | None:
         """{"size", "patch_size"} of a name such as "U-ViT-H/2"; None when it is not ours."""
         match = re.fullmatch(r"(.+)/([1-9]\d*)", name)

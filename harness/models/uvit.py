@@ -6,6 +6,7 @@ it is odd. Where sizes and Gflops meet the published code is tested.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 EXTRA_TOKENS = 2  # the label's and the time's
 CONVOLUTION = 3  # side of the last layer's kernel
+PUBLISHED = {  # names that only a class-conditional U-ViT's state dict has together
+    *("patch_embed.proj.weight", "pos_embed", "label_emb.weight", "mid_block.attn.qkv.weight"),
+    *("decoder_pred.weight", "final_layer.weight"),
+}
 
 
 class UViTFamily(Transformer):
@@ -89,10 +94,24 @@ class UViTFamily(Transformer):
         """The blocks, in the order of the forward pass."""
         return [*model.in_blocks, model.mid_block, *model.out_blocks]
 
+    @classmethod
+    def recognise(
+        cls, state: Mapping[str, Any], heads: int | None = None
+    ) -> tuple[UViTFamily, Input] | None:
+        """Of a published class-conditional U-ViT, by its names and shapes."""
+        if not set(state) >= PUBLISHED:
+            return None
+        width, channels, patch_size, _ = state["patch_embed.proj.weight"].shape
+        depth = 1 + 2 * len({k.split(".")[1] for k in state if k.startswith("in_blocks.")})
+        given = Input(
+            side=math.isqrt(state["pos_embed"].shape[1] - EXTRA_TOKENS) * patch_size,
+            channels=channels,
+            num_classes=state["label_emb.weight"].shape[0] - 1,
+            out_channels=state["final_layer.weight"].shape[0],
+        )
+        found = cls.heads_of(depth, width, heads)
+        return cls(depth=depth, width=width, heads=found, patch_size=patch_size), given
+
     def import_state(self, state: Mapping[str, Any]) -> dict[str, Any] | None:
         """The published state dict, whose names are ours; None when it is of another network."""
-        if not {"mid_block.attn.qkv.weight", "decoder_pred.weight", "label_emb.weight"} <= set(
-            state
-        ):
-            return None
-        return dict(state)
+        return dict(state) if set(state) >= PUBLISHED else None

@@ -131,7 +131,7 @@ def find(report: ReportInput) -> Findings:
         sweep_protocol=selection.sampling_sweep(first, name)[1],
         pairs=found_pairs,
         pair=pair,
-        paper=papers_models(finals),
+        paper=papers_models(finals.iloc[:0] if report.papers_own else finals),
         papers_setting=is_the_papers_setting(by_seed, metric, protocol, step),
         seeds=int(by_seed["seed"].nunique()) if len(by_seed) else 0,
         without_value=int((~finite).sum()),
@@ -208,6 +208,8 @@ def sampled(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
     No headline where the study has several settings: they are not pooled.
     """
     sweep, _ = selection.sampling_sweep_rows(rows, metric)
+    if not len(sweep):
+        return pd.DataFrame(), None
     pairs = sampling.compare_pairs(sweep, metric)
     alone = sweep["label"].map(str).nunique() == sweep["model"].map(str).nunique()
     return pairs, sampling.headline_pair(sweep, metric) if alone and len(pairs) else None

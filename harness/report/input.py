@@ -63,6 +63,12 @@ class ReportInput:
     """What the attempts cost, one per kind of stage."""
     failures: Sequence[tuple[str, str]] = ()
     """(phrase of `missing`, last words of its error)."""
+    papers_own: bool = False
+    """The numbers are the paper's: they are not set beside themselves."""
+    against: pd.DataFrame | None = None
+    """Somebody else's values of the primary metric: label, model, size, patch_size, gflops, params,
+    value, se and se_df (null: not known)."""
+    against_label: str = ""
     missing: Sequence[str] = ()
     """What the study asked for and has not got, one phrase each ("train DiT-XL/2: failed")."""
 

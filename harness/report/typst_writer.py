@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.report import fonts
 from harness.report.blocks import (
     Abstract,
     Block,
@@ -38,17 +39,26 @@ def pdf(document: Document) -> bytes:
     import typst
 
     content, files = parts(document)
+    chosen, without = fonts.found(fonts.lacking(content))
+    if without:
+        said = f"No font here has {fonts.named(without)}; they are boxes below."
+        note = Note("Characters that cannot be shown.", [said])
+        content["bands"].insert(0, _json(note))
     with tempfile.TemporaryDirectory(prefix="harness-report-") as scratch:
         folder = Path(scratch)
         for name, data in files.items():
             (folder / name).write_bytes(data)
         (folder / "content.json").write_text(json.dumps(content), encoding="utf-8")
         (folder / "report.typ").write_text(TEMPLATE.read_text("utf-8"), encoding="utf-8")
+        (folder / "fonts").mkdir()
+        for i, font in enumerate(chosen):
+            (folder / "fonts" / f"{i}{font.suffix}").write_bytes(font.read_bytes())
         try:
             made = typst.compile(
                 folder / "report.typ",
                 root=folder,
                 ignore_system_fonts=True,
+                font_paths=[fonts.packaged(), folder / "fonts"],
                 timestamp=document.timestamp,
             )
         except typst.TypstError as error:
@@ -68,9 +78,9 @@ def parts(document: Document) -> tuple[dict[str, Any], dict[str, bytes]]:
         elif isinstance(block, Mosaic):
             files |= block.images
     content = {
-        "title": document.title,
-        "study": document.study,
-        "profile": document.profile,
+        "title": fonts.breakable(document.title),
+        "study": fonts.breakable(document.study),
+        "profile": fonts.breakable(document.profile),
         "date": document.date,
         "bands": bands(document.sections),
     }
@@ -151,10 +161,15 @@ def _json(block: Block) -> dict[str, Any]:
 
 
 def _spans(spans: Sequence[Text]) -> list[str | dict[str, str]]:
-    return [s if isinstance(s, str) else {s.style: s.text} for s in spans]
+    return [
+        fonts.breakable(s)
+        if isinstance(s, str)
+        else {s.style: s.text if s.style == "ref" else fonts.breakable(s.text)}
+        for s in spans
+    ]
 
 
 def _cell(cell: str | Cell) -> str | dict[str, Any]:
     if isinstance(cell, str):
-        return cell
-    return {"text": cell.text, "span": cell.span, "strong": cell.strong}
+        return fonts.breakable(cell)
+    return {"text": fonts.breakable(cell.text), "span": cell.span, "strong": cell.strong}

@@ -173,3 +173,8 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
     return f"{seconds // 3600:,.0f} h {seconds % 3600 // 60:02.0f} min"
+
+
+def on_axis(title: str) -> str:
+    """A metric's title for a vertical axis: what follows in brackets on a line of its own."""
+    return title.replace(" (", "\n(", 1)

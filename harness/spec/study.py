@@ -22,7 +22,7 @@ from harness.components.family import Input
 from harness.components.files import File
 from harness.components.objective import Objective
 from harness.errors import BadInput
-from harness.spec import choices, model, overriding, shipped
+from harness.spec import choices, model, overriding, shipped, site
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
@@ -134,7 +134,7 @@ def load_study(
 
 
 def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
-    base = yaml_source.read(path)
+    base = site.beneath(yaml_source.read(path))
     chosen, merged = _with_profile(base, profile, str(path))
     before = merged
     for assignment in overrides:

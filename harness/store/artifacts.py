@@ -38,6 +38,10 @@ class CorruptArtifact(HarnessError):
     """A committed artifact no longer matches its manifest."""
 
 
+class UnreadableArtifact(CorruptArtifact):
+    """It is there and cannot be read now (permission, a disk's error): no reason to lose it."""
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A committed output: a folder, its manifest, and the rows it contributed."""
@@ -67,10 +71,17 @@ def _read_rows(folder: Path, manifest: dict[str, Any]) -> Rows:
     try:
         data = files.read_bytes(path)
     except OSError as error:
-        raise CorruptArtifact(f"{path} cannot be read: {error.strerror}") from None
+        raise _unread(path, error) from None
     if files.digest(data) != manifest["files"].get(RECORD, {}).get("sha256"):
         raise CorruptArtifact(f"{path} does not match its checksum")
     return json.loads(data)
+
+
+def _unread(path: Path, error: OSError) -> CorruptArtifact:
+    """What to raise where a file cannot be read: a folder or nothing in its place is damage."""
+    if isinstance(error, (IsADirectoryError, FileNotFoundError, NotADirectoryError)):
+        return CorruptArtifact(f"{path} is not a file")
+    return UnreadableArtifact(f"{path} cannot be read: {error.strerror}")
 
 
 def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
@@ -78,8 +89,9 @@ def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
     try:
         found = path.stat()
     except OSError as error:
-        reason = "is missing" if files.gone(path) else f"cannot be read: {error.strerror}"
-        raise CorruptArtifact(f"{path} {reason}") from None
+        if files.gone(path):
+            raise CorruptArtifact(f"{path} is missing") from None
+        raise _unread(path, error) from None
     if not stat.S_ISREG(found.st_mode):
         raise CorruptArtifact(f"{path} is not a file")
     if found.st_size != entry["bytes"]:
@@ -89,9 +101,19 @@ def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
     try:
         sound = not verify or files.sha256(path) == entry["sha256"]
     except OSError as error:
-        raise CorruptArtifact(f"{path} cannot be read: {error.strerror}") from None
+        raise _unread(path, error) from None
     if not sound:
         raise CorruptArtifact(f"{path} does not match its checksum")
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Has it what is read of a manifest everywhere?"""
+    entries = manifest.get("files")
+    return (
+        isinstance(entries, dict)
+        and all(isinstance(e, dict) and {"bytes", "sha256"} <= e.keys() for e in entries.values())
+        and {"facts"} <= manifest.keys()
+    )
 
 
 def _checksum(manifest: dict[str, Any]) -> str:
@@ -131,9 +153,14 @@ class Store:
         """Keys with a committed folder. One directory listing per kind; contents not checked."""
         found: set[str] = set()
         for kind in kinds:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                files.step("list", self.root / "artifacts" / kind)
-                found.update(e.name for e in os.scandir(self.root / "artifacts" / kind))
+            folder = self.root / "artifacts" / kind
+            try:
+                files.step("list", folder)
+                found.update(e.name for e in os.scandir(folder))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise files.NotReadable(f"cannot read {folder}: {error.strerror}") from None
         return found
 
     def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
@@ -145,14 +172,16 @@ class Store:
             if not files.gone(path.parent):
                 raise CorruptArtifact(f"{path.parent} has no manifest") from None
             return None
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise _unread(path, error) from None
+        except ValueError as error:
             raise CorruptArtifact(f"{path} cannot be read: {error}") from None
         if not isinstance(manifest, dict) or manifest.get("key") != key:
             raise CorruptArtifact(f"{path} is not the manifest of {key}")
         # Older ones have no checksum of their own.
         if manifest.pop("sha256", None) not in (None, _checksum(manifest)):
             raise CorruptArtifact(f"{path} does not match its checksum")
-        if not {"files", "facts"} <= manifest.keys():
+        if not _is_whole(manifest):
             raise CorruptArtifact(f"{path} is not a whole manifest")
         return manifest
 
@@ -246,6 +275,8 @@ class Store:
             try:
                 if self.open(kind, key) is not None:
                     return False
+            except UnreadableArtifact:
+                raise
             except CorruptArtifact:
                 self.quarantine(kind, key)
         raise HarnessError(f"cannot commit {target}: it keeps reappearing")

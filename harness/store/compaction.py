@@ -75,7 +75,7 @@ def _merge(
     holders: dict[str, list[Path]] = {key: list(paths) for key, paths in single.items()}
     for path in compacted:
         try:
-            for key in fragments.keys_of(path):
+            for key in fragments.keys_in(path):  # the list beside it may be damaged
                 holders.setdefault(key, []).append(path)
         except Damaged:
             small = [p for p in small if p != path]
@@ -226,9 +226,10 @@ class _Output:
             files.publish(self.aside, new)
         for path in self.replaced:
             if path != new:
-                files.step("delete", path)
-                path.unlink(missing_ok=True)
-                if _is_compact(path):
-                    path.with_suffix(".keys").unlink(missing_ok=True)
+                with files.explained(path):
+                    files.step("delete", path)
+                    path.unlink(missing_ok=True)
+                    if _is_compact(path):
+                        path.with_suffix(".keys").unlink(missing_ok=True)
                 self.deleted += 1
         self._begin()

@@ -30,6 +30,10 @@ class NotWritable(HarnessError):
     """The results folder cannot be written."""
 
 
+class NotReadable(HarnessError):
+    """The results folder cannot be read just now."""
+
+
 def digest(data: bytes) -> str:
     """SHA-256 of bytes, as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
@@ -86,8 +90,8 @@ def make_folder(path: Path) -> None:
 
 def sync_folder(path: Path) -> None:
     """Make the folder's entries durable (a rename is not, until its folder is synced)."""
-    step("sync folder", path)
     with contextlib.suppress(OSError):  # some network file systems refuse it
+        step("sync folder", path)
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)

@@ -154,20 +154,25 @@ def keys_of(path: Path) -> set[str]:
     """The keys that a compacted file holds: from the list beside it, else from its own column.
 
     A list that was damaged names keys that are nobody's, or lacks some: those are then recorded
-    a second time, which reading notices.
+    a second time, which reading and compaction notice.
     """
     try:
         return set(path.with_suffix(".keys").read_text().split())
     except (OSError, ValueError):
-        import pyarrow.parquet as pq
+        return keys_in(path)
 
-        try:
-            column = pq.read_table(path, columns=["key"])["key"]
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise Damaged(f"cannot be read ({error})") from None
-        return set(column.unique().to_pylist())
+
+def keys_in(path: Path) -> set[str]:
+    """The keys in a compacted file's own column. Raises Damaged, FileNotFoundError."""
+    import pyarrow.parquet as pq
+
+    try:
+        column = pq.read_table(path, columns=["key"])["key"]
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # whatever Arrow says of bytes that are no Parquet
+        raise Damaged(f"cannot be read ({error})") from None
+    return set(column.unique().to_pylist())
 
 
 # --- one stage's rows -----------------------------------------------------------------------------

@@ -99,14 +99,27 @@ def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Part
 
 
 def in_order(table: str, content: pyarrow.Table) -> pyarrow.Table:
-    """In the order of its identity, which is how one compacted file mostly lies there already."""
+    """In the order of its identity, which is how one compacted file mostly lies there already.
+
+    A row that stands twice in one file is left out once.
+    """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     ids = tables.IDENTITY[table]
     order = pc.sort_indices(content, sort_keys=[(name, "ascending") for name in ids])
-    if pc.all(pc.equal(order, _upwards(len(order)))).as_py() is not False:
+    if pc.all(pc.equal(order, _upwards(len(order)))).as_py() is False:
+        content = content.take(order)
+    if len(content) < 2:
         return content
-    return content.take(order)
+    again = pc.equal(content[ids[0]].slice(1), content[ids[0]].slice(0, len(content) - 1))
+    for name in ids[1:]:
+        same = pc.equal(content[name].slice(1), content[name].slice(0, len(content) - 1))
+        again = pc.and_(again, same)
+    if not pc.any(again).as_py():
+        return content
+    kept = [True, *pc.invert(pc.fill_null(again, False)).to_pylist()]
+    return content.filter(pa.array(kept))
 
 
 def _upwards(count: int) -> pyarrow.Array:

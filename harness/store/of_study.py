@@ -32,13 +32,40 @@ def of_study(frames: dict[str, pd.DataFrame], index: Index) -> dict[str, pd.Data
     out = {}
     for table, frame in frames.items():
         own = frame[frame["key"].isin(index.stages.keys())].copy()
+        if table == "training":
+            own = _with_beginnings(own, frame)
+        recorded = own["key"]
+        own["key"] = own.pop("_named_by") if "_named_by" in own else recorded
         _name_models(own, table, index)
         own = _with_names(own, table, index)
+        own["key"] = recorded
         if table == "metrics":
             own = _with_seeds(own)
         out[table] = _sorted(own, index).reset_index(drop=True)
         out[table].attrs.update(_attributes(frame, out[table], index))
     return out
+
+
+def _with_beginnings(own: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """The study's rows of training, with those that other stages of the same runs left before them.
+
+    A training that was made longer went on from a checkpoint of the shorter one, whose stage is not
+    the study's any more: its loss curve would lack its beginning. `_named_by`: the key of the
+    study's own stage of that run, which says what the study calls it.
+    """
+    import pandas as pd
+
+    if own.empty:
+        return own
+    runs = own.groupby("run", sort=False)
+    first, keys = runs["step"].min(), runs["key"].first()
+    before = frame[frame["run"].isin(keys.index) & ~frame["key"].isin(set(own["key"]))]
+    before = before[before["step"] < before["run"].map(first)]
+    before = before.drop_duplicates(["run", "step"])
+    if before.empty:
+        return own
+    named = before.assign(_named_by=before["run"].map(keys))
+    return pd.concat([own.assign(_named_by=own["key"]), named])
 
 
 def _name_models(frame: pd.DataFrame, table: str, index: Index) -> None:

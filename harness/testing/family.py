@@ -44,18 +44,18 @@ def output_has_the_asked_shape(family: Family) -> None:
 
 
 def gflops_are_the_counted(family: Family) -> None:
-    """`gflops` is what counting the built network gives, at two sizes of the input."""
+    """`gflops` is what counting the built network gives, at two sizes of input; or it is counted."""
     from harness.models.counting import trace
 
     first = an_input(family)
     for factor in (1, 2):
         given = Input(first.side * factor, CHANNELS, CLASSES, CHANNELS)
         stated = family.gflops(given)
-        if stated is None:
-            return
         model = family.build(given)
         x, t, y = (each[:1] for each in batch(given))
         counted = trace(model, (x, t, y))["products"] / 1e9
+        if stated is None:  # it is counted when a study is planned: that must be possible
+            return
         if abs(stated - counted) > 1e-6 * counted:
             raise AssertionError(
                 f"at {given.side}x{given.side} the formula says {stated:.9g} Gflops, fvcore "

@@ -22,8 +22,7 @@ def test_every_setting_can_be_explained() -> None:
         first, *below = settings_of(setting.path)
         assert first == setting
         assert all(b.path.startswith(setting.path) for b in below)
-        if not setting.path.startswith("dispatch."):  # these have comments still
-            assert setting.about, f"{setting.path} has no description"
+        assert setting.about, f"{setting.path} has no description"
         free = setting.path.startswith(("matrix.", "profiles", "model.by_family"))
         assert free or "anything" not in setting.allowed, f"{setting.path}: {setting.allowed}"
 

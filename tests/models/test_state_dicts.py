@@ -104,7 +104,7 @@ def test_an_empty_ema_is_said(state: dict[str, torch.Tensor]) -> None:
         (lambda s: {"ema": {}}, "holds no weights: its entry 'ema' is empty"),
         (lambda s: {}, "it is empty"),
         (lambda s: {"state_dict": {"model": 3}}, "entry state_dict, is no state dict: not tensors"),
-        (lambda s: {**put(s, "a."), **put(s, "b.")}, "weights of 2 DiTs ('a', 'b')"),
+        (lambda s: {**put(s, "a."), **put(s, "b.")}, "weights of 2 networks ('a', 'b')"),
         (lambda s: {**s, "pos_embed": s["pos_embed"].to("meta")}, "pos_embed has no values"),
         (
             lambda s: {

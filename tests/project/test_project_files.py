@@ -38,7 +38,10 @@ def test_links_between_the_projects_pages_lead_somewhere() -> None:
     dangling = []
     for page in [*ROOT.glob("*.md"), *ROOT.glob("studies/*.md"), *ROOT.glob("docs/**/*.md")]:
         for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
+            made = (
+                Path(target).parent.name == "reference"
+            )  # by docs/made.py, when the site is built
+            if "://" not in target and not made and not (page.parent / target).exists():
                 dangling.append(f"{page.relative_to(ROOT)}: {target}")
     assert not dangling
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_study import TINY
 
 from harness.components import Executor
 from harness.dispatch.components import Local
@@ -63,3 +66,26 @@ def test_a_broken_promise_is_named(law: Any, said: str, monkeypatch: pytest.Monk
 def test_the_example_is_short() -> None:
     lines = Path(subprocess_executor.__file__).read_text().splitlines()
     assert len(lines) <= 150
+
+
+@pytest.mark.slow
+def test_a_study_that_brings_it_in_one_file_runs_to_its_end_with_it(tmp_path: Path) -> None:
+    shutil.copy(subprocess_executor.__file__, tmp_path / "my_executor.py")
+    text = TINY.replace("dispatch: {executor: local, ", "dispatch: {executor: EXECUTOR, ")
+    text = text.replace("EXECUTOR", "{name: subprocess, at_once: 2}").replace("[S, B]", "[S]")
+    (tmp_path / "tiny.yaml").write_text(f"components: [my_executor.py]\n{text}")
+    command = [
+        sys.executable,
+        "-m",
+        "harness",
+        "run",
+        "tiny.yaml",
+        "--no-report",
+        "--only",
+        "train",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4/4" in done.stdout
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert again.returncode == 0 and "4 stages, 4 done" in again.stdout

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from harness.report import labels, style
+from harness.report import labels, style, wording
 from harness.report.figures import marks
 from harness.report.figures.marks import Drawing
 
@@ -49,7 +49,7 @@ def training_compute(
         labels.floor_line(panel, floor, spots)
         panel.set_title(labels.short(name), loc="left")
         panel.set_xlabel("training compute (Gflops)")
-    axes[0].set_ylabel(title)
+    axes[0].set_ylabel(wording.on_axis(title))
     marks.keys(axes[0], curves)
     for panel, (name, _) in zip(axes, parts, strict=True):
         if frontier is not None:
@@ -99,7 +99,7 @@ def sampling(
         labels.floor_line(panel, floor, spots)
         panel.set_title(labels.short(name), loc="left")
         panel.set_xlabel("sampling compute per image (Gflops)")
-    axes[0].set_ylabel(title)
+    axes[0].set_ylabel(wording.on_axis(title))
     if pair is not None:
         ring: dict[str, Any] = {"marker": "o", "markersize": 8, "markerfacecolor": "none"}
         for x, y in (

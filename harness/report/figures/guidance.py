@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.report import labels, style
+from harness.report import labels, style, wording
 from harness.report.figures import marks
 from harness.report.figures.marks import Drawing
 
@@ -56,7 +56,7 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None = None) -> Draw
     spots = list(zip(rows["guidance_scale"].astype(float), rows["value"], strict=True))
     labels.floor_line(axes, floor, spots)
     axes.xaxis.set_major_formatter(lambda v, _: f"{v:g}")
-    axes.set(xlabel="guidance scale", ylabel=title)
+    axes.set(xlabel="guidance scale", ylabel=wording.on_axis(title))
     labels.legend(axes, handles, texts)
     columns = ["label", "channels", "guidance_scale", "value", "low", "high"]
     data = rows[[c for c in columns if c in rows]].reset_index(drop=True)

@@ -80,7 +80,7 @@ def points(axes: Axes, rows: pd.DataFrame, x: str, unit: str, scale: float = 1.0
                 zorder=2,
             )
             drawn += [v for v in (low, high) if math.isfinite(v)]
-        if row.get(OTHER):
+        if isinstance(row.get(OTHER), str):
             look.update(markerfacecolor="none", markeredgecolor=look["color"], markeredgewidth=0.9)
         elif row.get("learned") is False:
             look.update(markerfacecolor="white", markeredgecolor=look["color"], markeredgewidth=0.9)

@@ -66,7 +66,7 @@ def gflops(
     for panel, view in zip(axes, views, strict=False):
         _panel(panel, view, scale if view.x == "gflops" else 1e6, rows, floor)
         panel.set_title(labels.short(view.title, 44), loc="left")
-        panel.set_ylabel(title if len(views) < 4 else wording.metric_word(title))
+        panel.set_ylabel(wording.on_axis(title) if len(views) < 4 else wording.metric_word(title))
     if beside is not None:
         panel = axes[-1]
         view = _View("", "gflops", "model Gflops per forward pass", beside)
@@ -79,14 +79,15 @@ def gflops(
 
 
 def _ours(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[[not w for w in rows[OTHER]]] if OTHER in rows else rows
+    return rows[[not isinstance(w, str) for w in rows[OTHER]]] if OTHER in rows else rows
 
 
 def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: float | None) -> None:
-    rows, x, law = view.rows, view.x, view.law
+    x, law = view.x, view.law
+    rows, every = (r[r[x].notna()] for r in (view.rows, every))  # a CSV may have no parameters
     marks.points(axes, rows, x, view.unit, scale)
-    at = (rows[x].to_numpy(float) / scale).tolist()
-    style.log_axis(axes.xaxis, (every[x].to_numpy(float) / scale).tolist(), pad=1.6)
+    at = (rows[x].astype(float) / scale).tolist()
+    style.log_axis(axes.xaxis, (every[x].astype(float) / scale).tolist(), pad=1.6)
     marks.quality_axis(axes, marks.limits(every), floor)
     curve: list[tuple[float, float]] = []
     if law is not None:

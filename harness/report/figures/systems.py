@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.report import labels, style
+from harness.report import labels, style, wording
 from harness.report.figures import marks
 from harness.report.figures.marks import Drawing
 
@@ -34,7 +34,7 @@ def bubbles(rows: pd.DataFrame, title: str) -> Drawing:
     axes.set_xlim(-0.6, len(sizes) - 0.4)
     axes.set_xticks(range(len(sizes)), [f"size {s}" for s in sizes])
     marks.quality_axis(axes, marks.limits(rows[["value"]]), None)
-    axes.set_ylabel(title)
+    axes.set_ylabel(wording.on_axis(title))
     named = [
         (float(sizes.index(str(r["size"]))), float(r["value"]), marks.short_label(r))
         for r in marks.records(rows)
@@ -69,7 +69,7 @@ def systems(rows: pd.DataFrame, title: str = "FID-50K with guidance, as publishe
         style.say(disc, [f"{row['name']}: {row['value']:g} at {row['gflops']:g} Gflops"])
     style.log_axis(axes.xaxis, rows["gflops"].to_list(), pad=2.4)
     axes.set_ylim(0, float(np.max(rows["value"])) * 1.25)
-    axes.set(xlabel="Gflops per forward pass, counted here", ylabel=title)
+    axes.set(xlabel="Gflops per forward pass, counted here", ylabel=wording.on_axis(title))
     labels.label_points(
         axes, [(float(r["gflops"]), float(r["value"]), str(r["name"])) for r in marks.records(rows)]
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from harness.report import labels, style
+from harness.report import labels, style, wording
 from harness.report.figures import marks
 from harness.report.figures.marks import Drawing
 
@@ -76,7 +76,7 @@ def _by_group(curves: pd.DataFrame, title: str, floor: float | None) -> Drawing:
         panel.set_title(labels.short(name), loc="left")
         panel.set_xlabel("training steps")
         if i == 0:
-            panel.set_ylabel(title)
+            panel.set_ylabel(wording.on_axis(title))
     marks.keys(axes[0], curves)
     return Drawing(figure, _columns(curves), _alt(curves, title))
 
@@ -115,7 +115,7 @@ def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Draw
         labels.floor_line(panel, floor, [])
         panel.set_title(labels.short(model) if len(models) > 1 else "", loc="left")
         panel.set_xlabel("training steps")
-    axes[0].set_ylabel(title)
+    axes[0].set_ylabel(wording.on_axis(title))
     labels.legend(axes[0], list(handles.values()), list(handles))
     return Drawing(figure, _columns(curves), _alt(curves, title))
 

@@ -103,14 +103,14 @@ def _configs(rows: list[dict[str, Any]]) -> list[Block]:
         if at_four and r.get("block") in (None, "adaln-zero"):
             seen[name][4] = f"{r['gflops']:.2f}"
             seen[name][6] = difference(r["gflops"], theirs)  # type: ignore[arg-type]
-    if not seen:
+    if not set(seen) & set(published):  # depth, width and heads stand with the models
         return []
     caption: list[Text] = [
         strong("Model sizes. "),
         f"Blocks N, width d, heads, Gflops of 32×32 latents at patch size 4, and {PAPER}, Table 1.",
     ]
     head: list[str | Cell] = ["Size", "N", "d", "Heads", "Gflops", "the paper's", "differ."]
-    return [table("configs", "lrrrrrr", [head], list(seen.values()), caption)]
+    return [table("configs", "lrrrrrr", [head], list(seen.values()), caption, wide=True)]
 
 
 def _unets(rows: list[dict[str, Any]]) -> list[Block]:

@@ -7,8 +7,10 @@ import pandas as pd
 from harness.analysis import compute
 from harness.components.section import Section
 from harness.report import figures
-from harness.report.blocks import Block, Text, paragraph, ref, strong
+from harness.report.against import differences
+from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
+from harness.report.figures.marks import OTHER
 from harness.report.findings import Findings
 from harness.report.phrases import (
     PAPER,
@@ -22,7 +24,8 @@ from harness.report.phrases import (
     missing,
     seeds,
 )
-from harness.report.wording import at, count, listed
+from harness.report.prepared import prepared
+from harness.report.wording import at, count, listed, number, within
 
 
 class Gflops(Section):
@@ -48,7 +51,8 @@ class Gflops(Section):
             lost = count(found.without_value, "recorded row has", "recorded rows have")
             verb = "is" if found.without_value == 1 else "are"
             spans.append(f"{lost} no finite value and {verb} left out. ")
-        return [paragraph(*spans), drawn("gflops", drawing(found), caption(found))]
+        figure = drawn("gflops", drawing(found), caption(found))
+        return [paragraph(*spans), figure, *against_table(found)]
 
 
 def drawing(found: Findings) -> figures.Drawing:
@@ -59,7 +63,12 @@ def drawing(found: Findings) -> figures.Drawing:
             rows = pd.concat([rows, found.paper], ignore_index=True)
         else:
             beside = found.paper
-    title = "the paper, 400K steps on ImageNet 256×256"
+    if found.report.against is not None and len(found.groups) == 1:
+        theirs = found.report.against.assign(group=found.groups[0])
+        theirs = prepared(theirs, higher=found.higher).assign(group=found.groups[0])
+        theirs[OTHER] = found.report.against_label
+        rows = pd.concat([rows, theirs], ignore_index=True)
+    title = "the paper, 400K steps"
     return figures.gflops(rows, found.title, found.floor, dict(found.laws), beside, title)
 
 
@@ -76,10 +85,37 @@ def caption(found: Findings) -> list[Text]:
     spans.append(learned_clause(found))
     if found.seeds > 1:
         spans.append(f"Means of {seeds(found)}. ")
+    if found.report.against is not None and len(found.groups) == 1:
+        spans.append(f"Open markers: {found.report.against_label}. ")
     if len(found.paper) >= 3 and len(found.groups) == 1:
         where = "Open markers" if found.papers_setting else "Last panel, open markers"
         spans.append(f"{where}: {PAPER}, Table 3. ")
     return spans
+
+
+def against_table(found: Findings) -> list[Block]:
+    """Ours and somebody else's values of the same models, with the difference and its interval."""
+    if found.report.against is None:
+        return []
+    name = found.report.against_label
+    gaps = differences(found.final, found.report.against)
+    rows: list[list[str | Cell]] = [
+        [
+            r["label"],
+            number(r["ours"], 4),
+            number(r["theirs"], 4),
+            within(r["value"], r["low"], r["high"]),
+            "not told apart" if r["tie"] else "differ",
+        ]
+        for r in gaps.to_dict("records")
+    ]
+    head: list[str | Cell] = ["Model", "this study", name, "difference", ""]
+    said: list[Text] = [
+        strong("Differences. "),
+        f"{found.title}: this study less {name}, with 95% intervals, Holm over all rows; a value "
+        "without a standard error cannot be told apart from any.",
+    ]
+    return [table("against", "lrrrl", [head], rows, said, wide=True)]
 
 
 def each_group(found: Findings) -> list[Text]:

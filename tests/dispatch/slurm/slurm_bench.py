@@ -243,8 +243,10 @@ class Bench:
         """Every trained model is recorded once, in one fragment or compacted."""
         frames = self.frames()
         assert len(frames["runs"]) == expected
-        names = [p.name.split(".")[0] for p in self.results.glob("records/runs/*.*.*")]
+        folder = self.results / "records" / "runs"
+        names = [path.name.partition(".")[0] for path in folder.glob("[!_]*.json")]
         assert len(names) == len(set(names))
+        assert len(list(folder.glob("compact.*.parquet"))) <= 1
 
     def interrupt(self, process: subprocess.Popen[str]) -> str:
         process.send_signal(signal.SIGINT)

@@ -1,0 +1,252 @@
+"""Ablations and recipes: the axes of a study, and what each factor does at equal model and seed.
+
+Size, patch size, depth, width, heads, training steps and batch size are compute axes. The seed is
+the replicate. Every other setting that varies is a factor, and its effect is found in pairs: two
+trainings that differ in this factor alone, seed for seed. Correlations and laws are per recipe,
+never pooled.
+
+Effects are ratios of values (means of differences of logarithms); where a value is not positive
+they are differences, as a share of the mean value. With several seeds the spread of the paired
+differences over seeds says how sure they are, and the sentence is about models. With one seed the
+recorded standard errors do, and the sentence is about these checkpoints.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.intervals import (
+    Difference,
+    Interval,
+    corrected,
+    degrees,
+    holm,
+    interval,
+    p_value,
+    pooled_df,
+)
+from harness.analysis.metrics import higher_is_better
+from harness.analysis.selection import errors
+from harness.errors import BadInput
+
+COMPUTE = ("size", "patch_size", "depth", "width", "heads", "step", "batch_size")
+REPLICATE = ("seed", "sampling_seed")
+FACTORS = ("family", "block", "image_size", "data", "autoencoder", "learning_rate")
+EFFECT = ("factor", "level", "against", "ratio", "ratio_low", "ratio_high", "p", "p_holm", "better",
+          "models", "seeds", "basis", "gflops_ratio")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The columns that vary in a study, by their part in it."""
+
+    compute: tuple[str, ...]
+    factors: tuple[str, ...]
+    replicates: tuple[str, ...]
+
+
+def with_recipe(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """A copy with a column for each setting in the JSON of `recipe`, and the names of those.
+
+    A list or another structure becomes its JSON text. Rows without a recipe have null.
+    """
+    if "recipe" not in rows:
+        return rows, ()
+    read = [json.loads(text) if isinstance(text, str) else {} for text in rows["recipe"]]
+    names = [n for n in dict.fromkeys(k for one in read for k in one) if n not in rows]
+    columns = {
+        name: pd.Series([_cell(one.get(name)) for one in read], index=rows.index, dtype=object)
+        for name in names
+    }
+    return rows.assign(**columns), tuple(names)
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value) if isinstance(value, (list, dict)) else value
+
+
+def axes(rows: pd.DataFrame) -> Axes:
+    """Which columns of the records vary, as compute axes, factors and replicates.
+
+    A setting that some rows lack (older records) counts with the values that it has.
+    """
+    full, recipe = with_recipe(rows)
+
+    def varied(names: Sequence[str]) -> tuple[str, ...]:
+        return tuple(n for n in names if n in full and full[n].dropna().nunique() > 1)
+
+    return Axes(varied(COMPUTE), varied([*FACTORS, *recipe]), varied(REPLICATE))
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Log ratios (or scaled differences) of two levels of a factor, one entry per model."""
+
+    models: tuple[str, ...]
+    gflops: np.ndarray  # (models,) of the second level
+    gain: np.ndarray  # (models,) mean over seeds of log(first / second)
+    variance: np.ndarray  # (models,) of `gain`; NaN where nothing is known of it
+    seeds: np.ndarray  # (models,)
+    df: float
+    basis: str | None  # "seeds", "checkpoints", or null
+    gflops_ratio: float  # median of the first level's Gflops over the second's
+
+
+def paired(rows: pd.DataFrame, factor: str, first: Any, second: Any) -> Pairs:
+    """Trainings that differ in `factor` alone, `first` against `second`, seed for seed.
+
+    `rows`: measured rows of one metric, protocol and training step (selection.final_rows). Raises
+    BadInput for an unknown factor.
+    """
+    full, recipe = with_recipe(rows)
+    if factor not in full:
+        raise BadInput(
+            f"no column {factor!r}; factors that vary here: {', '.join(axes(rows).factors)}"
+        )
+    others = [c for c in ("model", *COMPUTE, *FACTORS, *recipe) if c in full and c != factor]
+    if factor == "block" or factor == "family":  # what follows from the factor is not held equal
+        others = [c for c in others if c not in ("depth", "width", "heads")]
+    std, df = errors(full)
+    full = full.assign(_std=std, _df=df, seed=full.get("seed", 0))
+    keys = [*others, "seed"]
+    means = full.groupby([*keys, factor], dropna=False, sort=False).agg(
+        value=("value", "mean"), gflops=("gflops", "first"), df=("_df", "min"),
+        variance=("_std", lambda s: float((s**2).sum(skipna=False)) / len(s) ** 2),
+    ).reset_index()  # fmt: skip
+    sides = [means[means[factor] == level] for level in (first, second)]
+    # Null equals null in a merge of pandas: a setting that both lack is equal.
+    both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
+    a, b = both["value_a"].to_numpy(float), both["value_b"].to_numpy(float)
+    if len(both) and min(a.min(), b.min()) > 0:
+        both["gain"] = np.log(a / b)
+        both["own"] = both["variance_a"] / a**2 + both["variance_b"] / b**2
+    else:
+        scale = float(np.abs(np.r_[a, b]).mean()) if len(both) else 1.0
+        both["gain"] = (a - b) / scale
+        both["own"] = (both["variance_a"] + both["variance_b"]) / scale**2
+    return _summed(both, others)
+
+
+def _summed(both: pd.DataFrame, others: list[str]) -> Pairs:
+    groups = both.groupby(others, dropna=False, sort=False)
+    table = groups.agg(
+        gain=("gain", "mean"), squares=("gain", lambda g: float(((g - g.mean()) ** 2).sum())),
+        seeds=("gain", "size"), gflops=("gflops_b", "first"),
+        own=("own", lambda v: float(v.sum(skipna=False)) / len(v) ** 2),
+        model=(others[0], "first"),
+    )  # fmt: skip
+    table = table.sort_values("gflops", kind="stable")
+    n = table["seeds"].to_numpy(float)
+    df = float((n - 1).sum())
+    basis: str | None = "seeds"
+    if df >= 1:
+        variance = float(table["squares"].sum()) / df / n
+    else:
+        variance = table["own"].to_numpy(float)
+        known = len(variance) > 0 and bool(np.isfinite(variance).all())
+        basis = "checkpoints" if known else None
+        parts = np.r_[both["df_a"].to_numpy(float), both["df_b"].to_numpy(float)]
+        df = pooled_df(np.ones(len(parts)), [degrees(f) for f in parts]) if known else math.nan
+    ratio = (both["gflops_a"] / both["gflops_b"]).median() if len(both) else math.nan
+    return Pairs(
+        tuple(str(m) for m in table["model"]),
+        table["gflops"].to_numpy(float),
+        table["gain"].to_numpy(float),
+        np.asarray(variance, float),
+        n.astype(int),
+        df,
+        basis,
+        float(ratio),
+    )
+
+
+def mean_effect(pairs: Pairs, confidence: float = 0.95) -> Difference:
+    """Mean gain over these models, each counting the same, with its interval."""
+    count = len(pairs.gain)
+    value = float(pairs.gain.mean()) if count else math.nan
+    std = math.sqrt(float(pairs.variance.sum())) / count if count else math.nan
+    if not (math.isfinite(std) and math.isfinite(value)):
+        return Difference(value, math.nan, math.nan, math.nan, Interval(value, -math.inf, math.inf))
+    p = p_value(value, std, pairs.df)
+    return Difference(value, std, pairs.df, p, interval(value, std, pairs.df, confidence))
+
+
+def factor_effects(
+    rows: pd.DataFrame, factor: str, metric: str, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Every pair of levels of `factor`, compared at equal model and seed; Holm over the pairs.
+
+    `rows` as for `paired`. Columns: factor, level, against, ratio (value at level / value at
+    against, geometric mean over models), ratio_low, ratio_high (corrected), p, p_holm, better (the
+    better level; null: a tie), models, seeds (fewest of a model), basis ("seeds": of models;
+    "checkpoints": of these alone; null: no errors), gflops_ratio. A pair of levels without common
+    models is absent.
+    """
+    full, _ = with_recipe(rows)
+    if factor not in full:
+        paired(rows, factor, None, None)  # says what there is
+    levels = sorted(full[factor].dropna().unique(), key=lambda v: (str(type(v)), v))
+    found = [(a, b, paired(rows, factor, a, b)) for a, b in combinations(levels, 2)]
+    found = [(a, b, p) for a, b, p in found if len(p.gain)]
+    effects = corrected([mean_effect(p, confidence) for _, _, p in found], confidence)
+    adjusted = holm([e.p for e in effects])
+    higher = higher_is_better(metric)
+    table = [
+        (
+            *(factor, a, b, *(math.exp(v) if v < 700 else math.inf for v in e.interval)),
+            *(e.p, q, None if e.tie else a if (e.value > 0) == higher else b),
+            *(len(p.gain), int(p.seeds.min()), p.basis, p.gflops_ratio),
+        )
+        for (a, b, p), e, q in zip(found, effects, adjusted, strict=True)
+    ]
+    return pd.DataFrame(table, columns=list(EFFECT))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best level per model, chosen on some samples; its value is of the others."""
+
+    level: Any
+    model: str
+    value: float  # mean of the rows that were not chosen on
+    se: float  # of that mean, from recorded errors; NaN where there are none
+    chosen_on: str  # "sampling_seed 0", "seed 0"
+
+
+def choose(rows: pd.DataFrame, factor: str, metric: str) -> tuple[Choice, ...]:
+    """Per model the best level of `factor`, chosen on one half of the samples and valued on the
+    other.
+
+    The halves are sampling seeds where a model has several, else training seeds. A model with
+    neither is absent: the best of several, measured on what it was chosen by, is flattered.
+    """
+    full, _ = with_recipe(rows)
+    full = full.assign(_std=errors(full)[0])
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    out = []
+    for model, one in full.groupby("model", sort=False):
+        for column in REPLICATE[::-1]:
+            kinds = sorted(one[column].dropna().unique()) if column in one else []
+            if len(kinds) > 1:
+                break
+        else:
+            continue
+        first = kinds[: len(kinds) // 2]
+        picked, kept = one[one[column].isin(first)], one[~one[column].isin(first)]
+        scores = sign * picked.groupby(factor)["value"].mean()
+        valued = kept[kept[factor] == scores.idxmax()] if len(scores) else kept.iloc[:0]
+        if not len(valued):
+            continue
+        error = math.sqrt(float((valued["_std"] ** 2).sum(skipna=False))) / len(valued)
+        on = f"{column} {', '.join(f'{k:g}' for k in first)}"
+        value = float(valued["value"].mean())
+        out.append(Choice(scores.idxmax(), str(model), value, error, on))
+    return tuple(out)

@@ -1,0 +1,108 @@
+"""Does the better recipe change with scale, and where do the two curves cross?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.factors import Pairs, paired
+from harness.analysis.intervals import Array, Interval, critical
+from harness.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """How the log ratio of two levels of a factor changes with model compute."""
+
+    factor: str
+    first: Any
+    second: Any
+    slope: (
+        Interval  # change of log(first / second) per tenfold compute; holds 0: no interaction seen
+    )
+    crossing: Interval | None  # Gflops at which both are equal; None: no crossing and none excluded
+    models: int
+    basis: str | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """y = intercept + slope x, with the covariance of both and the level of its intervals."""
+
+    intercept: float
+    slope: float
+    covariance: Array  # (2, 2)
+    level: float  # t
+
+    def error(self, x: float) -> float:
+        v = np.array([1.0, x])
+        return math.sqrt(max(0.0, float(v @ self.covariance @ v)))
+
+    def slope_interval(self) -> Interval:
+        half = self.level * math.sqrt(self.covariance[1, 1])
+        return Interval(self.slope, self.slope - half, self.slope + half)
+
+    def root(self) -> Interval | None:
+        """Where the line is 0, by Fieller (1954): all x at which 0 is within the band.
+
+        Open where the slope may be 0; None where both the slope is 0 and no x is within the band.
+        """
+        a = self.slope**2 - self.level**2 * self.covariance[1, 1]
+        b = self.intercept * self.slope - self.level**2 * self.covariance[0, 1]
+        c = self.intercept**2 - self.level**2 * self.covariance[0, 0]
+        discriminant = b * b - a * c
+        centre = -self.intercept / self.slope if self.slope else math.nan
+        if a > 0:
+            root = math.sqrt(max(0.0, discriminant))
+            return Interval(centre, (-b - root) / a, (-b + root) / a)
+        if math.isnan(centre):
+            return None
+        return Interval(centre, -math.inf, math.inf)
+
+
+def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.95) -> Line:
+    """Weighted straight line; its errors are the given ones, or what the scatter says if that is
+    wider.
+
+    x, y, variance: (n,); `df`: degrees of freedom of the variances. Raises BadInput below two
+    distinct x or without variances.
+    """
+    if len(x) < 2 or np.ptp(x) == 0:
+        raise BadInput("a line needs two models of different compute")
+    if not (np.isfinite(variance).all() and (variance > 0).all()):
+        raise BadInput("a line needs standard errors; these values have none")
+    design = np.column_stack([np.ones(len(x)), x])
+    covariance: Array = np.asarray(np.linalg.inv(design.T @ (design / variance[:, None])), float)
+    solution = covariance @ design.T @ (y / variance)
+    level = critical(confidence, df)
+    left = len(x) - 2
+    if left > 0:
+        misfit = float(((y - design @ solution) ** 2 / variance).sum()) / left
+        # Models scatter about the line by more than their own errors: then that decides.
+        by_scatter = critical(confidence, left) * math.sqrt(misfit)
+        if misfit > 1 and by_scatter > level:
+            covariance, level = covariance * misfit, critical(confidence, left)
+    return Line(float(solution[0]), float(solution[1]), covariance, level)
+
+
+def interaction(
+    rows: pd.DataFrame, factor: str, first: Any, second: Any, confidence: float = 0.95
+) -> Interaction:
+    """Change of the effect of `factor` with compute; `rows` as for harness.analysis.factors.paired.
+
+    Raises BadInput below two models of different compute that have both levels, or without errors.
+    """
+    pairs: Pairs = paired(rows, factor, first, second)
+    x = np.log10(pairs.gflops)
+    fit = line(x, pairs.gain, pairs.variance, pairs.df, confidence)
+    root = fit.root()
+    crossing = None if root is None else Interval(*(_power(v) for v in root))
+    return Interaction(factor, first, second, fit.slope_interval(), crossing, len(x), pairs.basis)
+
+
+def _power(x: float) -> float:
+    return math.inf if x > 300 else 10.0**x

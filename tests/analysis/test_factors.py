@@ -1,0 +1,182 @@
+"""Ablations in pairs: effects, their coverage, and a choice that does not flatter itself."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from harness.analysis.factors import axes, choose, factor_effects, mean_effect, paired, with_recipe
+from harness.analysis.interactions import interaction, line
+from harness.analysis.power import smallest_difference
+from harness.errors import BadInput
+
+SIZES = {"DiT-S/4": 1.4, "DiT-B/4": 5.6, "DiT-L/4": 19.7}
+
+
+def study(effect, seeds=3, spread=0.1, levels=(0.1, 0.2), std=None, rng=None):
+    """Rows of three models by learning rates by seeds; `effect(level, gflops)` on the log scale."""
+    rng = rng or np.random.default_rng(0)
+    rows = [
+        {
+            "model": model,
+            "label": f"{model} lr {level:g}",
+            "gflops": gflops,
+            "learning_rate": level,
+            "seed": seed,
+            "value": 60 * gflops**-0.3 * math.exp(effect(level, gflops) + spread * rng.normal()),
+        }
+        for model, gflops in SIZES.items()
+        for level in levels
+        for seed in range(seeds)
+    ]
+    frame = pd.DataFrame(rows)
+    return frame if std is None else frame.assign(std=std * frame["value"])
+
+
+def better(level, gflops):
+    return -0.3 if level == 0.2 else 0.0
+
+
+def turning(level, gflops):
+    """The higher rate is worse below 5 Gflops and better above."""
+    return -0.4 * math.log10(gflops / 5) if level == 0.2 else 0.0
+
+
+def test_axes_know_their_part():
+    rows = study(better).assign(
+        batch_size=[256, 128] * 9, recipe=[json.dumps({"ema": e, "clip": 1}) for e in [0, 1, 2] * 6]
+    )
+    found = axes(rows.assign(depth=12))
+    assert found.compute == ("batch_size",) and found.replicates == ("seed",)
+    assert found.factors == ("learning_rate", "ema")
+    full, names = with_recipe(rows)
+    assert names == ("ema", "clip") and full["ema"].tolist() == [0, 1, 2] * 6
+    assert with_recipe(study(better))[1] == ()
+
+
+def test_an_effect_is_found_in_pairs_with_its_direction():
+    (row,) = factor_effects(study(better), "learning_rate", "fid").to_dict("records")
+    assert (row["level"], row["against"], row["better"]) == (0.1, 0.2, 0.2)
+    assert row["ratio_low"] < math.exp(0.3) < row["ratio_high"] and row["ratio_low"] > 1
+    assert (row["models"], row["seeds"], row["basis"]) == (3, 3, "seeds")
+    (row,) = factor_effects(study(better), "learning_rate", "inception_score").to_dict("records")
+    assert row["better"] == 0.1
+
+
+def test_with_one_seed_it_is_of_these_checkpoints_and_without_errors_a_tie():
+    (row,) = factor_effects(study(better, 1, 0.02, std=0.02), "learning_rate", "fid").to_dict(
+        "records"
+    )
+    assert row["basis"] == "checkpoints" and row["better"] == 0.2
+    (row,) = factor_effects(study(better, 1, 0.02), "learning_rate", "fid").to_dict("records")
+    assert row["better"] is None and row["basis"] is None and math.isinf(row["ratio_high"])
+
+
+def test_what_else_differs_is_held_equal():
+    one, other = study(better), study(better).assign(block="adaln", value=1e3)
+    pooled = pd.concat([one.assign(block="adaln-zero"), other])
+    pairs = paired(pooled, "learning_rate", 0.1, 0.2)
+    assert len(pairs.gain) == 6 and set(np.round(pairs.gain, 12)) >= {0.0}
+    assert paired(one, "learning_rate", 0.1, 0.3).gain.size == 0
+    with pytest.raises(BadInput, match="no column 'dropout'"):
+        paired(one, "dropout", 0, 1)
+
+
+def test_a_block_is_compared_although_its_gflops_differ():
+    a = study(better, levels=(0.1,)).assign(block="adaln-zero")
+    b = a.assign(block="cross-attention", gflops=a["gflops"] * 1.16, value=a["value"] * 1.34)
+    (row,) = factor_effects(pd.concat([a, b]), "block", "fid").to_dict("records")
+    assert row["gflops_ratio"] == pytest.approx(1 / 1.16) and row["ratio"] == pytest.approx(
+        1 / 1.34
+    )
+
+
+@pytest.mark.parametrize("seeds, std", [(3, None), (1, 0.1)])
+def test_the_interval_of_an_effect_holds_the_truth(seeds, std):
+    draws, rng = 60, np.random.default_rng(1)
+    held = 0
+    for _ in range(draws):
+        pairs = paired(study(better, seeds, std=std, rng=rng), "learning_rate", 0.1, 0.2)
+        held += 0.3 in mean_effect(pairs).interval
+    assert stats.binom.cdf(held, draws, 0.95) > 1e-3
+
+
+def test_of_equal_recipes_one_is_called_better_one_time_in_twenty():
+    draws, rng = 30, np.random.default_rng(2)
+    wrong = sum(
+        factor_effects(
+            study(lambda *_: 0.0, 2, levels=(0.1, 0.2, 0.3), rng=rng), "learning_rate", "fid"
+        )["better"].notna().any()
+        for _ in range(draws)
+    )  # fmt: skip
+    assert stats.binom.sf(wrong - 1, draws, 0.05) > 1e-3
+
+
+def test_interactions_and_crossings_hold_the_truth():
+    draws, rng = 60, np.random.default_rng(3)
+    slopes = crossings = 0
+    for _ in range(draws):
+        found = interaction(study(turning, 3, 0.05, rng=rng), "learning_rate", 0.1, 0.2)
+        slopes += 0.4 in found.slope
+        crossings += found.crossing is not None and 5 in found.crossing
+    assert stats.binom.cdf(slopes, draws, 0.95) > 1e-3
+    assert stats.binom.cdf(crossings, draws, 0.95) > 1e-3
+    assert found.models == 3 and found.basis == "seeds" and found.slope.low > 0
+
+
+def test_a_crossing_is_open_where_the_slope_may_be_nothing():
+    flat = line(np.array([0.0, 1, 2]), np.array([0.1, 0.12, 0.09]), np.full(3, 0.01), math.inf)
+    assert flat.root().low == -math.inf and 0 in flat.slope_interval()
+    steep = line(np.array([0.0, 1, 2]), np.array([-1.0, 0, 1.0]), np.full(3, 1e-4), math.inf)
+    assert steep.root().value == pytest.approx(1) and steep.root().half_width < 0.05
+    with pytest.raises(BadInput, match="two models"):
+        line(np.array([1.0]), np.array([1.0]), np.array([1.0]), 3)
+    with pytest.raises(BadInput, match="standard errors"):
+        line(np.array([1.0, 2]), np.array([1.0, 2]), np.array([np.nan, 1.0]), 3)
+
+
+def test_a_choice_is_valued_on_other_samples():
+    twice = pd.concat([study(lambda *_: 0.0, 1, std=0.1).assign(sampling_seed=s) for s in (0, 1)])
+    twice.loc[(twice.sampling_seed == 0) & (twice.learning_rate == 0.2), "value"] = 1.0
+    chosen = choose(twice, "learning_rate", "fid")
+    assert {c.level for c in chosen} == {0.2} and len(chosen) == 3
+    assert all(c.value > 1 and c.chosen_on == "sampling_seed 0" and c.se > 0 for c in chosen)
+    assert choose(study(better, 1), "learning_rate", "fid") == ()
+    assert choose(study(better, 2), "learning_rate", "fid")[0].chosen_on == "seed 0"
+
+
+def test_the_best_of_equal_recipes_is_not_flattered():
+    rng = np.random.default_rng(4)
+    gains = [
+        np.log(c.value / (60 * SIZES[c.model] ** -0.3))
+        for _ in range(40)
+        for c in choose(
+            study(lambda *_: 0.0, 2, levels=range(1, 7), rng=rng), "learning_rate", "fid"
+        )
+    ]
+    assert abs(np.mean(gains)) < 4 * 0.1 / math.sqrt(len(gains))
+
+
+def test_the_smallest_difference_is_found_as_often_as_promised():
+    least = smallest_difference(0.1, 3)
+    rng = np.random.default_rng(5)
+    gaps = least + 0.1 * math.sqrt(2) * rng.normal(size=(2000, 3))
+    power = (stats.ttest_1samp(gaps, 0, axis=1).pvalue < 0.05).mean()
+    assert power == pytest.approx(0.8, abs=0.04)
+    assert smallest_difference(0.1, 3, models=4) < least / 2
+    assert smallest_difference(0.1, 3, comparisons=3) > least
+    assert smallest_difference(0.1, 1) == pytest.approx(0.1 * 2**0.5 * 2.8016, rel=1e-3)
+    with pytest.raises(BadInput, match="positive spread"):
+        smallest_difference(0.0, 3)
+
+
+def test_values_that_are_not_positive_are_compared_by_their_differences():
+    rows = study(better, 2, spread=0.01)
+    rows["value"] = np.where(rows["learning_rate"] == 0.2, -0.001, 0.02) + rows["seed"] * 1e-4
+    (row,) = factor_effects(rows, "learning_rate", "kid").to_dict("records")
+    assert row["better"] == 0.2
