@@ -71,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
     from harness.models.counting import count_family
     from harness.store import provenance
 
-    family, given, state = foreign.read(args.file, args.heads)
+    loaded = foreign.find(args.file, args.heads)
+    family, given, state = loaded.family, loaded.input, loaded.state
     architecture = family.architecture(given)
     objective = _objective(args, given)
     trained_for = objective.key_fields("objective")
@@ -130,7 +131,11 @@ def run(args: argparse.Namespace) -> int:
                 "settings": settings,
                 "inputs": {},
                 "label": f"import {args.name}",
-                "provenance": {"file": args.file, **provenance.made("import", 1)},
+                "provenance": {
+                    "file": args.file,
+                    "weights": loaded.weights,
+                    **provenance.made("import", 1),
+                },
                 "measured": {"seconds": 0.0, "gflops": None, "model": args.name, "device": ""},
             },
         )
@@ -144,6 +149,9 @@ def run(args: argparse.Namespace) -> int:
         f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, "
         f"{counted.params:,} parameters, {counted.gflops:.4f} Gflops"
     )
+    print(f"weights: {loaded.weights}")
+    for note in loaded.notes:
+        print(f"note: {note}")
     print(f"use it in a study as  model: {{checkpoint: {args.name}}}")
     return 0
 

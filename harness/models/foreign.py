@@ -7,7 +7,7 @@ family is asked whether it recognises the state dict.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -15,7 +15,7 @@ from torch import Tensor
 from harness.components import registry
 from harness.components.family import Family, Input, of_architecture
 from harness.errors import BadInput
-from harness.models import checkpoint
+from harness.models import checkpoint, state_dicts
 
 State = Mapping[str, Tensor]
 
@@ -25,23 +25,52 @@ def read(path: str | Path, heads: int | None = None) -> tuple[Family, Input, dic
 
     Raises Missing and BadInput as harness.models.load_checkpoint does.
     """
+    found = find(path, heads)
+    return found.family, found.input, found.state
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A published checkpoint, and what a person should know of how it was read."""
+
+    family: Family
+    input: Input
+    state: dict[str, Tensor]
+    weights: str
+    """Which weights were taken, and how many tensors."""
+    notes: tuple[str, ...] = ()
+
+
+def find(path: str | Path, heads: int | None = None) -> Foreign:
+    """As `read`, with what was taken from where."""
     if Path(path).is_file():
-        state = checkpoint.read(Path(path))
-        found = recognised(state, heads)
+        weights = checkpoint.read_weights(Path(path))
+        try:
+            found = recognised(weights.state, heads)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}") from error
         if found is not None:
             family, given = found
-            return family, given, fitted(family, given, state, str(path))
-    model = checkpoint.load_checkpoint(path, heads=heads)
-    numbers = asdict(checkpoint.architecture_of(model))
+            state = fitted(family, given, weights.state, str(path))
+            return Foreign(family, given, state, weights.said)
+    loaded = checkpoint.read_checkpoint(path, heads=heads)
+    numbers = asdict(checkpoint.architecture_of(loaded.model))
     family, given = of_architecture(numbers)
-    return family, given, dict(model.state_dict())
+    return Foreign(family, given, dict(loaded.model.state_dict()), loaded.weights, loaded.notes)
 
 
 def recognised(state: State, heads: int | None = None) -> tuple[Family, Input] | None:
     """The family that says the state dict is of a member of it, and its input; None: none does."""
     for entry in registry.entries("family"):
         cls: type[Family] = entry.load()  # type: ignore[assignment]
-        found = cls.recognise(state, heads)
+        try:
+            found = cls.recognise(state, heads)
+        except (ValueError, IndexError, KeyError, ZeroDivisionError) as error:
+            if isinstance(error, BadInput):
+                raise
+            raise BadInput(
+                f"its tensors are named as those of {entry.name} and have other shapes ({error})"
+            ) from error
         if found is not None:
             return found
     return None
@@ -57,4 +86,6 @@ def fitted(family: Family, given: Input, state: State, source: str) -> dict[str,
         model.load_state_dict({name: value.float() for name, value in own.items()})
     except RuntimeError as error:
         raise BadInput(f"{source} does not fit {family.label}: {error}") from error
-    return dict(model.state_dict())
+    out = dict(model.state_dict())
+    state_dicts.check_finite(out, source)
+    return out

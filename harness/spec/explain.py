@@ -120,6 +120,13 @@ WORDS = {  # where Pydantic's speak of Python
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "too_long": "a list of at most {max_length}, not {actual_length}",
+    "too_short": "a list of at least {min_length}, not {actual_length}",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
     "string_pattern_mismatch": "text that matches {pattern}",
 }
 

@@ -96,8 +96,12 @@ def parse(text: str, file: str) -> Source:
         data = _build(loader, node, (), file, places, counter, problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        what = error.problem or error.context or ""
+        line = text.split("\n")[mark.line] if mark else ""
+        if "tab character" in what or "\t" in line[: len(line) - len(line.lstrip())]:
+            what = "there is a tab: indent with spaces"
         where = f"{file}:{mark.line + 1}" if mark else file
-        raise BadInput(f"{where}: not valid YAML: {error.problem or error.context}") from None
+        raise BadInput(f"{where}: not valid YAML: {what}") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"{file}: not valid YAML: {type(error).__name__} {error}") from None
     finally:

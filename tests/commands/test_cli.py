@@ -130,7 +130,7 @@ def test_a_results_folder_that_cannot_be_written_is_told_before_the_start(
     (study.parent / "results").write_text("a file, not a folder")
     done = harness("run", "tiny.yaml")
     assert done.returncode == 2
-    assert "error: cannot write results" in done.stderr
+    assert "error: --results results is a file: give the folder" in done.stderr
 
 
 def test_validate_checks_every_profile(study: Path, harness: Harness) -> None:

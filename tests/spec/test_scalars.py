@@ -107,5 +107,18 @@ def test_a_tag_makes_no_number_of_what_is_none() -> None:
     assert parse("value: !!str 0400", "f").data["value"] == "0400"
 
 
+def test_a_tab_is_called_one() -> None:
+    for text in ("study: a\n\ttitle: b\n", "model:\n  \tfamily: x\n"):
+        with pytest.raises(
+            BadInput, match="f:2: not valid YAML: there is a tab: indent with spaces"
+        ):
+            parse(text, "f")
+
+
+def test_lengths_are_told_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"\(text\); it should be text of at most 80 characters$"):
+        load_study(written(tmp_path), overrides=[f"study={'x' * 90}"])
+
+
 def test_words_that_are_no_numbers_get_no_advice() -> None:
     assert instead_of("fast") is None and instead_of("maybe", boolean=True) is None
