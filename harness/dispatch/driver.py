@@ -246,7 +246,7 @@ class Driver:
             if self.ledger.read(attempt).state != "done":  # a cluster's task says so itself
                 self.ledger.end(attempt, "done")
             if "ours" not in event.content:  # its task was killed just after the commit
-                records.reconcile_one(self.store, stage.kind, key)
+                self._record(stage)
             self.ledger.release(key)
             self.finished(key, "done")
         elif event.event == "stopped":
@@ -298,6 +298,14 @@ class Driver:
             self.watch("note", None, {"text": note})
         return True
 
+    def _record(self, stage: Stage) -> None:
+        """Its rows, where whoever committed it has not written them. Damage is told, and the next
+        run mends it."""
+        try:
+            records.reconcile_one(self.store, stage.kind, stage.key)
+        except CorruptArtifact as error:
+            self.watch("note", None, {"text": f"{stage.label}: {error}; run again to mend it"})
+
     def finished(self, key: str, how: str) -> None:
         """A committed artifact is there: ours (done) or another driver's (found)."""
         self.agenda.finish(key)
@@ -311,7 +319,7 @@ class Driver:
         held = self.ledger.held(agenda.elsewhere)  # first: a claim is given up after the commit
         done = self.store.committed({agenda.stages[key].kind for key in agenda.elsewhere})
         for key in agenda.elsewhere & done:
-            records.reconcile_one(self.store, agenda.stages[key].kind, key)
+            self._record(agenda.stages[key])
             self.finished(key, "found")
         for key in agenda.elsewhere - held - self.policy.held_by_queues():
             last = self.ledger.last(key)

@@ -16,6 +16,7 @@ The spread over sampling seeds contains the model's own and is found from severa
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -62,3 +63,42 @@ def over_seeds(values: NDArray[Any]) -> float:
     if array.ndim != 1 or len(array) < 2:
         raise BadInput("a spread over seeds needs the values of at least 2 seeds")
     return float(np.std(array, ddof=1))
+
+
+def of_chunks(values: NDArray[Any]) -> tuple[float, float] | None:
+    """(standard error, degrees of freedom) of a mean over chunks, as the Inception Score is.
+
+    The deviation over chunks is of one chunk; their mean is surer by the root of their number. The
+    degrees are chunks - 1. None with a single chunk.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) < 2:
+        return None
+    return float(np.std(array, ddof=1) / np.sqrt(len(array))), float(len(array) - 1)
+
+
+def of_halves(
+    estimate: Callable[[NDArray[np.intp]], float], samples: int, halves: int = 20, seed: int = 0
+) -> tuple[float, float]:
+    """(standard error, degrees of freedom) of a whole estimate, by the delete-half jackknife.
+
+    `estimate`: sorted indices of the kept samples -> the value found from them alone; all of it is
+    repeated (every subset of KID, the whole line of fd_infinity), since a spread over parts of one
+    estimate is not that of the estimate. Halves come in pairs that complement one another, and the
+    error is half of the root mean square of their differences: what halves have in common, as
+    their bias, falls out. Degrees of freedom: the number of pairs.
+
+    Raises BadInput: fewer than 2 halves or 4 samples, or a half without a finite value.
+    """
+    if halves < 2 or samples < 4:
+        raise BadInput("a standard error needs at least 2 halves of at least 2 samples each")
+    rng = np.random.default_rng(seed)
+    squares = []
+    for _ in range(halves // 2):
+        order = rng.permutation(samples)
+        size = samples // 2
+        pair = [estimate(np.sort(part)) for part in (order[:size], order[size : 2 * size])]
+        if not np.isfinite(pair).all():
+            raise BadInput("an estimate of half of the samples is not finite; no standard error")
+        squares.append((pair[0] - pair[1]) ** 2 / 4)
+    return float(np.sqrt(np.mean(squares))), float(len(squares))

@@ -17,7 +17,8 @@ TABLES = (
     "table3_models",  # every DiT: Gflops, parameters, training, FID-50K without guidance
     "table4_decoders",  # three VAE decoders, XL/2 with guidance 1.5
     "table5_unets",  # Gflops of ADM and LDM
-    "claims",
+    "claims",  # single numbers from the text
+    "claims_text",  # sentences, how each is decided, and what the paper's own tables say
 )
 
 Value = str | int | float | None

@@ -374,6 +374,8 @@ class ReportSettings(Settings):
     sections: tuple[Annotated[Component, Choice("section")], ...] = (
         "headline",
         "gflops",
+        "training",
+        "samples",
         "models",
         "provenance",
     )

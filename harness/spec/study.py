@@ -158,6 +158,37 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     return Study(path, chosen, settings, tuple(runs), overrides, brought)
 
 
+@dataclass(frozen=True)
+class Unread:
+    """A study that was checked without running its component files."""
+
+    profile: str
+    problems: tuple[str, ...]
+
+
+def check_without_components(
+    path: str | Path, profile: str | None = None, overrides: Iterable[str] = ()
+) -> Unread | None:
+    """What is wrong with a study, as far as that shows without running code of its own.
+
+    None where it lists no component files: then it can be loaded. Names that only its files may
+    bring, and what hangs on them, are passed over. Raises BadInput where it cannot be parsed.
+    """
+    path = shipped.find(path)
+    base = yaml_source.read(path)
+    chosen, merged = _with_profile(base, profile, str(path))
+    for assignment in overrides:
+        merged = yaml_source.override(merged, assignment)
+    if not merged.data.get("components"):
+        return None
+    found: list[str] = []
+    try:
+        StudySettings.model_validate(merged.data)
+    except ValidationError as error:
+        found = explain(error, merged)
+    return Unread(chosen, tuple(dict.fromkeys(found)))
+
+
 def _component_files(where: Source, folder: Path) -> tuple[File, ...]:
     """The study's own components, loaded. Raises BadStudy with the line that lists them."""
     listed = where.data.get("components") or ()

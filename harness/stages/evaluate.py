@@ -59,6 +59,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             "metric": m.name,
             "value": m.value,
             "std": m.std,
+            "std_df": m.std_df if m.std is not None else None,
             "floor": known.facts["floor"].get(m.name),
             **metric_columns({**m.details, **made_with}, extractor.resize),
         }

@@ -79,6 +79,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                     "metric": metric.name,
                     "value": metric.value,
                     "std": metric.std,
+                    "std_df": metric.std_df if metric.std is not None else None,
                     "of": "floor",
                     "floor": metric.value,
                     "reference_key": work.task.key,

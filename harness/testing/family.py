@@ -44,7 +44,7 @@ def output_has_the_asked_shape(family: Family) -> None:
 
 
 def gflops_are_the_counted(family: Family) -> None:
-    """`gflops` is what counting the built network gives, at two sizes of input; or it is counted."""
+    """`gflops` is what counting the built network gives, at two sizes of input, or None."""
     from harness.models.counting import trace
 
     first = an_input(family)

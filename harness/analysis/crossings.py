@@ -1,0 +1,132 @@
+"""From which training compute on the next larger model is ahead (Figure 9), with its interval.
+
+Log value is linear in log compute between the milestones of a model. The crossing of two such
+curves is where their difference is 0; its interval are all compute values at which 0 lies within
+the difference's own interval (the same inversion that Fieller made for a line). Milestones of one
+model share errors in a way that no record tells: in between, their errors are taken as fully
+shared, which is the wider.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.intervals import Array, critical
+from harness.analysis.metrics import higher_is_better
+from harness.analysis.selection import errors, series
+
+GRID = 2001
+COLUMNS = ("smaller", "larger", "compute", "low", "high", "seen", "first", "last")
+
+
+def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFrame:
+    """Quality at training budgets, by interpolation within each model's own curve, never beyond.
+
+    `curves`: rows with label, gflops, train_gflops, value and standard errors. Columns: budget,
+    label, gflops, value, std, best (does it tie with the best at that budget?).
+    """
+    from harness.analysis.ranking import best
+
+    rows = []
+    for label, x, y, s, gflops in _lines(curves):
+        for budget in np.asarray(budgets, float):
+            at = math.log(budget)
+            if x[0] - 1e-12 <= at <= x[-1] + 1e-12:
+                value = math.exp(np.interp(at, x, y))
+                rows.append((budget, label, gflops, value, value * np.interp(at, x, s)))
+    found = pd.DataFrame(rows, columns=["budget", "label", "gflops", "value", "std"])
+    found = found.sort_values(["budget", "gflops"], ignore_index=True)
+    found["best"] = False
+    for _, one in found.groupby("budget"):
+        found.loc[one.index, "best"] = best(
+            one["value"], one["std"], higher=higher_is_better(metric)
+        )
+    return found
+
+
+def crossings(
+    curves: pd.DataFrame, metric: str, along: str = "size", confidence: float = 0.95
+) -> pd.DataFrame:
+    """Per neighbours in `along` ("size" or "patch_size"): where the larger model gets ahead for
+    good.
+
+    Columns: smaller, larger, compute (NaN: no crossing within the common range), low, high (open,
+    0 or infinite, where the interval reaches the range's end; both open without standard errors),
+    seen ("crossing", "larger ahead throughout", "smaller ahead throughout"), first and last (the
+    common range). `curves` as for `at_budgets`, of at least two milestones each; positive values.
+    """
+    lines = {label: (x, y, s, gflops) for label, x, y, s, gflops in _lines(curves)}
+    groups: dict[object, list[str]] = {}
+    first = curves.drop_duplicates("label")
+    for label, key in zip(first["label"], series(first, along), strict=True):
+        if str(label) in lines:
+            groups.setdefault(key, []).append(str(label))
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    rows = []
+    for labels in groups.values():
+        labels.sort(key=lambda name: lines[name][3])
+        for small, large in pairwise(labels):
+            (xa, ya, sa, _), (xb, yb, sb, _) = lines[small], lines[large]
+            low, high = max(xa[0], xb[0]), min(xa[-1], xb[-1])
+            if high <= low:
+                continue
+            grid = np.union1d(np.linspace(low, high, GRID), [*xa, *xb])
+            grid = grid[(grid >= low) & (grid <= high)]
+            gain = sign * (np.interp(grid, xb, yb) - np.interp(grid, xa, ya))
+            error = np.hypot(np.interp(grid, xa, sa), np.interp(grid, xb, sb))
+            rows.append((small, large, *_root(grid, gain, critical(confidence) * error),
+                         math.exp(low), math.exp(high)))  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _root(grid: Array, gain: Array, half: Array) -> tuple[float, float, float, str]:
+    """(crossing, low, high, what is seen) of a gain that is to become positive."""
+    behind = np.flatnonzero(gain <= 0)
+    if not len(behind) or behind[-1] == len(gain) - 1:
+        crossing = math.nan
+        seen = "smaller ahead throughout" if len(behind) else "larger ahead throughout"
+    else:
+        k = behind[-1]
+        crossing = float(grid[k] - gain[k] * (grid[k + 1] - grid[k]) / (gain[k + 1] - gain[k]))
+        seen = "crossing"
+    if not np.isfinite(half).all():
+        return _exp(crossing), 0.0, math.inf, seen
+    near = np.flatnonzero(np.abs(gain) <= half)
+    if not len(near):
+        # The curves are apart at every grid point: they cross between two, or not at all.
+        if seen != "crossing":
+            open_side = (0.0, float(np.exp(grid[0]))) if seen.startswith("larger") else (
+                float(np.exp(grid[-1])), math.inf)  # fmt: skip
+            return math.nan, *open_side, seen
+        return _exp(crossing), _exp(crossing), _exp(crossing), seen
+    low = 0.0 if near[0] == 0 or (math.isnan(crossing) and seen.startswith("larger")) else _exp(
+        grid[near[0]])  # fmt: skip
+    last = near[-1] == len(grid) - 1 or (math.isnan(crossing) and seen.startswith("smaller"))
+    high = math.inf if last else _exp(grid[near[-1]])
+    if not math.isnan(crossing):
+        low, high = min(low, _exp(crossing)), max(high, _exp(crossing))
+    return _exp(crossing), low, high, seen
+
+
+def _exp(x: float) -> float:
+    return float(np.exp(x))
+
+
+def _lines(curves: pd.DataFrame) -> list[tuple[str, Array, Array, Array, float]]:
+    """(label, log compute, log value, relative standard error, Gflops) of each model's curve."""
+    std, _ = errors(curves)
+    rows = curves.assign(_std=std)
+    rows = rows[(rows["train_gflops"] > 0) & (rows["value"] > 0) & np.isfinite(rows["value"])]
+    out = []
+    for label, one in rows.groupby("label", sort=False):
+        one = one.sort_values("train_gflops").drop_duplicates("train_gflops")
+        value = one["value"].to_numpy(float)
+        if len(value) > 1:
+            x = np.log(one["train_gflops"].to_numpy(float))
+            error = one["_std"].to_numpy(float) / value
+            out.append((str(label), x, np.log(value), error, float(one["gflops"].iloc[0])))
+    return out

@@ -1,0 +1,399 @@
+"""The paper's claims, decided from frames: by the paper's own tables, or by a study's records.
+
+Each claim of `claims_text` is a function of `Evidence` that was fixed before any records were
+seen. Its verdict is "supported", "contradicted" or "undecided"; on the paper's own tables, which
+publish no spread, a measured comparison can only be "agrees, spread not published" or "disagrees,
+spread not published". Counts of exact numbers (Gflops) are decided without a spread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness import paper
+from harness.analysis.correlations import compare_correlations, correlation, regression
+from harness.analysis.crossings import at_budgets, crossings
+from harness.analysis.intervals import Difference, Interval, corrected, degrees, difference
+from harness.analysis.metrics import higher_is_better, kind
+from harness.analysis.sampling import compare_pairs
+from harness.analysis.selection import errors, series
+from harness.errors import BadInput
+from harness.paper import published
+from harness.paper.evidence import (
+    AGREES,
+    CONTRADICTED,
+    DISAGREES,
+    SUPPORTED,
+    UNDECIDED,
+    Evidence,
+    nothing,
+    papers_evidence,
+)
+
+__all__ = ["Evidence", "Verdict", "decide", "decide_all", "papers_evidence"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said, what these numbers say, and the numbers."""
+
+    id: str
+    where: str
+    said: str
+    verdict: str
+    numbers: str  # a clause with every number the verdict rests on
+
+
+def decide(id: str, evidence: Evidence) -> Verdict:
+    """One claim of `claims_text` on this evidence. Raises BadInput for an unknown id."""
+    rows = {str(row["id"]): row for row in paper.table("claims_text")}
+    if id not in rows:
+        raise BadInput(f"unknown claim {id!r}; claims: {', '.join(rows)}")
+    row = rows[id]
+    verdict, numbers = _DECIDED_BY[id](evidence)
+    return Verdict(id, str(row["where"]), str(row["claim"]), verdict, numbers)
+
+
+def decide_all(evidence: Evidence) -> list[Verdict]:
+    """All claims in the paper's order."""
+    return [decide(str(row["id"]), evidence) for row in paper.table("claims_text")]
+
+
+def _judged(gaps: list[Difference], published: bool, good: int) -> str:
+    """All of `gaps` on the good side (+1: positive) is support, one surely on the other is not."""
+    if published:
+        return AGREES if all(g.value * good > 0 for g in gaps) else DISAGREES
+    if all(not g.tie and g.value * good > 0 for g in gaps):
+        return SUPPORTED
+    if any(not g.tie and g.value * good < 0 for g in gaps):
+        return CONTRADICTED
+    return UNDECIDED
+
+
+def _log_gap(e: Evidence, a: pd.Series, b: pd.Series) -> Difference:
+    """log(a / b) of two rows of one frame."""
+    frame = pd.DataFrame([a, b])
+    std, df = errors(frame)
+    va, vb = float(a["value"]), float(b["value"])
+    return difference(math.log(va), math.log(vb), std[0] / va, std[1] / vb,
+                      degrees(df[0]), degrees(df[1]))  # fmt: skip
+
+
+def _ratio(gap: Difference, published: bool) -> str:
+    if published or not gap.interval.known:
+        return f"{math.exp(gap.value):.3f}"
+    return (
+        f"{math.exp(gap.value):.3f} ({math.exp(gap.interval.low):.3f} to "
+        f"{math.exp(gap.interval.high):.3f})"
+    )
+
+
+def _sign(e: Evidence) -> int:
+    return 1 if higher_is_better(e.metric) else -1
+
+
+def _adaln_zero(e: Evidence) -> pd.DataFrame:
+    """The rows of the main series: one block, the paper's adaLN-Zero where there are several."""
+    if "block" not in e.final or e.final["block"].nunique() < 2:
+        return e.final
+    return e.final[e.final["block"] == "adaln-zero"]
+
+
+def _blocks(
+    e: Evidence, others: tuple[str, ...] | None = None
+) -> list[tuple[pd.Series, pd.Series]]:
+    """(adaLN-Zero, another block) of one model, every such pair."""
+    if "block" not in e.final:
+        return []
+    pairs = []
+    for _, ours in e.final[e.final["block"] == "adaln-zero"].iterrows():
+        same = e.final[(e.final["model"] == ours["model"]) & (e.final["block"] != "adaln-zero")]
+        for _, theirs in same.iterrows():
+            if others is None or theirs["block"] in others:
+                pairs.append((ours, theirs))
+    return pairs
+
+
+def _block_quality(others: tuple[str, ...] | None) -> Callable[[Evidence], tuple[str, str]]:
+    def by(e: Evidence) -> tuple[str, str]:
+        pairs = _blocks(e, others)
+        if not pairs or (others is None and len({t["block"] for _, t in pairs}) < 3):
+            return nothing("not all of these block designs were measured at one size")
+        gaps = corrected([_log_gap(e, a, b) for a, b in pairs])
+        words = [f"{a['value']:.2f} against {b['value']:.2f} ({b['block']}, {a['model']})"
+                 for a, b in pairs]  # fmt: skip
+        return _judged(gaps, e.published, _sign(e)), ", ".join(words)
+
+    return by
+
+
+def _half(e: Evidence) -> tuple[str, str]:
+    pairs = _blocks(e, ("in-context",))
+    if not pairs:
+        return nothing("adaLN-Zero and in-context were not both measured")
+    gap = _log_gap(e, *pairs[0])
+    near = Interval(0, math.log(0.4), math.log(0.6))  # "nearly half", fixed beforehand
+    words = f"ratio {_ratio(gap, e.published)}; nearly half: 0.4 to 0.6"
+    if e.published:
+        return (AGREES if gap.value in near else DISAGREES), words
+    if near.low <= gap.interval.low and gap.interval.high <= near.high:
+        return SUPPORTED, words
+    apart = gap.interval.low > near.high or gap.interval.high < near.low
+    return (CONTRADICTED if apart else UNDECIDED), words
+
+
+def _cheapest(e: Evidence) -> tuple[str, str]:
+    pairs = _blocks(e)
+    if len({t["block"] for _, t in pairs}) < 3:
+        return nothing("not all four block designs are among the models")
+    cheaper = [b for a, b in pairs if b["gflops"] < a["gflops"]]
+    words = ", ".join(
+        f"{a['gflops']:.2f} against {b['gflops']:.2f} ({b['block']})" for a, b in pairs
+    )
+    if not cheaper:
+        return SUPPORTED, words
+    # Of designs that are as good, none may be cheaper; the one that is cheaper may be worse.
+    share = max(1 - b["gflops"] / a["gflops"] for a, b in pairs)
+    return CONTRADICTED, f"{words}; {cheaper[0]['block']} is {100 * share:.2f} % cheaper"
+
+
+def _forward(along: str) -> Callable[[Evidence], tuple[str, str]]:
+    def by(e: Evidence) -> tuple[str, str]:
+        frame = e.curves if len(e.curves) else _adaln_zero(e)
+        if not len(frame) or along not in frame:
+            return nothing("no models that differ in this alone")
+        step = frame["step"] if "step" in frame else pd.Series(0, index=frame.index)
+        gaps = []
+        for _, one in frame.groupby(step.fillna(-1)):
+            groups: dict[object, list[pd.Series]] = {}
+            for (_, row), key in zip(one.iterrows(), series(one, along), strict=True):
+                if row["value"] > 0 and pd.notna(row[along]):
+                    groups.setdefault(key, []).append(row)
+            for rows in groups.values():
+                rows.sort(key=lambda r: r["gflops"])
+                gaps += [_log_gap(e, b, a) for a, b in pairwise(rows)]
+        if not gaps:
+            return nothing("no models that differ in this alone")
+        better = sum(g.value * _sign(e) > 0 for g in gaps)
+        sure = sum(not g.tie for g in corrected(gaps))
+        words = f"{better} of {len(gaps)} steps forward improve"
+        return _judged(corrected(gaps), e.published, _sign(e)), (
+            words if e.published else f"{words}; {sure} of them are no ties after Holm's correction"
+        )
+
+    return by
+
+
+def _gflops_not_params(e: Evidence) -> tuple[str, str]:
+    rows = _adaln_zero(e)
+    if len(rows) < 5 or "params" not in rows or (rows["value"] <= 0).any():
+        return nothing("five models with Gflops and parameters are needed")
+    logs = {c: np.log(rows[c].to_numpy(float)) for c in ("gflops", "params", "value")}
+    y = logs.pop("value")
+    try:
+        both = regression(y, logs)
+        alone = {name: regression(y, {name: x}).r2 for name, x in logs.items()}
+    except BadInput as error:
+        return nothing(str(error))
+    g, p = both.coefficients["gflops"], both.coefficients["params"]
+    words = (
+        f"R2 {alone['gflops']:.3f} with Gflops alone, {alone['params']:.3f} with parameters alone, "
+        f"{both.r2:.3f} with both; coefficients {g.value:.3f} ({g.low:.3f} to {g.high:.3f}) of "
+        f"Gflops, {p.value:+.3f} ({p.low:.3f} to {p.high:.3f}) of parameters"
+    )
+    helps = g.high < 0 if _sign(e) < 0 else g.low > 0
+    params_help = p.high < 0 if _sign(e) < 0 else p.low > 0
+    if helps and not params_help:
+        return SUPPORTED, words
+    return (CONTRADICTED if params_help and not helps else UNDECIDED), words
+
+
+def _similar(e: Evidence) -> tuple[str, str]:
+    rows = [r for _, r in _adaln_zero(e).iterrows() if r["value"] > 0]
+    within = math.log(1.25)  # "similar FID", fixed beforehand
+    found = [
+        (a, b, _log_gap(e, a, b))
+        for i, a in enumerate(rows) for b in rows[i + 1 :]
+        if a["gflops"] > 0 and abs(math.log(a["gflops"] / b["gflops"])) <= math.log(1.5)
+    ]  # fmt: skip
+    if not found:
+        return nothing("no two models within a factor of 1.5 in Gflops")
+    gaps = corrected([g for *_, g in found])
+    near = sum(abs(g.value) <= within for g in gaps)
+    worst = max(math.exp(abs(g.value)) for g in gaps)
+    words = f"{len(gaps)} pairs, {near} within a factor of 1.25, the largest factor {worst:.2f}"
+    if e.published:
+        return (AGREES if near == len(gaps) else DISAGREES), words
+    if any(g.interval.low > within or g.interval.high < -within for g in gaps):
+        return CONTRADICTED, words
+    all_near = all(-within <= g.interval.low and g.interval.high <= within for g in gaps)
+    return (SUPPORTED if all_near else UNDECIDED), words
+
+
+def _correlated(e: Evidence) -> tuple[str, str]:
+    rows = _adaln_zero(e)
+    try:
+        found = correlation(rows["gflops"], rows["value"], errors(rows)[0])
+    except (BadInput, KeyError) as error:
+        return nothing(str(error))
+    r = found.pearson
+    words = (
+        f"Pearson {r.value:.3f} ({r.low:.3f} to {r.high:.3f} over models), "
+        f"Spearman {found.spearman.value:.3f}, {found.models} models"
+    )
+    if math.isnan(r.low):
+        return UNDECIDED, words
+    low, high = (r.low, r.high) if _sign(e) > 0 else (-r.high, -r.low)
+    # "Strong" is 0.7 or more, fixed beforehand; models are the sample, so no other spread is
+    # needed.
+    return (SUPPORTED if low > 0.7 else CONTRADICTED if high < 0.7 else UNDECIDED), words
+
+
+def _train_efficient(e: Evidence) -> tuple[str, str]:
+    if not len(e.curves):
+        return nothing("no curves over training")
+    x = e.curves["train_gflops"].dropna()
+    budgets = np.geomspace(x.min(), x.max(), 7)[1:-1]
+    found = at_budgets(e.curves, budgets, e.metric)
+    top = found[found["best"]].groupby("budget")["gflops"].agg(["min", "max"])
+    if len(top) < 3:
+        return nothing("fewer than three budgets that two models share")
+    words = "best model's Gflops per budget: " + ", ".join(
+        f"{row['min']:g}" if row["min"] == row["max"] else f"{row['min']:g} to {row['max']:g}"
+        for _, row in top.iterrows()
+    )
+    if top["min"].iloc[-1] > top["max"].iloc[0]:
+        return SUPPORTED, words
+    return (CONTRADICTED if top["max"].iloc[-1] < top["min"].iloc[0] else UNDECIDED), words
+
+
+def _xl_crossing(e: Evidence) -> tuple[str, str]:
+    if not len(e.curves) or "size" not in e.curves:
+        return nothing("no curves over training")
+    found = crossings(e.curves[e.curves["size"] == "XL"], e.metric, "patch_size")
+    found = found[found["smaller"].str.contains("/4") & found["larger"].str.contains("/2")]
+    if not len(found):
+        return nothing("no curves of XL/4 and XL/2 over common training compute")
+    row = found.iloc[0]
+    words = f"{row['seen']}: {row['compute']:.2g} Gflops ({row['low']:.2g} to {row['high']:.2g})"
+    if not (row["low"] > 0 or math.isfinite(row["high"])):
+        return UNDECIDED, words
+    roughly = row["low"] >= 3e9 and row["high"] <= 3e10  # "roughly 10^10", fixed beforehand
+    apart = row["low"] > 3e10 or row["high"] < 3e9
+    return (SUPPORTED if roughly else CONTRADICTED if apart else UNDECIDED), words
+
+
+def _sampling(e: Evidence) -> tuple[str, str]:
+    if e.published:
+        ours, theirs = (paper.claim(f"sampling-{m}-fid10k") for m in ("xl2-128", "l2-1000"))
+        costs = [paper.claim(f"sampling-{m}-tflops") for m in ("xl2-128", "l2-1000")]
+        words = f"one pair: {ours} at {costs[0]} Tflops against {theirs} at {costs[1]}"
+        return (AGREES if ours < theirs else DISAGREES), words
+    if not len(e.sweep):
+        return nothing("no sweep over sampling steps")
+    pairs = compare_pairs(e.sweep, e.metric)
+    ahead = list(pairs["ahead"])
+    if not ahead:
+        return nothing("no two sizes of one patch with common sampling compute")
+    words = (
+        f"{ahead.count('larger')} of {len(ahead)} pairs have the larger ahead, "
+        f"{ahead.count('smaller')} the smaller, {ahead.count('undecided')} undecided (Holm)"
+    )
+    if "smaller" in ahead:
+        return CONTRADICTED, words
+    return (SUPPORTED if set(ahead) == {"larger"} else UNDECIDED), words
+
+
+def _other_metrics(e: Evidence) -> tuple[str, str]:
+    words, verdicts = [], []
+    for name, rows in e.others.items():
+        own = _adaln_zero(Evidence(metric=name, final=rows))
+        try:
+            r = correlation(own["gflops"], own["value"]).pearson
+        except (BadInput, KeyError):
+            continue
+        good = r.low > 0 if higher_is_better(name) else r.high < 0
+        bad = r.high < 0 if higher_is_better(name) else r.low > 0
+        verdicts.append(SUPPORTED if good else CONTRADICTED if bad else UNDECIDED)
+        words.append(f"{name} {r.value:.2f} ({r.low:.2f} to {r.high:.2f})")
+    if not verdicts:
+        return nothing("no other metrics of three models")
+    for one in (CONTRADICTED, UNDECIDED):
+        if one in verdicts:
+            return one, ", ".join(words)
+    return SUPPORTED, ", ".join(words)
+
+
+def _benefit_most(e: Evidence) -> tuple[str, str]:
+    by_kind = {kind(name): rows for name, rows in {**e.others, e.metric: e.final}.items()}
+    gaps, words = [], []
+    for strong in ("is", "precision"):
+        for weak in ("fd", "sfd", "recall"):
+            if strong not in by_kind or weak not in by_kind:
+                continue
+            a = by_kind[strong].set_index("label")
+            b = by_kind[weak].set_index("label").reindex(a.index)
+            try:
+                gap = compare_correlations(a["gflops"], a["value"], b["value"])
+            except (BadInput, KeyError):
+                continue
+            gaps.append(gap)
+            words.append(f"{strong} over {weak} {gap.value:+.2f} ({gap.low:.2f} to {gap.high:.2f})")
+    if not gaps:
+        return nothing("class score, precision and another metric of four models are needed")
+    if all(g.low > 0 for g in gaps):
+        return SUPPORTED, ", ".join(words)
+    return (CONTRADICTED if any(g.high < 0 for g in gaps) else UNDECIDED), ", ".join(words)
+
+
+def _loss(e: Evidence) -> tuple[str, str]:
+    if not len(e.losses):
+        return nothing("no training losses")
+    found = []
+    steps: Any = e.losses.groupby("step")
+    for step, one in steps:
+        try:
+            rank = correlation(one["gflops"], one["loss"])
+        except BadInput:
+            continue
+        found.append((int(step), rank.spearman))
+    if not found:
+        return nothing("no training step at which three models have a loss")
+    # "Lower at every stage": the first, the middle and the last milestone stand for all.
+    stages = [found[0], found[len(found) // 2], found[-1]]
+    words = ", ".join(f"{r.value:.2f} at step {s:,}" for s, r in stages)
+    if all(r.high < 0 for _, r in stages):
+        return SUPPORTED, f"Spearman of loss and Gflops {words}"
+    verdict = CONTRADICTED if any(r.low > 0 for _, r in stages) else UNDECIDED
+    return verdict, f"Spearman of loss and Gflops {words}"
+
+
+_DECIDED_BY: dict[str, Callable[[Evidence], tuple[str, str]]] = {
+    "adaln-zero-best": _block_quality(None),
+    "adaln-zero-half": _half,
+    "adaln-zero-cheapest": _cheapest,
+    "initialisation": _block_quality(("adaln",)),
+    "size-helps": _forward("size"),
+    "patch-helps": _forward("patch_size"),
+    "gflops-not-params": _gflops_not_params,
+    "similar-gflops-similar-fid": _similar,
+    "strong-correlation": _correlated,
+    "larger-train-efficient": _train_efficient,
+    "xl4-xl2-crossing": _xl_crossing,
+    "sampling-cannot-compensate": _sampling,
+    "other-metrics": _other_metrics,
+    "is-precision-most": _benefit_most,
+    "loss-falls-faster": _loss,
+    "guidance-sota": published.sota,
+    "recall-over-ldm": published.recall,
+    "decoder-small": published.decoder,
+    "xl2-512": published.at_512,
+    "compute-efficient-latent": published.latent,
+}

@@ -1,0 +1,50 @@
+"""What claims are decided from, and the words of their verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from harness import paper
+
+SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+AGREES, DISAGREES = "agrees, spread not published", "disagrees, spread not published"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Frames that claims are decided from; each may be empty. One metric, one protocol, one
+    reference.
+
+    `final`: quality per model at the compared step (selection.final_quality). `curves`, `sweep`:
+    over training (selection.over_training) and over sampling steps (sampling_sweep_rows).
+    `others`: `final` of other metrics by their recorded names. `losses`: columns label, gflops,
+    step, loss. `published`: the values are the paper's and have no spread.
+    """
+
+    metric: str = "fid"
+    final: pd.DataFrame = field(default_factory=pd.DataFrame)
+    curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
+    others: dict[str, pd.DataFrame] = field(default_factory=dict)
+    losses: pd.DataFrame = field(default_factory=pd.DataFrame)
+    published: bool = False
+
+
+def papers_evidence() -> Evidence:
+    """The paper's Table 3 as evidence: 256 x 256, 400K steps, FID-50K without guidance."""
+    table = pd.DataFrame(paper.table("table3_models"))
+    rows = table[(table["image_size"] == 256) & (table["train_steps_k"] == 400)]
+    names = rows["model"].str.extract(r"DiT-(?P<size>\w+)/(?P<patch_size>\d+)")
+    final = rows.assign(
+        label=[m if b == "adaln-zero" else f"{m} {b}"
+               for m, b in zip(rows["model"], rows["block"], strict=True)],
+        size=names["size"], patch_size=names["patch_size"].astype(int), family="DiT",
+        params=rows["params_m"] * 1e6, value=rows["fid50k_no_guidance"],
+    )  # fmt: skip
+    return Evidence(final=final.reset_index(drop=True), published=True)
+
+
+def nothing(what: str) -> tuple[str, str]:
+    return UNDECIDED, f"not decidable: {what}"

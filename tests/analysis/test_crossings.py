@@ -1,0 +1,63 @@
+"""Crossings of training curves, with intervals that hold the truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from harness.analysis.crossings import at_budgets, crossings
+
+BUDGETS = np.geomspace(1e3, 1e6, 8)
+TRUE = 3e4
+
+
+def curves(noise=0.0, rng=None, std=0.03):
+    """Two straight lines in log-log that cross at TRUE: the larger model starts worse."""
+    rows = []
+    for label, gflops, slope in (("S/4", 1.4, -0.2), ("B/4", 5.6, -0.4)):
+        value = 80 * (BUDGETS / TRUE) ** slope
+        if rng is not None:
+            value = value * np.exp(noise * rng.normal(size=len(value)))
+        rows.append(pd.DataFrame({"label": label, "gflops": gflops, "patch_size": 4,
+                                  "train_gflops": BUDGETS, "value": value}))  # fmt: skip
+    frame = pd.concat(rows, ignore_index=True)
+    return frame if std is None else frame.assign(std=std * frame["value"])
+
+
+def test_a_crossing_is_found_where_it_is():
+    (row,) = crossings(curves(), "fid").to_dict("records")
+    assert (row["smaller"], row["larger"], row["seen"]) == ("S/4", "B/4", "crossing")
+    assert row["compute"] == pytest.approx(TRUE, rel=1e-3)
+    assert 1e3 < row["low"] < TRUE < row["high"] < 1e6
+    (bare,) = crossings(curves(std=None), "fid").to_dict("records")
+    assert (bare["low"], bare["high"]) == (0, math.inf)
+
+
+def test_its_interval_holds_the_truth():
+    rng, draws = np.random.default_rng(0), 100
+    found = [crossings(curves(0.03, rng), "fid").iloc[0] for _ in range(draws)]
+    held = sum(f["low"] <= TRUE <= f["high"] for f in found)
+    assert stats.binom.cdf(held, draws, 0.95) > 1e-3
+
+
+def test_no_crossing_is_said_and_bounded_on_its_side():
+    ahead = curves()
+    ahead.loc[ahead.label == "B/4", "value"] *= 0.1
+    (row,) = crossings(ahead, "fid").to_dict("records")
+    assert row["seen"] == "larger ahead throughout" and math.isnan(row["compute"])
+    assert row["low"] == 0 and row["high"] == pytest.approx(1e3)
+    (row,) = crossings(ahead, "inception_score").to_dict("records")
+    assert row["seen"] == "smaller ahead throughout"
+    assert row["low"] == pytest.approx(1e6) and math.isinf(row["high"])
+    assert len(crossings(ahead.iloc[:0], "fid")) == 0
+
+
+def test_the_best_at_a_budget_may_be_a_tie():
+    found = at_budgets(curves(), np.array([1e3, TRUE, 1e6, 1e9]), "fid")
+    assert found.groupby("budget")["best"].sum().tolist() == [1, 2, 1]
+    assert found[found.budget == TRUE]["value"].tolist() == pytest.approx([80, 80])
+    assert found[found.best & (found.budget == 1e6)]["label"].tolist() == ["B/4"]
