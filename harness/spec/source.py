@@ -97,7 +97,7 @@ def parse(text: str, file: str) -> Source:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or ""
-        line = text.split("\n")[mark.line] if mark else ""
+        line = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
         if "tab character" in what or "\t" in line[: len(line) - len(line.lstrip())]:
             what = "there is a tab: indent with spaces"
         where = f"{file}:{mark.line + 1}" if mark else file
