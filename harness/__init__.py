@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["load_results", "load_study"]
+__all__ = ["describe", "load_results", "load_study"]
 
 
 def __getattr__(name: str) -> Any:
@@ -14,8 +14,13 @@ def __getattr__(name: str) -> Any:
         from harness.spec import load_study
 
         return load_study
-    if name == "load_results":
-        from harness.analysis import load_results
+    if name in ("describe", "load_results"):
+        from harness import results
 
-        return load_results
+        return getattr(results, name)
     raise AttributeError(f"module 'harness' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """So that help() and completion list the lazy names."""
+    return sorted({*globals(), *__all__})

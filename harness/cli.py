@@ -7,15 +7,19 @@ Exit codes: 0 done, 1 some stage failed, 2 bad usage or bad study, 3 stopped bef
 from __future__ import annotations
 
 import argparse
+import contextlib
+import difflib
 import importlib
 import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness import terminal
+from harness.errors import BadInput, HarnessError
 
 VERBS = {
     "run": "run a study: everything that is not done yet, then its report",
@@ -28,11 +32,17 @@ VERBS = {
     "logs": "print a stage's log",
     "validate": "check a study under all its profiles",
     "schema": "the JSON schema of a study, for editors",
+    "components": "what a study may name: models, objectives, metrics, ..., and who brings them",
+    "explain": "what a setting of a study means, its type and default",
+    "new": "write a study of your own, from one of ours and your images",
     "complexity": "Gflops and parameters of models, beside the paper's",
     "evaluate": "measure a set of samples against a reference",
     "bench": "measure this machine's training and sampling speed",
-    "import": "make a foreign checkpoint an artifact of results/",
-    "export": "write a trained checkpoint in another format",
+    "du": "what a results folder holds, by kind and by study",
+    "prune": "free the space of checkpoints and samples that nothing needs; numbers stay",
+    "merge": "bring another results folder into this one; nothing lost, nothing doubled",
+    "import": "take in a foreign checkpoint, or the archive of a study",
+    "export": "write a checkpoint in another format, or a whole study as an archive",
 }
 
 
@@ -49,7 +59,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="python -m harness",
         description="One YAML study in, one finished scaling study of diffusion transformers out.",
-        epilog="Start with: python -m harness run studies/scaling.yaml",
+        epilog="Start with: python -m harness run scaling",
     )
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for verb, summary in VERBS.items():
@@ -66,17 +76,20 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, call, and turn errors into messages and exit codes."""
+    terminal.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    verb = next((a for a in given if not a.startswith("-")), None)
     try:
-        options = parser(verb if verb in VERBS else None).parse_args(given)
+        options = parse(given)
     except SystemExit as leaving:
         return int(leaving.code or 0)
     warnings.showwarning = _warn  # type: ignore[assignment]
     # what our dependencies will change one day is not the user's to act on
     warnings.simplefilter("ignore", FutureWarning)
     try:
-        return int(options.run(options))
+        check_results(getattr(options, "results", None))
+        code = int(options.run(options))
+        sys.stdout.flush()
+        return code
     except HarnessError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
@@ -84,9 +97,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone (| head)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except (SystemExit, OSError) as error:
+        gone = terminal.output_lost(error)
+        if gone is None:
+            raise
+        return gone
+
+
+def parse(given: list[str]) -> argparse.Namespace:
+    """The command line. What is wrong in it is told with its verb's usage; SystemExit then."""
+    verb = next((a for a in given if not a.startswith("-")), None)
+    top = parser(verb if verb in VERBS else None)
+    if verb is not None and verb not in VERBS:
+        top.error(f"there is no verb {verb!r}{_nearest(verb, VERBS)}; verbs: {', '.join(VERBS)}")
+    options, rest = top.parse_known_args(given)
+    if rest:
+        (verbs,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+        sub = verbs.choices[options.verb]
+        words = [w.partition("=")[0] for w in rest if w.startswith("-")]
+        near = [_nearest(word, sub._option_string_actions) for word in words]
+        sub.error(f"not understood: {' '.join(rest)}{''.join(near)}")
+    return options
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {near[0]}?)" if near else ""
+
+
+def check_results(given: str | None) -> None:
+    """Raises BadInput for a --results that is there and no folder."""
+    if not isinstance(given, str):
+        return
+    path = Path(given)
+    with contextlib.suppress(OSError):
+        if path.is_symlink() and not path.exists():
+            raise BadInput(
+                f"--results {given} is a link to {os.readlink(path)}, which is not there: make "
+                "that folder, or give another"
+            )
+        if path.exists() and not path.is_dir():
+            raise BadInput(f"--results {given} is a file: give the folder where results lie")
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: object) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import yaml
 
-from harness.dispatch.slurm_batch import arrange
+from harness.dispatch.slurm.batch import arrange
 from harness.plan import Plan, make_plan
 from harness.plan.plan import Stage
 from harness.spec import load_study

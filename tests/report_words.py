@@ -5,23 +5,16 @@ from __future__ import annotations
 import dataclasses
 import re
 
+from harness.components.section import BUILT_IN
+from harness.report import typst_writer
 from harness.report.document import compose
 
-ALL = (
-    "headline",
-    "gflops",
-    "training",
-    "training-compute",
-    "sampling-compute",
-    "samples",
-    "models",
-    "blocks",
-    "complexity",
-    "guidance",
-    "decoders",
-    "comparison",
-    "provenance",
-)
+ALL = tuple(BUILT_IN)
+
+
+def parts(report):
+    """What the typst template is given: (content, files by name)."""
+    return typst_writer.parts(compose(report))
 
 
 def words(content):
@@ -29,14 +22,15 @@ def words(content):
     if isinstance(content, str):
         return content
     if isinstance(content, dict):
-        return " ".join(words(v) for k, v in content.items() if k not in ("kind", "label", "ref"))
+        hidden = ("kind", "label", "ref", "image", "alt")
+        return " ".join(words(v) for k, v in content.items() if k not in hidden)
     if isinstance(content, (list, tuple)):
         return " ".join(words(v) for v in content)
     return ""
 
 
 def said(report):
-    return re.sub(r"\s+", " ", words(compose(report)[0]))
+    return re.sub(r"\s+", " ", words(parts(report)[0]))
 
 
 def abstract(report):
@@ -44,6 +38,6 @@ def abstract(report):
 
 
 def cells_of(report, label):
-    document, _ = compose(report)
+    document, _ = parts(report)
     blocks = [b for band in document["bands"] for s in band.get("sections", ()) for b in s["rest"]]
     return next(b for b in blocks if b.get("label") == label)

@@ -60,13 +60,10 @@ The rooms (each function's docstring has columns, units and source):
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import Any
 
 _LAZY = {
+    "load_results": "harness.results",
     "primary_metric": "harness.analysis.metrics",
     "kind": "harness.analysis.metrics",
     "title": "harness.analysis.metrics",
@@ -103,14 +100,7 @@ _LAZY = {
     "steps_forward": "harness.analysis.compute",
 }
 
-__all__ = ["load_results", *_LAZY]
-
-
-def load_results(root: str | Path = "results") -> dict[str, pd.DataFrame]:
-    """The records under `root`: {"runs", "metrics", "training"} (columns: harness.store.tables)."""
-    from harness.store.records import read_frames
-
-    return read_frames(root)
+__all__ = list(_LAZY)
 
 
 def __getattr__(name: str) -> Any:

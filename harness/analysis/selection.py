@@ -52,8 +52,8 @@ class Protocol:
     eta: float | None
     guidance_scale: float | None
     guidance_channels: int | None
-    guidance_low: int | None
-    guidance_high: int | None
+    guidance_low: float | None
+    guidance_high: float | None
     clip: bool | None
     sampling_precision: str | None
     decoder: str | None
@@ -76,7 +76,7 @@ class Protocol:
         if self.guidance_scale is not None:
             parts.append(f"guidance {self.guidance_scale:g}" if self.guided else "no guidance")
         if self.guidance_low is not None:
-            parts.append(f"at timesteps {self.guidance_low} to {self.guidance_high} alone")
+            parts.append(f"at timesteps {self.guidance_low:g} to {self.guidance_high:g} alone")
         if self.clip:
             parts.append("x0 clipped")
         return ", ".join(parts)

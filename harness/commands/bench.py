@@ -12,16 +12,36 @@ from harness.commands import common
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=("train", "sample", "encode"), help="what to measure")
     parser.add_argument("--model", default="DiT-S/4", help="of the zoo (default DiT-S/4)")
-    parser.add_argument("--image-size", type=int, metavar="PIXELS", help="default: the family's")
-    parser.add_argument("--block", default="adaln-zero")
-    parser.add_argument("--batch-size", type=int, default=8, metavar="N", help="default 8")
+    parser.add_argument(
+        "--image-size", type=int, metavar="PIXELS", help="default: the family's own"
+    )
+    parser.add_argument("--block", default="adaln-zero", help="of DiTs (default adaln-zero)")
+    parser.add_argument(
+        "--batch-size", type=int, default=8, metavar="N", help="images of a step (default 8)"
+    )
     parser.add_argument("--batch-per-device", type=int, metavar="N", help="images per pass")
-    parser.add_argument("--precision", choices=("float32", "bf16"), default="float32")
-    parser.add_argument("--tf32", action="store_true")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bf16"),
+        default="float32",
+        help="of the passes (default float32; bf16 is autocast)",
+    )
+    parser.add_argument(
+        "--tf32", action="store_true", help="float32 products in TF32 on NVIDIA GPUs"
+    )
     parser.add_argument("--compile", action="store_true", help="torch.compile the model")
-    parser.add_argument("--checkpointing", action="store_true", help="recompute activations")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument("--guidance", type=float, default=1.0, metavar="SCALE", help="sampling's")
+    parser.add_argument(
+        "--checkpointing", action="store_true", help="recompute activations to save memory"
+    )
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="default auto: a GPU where there is one",
+    )
+    parser.add_argument(
+        "--guidance", type=float, default=1.0, metavar="SCALE", help="in sampling (default 1: none)"
+    )
     parser.add_argument(
         "--steps",
         type=int,
@@ -58,6 +78,9 @@ def run(args: argparse.Namespace) -> int:
         "steps/s": f"{record['steps_per_second']:.3g}",
         "images/s": f"{record['images_per_second']:.3g}"
         + (f" at {args.steps} sampling steps, not decoded" if args.kind == "sample" else ""),
+        "host feeds": f"{record['host_images_per_second']:,.3g} images/s with noise"
+        if record.get("host_images_per_second")
+        else "-",
         "Gflops/s": "-" if rate is None else f"{rate:,.1f} (multiply-accumulates)",
         "utilisation": "- (the device's peak is not known)" if used is None else f"{used:.1%}",
         "of a matmul": "-"

@@ -1,8 +1,8 @@
-"""`cancel`: stop a study's stages, or some of them: local workers' and SLURM jobs.
+"""`cancel`: stop a study's stages, or some of them: local workers' and a queue's jobs.
 
 Without STAGE its drivers are asked to stop and all its jobs are cancelled. With STAGE only those
-stages end, and whatever runs beside them goes on. Local stages save their progress first; SLURM
-jobs are cancelled with scancel, and a stage that shares its task with others is passed over, or
+stages end, and whatever runs beside them goes on. Local stages save their progress first; a
+queue's jobs are cancelled there, and a stage that shares its task with others is passed over, or
 stops at its next step. `run` goes on with all of it.
 """
 
@@ -17,8 +17,9 @@ from dataclasses import replace
 
 from harness.commands import common
 from harness.commands.common import Opened
-from harness.commands.status import drivers, slurm_jobs
+from harness.commands.status import drivers, queue
 from harness.dispatch.claims import Owner
+from harness.dispatch.executors import executor_of, queues_called
 from harness.dispatch.ledger import Attempt
 
 WAIT_S = 10.0  # for a driver to end, so that it submits no more
@@ -56,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def running(opened: Opened, wanted: Container[str]) -> tuple[list[Attempt], list[Attempt]]:
-    """Attempts at `wanted` that are not over: on local workers, and on SLURM."""
+    """Attempts at `wanted` that are not over: on local workers, and in a queue."""
     here, jobs = [], []
     for key, last in opened.standing().latest.items():
         if key in wanted and last.state == "running":
@@ -74,7 +75,7 @@ def stop_drivers(opened: Opened) -> int:
         if owner.alive():
             os.kill(owner.pid, signal.SIGINT)
             print(f"asked process {owner.pid} to stop; its local stages save their progress first")
-            if (opened.store.root / "slurm").exists():
+            if executor_of(opened.study).policy == "queue":
                 _wait(owner)
         else:
             print(f"process {owner.pid} on {owner.host} drives this study too: cancel it there")
@@ -88,10 +89,11 @@ def _wait(owner: Owner) -> None:
 
 
 def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
-    """Stop stages on SLURM."""
-    jobs = slurm_jobs(opened)
+    """Stop stages in a queue."""
+    jobs = queue(opened, attempts)
     if jobs is None:
-        print(f"{_stages(len(attempts))} were given to SLURM: cancel them where scancel is")
+        given = queues_called(attempts)
+        print(f"{_stages(len(attempts))} were given to {given}: cancel them where it can be asked")
         return
     alive = []
     for attempt in attempts:
@@ -103,14 +105,14 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
             said = str(event.content.get("message") or event.event)
             opened.ledger.end(attempt, "lost", "lost", said)
     for attempt in alive:  # first: a task looks here before each stage and during it
-        ran = jobs.said(attempt.key).get("ran")
+        ran = jobs.ran(attempt.key)
         opened.ledger.end(replace(attempt, ran=ran), "stopped", "stopped", WHY)
     ended = jobs.cancel([attempt.key for attempt in alive])
     jobs_ended = f"{len(ended):,} {'job' if len(ended) == 1 else 'jobs'} ended"
     shared = len({(attempt.batch, attempt.index) for attempt in alive}) - len(ended)
     if shared:
         jobs_ended += f", {shared:,} {'goes' if shared == 1 else 'go'} on with other stages"
-    print(f"cancelled {_stages(len(alive))} on SLURM ({jobs_ended})")
+    print(f"cancelled {_stages(len(alive))} on {queues_called(attempts)} ({jobs_ended})")
 
 
 def _stages(count: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
@@ -19,9 +20,14 @@ from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
+def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """STUDY --profile --set --results."""
-    parser.add_argument("study", metavar="STUDY", help="a YAML file, as studies/scaling.yaml")
+    parser.add_argument(
+        "study",
+        metavar="STUDY",
+        nargs=None if required else "?",
+        help="a YAML file, or the name of a study that ships with the harness, as scaling",
+    )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
         "--set",
@@ -77,7 +83,7 @@ class Opened:
 def open_study(args: argparse.Namespace) -> Opened:
     """Load, check and plan the study a command line names."""
     study = load_study(args.study, args.profile, args.overrides)
-    plan = make_plan(study, imported_checkpoints(Path(args.results)))
+    plan = planned(study, imported_checkpoints(Path(args.results)))
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(
@@ -85,6 +91,14 @@ def open_study(args: argparse.Namespace) -> Opened:
             f"`{command(args, 'plan', '--stages')}` lists what there is"
         )
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
+
+
+def planned(study: Study, imported: Mapping[str, Imported]) -> Plan:
+    """The study's plan. Raises BadInput, naming the study's file, where it cannot be planned."""
+    try:
+        return make_plan(study, imported)
+    except BadInput as error:
+        raise BadInput(f"{study.path}: {error}") from error
 
 
 def matching(args: argparse.Namespace, opened: Opened, patterns: Sequence[str]) -> list[Stage]:
@@ -119,6 +133,13 @@ def command(args: argparse.Namespace, verb: str, *more: str) -> str:
     if args.results != "results":
         words += ["--results", args.results]
     return shlex.join([*words, *more])
+
+
+def again(args: argparse.Namespace, opened: Opened) -> str:
+    """The command line that tries failed stages again: the same `run`, where that tries them all
+    (a pool); from a queue `retry`, since `run` waits there for something to change."""
+    queue = executor_of(opened.study).policy == "queue"
+    return command(args, "retry" if queue else "run")
 
 
 def quantity(gflops: float | None) -> str:

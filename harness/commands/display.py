@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from harness.commands.common import duration
@@ -14,49 +15,130 @@ CLOSING = ("done", "found", "failed", "again", "stopped")
 
 
 class Estimate:
-    """Time left, from the Gflops done so far in this session (stages where none are counted)."""
+    """Time left: of every stage that is to do, of whatever kind, also of those that wait.
 
-    def __init__(self, stages: list[Stage], done: set[str]) -> None:
-        self.left = {s.key: s.gflops or 0.0 for s in stages if s.key not in done}
+    A stage takes what finished ones of its kind took in this session (by Gflops, where they are
+    counted), or else what was measured before (`known`, device-seconds by key). As much is done at
+    once as was so far.
+    """
+
+    def __init__(
+        self, stages: list[Stage], done: set[str], known: Mapping[str, float] | None = None
+    ) -> None:
+        self.known = known or {}
+        self.left: dict[str, Stage] = {}
+        # by kind, of what is left: how much, seconds as measured before, stages not measured
+        self.sums: dict[str, list[float]] = {}
+        for stage in stages:
+            if stage.key not in done:
+                self.left[stage.key] = stage
+                self._count(stage, 1)
         self.began = time.monotonic()
-        self.finished_gflops = 0.0
-        self.finished = 0
+        self.started: dict[str, float] = {}
+        self.busy_s = 0.0  # of stages that ended
+        self.measured: dict[str, tuple[float, float]] = {}  # by kind: seconds, and of how much
         self.shares: dict[str, tuple[float, float]] = {}  # done when first heard of, and now
+
+    def _count(self, stage: Stage, sign: int) -> None:
+        sums = self.sums.setdefault(stage.kind, [0.0, 0.0, 0])
+        seconds = self.known.get(stage.key)
+        sums[0] += sign * _amount(stage)
+        sums[1] += sign * (seconds or 0.0)
+        sums[2] += sign * (seconds is None)
+
+    def _remove(self, stage: Stage) -> None:
+        if self.left.pop(stage.key, None) is not None:
+            self._count(stage, -1)
+
+    def start(self, stage: Stage) -> None:
+        self.started[stage.key] = time.monotonic()
 
     def progress(self, stage: Stage, content: dict[str, Any]) -> None:
         """Of what runs, the part that was done in this session counts as well."""
         if stage.key in self.left and content.get("total"):
-            share = content.get("done", 0) / content["total"]
+            share = min(1.0, content.get("done", 0) / content["total"])
             self.shares[stage.key] = (self.shares.get(stage.key, (share, share))[0], share)
 
     def finish(self, stage: Stage) -> None:
+        """It is done, here or elsewhere."""
+        self._remove(stage)
         first, _ = self.shares.pop(stage.key, (0.0, 0.0))
-        self.finished_gflops += self.left.pop(stage.key, 0.0) * (1 - first)
-        self.finished += 1
+        took = self._ended(stage)
+        if took is not None and first < 1:
+            seconds, amount = self.measured.get(stage.kind, (0.0, 0.0))
+            own = _amount(stage) * (1 - first)
+            self.measured[stage.kind] = (seconds + took, amount + own)
+
+    def pause(self, stage: Stage) -> None:
+        """It has ended without being done, and is to be done still."""
+        self.shares.pop(stage.key, None)
+        self._ended(stage)
 
     def drop(self, stage: Stage) -> None:
-        self.left.pop(stage.key, None)
-        self.shares.pop(stage.key, None)
+        """It is not done in this session."""
+        self.pause(stage)
+        self._remove(stage)
 
-    def seconds(self) -> float | None:
-        """None until something that says how long the rest takes was done."""
-        elapsed = time.monotonic() - self.began
-        done, gflops = self.finished_gflops, sum(self.left.values())
+    def _ended(self, stage: Stage) -> float | None:
+        began = self.started.pop(stage.key, None)
+        if began is None:
+            return None
+        took = time.monotonic() - began
+        self.busy_s += took
+        return took
+
+    def _takes(self, stage: Stage) -> float | None:
+        """Seconds of a whole stage; None when nothing says."""
+        seconds, amount = self.measured.get(stage.kind, (0.0, 0.0))
+        if amount:
+            return seconds / amount * _amount(stage)
+        return self.known.get(stage.key)
+
+    def seconds(self) -> tuple[float, bool] | None:
+        """How long it will take, and whether that is all of it: False where something is left of
+        whose kind nothing was measured yet. None until something was."""
+        now = time.monotonic()
+        total = longest = 0.0
+        unknown = 0.0
+        for kind, (amount, known, without) in self.sums.items():
+            seconds, measured = self.measured.get(kind, (0.0, 0.0))
+            total += seconds / measured * amount if measured else known
+            unknown += 0 if measured else without
         for key, (first, share) in self.shares.items():
-            done += self.left[key] * (share - first)
-            gflops -= self.left[key] * share
-        if gflops > 0:
-            return elapsed * gflops / done if done > 0 else None
-        if self.finished and self.left:
-            return elapsed * len(self.left) / self.finished
-        return None
+            takes = self._takes(self.left[key])
+            if takes is not None:
+                total -= takes * share
+            elif share > first and key in self.started:
+                takes = (now - self.started[key]) / (share - first)
+                total += takes * (1 - share)
+                unknown -= 1
+            longest = max(longest, (takes or 0.0) * (1 - share))
+        if total <= 1e-9:
+            return None
+        busy = self.busy_s + sum(now - began for began in self.started.values())
+        at_once = max(1.0, min(busy / max(now - self.began, 1e-9), len(self.left)))
+        return max(total / at_once, longest), unknown <= 0
+
+    def text(self) -> str:
+        """As ", about 2 min 10 s left"; "" while nothing is known."""
+        found = self.seconds()
+        if found is None:
+            return ""
+        seconds, whole = found
+        return f", {'about' if whole else 'at least'} {duration(seconds)} left"
+
+
+def _amount(stage: Stage) -> float:
+    """What its time grows with: Gflops, or one stage where they are not counted."""
+    return stage.gflops or 1.0
 
 
 def progress_text(content: dict[str, Any]) -> str:
     """From a stage's message: "300 of 1,500 steps, about 2 min 10 s left, loss 0.21, ..."."""
     parts = []
     if content.get("total"):
-        parts.append(f"{content['done']:,} of {content['total']:,} {content.get('unit', '')}")
+        done = min(content["done"], content["total"])
+        parts.append(f"{done:,} of {content['total']:,} {content.get('unit', '')}")
     if content.get("left_s") is not None:  # before what a narrow terminal cuts off
         parts.append(f"about {duration(content['left_s'])} left")
     if content.get("loss") is not None:
@@ -70,13 +152,32 @@ class PlainDisplay:
     """One line per event, for logs and pipes."""
 
     def __init__(
-        self, stages: list[Stage], done: set[str], retry: str, out: TextIO | None = None
+        self,
+        stages: list[Stage],
+        done: set[str],
+        retry: str,
+        out: TextIO | None = None,
+        known: Mapping[str, float] | None = None,
     ) -> None:
         self.out = out or sys.stdout
-        self.total, self.done = len(stages), len(done)
         self.retry = retry
-        self.estimate = Estimate(stages, done)
+        self.known = known or {}
         self.started: dict[str, float] = {}
+        self.begin(stages, done)
+
+    def begin(self, stages: Iterable[Stage], done: set[str]) -> None:
+        """What there is to do; told once more where that was seen to be otherwise."""
+        stages = list(stages)
+        self.total, self.finished = len(stages), {s.key for s in stages if s.key in done}
+        self.estimate = Estimate(stages, done, self.known)
+
+    @property
+    def done(self) -> int:
+        return len(self.finished)
+
+    def finish(self, stage: Stage) -> None:
+        self.finished.add(stage.key)
+        self.estimate.finish(stage)
 
     def __enter__(self) -> PlainDisplay:
         return self
@@ -90,26 +191,25 @@ class PlainDisplay:
     def __call__(self, event: str, stage: Stage | None, content: dict[str, Any]) -> None:
         if event == "note":
             self.line(content["text"])
+        if event == "stock":
+            self.begin(content["stages"], content["done"])
         if stage is None:
             return
         if event == "start":
             self.started[stage.key] = time.monotonic()
+            self.estimate.start(stage)
         elif event == "progress":
             self.estimate.progress(stage, content)
         elif event in ("done", "found"):
-            self.done += 1
-            self.estimate.finish(stage)
+            self.finish(stage)
             took = duration(time.monotonic() - self.started.get(stage.key, time.monotonic()))
-            left = self.estimate.seconds()
             how = f"in {took}" if event == "done" else "by another driver"
-            self.line(
-                f"{self.done}/{self.total} {stage.label} ({how})"
-                + (f", about {duration(left)} left" if left else "")
-            )
+            self.line(f"{self.done}/{self.total} {stage.label} ({how}){self.estimate.text()}")
         elif event == "failed":
             self.estimate.drop(stage)
             self.line(describe(content["attempt"], self.retry))
         elif event == "again":
+            self.estimate.pause(stage)
             attempt = content["attempt"]
             self.line(
                 f"{stage.label}: {attempt.failure}: {attempt.error}; tried again"
@@ -117,6 +217,7 @@ class PlainDisplay:
                 + f" (log: {log_of(attempt)})"
             )
         elif event == "stopped":
+            self.estimate.drop(stage)
             self.line(f"stopped {stage.label}: {content.get('message', '')}")
 
 
@@ -150,8 +251,7 @@ class LiveDisplay(PlainDisplay):
                 self.running.pop(stage.key, None)
         if event in ("done", "found"):
             assert stage is not None
-            self.done += 1
-            self.estimate.finish(stage)
+            self.finish(stage)
         else:
             super().__call__(event, stage, content)
         self.live.update(self._view())
@@ -162,20 +262,19 @@ class LiveDisplay(PlainDisplay):
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        left = self.estimate.seconds()
         table.add_row(
             Text("stages"),
             ProgressBar(total=max(self.total, 1), completed=self.done, width=24),
             Text(
                 f"{self.done:,} of {self.total:,}, {len(self.running)} running"
-                + (f", about {duration(left)} left" if left else "")
+                f"{self.estimate.text()}"
             ),
         )
         for stage, content in self.running.values():
             total = content.get("total") or 1
             table.add_row(
                 Text(stage.kind),
-                ProgressBar(total=total, completed=content.get("done", 0), width=24),
+                ProgressBar(total=total, completed=min(content.get("done", 0), total), width=24),
                 Text(
                     stage.label.removeprefix(f"{stage.kind} ")
                     + (f"  {progress_text(content)}" if content else ""),

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
+
+from harness import components
+from harness.errors import BadInput
+
 # option -> the least it can be
-_LEAST = dict.fromkeys(("k", "k_density", "split_size", "kid_subsets", "batch_size"), 1) | {
-    "kid_subset_size": 2,
-    "subsets": 0,
-    "seed": 0,
-}
+_LEAST = dict.fromkeys(("k", "k_density", "split_size", "batch_size"), 1)
+_LEAST |= {"subsets": 0, "seed": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from harness.metrics.measure import DEFAULT_METRICS
-    from harness.metrics.names import INCEPTION, METRICS
+    from harness.metrics.names import INCEPTION, metric_names
 
     parser.description = (
         "Measures SAMPLES against REFERENCE. Each is an npz with arr_0 (uint8, NHWC; ADM's format) "
@@ -32,14 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--extractor",
         default=INCEPTION,
-        help=f"inception-2015, dinov2, clip; or, with --weights, inception-custom, glyphs-cnn, "
-        f"digits-cnn. Only {INCEPTION} gives values called FID (default: {INCEPTION})",
+        help=f"one of {', '.join(components.names('extractor'))}; those without published weights "
+        f"need --weights. Only {INCEPTION} gives values called FID (default: {INCEPTION})",
     )
     parser.add_argument("--weights", metavar="FILE", help="the extractor's weights, not downloaded")
     parser.add_argument(
         "--metrics",
         default=",".join(DEFAULT_METRICS),
-        help=f"comma-separated, of {','.join(METRICS)} (default: %(default)s)",
+        help=f"comma-separated, of {','.join(metric_names())}, or all (default: %(default)s)",
     )
     parser.add_argument("--k", type=int, default=3, help="neighbours for precision and recall (3)")
     parser.add_argument(
@@ -59,48 +63,81 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="random halves, 2 or more, from which the spread of FID and sFID is found (an upper "
         "bound near 0); each costs as much as the distance itself (default: 0, no spread)",
     )
+    for metric, field, about in _settings():
+        parser.add_argument(
+            f"--{metric}-{field.replace('_', '-')}",
+            type=about.annotation,
+            default=about.default,
+            help=f"{about.description} ({about.default})",
+        )
     parser.add_argument(
-        "--k-density", type=int, default=5, help="neighbours for density and coverage (5)"
+        "--k-density",
+        type=int,
+        metavar="K",
+        help="neighbours of every metric that has a number of its own (density, coverage: 5)",
     )
-    parser.add_argument("--kid-subsets", type=int, default=100, help="random subsets of KID (100)")
-    parser.add_argument("--kid-subset-size", type=int, default=1000, help="images in each (1000)")
     parser.add_argument("--seed", type=int, default=0, help="of random subsets (0)")
     parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--json", action="store_true", help="print one JSON object with provenance")
 
 
+def _settings() -> Iterator[tuple[str, str, Any]]:
+    """(metric, setting, its field) of every metric that has settings of its own."""
+    for entry in components.entries("metric"):
+        for field, about in entry.load().model_fields.items():
+            yield entry.name, field, about
+
+
+def _metrics(args: argparse.Namespace) -> list[Any]:
+    """The metrics asked for, with their settings. Raises BadInput, naming the option."""
+    from harness.metrics.names import metric_names
+
+    names = [m.strip() for m in args.metrics.split(",") if m.strip()]
+    if not names:
+        raise BadInput("--metrics names none: leave it out, or give one at least")
+    given: dict[str, dict[str, Any]] = {}
+    for metric, field, _ in _settings():
+        own = args.k_density if field == "k" and args.k_density is not None else None
+        given.setdefault(metric, {})[field] = own or getattr(args, f"{metric}_{field}")
+    made: dict[str, Any] = {}
+    for name, settings in given.items():
+        try:
+            made[name] = components.get("metric", name)(**settings)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            flag = f"--{name}-{first['loc'][0]}".replace("_", "-")
+            least = first.get("ctx", {}).get("ge")
+            wanted = f"must be at least {least}" if least is not None else first["msg"]
+            raise BadInput(f"{flag} {wanted}, got {first['input']}") from None
+    return [made.get(name, name) for name in (metric_names() if names == ["all"] else names)]
+
+
 def run(args: argparse.Namespace) -> int:
-    from harness.errors import BadInput
     from harness.metrics import evaluate
 
     for option, least in _LEAST.items():
         given = getattr(args, option)
-        if given < least:
+        if given is not None and given < least:
             flag = "--" + option.replace("_", "-")
             raise BadInput(f"{flag} must be at least {least}, got {given}")
     if args.subsets == 1:
         raise BadInput("--subsets 1: a spread needs 2 random halves at least; 0 for no spread")
-    names = [m.strip() for m in args.metrics.split(",") if m.strip()]
-    if not names:
-        raise BadInput("--metrics names none: leave it out, or give one at least")
+    metrics = _metrics(args)
     early: list[str] = []
 
     def told(note: str) -> None:
         early.append(note)
         print(f"note: {note}", file=sys.stderr)
 
-    with _Progress() as progress:
+    with _Progress() as progress, _files_named(args):
         result = evaluate(
             args.samples,
             args.reference,
             args.extractor,
             weights=args.weights,
-            metrics=names,
+            metrics=metrics,
             k=args.k,
-            k_density=args.k_density,
-            kid_subsets=args.kid_subsets,
-            kid_subset_size=args.kid_subset_size,
             split_size=args.split_size,
             short_last_chunk=args.short_last_chunk,
             subsets=args.subsets,
@@ -117,10 +154,23 @@ def run(args: argparse.Namespace) -> int:
     return 0 if result["metrics"] else 1
 
 
+@contextlib.contextmanager
+def _files_named(args: argparse.Namespace) -> Iterator[None]:
+    """An error says which files it is about, also where they only fail together."""
+    from harness.errors import BadInput
+
+    given = [args.samples, args.reference, *([args.weights] if args.weights else [])]
+    try:
+        yield
+    except BadInput as error:
+        if any(name in str(error) for name in given):
+            raise
+        through = f" through {args.weights}" if args.weights else ""
+        raise BadInput(f"{args.samples} against {args.reference}{through}: {error}") from error
+
+
 def _device(asked: str | None) -> str:
     import torch
-
-    from harness.errors import BadInput
 
     there = torch.cuda.is_available()
     if asked is None:

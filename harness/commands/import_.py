@@ -1,4 +1,4 @@
-"""`import`: make a foreign checkpoint an artifact that studies can sample and evaluate."""
+"""`import`: a foreign checkpoint, which studies can then sample, or the archive of a study."""
 
 from __future__ import annotations
 
@@ -7,36 +7,54 @@ import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
-from harness.errors import BadInput
+from harness.errors import BadInput, Missing
 from harness.plan import keys
 from harness.plan.build import Imported
+from harness.spec import source as yaml_source
 from harness.store import files
 from harness.store.artifacts import Store
+
+if TYPE_CHECKING:
+    from harness.components.family import Input
+    from harness.components.objective import Objective
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "file", metavar="FILE", help="official DiT .pt, diffusers folder, or own safetensors"
+        "file",
+        metavar="FILE",
+        help="official DiT .pt, diffusers folder, own safetensors, or an archive of a study",
     )
-    parser.add_argument(
-        "--name", required=True, help="what studies call it: model: {checkpoint: NAME}"
-    )
+    parser.add_argument("--name", help="what studies call a checkpoint: model: {checkpoint: NAME}")
     parser.add_argument("--heads", type=int, help="attention heads, when the zoo cannot tell them")
     parser.add_argument("--steps", type=int, help="training steps behind it, for the records")
     parser.add_argument(
         "--diffusion-steps", type=int, default=1000, help="of its training (default 1000)"
     )
     parser.add_argument(
+        "--objective",
+        help="what it was trained for, as a study says it (default ddpm): flow, or '{name: flow, "
+        "spare_channels: true}'",
+    )
+    parser.add_argument(
         "--autoencoder",
         choices=("identity", "sd-vae"),
         help="whose latents it was trained on (default: sd-vae for 4 channels, else identity)",
+    )
+    parser.add_argument(
+        "--keep-ours",
+        action="store_true",
+        help="take an archive in although it contradicts numbers that are here; these stay",
     )
     common.add_results(parser)
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.name is None:
+        return _import_study(args)
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{,79}", args.name):  # as studies allow
         raise BadInput(
             f"--name {args.name!r}: use letters, digits, '.', '_' and '-', 80 of them at most"
@@ -49,25 +67,27 @@ def run(args: argparse.Namespace) -> int:
     import safetensors.torch
 
     from harness.autoencoders import properties
-    from harness.models import complexity, load_checkpoint
-    from harness.models.checkpoint import architecture_of
+    from harness.models import foreign
+    from harness.models.counting import count_family
     from harness.store import provenance
 
-    model = load_checkpoint(args.file, heads=args.heads)
-    architecture = asdict(architecture_of(model))
-    autoencoder = args.autoencoder or ("sd-vae" if model.channels == 4 else "identity")
-    counted = complexity(model)
+    loaded = foreign.find(args.file, args.heads)
+    family, given, state = loaded.family, loaded.input, loaded.state
+    architecture = family.architecture(given)
+    objective = _objective(args, given)
+    trained_for = objective.key_fields("objective")
+    autoencoder = args.autoencoder or ("sd-vae" if given.channels == 4 else "identity")
+    counted = count_family(family, given)
     store = Store(args.results)
     store.check_writable()
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "ema.safetensors"
-        state = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
-        safetensors.torch.save_file(state, weights)
+        safetensors.torch.save_file({k: v.detach().contiguous() for k, v in state.items()}, weights)
         settings = keys.canonical(
             {
                 "imported": files.sha256(weights),
                 "architecture": architecture,
-                "diffusion_steps": args.diffusion_steps,
+                **trained_for,
                 "autoencoder": autoencoder,
                 "step": args.steps,
             }
@@ -88,13 +108,11 @@ def run(args: argparse.Namespace) -> int:
             "params": counted.params,
             "gflops": counted.gflops,
             "gflops_paper": counted.gflops_paper,
-            "image_size": model.input_size * properties.factor(autoencoder),
+            "image_size": given.side * properties.factor(autoencoder),
             "autoencoder": autoencoder,
             "step": args.steps,
-            **{
-                k: architecture[k]
-                for k in ("patch_size", "block", "depth", "width", "heads", "input_size")
-            },
+            "input_size": given.side,
+            **{k: v for k, v in family.facts().items() if k != "size"},
         }
         staging = store.staging(key)
         (staging / "ema.safetensors").write_bytes(weights.read_bytes())
@@ -106,23 +124,96 @@ def run(args: argparse.Namespace) -> int:
             {
                 "described": described,
                 "architecture": architecture,
-                "diffusion_steps": args.diffusion_steps,
+                **trained_for,
                 "seconds": 0.0,
             },
             {
                 "settings": settings,
                 "inputs": {},
                 "label": f"import {args.name}",
-                "provenance": {"file": args.file, **provenance.made("import", 1)},
+                "provenance": {
+                    "file": args.file,
+                    "weights": loaded.weights,
+                    **provenance.made("import", 1),
+                },
                 "measured": {"seconds": 0.0, "gflops": None, "model": args.name, "device": ""},
             },
         )
     entry = Imported(args.name, key, architecture, settings, args.steps)
     files.write_json(path, asdict(entry))
-    shape = f"{model.depth} blocks, width {model.width}, {model.heads} heads, {model.block}"
-    print(
-        f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, patch "
-        f"{model.patch_size}, {counted.params:,} parameters, {counted.gflops:.4f} Gflops"
+    facts = family.facts()
+    shape = f"{facts['depth']} blocks, width {facts['width']}, {facts['heads']} heads, " + (
+        f"{facts.get('block', family.name)}, patch {facts['patch_size']}"
     )
+    print(
+        f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, "
+        f"{counted.params:,} parameters, {counted.gflops:.4f} Gflops"
+    )
+    print(f"weights: {loaded.weights}")
+    for note in loaded.notes:
+        print(f"note: {note}")
     print(f"use it in a study as  model: {{checkpoint: {args.name}}}")
+    return 0
+
+
+def _objective(args: argparse.Namespace, given: Input) -> Objective:
+    """The objective that a checkpoint was trained for. Raises BadInput when they do not go."""
+    import yaml
+
+    from harness.components import registry
+
+    try:
+        said = yaml.safe_load(args.objective or "ddpm")
+    except yaml.YAMLError as error:
+        raise BadInput(f"--objective {args.objective!r} cannot be read: {error}") from error
+    settings = {"name": said} if isinstance(said, str) else said
+    if not isinstance(settings, dict) or not isinstance(settings.get("name"), str):
+        raise BadInput(f"--objective {args.objective!r}: give a name, or {{name: ..., ...}}")
+    settings = dict(settings)
+    cls: Any = registry.get("objective", settings.pop("name"))
+    if cls.name == "ddpm":
+        settings.setdefault("steps", args.diffusion_steps)
+    try:
+        objective: Objective = cls.model_validate(settings)
+    except ValueError as error:
+        raise BadInput(f"--objective {args.objective!r}: {error}") from error
+    wanted = objective.out_channels(given.channels)
+    if wanted != given.out_channels:
+        flow = "'{name: flow, spare_channels: true}'" if wanted < given.out_channels else "flow"
+        raise BadInput(
+            f"the checkpoint returns {given.out_channels} channels for {given.channels}, the "
+            f"objective {cls.name} needs {wanted}: say what it was trained for (--objective "
+            f"{flow}, for example)"
+        )
+    return objective
+
+
+def _import_study(args: argparse.Namespace) -> int:
+    """Take in what `export --study` wrote."""
+    from harness.commands.merge import told
+    from harness.upkeep import archive
+
+    if not Path(args.file).exists():
+        raise Missing(f"{args.file}: no such file")
+    if not archive.is_archive(Path(args.file)):
+        raise BadInput(
+            f"{args.file} is no archive of a study; is it a checkpoint? Then say what studies "
+            "shall call it, with --name"
+        )
+    arrived = archive.read(Path(args.file), Path(args.results), keep_ours=args.keep_ours)
+    print(told(arrived.merged, args.file, args.results))
+    if yaml_source.read(arrived.study).data.get("components"):
+        name = arrived.about.get("study")
+        print(
+            "its component files did not come along, as they are code. From Python: "
+            f"harness.load_results({args.results!r}, study={name!r})"
+        )
+        return 0
+    given = argparse.Namespace(
+        study=str(arrived.study),
+        profile=arrived.about.get("profile"),
+        overrides=arrived.about.get("overrides", []),
+        results=args.results,
+    )
+    print(f"see it with  {common.command(given, 'results')}")
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.commands import common
 from harness.commands.common import Opened
-from harness.commands.status import slurm_jobs
+from harness.commands.status import queue
 from harness.dispatch import view
 from harness.dispatch.ledger import Attempt, log_of
 from harness.dispatch.view import Seen
@@ -24,12 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "study",
         metavar="STUDY",
         nargs="?",
-        default="studies/scaling.yaml",
-        help="default: studies/scaling.yaml",
+        default="scaling",
+        help="default: scaling",
     )
-    parser.add_argument("--profile", metavar="NAME")
+    parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
-        "--set", metavar="FIELD=VALUE", action="append", default=[], dest="overrides"
+        "--set",
+        metavar="FIELD=VALUE",
+        action="append",
+        default=[],
+        dest="overrides",
+        help="override a setting, as the run did (may be repeated)",
     )
     parser.add_argument("--all", action="store_true", help="of all attempts, not only the last")
     parser.add_argument(
@@ -68,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
 def _silent(
     opened: Opened, chosen: list[Stage], latest: Mapping[str, Attempt]
 ) -> Mapping[str, Seen]:
-    """Where those stages stand that SLURM was given and that have no log."""
+    """Where those stages stand that a queue was given and that have no log."""
     found = []
     for stage in chosen:
         last = latest.get(stage.key)
@@ -76,7 +81,8 @@ def _silent(
             found.append(stage)
     if not found:
         return {}
-    return view.look(opened.plan, found, opened.standing(), opened.ledger, slurm_jobs(opened))[0]
+    jobs = queue(opened, latest.values())
+    return view.look(opened.plan, found, opened.standing(), opened.ledger, jobs)[0]
 
 
 def _attempts(opened: Opened, last: Attempt | None, every: bool) -> list[Attempt]:

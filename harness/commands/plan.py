@@ -10,12 +10,15 @@ from typing import Any
 
 from harness.commands import common
 from harness.commands.common import Opened, duration, quantity
-from harness.dispatch import preflight
+from harness.dispatch import preflight, progress
+from harness.dispatch.executors import executor_of
 from harness.plan import estimate
+from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
 
 MOST_MANIFESTS = 2000  # read for measured speeds
+MOST_SHOWN = 10  # of what would be made again
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,11 +64,13 @@ def uses_cuda(opened: Opened) -> bool:
 def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     """The plan as JSON: totals of what is missing, and with `every` one entry per stage."""
     state = opened.standing()
+    executor = executor_of(opened.study)
     speeds = measured_rates(opened)
     stages = []
     by_kind: dict[str, dict[str, Any]] = {}
     differing: dict[tuple[str, str], set[str]] = {}  # models by kind and what differs
-    for stage in opened.stages:
+    saved = progress.saved(opened.store, state.missing)
+    for stage in state.stages:
         done = stage.key in state.done
         failed = stage.key in state.failed
         model = estimate.model_of(opened.plan, stage)
@@ -74,6 +79,10 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             if speeds.measured and (every or not done)
             else None
         )
+        gflops = stage.gflops
+        if stage.key in saved:  # an interrupted stage goes on from what it has saved
+            gflops = left(stage, saved[stage.key])
+            seconds = None if seconds is None else seconds * (1 - saved[stage.key])
         if every:
             stages.append(
                 {
@@ -81,7 +90,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
                     "key": stage.key,
                     "label": stage.label,
                     "state": "done" if done else "failed" if failed else "missing",
-                    "gflops": stage.gflops,
+                    "gflops": gflops,
                     "seconds": seconds,
                     "inputs": stage.inputs,
                     "after": stage.after,
@@ -103,7 +112,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             used = speeds.benchmark(stage, model)
             if used is not None and used[1]:
                 differing.setdefault((stage.kind, "; ".join(used[1])), set()).add(str(model))
-            entry["gflops"] += stage.gflops or 0.0
+            entry["gflops"] += gflops or 0.0
             if seconds is None:
                 entry["seconds"] = None
             elif entry["seconds"] is not None:
@@ -114,13 +123,23 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "profile": opened.study.profile,
         "title": opened.study.settings.title,
         "runs": len(opened.study.runs),
-        "executor": opened.study.settings.dispatch.executor,
+        "executor": executor.name,
+        "placement": executor.describe(opened.study),
         "kinds": by_kind,
         "missing": {
             "stages": len(state.missing),
             "gflops": sum(e["gflops"] for e in by_kind.values()),
             "device_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
         },
+        "trunks": {
+            "gflops": opened.plan.branched_gflops,
+            "apart_gflops": opened.plan.apart_gflops,
+        },
+        "remade": [
+            {"key": s.key, "label": s.label, "kind": s.kind, "gflops": s.gflops}
+            for s in state.remade
+        ],
+        "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
         "problems": preflight.problems(opened.study, state.missing),
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
@@ -131,9 +150,31 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     }
 
 
+def _print_removed(content: dict[str, Any]) -> None:
+    """What is gone, and what of that would be made again."""
+    remade, gone = content["remade"], content["gone"]
+    if remade:
+        cost = quantity(sum(one["gflops"] or 0.0 for one in remade))
+        print(
+            f"removed, and needed again: {len(remade):,} stages, {cost} (`run` asks for --remake)"
+        )
+        for one in remade[:MOST_SHOWN]:
+            price = f"  {quantity(one['gflops'])}" if one["gflops"] else ""
+            print(f"  {one['label']}{price}")
+        if len(remade) > MOST_SHOWN:
+            print(f"  and {len(remade) - MOST_SHOWN:,} more")
+    if gone:
+        print(f"removed, and not needed for any number: {len(gone):,} last checkpoints and samples")
+
+
 def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
-    print(f"{content['runs']:,} runs, {len(opened.stages):,} stages, {content['executor']}")
+    count = sum(entry["stages"] for entry in content["kinds"].values())
+    print(f"{content['runs']:,} runs, {count:,} stages, {content['executor']}")
+    for file in opened.study.components:
+        print(f"runs the study's own {file.path} (SHA-256 {file.sha256[:12]})")
+    if content["placement"]:
+        print(content["placement"])
     print()
     print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'device time':>18}")
     for kind in sorted(content["kinds"], key=STAGE_KINDS.index):
@@ -157,6 +198,14 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
             if seconds is not None
             else ", time not known yet (no measured throughput for all of it)"
         )
+    trunks = content["trunks"]
+    if trunks["gflops"] < trunks["apart_gflops"]:
+        print(
+            "lengths of training that share a trunk take "
+            f"{quantity(trunks['gflops'])} of training instead of "
+            f"{quantity(trunks['apart_gflops'])}"
+        )
+    _print_removed(content)
     for difference in content["benchmarks_differ"]:
         print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:

@@ -12,28 +12,48 @@ from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
 from harness.commands.common import Opened
+from harness.commands.results import recorded
+from harness.components.section import Section
+from harness.errors import BadInput, HarnessError
+from harness.plan.wanted import shown_samples
+from harness.spec import shipped
 from harness.store import files
 from harness.store.artifacts import CorruptArtifact
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from harness.report.document import ReportInput
+    from harness.dispatch.ledger import Attempt
+    from harness.report.input import ReportInput, Spent
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
     parser.add_argument("--report", metavar="FILE", help="default reports/STUDY.pdf")
+    parser.add_argument(
+        "--format",
+        choices=("pdf", "html"),
+        help="default pdf, or what FILE ends in; html is one file that works offline",
+    )
+    parser.add_argument(
+        "--against",
+        metavar="RESULTS_OR_CSV",
+        help="lay another results folder, or a CSV of model, gflops, value[, se], over the figure",
+    )
+    parser.add_argument("--label", metavar="NAME", help="what to call it (default its name)")
     parser.add_argument("--figure", metavar="FILE", help="also the main figure, as PNG")
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.study == "paper" and not Path("paper").is_file():
+        return _paper(args)
     opened = common.open_study(args)
-    if not opened.standing().done:
+    if not opened.standing().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
-    write_report(opened, args.report, again=True)
+    theirs = (Path(args.against), args.label) if args.against else None
+    write_report(opened, args.report, again=True, form=args.format, against=theirs)
     if args.figure:
         from harness.report import main_figure
 
@@ -44,18 +64,71 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def report_path(opened: Opened, given: str | None) -> Path:
+def _against(report: ReportInput, source: Path, label: str | None) -> ReportInput:
+    """With somebody else's values of the primary metric. Raises BadInput: no model is shared."""
+    import dataclasses
+
+    from harness.analysis import metrics, selection
+    from harness.report.against import read
+
+    rows = report.frames["metrics"]
+    metric = metrics.primary_metric(rows)
+    if metric is None:
+        raise BadInput(f"--against {source}: {report.study} itself has no measured value yet")
+    theirs = read(source, metric)
+    ours = set(selection.final_quality(rows, metric)["label"])
+    if not ours & set(theirs["label"]):
+        raise BadInput(
+            f"--against {source} shares no model with {report.study}: it has "
+            f"{', '.join(map(str, theirs['label'][:4]))}; the study has "
+            f"{', '.join(sorted(ours)[:4])}"
+        )
+    name = label or source.resolve().stem
+    return dataclasses.replace(report, against=theirs, against_label=name)
+
+
+def _paper(args: argparse.Namespace) -> int:
+    """`report paper`: the same report from the paper's numbers alone."""
+    from harness.report.document import compose, save, save_parts
+    from harness.report.papers import papers_report
+
+    form = _form(args.format, args.report)
+    path = Path(args.report or f"reports/paper.{form}")
+    document = compose(papers_report())
+    save(document, path, form)
+    if path.suffix in (".pdf", ".html"):
+        save_parts(document, path.with_suffix(""))
+    print(f"report: {path}")
+    return 0
+
+
+def _form(asked: str | None, given: str | None) -> str:
+    """ "pdf" or "html": as asked, else what the file's name ends in."""
+    return asked or ("html" if given and given.endswith((".html", ".htm")) else "pdf")
+
+
+def report_path(opened: Opened, given: str | None, form: str = "pdf") -> Path:
     """reports/STUDY.pdf for the study's own profile, reports/STUDY-PROFILE.pdf for others."""
     if given:
         return Path(given)
     study = opened.study
     default = study.profile == study.settings.profile
-    return Path("reports") / f"{study.name}{'' if default else '-' + study.profile}.pdf"
+    return Path("reports") / f"{study.name}{'' if default else '-' + study.profile}.{form}"
 
 
-def write_report(opened: Opened, given: str | None = None, again: bool = False) -> None:
-    """Render, unless the PDF that is there was made of the same records by the same code."""
-    path = report_path(opened, given)
+def write_report(
+    opened: Opened,
+    given: str | None = None,
+    again: bool = False,
+    form: str | None = None,
+    against: tuple[Path, str | None] | None = None,
+) -> None:
+    """Render, unless the report that is there was made of the same records by the same code.
+
+    Figures and their numbers lie beside it, in a folder of its name.
+    """
+    form = _form(form, given)
+    path = report_path(opened, given, form)
     name = f"{opened.study.name}-{opened.study.profile}.json"
     remembered = opened.store.root / "reports" / name
     key = report_key(opened)
@@ -65,10 +138,17 @@ def write_report(opened: Opened, given: str | None = None, again: bool = False) 
             if last["key"] == key and last["sha256"] == files.sha256(path):
                 print(f"report: {path} (up to date)")
                 return
-    from harness.report import render
+    from harness.report.document import compose, save, save_parts
 
-    render(gather(opened), path)
-    files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
+    given_input = gather(opened)
+    if against is not None:
+        given_input = _against(given_input, *against)
+    document = compose(given_input)
+    save(document, path, form)
+    if path.suffix in (".pdf", ".html"):
+        save_parts(document, path.with_suffix(""))
+    with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
+        files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
 
 
@@ -83,22 +163,25 @@ def report_key(opened: Opened) -> str:
     digest.update(repr((opened.study.settings, _command(opened), _missing(opened))).encode())
     here = Path(__file__).resolve().parent.parent
     for source in sorted(here.rglob("*")):  # numbers come by way of many rooms
-        if source.suffix in (".py", ".typ", ".csv"):
+        if source.suffix in (".py", ".typ", ".csv", ".css", ".js"):
             digest.update(source.read_bytes())
     return digest.hexdigest()
 
 
 def _missing(opened: Opened) -> list[str]:
     state = opened.standing()
+    known = recorded(opened) if state.missing else set()
     return [
-        f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}" for s in state.missing
+        f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}"
+        for s in state.missing
+        if s.key not in known
     ]
 
 
 def gather(opened: Opened) -> ReportInput:
     """Everything the report says, read from records and artifacts."""
     from harness.commands.results import frames_of
-    from harness.report.document import ReportInput
+    from harness.report.input import ReportInput
 
     frames = frames_of(opened)
     shown, how = _samples(opened)
@@ -111,7 +194,7 @@ def gather(opened: Opened) -> ReportInput:
         study=opened.study.name,
         title=settings.title,
         profile=opened.study.profile,
-        sections=settings.report.sections,
+        sections=[s if isinstance(s, Section) else str(s) for s in settings.report.sections],
         frames=frames,
         provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
@@ -120,7 +203,63 @@ def gather(opened: Opened) -> ReportInput:
         samples=shown,
         samples_how=how,
         missing=_missing(opened),
+        settings=_settings(opened, frames),
+        text=_text(opened),
+        spent=_spent(opened),
+        failures=_failures(opened),
     )
+
+
+def _text(opened: Opened) -> str:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return Path(opened.study.path).read_text("utf-8")
+    return ""
+
+
+def _spent(opened: Opened) -> list[Spent]:
+    """Seconds of every attempt at the study's stages, by kind."""
+    from harness.report.input import Spent
+
+    by_kind: dict[str, list[Attempt]] = {}
+    for attempts in opened.history().values():
+        for attempt in attempts:
+            by_kind.setdefault(attempt.kind, []).append(attempt)
+    return [
+        Spent(
+            kind=kind,
+            attempts=len(tried),
+            kept=sum(a.seconds for a in tried if a.state == "done"),
+            failed=sum(a.state not in ("done", "running") for a in tried),
+            lost=sum(a.seconds for a in tried if a.state not in ("done", "running")),
+        )
+        for kind, tried in sorted(by_kind.items())
+    ]
+
+
+def _failures(opened: Opened) -> list[tuple[str, str]]:
+    """Of every failed stage its phrase in `_missing`, and the last line of its error."""
+    state = opened.standing()
+    return [
+        (f"{stage.label}: failed", (state.failed[stage.key].error or "").strip().split("\n")[-1])
+        for stage in state.missing
+        if stage.key in state.failed
+    ]
+
+
+def _settings(opened: Opened, frames: dict[str, Any]) -> dict[str, Any]:
+    """Data, recipe and measurement by the setting's name; a list where the study has several."""
+    found: dict[str, Any] = {
+        name: _values(frames["runs"], name)
+        for name in ("data", "image_size", "autoencoder", "batch_size", "learning_rate")
+    }
+    trained = [run.train for run in opened.study.runs if run.train is not None]
+    for name in ("steps", "weight_decay", "ema", "label_dropout", "precision", "grad_clip"):
+        values = list(dict.fromkeys(repr(getattr(t, name, None)) for t in trained))
+        if values and values != ["None"]:
+            first = {repr(getattr(t, name, None)): getattr(t, name, None) for t in trained}
+            found[name] = first[values[0]] if len(values) == 1 else [first[v] for v in values]
+    found["extractor"] = _values(frames["metrics"], "extractor")
+    return {k: v for k, v in found.items() if v not in (None, [], "")}
 
 
 def _complexity(opened: Opened) -> list[dict[str, Any]]:
@@ -158,26 +297,16 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
 def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
     """Per run the first samples of its last checkpoint, and how they were drawn.
 
-    All in one way (evaluation, guidance, steps), so that noise and labels are the same in every
-    run: that in which most runs were sampled, then the study's `final`, the most guided, the
-    longest. A run that was not sampled so is left out.
+    All in one way (harness.plan.wanted.shown_samples). A run that was not sampled so is left out.
     """
     from harness.stages.samples import read_images
 
     shown = opened.study.settings.report.samples_shown
-    done = opened.store.committed(["sample"])
-    ways: dict[Any, dict[int, Any]] = {}
-    for m in opened.plan.measurements:
-        if m.sample in done:
-            way = (m.evaluation == "final", m.guidance_scale, m.sampling_steps, m.evaluation)
-            last = ways.setdefault(way, {})
-            if m.run not in last or m.step >= last[m.run].step:
-                last[m.run] = m
-    if not ways:
+    way, last = shown_samples(opened.plan.measurements, opened.store.committed(["sample"]))
+    if way is None:
         return {}, ""
-    way = max(ways, key=lambda w: (len(ways[w]), w))
     grids: dict[str, np.ndarray] = {}
-    for index, m in sorted(ways[way].items()):
+    for index, m in last.items():
         with contextlib.suppress(CorruptArtifact, OSError, KeyError, StopIteration):
             artifact = opened.store.open("sample", m.sample, verify=False)
             if artifact is not None:
@@ -260,7 +389,7 @@ def _command(opened: Opened) -> str:
     own = study.profile == study.settings.profile
     return common.command(
         argparse.Namespace(
-            study=str(study.path),
+            study=shipped.given(study.path),
             profile=None if own else study.profile,
             overrides=list(study.overrides),
             results=str(opened.store.root),

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands import common
 from harness.commands.common import Opened
+from harness.dispatch.ledger import Ledger
+from harness.errors import BadInput
+from harness.store.artifacts import Store
 
 if TYPE_CHECKING:
     import pandas
 
 SHOWN = {  # of the tables that are too wide for a terminal; --csv has every column
-    "runs": "model block seed step params gflops loss train_gflops seconds images_per_second",
-    "training": "model seed step loss mse vb grad_norm images_per_second",
+    "runs": "label block seed step params gflops loss train_gflops seconds images_per_second",
+    "training": "label seed step loss mse vb grad_norm images_per_second",
 }
 ALWAYS = ("label", "step")  # columns of the metrics table; others where they vary
+OF_METRIC = ("k", "split_size")  # of a metric, not of the samples
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    common.add_study(parser)
+    common.add_study(parser, required=False)
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="every column, one row per number")
     form.add_argument("--json", action="store_true", help="the same as JSON records")
+    form.add_argument(
+        "--compact",
+        action="store_true",
+        help="merge the folder's record files into few Parquet files; needs no STUDY",
+    )
     parser.add_argument(
         "--table",
         choices=("runs", "metrics", "training"),
@@ -32,8 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    opened = common.open_study(args)
-    frame = frames_of(opened)[args.table]
+    root = Path(args.results)
+    if root.is_symlink() or root.exists() or args.compact:
+        if not root.is_dir():
+            what = "is not a folder" if root.exists() else "is not there"
+            raise BadInput(f"results folder {root} {what}")
+    else:
+        print(f"note: results folder {root} is not there: nothing was run yet", file=sys.stderr)
+    if args.compact:
+        return compact(root)
+    if args.study is None:
+        raise BadInput("say which STUDY's results, as scaling")
+    frame = frames_of(common.open_study(args))[args.table]
     if args.csv:
         print(frame.to_csv(index=False), end="")
     elif args.json:
@@ -43,40 +64,53 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def compact(root: Path) -> int:
+    """Merge all record files. 3 where another process is at it."""
+    from harness.store import records
+
+    store, ledger = Store(root), Ledger(root)
+    for note in records.reconcile(store):
+        print(note, file=sys.stderr)
+    if not ledger.claim("compaction"):
+        print("another process is merging the records just now")
+        return 3
+    try:
+        merged = records.compact(root, above=0)
+    finally:
+        ledger.release("compaction")
+    print(f"{merged:,} record files were merged" if merged else "the records are compact already")
+    return 0
+
+
 def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
-    """The study's own records (its stages' keys), out of everything under the results folder."""
-    from harness.store.records import read_frames
+    """The study's own records, out of everything under the results folder, in its own words.
 
-    keys = set(opened.plan.stages)
-    frames = read_frames(opened.store.root)
-    own = {name: f[f["key"].isin(keys)].reset_index(drop=True) for name, f in frames.items()}
-    _name_models(opened, own)
-    return own
-
-
-def _name_models(opened: Opened, frames: dict[str, pandas.DataFrame]) -> None:
-    """Call models what this study calls them, in place.
-
-    A checkpoint that another study trained is recorded under that study's name for the same
-    numbers ("DiT-12x384x6/2" for "DiT-S/2", or an imported one's first name).
+    What is committed is shown even where its record is missing; it is then written again, and what
+    could not be is said on stderr.
     """
-    models = {
-        key: opened.study.runs[stage.run].model
-        for key, stage in opened.plan.stages.items()
-        if stage.kind == "train" and stage.run is not None
-    }
-    for name, frame in frames.items():
-        own = frame["checkpoint_key" if name == "metrics" else "key"].map(models)
-        known = own.notna()
-        if not known.any():
-            continue
-        named = {"model": "label"} if name == "training" else {"model": "label", "size": "size"}
-        for column, attribute in named.items():
-            values = own[known].map(lambda m, a=attribute: getattr(m, a)).astype("string")
-            frame.loc[known, column] = values
-        if name != "training":
-            ours = known & own.map(lambda m: getattr(m, "checkpoint", "-") is None)
-            frame.loc[ours, "family"] = own[ours].map(lambda m: m.family).astype("string")
+    from harness.plan.index import index
+    from harness.store import records
+    from harness.store.of_study import of_study
+
+    found = records.read(opened.store.root, repair=True)
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    return of_study(found.frames, index(opened.plan))
+
+
+def recorded(opened: Opened) -> set[str]:
+    """Keys of the study's stages that need not be done for its numbers: those that are recorded,
+    or were needed by them only. Of a results folder without artifacts, its records alone."""
+    from harness.store import records
+
+    found: set[str] = set()
+    for table in records.TABLES:
+        found |= records.scan(opened.store.root, table).keys
+    found &= opened.plan.stages.keys()
+    for key in reversed(list(opened.plan.stages)):
+        if key in found:
+            found |= opened.plan.stages[key].needs & opened.plan.stages.keys()
+    return found
 
 
 def print_table(frame: pandas.DataFrame, table: str) -> None:
@@ -91,7 +125,7 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
         wide = side_by_side(frame)
     else:
         floors = frame.iloc[:0]
-        wide = frame[SHOWN[table].split()]
+        wide = frame[[c for c in SHOWN[table].split() if c in frame]]
     out = Table(*map(str, wide.columns))
     for row in wide.itertuples(index=False):
         out.add_row(*(_cell(v) for v in row))
@@ -104,19 +138,22 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
 
 
 def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
-    """One row per set of samples, one column per metric, and what tells the rows apart.
+    """One row per measurement of a model, one column per metric, and what tells the rows apart.
 
-    Nothing is averaged: two values of one metric that these columns do not tell apart get two rows.
+    Neighbours and chunks are of single metrics: they are columns only where samples were measured
+    with several. Nothing is averaged: two values of one metric that these columns do not tell apart
+    get two rows.
     """
     import pandas as pd
 
     from harness.analysis import labelled
     from harness.analysis.selection import PROTOCOL
 
-    rows = labelled(metrics[metrics["of"] == "samples"])
-    rows = rows.sort_values(["step", "sampling_steps", "gflops", "label"], kind="stable")
-    told = [*ALWAYS, "seed", *PROTOCOL, "sampling_seed"]
-    told = [c for c in told if c in ALWAYS or rows[c].nunique() > 1 or _says(rows, c)]
+    rows = metrics[metrics["of"] == "samples"]
+    if "label" not in rows:
+        rows = labelled(rows).sort_values(["step", "sampling_steps", "gflops", "label"])
+    told = [*ALWAYS, "evaluation", "seed", *PROTOCOL, "sampling_seed"]
+    told = [c for c in told if c in rows and (c in ALWAYS or _tells(rows, c))]
     names = list(dict.fromkeys(rows["metric"]))
     out: list[dict[str, object]] = []
     at: dict[tuple[object, ...], list[dict[str, object]]] = {}
@@ -132,10 +169,14 @@ def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
     return pd.DataFrame(out, columns=[*told, "gflops", *names])
 
 
-def _says(rows: pandas.DataFrame, column: str) -> bool:
-    """Is null a value of its own here? (all channels guided; an old record without the column)"""
+def _tells(rows: pandas.DataFrame, column: str) -> bool:
+    """Do rows differ in the column? Null is a value of its own within one metric (all channels
+    guided; an old record without the column)."""
+    if column in OF_METRIC:
+        samples = ["metric", *(c for c in ("sample_key", "label", "step") if c in rows)]
+        return bool((rows.groupby(samples, dropna=False)[column].nunique(dropna=False) > 1).any())
     by_metric = rows.groupby("metric")[column].nunique(dropna=False)
-    return bool((by_metric > 1).any())
+    return bool(rows[column].nunique() > 1 or (by_metric > 1).any())
 
 
 def _cell(value: object) -> str:

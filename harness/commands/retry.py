@@ -6,6 +6,8 @@ import argparse
 
 from harness.commands import common
 from harness.commands import run as run_verb
+from harness.commands.common import Opened
+from harness.dispatch.ledger import when
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +31,7 @@ def run(args: argparse.Namespace) -> int:
         meant = common.matching(args, opened, args.stage)
         keys = [s.key for s in opened.plan.select(args.stage) if s.key in set(keys)]
     if args.dry_run:
-        for attempt in opened.ledger.failed(keys).values():
-            print(f"would try again: {attempt.label}")
-        return 0
+        return dry_run(opened, keys)
     forgiven = opened.ledger.forgive(keys)
     if args.stage and not forgiven:
         print(
@@ -42,3 +42,17 @@ def run(args: argparse.Namespace) -> int:
     count = f"{len(forgiven):,} failed {'stage is' if len(forgiven) == 1 else 'stages are'}"
     print(f"{count} tried again" if forgiven else "no stage has failed; what is missing goes on")
     return run_verb.run(args)
+
+
+def dry_run(opened: Opened, keys: list[str]) -> int:
+    """What `retry` would do. Changes nothing."""
+    failed = opened.ledger.failed(keys)
+    for attempt in failed.values():
+        print(f"would try again: {attempt.label} ({when(attempt)}: {attempt.failure})")
+        print(f"  it failed with: {attempt.error}")
+    if not failed:
+        print("no stage has failed")
+    others = [s for s in opened.standing().missing if s.key not in failed]
+    if others:
+        print(f"and then {len(others):,} more to do, which wait for these or are not begun yet")
+    return 0

@@ -1,7 +1,7 @@
 """`run`: do everything of a study that is not done, then write its report.
 
 Run it again at any time: it finds what is done, goes on with what is not, and never does a thing
-twice. Ctrl-C lets running stages save their progress first; on SLURM it leaves the jobs running.
+twice. Ctrl-C lets running stages save their progress first; what a queue has goes on.
 """
 
 from __future__ import annotations
@@ -15,15 +15,20 @@ from typing import Any
 from harness.commands import common, report
 from harness.commands.common import Opened
 from harness.commands.display import LiveDisplay, PlainDisplay
+from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
-from harness.dispatch.executor import Executor
-from harness.dispatch.standing import standing
+from harness.dispatch.executors import executor_of
+from harness.dispatch.ledger import describe
+from harness.dispatch.standing import Standing, removed, standing
 from harness.errors import BadInput, Missing
 from harness.plan import estimate
+from harness.plan.index import index
 from harness.plan.plan import Stage
-from harness.store import records
+from harness.store import component_files, records, studies
 from harness.store.artifacts import CorruptArtifact
+
+MANY = 1_000  # fragments that are merged before anything else is done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,15 +43,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", type=int, metavar="N", help="local worker processes")
     parser.add_argument(
-        "--executor", choices=("local", "slurm"), help="where stages run (default: the profile's)"
+        "--executor",
+        metavar="NAME",
+        help=f"where stages run: {', '.join(BUILT_IN)}, or another (default: the profile's)",
     )
     parser.add_argument(
-        "--detach", action="store_true", help="SLURM: submit everything, and return"
+        "--detach", action="store_true", help="of a queue: submit everything, and return"
     )
     parser.add_argument(
         "--allow-over-budget",
         action="store_true",
         help="start although the study may take more than dispatch.gpu_hours",
+    )
+    parser.add_argument(
+        "--remake",
+        action="store_true",
+        help="do again what was removed, where something that is to be measured needs it",
+    )
+
+    parser.add_argument(
+        "--same-output",
+        action="store_true",
+        help="a component file that changed under the same version gives the same output",
     )
 
 
@@ -56,14 +74,19 @@ def run(args: argparse.Namespace) -> int:
     if args.executor is not None:
         args.overrides = [*args.overrides, f"dispatch.executor={args.executor}"]
     opened = common.open_study(args)
-    if args.detach and opened.study.settings.dispatch.executor != "slurm":
-        raise BadInput("--detach leaves SLURM jobs behind; local workers end with their driver")
+    executor = executor_of(opened.study)
+    if args.detach and executor.policy != "queue":
+        raise BadInput(
+            f"--detach leaves jobs in a queue; what the executor {executor.name} runs ends with it"
+        )
     if not opened.stages:
         raise BadInput("no stage is left: --only and --skip exclude everything")
     if args.dry_run:
         return dry_run(opened)
     state = opened.standing()
     missing = state.missing
+    if state.remade and not args.remake:
+        raise BadInput(removed(state.remade))
     problems = preflight.problems(opened.study, missing)
     if problems:
         raise Missing(
@@ -71,7 +94,14 @@ def run(args: argparse.Namespace) -> int:
         )
     check_budget(args, opened, missing)
     opened.store.check_writable()
-    code = drive(args, opened, state.done)
+    brought = opened.study.components
+    if not args.same_output and (sentences := component_files.changed(brought, opened.store.root)):
+        raise BadInput("\n".join(sentences))
+    component_files.keep(brought, opened.store.root)
+    component_files.remember(brought, opened.store.root)
+    studies.write(opened.store.root, index(opened.plan))
+    compact(opened, above=MANY)  # also when we only submit: nobody else may come by for weeks
+    code = drive(args, opened, state)
     if args.detach:
         return code
     compact(opened)
@@ -80,12 +110,15 @@ def run(args: argparse.Namespace) -> int:
     return code
 
 
-def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
-    """Run the driver with a display; its exit code. `done`: keys of what is done already."""
-    executor = make_executor(opened)
+def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
+    """Run the driver with a display; its exit code."""
+    executor = executor_of(opened.study).open(opened.store.root, opened.study)
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    display = kind(opened.stages, done, common.command(args, "retry"))
-    driver = Driver(opened.plan, opened.stages, opened.store, opened.ledger, executor, display)
+    retry, known = common.again(args, opened), known_seconds(opened, state.missing)
+    display = kind(state.stages, state.done, retry, known=known)
+    driver = Driver(
+        opened.plan, opened.stages, opened.store, opened.ledger, executor, display, args.remake
+    )
     interrupted: list[int] = []
 
     def interrupt(signum: int, frame: Any) -> None:
@@ -99,8 +132,8 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
     try:
         with display:
             display.line(
-                f"{opened.study.name} ({opened.study.profile}): {len(opened.stages):,} stages, "
-                f"{len(done):,} done"
+                f"{opened.study.name} ({opened.study.profile}): {len(state.stages):,} stages, "
+                f"{len(state.done):,} done"
             )
             code = driver.detach() if args.detach else driver.run()
     finally:
@@ -108,30 +141,47 @@ def drive(args: argparse.Namespace, opened: Opened, done: set[str]) -> int:
             signal.signal(number, handler)
         executor.close()
         opened.store.sweep()
-    for attempt in driver.failed.values():
-        if attempt.ended is not None and attempt.pid != opened.ledger.owner.pid:
-            from harness.dispatch.ledger import describe
-
-            print(describe(attempt, common.command(args, "retry")))
-    if driver.jobs and (interrupted or args.detach):
+    for key, attempt in driver.agenda.failed.items():
+        if driver.before.get(key) == attempt:  # nothing has changed that it may come from
+            print(describe(attempt, common.again(args, opened)))
+    if driver.policy.outlives and (interrupted or args.detach):
         return _left(args, driver, code, bool(interrupted))
     if interrupted and code != 1:
         print(f"stopped; go on with: {same(args)}", file=sys.stderr)
         return 130
-    if driver.blocked:
+    if driver.agenda.blocked:
         print(
-            f"{len(driver.blocked)} stages wait for those that failed; "
-            f"after a fix: {common.command(args, 'retry')}",
+            f"{len(driver.agenda.blocked)} stages wait for those that failed; "
+            f"after a fix: {common.again(args, opened)}",
             file=sys.stderr,
         )
     return code
 
 
+def known_seconds(opened: Opened, missing: list[Stage]) -> dict[str, float]:
+    """What stages to do will take by what was measured here before, by key."""
+    from harness.commands.plan import measured_rates
+
+    rates = measured_rates(opened)
+    found: dict[str, float] = {}
+    if rates.measured:
+        for stage in missing:
+            model, data = (
+                estimate.model_of(opened.plan, stage),
+                estimate.data_of(opened.plan, stage),
+            )
+            seconds = rates.seconds(stage, model, data)
+            if seconds is not None:
+                found[stage.key] = seconds
+    return found
+
+
 def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool) -> int:
     """Say how to come back to jobs that go on alone."""
+    running, waiting = len(driver.agenda.running), len(driver.agenda.waiting)
     print(
-        f"{len(driver.running):,} stages are queued or running and go on without this process, "
-        f"{len(driver.waiting):,} are not submitted yet\n"
+        f"{running:,} stages are queued or running and go on without this process, "
+        f"{waiting:,} are not submitted yet\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
         f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",
@@ -145,6 +195,8 @@ def same(args: argparse.Namespace) -> str:
     words = [w for name in ("only", "skip") for p in getattr(args, name) for w in (f"--{name}", p)]
     if args.allow_over_budget:
         words.append("--allow-over-budget")
+    if args.remake:
+        words.append("--remake")
     return common.command(args, "run", *words)
 
 
@@ -155,7 +207,8 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     its parts would each be within the budget.
     """
     dispatch = opened.study.settings.dispatch
-    if dispatch.executor != "slurm" or dispatch.gpu_hours is None or args.allow_over_budget:
+    queue = executor_of(opened.study).policy == "queue"
+    if not queue or dispatch.gpu_hours is None or args.allow_over_budget:
         return
     measured = []
     history = opened.ledger.history(opened.plan.stages)
@@ -180,23 +233,11 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
         raise BadInput(reason)
 
 
-def make_executor(opened: Opened) -> Executor:
-    """Local workers, or SLURM, as the profile says."""
-    dispatch = opened.study.settings.dispatch
-    if dispatch.executor == "slurm":
-        from harness.dispatch.slurm import SlurmJobs
-
-        return SlurmJobs(opened.store.root, opened.study)
-    from harness.dispatch.local import LocalWorkers
-
-    return LocalWorkers(opened.store.root, dispatch)
-
-
-def compact(opened: Opened) -> None:
-    """Merge record fragments, if nobody else is at it."""
+def compact(opened: Opened, above: int = 0) -> None:
+    """Merge record fragments where there are more than `above`, if nobody else is at it."""
     if opened.ledger.claim("compaction"):
         try:
-            records.compact(opened.store.root)
+            records.compact(opened.store.root, above)
         finally:
             opened.ledger.release("compaction")
 
@@ -208,6 +249,8 @@ def dry_run(opened: Opened) -> int:
         word = "failed before" if stage.key in state.failed else "would run"
         print(f"{word}: {stage.label}")
     print(f"{len(state.missing):,} stages to do, {len(state.done):,} done")
+    if state.remade:
+        print(removed(state.remade))
     for problem in preflight.problems(opened.study, state.missing):
         print(f"missing here: {problem}")
     return 0

@@ -4,32 +4,69 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
+from typing import Any
 
-from harness.spec.schema import ModelSettings, StudySettings
+from harness.components import registry
+from harness.errors import BadInput
+from harness.spec import choices, schema
+from harness.spec.model import ModelFields
+from harness.spec.schema import StudySettings
+
+FILE = "study.schema.json"  # as the first line of each study names it, for editors
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    del parser  # no options
+    parser.add_argument(
+        "--write",
+        metavar="FOLDER",
+        help=f"write it to FOLDER/{FILE}, where the studies of that folder tell editors to look",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    del args
-    print(json.dumps(study_schema(), indent=1))
+    if args.write is None:
+        print(json.dumps(study_schema(), indent=1))
+        return 0
+    print(write(Path(args.write)))
     return 0
 
 
-def study_schema() -> dict[str, object]:
-    """JSON schema of a study file. `model` is typed; profiles are partial studies."""
-    schema = StudySettings.model_json_schema()
-    model = ModelSettings.model_json_schema()
-    schema["properties"]["model"] = model
+def write(folder: Path) -> Path:
+    """Write the schema beside the studies of a folder; its path. Raises BadInput if it cannot."""
+    path = folder / FILE
+    try:
+        path.write_text(json.dumps(study_schema(), indent=1) + "\n")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+    return path
+
+
+def study_schema() -> dict[str, Any]:
+    """JSON schema of a study file, with the settings of every component under its name.
+
+    Profiles are partial studies.
+    """
+    whole = StudySettings.model_json_schema()
+    sections = {name: getattr(schema, name) for name in schema.__all__ if name.endswith("Settings")}
+    for name, section in sections.items():
+        its = whole if section is StudySettings else whole["$defs"].get(name)
+        for field, kind, several in choices.fields(section) if its is not None else ():
+            about = its["properties"][field]
+            chosen: dict[str, Any] = {"anyOf": [_named(kind), {"type": "null"}]}
+            if several:
+                chosen = {"type": "array", "items": _named(kind)}
+            kept = {k: about[k] for k in ("description", "default", "title") if k in about}
+            its["properties"][field] = {**chosen, **kept}
+    whole["properties"]["model"] = _model(whole["properties"]["model"])
     partial = {
         key: value
-        for key, value in schema["properties"].items()
-        if key not in ("study", "profiles")
+        for key, value in whole["properties"].items()
+        if key not in ("study", "profiles", "components")
     }
-    schema["properties"]["profiles"] = {
+    whole["properties"]["profiles"] = {
         "type": "object",
+        "description": StudySettings.model_fields["profiles"].description,
         "additionalProperties": {
             "type": ["object", "null"],
             "properties": {k: {} if "$ref" in v else v for k, v in partial.items()},
@@ -37,6 +74,43 @@ def study_schema() -> dict[str, object]:
         },
     }
     # Fields that profiles fill in are not required at the top.
-    schema["required"] = ["study", "title"]
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    return schema
+    whole["required"] = ["study"]
+    whole["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    return whole
+
+
+def _named(kind: str) -> dict[str, Any]:
+    """A name, or a mapping with the settings that stand under that name."""
+    mappings = []
+    for entry in registry.entries(kind):
+        try:
+            cls = entry.load()
+        except ImportError:  # named in a table, and its module is not there
+            continue
+        its = cls.model_json_schema()
+        named = {"name": {"const": entry.name, "description": cls.about()}}
+        mappings.append(
+            {
+                "type": "object",
+                "properties": {**named, **its.get("properties", {})},
+                "required": ["name", *its.get("required", [])],
+                "additionalProperties": False,
+            }
+        )
+    return {"anyOf": [{"enum": list(registry.names(kind))}, *mappings]}
+
+
+def _model(about: dict[str, Any]) -> dict[str, Any]:
+    """`model`: what every family's section has, and each family's own fields."""
+    own = ModelFields.model_json_schema()["properties"]
+    own["family"]["enum"] = list(registry.names("family"))
+    fields: dict[str, Any] = {}
+    for entry in registry.entries("family"):
+        for field, its in entry.load().model_json_schema().get("properties", {}).items():
+            fields.setdefault(field, its)
+    return {
+        "type": "object",
+        "description": about.get("description", ""),
+        "properties": {**own, **fields},
+        "additionalProperties": False,
+    }

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,11 +18,12 @@ from harness.commands.display import progress_text
 from harness.dispatch import budget, view
 from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
+from harness.dispatch.executor import QueueExecutor
+from harness.dispatch.executors import executor_of, queue_of
 from harness.dispatch.ledger import Attempt, describe, summary
-from harness.dispatch.slurm import SlurmJobs
-from harness.dispatch.slurm_cluster import Cluster
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
+from harness.store import Store, records
 
 MOST_STAGES = 20  # told one by one
 MOST_RUNS = 40  # told one by one without --runs
@@ -39,10 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--watch", action="store_true", help="show it again and again until nothing runs any more"
     )
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
+    for note in records.reconcile(Store(args.results), verify=False):
+        print(note, file=sys.stderr)
     while True:
         began = time.monotonic()
         opened = common.open_study(args)
@@ -80,20 +83,29 @@ class Shown:
 
 def look(opened: Opened) -> Shown:
     """Read it all; change nothing."""
-    jobs = slurm_jobs(opened)
     history = opened.history()
     state = opened.standing(history)
-    seen, notes = view.look(opened.plan, opened.stages, state, opened.ledger, jobs)
+    jobs = queue(opened, state.latest.values())
+    seen, notes = view.look(opened.plan, state.stages, state, opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
     return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
 
 
-def slurm_jobs(opened: Opened) -> SlurmJobs | None:
-    """The study's SLURM jobs, where there is a SLURM."""
-    if not (opened.store.root / "slurm").exists() or shutil.which("squeue") is None:
+def queue(opened: Opened, latest: Iterable[Attempt]) -> QueueExecutor | None:
+    """What to ask about stages in a queue: that of the study, or that of its attempts; None where
+    there is none, or it cannot be asked."""
+    found = executor_of(opened.study)
+    if found.policy != "queue":
+        given = (queue_of(attempt) for attempt in latest)
+        other = next((one for one in given if one is not None), None)
+        if other is None:
+            return None
+        found = other
+    if not opened.store.root.exists() or not found.reachable():
         return None
-    return SlurmJobs(opened.store.root, opened.study, Cluster(tries=2))
+    watching: QueueExecutor = found.watch(opened.store.root, opened.study)
+    return watching
 
 
 def drivers(opened: Opened) -> list[Owner]:
@@ -117,11 +129,11 @@ def document(opened: Opened, shown: Shown) -> dict[str, Any]:
         "profile": opened.study.profile,
         "kinds": {
             kind: {"all": len(keys), **view.counts(shown.seen, keys)}
-            for kind, keys in by_kind(opened).items()
+            for kind, keys in by_kind(opened, shown.seen).items()
         },
         "runs": [
             {"run": opened.study.runs[i].label, **view.counts(shown.seen, keys)}
-            for i, keys in by_run(opened).items()
+            for i, keys in by_run(opened, shown.seen).items()
         ],
         **{state: entries(state) for state in ("running", "queued", "again", "failed")},
         "waiting": _reasons(shown.seen, "waiting"),
@@ -131,18 +143,22 @@ def document(opened: Opened, shown: Shown) -> dict[str, Any]:
     }
 
 
-def by_kind(opened: Opened) -> dict[str, list[str]]:
-    """Keys by stage kind, in the order of the work."""
+def by_kind(opened: Opened, seen: Container[str]) -> dict[str, list[str]]:
+    """Keys of what counts by stage kind, in the order of the work."""
     found: dict[str, list[str]] = {}
     for stage in opened.stages:
+        if stage.key not in seen:
+            continue
         found.setdefault(stage.kind, []).append(stage.key)
     return {kind: found[kind] for kind in STAGE_KINDS if kind in found}
 
 
-def by_run(opened: Opened) -> dict[int, list[str]]:
+def by_run(opened: Opened, seen: Container[str]) -> dict[int, list[str]]:
     """Keys of what only a run's model needs, by the run's index."""
     found: dict[int, list[str]] = {}
     for stage in opened.stages:
+        if stage.key not in seen:
+            continue
         if stage.run is not None and stage.kind in ("train", "sample", "evaluate"):
             found.setdefault(stage.run, []).append(stage.key)
     return dict(sorted(found.items()))
@@ -161,9 +177,9 @@ def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None
         _print(f"driven by process {owner.pid} on {owner.host}")
     print()
     _print(f"{'stage':<12}{'all':>8}" + "".join(f"{word:>9}" for word in view.STATES))
-    for kind, keys in by_kind(opened).items():
+    for kind, keys in by_kind(opened, shown.seen).items():
         _print(f"{kind:<12}{len(keys):>8,}{_cells(shown.seen, keys)}")
-    per_run = by_run(opened)
+    per_run = by_run(opened, shown.seen)
     if len(per_run) > 1 and (args.runs or len(per_run) <= MOST_RUNS):
         labels = {i: opened.study.runs[i].label for i in per_run}
         width = max(12, 2 + max(map(len, labels.values())))
@@ -188,7 +204,7 @@ def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None
         more = sum(list(reasons.values())[MOST_CAUSES:])
         if more:
             _print(f"{title}: {more:,} {_stages(more)} for other reasons (--json counts them)")
-    _print_failed(shown.failed, common.command(args, "retry"))
+    _print_failed(shown.failed, common.again(args, opened))
     _print_spent(shown.spent)
     if not shown.moves and any(s.state in ("again", "waiting") for s in shown.seen.values()):
         print(f"nothing of it runs now; go on with: {common.command(args, 'run')}")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from harness import components
+from harness.components.source import Images, Split, Wanted
 from harness.data.crop import too_narrow
 from harness.errors import BadInput, HarnessError
 
@@ -30,26 +31,6 @@ class Corrupt(HarnessError):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
-
-
-class Images(Protocol):
-    """What every image source offers."""
-
-    @property
-    def class_names(self) -> list[str]:
-        """Label -> name; labels are 0 to len(class_names) - 1."""
-        ...
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256 that changes when the images or their order do."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
-        """Image `index`, uint8 (H, W, channels), and its label. Raises Corrupt."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -92,7 +73,7 @@ def open_images(
     source: str = "embedded",
     path: str | None = None,
     *,
-    split: str = "train",
+    split: Split = "train",
     image_size: int = 8,
     channels: int = 3,
     count: int | None = None,
@@ -103,15 +84,35 @@ def open_images(
 ) -> Images:
     """The images a study's data section names.
 
-    source "embedded": `name` is glyphs or digits, drawn at image_size x image_size; "image-folder"
-    and "webdataset" are read from `path` (see folder.ImageFolder and shards.TarShards), with their
-    own sizes. count: how many of an embedded set. num_classes, fingerprint: what the data must
+    source: a data source's name (embedded: `name` is glyphs or digits, drawn at image_size x
+    image_size). count: how many of an embedded set. num_classes, fingerprint: what the data must
     have, when given. index: a folder that keeps what the headers of tars said (see headers.read).
     Raises BadInput for an unknown source or set, or data that is not as it must be; Missing if
     `path` is not there.
     """
-    images = _open(name, source, path, split, image_size, channels, count, seed, num_classes, index)
+    wanted = Wanted(
+        name=name,
+        path=path,
+        split=split,
+        image_size=image_size,
+        channels=channels,
+        num_classes=num_classes,
+        count=count,
+        seed=seed,
+        index=None if index is None else Path(index),
+    )
+    opened: Images = components.get("source", source)().open(wanted)  # type: ignore[attr-defined]
     place = path or f"the embedded set {name}"
+    return checked_images(opened, place, num_classes=num_classes, fingerprint=fingerprint)
+
+
+def checked_images(
+    images: Images, place: str, *, num_classes: int | None = None, fingerprint: str | None = None
+) -> Images:
+    """`images` when they have the classes and the fingerprint that they must have, else BadInput.
+
+    place: where they lie, for the message.
+    """
     if num_classes is not None and len(images.class_names) != num_classes:
         raise BadInput(
             f"{place} has {len(images.class_names)} classes, and data.num_classes says "
@@ -123,46 +124,6 @@ def open_images(
             f"{fingerprint}: files were added, removed or replaced"
         )
     return images
-
-
-def _open(
-    name: str,
-    source: str,
-    path: str | None,
-    split: str,
-    image_size: int,
-    channels: int,
-    count: int | None,
-    seed: int,
-    num_classes: int | None,
-    index: str | Path | None,
-) -> Images:
-    if source == "embedded":
-        from harness.data import digits, glyphs
-
-        renderers: dict[str, Callable[..., tuple[np.ndarray, np.ndarray]]] = {
-            "glyphs": glyphs.render,
-            "digits": digits.render,
-        }
-        if name not in renderers:
-            raise BadInput(f"no embedded data set {name!r}; there are {', '.join(renderers)}")
-        if count is None:
-            raise BadInput(f"how many images of {name!r}? Give data.train_images")
-        images, labels = renderers[name](
-            split, count, image_size=image_size, channels=channels, seed=seed
-        )
-        return ArrayImages(images, labels, [str(digit) for digit in range(glyphs.NUM_CLASSES)])
-    if source not in ("image-folder", "webdataset"):
-        raise BadInput(f"no data source {source!r}; there are embedded, image-folder, webdataset")
-    if path is None:
-        raise BadInput(f"data {name!r} is read from files: give data.path")
-    if source == "image-folder":
-        from harness.data.folder import ImageFolder
-
-        return ImageFolder(path, split=split)
-    from harness.data.shards import TarShards
-
-    return TarShards(path, split=split, num_classes=num_classes, index=index)
 
 
 def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:

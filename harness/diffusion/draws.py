@@ -7,8 +7,11 @@ number of devices; a rank takes its rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -26,14 +29,22 @@ class SampleNoise:
     Each sample has one stream, read in order: initial, step 0, step 1, ... A sampler asks in that
     order, which costs one pass; a step asked for out of order rewinds the streams and reads up to
     it, so that any step can be replayed.
+
+    threads: with 1 or more, the draw of the next loop step is made while the network computes this
+    one, by so many threads, each for its share of the samples: the same numbers. From the first
+    loop step on: a sampler that asks for no noise costs none.
     """
 
-    def __init__(self, seed: int, indices: Iterable[int], shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, seed: int, indices: Iterable[int], shape: tuple[int, ...], threads: int = 0
+    ) -> None:
         self.seed = seed
         self.indices = [int(index) for index in indices]
         self.shape = tuple(shape)  # (C, H, W)
+        self.threads = min(threads, len(self.indices))
         self._streams: list[np.random.Generator] = []
-        self._next = -1  # the draw that the streams would give now; -1 is the initial noise
+        self._next = -1  # the draw that would be given now; -1 is the initial noise
+        self._begun: tuple[np.ndarray, list[Future[None]]] | None = None  # of draw `_next`
         self._rewind()
 
     def initial(self) -> Tensor:
@@ -47,19 +58,59 @@ class SampleNoise:
         return self._at(i)
 
     def _rewind(self) -> None:
+        self._finish()  # threads still read the streams that are dropped here
         self._streams = [generator("sample-noise", self.seed, index) for index in self.indices]
         self._next = -1
 
     def _at(self, i: int) -> Tensor:
         if i < self._next:
             self._rewind()
-        out = np.empty((len(self.indices), int(np.prod(self.shape))), dtype=np.float32)
         while True:
-            for row, stream in zip(out, self._streams, strict=True):
-                stream.standard_normal(dtype=np.float32, out=row)
+            out = self._finish()
+            if out is None:
+                self._begin()
+                out = self._finish()
+                assert out is not None
             self._next += 1
             if self._next > i:
+                if self.threads and i >= 0:
+                    self._begin()
                 return torch.from_numpy(out).view(len(self.indices), *self.shape)
+
+    def _begin(self) -> None:
+        """Make draw `_next`: by threads, or here and now."""
+        out = np.empty((len(self.indices), int(np.prod(self.shape))), dtype=np.float32)
+        futures: list[Future[None]] = []
+        if self.threads:
+            pool = thread_pool(self.threads)
+            bounds = np.linspace(0, len(out), self.threads + 1).round().astype(int)
+            for start, stop in itertools.pairwise(bounds):
+                futures.append(pool.submit(_fill, out[start:stop], self._streams[start:stop]))
+        else:
+            _fill(out, self._streams)
+        self._begun = out, futures
+
+    def _finish(self) -> np.ndarray | None:
+        """The draw that was begun, once it is made; None when none was."""
+        if self._begun is None:
+            return None
+        out, futures = self._begun
+        for each in futures:
+            each.result()
+        self._begun = None
+        return out
+
+
+def _fill(out: np.ndarray, streams: list[np.random.Generator]) -> None:
+    """Each row from its stream. numpy lets other threads run while it draws."""
+    for row, stream in zip(out, streams, strict=True):
+        stream.standard_normal(dtype=np.float32, out=row)
+
+
+@cache
+def thread_pool(threads: int) -> ThreadPoolExecutor:
+    """The threads that make draws, started once per process."""
+    return ThreadPoolExecutor(threads, thread_name_prefix="draws")
 
 
 def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor:
@@ -87,7 +138,7 @@ def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor
 class TrainingDraws:
     """What one training step draws, for rows of its global batch; all on the CPU."""
 
-    t: Tensor  # (N,) int64, indices of the kept timesteps
+    t: Tensor  # (N,), times as the objective draws them (DDPM: int64 indices of timesteps)
     noise: Tensor  # (N, C, H, W) float32
     posterior_noise: Tensor | None  # (N, C, H, W) float32, for latents with a posterior
     drop: Tensor  # (N,) bool: replace the label by the null label
@@ -99,28 +150,33 @@ def training_draws(
     step: int,
     batch_size: int,
     shape: tuple[int, ...],
-    timesteps: int,
+    times: int | Callable[[np.random.Generator, int], np.ndarray],
     label_dropout: float = 0.1,
     flip: bool = True,
     posterior: bool = False,
     rows: tuple[int, int] | None = None,
+    threads: int = 0,
 ) -> TrainingDraws:
     """The draws of training step `step`, functions of (seed, step) and the global batch size.
 
-    shape (C, H, W); timesteps: how many the diffusion keeps. rows (start, stop) returns that part
-    of the global batch, equal to the slice of the whole, and draws little more than it.
+    shape (C, H, W); times: an objective's draw_times, or how many timesteps there are.
+    rows (start, stop) returns that part of the global batch, equal to the slice of the whole, and
+    draws little more than it. threads: how many draw, 0: the caller; the same numbers.
     """
     start, stop = rows if rows is not None else (0, batch_size)
     if not 0 <= start < stop <= batch_size:
         raise BadInput(f"rows {start} to {stop} are not part of a global batch of {batch_size}")
     small = generator("training", seed, step)
-    t = small.integers(0, timesteps, batch_size)
+    if isinstance(times, int):
+        t = small.integers(0, times, batch_size)
+    else:
+        t = np.asarray(times(small, batch_size))
     chance = small.random((2, batch_size), dtype=np.float32)
     return TrainingDraws(
         t=torch.from_numpy(t[start:stop]),
-        noise=_rows("training-noise", seed, step, batch_size, shape, start, stop),
+        noise=_rows("training-noise", seed, step, batch_size, shape, start, stop, threads),
         posterior_noise=(
-            _rows("training-posterior", seed, step, batch_size, shape, start, stop)
+            _rows("training-posterior", seed, step, batch_size, shape, start, stop, threads)
             if posterior
             else None
         ),
@@ -137,16 +193,22 @@ def _rows(
     shape: tuple[int, ...],
     start: int,
     stop: int,
+    threads: int,
 ) -> Tensor:
     """Rows start to stop of a (batch_size, *shape) standard normal draw, by whole blocks."""
     first, last = start // BLOCK, (stop - 1) // BLOCK
     end = min((last + 1) * BLOCK, batch_size)
     size = int(np.prod(shape))
     out = np.empty((end - first * BLOCK, size), dtype=np.float32)
-    for block in range(first, last + 1):
+
+    def draw(block: int) -> None:
         begin = (block - first) * BLOCK
         generator(purpose, seed, step, block).standard_normal(
             dtype=np.float32, out=out[begin : begin + BLOCK]
         )
+
+    blocks = range(first, last + 1)
+    for _ in thread_pool(threads).map(draw, blocks) if threads else map(draw, blocks):
+        pass
     offset = first * BLOCK
     return torch.from_numpy(out[start - offset : stop - offset]).view(stop - start, *shape)

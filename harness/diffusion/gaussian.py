@@ -133,7 +133,7 @@ class Diffusion:
         table = self.schedule
         x = z
         for i, k in enumerate(reversed(range(len(self)))):
-            draw = _draw(noise, i, z) if k > 0 else None  # before the model: overlaps on a device
+            draw = drawn(noise, i, z) if k > 0 else None  # before the model: overlaps on a device
             prediction, v = self._predict(model, x, k, condition)
             to_x0, to_xt = float(table.posterior_mean_x0[k]), float(table.posterior_mean_xt[k])
             scale, slope = self._x0_coefficients(k)
@@ -174,7 +174,7 @@ class Diffusion:
         for i, k in enumerate(reversed(range(len(self)))):
             now, previous = float(table.alphas_cumprod[k]), float(table.alphas_cumprod_prev[k])
             sigma = eta * math.sqrt((1 - previous) / (1 - now) * (1 - now / previous))
-            draw = _draw(noise, i, z) if sigma > 0 else None
+            draw = drawn(noise, i, z) if sigma > 0 else None
             prediction, _ = self._predict(model, x, k, condition)
             scale, slope = self._x0_coefficients(k)
             x0 = (scale * x).sub_(prediction, alpha=slope)
@@ -242,7 +242,11 @@ def _split(output: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
     return noise, v
 
 
-def _draw(noise: Noise | None, i: int, like: Tensor) -> Tensor:
+def drawn(noise: Noise | None, i: int, like: Tensor) -> Tensor:
+    """The draw of loop step i where and as `like` is; torch's generator without `noise`.
+
+    Raises BadInput when the draw has another shape.
+    """
     if noise is None:
         return torch.randn_like(like)
     draw = noise(i)

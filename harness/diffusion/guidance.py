@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from harness.diffusion.interval import holds
 from harness.errors import BadInput
 
 Guided = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -16,7 +17,10 @@ def guided(
     model: torch.nn.Module,
     scale: float,
     channels: int | None = 3,
-    interval: tuple[int, int] | None = None,
+    interval: tuple[float, float] | None = None,
+    *,
+    null_label: int | None = None,
+    own_time: Callable[[float], float] | None = None,
 ) -> Guided:
     """A function (x (N, C, H, W), t (N,), y (N,)) -> (N, 2C, H, W) with guided noise.
 
@@ -25,8 +29,9 @@ def guided(
     conditional prediction's. Both predictions are one batch of 2N; the null label is
     model.null_label. scale 1 is a plain forward, and so is scale 1's cost.
 
-    interval: guide only where low <= t <= high, in original timesteps (Kynkaanniemi et al. 2024);
-    a batch of samplers shares one t, so steps outside cost one forward.
+    interval: guide only where low <= t <= high, in original timesteps (Kynkaanniemi et al. 2024),
+    or in the time that own_time makes of what the network is given; a batch of samplers shares one
+    t, so steps outside cost one forward. null_label: the model's own where it is not given.
 
     Raises BadInput if channels is negative, the interval is empty, or the model has no null label.
     """
@@ -36,7 +41,8 @@ def guided(
         raise BadInput(f"guidance interval {interval}: the first timestep is above the second")
     if scale == 1:
         return lambda x, t, y: model(x, t, y)
-    null_label = getattr(model, "null_label", None)
+    if null_label is None:
+        null_label = getattr(model, "null_label", None)
     if not isinstance(null_label, int):
         raise BadInput(
             f"guidance scale {scale} needs a model trained with label dropout, and this one has no "
@@ -54,10 +60,9 @@ def guided(
 
     if interval is None:
         return both
-    low, high = interval
 
     def within(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        first = int(t[0])
-        return both(x, t, y) if low <= first <= high else model(x, t, y)
+        first = float(t[0]) if own_time is None else own_time(float(t[0]))
+        return both(x, t, y) if holds(interval, first) else model(x, t, y)
 
     return within

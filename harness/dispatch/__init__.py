@@ -1,1 +1,1 @@
-"""The driver loop, the attempt ledger, and what runs stages: local workers or SLURM."""
+"""The driver loop, the attempt ledger, and what runs stages: this machine, or a queue."""

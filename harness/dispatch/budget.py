@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harness.components.executor import Share
+from harness.dispatch.executors import executor_of, given_to
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.slurm_batch import pack_size
 from harness.plan.estimate import Rates, data_of, model_of
 from harness.plan.plan import Plan, Stage
-from harness.spec.schema import STAGE_KINDS, SlurmSettings
+from harness.spec.schema import STAGE_KINDS
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class GpuHours:
 
 @dataclass(frozen=True)
 class Spent:
-    """Time that attempts have taken, in seconds of a worker or task and in GPU-hours on SLURM."""
+    """Time that attempts have taken, in seconds of a worker or task and in GPU-hours of a queue."""
 
     kept_s: float = 0.0  # of attempts that ended with their stage's artifact
     lost_s: float = 0.0  # of those that failed, were stopped or lost; checkpoints may have survived
@@ -45,21 +46,25 @@ class Spent:
 
 def spent(plan: Plan, history: Mapping[str, list[Attempt]]) -> Spent:
     """The ended ones of all attempts, by stage (Ledger.history)."""
-    dispatch = plan.study.settings.dispatch
-    count = {kind: gpus(dispatch.slurm_for(kind)) for kind in STAGE_KINDS}
+    counts: dict[tuple[str | None, str], int] = {}
     sums = {True: [0.0, 0.0], False: [0.0, 0.0]}
     for attempts in history.values():
         for attempt in attempts:
             found = sums[attempt.state == "done"]
             found[0] += attempt.seconds
-            if attempt.batch is not None:
-                found[1] += attempt.seconds / 3600 * count[attempt.kind]
+            queue = given_to(attempt)
+            if queue is not None:
+                at = (attempt.executor, attempt.kind)
+                if at not in counts:
+                    share = queue.share(plan.study, attempt.kind)
+                    counts[at] = share.devices if share else 0
+                found[1] += attempt.seconds / 3600 * counts[at]
     return Spent(sums[True][0], sums[False][0], sums[True][1], sums[False][1])
 
 
-def gpus(settings: SlurmSettings) -> int:
-    """GPUs of one task."""
-    return settings.nodes * settings.gpus_per_node
+def shares(plan: Plan, kind: str) -> Share:
+    """What one task of a stage kind is given; nothing, where no budget is kept."""
+    return executor_of(plan.study).share(plan.study, kind) or Share(0)
 
 
 def gpu_hours(
@@ -70,23 +75,22 @@ def gpu_hours(
     lost: float = 0.0,
 ) -> GpuHours:
     """The sum. `committed` are (kind, measured seconds) of artifacts, `lost` Spent's GPU-hours."""
-    dispatch = plan.study.settings.dispatch
-    kept = sum(s / 3600 * gpus(dispatch.slurm_for(kind)) for kind, s in committed)
+    given = {kind: shares(plan, kind) for kind in STAGE_KINDS}
+    kept = sum(s / 3600 * given[kind].devices for kind, s in committed)
     estimated = at_most = 0.0
     unmeasured = 0
     for stage in missing:
-        settings = dispatch.slurm_for(stage.kind)
-        count = gpus(settings)
+        share = given[stage.kind]
+        count = share.devices
         if not count:
             continue
         seconds = rates.seconds(stage, model_of(plan, stage), data_of(plan, stage))
         if seconds is None:
             unmeasured += 1
-            at_most += settings.minutes / 60 * count / pack_size(stage.kind, settings)
+            at_most += share.minutes / 60 * count / share.stages
         else:
             # device-seconds; GPUs without a process of their own are waited for all the same
-            sharing = settings.nodes * settings.processes(stage.kind)
-            estimated += seconds / 3600 * count / sharing
+            estimated += seconds / 3600 * count / share.processes
     return GpuHours(kept, estimated, at_most, unmeasured, lost)
 
 
@@ -108,5 +112,5 @@ def refusal(hours: GpuHours, budget: float) -> str | None:
     return (
         f"the study may take {hours.total:,.1f} GPU-hours, its budget is {budget:,.1f} "
         f"(dispatch.gpu_hours): {', '.join(parts)}. Nothing was started. Shorten "
-        "dispatch.slurm.minutes, take part of it with --only, or say --allow-over-budget"
+        "the tasks' time limits, take part of it with --only, or say --allow-over-budget"
     )

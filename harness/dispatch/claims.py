@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import socket
@@ -61,7 +62,8 @@ class Claims:
         self._files: list[str] = []  # of this process; the last one is linked to
         self._registered = False
         self._held: set[str] = set()
-        self._skew: float | None = None
+        self._skew: float | None = None  # of the file system's clock, as it was compared at
+        self._compared = 0.0
 
     # --- this process ---------------------------------------------------------------------------
 
@@ -69,8 +71,9 @@ class Claims:
         """Show that this process drives a study, until `leave`. Forgets drivers that are dead."""
         for path, owner in self._drivers():
             if not self._lives(owner, path):
-                path.unlink(missing_ok=True)
-                path.with_suffix(".progress").unlink(missing_ok=True)
+                for of_the_dead in (path, path.with_suffix(".progress")):
+                    with contextlib.suppress(OSError):
+                        of_the_dead.unlink()
         self.owner = replace(self.owner, study=study, profile=profile)
         self._registered = True
         self._introduce()
@@ -101,7 +104,8 @@ class Claims:
         try:
             files.step("write", path)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(asdict(self.owner)))
+            content = asdict(self.owner)
+            path.write_text(json.dumps({**content, "check": _check(content)}))
         except OSError as error:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -128,8 +132,9 @@ class Claims:
         """What all drivers tell."""
         found: dict[str, dict[str, Any]] = {}
         for path in (self.root / "drivers").glob("*.progress"):
-            with contextlib.suppress(OSError, ValueError):
-                found |= json.loads(path.read_text())
+            with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+                content = json.loads(path.read_text())
+                found |= {key: dict(state) for key, state in content.items()}
         return found
 
     # --- claims ---------------------------------------------------------------------------------
@@ -139,13 +144,16 @@ class Claims:
         path = f"{self.root}/claims/{key}"
         if not self._files:
             self._introduce()
-        for _ in range(3):
+        for _ in range(5):
             try:
                 files.step("link", Path(path))
                 os.link(self._files[-1], path)
                 self._held.add(key)
                 return True
             except FileExistsError:
+                if self._ours(key):
+                    self._held.add(key)
+                    return True
                 if self.holder(key) is not None:
                     self._forget()
                     return False
@@ -154,11 +162,26 @@ class Claims:
                 if not os.path.exists(self._files[-1]):
                     self._introduce()
             except OSError as error:
+                if self._ours(key):  # a network disk lost the answer, not the question
+                    self._held.add(key)
+                    return True
+                if error.errno == errno.ESTALE:
+                    continue
                 if error.errno != errno.EMLINK:  # a file has some 65,000 names at most
                     raise files.explain(error, Path(path)) from error
                 self._introduce()
         self._forget()
         return False
+
+    def _ours(self, key: str) -> bool:
+        """Did the link that we just tried to make come to be, whatever was said of it?"""
+        if key in self._held:
+            return False
+        try:
+            there = os.stat(f"{self.root}/claims/{key}")
+            return os.path.samestat(there, os.stat(self._files[-1]))
+        except OSError:
+            return False
 
     def holder(self, key: str) -> Owner | None:
         """The living owner of `key`, breaking a dead one's claim on the way."""
@@ -187,21 +210,28 @@ class Claims:
         alive = owner.alive()
         if alive is not None:
             return alive
-        try:
-            return self._now() - path.stat().st_mtime < STALE_S
-        except OSError:
-            return False
+        for _ in range(2):  # a clock may have been set since it was compared: compare it anew
+            try:
+                now = self._now()
+                if now is None or now - path.stat().st_mtime < STALE_S:
+                    return True
+            except OSError:
+                return False
+            self._skew = None
+        return False
 
-    def _now(self) -> float:
-        """The time as the results' file system has it: machines' clocks differ."""
-        if self._skew is None:
+    def _now(self) -> float | None:
+        """The time as the results' file system has it: machines' clocks differ. None: not known."""
+        if self._skew is None or time.monotonic() - self._compared > STALE_S:
+            self._compared = time.monotonic()
             probe = self.root / "claims" / f"_now.{uuid.uuid4().hex[:8]}"
-            self._skew = 0.0
-            with contextlib.suppress(OSError):
+            try:
                 probe.parent.mkdir(parents=True, exist_ok=True)
                 probe.touch()
                 self._skew = probe.stat().st_mtime - time.time()
                 probe.unlink()
+            except OSError:
+                return None
         return time.time() + self._skew
 
     def held(self, keys: Container[str]) -> set[str]:
@@ -262,8 +292,17 @@ def _read(path: str | Path) -> Owner | None:
         return None
 
 
+def _check(content: Mapping[str, Any]) -> str:
+    """Of what is written: a changed byte must not make a dead process another machine's."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _parse(text: str | bytes) -> Owner | None:
     try:
-        return Owner(**json.loads(text))
-    except (ValueError, TypeError):
+        content = json.loads(text)
+        check = content.pop("check", None)  # those of before have none
+        found = Owner(**content)
+    except (ValueError, TypeError, AttributeError):
         return None
+    whole = isinstance(found.host, str) and isinstance(found.pid, int) and found.pid > 0
+    return found if whole and check in (None, _check(content)) else None

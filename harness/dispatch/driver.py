@@ -1,110 +1,102 @@
 """The driver: start what is ready, watch what runs, write down how it ended.
 
-One loop for every executor. A stage is done when, and only when, its artifact is committed.
-Killed anywhere, the driver leaves a state from which the same command goes on: attempts whose
-owner is dead are settled as lost, claims of the dead are broken, and every artifact is either whole
-or absent. Two drivers on one study do the work once: each claims a key before starting it, and
-looks at the store for those the other has.
-
-On a cluster the stages outlive the driver: a stopped driver leaves them, the next one adopts them,
-and a failure is tried again as its class allows (harness.dispatch.failures).
+One loop for every executor; what differs between one whose stages die with us and one whose stages
+live on is a policy (harness.dispatch.pool, harness.dispatch.queue). A stage is done when, and only
+when, its artifact is committed. Killed anywhere, the driver leaves a state from which the same
+command goes on: attempts whose owner is dead are settled as lost, claims of the dead are broken,
+and every artifact is either whole or absent. Two drivers on one study do the work once: each claims
+a key before starting it, and looks at the store for those the other has.
 """
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from harness.dispatch import failures, preflight
-from harness.dispatch.executor import Event, Executor, Pace, jobs_of
-from harness.dispatch.ledger import Attempt, Ledger, is_final
-from harness.dispatch.standing import check_artifacts, standing
-from harness.errors import HarnessError
-from harness.plan.plan import Plan, Stage, critical_path
+from harness.dispatch.agenda import Agenda
+from harness.dispatch.circumstances import circumstances
+from harness.dispatch.executor import Event, Executor
+from harness.dispatch.executors import executor_of
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.policy import Policy
+from harness.dispatch.pool import Pool
+from harness.dispatch.queue import Queue
+from harness.dispatch.standing import Standing, check_artifacts, removed, standing
+from harness.errors import BadInput, HarnessError
+from harness.plan.plan import Plan, Stage
 from harness.store import records
-from harness.store.artifacts import Store
+from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
+from harness.store.pruned import make_room, pruned_keys
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
-ASK_S = 60.0  # local workers: between questions to SLURM about stages that were given to it
-TELL_S = 1.0  # between notes of how far local workers are
 LOST_WAIT_S = 5.0  # until the failure that cancelled a queued stage is known as well
 
 Watch = Callable[[str, Stage | None, dict[str, Any]], None]
+POLICIES: dict[str, type[Policy]] = {"pool": Pool, "queue": Queue}
 
 
 class Driver:
-    """Runs the missing stages of a plan through an executor."""
+    """Runs the missing stages of a plan through an executor.
+
+    remake: make again what was there before and was removed, where something wanted needs it.
+    """
 
     def __init__(
         self,
         plan: Plan,
-        stages: list[Stage],
+        stages: Iterable[Stage],
         store: Store,
         ledger: Ledger,
         executor: Executor,
         watch: Watch = lambda event, stage, content: None,
+        remake: bool = True,
     ) -> None:
         self.plan, self.store, self.ledger = plan, store, ledger
         self.executor, self.watch = executor, watch
-        self.jobs = jobs_of(executor)
-        self.stages = {s.key: s for s in stages}
-        self.done: set[str] = set()
-        self.failed: dict[str, Attempt] = {}
-        self.running: dict[str, Attempt] = {}
-        self.elsewhere: set[str] = set()
-        self.blocked: set[str] = set()
+        self.chosen, self.remake = list(stages), remake
+        self.agenda = Agenda({s.key: s for s in self.chosen})
+        self.policy = POLICIES[executor.policy](self)
         self.stopping = False
-        self.detached = False
-        self.waiting: dict[str, Stage] = {}
-        self.weight: dict[str, float] = {}
-        self.order: dict[str, int] = {}  # in the plan
-        self.not_before: dict[str, float] = {}  # when a failed stage may be tried again
-        self.progress: dict[str, dict[str, Any]] = {}  # of stages on local workers
-        self.paces: dict[str, Pace] = {}  # of those
-        self.told = 0.0
-        self.on_slurm: set[str] = set()  # of those elsewhere, where we drive local workers
-        self.asked = float("-inf")  # about them
-        self.noted: dict[str, Any] = {}
-
-    # --- the loop -------------------------------------------------------------------------------
+        self.before: dict[str, Attempt] = {}  # failures of before we began, by key
+        self._noted: dict[str, Any] = {}
 
     def run(self) -> int:
         """Until nothing is left that can be done. Exit code: 0 done, 1 failed, 3 stopped."""
+        agenda, policy = self.agenda, self.policy
         try:
             looked = refreshed = self.begin()
-            while self.waiting or self.running or self.elsewhere:
-                if self.stopping and self.jobs:
-                    self._give_back("stopped before it was submitted")
+            while agenda.open:
+                if self.stopping and policy.outlives:
+                    policy.give_back("stopped before it was submitted")
                     break
                 if not self.stopping:
-                    self._start_ready()
-                if not self.running and (self.stopping or not (self.waiting or self.elsewhere)):
+                    policy.start_ready()
+                if not agenda.running and (
+                    self.stopping or not (agenda.waiting or agenda.elsewhere)
+                ):
                     break
-                if not self.running and not self.elsewhere and not self._ready(whenever=True):
+                if not agenda.running and not agenda.elsewhere and not agenda.ready():
                     break  # the rest waits for stages outside the selection
                 for event in self.executor.poll(0.5):
-                    self._happened(event)
+                    self.happened(event)
                 now = time.monotonic()
                 if now - looked > LOOK_S:
                     looked = now
-                    self._look_elsewhere()
+                    self.look_elsewhere()
                 if now - refreshed > REFRESH_S:
                     refreshed = now
                     self.ledger.refresh()
-                if not self.jobs and now - self.told > TELL_S:  # a cluster's tasks tell themselves
-                    self.told = now
-                    self.ledger.tell(self.progress)
+                policy.tick(now)
                 self.watch("tick", None, {})
         except HarnessError as error:
-            self._give_back(str(error))
+            policy.give_back(str(error))
             raise
         finally:
-            self._leave()
-        return self.finish()
+            self.leave()
+        return self.exit_code()
 
     def detach(self) -> int:
         """Submit everything that is not done, children after their parents, and return.
@@ -113,69 +105,71 @@ class Driver:
         is done or submitted, 1 when failed stages block the rest, 3 when some is still to be
         submitted: the cluster took no more, or dispatch.max_tasks are queued.
         """
-        assert self.jobs is not None  # only a cluster's jobs can be left alone
-        self.detached = True
+        assert self.policy.outlives  # only a cluster's jobs can be left alone
+        self.policy.detached = True
         try:
             self.begin()
-            self._launch(self._chain())
+            self.policy.start_ready()
             for event in self.executor.poll(0.0):  # notes
-                self._happened(event)
-            self._give_back("the cluster took no more jobs")
+                self.happened(event)
+            self.policy.give_back("the cluster took no more jobs")
         except HarnessError as error:
-            self._give_back(str(error))
+            self.policy.give_back(str(error))
             raise
         finally:
-            self._leave()
-        return 1 if self.failed else 3 if self.waiting else 0
+            self.leave()
+        return 1 if self.agenda.failed else 3 if self.agenda.waiting else 0
 
     def begin(self) -> float:
-        """Take stock: what is done, damaged, lost or failed before."""
+        """Take stock: what is done, damaged, lost, failed or removed before."""
         self.ledger.register(self.plan.study.name, self.plan.study.profile)
-        state = standing(self.plan, self.stages.values(), self.store, self.ledger)
-        self.done = state.done
-        notes = check_artifacts(self.stages.values(), self.done, self.store)
+        state, notes = self.take_stock()
         self.ledger.settle_those(state.latest)
-        if not self.jobs:
-            preflight.settle_jobs(self.plan, self.ledger, state.latest)
-        kinds = {s.key: s.kind for s in self.stages.values()}
-        notes += records.reconcile(self.store, {key: kinds[key] for key in self.done})
-        self.failed = dict(state.failed)
-        ended = self.done | self.failed.keys()
-        self.waiting = {k: s for k, s in self.stages.items() if k not in ended}
-        self._block(self.failed)
-        self.weight = critical_path(self.stages)
-        self.order = {key: i for i, key in enumerate(self.stages)}
-        if self.jobs:
-            for key, last in state.latest.items():
-                if last.state == "running" and last.batch and key in self.waiting:
-                    self._take(self.waiting[key], last)
-            notes += self.jobs.foreign(self.plan.stages)
+        self.policy.check(state.latest)
+        notes += records.reconcile(self.store)
+        self.before = {k: a for k, a in state.latest.items() if a.state == "failed"}
+        self._plan_for(state, self.policy.not_again(self.before))
+        notes += self.policy.begin(state.latest)
         for note in notes:
             self.watch("note", None, {"text": note})
         return time.monotonic()
 
-    def _give_back(self, reason: str) -> None:
-        """What was written down and never submitted did not happen; local workers end with us."""
-        if not self.jobs:
-            self.executor.close()
-        for key in self.jobs.unsubmitted() if self.jobs else list(self.running):
-            if key in self.running:
-                self.waiting[key] = self.stages[key]
-                with contextlib.suppress(HarnessError):  # of a full disk we are told anyway
-                    self.ledger.end(self.running.pop(key), "stopped", "stopped", reason)
-                self.ledger.release(key)
+    def take_stock(self) -> tuple[Standing, list[str]]:
+        """Where the stages stand, once what is damaged is out of the way; and notes of that.
 
-    def _leave(self) -> None:
-        """Jobs go on without us, workers do not: let the next driver have all at once."""
-        if self.running and not self.jobs:
+        Raises BadInput when something wanted needs what was removed, unless `remake`.
+        """
+        notes: list[str] = []
+        checked: set[str] = set()
+        while True:
+            state = standing(self.plan, self.chosen, self.store, self.ledger)
+            found = check_artifacts(state.stages, state.work.read - checked, self.store)
+            checked |= state.work.read
+            notes += found
+            if not found:
+                break
+        if state.remade and not self.remake:
+            raise BadInput(removed(state.remade))
+        for key in pruned_keys(self.store) & {s.key for s in state.remade}:
+            make_room(self.store, self.plan.stages[key].kind, key)
+        return state, notes
+
+    def _plan_for(self, state: Standing, failed: dict[str, Attempt]) -> None:
+        stages = {s.key: s for s in state.stages}
+        starts = {s.after["previous"] for s in state.missing if "previous" in s.after}
+        self.agenda.begin(stages, state.done, failed, starts - stages.keys())
+        self.watch("stock", None, {"stages": state.stages, "done": set(state.done)})
+
+    def leave(self) -> None:
+        """What outlives us goes on, workers do not: let the next driver have all at once."""
+        if self.agenda.running and not self.policy.outlives:
             self.executor.close()
         self.ledger.leave()
 
-    def finish(self) -> int:
-        """The exit code."""
-        if self.failed:
+    def exit_code(self) -> int:
+        if self.agenda.failed:
             return 1
-        return 3 if len(self.done) < len(self.stages) else 0
+        return 3 if len(self.agenda.done) < len(self.agenda.stages) else 0
 
     def stop(self) -> None:
         """Ask running stages to save and end (Ctrl-C); `run` returns when they have."""
@@ -183,218 +177,153 @@ class Driver:
             self.stopping = True
             self.executor.stop()
 
-    # --- steps ----------------------------------------------------------------------------------
+    def now(self) -> float:
+        """Seconds since 1970, by this machine's clock."""
+        return time.time()
 
-    def _ready(self, whenever: bool = False) -> list[Stage]:
-        ready = [s for s in self.waiting.values() if all(need in self.done for need in s.needs)]
-        if self.not_before and not whenever:
-            now = time.time()
-            ready = [s for s in ready if self.not_before.get(s.key, 0.0) <= now]
-        # What unblocks everything first, then numbers (they are quick), then the longest chain.
-        first = {"encode": 0, "reference": 1, "complexity": 2, "evaluate": 3}
-        return sorted(ready, key=lambda s: (first.get(s.kind, 4), -self.weight[s.key]))
+    # --- steps that every policy takes ----------------------------------------------------------
 
-    def _start_ready(self) -> None:
-        if self.jobs:
-            self._launch(self._chain())
-            return
-        free = self.executor.free()
-        for stage in self._ready() if free > 0 else ():
-            if free <= 0:
-                break
-            if self._take(stage):
-                self._launch([stage])
-                free -= 1
-
-    def _chain(self) -> list[Stage]:
-        """What can be submitted: a cluster starts a stage once those it needs are done, so all
-        whose needs are done, in the queue, or chosen here."""
-        now = time.time()
-        assert self.jobs is not None
-        free: float = self.jobs.free()  # tasks; some stages share one, `place` sees which
-        if free <= 0:
-            return []
-        chosen: list[Stage] = []
-        coming = self.done | self.running.keys()
-        for key, stage in sorted(self.waiting.items(), key=lambda item: self.order[item[0]]):
-            if free <= 0:
-                break
-            if self.not_before.get(key, 0.0) > now or not stage.needs <= coming:
-                continue
-            if self._take(stage):
-                chosen.append(stage)
-                coming.add(key)
-                free -= 1 / self.jobs.pack(stage.kind)
-            elif key in self.done or key in self.running:
-                coming.add(key)
-        return chosen
-
-    def _take(self, stage: Stage, alive: Attempt | None = None) -> bool:
-        """Claim a stage. False when it is another driver's, done, or a living job's (adopted).
-
-        With `alive`, an attempt that was just read as running, it is only adopted.
-        """
+    def take(self, stage: Stage) -> bool:
+        """Claim a stage. False when it is another driver's, done, adopted, or has just failed."""
         key = stage.key
         if not self.ledger.claim(key):
-            self.elsewhere.add(key)
-            del self.waiting[key]
+            self.agenda.leave(key)
             return False
-        last = alive
-        if alive is None:
-            if self.store.manifest(stage.kind, key) is not None:  # committed just before the claim
-                self.ledger.release(key)
-                self._finished(key, "found")
-                return False
-            last = self.ledger.last(key)
-            if not self.jobs:
-                if preflight.given_to_slurm(last):  # since we began: it has the same scratch
-                    self.ledger.release(key)
-                    self.elsewhere.add(key)
-                    self.on_slurm.add(key)
-                    del self.waiting[key]
-                    return False
-                return True
-        if last is None or last.state != "running" or last.batch is None:
-            return True
-        assert self.jobs is not None
-        event = self.jobs.adopt(self.plan.task(stage), last)
-        del self.waiting[key]
-        self.running[key] = last
-        if event is None:
-            self.watch("start", stage, {"log": last.log, "adopted": True})
-            return False
-        if event.event in ("stopped", "lost"):  # cancelled, or never submitted: done anew
-            last = replace(last, ran=event.content.get("ran"))
-            self.ledger.end(last, event.event, event.event, event.content.get("message"))
-            del self.running[key]
-            self.waiting[key] = stage
-            if alive is None:
-                return True
+        if self.store.manifest(stage.kind, key) is not None:  # committed just before the claim
             self.ledger.release(key)
+            self.finished(key, "found")
             return False
-        self._happened(event)
-        return False
+        last = self.ledger.last(key)
+        if last is not None and self.failed_meanwhile(last):
+            self.ledger.release(key)
+            self.agenda.fail(last)
+            self.watch("failed", stage, {"attempt": last})
+            return False
+        return self.policy.adopt(stage, last)
 
-    def _launch(self, stages: list[Stage]) -> None:
-        """Write down an attempt at each, then start them."""
-        if not stages:
-            return
-        tasks = [self.plan.task(s) for s in stages]
-        places: list[tuple[str | None, int | None]] = [(None, None)] * len(tasks)
-        if self.jobs:
-            places = list(self.jobs.place(tasks))
-            for stage in stages[len(places) :]:  # they wait for room
-                self.ledger.release(stage.key)
-        for stage, task, (batch, index) in zip(stages, tasks, places, strict=False):
-            attempt = self.ledger.begin(stage.key, stage.kind, stage.label, batch, index)
-            del self.waiting[stage.key]
-            self.running[stage.key] = attempt
-            self.executor.start(task, attempt)
-            self.watch("start", stage, {"log": attempt.log})
-        if self.jobs:
-            self.jobs.flush()
+    def failed_meanwhile(self, last: Attempt) -> bool:
+        """Has another driver tried it since we began, and failed? Two that start together count
+        one try. By the attempt's name: the clocks of two machines may differ."""
+        before = self.before.get(last.key)
+        return last.state == "failed" and (before is None or before.id != last.id)
 
-    def _happened(self, event: Event) -> None:
-        if event.event == "note" and event.content != self.noted:
-            self.noted = event.content  # a full queue says the same every 20 seconds
+    def launch(self, stage: Stage, place: tuple[str, int] | None = None, /, **how: Any) -> None:
+        """Write down an attempt at a claimed stage, then start it. `place`: in a queue; `how`: what
+        the executor's `start` takes besides."""
+        task = self.plan.task(stage)
+        batch, index = place or (None, None)
+        attempt = self.ledger.begin(
+            stage.key,
+            stage.kind,
+            stage.label,
+            batch,
+            index,
+            circumstances(self.plan, task),
+            None if batch is None else executor_of(self.plan.study).name,
+        )
+        self.agenda.started(stage.key, attempt)
+        self.executor.start(task, attempt, **how)
+        self.watch("start", stage, {"log": attempt.log})
+
+    def happened(self, event: Event) -> None:
+        """Progress, or the end of an attempt of ours."""
+        if event.event == "note" and event.content != self._noted:
+            self._noted = event.content  # a full queue says the same every 20 seconds
             self.watch("note", None, event.content)
-        stage = self.stages.get(event.key)
-        if stage is None or event.key not in self.running:
+        key = event.key
+        stage = self.agenda.stages.get(key)
+        if stage is None or key not in self.agenda.running:
             return
         if event.event == "progress":
-            if not self.jobs:  # local workers do not say when they will be done
-                self.paces.setdefault(stage.key, Pace()).tell(event.content, time.time())
-                self.progress[stage.key] = event.content
+            self.policy.told(key, event.content)
             self.watch("progress", stage, event.content)
             return
-        attempt = self.running.pop(event.key)
+        attempt = self.agenda.running.pop(key)
         attempt = replace(attempt, ran=event.content.get("ran", attempt.ran))
-        self.progress.pop(event.key, None)
-        self.paces.pop(event.key, None)
+        message = event.content.get("message")
+        self.policy.over(key)
         if event.event == "done":
             if self.ledger.read(attempt).state != "done":  # a cluster's task says so itself
                 self.ledger.end(attempt, "done")
             if "ours" not in event.content:  # its task was killed just after the commit
-                records.reconcile_one(self.store, stage.kind, stage.key)
-            self.ledger.release(event.key)
-            self._finished(event.key, "done")
+                self._record(stage)
+            self.ledger.release(key)
+            self.finished(key, "done")
         elif event.event == "stopped":
-            self.ledger.end(attempt, "stopped", "stopped", event.content.get("message"))
-            self.ledger.release(event.key)
+            self.ledger.end(attempt, "stopped", "stopped", message)
+            self.ledger.release(key)
             self.watch("stopped", stage, event.content)
         elif event.event == "lost":  # not its fault: a stage it needs failed, or no job was made
-            self.ledger.end(attempt, "lost", "lost", event.content.get("message"))
-            self.ledger.release(event.key)
-            if event.key not in self.blocked:
-                self.waiting[event.key] = stage
-                wait_s = 0.0 if self.detached else LOST_WAIT_S
-                self.not_before[event.key] = time.time() + wait_s
+            self.ledger.end(attempt, "lost", "lost", message)
+            self.ledger.release(key)
+            wait_s = 0.0 if self.policy.detached else LOST_WAIT_S
+            self.agenda.again(key, self.now() + wait_s)
         else:
-            self._failed(stage, attempt, event.content)
+            self._failed(stage, attempt, event.content.get("failure", "error"), message)
 
-    def _failed(self, stage: Stage, attempt: Attempt, content: dict[str, Any]) -> None:
-        failure, message = content.get("failure", "error"), content.get("message")
-        if self.jobs:
-            ended, verdict = failures.settle(
-                self.ledger, attempt, failure, message, self.jobs.retries
-            )
-            if verdict.again:
-                self.ledger.release(stage.key)
-                wait_s = 0.0 if self.detached else verdict.wait_s
-                self.waiting[stage.key] = stage
-                self.not_before[stage.key] = time.time() + wait_s
-                self.watch("again", stage, {"attempt": ended, "wait_s": wait_s})
-                return
-        else:
-            ended = self.ledger.end(attempt, "failed", failure, message)
+    def _failed(self, stage: Stage, attempt: Attempt, failure: str, message: str | None) -> None:
+        if failure == "bad input" and self._mend(stage, attempt, message):
+            return
+        ended, verdict = self.policy.settle(attempt, failure, message)
         self.ledger.release(stage.key)
-        self.failed[stage.key] = ended
-        self._block([stage.key])
+        if verdict.again:
+            wait_s = 0.0 if self.policy.detached else verdict.wait_s
+            self.agenda.again(stage.key, self.now() + wait_s)
+            self.watch("again", stage, {"attempt": ended, "wait_s": wait_s})
+            return
+        self.agenda.fail(ended)
         self.watch("failed", stage, {"attempt": ended})
 
-    def _finished(self, key: str, how: str) -> None:
-        """A committed artifact is there."""
-        stage = self.stages[key]
-        self.waiting.pop(key, None)
-        self.elsewhere.discard(key)
-        self.done.add(key)
-        self.watch(how, stage, {})
+    def _mend(self, stage: Stage, attempt: Attempt, message: str | None) -> bool:
+        """Did it fail because what it reads is damaged? Then that is made again, and so is it."""
+        damaged = []
+        for need in stage.needs:
+            if need not in (message or ""):  # the path of what is damaged is told
+                continue
+            kind = self.plan.stages[need].kind if need in self.plan.stages else "train"
+            try:
+                self.store.open(kind, need)
+            except UnreadableArtifact:
+                continue  # it is whole, as far as is known: whoever may read it has to say so
+            except CorruptArtifact as error:
+                aside = self.store.quarantine(kind, need)
+                damaged.append(f"{error}; moved to {aside}, it is made again")
+        if not damaged:
+            return False
+        self.ledger.end(attempt, "again", "bad input", message)
+        self.ledger.release(stage.key)
+        state, notes = self.take_stock()
+        self._plan_for(state, self.agenda.failed)
+        for note in damaged + notes:
+            self.watch("note", None, {"text": note})
+        return True
 
-    def _block(self, failed: Iterable[str]) -> None:
-        """Everything downstream of failed stages cannot run."""
-        lost = set(failed)
-        for k, stage in self.stages.items():
-            if lost and k not in self.done and not lost.isdisjoint(stage.needs):
-                lost.add(k)
-                self.waiting.pop(k, None)
-                self.blocked.add(k)  # one that is queued after it is cancelled by the cluster
+    def _record(self, stage: Stage) -> None:
+        """Its rows, where whoever committed it has not written them. Damage is told, and the next
+        run mends it."""
+        try:
+            records.reconcile_one(self.store, stage.kind, stage.key)
+        except CorruptArtifact as error:
+            self.watch("note", None, {"text": f"{stage.label}: {error}; run again to mend it"})
 
-    def _look_elsewhere(self) -> None:
-        """Has the other driver finished, or died? Has somebody cancelled a stage of ours?"""
-        if not self.jobs:  # a cluster's tasks look themselves
-            now = [self.ledger.read(attempt) for attempt in self.running.values()]
-            cancelled = [a.key for a in now if a.state == "stopped"]
-            if cancelled:
-                self.executor.cancel(cancelled)
-        if not self.elsewhere:
+    def finished(self, key: str, how: str) -> None:
+        """A committed artifact is there: ours (done) or another driver's (found)."""
+        self.agenda.finish(key)
+        self.watch(how, self.agenda.stages[key], {})
+
+    def look_elsewhere(self) -> None:
+        """Has the other driver finished, or died?"""
+        agenda = self.agenda
+        if not agenda.elsewhere:
             return
-        held = self.ledger.held(self.elsewhere)  # first: a claim is given up after the commit
-        done = self.store.committed({self.stages[key].kind for key in self.elsewhere})
-        found = {key: self.stages[key].kind for key in self.elsewhere & done}
-        for key, kind in found.items():
-            records.reconcile_one(self.store, kind, key)
-            self._finished(key, "found")
-        failed = []
-        if self.on_slurm and time.monotonic() - self.asked > ASK_S:
-            self.on_slurm &= self.elsewhere
-            self.on_slurm = preflight.still_on_slurm(self.plan, self.ledger, self.on_slurm)
-            self.asked = time.monotonic()
-        for key in self.elsewhere - held - self.on_slurm:
-            self.elsewhere.discard(key)
+        held = self.ledger.held(agenda.elsewhere)  # first: a claim is given up after the commit
+        done = self.store.committed({agenda.stages[key].kind for key in agenda.elsewhere})
+        for key in agenda.elsewhere & done:
+            self._record(agenda.stages[key])
+            self.finished(key, "found")
+        for key in agenda.elsewhere - held - self.policy.held_by_queues():
             last = self.ledger.last(key)
-            if last is not None and is_final(last):
-                self.failed[key] = last
-                failed.append(key)
-            elif key not in self.blocked:
-                self.waiting[key] = self.stages[key]
-        self._block(failed)
+            if last is not None and self.failed_meanwhile(last):
+                agenda.fail(last)
+            else:
+                agenda.again(key)

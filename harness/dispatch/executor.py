@@ -1,10 +1,18 @@
-"""What the driver asks of whatever runs stages: local workers, or a cluster."""
+"""What the driver asks of whatever runs stages: the contract of a running executor.
+
+Two policies. With `pool` the stages live and die with the driver (warm workers, subprocesses): the
+driver starts one when there is room for it. With `queue` they outlive it (a cluster): the driver
+hands over all it can, may leave, and finds them again.
+
+A class of its own subclasses `PoolExecutor` or `QueueExecutor` and so gets what it does not say
+itself; `harness.testing.executor` holds the laws that every one of them keeps.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol
 
 from harness.dispatch.ledger import Attempt
 from harness.plan.stages import Task
@@ -12,11 +20,43 @@ from harness.plan.stages import Task
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a stage: progress, done, stopped, failed, lost."""
+    """Something that happened to a stage.
+
+    event: progress, or how its attempt ended:
+        done     its artifact is committed; content: ours (did this attempt commit it?)
+        stopped  it was asked to, and has saved its progress; message
+        failed   failure (a class of harness.dispatch.failures), message
+        lost     it never began, or was cancelled with something it needs; message
+    A `note` (key "") is a sentence for the terminal: text.
+    """
 
     event: str
     key: str
     content: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where a stage that a queue was given stands, for people.
+
+    state: running, queued, done, again (failed, and to be tried again) or waiting (never begun, or
+    cancelled).
+    """
+
+    state: str
+    reason: str = ""
+    progress: dict[str, Any] | None = None
+    note: str | None = None  # about the queue itself, for all its stages
+
+    @staticmethod
+    def ended(event: Event) -> Look:
+        """Of an attempt that is over, and nobody has written that down."""
+        message = str(event.content.get("message") or "")
+        if event.event == "done":
+            return Look("done")
+        if event.event == "failed":
+            return Look("again", f"{event.content.get('failure')}: {message}")
+        return Look("waiting", f"{event.event}: {message}")
 
 
 class Pace:
@@ -32,20 +72,19 @@ class Pace:
             return
         since, before = self._first = self._first or (now, done)
         if done > before:
-            content["left_s"] = (now - since) * (total - done) / (done - before)
+            content["left_s"] = (now - since) * max(0, total - done) / (done - before)
 
 
 class Executor(Protocol):
-    """Runs stages somewhere. `poll` never blocks longer than its timeout."""
+    """Runs stages somewhere."""
 
-    def free(self) -> int:
-        """How many more stages it would take now."""
+    policy: Literal["pool", "queue"]
 
     def start(self, task: Task, attempt: Attempt) -> None:
-        """Begin a stage; its end comes as an event."""
+        """Begin a stage; its end comes as an event. What it prints goes to `attempt.log`."""
 
     def poll(self, timeout: float) -> list[Event]:
-        """Events since the last call."""
+        """Events since the last call; waits for one, but never longer than `timeout` seconds."""
 
     def stop(self) -> None:
         """Ask running stages to save their progress and end."""
@@ -54,14 +93,34 @@ class Executor(Protocol):
         """The same of some of them."""
 
     def close(self) -> None:
-        """End everything that lives in this process's name."""
+        """End everything that lives in this process's name. Twice is as good as once."""
 
 
-class JobExecutor(Executor, Protocol):
+class PoolExecutor(Executor, Protocol):
+    """An executor whose stages end with the driver, in places that are free or not."""
+
+    policy: Literal["pool", "queue"] = "pool"
+    # Do `fits` and `start` take `alone=True`, for a stage that ran out of memory and is to have its
+    # device to itself until it ends? Without, nothing at all runs beside such a stage.
+    isolates: bool = False
+
+    def free(self) -> int:
+        """How many places are free now."""
+
+    def fits(self, task: Task) -> bool:
+        """Would it take this stage now? Where stages take more than one place."""
+        return self.free() > 0
+
+
+class QueueExecutor(Executor, Protocol):
     """An executor whose stages outlive the driver: a cluster's queue."""
 
-    survives: bool  # True
-    retries: Mapping[str, int]  # tries after the first, by class of failure, where not the default
+    policy: Literal["pool", "queue"] = "queue"
+
+    @property
+    def retries(self) -> Mapping[str, int]:
+        """Tries after the first, by class of failure, where not the default."""
+        return {}
 
     def free(self) -> int:
         """How many more tasks (array elements) it would take now."""
@@ -82,12 +141,21 @@ class JobExecutor(Executor, Protocol):
         """Keys that were placed and never submitted; the executor forgets them."""
 
     def adopt(self, task: Task, attempt: Attempt) -> Event | None:
-        """Take up an earlier driver's attempt. None: it lives, its end comes as an event."""
+        """Take up an earlier driver's attempt. None: it lives. Else how it ended."""
+
+    def trouble(self) -> str | None:
+        """Why it does not answer now; None while it does."""
+        return None
+
+    def look(self, task: Task, attempt: Attempt) -> Look:
+        """Where an attempt stands, for people; changes nothing."""
+        event = self.adopt(task, attempt)
+        return Look("queued") if event is None else Look.ended(event)
+
+    def ran(self, key: str) -> float | None:
+        """Seconds that a stage in flight has run, as far as it has said."""
+        return None
 
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study whose keys are not `known`, as sentences."""
-
-
-def jobs_of(executor: Executor) -> JobExecutor | None:
-    """The executor as a JobExecutor, None when its stages die with the driver."""
-    return cast(JobExecutor, executor) if getattr(executor, "survives", False) else None
+        return []

@@ -1,13 +1,16 @@
 """What is done about a failure, by its class.
 
-A failed attempt is tried again (state `again`) as often as its class allows, with a growing wait,
-and with more memory or time where that is what was missing; then it is `failed` until `retry`.
-Local workers take no retries: whoever watches a laptop decides.
+One policy for local workers and clusters. Within a run an attempt that was killed, lost, preempted,
+out of memory or hit by its environment is tried again (state `again`) as often as its class allows,
+after a pause that grows, and with more memory or time where that is what was missing; then it is
+`failed`. A new run tries it anew: every failure, where somebody sits before it (a pool), since what
+was in the way may be gone; from a queue an error of the code or of the input only once something
+has changed that it may have come from (harness.dispatch.circumstances), or with `retry`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,16 +30,18 @@ class Policy:
 MOST_WAIT_S = 600.0
 GROWTH = 1.5
 POLICIES: dict[str, Policy] = {
-    "preempted": Policy(1000, 0, None, "its job was evicted by one of higher priority"),
+    "preempted": Policy(1000, 5, None, "its job was evicted by one of higher priority"),
     "timed out": Policy(20, 0, "time", "its time limit ended before it could checkpoint"),
     "node failure": Policy(5, 30, None, "its node went down"),
-    "out of memory": Policy(2, 0, "memory", "it needed more memory than it was given"),
+    "out of memory": Policy(2, 10, "memory", "it needed more memory than it was given"),
     "killed": Policy(3, 10, None, "its process was killed"),
     "lost": Policy(3, 10, None, "the cluster no longer knows its job"),
     "environment": Policy(3, 60, None, "a disk, a network or a device failed"),
     "error": Policy(1, 5, None, "an error in the code or the recipe"),
     "bad input": Policy(0, 0, None, "the study, the data or a file cannot be used"),
 }
+
+OWN = ("error", "bad input")  # a try under the same circumstances would only repeat them
 
 
 @dataclass(frozen=True)
@@ -58,16 +63,23 @@ def since_forgiven(attempts: Iterable[Attempt]) -> list[Attempt]:
     return found
 
 
-def verdict(attempts: Iterable[Attempt], failure: str, limits: Mapping[str, int]) -> Verdict:
+def verdict(
+    attempts: Iterable[Attempt], failure: str, limits: Mapping[str, int], pace: float = 1.0
+) -> Verdict:
     """What to do after another `failure`, given the attempts that ended before it.
 
-    `limits` overrides the number of retries by class (dispatch.retries).
+    `limits` overrides the number of retries by class (dispatch.retries); `pace` scales the pauses.
     """
     policy = POLICIES.get(failure, POLICIES["error"])
     before = sum(a.failure == failure for a in since_forgiven(attempts) if a.state == "again")
     if before >= limits.get(failure, policy.retries):
         return Verdict(False)
-    return Verdict(True, min(policy.wait_s * 2.0**before, MOST_WAIT_S))
+    return Verdict(True, _pause(policy, before, pace))
+
+
+def _pause(policy: Policy, before: int, pace: float) -> float:
+    """Seconds; they double with each failure of the class before this one."""
+    return min(policy.wait_s * 2.0 ** min(before, 20), MOST_WAIT_S) * pace
 
 
 def growth(attempts: Iterable[Attempt]) -> tuple[float, float]:
@@ -81,18 +93,24 @@ def growth(attempts: Iterable[Attempt]) -> tuple[float, float]:
 
 
 def settle(
-    ledger: Ledger, attempt: Attempt, failure: str, message: str | None, limits: Mapping[str, int]
+    ledger: Ledger,
+    attempt: Attempt,
+    failure: str,
+    message: str | None,
+    limits: Mapping[str, int],
+    counts: Callable[[Attempt], bool] = lambda before: True,
+    pace: float = 1.0,
 ) -> tuple[Attempt, Verdict]:
     """Write down a failed attempt, as `again` or `failed`. Twice is as good as once.
 
-    The task on the compute node and the driver both call it: whoever is first decides.
+    The task on the compute node and the driver both call it: whoever is first decides. `counts`
+    says which of the attempts before it count towards the limit.
     """
     now = ledger.read(attempt)
-    history = [a for a in ledger.attempts(attempt.key) if a.id != attempt.id]
+    history = [a for a in ledger.attempts(attempt.key) if a.id != attempt.id and counts(a)]
     if now.state in ("again", "failed", "forgiven"):
         policy = POLICIES.get(now.failure or "", POLICIES["error"])
         before = sum(a.failure == now.failure for a in since_forgiven(history))
-        wait = min(policy.wait_s * 2.0**before, MOST_WAIT_S)
-        return now, Verdict(now.state != "failed", wait)
-    found = verdict(history, failure, limits)
+        return now, Verdict(now.state != "failed", _pause(policy, before, pace))
+    found = verdict(history, failure, limits, pace)
     return ledger.end(attempt, "again" if found.again else "failed", failure, message), found

@@ -42,10 +42,12 @@ class Attempt:
     ended: float | None = None
     failure: str | None = None  # class, see harness.dispatch.failures
     error: str | None = None  # message, for people
-    job: str | None = None  # SLURM's id
-    batch: str | None = None  # SLURM: the unique job name it was submitted under
-    index: int | None = None  # its element of that job array
+    job: str | None = None  # a queue's id
+    batch: str | None = None  # the unique name under which a queue was given it
+    index: int | None = None  # its element there
     ran: float | None = None  # seconds it ran, where that is not ended - started (a queue's wait)
+    circumstances: dict[str, str] | None = None  # outside its key; harness.dispatch.circumstances
+    executor: str | None = None  # of a batch: the queue that has it
 
     @property
     def seconds(self) -> float:
@@ -68,8 +70,10 @@ class Ledger(Claims):
         label: str,
         batch: str | None = None,
         index: int | None = None,
+        circumstances: dict[str, str] | None = None,
+        executor: str | None = None,
     ) -> Attempt:
-        """Write down an attempt before it starts (or before sbatch, under its job's name)."""
+        """Write down an attempt before it starts (or is submitted, under its job's name)."""
         identity = f"{self._count(key) + 1:03d}-{uuid.uuid4().hex[:6]}"
         attempt = Attempt(
             identity,
@@ -82,6 +86,8 @@ class Ledger(Claims):
             time.time(),
             batch=batch,
             index=index,
+            circumstances=circumstances,
+            executor=executor,
         )
         # thousands go to a cluster at once; their batch's file is synced and holds them too
         self._write(attempt, sync=batch is None)
@@ -149,7 +155,8 @@ class Ledger(Claims):
             if not content.keys() <= _FIELDS:  # of a later version
                 content = {k: v for k, v in content.items() if k in _FIELDS}
             content["log"] = self._log(content["kind"], key, content["id"])  # wherever root is now
-            return Attempt(**content)
+            found = Attempt(**content)
+            return found if _whole(found, key, name) else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -194,7 +201,7 @@ class Ledger(Claims):
     def settle(self, keys: Iterable[str]) -> list[Attempt]:
         """Attempts still written as running whose owner is dead become `lost`.
 
-        Not those given to SLURM: they live on without their driver, and are adopted.
+        Not those given to a queue: they live on without their driver, and are adopted.
         """
         return self.settle_those(self.latest(keys))
 
@@ -222,6 +229,20 @@ class Ledger(Claims):
         return forgiven
 
 
+def _whole(found: Attempt, key: str, name: str) -> bool:
+    """Is it what was written there? A byte of it may have changed, and left JSON."""
+    numbers = (found.started, found.ended, found.ran)
+    words = (found.kind, found.label, found.host, found.failure, found.error, found.batch)
+    return (
+        (found.key, f"{found.id}.json") == (key, name)
+        and found.state in ("running", *ENDED)
+        and all(n is None or isinstance(n, (int, float)) for n in numbers)
+        and all(w is None or isinstance(w, str) for w in words)
+        and isinstance(found.circumstances or {}, dict)
+        and isinstance(found.index or 0, int)
+    )
+
+
 def _order(attempt: Attempt) -> tuple[int, float, str]:
     """Oldest first, by number: the clocks of two machines may differ."""
     return _number(attempt.id), attempt.started, attempt.id
@@ -234,7 +255,7 @@ def _number(name: str) -> int:
 
 
 def is_final(attempt: Attempt) -> bool:
-    """Did it fail so that only `retry` tries it again?"""
+    """Is it to be shown as failed? What passes by itself is shown as tried again."""
     return attempt.state == "failed" and attempt.failure not in PASSING
 
 
@@ -251,21 +272,33 @@ def tail(path: str | Path, lines: int = 15) -> str:
 
 
 def log_of(attempt: Attempt) -> str:
-    """Its log; where that is missing or empty, what its SLURM task printed outside its stages."""
+    """Its log; where that is missing or empty, what its task printed outside its stages."""
     if attempt.batch is None or (os.path.exists(attempt.log) and os.path.getsize(attempt.log)):
         return attempt.log
-    folder = Path(attempt.log).parents[2] / "slurm" / attempt.batch
-    printed = sorted(folder.glob(f"*_{attempt.index}_[0-9]*_log.err"))  # JOB_INDEX_RANK
-    return next((str(path) for path in printed if path.stat().st_size), attempt.log)
+    from harness.dispatch.executors import printed
+
+    return str(printed(attempt) or attempt.log)
+
+
+def _queue(attempt: Attempt) -> str:
+    from harness.dispatch.executors import queues_called
+
+    return queues_called([attempt])
+
+
+def when(attempt: Attempt) -> str:
+    """When it ended, and which try it was: "2026-03-01 14:05, try 2"."""
+    at = time.localtime(attempt.ended or attempt.started)
+    return f"{time.strftime('%Y-%m-%d %H:%M', at)}, try {_number(attempt.id)}"
 
 
 def describe(attempt: Attempt, retry: str) -> str:
     """A failed attempt as the terminal shows it (DESIGN's promise 4)."""
-    out = [f"failed: {attempt.label}", f"  {attempt.failure}: {attempt.error}"]
+    out = [f"failed: {attempt.label} ({when(attempt)})", f"  {attempt.failure}: {attempt.error}"]
     path = log_of(attempt)
     log = tail(path)
     if log:
-        what = "its log" if path == attempt.log else "what its SLURM job printed"
+        what = "its log" if path == attempt.log else f"what its {_queue(attempt)} job printed"
         out += [f"  last lines of {what}:", *(f"  | {line}" for line in log.splitlines())]
     out += [f"  log: {path}", f"  try again: {retry}"]
     return "\n".join(out)

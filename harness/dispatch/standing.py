@@ -1,13 +1,19 @@
-"""What of a study is done, missing and failed; and whether what is done is whole."""
+"""What of a study is done, to do and failed; and whether what is done is whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.dispatch.ledger import Attempt, Ledger, is_final
+from harness.plan import wanted
 from harness.plan.plan import Plan, Stage
-from harness.store.artifacts import CorruptArtifact, Store
+from harness.plan.wanted import Checkpoint, Work
+from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
+from harness.store.pruned import pruned_keys
 
 
 @dataclass
@@ -15,9 +21,16 @@ class Standing:
     """Where a study's stages stand."""
 
     done: set[str]
-    missing: list[Stage]
+    missing: list[Stage]  # to do, in the plan's order, each as it will be done
     failed: dict[str, Attempt]
     latest: dict[str, Attempt] = field(default_factory=dict)  # of the missing ones that were tried
+    stages: list[Stage] = field(default_factory=list)  # done or to do: what counts
+    work: Work = field(default_factory=lambda: Work(set()))
+
+    @property
+    def remade(self) -> list[Stage]:
+        """Of the missing, what was there before and was removed."""
+        return self.work.remade
 
 
 def standing(
@@ -27,31 +40,88 @@ def standing(
     ledger: Ledger,
     history: Mapping[str, list[Attempt]] | None = None,
 ) -> Standing:
-    """What is done, missing and failed, from directory listings; changes nothing.
+    """What is done, to do and failed, from directory listings; changes nothing.
 
     history: all attempts, where they were read already.
     """
     stages = list(stages)
     committed = store.committed({s.kind for s in stages})
-    done = {s.key for s in stages if s.key in committed}
-    missing = [s for s in stages if s.key not in committed]
+    lacking = [s for s in stages if s.key not in committed]
+    pruned = pruned_keys(store)
+    if pruned:
+        pruned &= {s.key for s in stages}
     if history is None:
-        latest = ledger.latest(s.key for s in missing)
+        latest = ledger.latest(s.key for s in lacking)
     else:
-        latest = {s.key: history[s.key][-1] for s in missing if s.key in history}
-    return Standing(done, missing, {k: a for k, a in latest.items() if is_final(a)}, latest)
+        latest = {s.key: history[s.key][-1] for s in lacking if s.key in history}
+    work = wanted.decide(
+        plan,
+        stages,
+        committed - pruned if pruned else committed,
+        pruned,
+        made={k for k, a in latest.items() if a.state == "done"},
+        damaged=quarantined(store) if lacking else (),
+        checkpoints=lambda: checkpoints(plan, store),
+    )
+    if latest:
+        todo = {s.key for s in work.todo}
+        latest = {k: a for k, a in latest.items() if k in todo}
+    failed = {k: a for k, a in latest.items() if is_final(a)}
+    return Standing(work.done, work.todo, failed, latest, work.counted(stages), work)
 
 
-def check_artifacts(stages: Iterable[Stage], done: set[str], store: Store) -> list[str]:
-    """Quarantine committed artifacts whose files do not fit their manifest. Returns sentences."""
+def quarantined(store: Store) -> set[str]:
+    """Keys of artifacts that were moved away because they were damaged."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        names = os.listdir(store.root / "quarantine")
+        return {name.partition("-")[2].partition(".")[0] for name in names}
+    return set()
+
+
+def checkpoints(plan: Plan, store: Store) -> Iterator[Checkpoint]:
+    """All committed train stages, of this plan and of others, that can be gone on from."""
+    for key in store.committed(["train"]) - pruned_keys(store):
+        stage = plan.stages.get(key)
+        with contextlib.suppress(CorruptArtifact, KeyError, ValueError, TypeError, AttributeError):
+            if stage is not None:
+                yield Checkpoint(*wanted.trajectory(stage), key)
+            elif (manifest := store.manifest("train", key)) is not None:
+                settings = manifest["settings"]
+                text = settings if isinstance(settings, str) else json.dumps(settings)
+                yield Checkpoint(*wanted.trajectory_of(text, manifest["inputs"]), key)
+
+
+def removed(remade: list[Stage]) -> str:
+    """Why nothing is started: what would be made again, which was removed."""
+    shown = [f"  {s.label}" for s in remade[:10]]
+    if len(remade) > 10:
+        shown.append(f"  and {len(remade) - 10:,} more")
+    count = "1 stage that was" if len(remade) == 1 else f"{len(remade):,} stages that were"
+    return "\n".join(
+        [
+            f"{count} done and then removed would have to be done again, because something that "
+            "is to be measured needs it:",
+            *shown,
+            "Nothing was started: `plan` says what it would cost; say --remake to do it, or leave "
+            "out what needs it with --skip",
+        ]
+    )
+
+
+def check_artifacts(stages: Iterable[Stage], read: set[str], store: Store) -> list[str]:
+    """Quarantine those of `read`, committed and needed, whose files do not fit their manifest.
+
+    Returns sentences. What nothing wanted reads is left where it is.
+    """
     notes = []
     for stage in stages:
-        if stage.key not in done:
+        if stage.key not in read:
             continue
         try:
             store.open(stage.kind, stage.key, verify=False)
+        except UnreadableArtifact as error:
+            notes.append(f"{stage.label}: {error}; it is left where it is: let it be read")
         except CorruptArtifact as error:
             aside = store.quarantine(stage.kind, stage.key)
-            done.discard(stage.key)
             notes.append(f"{stage.label}: {error}; moved to {aside}, the stage runs again")
     return notes

@@ -1,6 +1,6 @@
 """Where every stage of a study stands, for people: done, running, queued, failed, and why.
 
-Reads; changes nothing. A stage on SLURM is judged as the driver judges it, so `status` is right
+Reads; changes nothing. A stage in a queue is judged as the driver judges it, so `status` is right
 also when nobody watches the jobs.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.dispatch.executor import QueueExecutor
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.slurm import SlurmJobs
 from harness.dispatch.standing import Standing
 from harness.plan.plan import Plan, Stage
 
@@ -29,7 +29,7 @@ class Seen:
 
 
 def look(
-    plan: Plan, stages: Iterable[Stage], state: Standing, ledger: Ledger, jobs: SlurmJobs | None
+    plan: Plan, stages: Iterable[Stage], state: Standing, ledger: Ledger, jobs: QueueExecutor | None
 ) -> tuple[dict[str, Seen], list[str]]:
     """Every stage by key, in the plan's order, and what could not be found out, as sentences."""
     seen: dict[str, Seen] = {}
@@ -86,7 +86,7 @@ def _running(
     stage: Stage,
     last: Attempt,
     ledger: Ledger,
-    jobs: SlurmJobs | None,
+    jobs: QueueExecutor | None,
     notes: list[str],
     told: Mapping[str, Any] | None,
 ) -> Seen:
@@ -95,29 +95,12 @@ def _running(
             return Seen("running", last, "", told)
         return Seen("waiting", last, "lost: its driver died before it ended")
     if jobs is None:
-        notes.append("squeue is not here: what SLURM jobs do is told as last written down")
-        return Seen("running", last, "on SLURM")
-    event = jobs.adopt(plan.task(stage), last)
-    if event is None:
-        said = jobs.said(stage.key) if jobs.spoke(stage.key) else {}
-        if jobs.queue.elements is None:
-            notes.append(f"{jobs.queue.trouble}: what its jobs do is told as last written down")
-            state = "running" if said.get("state") == "running" else "queued"
-            return Seen(state, last, "unknown, SLURM does not answer", said or None)
-        if jobs.state(stage.key) == "RUNNING":
-            if said.get("state") == "running":
-                return Seen("running", last, "", said)
-            return Seen("queued", last, "their task runs and has not come to them yet")
-        reason = jobs.reasons.get(stage.key, "")
-        if said.get("state") == "requeued":
-            reason = f"{said.get('failure')} {said.get('count')} times; {reason}"
-        return Seen("queued", last, reason)
-    message = str(event.content.get("message") or "")
-    if event.event == "done":
-        return Seen("done", last)
-    if event.event == "failed":
-        return Seen("again", last, f"{event.content.get('failure')}: {message}")
-    return Seen("waiting", last, f"{event.event}: {message}")
+        notes.append("the queue cannot be asked here: what jobs do is told as last written down")
+        return Seen("running", last, "in a queue")
+    found = jobs.look(plan.task(stage), last)
+    if found.note is not None:
+        notes.append(found.note)
+    return Seen(found.state, last, found.reason, found.progress)
 
 
 def counts(seen: Mapping[str, Seen], keys: Iterable[str]) -> dict[str, int]:

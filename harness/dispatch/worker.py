@@ -21,12 +21,16 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.errors import HarnessError
 from harness.plan.stages import Task
 from harness.store import files
+
+if TYPE_CHECKING:
+    from harness.store import Store
 
 
 def main(root: str) -> None:
@@ -55,8 +59,6 @@ def main(root: str) -> None:
 
     import torch
 
-    from harness.stages.execute import classify, execute
-    from harness.stages.work import Stopped
     from harness.store import Store
 
     threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
@@ -68,37 +70,60 @@ def main(root: str) -> None:
         message = inbox.get()
         if terminated:
             return
-        leaving = False
         task, log = Task.from_json(json.dumps(message["run"])), Path(message["log"])
-        if why := begin_log(log, task):
-            send("failed", key=task.key, failure="environment", message=why, leaving=False)
-            continue
-        with logging_to(log):
-            last = [0.0]
+        last = [0.0]
 
-            def progress(key: str = task.key, last: list[float] = last, **state: Any) -> None:
-                now = time.monotonic()
-                if now - last[0] > 0.5:
-                    last[0] = now
-                    send("progress", key=key, **state)
+        def progress(key: str = task.key, last: list[float] = last, **state: Any) -> None:
+            now = time.monotonic()
+            if now - last[0] > 0.5:
+                last[0] = now
+                send("progress", key=key, **state)
 
-            def stopping(key: str = task.key) -> bool:
-                return None in stops or key in stops
+        def stopping(key: str = task.key) -> bool:
+            return None in stops or key in stops
 
-            try:
-                ours = execute(task, store, progress, stopping)
-                tell(f"{time.strftime('%F %T')} committed")
-                send("done", key=task.key, ours=ours)
-            except Stopped as error:
-                tell(f"stopped: {error}")
-                send("stopped", key=task.key, message=str(error))
-            except BaseException as error:
-                kind, why = classify(error), failure_told(error, log)
-                leaving = torch.cuda.is_initialized()  # after an error a GPU may refuse everything
-                send("failed", key=task.key, failure=kind, message=why, leaving=leaving)
-        if leaving:
+        event, content = perform(task, store, log, progress, stopping)
+        send(event, key=task.key, **content)
+        if content.get("leaving"):
             return
         stops.discard(task.key)
+
+
+def perform(
+    task: Task,
+    store: Store,
+    log: Path,
+    progress: Callable[..., None],
+    stopping: Callable[[], bool],
+) -> tuple[str, dict[str, Any]]:
+    """One attempt at a stage, with all it prints in its log: done, stopped or failed, and the rest
+    of what an executor's event says of it. `leaving`: this process is good for nothing any more."""
+    import torch
+
+    from harness.stages.execute import classify, execute
+    from harness.stages.work import Stopped
+
+    if why := begin_log(log, task):
+        return "failed", {"failure": "environment", "message": why, "leaving": False}
+    with logging_to(log):
+        try:
+            ours = execute(task, store, progress, stopping)
+            tell(f"{time.strftime('%F %T')} committed")
+            return "done", {"ours": ours}
+        except Stopped as error:
+            tell(f"stopped: {error}")
+            return "stopped", {"message": str(error)}
+        except BaseException as error:
+            failed = {"failure": classify(error), "message": failure_told(error, log)}
+            together = os.environ.get("WORLD_SIZE", "1") != "1"
+            # After an error a GPU may refuse everything, and ranks do nothing together.
+            leaving = torch.cuda.is_initialized() or together
+            return "failed", {**failed, "leaving": leaving, "peer": _by_another(error)}
+
+
+def _by_another(error: BaseException) -> bool:
+    """Did another process of the stage fail first?"""
+    return type(error).__name__ == "PeerFailed"
 
 
 def begin_log(log: Path, task: Task, where: str = "") -> str | None:

@@ -29,7 +29,6 @@ _LAZY = {
     "Reference": "harness.metrics.reference",
     "Extractor": "harness.metrics.extractors",
     "load_extractor": "harness.metrics.extractors",
-    "register_extractor": "harness.metrics.extractors",
     "metric_name": "harness.metrics.names",
 }
 
@@ -40,3 +39,8 @@ def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    """So that help() and completion list the lazy names."""
+    return sorted({*globals(), *__all__})

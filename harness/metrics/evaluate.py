@@ -13,9 +13,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.components.metric import Metric as MetricComponent
 from harness.errors import BadInput
 from harness.metrics.measure import DEFAULT_METRICS, check_seed, measure
-from harness.metrics.names import INCEPTION, check_metrics, metric_name
+from harness.metrics.names import INCEPTION, chosen, metric_name
 
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor
@@ -33,7 +34,7 @@ def evaluate(
     extractor: str | Extractor = INCEPTION,
     *,
     weights: Path | str | None = None,
-    metrics: Sequence[str] = DEFAULT_METRICS,
+    metrics: Sequence[str | MetricComponent] = DEFAULT_METRICS,
     k: int = 3,
     split_size: int = 5000,
     short_last_chunk: str = "refuse",
@@ -43,9 +44,6 @@ def evaluate(
     device: str = "cpu",
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
-    k_density: int = 5,
-    kid_subsets: int = 100,
-    kid_subset_size: int = 1000,
 ) -> dict[str, Any]:
     """Metrics of the images at `samples_npz` against those at `reference_npz`.
 
@@ -59,20 +57,20 @@ def evaluate(
     "notes": [...], "provenance": {...}}. What cannot be computed is absent from "metrics", and a
     note says why. Raises BadInput and Missing for files that cannot be used.
     """
+    from harness.metrics.chunks import count_used
     from harness.metrics.extractors import load_extractor
     from harness.metrics.features import extract
     from harness.metrics.images import open_images
     from harness.metrics.reference import PR_IMAGES
-    from harness.metrics.scores import count_used
 
-    check_metrics(metrics)
+    wanted = chosen(metrics)
     check_seed(seed)
     # Both sides are opened and checked before the weights are loaded and an hour is spent.
     _check_order(samples_npz, reference_npz)
     samples = open_images(samples_npz)
     real = check_reference(reference_npz)
     notes = list(samples.notes)
-    if "is" in metrics:
+    if any(m.name == "is" for m in wanted):
         try:
             count_used(samples.count, split_size, short_last_chunk)
         except BadInput as error:
@@ -118,7 +116,7 @@ def evaluate(
         values = measure(
             generated,
             reference,
-            metrics=metrics,
+            metrics=wanted,
             k=k,
             split_size=split_size,
             short_last_chunk=short_last_chunk,
@@ -126,9 +124,6 @@ def evaluate(
             seed=seed,
             device=device,
             absent=lambda name, reason: notes.append(f"{name} is not measured: {reason}"),
-            k_density=k_density,
-            kid_subsets=kid_subsets,
-            kid_subset_size=kid_subset_size,
         )
     notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
     return {

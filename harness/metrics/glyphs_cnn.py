@@ -308,7 +308,8 @@ def _check_images(images: torch.Tensor, trained: Trained) -> None:
     if images.dtype != torch.uint8 or images.ndim != 4 or tuple(images.shape[1:]) != expected:
         raise BadInput(
             f"{trained.name} was trained on {trained.image_size}x{trained.image_size} images and "
-            f"takes uint8 {('N', *expected)}; these are {images.dtype} {tuple(images.shape)}"
+            f"takes uint8 images of (N, {', '.join(map(str, expected))}); these are "
+            f"{str(images.dtype).removeprefix('torch.')}, {tuple(images.shape)}"
         )
     if not len(images):
         raise BadInput(f"{trained.name} was given no images")

@@ -8,40 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness import components
+from harness.components.metric import Metric
+from harness.components.registry import UnknownComponent
 from harness.errors import BadInput
 
 INCEPTION = "inception-2015"
 
-# metric -> (name on Inception-2015 features, stem on any other)
-METRICS: dict[str, tuple[str, str]] = {
-    "fd": ("fid", "fd"),
-    "sfd": ("sfid", "sfd"),
-    "is": ("inception_score", "is"),
-    "precision": ("precision", "precision"),
-    "recall": ("recall", "recall"),
-    "density": ("density", "density"),
-    "coverage": ("coverage", "coverage"),
-    "kid": ("kid", "kid"),
-    "fd_infinity": ("fid_infinity", "fd_infinity"),
-}
+
+def metric_names() -> tuple[str, ...]:
+    """Every metric that can be asked for."""
+    return components.names("metric")
 
 
-def check_metrics(metrics: Sequence[str]) -> None:
-    """Raises BadInput unless every one of `metrics` is a key of METRICS."""
-    unknown = [m for m in metrics if m not in METRICS]
+def chosen(metrics: Sequence[str | Metric]) -> list[Metric]:
+    """The metrics of a list of names and components, each once.
+
+    Raises BadInput that lists every unknown name, and those that there are.
+    """
+    found: dict[str, Metric] = {}
+    unknown: list[str] = []
+    for metric in metrics:
+        try:
+            made = components.get("metric", metric)() if isinstance(metric, str) else metric
+        except UnknownComponent:
+            unknown.append(str(metric))
+            continue
+        assert isinstance(made, Metric)
+        found.setdefault(made.name, made)
     if unknown:
-        raise BadInput(f"unknown metrics {', '.join(unknown)}; there are: {', '.join(METRICS)}")
+        known = ", ".join(metric_names())
+        raise BadInput(f"unknown metrics {', '.join(unknown)}; there are: {known}")
+    return list(found.values())
 
 
 def metric_name(metric: str, extractor: str) -> str:
-    """The recorded name of `metric` (a key of METRICS) on the features of `extractor`.
+    """The recorded name of `metric` on the features of `extractor`. Raises BadInput: unknown.
 
     >>> metric_name("fd", "inception-2015"), metric_name("fd", "glyphs-cnn")
     ('fid', 'fd_glyphs_cnn')
     """
-    if metric not in METRICS:
-        raise BadInput(f"unknown metric {metric!r}; there are: {', '.join(METRICS)}")
-    on_inception, stem = METRICS[metric]
-    if extractor == INCEPTION:
-        return on_inception
-    return f"{stem}_{extractor.replace('-', '_')}"
+    cls = components.get("metric", metric)
+    assert issubclass(cls, Metric)
+    return cls.recorded(extractor)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from harness.errors import BadInput
 from harness.metrics.features import Features, extract
 from harness.metrics.frechet import checked_moments
-from harness.metrics.images import open_images, open_npz
+from harness.metrics.images import Npz, open_images, open_npz
 from harness.metrics.moments import Moments, MomentsAccumulator
 from harness.metrics.names import INCEPTION
 
@@ -210,9 +210,9 @@ class Reference:
             return cls(
                 extractor=about["extractor"],
                 extractor_sha256=about["extractor_sha256"],
-                pool=Moments(about["pool_count"], npz.read("mu"), npz.read("sigma")),
+                pool=_read_moments(npz, about["pool_count"], "mu", "sigma"),
                 spatial=(
-                    Moments(about["spatial_count"], npz.read("mu_s"), npz.read("sigma_s"))
+                    _read_moments(npz, about["spatial_count"], "mu_s", "sigma_s")
                     if "mu_s" in npz
                     else None
                 ),
@@ -225,6 +225,11 @@ class Reference:
             raise BadInput(
                 f"{path} does not hold reference statistics of this harness: {error}"
             ) from error
+
+
+def _read_moments(npz: Npz, count: int, mean: str, covariance: str) -> Moments:
+    where = f"{npz.path}: {mean}, {covariance}"
+    return Moments(count, *checked_moments(npz.read(mean), npz.read(covariance), where))
 
 
 def _given_moments(mean: NDArray[Any], covariance: NDArray[Any], where: str) -> Moments:

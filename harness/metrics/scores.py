@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import BadInput
+from harness.metrics.chunks import count_used
 from harness.metrics.moments import checked
 
 _ROWS = 128  # of 1008 float32 numbers: half a megabyte, which the cache holds
@@ -60,26 +61,6 @@ def inception_score_chunks(
     ]
     std = float(np.std(scores)) if len(scores) > 1 else None
     return InceptionScore(float(np.mean(scores)), std, len(scores), len(rows))
-
-
-def count_used(count: int, split_size: int, short_last_chunk: str) -> int:
-    """How many of `count` samples go into chunks. BadInput as `inception_score` says."""
-    if split_size < 1:
-        raise BadInput(f"split_size must be at least 1, got {split_size}")
-    if short_last_chunk not in ("refuse", "drop", "keep"):
-        raise BadInput(f"short_last_chunk is refuse, drop or keep, got {short_last_chunk!r}")
-    short = count % split_size
-    if short and short_last_chunk == "refuse":
-        raise BadInput(
-            f"{count} samples in chunks of {split_size} leave a last chunk of {short}, which "
-            "would distort the Inception Score: choose a split size that divides the number of "
-            "samples, or ask to drop or keep the short chunk"
-        )
-    if short_last_chunk != "drop":
-        return count
-    if count < split_size:
-        raise BadInput(f"{count} samples do not fill one chunk of {split_size}")
-    return count - short
 
 
 def _chunk_score(rows: NDArray[np.floating], logits: bool) -> float:

@@ -8,12 +8,13 @@ that wants to run code is refused before any of it runs.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import pickle
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,15 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from harness.errors import BadInput, Missing
-from harness.models import diffusers_format, zoo
+from harness.models import diffusers_format, state_dicts, zoo
 from harness.models.dit import DiT
+from harness.models.state_dicts import some
 from harness.models.zoo import Architecture
 
 WEIGHTS, ABOUT = "model.safetensors", "model.json"
+OF_ARTIFACT = "ema.safetensors"  # of a train stage, beside its manifest
 FORMAT = "scaling-study-harness DiT"
+WITHOUT_NULL = (1000,)  # rows of a label table: ImageNet's classes, and no null label after them
 State = Mapping[str, Tensor]
 
 
@@ -61,6 +65,7 @@ def load_checkpoint(
     - a file of the official implementation (.pt): a bare state dict, or a training checkpoint,
       of which `ema` is taken, else `model`; the same as a state dict in memory
     - our own folder (save_checkpoint), or its model.safetensors
+    - a train stage's artifact, results/artifacts/train/KEY, of which the EMA weights are taken
     - diffusers' DiTTransformer2DModel: its folder (or a pipeline's, with `transformer/`), or its
       weights file. Our DiT's timestep frequencies are the official ones; see diffusers_format.
 
@@ -70,8 +75,27 @@ def load_checkpoint(
     Raises Missing for a path that is not there, BadInput for anything that is not such a
     checkpoint; missing, extra and misshapen tensors are named.
     """
+    return read_checkpoint(path_or_state_dict, heads).model
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model, and what a person should know of how it was read."""
+
+    model: DiT
+    weights: str
+    """Which weights were taken, and how many tensors."""
+    notes: tuple[str, ...] = ()
+
+
+def read_checkpoint(
+    path_or_state_dict: str | Path | Mapping[str, Any], heads: int | None = None
+) -> Loaded:
+    """As `load_checkpoint`, with what was taken from where."""
     if isinstance(path_or_state_dict, Mapping):
-        return _assemble(_copied(path_or_state_dict), heads, "the state dict")
+        found = state_dicts.found_in(path_or_state_dict, "the state dict")
+        copied = {name: t.detach().clone() for name, t in found.state.items()}
+        return Loaded(_assemble(copied, heads, "the state dict"), found.said)
     path = Path(path_or_state_dict)
     if not path.exists():
         raise Missing(f"no checkpoint at {path}")
@@ -80,7 +104,13 @@ def load_checkpoint(
     recorded = _recorded(path)
     if heads is not None and recorded.get("heads", heads) != heads:
         raise BadInput(f"{path.parent} says {recorded['heads']} heads, heads={heads} was given")
-    return _assemble(_read(path), recorded.get("heads", heads), str(path), recorded)
+    found = read_weights(path)
+    notes: tuple[str, ...] = ()
+    config = path.parent / diffusers_format.CONFIG
+    if path.name in diffusers_format.WEIGHTS and config.is_file():
+        notes = diffusers_format.ignored(_json(config), str(config))
+    model = _assemble(found.state, recorded.get("heads", heads), str(path), recorded)
+    return Loaded(model, found.said, notes)
 
 
 def infer(state: State, heads: int | None, source: str) -> Architecture:
@@ -95,7 +125,7 @@ def infer(state: State, heads: int | None, source: str) -> Architecture:
     missing = [name for name in needed if name not in state]
     if missing:
         raise BadInput(
-            f"{source} is not a DiT's: missing {', '.join(missing)}; it has {_some(state)}"
+            f"{source} is not a DiT's: missing {', '.join(missing)}; it has {some(state)}"
         )
     for name, axes in needed.items():
         if state[name].dim() != axes:
@@ -114,7 +144,13 @@ def infer(state: State, heads: int | None, source: str) -> Architecture:
     if heads is None:
         raise BadInput(
             f"{source} has depth {depth} and width {width}, which no model of the zoo has, and "
-            "shapes do not tell the number of heads: give it, as heads=16"
+            "shapes do not tell the number of heads: give it (--heads 16; in Python, heads=16)"
+        )
+    rows = state["y_embedder.embedding_table.weight"].shape[0]
+    if rows in WITHOUT_NULL or rows < 2:
+        raise BadInput(
+            f"{source}: y_embedder.embedding_table has {rows:,} rows, and no null label after its "
+            "classes (it was trained with class_dropout_prob 0): DiTs here have one"
         )
     return zoo.architecture(
         depth=depth,
@@ -123,7 +159,7 @@ def infer(state: State, heads: int | None, source: str) -> Architecture:
         patch_size=patch_size,
         input_size=math.isqrt(state["pos_embed"].shape[1]) * patch_size,
         channels=channels,
-        num_classes=state["y_embedder.embedding_table.weight"].shape[0] - 1,
+        num_classes=rows - 1,
         block=_block_of(state, width),
     )
 
@@ -133,8 +169,8 @@ def _block_of(state: State, width: int) -> str:
         return "cross-attention"
     if "blocks.0.adaLN_modulation.1.weight" not in state:
         return "in-context"
-    vectors = state["blocks.0.adaLN_modulation.1.weight"].shape[0] / width
-    return "adaln" if vectors == 4 else "adaln-zero"
+    outputs = state["blocks.0.adaLN_modulation.1.weight"].shape[:1]
+    return "adaln" if outputs == (4 * width,) else "adaln-zero"
 
 
 def _assemble(
@@ -164,35 +200,25 @@ def _assemble(
             f"{source} does not fit a DiT of depth {shape.depth}, width {shape.width}, patch "
             f"{shape.patch_size}, {shape.block}:\n  {listed}{more}"
         )
-    model.load_state_dict({name: t.float() for name, t in state.items()}, assign=True)
+    single = {name: t.float() for name, t in state.items()}
+    state_dicts.check_finite(single, source)
+    model.load_state_dict(single, assign=True)
     return model.eval().requires_grad_(True)
 
 
-def _copied(mapping: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The state dict in a mapping, copied so that the model does not share the caller's memory."""
-    return {name: t.detach().clone() for name, t in _state_dict(mapping, "the mapping").items()}
-
-
-def _state_dict(content: Any, source: str) -> dict[str, Tensor]:
-    """The EMA's, the model's, or the bare state dict in what a file holds, wrappers' names off."""
-    for part in ("ema", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(part), Mapping):
-            content = content[part]
-            break
-    if not isinstance(content, Mapping) or not content:
-        raise BadInput(f"{source} holds no state dict but a {type(content).__name__}")
-    odd = [name for name, value in content.items() if not isinstance(value, Tensor)]
-    if odd:
-        raise BadInput(f"{source} is no state dict: not tensors: {_some(odd)}")
-    # Names that DistributedDataParallel and torch.compile put in front.
-    return {re.sub(r"^((module|_orig_mod)\.)+", "", name): t for name, t in content.items()}
-
-
-def _read(path: Path) -> dict[str, Tensor]:
+def read(path: Path) -> dict[str, Tensor]:
     """The state dict in a file, without running anything in it."""
+    return read_weights(path).state
+
+
+def read_weights(path: Path) -> state_dicts.Weights:
+    """The weights in a file, and which they are, without running anything in it."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size == 0:
+            raise BadInput(f"{path} is empty (0 bytes): an interrupted copy or download")
     if path.suffix == ".safetensors":
         try:
-            return _state_dict(load_file(path), str(path))
+            return state_dicts.found_in(load_file(path), str(path))
         except safetensors.SafetensorError as error:
             raise BadInput(f"{path} is not a safetensors file or is damaged: {error}") from error
     try:
@@ -207,14 +233,15 @@ def _read(path: Path) -> dict[str, Tensor]:
             "nothing in it was executed"
         ) from error
     except Exception as error:  # a file of another kind can trip the unpickler anywhere
-        raise BadInput(f"{path} cannot be read as a checkpoint: {error}") from error
-    return _state_dict(content, str(path))
+        why = str(error) or type(error).__name__
+        raise BadInput(f"{path} cannot be read as a checkpoint: {why}") from error
+    return state_dicts.found_in(content, str(path))
 
 
 def _weights_in(folder: Path) -> Path:
-    """The weights file in a folder of ours or of diffusers'."""
+    """The weights file in a folder of ours, of diffusers', or of a train stage."""
     for place in (folder, folder / "transformer"):
-        for name in (WEIGHTS, *diffusers_format.WEIGHTS):
+        for name in (WEIGHTS, OF_ARTIFACT, *diffusers_format.WEIGHTS):
             if (place / name).is_file():
                 return place / name
     raise BadInput(
@@ -226,6 +253,7 @@ def _recorded(weights: Path) -> dict[str, int]:
     """What shapes do not tell and the JSON beside a weights file does: heads and input_size."""
     for weights_names, json_name, names in (
         ((WEIGHTS,), ABOUT, {"heads": "heads", "input_size": "input_size"}),
+        ((OF_ARTIFACT,), "manifest.json", {"heads": "heads", "input_size": "input_size"}),
         (
             diffusers_format.WEIGHTS,
             diffusers_format.CONFIG,
@@ -235,7 +263,8 @@ def _recorded(weights: Path) -> dict[str, int]:
         beside = weights.parent / json_name
         if weights.name in weights_names and beside.is_file():
             try:
-                found = json.loads(beside.read_text("utf-8"))
+                found = _json(beside)
+                found = found.get("facts", found)  # an artifact's manifest
                 found = found.get("architecture", found)
                 return {ours: int(found[theirs]) for ours, theirs in names.items()}
             except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -245,7 +274,5 @@ def _recorded(weights: Path) -> dict[str, int]:
     return {}
 
 
-def _some(names: Iterable[str], limit: int = 6) -> str:
-    listed = list(names)
-    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
-    return ", ".join(map(str, listed[:limit])) + more
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))

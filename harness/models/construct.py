@@ -20,6 +20,7 @@ def build(
     patch_size: int | None = None,
     input_size: int | None = None,
     channels: int | None = None,
+    out_channels: int | None = None,
     checkpointing: bool = False,
 ) -> DiT:
     """A freshly initialised DiT, by name or, without one, from depth, width, heads and patch_size.
@@ -30,6 +31,7 @@ def build(
     block: one of harness.models.zoo.BLOCKS.
     num_classes: the label table has one row more, the null label.
     channels: of the input; default the family's (4 latent channels, 3 for DiT-micro).
+    out_channels: of the output; default twice the input's (noise and variance).
     checkpointing: recompute blocks in the backward pass to save memory.
 
     Under `torch.device("meta")` nothing is allocated. Raises BadInput, saying what is allowed.
@@ -45,5 +47,6 @@ def build(
         patch_size=patch_size,
         input_size=input_size,
         channels=channels,
+        out_channels=out_channels,
     )
     return DiT(**asdict(shape), checkpointing=checkpointing)

@@ -16,6 +16,7 @@ The trace runs on the meta device: no memory, no arithmetic.
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,21 +26,27 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from fvcore.nn import FlopCountAnalysis
-from fvcore.nn.jit_handles import (
-    addmm_flop_jit,
-    bmm_flop_jit,
-    get_shape,
-    linear_flop_jit,
-    matmul_flop_jit,
-)
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from harness.components.family import Family, Input
 from harness.errors import BadInput, HarnessError
 from harness.models import unets
 from harness.models.dit import DiT
+from harness.models.families import DiTFamily
 from harness.models.zoo import FAMILIES, UNETS, Architecture, architecture, check_unet
+
+with warnings.catch_warnings():
+    # it still uses torch.jit, which torch announces to remove
+    warnings.simplefilter("ignore", FutureWarning)
+    from fvcore.nn import FlopCountAnalysis
+    from fvcore.nn.jit_handles import (
+        addmm_flop_jit,
+        bmm_flop_jit,
+        get_shape,
+        linear_flop_jit,
+        matmul_flop_jit,
+    )
 
 Handle = Callable[[list[Any], list[Any]], Any]
 
@@ -72,6 +79,8 @@ FREE = frozenset(
         *("aten::neg", "aten::exp", "aten::sin", "aten::cos", "aten::addcmul"),
         *("aten::softmax", "aten::embedding"),
         *("aten::upsample_nearest2d", "aten::avg_pool2d", "aten::clone"),
+        *("aten::sub", "aten::pow", "aten::sqrt", "aten::rsqrt", "aten::mean", "aten::sum"),
+        *("aten::relu", "aten::sigmoid", "aten::tanh", "aten::where", "aten::unflatten"),
     ]
 )
 
@@ -105,7 +114,7 @@ HANDLES: dict[str, Handle] = {
 
 # Activation functions and dropout: an output of the input's shape, nothing counted.
 SHAPELESS = frozenset([F.silu, F.gelu, F.dropout])
-NORMALIZATIONS = frozenset([F.layer_norm, F.group_norm])
+NORMALIZATIONS = frozenset([F.layer_norm, F.group_norm, F.rms_norm])
 
 
 class _Shapes(TorchFunctionMode):
@@ -198,6 +207,21 @@ def complexity(
     return _complexity(model_or_name, _dit(shape), shape.tokens)
 
 
+def count_family(family: Family, given: Input) -> Complexity:
+    """Count a family's network for inputs of a shape; nothing is allocated.
+
+    Raises HarnessError for an operator that there is no rule for.
+    """
+    if isinstance(family, DiTFamily):
+        shape = Architecture(**family.numbers(given))
+        return _complexity(family.label, _dit(shape), shape.tokens)
+    with torch.device("meta"), _Uninitialized():
+        model = family.build(given)
+        x = torch.zeros(1, given.channels, given.side, given.side)
+        t, y = torch.zeros(1), torch.zeros(1, dtype=torch.long)
+    return _complexity(family.label, trace(model, (x, t, y)), family.tokens(given))
+
+
 def _complexity(name: str, counts: Counter[str], tokens: int | None) -> Complexity:
     return Complexity(
         name=name,
@@ -229,7 +253,7 @@ def trace_dit(shape: Architecture) -> Counter[str]:
         model = DiT(**vars(shape))
         x = torch.zeros(1, shape.channels, shape.input_size, shape.input_size)
         t = torch.zeros(1, dtype=torch.long)
-    return _trace(model, (x, t, t.clone()))
+    return trace(model, (x, t, t.clone()))
 
 
 @cache
@@ -240,7 +264,7 @@ def _unet(name: str) -> Counter[str]:
     with torch.device("meta"), _Uninitialized():
         model = unets.Wrapped(unets.unet(name))
         inputs = unets.example_inputs(name)
-    return _trace(model, inputs)
+    return trace(model, inputs)
 
 
 class _Whole(nn.Module):
@@ -254,7 +278,11 @@ class _Whole(nn.Module):
         return self.call(*inputs)
 
 
-def _trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
+def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
+    """Count any network by tracing it: products, normalized, activations and params.
+
+    Raises HarnessError for an operator that is neither counted nor known to be free.
+    """
     analysis = FlopCountAnalysis(_Whole(model.eval().requires_grad_(False)), inputs)
     analysis.clear_op_handles().set_op_handle(**HANDLES)
     # fvcore warns of every operator without a handle; those are checked against FREE below.

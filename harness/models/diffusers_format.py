@@ -42,6 +42,54 @@ BLOCK = (
 QKV = ("attn1.to_q", "attn1.to_k", "attn1.to_v")  # rows of attn.qkv, in this order
 
 
+# What configurations may say besides the shape, and the values that a DiT has. A configuration that
+# says another one is of another network, whatever its tensors are called.
+OF_A_DIT: dict[str, tuple[Any, ...]] = {
+    "activation_fn": ("gelu-approximate",),
+    "norm_type": ("ada_norm_zero",),
+    "norm_elementwise_affine": (False,),
+    "attention_bias": (True,),
+    "cross_attention_dim": (None,),
+    "double_self_attention": (False,),
+    "only_cross_attention": (False,),
+    "use_linear_projection": (False,),
+    "num_vector_embeds": (None,),
+    "norm_eps": (1e-6, 1e-5),  # DiT's, and diffusers' default, which released folders leave
+}
+SHAPE = (
+    *("num_attention_heads", "attention_head_dim", "in_channels", "out_channels", "num_layers"),
+    *("sample_size", "patch_size", "num_embeds_ada_norm"),
+)
+
+
+def ignored(config: Mapping[str, Any], source: str) -> tuple[str, ...]:
+    """Fields of a config.json that make no difference here, as notes.
+
+    Raises BadInput for those that say the network computes something else than a DiT.
+    """
+    for field, values in OF_A_DIT.items():
+        if field in config and config[field] not in values:
+            allowed = " or ".join(map(str, values))
+            raise BadInput(
+                f"{source}: {field} is {config[field]!r}, a DiT's is {allowed}: its output would "
+                "not be this network's"
+            )
+    channels, outputs = config.get("in_channels"), config.get("out_channels")
+    if isinstance(channels, int) and outputs not in (None, 2 * channels):
+        raise BadInput(
+            f"{source}: out_channels is {outputs}, a DiT's is {2 * channels} (noise and variance)"
+        )
+    rest = [
+        f"{name} {value!r}"
+        for name, value in config.items()
+        if name not in OF_A_DIT and name not in SHAPE and not name.startswith("_")
+    ]
+    notes = [f"{source}: ignored: {', '.join(rest)}"] if rest else []
+    if config.get("norm_eps") == 1e-5:
+        notes.append(f"{source}: norm_eps is 1e-05, a DiT's 1e-06 is used")
+    return tuple(notes)
+
+
 def recognises(state: Mapping[str, Tensor]) -> bool:
     """Whether a state dict has the names of DiTTransformer2DModel."""
     return "transformer_blocks.0.norm1.linear.weight" in state

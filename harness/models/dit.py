@@ -104,7 +104,7 @@ class LabelEmbedder(nn.Module):
 
 
 class ModulatedFinalLayer(nn.Module):
-    """Tokens (N, T, D) -> patches (N, T, p * p * 2C), the norm modulated by SiLU(t + y)."""
+    """Tokens (N, T, D) -> patches (N, T, p * p * out), the norm modulated by SiLU(t + y)."""
 
     def __init__(self, width: int, outputs: int) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class ModulatedFinalLayer(nn.Module):
 
 
 class PlainFinalLayer(nn.Module):
-    """Tokens (N, T, D) -> patches (N, T, p * p * 2C) after an affine norm."""
+    """Tokens (N, T, D) -> patches (N, T, p * p * out) after an affine norm."""
 
     def __init__(self, width: int, outputs: int) -> None:
         super().__init__()
@@ -147,6 +147,7 @@ class DiT(nn.Module):
         heads: int,
         block: str = "adaln-zero",
         num_classes: int = 1000,
+        out_channels: int | None = None,
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
@@ -158,6 +159,7 @@ class DiT(nn.Module):
         self.heads = heads
         self.block = block
         self.num_classes = num_classes
+        self.out_channels = 2 * channels if out_channels is None else out_channels
         self.null_label = num_classes
         self.checkpointing = checkpointing
         self.grid = input_size // patch_size
@@ -168,7 +170,7 @@ class DiT(nn.Module):
         self.t_embedder = TimestepEmbedder(width)
         self.y_embedder = LabelEmbedder(num_classes, width)
         self.blocks = nn.ModuleList(BLOCK_CLASSES[block](width, heads) for _ in range(depth))
-        outputs = patch_size * patch_size * 2 * channels
+        outputs = patch_size * patch_size * self.out_channels
         modulated = block in ("adaln-zero", "adaln")
         self.final_layer = (ModulatedFinalLayer if modulated else PlainFinalLayer)(width, outputs)
 
@@ -178,10 +180,11 @@ class DiT(nn.Module):
         return self.grid**2
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        """Predict noise and variance.
+        """Predict what the objective asks for; DDPM: noise and variance.
 
-        x (N, C, H, W), timesteps t (N,), labels y (N,) int -> (N, 2C, H, W): the predicted noise
-        in the first C channels, the variance's interpolation in the last C (section 3.1).
+        x (N, C, H, W), timesteps t (N,), labels y (N,) int -> (N, out_channels, H, W). With 2C of
+        them: the predicted noise in the first C channels, the variance's interpolation in the last
+        C (section 3.1).
         """
         x = self.x_embedder(x) + self.pos_embed  # (N, T, D)
         t_embedding, y_embedding = self.t_embedder(t), self.y_embedder(y)  # (N, D) each
@@ -202,7 +205,7 @@ class DiT(nn.Module):
         return self.unpatchify(self.final_layer(x, condition))
 
     def unpatchify(self, x: Tensor) -> Tensor:
-        """(N, T, p * p * 2C) -> (N, 2C, H, W); within a token the order is row, column, channel."""
+        """(N, T, p * p * out) -> (N, out, H, W); a token is in order row, column, channel."""
         p, grid = self.patch_size, self.grid
-        x = x.view(-1, grid, grid, p, p, 2 * self.channels).permute(0, 5, 1, 3, 2, 4)
-        return x.reshape(-1, 2 * self.channels, grid * p, grid * p)
+        x = x.view(-1, grid, grid, p, p, self.out_channels).permute(0, 5, 1, 3, 2, 4)
+        return x.reshape(-1, self.out_channels, grid * p, grid * p)

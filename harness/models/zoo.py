@@ -109,6 +109,7 @@ class Architecture:
     channels: int  # of the model's input
     block: str = "adaln-zero"
     num_classes: int = 1000
+    out_channels: int | None = None  # None: twice the input's, for noise and variance
 
     @property
     def tokens(self) -> int:
@@ -191,6 +192,7 @@ def architecture(
     patch_size: int | None = None,
     input_size: int | None = None,
     channels: int | None = None,
+    out_channels: int | None = None,
 ) -> Architecture:
     """Check and complete the arguments of `harness.models.build` (which documents them).
 
@@ -228,6 +230,7 @@ def architecture(
         channels=family.channels if channels is None else channels,
         block=block,
         num_classes=num_classes,
+        out_channels=out_channels,
     )
     _check(result, family.latent_factor if image_size is not None else 1)
     return result

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.autoencoders import properties
+from harness.components.base import Component, uses
+from harness.components.family import Input, of_architecture
+from harness.components.schedule import Schedule
 from harness.errors import BadInput
 from harness.plan import cost, keys
 from harness.plan.plan import Measurement, Plan, Stage
+from harness.spec.checks import sampler_of
 from harness.spec.schema import DataSettings, EvaluationSettings, GuidanceSettings
 from harness.spec.study import Run, Study
 
 # A file that a reference is made of is known by its checksum, where the study gives one, else by
 # its name, wherever it lies. ADM's own files are what statistics are taken to be.
 ADM_STATISTICS = ("VIRTUAL_imagenet256_labeled.npz", "VIRTUAL_imagenet512.npz")
-OWN_WEIGHTS = ("inception-custom",)  # extractors whose weights may be any file
 
 
 def make_plan(study: Study, imported: Mapping[str, Imported] | None = None) -> Plan:
@@ -28,6 +31,7 @@ def make_plan(study: Study, imported: Mapping[str, Imported] | None = None) -> P
     that is not among them.
     """
     plan = Plan(study)
+    _find_trunks(plan)
     for i, run in enumerate(study.runs):
         if run.model.checkpoint is not None:
             _add_imported(plan, i, run, imported or {})
@@ -54,6 +58,12 @@ class Imported:
     steps: int | None  # training steps, when known
 
 
+def with_versions(settings: dict[str, Any], *components: Component) -> dict[str, Any]:
+    """A stage's settings with the versions of the components that a key must name, if any."""
+    named = uses(components)
+    return {**settings, "components": named} if named else settings
+
+
 def _add_imported(plan: Plan, index: int, run: Run, imported: Mapping[str, Imported]) -> None:
     """An imported checkpoint's stages: it is committed already, so it is only sampled."""
     name = run.model.checkpoint or ""
@@ -63,99 +73,163 @@ def _add_imported(plan: Plan, index: int, run: Run, imported: Mapping[str, Impor
             f"model.checkpoint {name!r} was not imported into this results folder (imported: "
             f"{near}); first: python -m harness import FILE --name {name}"
         )
-    given = imported[name]
-    arch = dict(given.architecture)
-    side, channels = input_shape(run)
-    if (arch["input_size"], arch["channels"]) != (side, channels):
+    stored = imported[name]
+    family, theirs = of_architecture(stored.architecture)
+    ours = run.given()
+    if (theirs.side, theirs.channels) != (ours.side, ours.channels):
         raise BadInput(
-            f"checkpoint {name!r} takes {arch['channels']}x{arch['input_size']}x"
-            f"{arch['input_size']} inputs; data.image_size {run.data.image_size} through the "
-            f"{run.autoencoder.name} autoencoder gives {channels}x{side}x{side}"
+            f"checkpoint {name!r} takes {theirs.channels}x{theirs.side}x{theirs.side} inputs; "
+            f"data.image_size {run.data.image_size} through the {run.codec.name} autoencoder gives "
+            f"{ours.channels}x{ours.side}x{ours.side}"
         )
-    made = json.loads(given.settings)
-    for field, theirs, ours in (
-        ("data.num_classes", arch["num_classes"], run.data.num_classes),
-        ("diffusion.steps", made["diffusion_steps"], run.diffusion.steps),
-        ("autoencoder.name", made["autoencoder"], run.autoencoder.name),
+    made = json.loads(stored.settings)
+    asked = run.objective.key_fields("objective")
+    for field, its, wanted in (
+        ("data.num_classes", theirs.num_classes, run.data.num_classes),
+        *((field.replace("_", ".", 1), made.get(field), value) for field, value in asked.items()),
+        ("autoencoder.name", made["autoencoder"], run.codec.content()),
     ):
-        if theirs != ours:
+        if its != wanted:
             raise BadInput(
-                f"checkpoint {name!r} was imported with {field} {theirs}, the study says {ours}: "
+                f"checkpoint {name!r} was imported with {field} {its}, the study says {wanted}: "
                 "its samples would not be what the study means"
             )
     plan.add(
         "complexity",
-        keys.canonical({"architecture": arch, "baseline": None}),
+        keys.canonical({"architecture": dict(stored.architecture), "baseline": None}),
         {},
         (run.model.label,),
         run=index,
     )
-    plan.stages[given.key] = Stage(
-        "train", given.key, given.settings, {}, {}, (f"{name} (imported)",), 0.0, index
+    plan.stages[stored.key] = Stage(
+        "train", stored.key, stored.settings, {}, {}, (f"{name} (imported)",), 0.0, index
     )
-    plan.run_ids.append(given.key)
-    gflops = cost.dit_gflops(
-        arch["depth"], arch["width"], arch["patch_size"], side, channels, arch["block"]
-    )
-    _evaluations(plan, index, run, run.label, {given.steps or 0: given.key}, gflops)
+    plan.run_ids.append(stored.key)
+    gflops = family.gflops(theirs)
+    _evaluations(plan, index, run, run.label, {stored.steps or 0: stored.key}, gflops)
 
 
 def _images(data: DataSettings, train: bool) -> dict[str, Any]:
+    source: Any = data.source
     out = {
         k: getattr(data, k)
-        for k in (
-            "name",
-            "source",
-            "fingerprint",
-            "image_size",
-            "channels",
-            "num_classes",
-            "seed",
-        )
+        for k in ("name", "fingerprint", "image_size", "channels", "num_classes", "seed")
     }
-    made = train and data.source == "embedded"  # files are read whole: the number is only checked
+    made = train and source.made  # files are read whole: the number is only checked
     out["train_images"] = data.train_images if made else None
-    return out
+    return {**out, "source": source.content()}
 
 
-def input_shape(run: Run) -> tuple[int, int]:
-    """(side, channels) of the model's input."""
-    side = run.data.image_size // properties.factor(run.autoencoder.name)
-    return side, properties.channels(run.autoencoder.name, run.data.channels)
+def run_gflops(run: Run) -> float | None:
+    """Strict Gflops of the run's model; None where they are to be counted first."""
+    component = run.model.component
+    return None if component is None else component.gflops(run.given())
 
 
-def architecture(run: Run) -> dict[str, Any]:
-    """The run's model by its numbers."""
-    depth, width, heads = run.model.shape
-    side, channels = input_shape(run)
-    return {
-        "depth": depth,
-        "width": width,
-        "heads": heads,
-        "patch_size": run.model.patch_size,
-        "block": run.model.block,
-        "input_size": side,
-        "channels": channels,
-        "num_classes": run.data.num_classes,
-    }
+def _architecture(run: Run) -> dict[str, Any]:
+    assert run.model.component is not None
+    return run.model.component.architecture(run.given())
 
 
-def run_gflops(run: Run) -> float:
-    """Strict Gflops of the run's model."""
-    a = architecture(run)
-    return cost.dit_gflops(
-        a["depth"], a["width"], a["patch_size"], a["input_size"], a["channels"], a["block"]
+def _short(run: Run) -> str:
+    """What a model's label leaves out: the design of its blocks."""
+    component = run.model.component
+    return "" if component is None else component.variant
+
+
+def _arch_text(plan: Plan, run: Run) -> str:
+    what = ("arch", run.model, run.data, run.codec, run.objective)
+    return plan.text(*what, make=lambda: _architecture(run))
+
+
+def _encode_text(plan: Plan, run: Run) -> str:
+    return plan.text(
+        "encode",
+        run.data,
+        run.autoencoder,
+        run.codec,
+        make=lambda: with_versions(
+            {
+                "data": _images(run.data, train=True),
+                "autoencoder": run.codec.content(),
+                "autoencoder_sha256": run.autoencoder.sha256,
+            },
+            run.data.source,  # type: ignore[arg-type]
+            run.codec,
+        ),
     )
 
 
+def _schedule(run: Run) -> Schedule:
+    assert run.train is not None
+    schedule: Any = run.train.schedule
+    return schedule  # type: ignore[no-any-return]
+
+
+def _heads(plan: Plan, run: Run, arch: str, versions: _Versions) -> tuple[str, str | None]:
+    """The settings of a run's train stages, less the step and the brace behind it: two texts.
+
+    The first names the length of training where the schedule depends on it; the second, without
+    it, is of the stages that all lengths share (None: there are none).
+    """
+    train = run.train
+    assert train is not None
+    own = plan.once(
+        ("objective", run.objective, versions.train), lambda: _texts(run.objective, versions.train)
+    )
+    flip = "true" if run.data.flip else "false"
+
+    def head(horizon: bool) -> str:
+        recipe = plan.text("recipe", train, int(horizon), make=lambda: _recipe(train, horizon))
+        fields = {"architecture": arch, "flip": flip, "recipe": recipe, "seed": str(run.seed)}
+        fields |= own
+        # sorted, as in the canonical text; `step` comes last
+        return "{" + ",".join([f'"{name}":{fields[name]}' for name in sorted(fields)])
+
+    schedule = _schedule(run)
+    branches = schedule.horizon_matters and schedule.shared_until(train.steps) > 0
+    return head(True), head(False) if branches else None
+
+
+def _find_trunks(plan: Plan) -> None:
+    """Where the branches of all runs leave the trunks that they share, and what is sampled there.
+
+    Each run's trunk then goes from one of these steps to the next, so that none is trained twice.
+    """
+    found: dict[tuple[str, str], set[int]] = {}
+    for run in plan.study.runs:
+        if run.model.checkpoint is not None or run.train is None:
+            continue
+        if not _schedule(run).horizon_matters:
+            continue
+        versions = plan.once(
+            ("versions", run.model, run.objective, run.train), partial(_versions, run)
+        )
+        _, trunk = _heads(plan, run, _arch_text(plan, run), versions)
+        if trunk is None:
+            continue
+        encode = keys.stage_key("encode", _encode_text(plan, run), {})
+        shared = _schedule(run).shared_until(run.train.steps)
+        steps = found.setdefault((encode, trunk), set())
+        steps |= {each for each in _steps(plan.study.evaluations.values(), run) if each <= shared}
+        steps.add(shared)
+    plan.trunks.update({at: tuple(sorted(steps)) for at, steps in found.items()})
+
+
 def _add_run(plan: Plan, index: int, run: Run) -> None:
-    arch = plan.text("arch", run.model, run.data, run.autoencoder, make=lambda: architecture(run))
-    gflops = run_gflops(run)
+    component = run.model.component
+    assert component is not None
+    arch = _arch_text(plan, run)
+    gflops = plan.once(
+        ("gflops", run.model, run.data, run.codec, run.objective), lambda: run_gflops(run)
+    )
+    versions = plan.once(("versions", run.model, run.objective, run.train), lambda: _versions(run))
+    of_family = f',"components":{versions.family}' if versions.family else ""
     complexity = plan.add(
         "complexity",
-        f'{{"architecture":{arch},"baseline":null}}',
+        f'{{"architecture":{arch},"baseline":null{of_family}}}',
         {},
-        (run.model.label, "" if run.model.block == "adaln-zero" else f" {run.model.block}"),
+        (run.model.label, _short(run)),
         run=index,
     )
     if run.train is None:
@@ -164,62 +238,95 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
     train = run.train
     encode = plan.add(
         "encode",
-        plan.text(
-            "encode",
-            run.data,
-            run.autoencoder,
-            make=lambda: {
-                "data": _images(run.data, train=True),
-                "autoencoder": run.autoencoder.name,
-                "autoencoder_sha256": run.autoencoder.sha256,
-            },
-        ),
+        _encode_text(plan, run),
         {},
         (f"{run.data.name} {run.data.image_size}x{run.data.image_size}",),
         run=index,
     )
-    recipe = plan.text(
-        "recipe", train, make=lambda: keys.content(train, leave_out=("steps", "milestones"))
-    )
-    flip = "true" if run.data.flip else "false"
-    head = (
-        f'{{"architecture":{arch},"diffusion_steps":{run.diffusion.steps},"flip":{flip},'
-        f'"recipe":{recipe},"seed":{run.seed}'
-    )
+    head, trunk = _heads(plan, run, arch, versions)
     plan.run_ids.append(keys.run_id(encode, f"{head}}}"))
 
     evaluations = plan.study.evaluations
     label = run.label
+    shared = 0 if trunk is None else _schedule(run).shared_until(train.steps)
+    own = {train.steps, *_steps(evaluations.values(), run)}
+    trunks = plan.trunks.get((encode, trunk), ()) if trunk is not None else ()
     checkpoints: dict[int, str] = {}
     previous: int | None = None
-    for step in sorted({train.steps, *_steps(evaluations.values(), run)}):
+    for step in sorted(own | {each for each in trunks if each <= shared}):
         after = {"complexity": complexity}
         if previous is not None:
             after["previous"] = checkpoints[previous]
+        beginning, known = trunk if step <= shared else head, len(plan.stages)
         checkpoints[step] = plan.add(
             "train",
-            f'{head},"step":{step}}}',
+            f'{beginning},"step":{step}}}',
             {"data": encode},
-            (label, f" to {step:,}"),
-            cost.training_gflops(gflops, train.batch_size, step - (previous or 0)),
+            (label, f" to {step:,}") if step > shared else (label, f" to {step:,} (trunk)"),
+            None
+            if gflops is None
+            else cost.training_gflops(gflops, train.batch_size, step - (previous or 0)),
             after,
             index,
         )
+        if trunk is not None and len(plan.stages) > known:
+            plan.branched_gflops += plan.stages[checkpoints[step]].gflops or 0.0
         previous = step
+    if trunk is not None and gflops is not None:
+        plan.apart_gflops += cost.training_gflops(gflops, train.batch_size, train.steps)
     _evaluations(plan, index, run, label, checkpoints, gflops)
 
 
+class _Versions(NamedTuple):
+    """The part of a stage's text that names components' versions; "" where there is none."""
+
+    family: str
+    train: str
+
+
+def _versions(run: Run) -> _Versions:
+    train: Any = run.train
+    assert run.model.component is not None
+    own = [run.model.component, run.objective]
+    if train is not None:
+        own += [train.optimizer, train.schedule]
+
+    def text(components: Iterable[Component]) -> str:
+        named = uses(components)
+        return keys.canonical(named) if named else ""
+
+    return _Versions(text([run.model.component]), text(own))
+
+
+def _texts(objective: Any, versions: str) -> dict[str, str]:
+    """What an objective, and versions that must be named, add to a train stage's settings."""
+    fields = objective.key_fields("objective")
+    found = {name: keys.canonical(value) for name, value in fields.items()}
+    return {**found, "components": versions} if versions else found
+
+
+def _recipe(train: Any, horizon: bool) -> dict[str, Any]:
+    """How a model is trained, as a key writes it; `horizon`: with how long, where that matters."""
+    own = ("batch_size", "learning_rate", "ema", "label_dropout", "grad_clip", "precision", "tf32")
+    recipe = {name: getattr(train, name) for name in own}
+    schedule = train.schedule.key_fields("schedule")
+    if horizon and schedule and train.schedule.horizon_matters:
+        schedule["horizon"] = train.steps
+    return {**recipe, **train.optimizer.key_fields("optimizer"), **schedule}
+
+
 def _evaluations(
-    plan: Plan, index: int, run: Run, label: str, checkpoints: dict[int, str], gflops: float
+    plan: Plan, index: int, run: Run, label: str, checkpoints: dict[int, str], gflops: float | None
 ) -> None:
     settings, evaluations = plan.study.settings, plan.study.evaluations
     if settings.reference is None or not evaluations:
         return
+    extractor: Any = settings.reference.extractor
     reference = plan.add(
         "reference",
         plan.text("reference", settings.reference, run.data, make=lambda: _reference(plan, run)),
         {},
-        (f"{run.data.name} {settings.reference.extractor}",),
+        (f"{run.data.name} {extractor.name}",),
         run=index,
     )
     for name, evaluation in evaluations.items():
@@ -229,6 +336,8 @@ def _evaluations(
 def _reference(plan: Plan, run: Run) -> dict[str, Any]:
     reference = plan.study.settings.reference
     assert reference is not None
+    extractor: Any = reference.extractor
+    source: Any = run.data.source
     whole_set = reference.images is None and reference.statistics_sha256 is None
     # Written since two references had one key; where they are not, the older keys stand.
     later: dict[str, Any] = {}
@@ -236,11 +345,13 @@ def _reference(plan: Plan, run: Run) -> dict[str, Any]:
         name = Path(reference.statistics).name
         if reference.statistics_sha256 is None and name not in ADM_STATISTICS:
             later["statistics"] = name
-    elif whole_set and run.data.source != "embedded":
+    elif whole_set and not source.made:
         later["from_images"] = True
-    if reference.extractor in OWN_WEIGHTS and reference.extractor_sha256 is None:
+    if extractor.own_weights and reference.extractor_sha256 is None:
         later["extractor_weights"] = Path(reference.extractor_weights or "").name
-    return {**later, "data": _images(run.data, train=whole_set), **keys.content(reference)}
+    content = {**keys.content(reference), "extractor": extractor.content()}
+    images = {"data": _images(run.data, train=whole_set)}
+    return with_versions({**later, **images, **content}, source, extractor)
 
 
 def _steps(evaluations: Iterable[EvaluationSettings], run: Run) -> Iterator[int]:
@@ -266,10 +377,18 @@ def _add_evaluation(
     evaluation: EvaluationSettings,
     checkpoints: dict[int, str],
     reference: str,
-    gflops: float,
+    gflops: float | None,
 ) -> None:
     text, evaluate_key, variants = plan.once(
-        ("variants", evaluation, run.model, run.data, run.autoencoder),
+        (
+            "variants",
+            evaluation,
+            run.model,
+            run.data,
+            run.autoencoder,
+            run.codec,
+            run.objective,
+        ),
         lambda: _variants(evaluation, run, gflops),
     )
     for step in _at(evaluation, run) if run.model.checkpoint is None else checkpoints:
@@ -297,24 +416,29 @@ class _Variant(NamedTuple):
     text: str  # canonical settings of the sample stage
     key: keys.KeyMaker
     words: str
-    price: float
+    price: float | None
 
 
 def _variants(
-    evaluation: EvaluationSettings, run: Run, gflops: float
+    evaluation: EvaluationSettings, run: Run, gflops: float | None
 ) -> tuple[str, keys.KeyMaker, list[_Variant]]:
     """What is the same for every checkpoint: the evaluate settings, and the ways to sample."""
-    measured = {
-        "metrics": evaluation.metrics,
-        "k": evaluation.k,
-        "split_size": evaluation.split_size,
-        "subsets": evaluation.subsets,
-    }
+    metrics: Any = evaluation.metrics
+    measured = with_versions(
+        {
+            "metrics": [metric.content() for metric in metrics],
+            "k": evaluation.k,
+            "split_size": evaluation.split_size,
+            "subsets": evaluation.subsets,
+        },
+        *metrics,
+    )
     text = keys.canonical(measured)
+    sampler = sampler_of(evaluation, run.objective)
     variants = []
     for n in _each(evaluation.sampling_steps):
         for guidance in _each(evaluation.guidance):
-            drawn = keys.canonical(_sample(evaluation, n, guidance, run))
+            drawn = keys.canonical(_sample(evaluation, sampler, n, guidance, run))
             words = f"{evaluation.samples:,} samples, {n} steps"
             if guidance.scale != 1.0:
                 words += f", guidance {guidance.scale:g}"
@@ -327,8 +451,16 @@ def _variants(
             extracts = evaluation.keep_images == "none"
             roles = ("checkpoint", "reference") if extracts else ("checkpoint",)
             maker = keys.KeyMaker("sample", drawn, roles)
-            price = evaluation.samples * cost.sampling_gflops(
-                gflops, n, guidance.scale, guidance.interval, run.diffusion.steps
+            price = (
+                None
+                if gflops is None
+                else evaluation.samples
+                * cost.sampling_gflops(
+                    gflops,
+                    sampler.evaluations(run.objective, n),
+                    guidance.scale,
+                    cost.guided(sampler, run.objective, n, guidance.interval),
+                )
             )
             variants.append(_Variant(n, guidance.scale, drawn, maker, words, price))
     return text, keys.KeyMaker("evaluate", text, ("reference", "samples")), variants
@@ -339,7 +471,7 @@ def _each(value: Any) -> tuple[Any, ...]:
 
 
 def _sample(
-    evaluation: EvaluationSettings, n: int, guidance: GuidanceSettings, run: Run
+    evaluation: EvaluationSettings, sampler: Any, n: int, guidance: GuidanceSettings, run: Run
 ) -> dict[str, Any]:
     guided = guidance.scale != 1.0
     # Settings that came after the first results were recorded: written where they change what is
@@ -347,21 +479,25 @@ def _sample(
     later: dict[str, Any] = {}
     if guided and guidance.interval is not None:
         later["guidance_interval"] = guidance.interval
-    if evaluation.clip:
-        later["clip"] = True
-    return {
-        **later,
-        "sampler": evaluation.sampler,
-        "sampling_steps": n,
-        "eta": evaluation.eta if evaluation.sampler == "ddim" else None,
-        "guidance_scale": guidance.scale,
-        "guidance_channels": guidance.channels if guided else None,
-        "samples": evaluation.samples,
-        "seed": evaluation.seed,
-        "autoencoder": run.autoencoder.name,
-        "autoencoder_sha256": run.autoencoder.sha256,
-        "decoder": evaluation.decoder or run.autoencoder.decoder,
-        "precision": evaluation.precision,
-        "tf32": evaluation.tf32,
-        "images": evaluation.keep_images,
-    }
+    return with_versions(
+        {
+            **later,
+            **sampler.key_fields("sampler"),
+            "sampling_steps": n,
+            "guidance_scale": guidance.scale,
+            "guidance_channels": guidance.channels if guided else None,
+            "samples": evaluation.samples,
+            "seed": evaluation.seed,
+            "autoencoder": run.codec.content(),
+            "autoencoder_sha256": run.autoencoder.sha256,
+            "decoder": evaluation.decoder or run.autoencoder.decoder,
+            "precision": evaluation.precision,
+            "tf32": evaluation.tf32,
+            "images": evaluation.keep_images,
+        },
+        sampler,
+        run.codec,
+    )
+
+
+__all__ = ["Imported", "Input", "make_plan", "run_gflops", "with_versions"]

@@ -6,6 +6,8 @@ A test holds `dit_gflops` equal to fvcore's count of the real models (harness.mo
 
 from __future__ import annotations
 
+from typing import Any
+
 TRAINING_FACTOR = 3  # section 4: the backward pass is taken as twice the forward pass
 
 
@@ -16,9 +18,11 @@ def dit_gflops(
     input_size: int,
     channels: int,
     block: str = "adaln-zero",
+    out_channels: int | None = None,
 ) -> float:
     """Strict Gflops (convolutions, linears, attention products) of one forward pass."""
     d, p = width, patch_size
+    outputs = 2 * channels if out_channels is None else out_channels
     tokens = (input_size // p) ** 2
     sequence = tokens + 2 if block == "in-context" else tokens
     conditioning = {
@@ -29,7 +33,7 @@ def dit_gflops(
     }[block]
     per_block = 12 * sequence * d * d + 2 * sequence * sequence * d + conditioning
     total = depth * per_block + 256 * d + d * d
-    total += tokens * p * p * channels * d + tokens * d * p * p * 2 * channels
+    total += tokens * p * p * channels * d + tokens * d * p * p * outputs
     if block in ("adaln-zero", "adaln"):
         total += 2 * d * d
     return total / 1e9
@@ -41,21 +45,24 @@ def training_gflops(gflops: float, batch_size: int, steps: int) -> float:
 
 
 def sampling_gflops(
-    gflops: float,
-    steps: int,
-    guidance_scale: float = 1.0,
-    interval: tuple[int, int] | None = None,
-    diffusion_steps: int = 1000,
+    gflops: float, evaluations: int, guidance_scale: float = 1.0, guided: int | None = None
 ) -> float:
-    """Sampling compute of one image; a guided step doubles the batch, so it doubles the cost.
+    """Sampling compute of one image. A guided evaluation doubles the batch, so also the cost.
 
-    interval: the timesteps that are guided, both included (None: all), of `diffusion_steps`.
+    evaluations: of the network, which are not always the sampler's steps; guided: how many of them
+    are guided (None: all), where the scale is not 1.
     """
     if guidance_scale == 1.0:
-        return gflops * steps
-    if interval is None:
-        return gflops * steps * 2
-    from harness.diffusion.schedule import kept_timesteps
+        return gflops * evaluations
+    return gflops * (evaluations + (evaluations if guided is None else guided))
 
-    low, high = interval
-    return gflops * (steps + sum(low <= t <= high for t in kept_timesteps(diffusion_steps, steps)))
+
+def guided(
+    sampler: Any, objective: Any, steps: int, interval: tuple[float, float] | None
+) -> int | None:
+    """How many evaluations lie in a guidance interval, both ends included; None: in all times."""
+    if interval is None:
+        return None
+    from harness.diffusion.interval import holds
+
+    return sum(holds(interval, t) for t in sampler.times(objective, steps))

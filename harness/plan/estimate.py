@@ -155,11 +155,7 @@ class Rates:
 
 def _processes(plan: Plan) -> int:
     """Over how many devices the batch of a training step is spread."""
-    dispatch = plan.study.settings.dispatch
-    if dispatch.executor != "slurm":
-        return 1
-    slurm = dispatch.slurm_for("train")
-    return slurm.nodes * slurm.processes("train")
+    return plan.study.settings.dispatch.component.processes(plan.study, "train")
 
 
 def read_benchmarks(results: Path) -> list[dict[str, Any]]:

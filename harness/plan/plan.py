@@ -64,6 +64,10 @@ class Plan:
     stages: dict[str, Stage] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
     run_ids: list[str | None] = field(default_factory=list)
+    # (key of the data, settings) of a trunk that runs of several lengths share -> its stages' steps
+    trunks: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    branched_gflops: float = 0.0  # of training trunks and the branches that leave them
+    apart_gflops: float = 0.0  # of training the same runs each from its beginning
     _made: dict[Any, Any] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
 
@@ -143,12 +147,13 @@ class Plan:
         autoencoder = run.autoencoder if run else settings.autoencoder
         train = run.train if run else settings.train
         reference = settings.reference
+        source: Any = data.source
         evaluation = self.study.evaluations.get(stage.evaluation or "")
         return Place(
             device=settings.dispatch.device,
             threads=settings.dispatch.threads,
             data_path=data.path,
-            images_expected=None if data.source == "embedded" else data.train_images,
+            images_expected=None if source.made else data.train_images,
             max_corrupt=data.max_corrupt,
             autoencoder_weights=autoencoder.weights,
             extractor_weights=reference.extractor_weights if reference else None,
@@ -167,8 +172,29 @@ class Plan:
             exchange_minutes=settings.dispatch.exchange_minutes,
             model=run.model.label if run else None,
             family=run.model.family if run else None,
-            size=run.model.size if run else None,
+            facts=run.model.facts if run else {},
+            own=self._own(run, train, reference, evaluation),
+            components=tuple(file.described() for file in self.study.components),
         )
+
+    def _own(self, run: Any, train: Any, reference: Any, evaluation: Any) -> dict[str, Any]:
+        """Settings of components that are in no key, by role."""
+        named: dict[str, Any] = {}
+        if run is not None:
+            named |= {
+                "source": run.data.source,
+                "autoencoder": run.codec,
+                "objective": run.objective,
+            }
+            named["family"] = run.model.component
+        if train is not None:
+            named |= {"optimizer": train.optimizer, "schedule": train.schedule}
+        if reference is not None:
+            named["extractor"] = reference.extractor
+        if evaluation is not None:
+            named["sampler"] = evaluation.sampler
+        found = {role: c.places() for role, c in named.items() if c is not None}
+        return {role: settings for role, settings in found.items() if settings}
 
 
 def critical_path(stages: Mapping[str, Stage]) -> dict[str, float]:

@@ -8,12 +8,14 @@ batch per device) comes in a `Place`, which is in no key.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import ConfigDict
 
 from harness.spec.schema import Settings
+
+Content = str | dict[str, Any]  # a component as a key names it
 
 
 class StageSettings(Settings):
@@ -26,7 +28,7 @@ class Images(StageSettings):
     """Which images, whatever machine they lie on."""
 
     name: str
-    source: str
+    source: Content
     fingerprint: str | None
     image_size: int
     channels: int
@@ -35,32 +37,25 @@ class Images(StageSettings):
     train_images: int | None = None
 
 
-class Architecture(StageSettings):
-    """A DiT, by its numbers: two names for the same numbers share everything."""
+class KeyedStage(StageSettings):
+    """The settings of a whole stage."""
 
-    depth: int
-    width: int
-    heads: int
-    patch_size: int
-    block: str
-    input_size: int
-    channels: int
-    num_classes: int
+    components: dict[str, int] | None = None  # versions of components, where the key names them
 
 
-class EncodeStage(StageSettings):
+class EncodeStage(KeyedStage):
     """Images to the model's inputs, on disk."""
 
     data: Images
-    autoencoder: str
+    autoencoder: Content
     autoencoder_sha256: str | None
 
 
-class ReferenceStage(StageSettings):
+class ReferenceStage(KeyedStage):
     """The feature extractor and the real images' statistics."""
 
     data: Images
-    extractor: str
+    extractor: Content
     extractor_sha256: str | None
     extractor_images: int
     extractor_steps: int
@@ -74,10 +69,10 @@ class ReferenceStage(StageSettings):
     extractor_weights: str | None = None  # the file's name, where there is no checksum
 
 
-class ComplexityStage(StageSettings):
+class ComplexityStage(KeyedStage):
     """Operation counts of one architecture, or of a named baseline network."""
 
-    architecture: Architecture | None = None
+    architecture: dict[str, Any] | None = None  # as a family writes it
     baseline: str | None = None
 
 
@@ -86,50 +81,54 @@ class Recipe(StageSettings):
 
     batch_size: int
     learning_rate: float
-    weight_decay: float
-    betas: tuple[float, float]
     ema: float
     label_dropout: float
     grad_clip: float | None
     precision: Literal["float32", "bf16"]
     tf32: bool
+    weight_decay: float | None = None  # AdamW's, which keys have always had here
+    betas: tuple[float, float] | None = None
+    optimizer: Content | None = None  # any other
+    schedule: Content | None = None  # None: a constant rate
+    horizon: int | None = None  # of training, where the schedule depends on it
 
 
-class TrainStage(StageSettings):
+class TrainStage(KeyedStage):
     """A model trained to `step`. The path there (which milestones) does not matter to the key."""
 
-    architecture: Architecture
-    diffusion_steps: int
+    architecture: dict[str, Any]  # as a family writes it
     recipe: Recipe
     flip: bool
     seed: int
     step: int
+    diffusion_steps: int | None = None  # the DDPM objective's, which keys have always had here
+    objective: Content | None = None  # any other
 
 
-class SampleStage(StageSettings):
+class SampleStage(KeyedStage):
     """Images drawn from a checkpoint's EMA weights."""
 
-    sampler: Literal["ancestral", "ddim"]
+    sampler: Content
     sampling_steps: int
-    eta: float | None  # None for ancestral
     guidance_scale: float
     guidance_channels: int | None  # None: all, or no guidance
     samples: int
     seed: int
-    autoencoder: str
+    autoencoder: Content
     autoencoder_sha256: str | None
     decoder: str
     precision: Literal["float32", "bf16"] = "float32"
     tf32: bool = False
     images: Literal["npz", "folder", "none"] = "npz"
-    guidance_interval: tuple[int, int] | None = None
+    guidance_interval: tuple[int | float, int | float] | None = None
+    eta: float | None = None  # DDIM's, which keys have always had here
     clip: bool = False
 
 
-class EvaluateStage(StageSettings):
+class EvaluateStage(KeyedStage):
     """Metrics of one set of samples against one reference."""
 
-    metrics: tuple[str, ...]
+    metrics: tuple[Content, ...]
     k: int
     split_size: int
     subsets: int
@@ -169,9 +168,11 @@ class Place:
     tensorboard: bool = False
     rendezvous_minutes: float = 10.0
     exchange_minutes: float = 15.0
-    model: str | None = None  # the zoo's name, for records
+    model: str | None = None  # its label, for records
     family: str | None = None
-    size: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)  # what records say of the network
+    own: dict[str, dict[str, Any]] = field(default_factory=dict)  # components' settings in no key
+    components: tuple[dict[str, str], ...] = ()  # the study's own files, by name and SHA-256
 
 
 @dataclass(frozen=True)
@@ -193,4 +194,6 @@ class Task:
     @staticmethod
     def from_json(text: str) -> Task:
         data: dict[str, Any] = json.loads(text)
-        return Task(**{**data, "place": Place(**data["place"])})
+        place = data["place"]
+        place["components"] = tuple(place.get("components", ()))
+        return Task(**{**data, "place": Place(**place)})

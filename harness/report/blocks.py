@@ -1,103 +1,192 @@
-"""The pieces a report's page is made of, as plain data for the template.
+"""The document as data: what a section may put on a page, before anything is typeset.
 
-A span is a string, or one of {"strong"|"em"|"mono": text} and {"ref": label}; `files` are written
-beside the template under the names the block gives them.
+A section yields blocks; `harness.report.typst_writer` and `harness.report.html_writer` set the same
+blocks as a PDF and as a page for the browser. Nothing a user wrote is markup: text is text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-Span = str | dict[str, str]
-Block = dict[str, Any]
-Cell = str | dict[str, Any]  # a dict spans columns: {"span": n, "text": ...}
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of text with a `style`: "strong", "em", "mono", or "ref" (text is a label)."""
+
+    text: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell that is more than its text: it spans columns, or is set bold."""
+
+    text: str
+    span: int = 1
+    strong: bool = False
+
+
+Text = str | Span
 
 
 def strong(text: str) -> Span:
-    return {"strong": text}
+    return Span(text, "strong")
 
 
 def em(text: str) -> Span:
-    return {"em": text}
+    return Span(text, "em")
+
+
+def mono(text: str) -> Span:
+    return Span(text, "mono")
 
 
 def ref(label: str) -> Span:
-    return {"ref": label}
+    """A reference to a figure ("fig-gflops") or table ("tab-models") of the same document."""
+    return Span(label, "ref")
 
 
-def heading(text: str) -> Block:
-    return {"kind": "heading", "text": text}
+@dataclass(frozen=True)
+class Heading:
+    """Below a section's own title."""
+
+    text: str
 
 
-def paragraph(*spans: Span) -> Block:
-    return {"kind": "par", "spans": list(spans)}
+@dataclass(frozen=True)
+class Paragraph:
+    spans: Sequence[Text]
 
 
-def figure(label: str, svg: bytes, caption: Sequence[Span], wide: bool = False) -> Block:
-    """A drawing with its caption; `wide` floats across both columns."""
-    return {
-        "kind": "figure",
-        "label": f"fig-{label}",
-        "image": f"{label}.svg",
-        "caption": list(caption),
-        "wide": wide,
-        "files": {f"{label}.svg": svg},
-    }
+@dataclass(frozen=True)
+class Note:
+    """A framed warning that the reader must not miss."""
+
+    title: str
+    spans: Sequence[Text]
+
+
+@dataclass(frozen=True)
+class Abstract:
+    spans: Sequence[Text]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing: `data` are the numbers in it, `alt` says in words what it shows."""
+
+    label: str  # "fig-..."
+    svg: bytes
+    caption: Sequence[Text]
+    alt: str
+    data: pd.DataFrame | None = None
+    wide: bool = False  # across the page
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows below a head of one or more lines; `align` has one of l, r, c per column."""
+
+    label: str  # "tab-..."
+    align: str
+    head: Sequence[Sequence[str | Cell]]
+    rows: Sequence[Sequence[str | Cell]]
+    caption: Sequence[Text]
+    wide: bool = False
+    rules: Sequence[int] = ()  # a thin rule stands above these rows
+    gap: float = 4.2  # points between columns
+    size: float = 8.2  # points
+
+
+@dataclass(frozen=True)
+class Mosaic:
+    """Images by row and column; a cell is the name of one of `images`, or None: not sampled."""
+
+    label: str
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, Sequence[str | None]]]
+    images: Mapping[str, bytes]  # PNG by file name
+    caption: Sequence[Text]
+    alt: str
+    wide: bool = True
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Names and values in two columns; True sets a value as code."""
+
+    rows: Sequence[tuple[str, str, bool]]
+    wide: bool = True
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines set as they are."""
+
+    text: str
+    wide: bool = True
+
+
+Block = Heading | Paragraph | Note | Abstract | Figure | Table | Mosaic | Pairs | Code
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one section of the report came to: its title ("" for the abstract) and its blocks."""
+
+    name: str
+    title: str
+    blocks: Sequence[Block]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report ready to be written: by `typst_writer.pdf` or `html_writer.html`."""
+
+    title: str
+    study: str
+    profile: str
+    date: str
+    timestamp: int
+    sections: Sequence[Section] = field(default=())
+
+    def pieces(self) -> list[Block]:
+        """All blocks of all sections, in order."""
+        return [block for section in self.sections for block in section.blocks]
+
+
+def plain(spans: Sequence[Text]) -> str:
+    """The text of spans without their styles."""
+    return "".join(s if isinstance(s, str) else s.text for s in spans)
+
+
+def paragraph(*spans: Text) -> Paragraph:
+    return Paragraph(spans)
+
+
+def figure(
+    label: str,
+    svg: bytes,
+    caption: Sequence[Text],
+    alt: str,
+    data: pd.DataFrame | None = None,
+    wide: bool = False,
+) -> Figure:
+    return Figure(f"fig-{label}", svg, caption, alt, data, wide)
 
 
 def table(
     label: str,
     align: str,
-    head: Sequence[Sequence[Cell]],
-    rows: Sequence[Sequence[Cell]],
-    caption: Sequence[Span],
-    wide: bool = False,
-    rules: Sequence[int] = (),
-    gap: float = 4.2,
-    size: float = 8.2,
-) -> Block:
-    """A table: `align` has one of l, r, c per column; a thin rule precedes the rows in `rules`."""
-    return {
-        "kind": "table",
-        "label": f"tab-{label}",
-        "align": list(align),
-        "head": [list(line) for line in head],
-        "rows": [list(line) for line in rows],
-        "caption": list(caption),
-        "wide": wide,
-        "rules": list(rules),
-        "gap": gap,
-        "size": size,
-    }
-
-
-def pairs(rows: Sequence[tuple[str, str, bool]]) -> Block:
-    """Names and values in two columns; True sets a value as code."""
-    half = -(-len(rows) // 2)
-    return {"kind": "pairs", "wide": True, "parts": [list(rows[:half]), list(rows[half:])]}
-
-
-def bands(sections: Sequence[Sequence[Block]]) -> list[Block]:
-    """The page from top to bottom: wide sections alone, narrow ones two by two.
-
-    A section is its heading and what follows; it is wide if any of its pieces is. Blocks before a
-    heading (notes, the abstract) are bands of their own.
-    """
-    out: list[Block] = []
-    for blocks in sections:
-        if not blocks or blocks[0]["kind"] != "heading":
-            out += blocks
-            continue
-        rest = [b for b in blocks[1:] if b["kind"] != "par"]
-        section = {
-            "title": blocks[0]["text"],
-            "text": [b for b in blocks[1:] if b["kind"] == "par"],
-            "rest": rest,
-        }
-        wide = any(b["wide"] for b in rest) or len(rest) > 1
-        if not wide and out and out[-1]["kind"] == "narrow" and len(out[-1]["sections"]) == 1:
-            out[-1]["sections"].append(section)
-        else:
-            out.append({"kind": "wide" if wide else "narrow", "sections": [section]})
-    return out
+    head: Sequence[Sequence[str | Cell]],
+    rows: Sequence[Sequence[str | Cell]],
+    caption: Sequence[Text],
+    **look: Any,
+) -> Table:
+    """A table under `tab-LABEL`; `look` are the other fields of `Table`."""
+    return Table(f"tab-{label}", align, head, rows, caption, **look)

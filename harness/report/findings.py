@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness import paper
-from harness.analysis import compute, fits, metrics, selection
-from harness.report.document import ReportInput
+from harness.analysis import compute, metrics, sampling, selection
+from harness.analysis.correlations import Correlations, correlation
+from harness.analysis.intervals import Interval
+from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
+from harness.errors import BadInput
+from harness.report.figures.marks import OTHER
+from harness.report.input import ReportInput
+from harness.report.prepared import prepared
 
 
 @dataclass(frozen=True)
 class Findings:
-    """The study's primary metric and everything computed from it."""
+    """The study's primary metric and everything computed from it.
+
+    The frames have one row per point: label, group (what may share an axis), the model's facts,
+    value, std, low, high (95 %), seeds, learned.
+    """
 
     report: ReportInput
     metric: str | None  # recorded name of the primary metric; None: nothing was measured
@@ -23,73 +36,188 @@ class Findings:
     higher: bool  # is larger better
     floor: float | None
     floor_images: int | None  # real images behind it
+    ceiling: float | None  # what decoded noise scores
     references: int  # distinct ones behind the compared values: only within one do they compare
     final: pd.DataFrame  # quality per model at the compared step
     protocol: selection.Protocol | None
     step: int | None  # None with a protocol: imported checkpoints that do not say theirs
-    correlation: fits.Correlation | None
-    law: fits.PowerLaw | None
+    correlations: Mapping[str, Correlations]  # by group
+    laws: Mapping[str, ScalingLaw]
+    no_law: Mapping[str, str]  # why there is none
     curves: pd.DataFrame  # quality over training
     curves_protocol: selection.Protocol | None
     frontier: pd.DataFrame
     sweep: pd.DataFrame  # quality over sampling steps
     sweep_protocol: selection.Protocol | None
     pairs: pd.DataFrame
-    pair: compute.HeadlinePair | None
-    paper: pd.DataFrame  # the paper's rows for these models: label, model, gflops, value (FID)
-    paper_correlation: fits.Correlation | None
+    pair: Any
+    paper: pd.DataFrame  # the paper's rows for these models, marked as its
+    papers_setting: bool  # may the paper's values stand on one axis with ours?
     seeds: int
     without_value: int  # rows of the primary metric that hold no finite number
+    verdicts: list[Any] = field(default_factory=list)  # harness.paper.claims.Verdict
 
     @property
     def better(self) -> str:
         return "higher is better" if self.higher else "lower is better"
 
+    @property
+    def groups(self) -> list[str]:
+        """The parts of the study that may share an axis; [""] for one."""
+        return list(dict.fromkeys(self.final["group"])) if len(self.final) else []
+
+    @property
+    def checkpoints(self) -> bool:
+        """One training seed: a sentence is about these checkpoints, not about the models."""
+        return self.seeds < 2
+
 
 def find(report: ReportInput) -> Findings:
     """Compute everything the sections share. Nothing is required: every part may be empty."""
     rows = report.frames["metrics"]
-    metric = metrics.primary_metric(rows)
+    metric = metrics.primary_metric(rows[rows["of"].fillna("samples") == "samples"])
     name = metric or "fd"
-    final = selection.final_quality(rows, name)
-    chosen = selection.final_protocol(rows, name)
-    by_seed = selection.final_rows(rows, name)
-    curves, curves_protocol = selection.over_training(rows, name)
-    sweep, sweep_protocol = selection.sampling_sweep(rows, name)
+    parts = by_reference(rows, name)
+    references = len(parts)
+    one = references < 2
+    ceiling = None if not one else only(rows, name, "ceiling")
+    higher = metrics.higher_is_better(name)
+    # A reference's values share no axis with another's.
+    finals, curves, sweeps = (
+        pd.concat(frames, ignore_index=True)
+        for frames in zip(
+            *(
+                (
+                    prepared(selection.final_quality(part, name), mark, ceiling, higher),
+                    prepared(selection.over_training(part, name)[0], mark, ceiling, higher),
+                    prepared(selection.sampling_sweep(part, name)[0], mark, ceiling, higher),
+                )
+                for mark, part in parts
+            ),
+            strict=True,
+        )
+    )
+    first = parts[0][1]
+    chosen = selection.final_protocol(first, name)
+    by_seed = selection.final_rows(first, name)
     generated = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "samples")]
     finite = np.isfinite(generated["value"].to_numpy(float, na_value=np.nan))
-    originals = papers_models(final)
-    references = int(by_seed["reference_sha256"].nunique())
-    one = references < 2
-    pairs = compute.compare_sampling(sweep, name)
     floors = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "floor")]
     real = floors["samples"].dropna().unique()
+    correlations, laws, no_law = fitted(finals if one else finals.iloc[:0], higher)
+    step = chosen[1] if chosen else None
+    protocol = chosen[0] if chosen else None
+    found_pairs, pair = sampled(first if one else first.iloc[:0], name)
     return Findings(
         report=report,
         metric=metric,
         title=metrics.title(name) if metric else "quality",
         short=metrics.short_title(name) if metric else "quality",
-        higher=metrics.higher_is_better(name),
-        floor=selection.floor(rows, name),
+        higher=higher,
+        floor=selection.floor(rows, name) if one else None,
         floor_images=int(real[0]) if len(real) == 1 else None,
+        ceiling=ceiling,
         references=references,
-        final=final,
-        protocol=chosen[0] if chosen else None,
-        step=chosen[1] if chosen else None,
-        correlation=fits.correlation(final, by_seed) if one else None,
-        law=fits.power_law(final, by_seed) if one else None,
+        final=finals,
+        protocol=protocol,
+        step=step,
+        correlations=correlations,
+        laws=laws,
+        no_law=no_law,
         curves=curves,
-        curves_protocol=curves_protocol,
-        frontier=compute.frontier(curves, name),
-        sweep=sweep,
-        sweep_protocol=sweep_protocol,
-        pairs=pairs if one else pairs.iloc[:0],
-        pair=compute.headline_pair(sweep, name) if one else None,
-        paper=originals,
-        paper_correlation=fits.correlation(originals),
+        curves_protocol=selection.over_training(first, name)[1],
+        frontier=fronts(curves, name),
+        sweep=sweeps,
+        sweep_protocol=selection.sampling_sweep(first, name)[1],
+        pairs=found_pairs,
+        pair=pair,
+        paper=papers_models(finals.iloc[:0] if report.papers_own else finals),
+        papers_setting=is_the_papers_setting(by_seed, metric, protocol, step),
         seeds=int(by_seed["seed"].nunique()) if len(by_seed) else 0,
         without_value=int((~finite).sum()),
+        verdicts=verdicts(report) if one else [],
     )
+
+
+def by_reference(rows: pd.DataFrame, metric: str) -> list[tuple[str, pd.DataFrame]]:
+    """(name, rows) of each reference and extractor's weights that `metric` was measured against.
+
+    One part with an empty name where there is only one, and where nothing was measured.
+    """
+    ours = rows[rows["of"].fillna("samples") == "samples"]
+    measured = selection.measured(rows, metric)
+    columns = ["reference_sha256", "extractor_sha256"]
+    distinct = measured[columns].drop_duplicates().astype(object)
+    if len(distinct) < 2:
+        return [("", ours)]
+    parts = []
+    for reference, extractor in distinct.itertuples(index=False):
+        same = ours["reference_sha256"].eq(reference).fillna(pd.isna(reference))
+        same &= ours["extractor_sha256"].eq(extractor).fillna(pd.isna(extractor))
+        name = f"reference {str(reference)[:6]}"
+        if distinct["extractor_sha256"].nunique() > 1:
+            name += f", weights {str(extractor)[:6]}"
+        parts.append((name, ours[same]))
+    return parts
+
+
+def only(rows: pd.DataFrame, metric: str, of: str) -> float | None:
+    """The one value of `metric` that was measured `of` "ceiling" or "floor", or None."""
+    values = rows[(rows["metric"] == metric) & (rows["of"] == of)]["value"].dropna().astype(float)
+    distinct = {v for v in values if np.isfinite(v)}
+    return distinct.pop() if len(distinct) == 1 else None
+
+
+def fitted(
+    final: pd.DataFrame, higher: bool
+) -> tuple[dict[str, Correlations], dict[str, ScalingLaw], dict[str, str]]:
+    """Correlation and scaling law of each group, and why there is no law."""
+    correlations: dict[str, Correlations] = {}
+    laws: dict[str, ScalingLaw] = {}
+    reasons: dict[str, str] = {}
+    if not len(final):
+        return correlations, laws, reasons
+    for group, part in final.groupby("group", sort=False):
+        x, y = (part[c].to_numpy(float, na_value=np.nan) for c in ("gflops", "value"))
+        s, _ = selection.errors(part)
+        std = s if np.isfinite(s).all() else None
+        with contextlib.suppress(BadInput):
+            correlations[str(group)] = correlation(x, y, std)
+        why = "more is better of this metric" if higher else why_no_law(x, y)
+        if why is None:
+            try:
+                laws[str(group)] = scaling_law(x, y, std)
+            except BadInput as error:
+                why = str(error)
+        if why is not None:
+            reasons[str(group)] = why
+    return correlations, laws, reasons
+
+
+def fronts(curves: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """`compute.frontier` of each group of curves."""
+    if not len(curves):
+        return compute.frontier(curves, metric)
+    parts = [compute.frontier(p, metric) for _, p in curves.groupby("group", sort=False)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def sampled(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
+    """Neighbours in size at equal sampling compute, Holm over all, and the pair that survives.
+
+    No headline where the study has several settings: they are not pooled.
+    """
+    sweep, _ = selection.sampling_sweep_rows(rows, metric)
+    if not len(sweep):
+        return pd.DataFrame(), None
+    pairs = sampling.compare_pairs(sweep, metric)
+    alone = sweep["label"].map(str).nunique() == sweep["model"].map(str).nunique()
+    return pairs, sampling.headline_pair(sweep, metric) if alone and len(pairs) else None
+
+
+def verdicts(report: ReportInput) -> list[Any]:
+    """What these records say of the paper's claims; empty where nothing was measured."""
+    return []
 
 
 def original(family: object, size: object, patch_size: object) -> str | None:
@@ -103,8 +231,8 @@ def papers_models(final: pd.DataFrame) -> pd.DataFrame:
     """Table 3's rows (256 x 256, 400K steps) for the models of `final`, matched by size and patch.
 
     Each of the paper's models once, however often the study trained it (recipes, image sizes).
-    Columns: label, model (both the paper's), size, patch_size, block, gflops, params_m, value
-    (FID-50K).
+    Columns: label, model (both the paper's), size, patch_size, block, group, gflops, params, value
+    (FID-50K), `OTHER` ("the paper").
     """
     found = []
     for row in final.to_dict("records"):
@@ -118,10 +246,29 @@ def papers_models(final: pd.DataFrame) -> pd.DataFrame:
                     "size": row["size"],
                     "patch_size": row["patch_size"],
                     "block": row["block"],
+                    "group": "",
                     "gflops": theirs["gflops"],
-                    "params_m": theirs["params_m"],
+                    "params": theirs["params_m"] * 1e6,  # type: ignore[operator]
                     "value": theirs["fid50k_no_guidance"],
+                    OTHER: "the paper",
                 }
             )
-    columns = ["label", "model", "size", "patch_size", "block", "gflops", "params_m", "value"]
-    return pd.DataFrame(found, columns=columns).drop_duplicates("label", ignore_index=True)
+    columns = ["label", "model", "size", "patch_size", "block", "group", "gflops", "params"]
+    frame = pd.DataFrame(found, columns=[*columns, "value", OTHER])
+    return frame.drop_duplicates("label", ignore_index=True)
+
+
+def is_the_papers_setting(
+    rows: pd.DataFrame, metric: str | None, protocol: selection.Protocol | None, step: int | None
+) -> bool:
+    """Do the compared values measure what Table 3 does: FID-50K of 256 x 256 after 400K steps?"""
+    if metric != "fid" or protocol is None or step != 400_000 or not len(rows):
+        return False
+    alike = protocol.samples == 50_000 and not protocol.guided
+    return bool(alike and (rows["image_size"] == 256).all() and (rows["family"] == "DiT").all())
+
+
+def interval(value: float, low: Any, high: Any) -> Interval:
+    """The interval of a row's value; unknown limits are NaN."""
+    ends = [np.nan if v is None or pd.isna(v) else float(v) for v in (low, high)]
+    return Interval(float(value), *ends)

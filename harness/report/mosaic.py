@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from harness.errors import BadInput
 from harness.models import zoo
-from harness.report.blocks import Block
+from harness.report.blocks import Mosaic, Text, strong
 
 TARGET = 96  # pixels per side that small images are enlarged to, by whole factors
 
 
-def mosaic(samples: Mapping[str, np.ndarray]) -> Block:
-    """A block for the template: rows are patch sizes and columns are sizes where names tell them.
+def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
+    """Rows are patch sizes and columns are sizes where names tell them; `how` they were drawn.
 
     Of several runs of one model (seeds) the first is shown; where labels differ in anything else,
     every run has its own cell under its label.
@@ -33,21 +32,27 @@ def mosaic(samples: Mapping[str, np.ndarray]) -> Block:
         columns, rows = _by_size_and_patch(places, names)
     else:
         columns, rows = _in_order(names)
-    used = {c for r in rows for c in r["cells"] if c}
-    return {
-        "kind": "mosaic",
-        "label": "fig-samples",
-        "columns": columns,
-        "rows": rows,
-        "wide": True,
-        "files": {name: data for name, data in files.items() if name in used},
-        "enlarged": any(images.shape[1] < TARGET for images in cells.values()),
-    }
+    used = {c for _, line in rows for c in line if c}
+    enlarged = any(images.shape[1] < TARGET for images in cells.values())
+    caption: list[Text] = [
+        strong("Samples of every model "),
+        f"({how}) " if how else "",
+        "from the same starting noise, sampling noise and labels",
+        "; pixels enlarged, not smoothed." if enlarged else ".",
+    ]
+    return Mosaic(
+        label="fig-samples",
+        columns=columns,
+        rows=rows,
+        images={name: data for name, data in files.items() if name in used},
+        caption=caption,
+        alt="Images drawn by each model from the same noise and labels: " + ", ".join(cells),
+    )
 
 
 def _by_size_and_patch(
     places: Mapping[str, tuple[str, int] | None], names: Mapping[str, str]
-) -> tuple[list[str], list[dict[str, Any]]]:
+) -> tuple[list[str], list[tuple[str, list[str | None]]]]:
     first: dict[tuple[str, int], str] = {}
     for label, place in places.items():
         assert place is not None
@@ -55,17 +60,17 @@ def _by_size_and_patch(
     order = list(dict.fromkeys(s for f in zoo.FAMILIES.values() for s in f.sizes))
     sizes = sorted({s for s, _ in first}, key=order.index)
     patches = sorted({p for _, p in first}, reverse=True)
-    rows = [{"name": f"patch {p}", "cells": [first.get((s, p)) for s in sizes]} for p in patches]
+    rows = [(f"patch {p}", [first.get((s, p)) for s in sizes]) for p in patches]
     return [f"size {s}" for s in sizes], rows
 
 
-def _in_order(names: Mapping[str, str]) -> tuple[list[str], list[dict[str, Any]]]:
+def _in_order(names: Mapping[str, str]) -> tuple[list[str], list[tuple[str, list[str | None]]]]:
     """Up to four runs side by side under their labels, more one below the other."""
     names = {label.replace("model.block=", ""): name for label, name in names.items()}
     labels = list(names)
     if len(labels) <= 4:
-        return labels, [{"name": "", "cells": [names[x] for x in labels]}]
-    return [""], [{"name": label, "cells": [names[label]]} for label in labels]
+        return labels, [("", [names[x] for x in labels])]
+    return [""], [(label, [names[label]]) for label in labels]
 
 
 def _place(label: str) -> tuple[str, int] | None:

@@ -10,31 +10,35 @@ from __future__ import annotations
 import functools
 import io
 import math
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
+from xml.sax.saxutils import escape
 
 import matplotlib
-from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullFormatter, NullLocator
 
-from harness.report import wording
+from harness.report import palette, wording
 
 COLUMN, WIDE = 3.35, 6.93  # inches: the page's column and full width
 PAGE_FACE, MEASURED_FACE = "Libertinus Serif", "STIXGeneral"
-INK, QUIET, RULE = "#1c1c22", "#6d6d78", "#c9c9d1"
+INK, QUIET = palette.INK, palette.QUIET
 
-SIZE_COLOURS = {"S": "#eda63a", "B": "#dd6148", "L": "#96388b", "XL": "#2a1d6a", "XXL": "#000000"}
-OTHER_COLOURS = ("#3f8f8a", "#7a9a3c", "#5b7fb8", "#a0703c", "#444444")
+SIZE_COLOURS = palette.SIZES
+OTHER_COLOURS = palette.OTHERS
+BLOCK_COLOURS = palette.BLOCKS
 PATCH_MARKERS = {8: "s", 4: "^", 2: "o"}
-PATCH_DASHES: dict[int, Any] = {8: (0, (1.2, 1.6)), 4: (0, (4.5, 1.8)), 2: "-"}
-PATCH_COLOURS = {8: "#eda63a", 4: "#c2436e", 2: "#2a1d6a"}
-BLOCK_COLOURS = {
-    "in-context": "#eda63a",
-    "cross-attention": "#dd6148",
-    "adaln": "#96388b",
-    "adaln-zero": "#2a1d6a",
+DOTTED, DASHED, DASH_DOT = (0, (1.2, 1.6)), (0, (4.5, 1.8)), (0, (5, 1.5, 1.2, 1.5))
+PATCH_DASHES: dict[int, Any] = {8: DOTTED, 4: DASHED, 2: "-"}
+BLOCK_DASHES: dict[str, Any] = {
+    "in-context": DOTTED,
+    "cross-attention": DASHED,
+    "adaln": DASH_DOT,
+    "adaln-zero": "-",
 }
+OTHER_DASHES: tuple[Any, ...] = ("-", DASHED, DOTTED, DASH_DOT)
 
 SETTINGS: Any = {
     "font.family": [MEASURED_FACE, "DejaVu Serif"],  # the second for what the first lacks
@@ -54,7 +58,7 @@ SETTINGS: Any = {
     "axes.spines.right": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#e9e9ee",
+    "grid.color": palette.LINES,
     "grid.linewidth": 0.5,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
@@ -72,24 +76,56 @@ SETTINGS: Any = {
 }
 
 
-Drawing = TypeVar("Drawing", bound=Callable[..., Figure])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def styled(draw: Drawing) -> Drawing:
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
     """Decorator: `draw` runs under this style (matplotlib reads settings while it draws)."""
 
     @functools.wraps(draw)
-    def drawn(*args: Any, **named: Any) -> Figure:
+    def drawn(*args: P.args, **named: P.kwargs) -> R:
         with matplotlib.rc_context(SETTINGS):
-            return draw(*args, **named)
+            made = draw(*args, **named)
+            figure = getattr(made, "figure", None)
+            if isinstance(figure, Canvas) and figure.waiting:
+                figure.draw_without_rendering()
+                for place in figure.waiting:
+                    place()
+                figure.waiting.clear()
+            return made
 
-    return drawn  # type: ignore[return-value]
+    return drawn
 
 
-def canvas(width: float, height: float, **grid: Any) -> tuple[Figure, Any]:
+class Canvas(Figure):
+    """A figure that knows what its points say, and what waits until its layout is known.
+
+    `hover`: texts by the id of their artist. `waiting`: labels to be placed, each a function.
+    """
+
+    hover: dict[str, list[str]]
+    waiting: list[Callable[[], None]]
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        FigureCanvasAgg(self)  # measures text
+        self.hover = {}
+        self.waiting = []
+
+
+def canvas(width: float, height: float, **grid: Any) -> tuple[Canvas, Any]:
     """A figure (inches) and its axes; it draws itself, pyplot's global state is not touched."""
-    figure = Figure(figsize=(width, height))
+    figure = Canvas(figsize=(width, height))
     return figure, figure.subplots(**grid)
+
+
+def say(artist: Any, texts: Sequence[str]) -> None:
+    """What each point of a drawn line says under the pointer, in the SVG of it."""
+    figure = artist.get_figure(root=True)
+    name = f"said{len(figure.hover)}"
+    artist.set_gid(name)
+    figure.hover[name] = list(texts)
 
 
 def svg(figure: Figure) -> bytes:
@@ -97,7 +133,23 @@ def svg(figure: Figure) -> bytes:
     out = io.BytesIO()
     with matplotlib.rc_context(SETTINGS):
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    return out.getvalue().replace(MEASURED_FACE.encode(), PAGE_FACE.encode())
+    text = out.getvalue().decode().replace(MEASURED_FACE, PAGE_FACE)
+    for name, texts in getattr(figure, "hover", {}).items():
+        before, mark, after = text.partition(f'<g id="{name}">')
+        after = _titled(after, texts)
+        text = before + mark + after
+    return text.encode()
+
+
+def _titled(drawn: str, texts: Sequence[str]) -> str:
+    """The first markers of `drawn`, each with its text under the pointer."""
+    said = iter(texts)
+    return re.sub(
+        r"<use ([^>]*)/>",
+        lambda use: f"<use {use[1]}><title>{escape(next(said, ''))}</title></use>",
+        drawn,
+        count=len(texts),
+    )
 
 
 def png(figure: Figure) -> bytes:
@@ -159,86 +211,3 @@ def tick_text(value: float) -> str:
     if 1e-3 <= value < 1e5:
         return f"{value:,.6g}" if value >= 1 else f"{value:g}"
     return wording.power(value)
-
-
-def quality_axis(axes: Axes, values: Sequence[float], floor: float | None) -> None:
-    """The vertical axis: linear from zero as in the paper's figures, log over large ranges.
-
-    The floor is a line where it is in range.
-    """
-    values = [v for v in values if math.isfinite(v)]
-    if not values:
-        return
-    if min(values) > 0 and max(values) / min(values) > 15:
-        log_axis(axes.yaxis, values)
-    else:
-        axes.set_ylim(min(0.0, min(values) * 1.1), max(*values, floor or 0.0, 1e-12) * 1.06)
-    draw_floor(axes, floor)
-
-
-def draw_floor(axes: Axes, floor: float | None) -> None:
-    """A dashed line at the value of real images, named; nothing where it lies out of range."""
-    if floor is None or not axes.get_ylim()[0] <= floor <= axes.get_ylim()[1]:
-        return
-    axes.axhline(floor, color=QUIET, linewidth=0.8, linestyle=(0, (5, 2)), zorder=1.5)
-
-
-def label_points(
-    axes: Axes,
-    points: Sequence[tuple[float, float, str, str]],
-    avoid: Sequence[tuple[float, float]] = (),
-) -> None:
-    """Write each (x, y, text, colour) beside its point, where it covers nothing yet.
-
-    `avoid`: points of a curve to keep clear of, if there is room.
-    Greedy: the first of eight places free of points and earlier labels, else the least crowded.
-    """
-    figure: Any = axes.figure
-    figure.draw_without_rendering()
-    scale = figure.dpi / 72
-    spots = [axes.transData.transform((x, y)) for x, y, _, _ in points]
-    taken = [(x - 3 * scale, y - 3 * scale, x + 3 * scale, y + 3 * scale) for x, y in spots]
-    for x, y in avoid:
-        px, py = axes.transData.transform((x, y))
-        taken.append((px - scale, py - scale, px + scale, py + scale))
-    frame = axes.get_window_extent()
-    places = (
-        (5, 0, "left", "center"),
-        (0, 5, "center", "bottom"),
-        (0, -5, "center", "top"),
-        (-5, 0, "right", "center"),
-        (4, 4, "left", "bottom"),
-        (4, -4, "left", "top"),
-        (-4, 4, "right", "bottom"),
-        (-4, -4, "right", "top"),
-    )
-    for (x, y, text, ink), (px, py) in zip(points, spots, strict=True):
-        wide, high = 3.7 * len(text) * scale, 6.4 * scale
-        options: list[tuple[float, int, tuple[float, float, float, float]]] = []
-        for dx, dy, horizontal, vertical in places:
-            left = px + dx * scale - {"left": 0, "center": wide / 2, "right": wide}[horizontal]
-            low = py + dy * scale - {"bottom": 0, "center": high / 2, "top": high}[vertical]
-            box = (left, low, left + wide, low + high)
-            cost = sum(_overlap(box, other) for other in taken)
-            inside = _overlap(box, (frame.x0, frame.y0, frame.x1, frame.y1))
-            cost += 4 * max(0.0, wide * high - inside)
-            options.append((round(cost, 3), len(options), box))
-        _, best, box = min(options)
-        dx, dy, horizontal, vertical = places[best]
-        taken.append(box)
-        axes.annotate(
-            text,
-            (x, y),
-            (dx, dy),
-            textcoords="offset points",
-            ha=horizontal,
-            va="center_baseline" if vertical == "center" else vertical,
-            fontsize=6.8,
-            color=ink,
-        )
-
-
-def _overlap(a: Sequence[float], b: Sequence[float]) -> float:
-    """Area shared by two boxes (left, low, right, high)."""
-    wide, high = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    return max(0.0, wide) * max(0.0, high)

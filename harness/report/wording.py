@@ -120,3 +120,61 @@ def parameters(n: Any) -> str:
         return DASH
     n = float(n)
     return f"{number(n / 1e6)} M" if n >= 1e6 else f"{number(n / 1e3)} k"
+
+
+def within(value: Any, low: Any = None, high: Any = None) -> str:
+    """ "19.5 [18.9, 20.1]" with the digits that the interval leaves; without one the value."""
+    from harness.analysis.digits import rounded
+    from harness.analysis.intervals import Interval
+
+    if value is None or not math.isfinite(float(value)):
+        return DASH
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return number(value)
+    if not low < high:
+        return number(value)
+    texts = rounded(Interval(float(value), float(low), float(high)))
+    middle, bottom, top = (t.replace("-", "−") for t in texts)
+    return f"{middle} [{bottom}, {top}]"
+
+
+def metric_word(title: str) -> str:
+    """A metric's title without what follows in brackets, for narrow axes."""
+    return title.partition(" (")[0]
+
+
+def cell(value: Any, low: Any = None, high: Any = None) -> str:
+    """ "19.5 ± 0.6" for a table: ± is half the interval, and the digits follow from it."""
+    from harness.analysis.digits import decimals, text
+
+    if value is None or not math.isfinite(float(value)):
+        return DASH
+    ends = [math.nan if v is None or v != v else float(v) for v in (low, high)]
+    half = (ends[1] - ends[0]) / 2
+    if not (math.isfinite(half) and half > 0):
+        return number(value)
+    places = decimals(half)
+    return f"{text(float(value), places)} ± {text(half, places)}".replace("-", "−")
+
+
+def apart(values: Iterable[Any]) -> list[str]:
+    """Exact values (Gflops) with the fewest digits that keep them apart; gaps are dashes."""
+    from harness.analysis import digits
+
+    given = [None if v is None or v != v else float(v) for v in values]
+    texts = iter(digits.apart([v for v in given if v is not None]))
+    return [DASH if v is None else next(texts).replace("-", "−") for v in given]
+
+
+def duration(seconds: float) -> str:
+    """ "12 s", "3 min 05 s", "27 h 10 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+    return f"{seconds // 3600:,.0f} h {seconds % 3600 // 60:02.0f} min"
+
+
+def on_axis(title: str) -> str:
+    """A metric's title for a vertical axis: what follows in brackets on a line of its own."""
+    return title.replace(" (", "\n(", 1)

@@ -1,16 +1,43 @@
-"""What every section of a study is made of: strict, frozen settings, their fields' types."""
+"""What every section of a study is made of: strict, frozen settings, their fields' types.
+
+A field's description is the text below it. It is the one place where its meaning, unit, default's
+reason and source stand: errors, `schema`, `explain` and the reference page show it.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from harness.components.base import NotInKey
+
+__all__ = [
+    "LARGEST",
+    "NAME",
+    "Choice",
+    "Count",
+    "Decay",
+    "Fraction",
+    "Name",
+    "NotInKey",
+    "NotNegative",
+    "Positive",
+    "Settings",
+]
+
 LARGEST = 2**63 - 1  # records hold 64-bit integers
 
 
-class NotInKey:
-    """Marks a field that does not change a stage's output."""
+@dataclass(frozen=True)
+class Choice:
+    """Marks a field that names a component of a kind: a name, or a mapping with `name`.
+
+    Once a study is loaded the field holds the component itself (harness.spec.choices).
+    """
+
+    kind: str
 
 
 Positive = Annotated[int, Field(gt=0, le=LARGEST)]
@@ -26,4 +53,10 @@ Name = Annotated[str, Field(pattern=NAME, max_length=80)]
 class Settings(BaseModel):
     """Frozen and strict: an unknown field or a value of another type is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.autoencoders import properties
 from harness.errors import BadInput
 from harness.models import zoo
 from harness.spec.explain import nearest
@@ -13,6 +12,7 @@ from harness.spec.schema import EvaluationSettings, GuidanceSettings, StudySetti
 from harness.spec.source import Path_, Source
 
 if TYPE_CHECKING:
+    from harness.components import Extractor, Sampler
     from harness.spec.study import Run
 
 Problem = tuple[Path_, str]  # the field it is about, and the sentence
@@ -20,40 +20,75 @@ Problem = tuple[Path_, str]  # the field it is about, and the sentence
 
 def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) -> list[str]:
     """Every problem, as "FILE:LINE: sentence"."""
-    found = [*_inputs(runs), *_baselines(settings), *_evaluations(settings, runs)]
+    found = [
+        *_data(settings, runs),
+        *_inputs(runs),
+        *_training(runs),
+        *_baselines(settings),
+        *_reference(settings, runs),
+        *_evaluations(settings, runs),
+    ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
 
 
-def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
-    """Patches that fit the image, images and a decoder that fit the autoencoder."""
-    alike = {(id(r.model), id(r.data), id(r.autoencoder)): r for r in runs}
-    for run in alike.values():
-        name, size = run.autoencoder.name, run.data.image_size
-        factor = properties.factor(name)
+def _data(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """A source that goes with what is said of its data."""
+    for data in {id(r.data): r.data for r in runs}.values():
+        source: Any = data.source
         try:
-            properties.channels(name, run.data.channels)
+            source.check(data)
         except BadInput as error:
-            yield ("data", "channels"), f"data.channels is {run.data.channels}: {error}"
-        if run.autoencoder.decoder not in properties.decoder_names(name):
-            field = ("autoencoder", "decoder")
-            yield field, f"{'.'.join(field)} {_no_decoder(run.autoencoder.decoder, name)}"
-        if size % factor:
-            yield (
-                ("data", "image_size"),
-                f"data.image_size {size} is not divisible by the {name} autoencoder's factor "
-                f"{factor}",
-            )
-        elif run.model.patch_size is not None and (size // factor) % run.model.patch_size:
+            yield ("data",), str(error)
+
+
+def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
+    """Images that fit the autoencoder, latents that fit the network, an objective that fits it."""
+    alike = {(id(r.model), id(r.data), id(r.codec), id(r.objective)): r for r in runs}
+    for run in alike.values():
+        try:
+            given = run.given()
+        except BadInput as error:
+            field = "channels" if "channels" in str(error) else "image_size"
+            yield ("data", field), _of_field(f"data.{field}", getattr(run.data, field), str(error))
+            continue
+        if run.autoencoder.decoder not in run.codec.decoders:
+            field_ = ("autoencoder", "decoder")
+            yield field_, f"{'.'.join(field_)} {_no_decoder(run.autoencoder.decoder, run.codec)}"
+        if run.model.component is None:
+            continue
+        try:
+            run.model.component.check(given)
+            run.objective.check_family(run.model.component)
+        except BadInput as error:
             yield (
                 ("model",),
-                f"{run.model.label}: patch size {run.model.patch_size} does not divide the model's "
-                f"input of {size // factor} (image {size}, autoencoder factor {factor})",
+                f"{error} (image {run.data.image_size}, through the {run.codec.name} autoencoder)",
             )
 
 
-def _no_decoder(decoder: str, autoencoder: str) -> str:
-    names = ", ".join(properties.decoder_names(autoencoder))
-    return f"is {decoder!r}, the {autoencoder} autoencoder has: {names}"
+def _of_field(dotted: str, value: object, sentence: str) -> str:
+    return sentence if dotted in sentence else f"{dotted} is {value}: {sentence}"
+
+
+def _training(runs: Sequence[Run]) -> Iterator[Problem]:
+    for train in {id(r.train): r.train for r in runs if r.train is not None}.values():
+        schedule: Any = train.schedule
+        try:
+            schedule.check(train.steps)
+        except BadInput as error:
+            yield ("train", "schedule"), f"train.schedule: {error}"
+        size = train.batch_per_device
+        if size is not None and size < train.batch_size and train.batch_size % size:
+            fits = [str(n) for n in range(1, train.batch_size + 1) if train.batch_size % n == 0]
+            yield (
+                ("train", "batch_per_device"),
+                f"train.batch_per_device {size} does not divide train.batch_size "
+                f"{train.batch_size}; these do: {', '.join(fits)}",
+            )
+
+
+def _no_decoder(decoder: str | None, codec: Any) -> str:
+    return f"is {decoder!r}, the {codec.name} autoencoder has: {', '.join(codec.decoders)}"
 
 
 def _baselines(settings: StudySettings) -> Iterator[Problem]:
@@ -63,6 +98,26 @@ def _baselines(settings: StudySettings) -> Iterator[Problem]:
                 ("baselines", i),
                 f"unknown baseline {name!r}{nearest(name, zoo.UNETS)}; the paper's U-Nets are "
                 f"{', '.join(zoo.UNETS)}",
+            )
+
+
+def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """An extractor that fits the data, and enough images for a distance."""
+    reference = settings.reference
+    if reference is None:
+        return
+    extractor: Any = reference.extractor
+    for data in {id(r.data): r.data for r in runs}.values():
+        try:
+            extractor.check(data)
+        except BadInput as error:
+            yield ("reference", "extractor"), f"reference.extractor: {error}"
+    for field, what in (("images", "a covariance"), ("recall_images", "neighbours")):
+        value = getattr(reference, field)
+        if value is not None and value < 2:
+            yield (
+                ("reference", field),
+                f"reference.{field} is {value}: {what} needs at least 2 images",
             )
 
 
@@ -85,22 +140,16 @@ def _evaluation(
     evaluation: EvaluationSettings, settings: StudySettings, runs: Sequence[Run]
 ) -> Iterator[tuple[str, str]]:
     """(field, what is wrong with it)."""
-    diffusion = min((r.diffusion.steps for r in runs), default=settings.diffusion.steps)
-    steps = evaluation.sampling_steps
-    for n in steps if isinstance(steps, tuple) else (steps,):
-        if n > diffusion:
-            yield "sampling_steps", f"{n} is more than diffusion.steps {diffusion}"
-    if evaluation.eta and evaluation.sampler == "ancestral":
-        yield (
-            "eta",
-            "is DDIM's, the sampler is ancestral: leave eta out, or set sampler: ddim",
-        )
-    for name in dict.fromkeys(run.autoencoder.name for run in runs):
-        if evaluation.decoder not in (None, *properties.decoder_names(name)):
-            yield "decoder", _no_decoder(str(evaluation.decoder), name)
+    for objective in {id(r.objective): r.objective for r in runs}.values():
+        sampler = sampler_of(evaluation, objective)
+        yield from _sampler(evaluation, sampler, objective)
+    for codec in {r.codec.name: r.codec for r in runs}.values():
+        if evaluation.decoder not in (None, *codec.decoders):
+            yield "decoder", _no_decoder(evaluation.decoder, codec)
     guidance = evaluation.guidance
     for g in guidance if isinstance(guidance, tuple) else (guidance,):
-        yield from _guidance(g, diffusion, runs)
+        yield from _guidance(g, runs)
+    yield from _metrics(evaluation, settings)
     last = min((r.train.steps for r in runs if r.train), default=None)
     if isinstance(evaluation.at, tuple) and last is not None and max(evaluation.at) > last:
         yield "at", f"{max(evaluation.at)} lies beyond train.steps {last}"
@@ -110,15 +159,91 @@ def _evaluation(
         yield "at", "is milestones, but train.milestones is empty"
 
 
-def _guidance(
-    guidance: GuidanceSettings, diffusion: int, runs: Sequence[Run]
+def sampler_of(evaluation: EvaluationSettings, objective: Any) -> Sampler:
+    """The evaluation's sampler; the objective's own where it names none."""
+    from harness.components import registry
+
+    named: Any = evaluation.sampler
+    if named is not None:
+        return named  # type: ignore[no-any-return]
+    cls = registry.get("sampler", objective.default_sampler)
+    return cls.model_validate(cls.complete({}, evaluation))  # type: ignore[return-value]
+
+
+def _sampler(
+    evaluation: EvaluationSettings, sampler: Sampler, objective: Any
 ) -> Iterator[tuple[str, str]]:
-    if guidance.interval is not None and guidance.interval[1] >= diffusion:
+    if objective.name not in sampler.serves:
+        from harness.components import registry
+
+        fitting = [
+            entry.name
+            for entry in registry.entries("sampler")
+            if objective.name in entry.load().serves  # type: ignore[attr-defined]
+        ]
         yield (
-            "guidance.interval",
-            f"{list(guidance.interval)} lies beyond the last timestep, {diffusion - 1} "
-            f"(diffusion.steps {diffusion})",
+            "sampler",
+            f"is {sampler.name!r}, which serves the objectives {', '.join(sampler.serves)}, and "
+            f"this one is {objective.name!r}; its samplers are: {', '.join(fitting)}",
         )
+        return
+    steps = evaluation.sampling_steps
+    for n in steps if isinstance(steps, tuple) else (steps,):
+        try:
+            sampler.check(objective, n)
+        except BadInput as error:
+            yield "sampling_steps", str(error)
+    own = type(sampler).model_fields
+    if evaluation.eta and "eta" not in own:
+        yield (
+            "eta",
+            f"is DDIM's, the sampler is {sampler.name}: leave eta out, or set sampler: ddim",
+        )
+    if evaluation.clip and "clip" not in own:
+        yield "clip", f"is no setting of the sampler {sampler.name}: leave it out"
+
+
+def _metrics(evaluation: EvaluationSettings, settings: StudySettings) -> Iterator[tuple[str, str]]:
+    """Metrics that this many samples, and these features, can have."""
+    from harness.metrics.shared import Shared
+
+    reference = settings.reference
+    if reference is None:
+        return
+    extractor: Extractor = reference.extractor  # type: ignore[assignment]
+    metrics: Any = evaluation.metrics
+    shared = Shared(metrics, evaluation.k, evaluation.split_size, subsets=evaluation.subsets)
+    seen: set[str] = set()
+    for metric in metrics:
+        if metric.name in seen:
+            yield "metrics", f"names {metric.name} twice"
+        seen.add(metric.name)
+        try:
+            metric.check(evaluation.samples, extractor.gives, extractor.dimensions, shared)
+        except BadInput as error:
+            yield "metrics", f"cannot be had: {error}"
+    if any(m.balls(evaluation.k) for m in metrics):
+        images = min(reference.recall_images, reference.images or reference.recall_images)
+        largest = max(k for m in metrics for k in m.balls(evaluation.k).values())
+        if images <= largest:
+            yield (
+                "k",
+                f"asks for {largest} neighbours among {images} reference images "
+                "(reference.images, reference.recall_images): give more images, or a smaller k",
+            )
+
+
+def _guidance(guidance: GuidanceSettings, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    for objective in {id(r.objective): r.objective for r in runs}.values():
+        low, high = objective.time_range
+        given = guidance.interval
+        if given is not None and (given[0] < low or given[1] > high):
+            unit = "timestep" if isinstance(high, int) else "time"
+            yield (
+                "guidance.interval",
+                f"{list(given)} lies beyond the last {unit}, {high:g} (objective "
+                f"{objective.name}: {low:g} to {high:g})",
+            )
     if guidance.scale == 1.0:
         return
     if any(r.train and r.train.label_dropout == 0 and not r.model.checkpoint for r in runs):
@@ -128,12 +253,12 @@ def _guidance(
             "needs would never have been trained",
         )
     for run in runs:
-        channels = properties.properties(run.autoencoder.name).channels or run.data.channels
+        channels = run.given().channels
         if guidance.channels is not None and guidance.channels > channels:
-            given = "channels" in guidance.model_fields_set
+            said = "channels" in guidance.model_fields_set
             yield (
                 "guidance.channels",
-                f"is {guidance.channels}{'' if given else ' where it is not given'}, the model has "
-                f"{channels}{'' if given else ': write guidance.channels'} (null: all of them)",
+                f"is {guidance.channels}{'' if said else ' where it is not given'}, the model has "
+                f"{channels}{'' if said else ': write guidance.channels'} (null: all of them)",
             )
             return

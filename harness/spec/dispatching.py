@@ -6,32 +6,64 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from harness.spec.base import Count, Positive, Settings
+from harness.components import Executor, get
+from harness.spec.base import Choice, Count, Positive, Settings
 from harness.spec.sbatch import SBATCH_OPTIONS
 
+Named = str | dict[str, Any]  # as a study writes a component: a name, or {name: ..., its settings}
 SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
 
 
 class SlurmSettings(Settings):
     """sbatch settings of one stage kind (submitit's names). `extra` passes any other parameter."""
 
-    partition: SlurmWord | None = None  # None: the cluster's default
+    partition: SlurmWord | None = None
+    "Where jobs are queued; null: the cluster's default."
+
     account: SlurmWord | None = None
+    "Who is charged for them; null: the user's default."
+
     qos: SlurmWord | None = None
-    minutes: Positive = 60 * 24  # time limit of one task; a longer stage checkpoints and goes on
-    nodes: Positive = 1  # more than one, or more than one GPU: training is distributed
+    "Quality of service; null: the user's default."
+
+    minutes: Positive = 60 * 24
+    "Time limit of one task, in minutes; a longer stage checkpoints and goes on in another task."
+
+    nodes: Positive = 1
+    "Nodes of a task; with more than one, or more than one GPU, training is distributed."
+
     gpus_per_node: Count = 1
-    tasks_per_node: Positive | None = None  # None: one per GPU in training, else 1
+    "GPUs of each node; 0 for kinds that compute on the CPU."
+
+    tasks_per_node: Positive | None = None
+    "Processes of each node; null: one per GPU where a kind shares its work among them, else 1."
+
     cpus_per_task: Positive = 8
-    mem_gb: Positive | None = None  # per node; None: the cluster's default
+    "CPU cores of each process."
+
+    mem_gb: Positive | None = None
+    "Memory of each node, in GB; null: the cluster's default."
+
     constraint: SlurmWord | None = None
-    exclude: SlurmWord | None = None  # nodes
-    array_parallelism: Positive = 64  # tasks of one array at a time
-    pack: Positive | None = None  # stages per task; None: 64 complexity, 8 evaluate, 1 others
+    "Features that a node must have, as sbatch's --constraint."
+
+    exclude: SlurmWord | None = None
+    "Nodes that are not used, as node[3-5]."
+
+    array_parallelism: Positive = 64
+    "Tasks of one job array that run at a time."
+
+    pack: Positive | None = None
+    "Stages that one task does in turn; null: 64 of complexity, 8 of evaluate, 1 of others."
+
     mail_user: SlurmWord | None = None
-    mail_type: SlurmWord | None = None  # as "END,FAIL"
-    # sbatch's long options, as {reservation: paper}
+    "Whom SLURM writes to."
+
+    mail_type: SlurmWord | None = None
+    "When it writes, as END,FAIL."
+
     extra: dict[str, SlurmWord | int | bool] = Field(default={})
+    "Any other long option of sbatch, as {reservation: paper}."
 
     @field_validator("extra")
     @classmethod
@@ -69,19 +101,60 @@ FailureClass = Literal[  # harness.dispatch.failures says what is done about eac
 class DispatchSettings(Settings):
     """Where stages run. Nothing here is part of a key."""
 
-    executor: Literal["local", "slurm"] = "local"
+    executor: Annotated[Named, Choice("executor")] = "local"
+    "What runs stages: local (this machine), slurm, or one that somebody brought."
+
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    workers: Positive | None = None  # None: one per GPU, or one per two threads of CPU work
-    threads: Positive | None = None  # CPU threads of a worker; None: cores / workers
-    rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0  # a run's processes wait for another
-    exchange_minutes: Annotated[float, Field(gt=0)] = 15.0  # then one of them is taken for stuck
+    "What stages compute on; auto: a GPU where there is one."
+
+    workers: Positive | None = None
+    "Worker processes of this machine; null: one per GPU, or one per two threads of CPU work."
+
+    threads: Positive | None = None
+    "CPU threads of a worker; null: cores / workers."
+
+    local: dict[StageKind, Positive] = Field(default={})
+    "Devices of this machine that share one stage of a kind, as {train: 8}; not given: one."
+
+    rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0
+    "How long the processes of a distributed stage wait for each other to start, in minutes."
+
+    exchange_minutes: Annotated[float, Field(gt=0)] = 15.0
+    "After how many minutes without an answer one of them is taken for stuck."
+
     slurm: SlurmSettings = SlurmSettings()
-    # what differs from `slurm`, by stage kind
+    "What sbatch is asked for."
+
     slurm_by_kind: dict[StageKind, SlurmSettings] = Field(default={})
-    max_tasks: Positive = 1000  # SLURM tasks (array elements) queued or running at once
-    gpu_hours: Annotated[float, Field(gt=0)] | None = None  # budget that `run` keeps to
-    # tries after the first, by class of failure
+    "What differs from `slurm`, by stage kind, as {evaluate: {gpus_per_node: 1, minutes: 120}}."
+
+    max_tasks: Positive = 1000
+    "SLURM tasks (array elements) that are queued or running at once."
+
+    gpu_hours: Annotated[float, Field(gt=0)] | None = None
+    "Budget: `run` refuses to start what may take more GPU-hours; null: none."
+
     retries: dict[FailureClass, Count] = Field(default={})
+    "Tries after the first, by class of failure, as {preempted: 50}; not given: by the class."
+
+    @field_validator("local")
+    @classmethod
+    def _can_be_shared(cls, value: dict[str, int]) -> dict[str, int]:
+        for kind, count in value.items():
+            if count > 1 and kind not in SHARED:
+                raise ValueError(
+                    f"a stage of kind {kind} is done by one process; "
+                    f"several devices can share {', '.join(SHARED)}"
+                )
+        return value
+
+    @property
+    def component(self) -> Executor:
+        """The executor, also where the study's names were not looked up yet."""
+        found: Any = self.executor
+        if isinstance(found, str):
+            return get("executor", found)()  # type: ignore[return-value]
+        return found  # type: ignore[no-any-return]
 
     def slurm_for(self, kind: str) -> SlurmSettings:
         """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.spec import scalars
 from harness.spec.base import NAME
-from harness.spec.schema import ModelSettings, StudySettings
+from harness.spec.schema import StudySettings
 from harness.spec.source import Path_, Source
+
+
+def place_of(where: Source, path: Path_, point: Mapping[str, Any] | None = None) -> str:
+    """File and line of a field; of the axis that set it, in a run of the matrix."""
+    axis = ".".join(map(str, path))
+    for name in point or ():
+        if name == axis or axis.startswith(f"{name}.") or name.startswith(f"{axis}."):
+            return str(where.place(("matrix", "axes", name)))
+    return str(where.place(path))
 
 
 def explain(
@@ -19,7 +29,10 @@ def explain(
     where: Source,
     prefix: Path_ = (),
     point: Mapping[str, Any] | None = None,
+    own: Sequence[str] | None = None,
 ) -> list[str]:
+    """What is wrong, one line each. own: the fields allowed right below `prefix`, where the study's
+    schema does not say (a component's settings)."""
     lines: list[str] = []
     reported: set[Path_] = set()
     items = [(_path(item["loc"], prefix, where), item) for item in error.errors(include_url=False)]
@@ -32,7 +45,7 @@ def explain(
             continue  # another branch fits better: it says what is wrong inside
         reported.add(path)
         axis = ".".join(map(str, path))
-        sentence = _sentence(item, axis or "the study", prefix)
+        sentence = _sentence(item, axis or "the study", prefix, own)
         listed = any(p == path and i["type"] == "tuple_type" and i is not item for p, i in items)
         sentence += ", or a list" if listed else ""
         place = where.place(path)
@@ -59,12 +72,13 @@ def _path(given: Iterable[Any], prefix: Path_, where: Source) -> Path_:
     return path
 
 
-def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
+def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None = None) -> str:
     kind, found = item["type"], item.get("input")
     if kind == "extra_forbidden":
         leaf = dotted.split(".")[-1]
         parent = dotted.rpartition(".")[0]
-        allowed = fields_of(parent)
+        below = own is not None and parent == ".".join(map(str, prefix))
+        allowed = list(own or ()) if below else fields_of(parent)
         return f"unknown field {dotted!r}{nearest(leaf, allowed)}" + (
             f"; allowed: {', '.join(allowed)}" if allowed else ""
         )
@@ -77,13 +91,28 @@ def _sentence(item: Any, dotted: str, prefix: Path_) -> str:
     message = message.format(**item.get("ctx", {})) if kind in WORDS else message
     if kind == "literal_error":
         near = nearest(str(found), _quoted(message)) if isinstance(found, str) else ""
-        return f"{dotted} is {_found(found)}{near}; allowed: {message}"
+        hint = _hint(found) if any(c.isdigit() for c in message) else ""
+        return f"{dotted} is {_found(found)}{near}; allowed: {message}{hint}"
     message = message[0].lower() + message[1:]
     if kind == "int_type" and isinstance(found, float) and found.is_integer():
         message += f": write {int(found)}"
+    if kind in ("int_type", "float_type", "bool_type"):
+        message += _hint(found, boolean=kind == "bool_type")
     if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:
         message = "letters, digits, '.', '_' and '-', the first a letter or a digit"
-    return f"{dotted} is {_found(found)} ({_type(found)}); it should be {message}"
+    typed = "" if found is None else f" ({_type(found)})"
+    return f"{dotted} is {_found(found)}{typed}; it should be {message}"
+
+
+def shown(value: Any) -> str:
+    """A value that is no number, and what to write instead where it looks like one."""
+    return f"{_found(value)}{_hint(value)}"
+
+
+def _hint(found: Any, boolean: bool = False) -> str:
+    """What to write instead of a text that looks like a number or a boolean."""
+    hint = scalars.instead_of(found, boolean) if isinstance(found, str) else None
+    return f": {hint}" if hint else ""
 
 
 WORDS = {  # where Pydantic's speak of Python
@@ -91,6 +120,13 @@ WORDS = {  # where Pydantic's speak of Python
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "too_long": "a list of at most {max_length}, not {actual_length}",
+    "too_short": "a list of at least {min_length}, not {actual_length}",
+    "string_too_long": "text of at most {max_length} characters",
+    "string_too_short": "text of at least {min_length} characters",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "bool_type": "true or false",
     "string_pattern_mismatch": "text that matches {pattern}",
 }
 
@@ -98,7 +134,8 @@ WORDS = {  # where Pydantic's speak of Python
 def _found(value: Any) -> str:
     """As it is written in a study, cut where it is long."""
     contains = isinstance(value, (Mapping, tuple, list))
-    text = json.dumps(value, default=str, ensure_ascii=False) if contains else repr(value)
+    plain = value is None or isinstance(value, bool)  # null, true
+    text = json.dumps(value, default=str, ensure_ascii=False) if contains or plain else repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
@@ -106,9 +143,7 @@ def fields_of(dotted: str) -> list[str]:
     """The field names allowed below a dotted path ("" is the study itself)."""
     kind: Any = StudySettings
     for part in dotted.split(".") if dotted else []:
-        if part == "model" and kind is StudySettings:
-            kind = ModelSettings
-        elif isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
             kind = _model_in(kind.model_fields[part].annotation)
         elif not (isinstance(kind, type) and issubclass(kind, BaseModel)):
             return []

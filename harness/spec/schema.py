@@ -1,18 +1,19 @@
 """The study's schema: every setting with its type, unit, default and meaning.
 
 A field marked `NotInKey` says where or how fast work is done, never what comes out, so it is left
-out of the keys (see harness.plan.keys). Everything else is in them.
+out of the keys (see harness.plan.keys). Everything else is in them. A field marked `Choice` names a
+component; what it may be, and its settings, are the registry's (harness.components).
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
-from harness.models import zoo
 from harness.spec.base import (
+    Choice,
     Count,
     Decay,
     Fraction,
@@ -25,7 +26,6 @@ from harness.spec.base import (
 from harness.spec.dispatching import STAGE_KINDS, DispatchSettings, FailureClass, SlurmSettings
 
 __all__ = [
-    "SECTIONS",
     "STAGE_KINDS",
     "AutoencoderSettings",
     "DataSettings",
@@ -35,7 +35,6 @@ __all__ = [
     "FailureClass",
     "GuidanceSettings",
     "MatrixSettings",
-    "ModelSettings",
     "NotInKey",
     "ReferenceSettings",
     "ReportSettings",
@@ -45,127 +44,69 @@ __all__ = [
     "TrainSettings",
 ]
 
-
-EMBEDDED = ("glyphs", "digits")
+Component = str | dict[str, Any]  # as a study writes it: a name, or {name: ..., its settings}
 
 
 class DataSettings(Settings):
     """The images. `glyphs` and `digits` are embedded; any other name needs a source and a path."""
 
-    name: Name = "glyphs"  # the data's identity; also what two results folders share it by
-    source: Literal["embedded", "image-folder", "webdataset"] = "embedded"
-    path: Annotated[str | None, NotInKey()] = None  # where it lies on this machine
-    fingerprint: str | None = None  # SHA-256 of the file list; checked by `encode` when given
-    image_size: Positive = 8  # pixels per side
-    channels: Literal[1, 3] = 3
-    num_classes: Positive = 10
-    # Embedded sets: how many to make. Others are read whole: how many there must be, if given.
-    train_images: Positive | None = None
-    flip: bool = False  # random horizontal flips
-    seed: Count = 0  # of the embedded sets' rendering
-    max_corrupt: Annotated[Count, NotInKey()] = 0  # unreadable images skipped before failing
+    name: Name = "glyphs"
+    "The data's identity: keys hold it, and two results folders share the data by it."
 
-    @model_validator(mode="after")
-    def _source_fits_name(self) -> DataSettings:
-        if (self.name in EMBEDDED) != (self.source == "embedded"):
-            raise ValueError(
-                f"data.name {self.name!r} does not go with source {self.source!r}: "
-                f"the embedded sets are {', '.join(EMBEDDED)}; others are read from files"
-            )
-        if self.source == "embedded" and self.train_images is None:
-            raise ValueError("data.train_images must be given for an embedded set")
-        return self
+    source: Annotated[Component, Choice("source")] = "embedded"
+    "Where the images come from: a data source, as image-folder."
+
+    path: Annotated[str | None, NotInKey()] = None
+    "Where the images lie on this machine. In no key."
+
+    fingerprint: str | None = None
+    "SHA-256 of the list of images, as `encode` records it; checked when given."
+
+    image_size: Positive = 8
+    "Pixels per side; images are brought to it by ADM's centre crop."
+
+    channels: Literal[1, 3] = 3
+    "1 (gray) or 3 (RGB)."
+
+    num_classes: Positive = 10
+    "Labels are 0 to num_classes - 1; one more stands for no class in guidance."
+
+    train_images: Positive | None = None
+    "Embedded sets: how many to make. Others are read whole: how many there must be, if given."
+
+    flip: bool = False
+    "Random horizontal flips in training."
+
+    seed: Count = 0
+    "Of the embedded sets' rendering."
+
+    max_corrupt: Annotated[Count, NotInKey()] = 0
+    "Unreadable images that are skipped before the stage fails."
 
 
 class AutoencoderSettings(Settings):
-    """What turns images into the model's inputs and back."""
+    """What turns images into the model's inputs and back; its own settings beside its name."""
 
-    name: Literal["identity", "sd-vae"] = "identity"
-    decoder: Literal["original", "ft-mse", "ft-ema"] = "original"  # Table 4; used when decoding
-    weights: Annotated[str | None, NotInKey()] = None  # local folder, else the hub
-    # Of the encoder's parameters, the same for all three decoders; not the weights file's own.
-    # `encode` records it (autoencoder_sha256) and autoencoders.load gives it; checked when given.
+    model_config = ConfigDict(extra="allow")  # the component's own, checked as its fields
+
+    name: str = "identity"
+    "An autoencoder: identity (pixels), sd-vae, or one that somebody brought."
+
+    decoder: str = "original"
+    "Which of its decoders decodes, where it has several (Table 4)."
+
+    weights: Annotated[str | None, NotInKey()] = None
+    "A folder with the weights on this machine; null: they are downloaded from the hub."
+
     sha256: str | None = None
-
-
-class ModelSettings(Settings):
-    """A model of the zoo, or a custom one by depth, width and heads."""
-
-    name: str | None = None  # "DiT-XL/2": short for family, size and patch_size
-    checkpoint: Name | None = None  # an imported one (`harness import`): sampled, never trained
-    family: Name = "DiT"
-    size: str | None = None
-    patch_size: Positive | None = None
-    depth: Positive | None = None  # blocks; with width and heads: a custom size
-    width: Positive | None = None  # hidden size
-    heads: Positive | None = None
-    block: Literal["adaln-zero", "adaln", "cross-attention", "in-context"] = "adaln-zero"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_is_shorthand(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not isinstance(data.get("name"), str):
-            return data
-        family, size, patch = zoo.parse(data["name"])
-        for field, value in (("family", family), ("size", size), ("patch_size", patch)):
-            if data.get(field, value) != value:
-                raise ValueError(
-                    f"model.name {data['name']!r} says {field} {value!r}, "
-                    f"model.{field} says {data[field]!r}: give one of them"
-                )
-        return {**data, "family": family, "size": size, "patch_size": patch, "name": None}
-
-    @model_validator(mode="after")
-    def _in_the_zoo(self) -> ModelSettings:
-        custom = (self.depth, self.width, self.heads)
-        if self.checkpoint is not None:
-            if any(v is not None for v in (self.size, self.patch_size, *custom)):
-                raise ValueError(
-                    f"model.checkpoint {self.checkpoint!r} brings its own size and patch size: "
-                    "leave out the other fields of model"
-                )
-            return self
-        if self.patch_size is None:
-            raise ValueError("model.patch_size is missing (the paper's are 8, 4 and 2)")
-        if all(v is None for v in custom):
-            if self.family not in zoo.FAMILIES:
-                raise ValueError(
-                    f"unknown model.family {self.family!r}; families: {', '.join(zoo.FAMILIES)}"
-                )
-            sizes = zoo.FAMILIES[self.family].sizes
-            if self.size not in sizes:
-                raise ValueError(
-                    f"unknown model.size {self.size!r} of {self.family}; sizes: {', '.join(sizes)}"
-                )
-        elif any(v is None for v in custom):
-            raise ValueError("a custom model needs depth, width and heads, all three")
-        elif self.size is not None:
-            raise ValueError("give model.size, or depth, width and heads, not both")
-        elif self.width % self.heads:  # type: ignore[operator]
-            raise ValueError(f"model.width {self.width} is not divisible by heads {self.heads}")
-        return self
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(depth, width, heads)."""
-        if self.depth is not None:
-            return self.depth, self.width, self.heads  # type: ignore[return-value]
-        size = zoo.FAMILIES[self.family].sizes[self.size]  # type: ignore[index]
-        return size.depth, size.width, size.heads
-
-    @property
-    def label(self) -> str:
-        """The model's name as the reports print it: "DiT-XL/2", or "DiT-12x384x6/2" if custom."""
-        if self.checkpoint is not None:
-            return self.checkpoint
-        size = self.size if self.size is not None else "x".join(map(str, self.shape))
-        return f"{self.family}-{size}/{self.patch_size}"
+    "Checksum of the encoder's parameters, as `encode` records it; checked when given."
 
 
 class DiffusionSettings(Settings):
-    """The forward process: linear betas 1e-4 to 2e-2 (the paper keeps ADM's)."""
+    """The DDPM objective's forward process: linear betas 1e-4 to 2e-2 (the paper keeps ADM's)."""
 
     steps: Positive = 1000
+    "Diffusion steps; the same as `objective: {name: ddpm, steps: ...}`."
 
     @field_validator("steps")
     @classmethod
@@ -182,25 +123,70 @@ class TrainSettings(Settings):
     """The recipe. Defaults are the paper's (section 4, Experimental setup)."""
 
     steps: Positive = 400_000
-    milestones: tuple[Positive, ...] = ()  # steps whose EMA weights are kept for evaluation
-    batch_size: Positive = 256  # global, over all devices
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4  # constant
+    "Training steps."
+
+    milestones: tuple[Positive, ...] = ()
+    "Steps whose EMA weights are kept for evaluation."
+
+    batch_size: Positive = 256
+    "Images of a step, over all devices."
+
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    "The optimizer's rate; `schedule` multiplies it."
+
+    schedule: Annotated[Component, Choice("schedule")] = "constant"
+    "How the rate goes over the steps; the paper's is constant."
+
+    optimizer: Annotated[Component, Choice("optimizer")] = "adamw"
+    "What steps the weights; the paper's is AdamW."
+
     weight_decay: NotNegative = 0.0
-    betas: tuple[Decay, Decay] = (0.9, 0.999)  # AdamW's
-    ema: Decay = 0.9999  # of the exponential moving average; at 1 it would never be trained
-    label_dropout: Fraction = 0.1  # share of labels replaced by the null label
-    grad_clip: Annotated[float, Field(gt=0)] | None = None  # global norm
-    precision: Literal["float32", "bf16"] = "float32"  # bf16: autocast, float32 weights
-    tf32: bool = False  # float32 products in TF32 on NVIDIA GPUs
+    "The optimizer's weight decay, where it has one."
+
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
+    "The optimizer's decays of the gradient's and its square's averages, where it has them."
+
+    ema: Decay = 0.9999
+    "Decay of the weights' exponential moving average, which is what is sampled from."
+
+    label_dropout: Fraction = 0.1
+    "Share of labels replaced by the null label, for guidance."
+
+    grad_clip: Annotated[float, Field(gt=0)] | None = None
+    "Largest global norm of the gradient; null: not clipped, as in the paper."
+
+    precision: Literal["float32", "bf16"] = "float32"
+    "bf16: autocast over float32 weights."
+
+    tf32: bool = False
+    "float32 products in TF32 on NVIDIA GPUs."
+
     compile: Annotated[bool, NotInKey()] = False
-    checkpointing: Annotated[bool, NotInKey()] = False  # recompute activations to save memory
-    batch_per_device: Annotated[Positive | None, NotInKey()] = None  # None: as large as fits
-    log_every: Annotated[Positive, NotInKey()] = 100  # steps
+    "torch.compile the network."
+
+    checkpointing: Annotated[bool, NotInKey()] = False
+    "Recompute activations in the backward pass, to save memory."
+
+    batch_per_device: Annotated[Positive | None, NotInKey()] = None
+    "Images of one pass; gradients of several passes are added up. null: as large as fits."
+
+    log_every: Annotated[Positive, NotInKey()] = 100
+    "Steps between rows of the training records."
+
     checkpoint_minutes: Annotated[float, Field(gt=0), NotInKey()] = 10.0
-    checkpoint_every: Annotated[Positive | None, NotInKey()] = None  # steps, besides the minutes
-    keep_checkpoints: Annotated[Positive, NotInKey()] = 2  # newest ones, besides all milestones
-    fsdp: Annotated[bool, NotInKey()] = False  # shard the model over its processes (FSDP2)
-    tensorboard: Annotated[bool, NotInKey()] = False  # events in results/tensorboard/KEY
+    "Minutes between checkpoints to go on from."
+
+    checkpoint_every: Annotated[Positive | None, NotInKey()] = None
+    "Steps between checkpoints, besides the minutes."
+
+    keep_checkpoints: Annotated[Positive, NotInKey()] = 2
+    "Newest checkpoints that are kept, besides all milestones."
+
+    fsdp: Annotated[bool, NotInKey()] = False
+    "Shard the model over its processes (FSDP2), where it does not fit one device."
+
+    tensorboard: Annotated[bool, NotInKey()] = False
+    "Write events to results/tensorboard/KEY."
 
     @field_validator("milestones")
     @classmethod
@@ -221,18 +207,38 @@ class TrainSettings(Settings):
 class ReferenceSettings(Settings):
     """What samples are compared with, and through which features."""
 
-    extractor: Name = "glyphs-cnn"  # inception-2015, or an embedded set's classifier
-    extractor_weights: Annotated[str | None, NotInKey()] = None  # local file
-    extractor_sha256: str | None = None  # checked when given
-    extractor_images: Positive = 6000  # embedded classifiers are trained on the spot on these
+    extractor: Annotated[Component, Choice("extractor")] = "glyphs-cnn"
+    "The features: inception-2015 (the only one called FID), an embedded set's classifier, ..."
+
+    extractor_weights: Annotated[str | None, NotInKey()] = None
+    "A file with the extractor's weights on this machine."
+
+    extractor_sha256: str | None = None
+    "Checksum of the extractor's weights; checked when given."
+
+    extractor_images: Positive = 6000
+    "Images that an extractor trained on the spot is trained on."
+
     extractor_steps: Positive = 1200
-    images: Positive | None = None  # reference images; None: the whole training set
-    recall_images: Positive = 10_000  # of them, for precision and recall
-    floor_images: Count = 0  # other real images, measured against the reference
-    # ADM's npz instead of images; the key has its checksum, if given, else the file's name
+    "Steps that it is trained."
+
+    images: Positive | None = None
+    "Reference images; null: the whole training set."
+
+    recall_images: Positive = 10_000
+    "Of them, for precision and recall (the paper's number)."
+
+    floor_images: Count = 0
+    "Other real images, measured against the reference: what no model can be expected below."
+
     statistics: Annotated[str | None, NotInKey()] = None
+    "ADM's npz of statistics instead of images."
+
     statistics_sha256: str | None = None
+    "Its checksum, checked when given; without one the file's name is in the key."
+
     seed: Count = 0
+    "Of the choice of images and of an extractor's training."
 
     @model_validator(mode="after")
     def _a_checksum_is_of_something(self) -> ReferenceSettings:
@@ -247,13 +253,18 @@ class ReferenceSettings(Settings):
 class GuidanceSettings(Settings):
     """Classifier-free guidance. Scale 1 is none (the paper's s; its appendix guides 3 channels)."""
 
-    scale: NotNegative = 1.0
-    channels: Positive | None = 3  # leading noise channels guided; None: all of them
-    interval: tuple[Count, Count] | None = None  # timesteps guided, both included; None: all
+    scale: Annotated[NotNegative, Field(le=1e6)] = 1.0
+    "The paper's s: 1 is no guidance, 1.5 the best of Table 2."
+
+    channels: Positive | None = 3
+    "Leading channels of the prediction that are guided; null: all of them."
+
+    interval: tuple[Count | NotNegative, Count | NotNegative] | None = None
+    "The objective's times that are guided, both included (DDPM: timesteps); null: all."
 
     @field_validator("interval")
     @classmethod
-    def _ascends(cls, value: tuple[int, int] | None) -> tuple[int, int] | None:
+    def _ascends(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and value[0] > value[1]:
             raise ValueError(
                 f"the interval {list(value)} is empty: give [low, high], timestep 0 is the cleanest"
@@ -261,31 +272,65 @@ class GuidanceSettings(Settings):
         return value
 
 
-Metric = Literal[
-    "fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity"
-]
-
-
 class EvaluationSettings(Settings):
     """One kind of measurement, made of every run: samples drawn from checkpoints, and metrics."""
 
-    at: Literal["end", "milestones"] | tuple[Positive, ...] = "end"  # training steps
-    sampler: Literal["ancestral", "ddim"] = "ancestral"
+    at: Literal["end", "milestones"] | tuple[Positive, ...] = "end"
+    "Which checkpoints: the last, train.milestones, or a list of training steps."
+
+    sampler: Annotated[Component, Choice("sampler")] | None = None
+    "How samples are drawn; null: the objective's own (DDPM: ancestral, as in the paper)."
+
     sampling_steps: Positive | tuple[Positive, ...] = 250
-    eta: Fraction = 0.0  # DDIM's; 1 is ancestral
-    clip: bool = False  # clamp the predicted x_0 to [-1, 1] at each step; the paper does not
+    "Steps of the sampler; a list measures each."
+
+    eta: Fraction = 0.0
+    "DDIM's: 0 is deterministic, 1 ancestral."
+
+    clip: bool = False
+    "Clamp the predicted x_0 to [-1, 1] at each step; the paper does not."
+
     guidance: GuidanceSettings | tuple[GuidanceSettings, ...] = GuidanceSettings()
-    samples: Positive = 50_000
-    seed: Count = 0  # noise and label of sample i are a function of (seed, i)
-    decoder: Literal["original", "ft-mse", "ft-ema"] | None = None  # None: the autoencoder's own
-    metrics: tuple[Metric, ...] = ("fd", "sfd", "is", "precision", "recall")
-    k: Positive = 3  # neighbours for precision and recall
-    split_size: Positive = 5000  # Inception Score chunks
-    subsets: Count = 10  # random halves of the samples behind the spread of Frechet distances
-    precision: Literal["float32", "bf16"] = "float32"  # of the sampler's forward passes
-    tf32: bool = False  # float32 products in TF32 on NVIDIA GPUs
-    keep_images: Literal["npz", "folder", "none"] = "npz"  # none: features alone, and a few images
-    batch_size: Annotated[Positive, NotInKey()] = 125  # images per forward pass
+    "Classifier-free guidance; a list measures each."
+
+    samples: Annotated[int, Field(ge=2, le=2**63 - 1)] = 50_000
+    "Images that are drawn and measured."
+
+    seed: Count = 0
+    "Noise and label of sample i are a function of (seed, i)."
+
+    decoder: str | None = None
+    "Which of the autoencoder's decoders; null: autoencoder.decoder."
+
+    metrics: tuple[Annotated[Component, Choice("metric")], ...] = (
+        "fd",
+        "sfd",
+        "is",
+        "precision",
+        "recall",
+    )
+    "What is measured: names, or {name: kid, subset_size: 500}. The default are the paper's five."
+
+    k: Positive = 3
+    "Neighbours for precision and recall."
+
+    split_size: Positive = 5000
+    "Images in a chunk of the Inception Score."
+
+    subsets: Count = 10
+    "Random halves of the samples behind the spread of Fréchet distances; 0: no spread."
+
+    precision: Literal["float32", "bf16"] = "float32"
+    "Of the sampler's forward passes."
+
+    tf32: bool = False
+    "float32 products in TF32 on NVIDIA GPUs."
+
+    keep_images: Literal["npz", "folder", "none"] = "npz"
+    "How samples are kept; none: their features alone, and a few images."
+
+    batch_size: Annotated[Positive, NotInKey()] = 125
+    "Images per forward pass."
 
     @field_validator("sampling_steps", "at", "guidance", "metrics")
     @classmethod
@@ -294,71 +339,108 @@ class EvaluationSettings(Settings):
             raise ValueError("the list is empty: give at least one value")
         return value
 
-
-class MatrixSettings(Settings):
-    """The runs: the product of the axes, plus `include`, minus `exclude`.
-
-    Axes are dotted fields ("model.size"); `include` adds points given in full or in part (other
-    fields as in the study); `exclude` removes the points that agree with all fields it gives.
-    """
-
-    axes: dict[str, tuple[Any, ...]] = Field(default={})
-    include: tuple[dict[str, Any], ...] = ()
-    exclude: tuple[dict[str, Any], ...] = ()
-
-    @field_validator("axes")
+    @field_validator("subsets")
     @classmethod
-    def _values(cls, value: dict[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-        for axis, values in value.items():
-            if not values:
-                raise ValueError(f"axis {axis!r} is empty: give at least one value")
+    def _a_spread(cls, value: int) -> int:
+        if value == 1:
+            raise ValueError("subsets 1: a spread needs 2 random halves at least; 0 for no spread")
         return value
 
 
-Section = Literal[
-    "headline",
-    "gflops",
-    "training",
-    "training-compute",
-    "sampling-compute",
-    "samples",
-    "models",
-    "blocks",
-    "complexity",
-    "guidance",
-    "decoders",
-    "comparison",
-    "provenance",
-]
-SECTIONS: tuple[str, ...] = get_args(Section)
+class MatrixSettings(Settings):
+    """The runs: the product of the axes, plus `include`, minus `exclude`."""
+
+    axes: dict[str, tuple[Any, ...] | None] = Field(default={})
+    "Dotted fields (model.size) and the values that each takes; null drops an axis."
+
+    include: tuple[dict[str, Any], ...] = ()
+    "Further points, given in full or in part; their other fields are the study's own."
+
+    exclude: tuple[dict[str, Any], ...] = ()
+    "Points that agree with all fields given here are removed."
+
+    @field_validator("axes")
+    @classmethod
+    def _values(cls, value: dict[str, tuple[Any, ...] | None]) -> dict[str, tuple[Any, ...]]:
+        for axis, values in value.items():
+            if values == ():
+                raise ValueError(f"axis {axis!r} is empty: give at least one value")
+        return {axis: values for axis, values in value.items() if values is not None}
 
 
 class ReportSettings(Settings):
-    """The PDF: its sections in order. Not part of any key."""
+    """The report: its sections in order. Not part of any key."""
 
-    sections: tuple[Section, ...] = ("headline", "gflops", "models", "provenance")
-    samples_shown: Positive = 8  # per model in the grid
+    sections: tuple[Annotated[Component, Choice("section")], ...] = (
+        "headline",
+        "gflops",
+        "training",
+        "samples",
+        "models",
+        "provenance",
+    )
+    "Report sections, in order."
+
+    samples_shown: Positive = 8
+    "Samples per model in the grid."
 
 
 class StudySettings(Settings):
     """A whole study after its profile and overrides are merged in."""
 
     study: Name
-    title: str
+    "The study's name."
+
+    title: str = ""
+    "Of the report; the study's name where there is none."
+
     about: str = ""
-    profile: Name = "laptop"  # the profile used when none is asked for
-    seed: Count = 0  # of initialisation, order and noise in training
+    "What is asked, in a paragraph of the report."
+
+    profile: Name = "laptop"
+    "The profile used when none is asked for."
+
+    components: tuple[str, ...] = ()
+    "Python files with components of the study's own, relative to the study, below its folder."
+
+    seed: Count = 0
+    "Of initialisation, order and noise in training."
+
     data: DataSettings
+    "The images."
+
     autoencoder: AutoencoderSettings = AutoencoderSettings()
+    "What turns images into the model's inputs and back."
+
+    objective: Annotated[Component, Choice("objective")] = "ddpm"
+    "What the network is trained for: ddpm (the paper), flow, or one that somebody brought."
+
     diffusion: DiffusionSettings = DiffusionSettings()
-    # checked run by run, once the matrix has filled it in
+    "The DDPM objective's steps."
+
     model: dict[str, Any] = Field(default={})
-    train: TrainSettings | None = None  # None: a study of complexity alone
+    "The network: `family` and that family's settings, or `name`, or an imported `checkpoint`."
+
+    train: TrainSettings | None = None
+    "The recipe; null: a study of complexity alone."
+
     reference: ReferenceSettings | None = None
-    # null removes a base evaluation
+    "What samples are compared with."
+
     evaluations: dict[Name, EvaluationSettings | None] = Field(default={})
+    "Measurements by name; null removes one of the base study."
+
     matrix: MatrixSettings = MatrixSettings()
-    baselines: tuple[str, ...] = ()  # U-Nets counted beside the runs (Table 5)
+    "The runs."
+
+    baselines: tuple[str, ...] = ()
+    "U-Nets counted beside the runs (Table 5)."
+
     report: ReportSettings = ReportSettings()
+    "The report."
+
     dispatch: DispatchSettings = DispatchSettings()
+    "Where stages run. In no key."
+
     profiles: dict[Name, dict[str, Any] | None] = Field(default={})
+    "Named overlays that set scale and place."

@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from harness.errors import BadInput
+from harness.spec import scalars
 
 MAX_BYTES = 4_000_000
 MAX_NODES = 400_000  # after aliases are expanded: a "YAML bomb" stops here
@@ -53,18 +55,13 @@ class Source:
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """The safe loader, reading 1e-4 as a number (YAML 1.1 wants 1.0e-4 and gives a string)."""
+    """The safe loader, with the numbers and booleans of harness.spec.scalars alone."""
 
 
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$"),
-    list("-+0123456789"),
-)
+TAG = "tag:yaml.org,2002:"
+_Loader.yaml_implicit_resolvers = {"<": [(MERGE, re.compile("^<<$"))]}
+for _kind, _pattern in scalars.PATTERNS.items():
+    _Loader.add_implicit_resolver(TAG + _kind, _pattern, scalars.FIRST[_kind])
 
 
 def read(path: str | Path) -> Source:
@@ -99,8 +96,12 @@ def parse(text: str, file: str) -> Source:
         data = _build(loader, node, (), file, places, counter, problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
+        what = error.problem or error.context or ""
+        line = text.split("\n")[mark.line] if mark else ""
+        if "tab character" in what or "\t" in line[: len(line) - len(line.lstrip())]:
+            what = "there is a tab: indent with spaces"
         where = f"{file}:{mark.line + 1}" if mark else file
-        raise BadInput(f"{where}: not valid YAML: {error.problem or error.context}") from None
+        raise BadInput(f"{where}: not valid YAML: {what}") from None
     except (yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"{file}: not valid YAML: {type(error).__name__} {error}") from None
     finally:
@@ -152,11 +153,11 @@ def _build(
         inherited = set(out)
         for key_node, value_node in own:
             line = key_node.start_mark.line + 1
-            key = loader.construct_object(key_node, deep=True)
-            if not isinstance(key, (str, int, float, bool)):
+            known = key_node.tag in PLAIN_TAGS and key_node.tag != f"{TAG}null"
+            if not isinstance(key_node, yaml.ScalarNode) or not known:
                 problems.append(f"{file}:{line}: a field name must be a word")
                 continue
-            key = key if isinstance(key, str) else str(key_node.value)
+            key = str(key_node.value)
             if key in inherited:
                 inherited.discard(key)
             elif key in out:
@@ -170,7 +171,23 @@ def _build(
             _build(loader, child, (*path, i), file, places, counter, problems)
             for i, child in enumerate(node.value)
         )
+    kind = node.tag.removeprefix(TAG)
+    if kind in scalars.PATTERNS and not _written_as(kind, node.value):  # tagged: !!int 0x10
+        hint = scalars.instead_of(node.value, boolean=kind == "bool")
+        problems.append(
+            f"{places[path]}: {node.value!r} is no {'number' if kind in NUMBERS else 'boolean'}"
+            + (f": {hint}" if hint else "")
+        )
+        return None
     return loader.construct_object(node, deep=True)
+
+
+NUMBERS = ("int", "float")
+
+
+def _written_as(kind: str, text: str) -> bool:
+    pattern = scalars.PATTERNS[kind]
+    return bool(pattern.match(text) or (kind == "float" and scalars.INTEGER.match(text)))
 
 
 def merged(base: Source, overlay: Mapping[str, Any], places: Mapping[Path_, Place]) -> Source:
@@ -183,14 +200,29 @@ def merged(base: Source, overlay: Mapping[str, Any], places: Mapping[Path_, Plac
     return Source(data, out)
 
 
-def _merge(base: Any, overlay: Any) -> Any:
+def _merge(base: Any, overlay: Any, field: Any = None) -> Any:
     if isinstance(base, Mapping) and isinstance(overlay, Mapping):
+        renamed = overlay.get("name", base.get("name")) != base.get("name")
+        if renamed and field in component_fields():
+            return overlay  # another component: the settings of the one before are not its own
         keys = [*base, *(k for k in overlay if k not in base)]
         return {
-            k: _merge(base[k], overlay[k]) if k in base and k in overlay else {**base, **overlay}[k]
+            k: _merge(base[k], overlay[k], k)
+            if k in base and k in overlay
+            else {**base, **overlay}[k]
             for k in keys
         }
     return overlay
+
+
+@cache
+def component_fields() -> frozenset[str]:
+    """The fields of a study that name one component: sampler, optimizer, ..."""
+    from harness.spec import choices, schema
+
+    sections = [getattr(schema, name) for name in schema.__all__ if name.endswith("Settings")]
+    found = (choices.fields(section) for section in sections)
+    return frozenset(field for each in found for field, _, several in each if not several)
 
 
 def _replaced(base: Any, overlay: Any, path: Path_) -> Iterator[Path_]:
@@ -218,6 +250,8 @@ def override(source: Source, assignment: str) -> Source:
     parts = tuple(field.strip().split("."))
     if not equals or not all(parts):
         raise BadInput(f"--set {assignment!r}: expected FIELD=VALUE, as in train.steps=500")
+    if parts[:2] == ("matrix", "axes") and len(parts) > 3:  # an axis' name has dots of its own
+        parts = (*parts[:2], ".".join(parts[2:]))
     origin = f"--set {assignment}"
     value = parse(f"value: {text}", origin).data["value"] if text.strip() else None
     nested: Any = value

@@ -21,12 +21,13 @@ import torch
 
 from harness import autoencoders
 from harness.data.writer import LatentSettings, LatentWriter
-from harness.diffusion import Diffusion, guided
+from harness.diffusion import Diffusion, feeding, guided
 from harness.diffusion.draws import SampleNoise, sample_labels
+from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput
 from harness.models import build, zoo
 from harness.plan.cost import dit_gflops
-from harness.plan.stages import Architecture, Place, Recipe, Task, TrainStage
+from harness.plan.stages import Place, Recipe, Task, TrainStage
 from harness.stages import train
 from harness.stages.execute import device_name, pick_device
 from harness.stages.utilisation import utilisation
@@ -36,6 +37,7 @@ from harness.store.artifacts import Artifact
 
 KINDS = ("train", "sample", "encode")
 LATENTS = 512  # synthetic training set
+HOST_S = 0.3  # seconds of drawing noise, to see what the host can feed
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,9 @@ def _train(setting: Setting, device: torch.device) -> dict[str, Any]:
         "images_per_second": row["images_per_second"],
         "gflops_per_second": row["gflops_per_second"],
         "memory_bytes": row["memory_bytes"],
+        "host_images_per_second": feeding.training_rate(
+            _input_shape(setting), setting.batch_size, host_threads(), seconds=HOST_S
+        ),
     }
 
 
@@ -105,9 +110,8 @@ def training(
 ) -> tuple[TrainStage, Work, float]:
     """What `train.fit` takes, for 2 x setting.steps steps on synthetic latents in `folder`."""
     shape = zoo.architecture(setting.model, image_size=setting.image_size, block=setting.block)
-    arch = Architecture(**asdict(shape))
     settings = TrainStage(
-        architecture=arch,
+        architecture={k: v for k, v in asdict(shape).items() if v is not None},
         diffusion_steps=1000,
         recipe=Recipe(
             batch_size=setting.batch_size,
@@ -135,7 +139,7 @@ def training(
         task=Task("train", "bench", "", {}, {}, f"bench {setting.model}", None, place),
         folder=folder,
         scratch=folder,
-        inputs={"data": _latents(folder, arch)},
+        inputs={"data": _latents(folder, shape)},
         after={},
         device=device,
         progress=lambda **_: None,
@@ -144,7 +148,7 @@ def training(
     return settings, work, _gflops(shape)
 
 
-def _latents(folder: Path, arch: Architecture) -> Artifact:
+def _latents(folder: Path, arch: zoo.Architecture) -> Artifact:
     """Random posteriors (or pixels, for one or three channels) as the encode stage leaves them."""
     posterior = arch.channels == 4
     settings = LatentSettings(
@@ -197,7 +201,17 @@ def _sample(setting: Setting, device: torch.device) -> dict[str, Any]:
         "steps_per_second": setting.steps / seconds,
         "images_per_second": setting.batch_size / seconds,
         "gflops_per_second": gflops * passes / seconds,
+        "host_images_per_second": feeding.sampling_rate(
+            size, setting.batch_size, host_threads(), seconds=HOST_S
+        )
+        / setting.steps,
     }
+
+
+def _input_shape(setting: Setting) -> tuple[int, int, int]:
+    """(C, H, W) of the model's input."""
+    shape = zoo.architecture(setting.model, image_size=setting.image_size, block=setting.block)
+    return shape.channels, shape.input_size, shape.input_size
 
 
 def _encode(setting: Setting, device: torch.device) -> dict[str, Any]:

@@ -70,9 +70,12 @@ class TrainingState:
             keys = sorted({k.split(".")[1] for k in tensors if k.startswith("optimizer.")})
             for name, parameter in self.model.named_parameters():
                 moments = self.optimizer.state[parameter]
-                for key in keys:
+                own = [key for key in keys if f"optimizer.{key}.{name}" in tensors]
+                if keys and not own:  # each parameter has a state, not all the same (muon, adamw)
+                    raise KeyError(f"optimizer.*.{name}")
+                for key in own:
                     saved = tensors[f"optimizer.{key}.{name}"]
-                    if key == "step":
+                    if saved.ndim == 0:  # a count
                         moments[key] = saved.to(parameter.device, copy=True)
                     else:
                         moments[key] = torch.zeros_like(parameter.detach())

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import torch
-
-from harness.models import build
+from harness.components.family import of_architecture
 from harness.models import complexity as count
+from harness.models.counting import count_family
 from harness.plan.stages import ComplexityStage
 from harness.stages.work import Outcome, Work
 
@@ -18,14 +17,7 @@ def run(settings: ComplexityStage, work: Work) -> Outcome:
         counted = count(settings.baseline)
         return Outcome({**asdict(counted), "model": settings.baseline, "block": None})
     assert settings.architecture is not None
-    with torch.device("meta"):
-        model = build(**settings.architecture.model_dump())
-    counted = count(model)
-    return Outcome(
-        {
-            **asdict(counted),
-            "name": work.place.model or counted.name,
-            "model": work.place.model or counted.name,
-            **settings.architecture.model_dump(),
-        }
-    )
+    family, given = of_architecture(settings.architecture)
+    counted = count_family(family, given)
+    name = work.place.model or counted.name
+    return Outcome({**asdict(counted), "name": name, "model": name, **settings.architecture})

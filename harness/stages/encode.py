@@ -10,14 +10,16 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import autoencoders
+from harness.components import Wanted, stored
+from harness.components.source import Images, Source, Split
 from harness.data.encoding import encode, latent_settings
-from harness.data.images import open_images
+from harness.data.images import checked_images
 from harness.data.latents import Latents
 from harness.data.shards import TarShards
 from harness.data.writer import INDEX, LatentWriter
 from harness.errors import BadInput
 from harness.plan.stages import EncodeStage
+from harness.plan.stages import Images as ImagesSettings
 from harness.stages.work import Outcome, Stopped, Work
 from harness.store import Store
 
@@ -30,18 +32,10 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
     data, world = settings.data, work.world
     if not world.main:
         world.wait()  # the main one reads the headers of a million images, for all
-    images = open_images(
-        data.name,
-        data.source,
-        work.place.data_path,
-        image_size=data.image_size,
-        channels=data.channels,
-        count=data.train_images,
-        seed=data.seed,
-        num_classes=data.num_classes,
-        fingerprint=data.fingerprint if world.main else None,
-        index=indexes(work),
+    images = images_of(
+        data, work, "train", data.train_images, fingerprint=data.fingerprint if world.main else None
     )
+    source = source_of(data, work)
     if world.main:
         world.wait()
     fingerprint = world.share(images.fingerprint if world.main else None)
@@ -57,12 +51,13 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             images.class_names,
             f"data.num_classes says {data.num_classes}; lower it, or give the missing tars",
         )
-    autoencoder = autoencoders.load(
-        settings.autoencoder, weights=work.place.autoencoder_weights, device=str(work.device)
+    codec = stored.read(
+        "autoencoder", settings.model_dump(), places=work.place.own.get("autoencoder")
     )
+    autoencoder = codec.load(weights=work.place.autoencoder_weights, device=str(work.device))
     if settings.autoencoder_sha256 not in (None, autoencoder.sha256):
         raise BadInput(
-            f"the {settings.autoencoder} weights have checksum {autoencoder.sha256}, "
+            f"the {codec.name} weights have checksum {autoencoder.sha256}, "
             f"the study asks for {settings.autoencoder_sha256}"
         )
     shape = latent_settings(
@@ -79,7 +74,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             rank=world.rank,
             world=world.size,
             max_corrupt=work.place.max_corrupt,
-            threads=0 if data.source == "embedded" else READERS,
+            threads=0 if source.made else READERS,
             device=work.device,
             progress=lambda done, total: work.progress(done=done, total=total, unit="images"),
         )
@@ -92,7 +87,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
     writer = LatentWriter(folder, shape)
     index = writer.finish(max_corrupt=work.place.max_corrupt)
     latents = Latents.open(folder)
-    if data.source != "embedded":  # which may be smaller than its number of classes
+    if not source.made:  # which may be smaller than its number of classes
         try:
             refuse_empty_classes(
                 latents.labels,
@@ -119,12 +114,47 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             "num_classes": latents.num_classes,
             "sha256": latents.sha256,
             "fingerprint": fingerprint,
-            "autoencoder": settings.autoencoder,
+            "autoencoder": codec.name,
             "autoencoder_sha256": autoencoder.sha256,
             "corrupt": len(index["corrupt"]),
             "data": data.name,
             "image_size": data.image_size,
         }
+    )
+
+
+def source_of(data: ImagesSettings, work: Work) -> Source:
+    """The data source that a stage's settings name."""
+    found: Source = stored.read("source", data.model_dump(), places=work.place.own.get("source"))
+    return found
+
+
+def images_of(
+    data: ImagesSettings,
+    work: Work,
+    split: Split,
+    count: int | None,
+    *,
+    fingerprint: str | None = None,
+    check_classes: bool = True,
+) -> Images:
+    """The images of a split. Raises BadInput when they are not as the settings say."""
+    wanted = Wanted(
+        name=data.name,
+        path=work.place.data_path,
+        split=split,
+        image_size=data.image_size,
+        channels=data.channels,
+        num_classes=data.num_classes if check_classes else None,
+        count=count,
+        seed=data.seed,
+        index=indexes(work),
+    )
+    return checked_images(
+        source_of(data, work).open(wanted),
+        wanted.path or f"the embedded set {data.name}",
+        num_classes=wanted.num_classes,
+        fingerprint=fingerprint,
     )
 
 

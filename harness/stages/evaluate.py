@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.components import stored
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
 from harness.metrics.features import Features
@@ -32,7 +33,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
     measured = measure(
         features,
         reference,
-        metrics=settings.metrics,
+        metrics=[stored.read("metric", {"metric": content}) for content in settings.metrics],
         k=settings.k,
         split_size=settings.split_size,
         subsets=settings.subsets,
@@ -58,6 +59,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             "metric": m.name,
             "value": m.value,
             "std": m.std,
+            "std_df": m.std_df if m.std is not None else None,
             "floor": known.facts["floor"].get(m.name),
             **metric_columns({**m.details, **made_with}, extractor.resize),
         }

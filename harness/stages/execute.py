@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import math
@@ -17,6 +18,8 @@ from typing import Any
 
 import torch
 
+from harness.components import files as component_files
+from harness.components import registry
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
 from harness.plan.stages import STAGE_SETTINGS, Task
@@ -27,6 +30,7 @@ from harness.store import provenance, records
 from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
 from harness.store.files import DiskFull, NotWritable
 
+BOUND = ".components.json"  # in scratch: the component files that made what is there
 KIND_OF_ROLE = {
     "data": "encode",
     "checkpoint": "train",
@@ -92,6 +96,7 @@ def execute(
             f"{task.label}: the key does not match the settings; the driver and the worker run "
             "different versions of the harness"
         )
+    component_files.load_copies(task.place.components, store.root)
     if task.kind not in distributed.SHARED:
         if distributed.number("RANK", 0):
             return False  # one process is enough
@@ -110,6 +115,8 @@ def _execute(
     world: World,
 ) -> bool:
     """This process's part of it."""
+    if world.main:
+        _bind_scratch(store.scratch(task.key), _brought(task))
     resumed = store.in_progress(task.key)
     if world.share(store.manifest(task.kind, task.key) is not None):
         return False
@@ -151,6 +158,31 @@ def _execute(
     return ours
 
 
+def _brought(task: Task) -> dict[str, str]:
+    """The study's own components, as {"kind:name": SHA-256 of the file}."""
+    ours = {each["sha256"] for each in task.place.components}
+    return {
+        f"{entry.kind}:{entry.name}": entry.sha256
+        for entry in (registry.entries() if ours else ())
+        if entry.sha256 in ours
+    }
+
+
+def _bind_scratch(scratch: Path, brought: dict[str, str]) -> None:
+    """Drop what an attempt with other component files left: nobody may go on from that."""
+    mark = scratch / BOUND
+    try:
+        before = json.loads(mark.read_text())
+    except (OSError, ValueError):
+        before = {}
+    if before != brought and any(scratch.iterdir()):
+        print("component files have changed: begun anew", flush=True)
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True, exist_ok=True)
+    if brought and before != brought:
+        mark.write_text(json.dumps(brought))
+
+
 def _told(
     progress: Callable[..., None], stopping: Callable[[], bool], kind: str
 ) -> Callable[..., None]:
@@ -175,6 +207,8 @@ def _commit(
     measured: dict[str, Any],
 ) -> bool:
     made = provenance.made(device_name(device), torch.get_num_threads())
+    if brought := _brought(task):
+        made["component_sha256"] = json.dumps(brought, sort_keys=True)
     ours = store.commit(
         task.kind,
         task.key,
@@ -234,11 +268,28 @@ def device_name(device: torch.device) -> str:
     return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
 
 
+# How a full disk or quota is told by libraries whose errors are no OSError (safetensors, Arrow).
+FULL = ("no space left on device", "storagefull", "disk quota exceeded", "quotaexceeded")
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Is it, or what led to it, a full disk, whoever noticed?"""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if any(word in str(error).lower() for word in FULL):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 def classify(error: BaseException) -> str:
     """The class of a failure: environment (may pass), bad input, error (code or recipe), ..."""
     if isinstance(error, peers.PeerFailed):
         return error.failure
-    if isinstance(error, (DiskFull, NotWritable, Missing)):
+    if isinstance(error, (DiskFull, NotWritable, Missing)) or disk_full(error):
         return "environment"
     if isinstance(error, (BadInput, CorruptArtifact)):
         return "bad input"

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from harness.diffusion import Diffusion
-from harness.models.dit import DiT
+from harness.components import Family, Objective
 from harness.stages.work import Work
 
 
@@ -24,7 +24,7 @@ class Parallel:
     exchange: Callable[[bool], Any]  # exchange(last): only the last pass's backward exchanges
 
 
-def parallel(model: DiT, ema: DiT, work: Work) -> Parallel:
+def parallel(model: nn.Module, ema: nn.Module, family: Family, work: Work) -> Parallel:
     """One process: the model itself. Several: DistributedDataParallel copies, or with train.fsdp
     shards (FSDP2; of `ema` too), for models that do not fit one device.
     """
@@ -36,8 +36,8 @@ def parallel(model: DiT, ema: DiT, work: Work) -> Parallel:
 
         mesh = init_device_mesh(device.type, (world.size,))
         for module in (model, ema):
-            for block in module.blocks:
-                fully_shard(block, mesh=mesh)
+            for unit in family.shard_units(module):
+                fully_shard(unit, mesh=mesh)
             fully_shard(module, mesh=mesh)
 
         def exchange_last(last: bool) -> Any:
@@ -64,7 +64,7 @@ def parallel(model: DiT, ema: DiT, work: Work) -> Parallel:
 
 
 def warm_up(
-    together: Parallel, diffusion: Diffusion, shape: tuple[int, ...], device: torch.device
+    together: Parallel, objective: Objective, shape: tuple[int, ...], device: torch.device
 ) -> None:
     """One pass over a batch of this shape (N, C, H, W), whose gradients are thrown away.
 
@@ -75,6 +75,7 @@ def warm_up(
     versions of torch moves the shards that need padding to a new place in its first pass.
     """
     x, y = torch.zeros(shape, device=device), torch.zeros(shape[0], dtype=torch.long, device=device)
-    diffusion.training_losses(together.forward, x, y, x, y=y)["loss"].sum().backward()
+    t = torch.from_numpy(objective.draw_times(np.random.default_rng(0), shape[0])).to(device)
+    objective.training_losses(together.forward, x, t, x, y=y)["loss"].sum().backward()
     for parameter in together.forward.parameters():
         parameter.grad = None

@@ -30,7 +30,7 @@ from harness.stages import distributed
 from harness.stages.execute import classify, execute
 from harness.stages.peers import PeerFailed, together
 from harness.stages.work import Stopped
-from harness.store import Store
+from harness.store import Store, component_files
 
 LINGER_S = 2.0  # that the rank which failed by itself ends first: torchrun takes it for the cause
 
@@ -69,6 +69,7 @@ def _do(options: argparse.Namespace) -> None:
     study = load_study(options.study, options.profile, options.overrides)
     plan = make_plan(study)
     store = Store(options.results)
+    component_files.keep(study.components, store.root)
     limits = study.settings.dispatch
     world = distributed.join(limits.rendezvous_minutes * 60, limits.exchange_minutes * 60)
     with together(world, lambda: False, classify):

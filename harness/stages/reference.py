@@ -15,15 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from harness.data.images import Images, open_images
+from harness.components import Extractor, stored
+from harness.components.source import Images, Split
+from harness.data.images import ArrayImages
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, load_extractor, measure
 from harness.plan.stages import ReferenceStage
-from harness.stages.encode import indexes
+from harness.stages.encode import images_of, source_of
 from harness.stages.work import Outcome, Work
 from harness.store.provenance import versions
 
-TRAINED_HERE = {"glyphs-cnn": "glyphs", "digits-cnn": "digits"}
 METRICS = ("fd", "sfd", "is", "precision", "recall")
 
 
@@ -32,7 +33,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
     extractor, about = _extractor(settings, work)
     if settings.extractor_sha256 not in (None, extractor.sha256):
         raise BadInput(
-            f"the weights of {settings.extractor} have checksum {extractor.sha256}, "
+            f"the weights of {extractor.name} have checksum {extractor.sha256}, "
             f"the study asks for {settings.extractor_sha256}"
         )
     batch = work.place.batch_size
@@ -78,6 +79,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                     "metric": metric.name,
                     "value": metric.value,
                     "std": metric.std,
+                    "std_df": metric.std_df if metric.std is not None else None,
                     "of": "floor",
                     "floor": metric.value,
                     "reference_key": work.task.key,
@@ -125,69 +127,63 @@ def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
     }
 
 
+def component_of(settings: ReferenceStage, work: Work) -> Extractor:
+    """The extractor that a reference stage's settings name."""
+    found: Extractor = stored.read(
+        "extractor", settings.model_dump(), places=work.place.own.get("extractor")
+    )
+    return found
+
+
 def extractor_of(work: Work) -> Any:
     """The extractor behind the input `reference`: trained with it, or published weights."""
     known = work.inputs["reference"]
     trained = known.folder / "extractor.safetensors"
     weights = trained if "extractor.safetensors" in known.manifest["files"] else None
+    made_with = ReferenceStage.model_validate(known.manifest["settings"])
     return load_extractor(
-        known.facts["extractor"], weights or work.place.extractor_weights, str(work.device)
+        component_of(made_with, work), weights or work.place.extractor_weights, str(work.device)
     )
 
 
 def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any]]:
-    name = settings.extractor
-    if name not in TRAINED_HERE:
-        return load_extractor(name, work.place.extractor_weights, str(work.device)), {}
-    if settings.data.name != TRAINED_HERE[name]:
-        raise BadInput(
-            f"extractor {name} is trained on {TRAINED_HERE[name]}, the data are "
-            f"{settings.data.name}: choose an extractor that fits"
-        )
-    from harness.data.digits import DEALT
-    from harness.metrics import glyphs_cnn
+    component = component_of(settings, work)
+    if not component.trained:
+        return load_extractor(component, work.place.extractor_weights, str(work.device)), {}
+    component.check(settings.data)
 
-    def load(split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
-        images = _open(settings, work, split, count)
-        return images.images, images.labels  # type: ignore[attr-defined]
+    def load(split: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
+        images = images_of(settings.data, work, split, count, check_classes=False)  # type: ignore[arg-type]
+        return in_memory(images, settings.data.image_size)
 
-    held_out = max(200, settings.extractor_images // 10)
-    if name == "digits-cnn":
-        held_out = DEALT["classifier-test"]  # there are no more
-    trained = glyphs_cnn.train(
-        *load("classifier", settings.extractor_images),
-        seed=settings.seed,
-        steps=settings.extractor_steps,
-        name=name,
-        held_out=load("classifier-test", held_out),
-    )
     path = work.folder / "extractor.safetensors"
-    glyphs_cnn.save(trained, path)
-    return load_extractor(name, path, str(work.device)), {"accuracy": trained.accuracy}
+    about = component.train(
+        load,
+        path,
+        images=settings.extractor_images,
+        steps=settings.extractor_steps,
+        seed=settings.seed,
+    )
+    return load_extractor(component, path, str(work.device)), about
 
 
-def _open(settings: ReferenceStage, work: Work, split: str, count: int | None) -> Images:
-    data = settings.data
-    if data.source == "embedded":
-        return open_images(
-            data.name,
-            data.source,
-            split=split,
-            image_size=data.image_size,
-            channels=data.channels,
-            count=count if count is not None else data.train_images,
-            seed=data.seed,
-        )
-    folder_split = "val" if split == "floor" else "train"
-    place = work.place.data_path
-    return open_images(data.name, data.source, place, split=folder_split, index=indexes(work))
+def in_memory(images: Images, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """All images of a source at one size, uint8 (N, size, size, C), and their labels (N,)."""
+    from harness.data.crop import centre_crop
+
+    if isinstance(images, ArrayImages):
+        return images.images, images.labels
+    found = [images[i] for i in range(len(images))]
+    return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
 
 
 def _images(
-    settings: ReferenceStage, work: Work, split: str, count: int | None
+    settings: ReferenceStage, work: Work, split: Split, count: int | None
 ) -> tuple[Iterator[np.ndarray], int]:
     """Batches of real images, and how many: `count` drawn by the seed, or all there are."""
-    images = _open(settings, work, split, count)
+    made = source_of(settings.data, work).made
+    wanted = count if count is not None else settings.data.train_images
+    images = images_of(settings.data, work, split, wanted if made else None, check_classes=False)
     chosen = np.arange(len(images))
     if count is not None and count < len(images):
         chosen = np.sort(np.random.default_rng(settings.seed).permutation(len(images))[:count])

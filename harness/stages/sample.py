@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,11 +24,16 @@ import torch
 
 from harness import autoencoders
 from harness.autoencoders.loading import Autoencoder
-from harness.diffusion import Diffusion, guided
+from harness.components import Autoencoder as AutoencoderComponent
+from harness.components import Family, Input, Objective, Sampler, stored
+from harness.components.family import of_architecture
+from harness.diffusion import guided
 from harness.diffusion.draws import SampleNoise, sample_labels
+from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
-from harness.models import build
+from harness.plan.cost import guided as guided_evaluations
 from harness.plan.cost import sampling_gflops
+from harness.plan.keys import canonical
 from harness.plan.stages import SampleStage
 from harness.stages import samples
 from harness.stages.reference import extractor_of, rgb
@@ -41,11 +47,11 @@ SAVE_BYTES = 1 << 28  # and how much of it to hold in memory
 def run(settings: SampleStage, work: Work) -> Outcome:
     """Draw settings.samples images."""
     checkpoint, world = work.inputs["checkpoint"], work.world
-    arch, described = checkpoint.facts["architecture"], checkpoint.facts["described"]
-    if described["autoencoder"] != settings.autoencoder:
+    described, made = checkpoint.facts["described"], _parts(settings, work)
+    if described["autoencoder"] != made.codec.name:
         raise BadInput(
             f"the checkpoint was trained on {described['autoencoder']} latents, "
-            f"the study decodes with {settings.autoencoder}"
+            f"the study decodes with {made.codec.name}"
         )
     autoencoder = _autoencoder(settings, work, checkpoint.facts.get("autoencoder_sha256"))
     decoder_sha256 = autoencoder.decoder_sha256
@@ -64,7 +70,9 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     parts = samples.finished(work.scratch, settings.samples, decoder_sha256)
     if samples.missing(parts, settings.samples, size):
         raise HarnessError(f"samples are missing in {work.scratch}; run again to draw them")
-    labels = sample_labels(settings.seed, np.arange(settings.samples), arch["num_classes"]).numpy()
+    labels = sample_labels(
+        settings.seed, np.arange(settings.samples), made.given.num_classes
+    ).numpy()
     _write(settings, work, parts, labels)
     scale, (low, high) = settings.guidance_scale, settings.guidance_interval or (None, None)
     tf32 = settings.tf32 and settings.precision == "float32"
@@ -76,7 +84,8 @@ def run(settings: SampleStage, work: Work) -> Outcome:
             "autoencoder_sha256": autoencoder.sha256,
             "decoder_sha256": decoder_sha256,
             "sampling": {
-                "sampler": settings.sampler,
+                "sampler": made.sampler.name,
+                "sampler_settings": _more(made.sampler),
                 "sampling_steps": settings.sampling_steps,
                 "eta": settings.eta,
                 "guidance_scale": scale,
@@ -87,10 +96,14 @@ def run(settings: SampleStage, work: Work) -> Outcome:
                 "sampling_precision": "tf32" if tf32 else settings.precision,
                 "sampling_gflops": sampling_gflops(
                     described["gflops"],
-                    settings.sampling_steps,
+                    made.sampler.evaluations(made.objective, settings.sampling_steps),
                     scale,
-                    settings.guidance_interval,
-                    checkpoint.facts["diffusion_steps"],
+                    guided_evaluations(
+                        made.sampler,
+                        made.objective,
+                        settings.sampling_steps,
+                        settings.guidance_interval,
+                    ),
                 ),
                 "decoder": settings.decoder,
                 "samples": settings.samples,
@@ -100,17 +113,47 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     )
 
 
+def _more(sampler: Sampler) -> str | None:
+    """The sampler's settings that have no column of their own, as JSON; None without any."""
+    own = {k: v for k, v in sampler.keyed().items() if k not in ("eta", "clip")}
+    return canonical(own) if own else None
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The components that samples are drawn with."""
+
+    family: Family
+    given: Input
+    objective: Objective
+    sampler: Sampler
+    codec: AutoencoderComponent
+
+
+def _parts(settings: SampleStage, work: Work) -> _Parts:
+    facts, own = work.inputs["checkpoint"].facts, work.place.own
+    family, given = of_architecture(facts["architecture"])
+    stage = settings.model_dump()
+    return _Parts(
+        family,
+        given,
+        stored.read("objective", facts, places=own.get("objective")),
+        stored.read("sampler", stage, places=own.get("sampler")),
+        stored.read("autoencoder", stage, places=own.get("autoencoder")),
+    )
+
+
 def _autoencoder(settings: SampleStage, work: Work, made_with: str | None) -> Autoencoder:
     """The autoencoder to decode with; made_with: checksum of the encoder behind the checkpoint.
 
     Any decoder does that goes with this encoder (paper, Table 4). Raises BadInput for another.
     """
-    autoencoder = autoencoders.load(
-        settings.autoencoder,
+    parts = _parts(settings, work)
+    autoencoder: Autoencoder = parts.codec.load(
         decoder=settings.decoder,
         weights=work.place.autoencoder_weights,
         device=str(work.device),
-        image_channels=work.inputs["checkpoint"].facts["architecture"]["channels"],
+        image_channels=parts.given.channels,
     )
     for wanted, whose in (
         (made_with, "the checkpoint was trained on latents of the encoder"),
@@ -118,7 +161,7 @@ def _autoencoder(settings: SampleStage, work: Work, made_with: str | None) -> Au
     ):
         if wanted not in (None, autoencoder.sha256) and not _beside(settings, work, wanted):
             raise BadInput(
-                f"the {settings.autoencoder} weights ({settings.decoder}) in "
+                f"the {parts.codec.name} weights ({settings.decoder}) in "
                 f"{work.place.autoencoder_weights or 'the hub'} have an encoder of checksum "
                 f"{autoencoder.sha256}, {whose} {wanted}, and its latents mean nothing to "
                 "another's decoder: give autoencoder.weights the folder of that autoencoder, or, "
@@ -135,8 +178,8 @@ def _beside(settings: SampleStage, work: Work, encoder_sha256: str | None) -> bo
     if settings.decoder == "original":
         return False
     try:
-        original = autoencoders.load(
-            settings.autoencoder, decoder="original", weights=work.place.autoencoder_weights
+        original = _parts(settings, work).codec.load(
+            decoder="original", weights=work.place.autoencoder_weights
         )
     except HarnessError:
         return False
@@ -181,32 +224,36 @@ def _sampler(
     torch.backends.cuda.matmul.allow_tf32 = settings.tf32
     torch.backends.cudnn.allow_tf32 = settings.tf32
     checkpoint, device = work.inputs["checkpoint"], work.device
-    arch = checkpoint.facts["architecture"]
-    model: Any = build(**arch)
+    parts = _parts(settings, work)
+    objective, given = parts.objective, parts.given
+    model: Any = parts.family.build(given)
     model.load_state_dict(safetensors.torch.load_file(checkpoint.file("ema.safetensors")))
     model.to(device).eval().requires_grad_(False)
     if work.place.compile:
         model = torch.compile(model)
-    diffusion = Diffusion(checkpoint.facts["diffusion_steps"], sampling=settings.sampling_steps)
     denoise = guided(
-        model, settings.guidance_scale, settings.guidance_channels, settings.guidance_interval
+        model,
+        settings.guidance_scale,
+        settings.guidance_channels,
+        settings.guidance_interval,
+        null_label=given.num_classes,
+        own_time=objective.own_time,
     )
-    shape, clip = (arch["channels"], arch["input_size"], arch["input_size"]), settings.clip
+    shape = (given.channels, given.side, given.side)
+
+    # On a CPU the network leaves threads no core.
+    threads = host_threads() if device.type == "cuda" else 0
 
     def draw(indices: range) -> np.ndarray:
-        noise = SampleNoise(settings.seed, indices, shape)
-        y = sample_labels(settings.seed, np.asarray(indices), arch["num_classes"]).to(device)
+        noise = SampleNoise(settings.seed, indices, shape, threads)
+        y = sample_labels(settings.seed, np.asarray(indices), given.num_classes).to(device)
         z = noise.initial().to(device)
         bf16 = settings.precision == "bf16"
         precision: Any = (
             torch.autocast(device.type, torch.bfloat16) if bf16 else contextlib.nullcontext()
         )
         with torch.inference_mode(), precision:
-            if settings.sampler == "ancestral":
-                x = diffusion.sample(denoise, z, noise=noise, clip=clip, y=y)
-            else:
-                eta = settings.eta or 0.0
-                x = diffusion.ddim(denoise, z, eta=eta, noise=noise, clip=clip, y=y)
+            x = parts.sampler.sample(objective, denoise, z, settings.sampling_steps, noise, y=y)
         with torch.inference_mode():
             images = autoencoders.to_uint8(autoencoder.decode(x.float()))
         if not bool(torch.isfinite(x).all()):

@@ -15,18 +15,20 @@ import copy
 import itertools
 import json
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from harness.components import Family, Input, Objective, Optimizer, Schedule, stored
+from harness.components.family import of_architecture
 from harness.data.latents import Latents
 from harness.data.order import batch_indices
 from harness.data.randomness import torch_seed
-from harness.diffusion import Diffusion
 from harness.diffusion.draws import training_draws
+from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
-from harness.models import build
 from harness.plan.cost import training_gflops
 from harness.plan.keys import canonical, run_id
 from harness.plan.stages import TrainStage
@@ -40,6 +42,7 @@ from harness.stages.work import Outcome, Stopped, Work
 
 SAVE, STOP = 1, 2  # what processes agree on between steps
 AHEAD = 4  # batches kept ready on a GPU
+NETWORK = ("size", "patch_size", "block", "depth", "width", "heads")  # columns of the records
 
 
 class OutOfMemory(HarnessError):
@@ -65,24 +68,25 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
 
     encoded = work.inputs["data"]
     latents = Latents.open(encoded.folder / "latents", autoencoder=encoded.facts["autoencoder"])
-    diffusion = Diffusion(settings.diffusion_steps, sampling=None)
+    parts = components_of(settings, work)
+    family, given, objective = parts.family, parts.given, parts.objective
 
     torch.manual_seed(torch_seed("initialisation", settings.seed))
-    model = build(**settings.architecture.model_dump(), checkpointing=place.checkpointing)
+    model = family.build(given, checkpointing=place.checkpointing)
     model.to(device).train()
+    null_label = given.num_classes
     ema = copy.deepcopy(model).requires_grad_(False).eval()
-    together = parallel(model, ema, work)
+    together = parallel(model, ema, family, work)
     if world.size > 1:
         with _precision(recipe.precision, device):
             size = passes[0].stop - passes[0].start
-            warm_up(together, diffusion, (size, *latents.shape), device)
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=recipe.learning_rate,
-        betas=recipe.betas,
-        weight_decay=recipe.weight_decay,
-        fused=True,  # one kernel for all parameters; measured fastest on the CPU too
+            warm_up(together, objective, (size, *latents.shape), device)
+    rates = _Rates(
+        parts.optimizer.build(family.parameter_groups(model, recipe.learning_rate)),
+        parts.schedule,
+        recipe.horizon or parts.schedule.covering(settings.step),
     )
+    optimizer = rates.optimizer
     state = TrainingState(model, ema, optimizer)
     log = TrainingLog(settings, gflops, work)
     writer = checkpoints.Writer(work.scratch, place.keep_checkpoints)
@@ -93,6 +97,8 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     live = [local(p) for p in model.parameters()]
     averaged = [local(p) for p in ema.parameters()]
 
+    threads = host_threads() if device.type == "cuda" else 0
+
     def make(step: int) -> tuple[Tensor, ...]:
         """This process's rows of the batch of one step: latents, timesteps, noise, labels."""
         draws = training_draws(
@@ -100,16 +106,17 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
             step,
             recipe.batch_size,
             latents.shape,
-            len(diffusion),
+            objective.draw_times,
             recipe.label_dropout,
             settings.flip,
             latents.posterior,
             rows,
+            threads,
         )
         indices = batch_indices(settings.seed, step, recipe.batch_size, latents.count)
         flip = draws.flip if settings.flip else None
         x, y = latents.batch(indices[slice(*rows)], flip, draws.posterior_noise)
-        return x, draws.t, draws.noise, torch.where(draws.drop, model.null_label, y)
+        return x, draws.t, draws.noise, torch.where(draws.drop, null_label, y)
 
     agreed = Agreement(world)
     schedule = checkpoints.Schedule(place.checkpoint_minutes, place.checkpoint_every)
@@ -118,12 +125,13 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     log.begin(state.step)
     with contextlib.closing(ahead), contextlib.closing(log):
         for x, t, noise, y in ahead:
+            rates.set(state.step)
             optimizer.zero_grad(set_to_none=True)
             for part in passes:
                 last = part is passes[-1]
                 with together.exchange(last):
                     with _precision(recipe.precision, device):
-                        losses = diffusion.training_losses(
+                        losses = objective.training_losses(
                             together.forward, x[part], t[part], noise[part], y=y[part]
                         )
                     # Gradients are averaged over processes: their sum is the whole batch's mean.
@@ -205,35 +213,34 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
     weights = {k[4:]: v for k, v in whole.items() if k.startswith("ema.")}
     checkpoints.write_tensors(work.folder / "ema.safetensors", weights)
 
-    arch, recipe, place = settings.architecture, settings.recipe, work.place
-    counted = work.after["complexity"].facts
+    recipe, place = settings.recipe, work.place
     plain = json.loads(work.task.settings)
     del plain["step"]
+    counted = work.after["complexity"].facts
+    parts = components_of(settings, work)
+    encoded = work.inputs["data"].facts
     described = {
         "run": run_id(work.task.inputs["data"], canonical(plain)),
         "recipe": _recipe(settings),
         "model": place.model,
         "family": place.family,
-        "size": place.size,
-        "patch_size": arch.patch_size,
-        "block": arch.block,
-        "depth": arch.depth,
-        "width": arch.width,
-        "heads": arch.heads,
-        "input_size": arch.input_size,
+        **{name: parts.facts.get(name) for name in NETWORK},
+        "input_size": parts.given.side,
         "tokens": counted["tokens"],
         "params": counted["params"],
         "gflops": counted["gflops"],
         "gflops_paper": counted["gflops_paper"],
-        "data": work.inputs["data"].facts["data"],
-        "data_sha256": work.inputs["data"].facts["sha256"],
-        "image_size": work.inputs["data"].facts["image_size"],
-        "autoencoder": work.inputs["data"].facts["autoencoder"],
+        "data": encoded["data"],
+        "data_sha256": encoded["sha256"],
+        "image_size": encoded["image_size"],
+        "autoencoder": encoded["autoencoder"],
         "seed": settings.seed,
         "batch_size": recipe.batch_size,
         "learning_rate": recipe.learning_rate,
         "step": settings.step,
         "train_gflops": training_gflops(counted["gflops"], recipe.batch_size, settings.step),
+        "objective": parts.objective.name,
+        "objective_settings": _own_settings(settings.objective),
     }
     shared = {k: described[k] for k in ("run", "model", "seed")} | {"key": work.task.key}
     seconds = log.seconds + log.elapsed()
@@ -248,8 +255,9 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
     }
     facts = {
         "described": described,
-        "architecture": arch.model_dump(),
+        "architecture": settings.architecture,
         "diffusion_steps": settings.diffusion_steps,
+        "objective": settings.objective,
         # of the encoder that made the latents: sampling must decode with its own decoder
         "autoencoder_sha256": work.inputs["data"].facts.get("autoencoder_sha256"),
         "seconds": seconds,
@@ -259,8 +267,59 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
 
 def _recipe(settings: TrainStage) -> str:
     """What tells two trainings apart that records have no column of their own for."""
-    own = settings.recipe.model_dump(exclude={"batch_size", "learning_rate"})
-    return canonical({**own, "diffusion_steps": settings.diffusion_steps, "flip": settings.flip})
+    own = settings.recipe.model_dump(exclude={"batch_size", "learning_rate"}, exclude_unset=True)
+    others: dict[str, Any] = {"flip": settings.flip, "diffusion_steps": settings.diffusion_steps}
+    if settings.objective is not None:
+        others = {"flip": settings.flip, "objective": settings.objective}
+    return canonical({**own, **others})
+
+
+def _own_settings(component: Any) -> str | None:
+    """What a key says of a component beside its name, as JSON; None where that is nothing."""
+    if not isinstance(component, dict):
+        return None
+    return canonical({k: v for k, v in component.items() if k != "name"})
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that a training run is made of."""
+
+    family: Family
+    given: Input
+    objective: Objective
+    optimizer: Optimizer
+    schedule: Schedule
+    facts: dict[str, Any]  # what records say of the network
+
+
+def components_of(settings: TrainStage, work: Work) -> Parts:
+    """Those that a stage's settings name. Raises BadInput for one that is not installed here."""
+    own = work.place.own
+    family, given = of_architecture(settings.architecture)
+    recipe = settings.recipe.model_dump(exclude_none=True)
+    return Parts(
+        family.model_copy(update=own["family"]) if "family" in own else family,
+        given,
+        stored.read("objective", settings.model_dump(), places=own.get("objective")),
+        stored.read("optimizer", recipe, places=own.get("optimizer")),
+        stored.read("schedule", recipe, places=own.get("schedule")),
+        work.place.facts or family.facts(),
+    )
+
+
+class _Rates:
+    """The learning rate of each parameter group, step by step."""
+
+    def __init__(self, optimizer: torch.optim.Optimizer, schedule: Schedule, horizon: int) -> None:
+        self.optimizer, self.schedule, self.horizon = optimizer, schedule, horizon
+        self.base = [group["lr"] for group in optimizer.param_groups]
+
+    def set(self, step: int) -> None:
+        """Before step `step` (0 is the first)."""
+        factor = self.schedule.factor(step, self.horizon)
+        for group, rate in zip(self.optimizer.param_groups, self.base, strict=True):
+            group["lr"] = rate * factor
 
 
 def _check_weights(

@@ -16,6 +16,8 @@ from harness.plan.stages import TrainStage
 from harness.stages.utilisation import utilisation
 from harness.stages.work import Work
 
+LOSSES = ("loss", "mse", "vb")  # columns of the records; an objective has the first at least
+
 
 class TrainingDiverged(HarnessError):
     """The loss is not finite; nothing of the run past the last good milestone is recorded."""
@@ -28,7 +30,8 @@ class TrainingLog:
         self.settings, self.work = settings, work
         self.batch = settings.recipe.batch_size
         self.gflops = gflops * TRAINING_FACTOR  # per image
-        # loss, mse, vb; of this process's rows
+        self.names: tuple[str, ...] = LOSSES  # those that the objective has, once it gave any
+        # of LOSSES, over this process's rows
         self.sums = torch.zeros(3, dtype=torch.float64, device=work.device)
         self.interval_start = 0
         self.rows: list[dict[str, Any]] = []
@@ -50,7 +53,9 @@ class TrainingLog:
     def add(self, losses: dict[str, Tensor]) -> None:
         """Add one micro-batch; no host synchronisation."""
         with torch.no_grad():
-            self.sums += torch.stack([losses[k].sum() for k in ("loss", "mse", "vb")]).double()
+            self.names = tuple(name for name in LOSSES if name in losses)
+            given = torch.stack([losses[name].sum() for name in self.names]).double()
+            self.sums[[LOSSES.index(name) for name in self.names]] += given
 
     def tell(self, step: int, total: int) -> None:
         """Progress, at most twice a second. On a GPU the loss is the last row's: no waiting."""
@@ -82,7 +87,8 @@ class TrainingLog:
         if not math.isfinite(grad_norm):
             raise TrainingDiverged(self._diagnosis(step, sums, grad_norm))
         now = time.monotonic()
-        loss, mse, vb = (v / ((step - self.interval_start) * self.batch) for v in sums)
+        images = (step - self.interval_start) * self.batch
+        losses = {n: v / images for n, v in zip(LOSSES, sums, strict=True) if n in self.names}
         own = step - (self.interval_first if self.interval_first is not None else step)
         speed = own * self.batch / max(now - self.interval_began, 1e-9)
         recipe, world = self.settings.recipe, self.work.world
@@ -90,9 +96,7 @@ class TrainingLog:
         used = utilisation(rate, self.work.device, recipe.precision, recipe.tf32, world.size)
         row = {
             "step": step,
-            "loss": loss,
-            "mse": mse,
-            "vb": vb,
+            **losses,
             "grad_norm": grad_norm,
             "images_per_second": speed,
             "gflops_per_second": rate,
@@ -102,8 +106,9 @@ class TrainingLog:
         self.rows.append(row)
         if world.main:
             print(
-                f"step {step:,}  loss {loss:.4f}  mse {mse:.4f}  vb {vb:.4f}  "
-                f"grad {grad_norm:.3f}  {speed:.0f} images/s  {rate:.0f} Gflops/s"
+                f"step {step:,}  "
+                + "".join([f"{name} {value:.4f}  " for name, value in losses.items()])
+                + f"grad {grad_norm:.3f}  {speed:.0f} images/s  {rate:.0f} Gflops/s"
                 + (f"  {used:.1%} of the chip" if used is not None else ""),
                 flush=True,
             )
@@ -141,8 +146,7 @@ class TrainingLog:
             self.events.close()
 
     def _diagnosis(self, step: int, sums: list[float], grad_norm: float | None = None) -> str:
-        names = ("loss", "mse", "vb")
-        what = [n for n, v in zip(names, sums, strict=True) if not math.isfinite(v)]
+        what = [n for n, v in zip(LOSSES, sums, strict=True) if not math.isfinite(v)]
         found = f"{', '.join(what)} not finite" if what else f"gradient norm is {grad_norm}"
         last = "no loss was finite yet"
         if self.rows:

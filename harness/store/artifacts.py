@@ -16,6 +16,7 @@ import contextlib
 import json
 import os
 import shutil
+import stat
 import time
 import uuid
 from collections.abc import Iterable
@@ -28,12 +29,17 @@ from harness.store import files
 
 MANIFEST = "manifest.json"
 RECORD = "record.json"
+DEAR = ("train", "encode")  # kinds whose files are kept though their rows are damaged
 DAY = 24 * 3600.0
 Rows = dict[str, list[dict[str, Any]]]
 
 
 class CorruptArtifact(HarnessError):
     """A committed artifact no longer matches its manifest."""
+
+
+class UnreadableArtifact(CorruptArtifact):
+    """It is there and cannot be read now (permission, a disk's error): no reason to lose it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,63 @@ class Artifact:
         return self.folder / name
 
     def rows(self) -> Rows:
-        return json.loads((self.folder / RECORD).read_text())
+        """The rows of each table. Raises CorruptArtifact."""
+        return _read_rows(self.folder, self.manifest)
+
+
+def _read_rows(folder: Path, manifest: dict[str, Any]) -> Rows:
+    path = folder / RECORD
+    try:
+        data = files.read_bytes(path)
+    except OSError as error:
+        raise _unread(path, error) from None
+    if files.digest(data) != manifest["files"].get(RECORD, {}).get("sha256"):
+        raise CorruptArtifact(f"{path} does not match its checksum")
+    return json.loads(data)
+
+
+def _unread(path: Path, error: OSError) -> CorruptArtifact:
+    """What to raise where a file cannot be read: a folder or nothing in its place is damage."""
+    if isinstance(error, (IsADirectoryError, FileNotFoundError, NotADirectoryError)):
+        return CorruptArtifact(f"{path} is not a file")
+    return UnreadableArtifact(f"{path} cannot be read: {error.strerror}")
+
+
+def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
+    """Raises CorruptArtifact where a file is not what the manifest says."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        if files.gone(path):
+            raise CorruptArtifact(f"{path} is missing") from None
+        raise _unread(path, error) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise CorruptArtifact(f"{path} is not a file")
+    if found.st_size != entry["bytes"]:
+        raise CorruptArtifact(
+            f"{path} has {found.st_size:,} bytes, its manifest says {entry['bytes']:,}"
+        )
+    try:
+        sound = not verify or files.sha256(path) == entry["sha256"]
+    except OSError as error:
+        raise _unread(path, error) from None
+    if not sound:
+        raise CorruptArtifact(f"{path} does not match its checksum")
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Has it what is read of a manifest everywhere?"""
+    entries = manifest.get("files")
+    return (
+        isinstance(entries, dict)
+        and all(isinstance(e, dict) and {"bytes", "sha256"} <= e.keys() for e in entries.values())
+        and {"facts"} <= manifest.keys()
+    )
+
+
+def _checksum(manifest: dict[str, Any]) -> str:
+    """Of a manifest without its own checksum."""
+    return files.digest(json.dumps(manifest, sort_keys=True, allow_nan=False).encode())
 
 
 class Store:
@@ -71,7 +133,7 @@ class Store:
     def scratch(self, key: str) -> Path:
         """Where a stage keeps its own progress between attempts (created)."""
         path = self.root / "scratch" / key
-        path.mkdir(parents=True, exist_ok=True)
+        files.make_folder(path)
         return path
 
     def in_progress(self, key: str) -> bool:
@@ -80,10 +142,7 @@ class Store:
 
     def check_writable(self) -> None:
         """Raise NotWritable or DiskFull before any work is started."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise files.explain(error, self.root) from error
+        files.make_folder(self.root)
         probe = self.root / f"_probe.{uuid.uuid4().hex[:8]}"
         files.write_atomic(probe, b"ok")
         probe.unlink()
@@ -94,28 +153,51 @@ class Store:
         """Keys with a committed folder. One directory listing per kind; contents not checked."""
         found: set[str] = set()
         for kind in kinds:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                found.update(e.name for e in os.scandir(self.root / "artifacts" / kind))
+            folder = self.root / "artifacts" / kind
+            try:
+                files.step("list", folder)
+                found.update(e.name for e in os.scandir(folder))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:
+                raise files.NotReadable(f"cannot read {folder}: {error.strerror}") from None
         return found
 
     def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
         """The manifest, or None when nothing is committed. Raises CorruptArtifact if unreadable."""
         path = self.folder(kind, key) / MANIFEST
         try:
-            manifest = json.loads(path.read_text())
+            manifest = json.loads(files.read_bytes(path))
         except (FileNotFoundError, NotADirectoryError):
-            if path.parent.exists():
+            if not files.gone(path.parent):
                 raise CorruptArtifact(f"{path.parent} has no manifest") from None
             return None
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise _unread(path, error) from None
+        except ValueError as error:
             raise CorruptArtifact(f"{path} cannot be read: {error}") from None
         if not isinstance(manifest, dict) or manifest.get("key") != key:
             raise CorruptArtifact(f"{path} is not the manifest of {key}")
+        # Older ones have no checksum of their own.
+        if manifest.pop("sha256", None) not in (None, _checksum(manifest)):
+            raise CorruptArtifact(f"{path} does not match its checksum")
+        if not _is_whole(manifest):
+            raise CorruptArtifact(f"{path} is not a whole manifest")
         return manifest
+
+    def rows(self, kind: str, key: str) -> Rows | None:
+        """The rows of a committed artifact, whatever its other files are like; None without one.
+
+        Errors: CorruptArtifact naming the file.
+        """
+        manifest = self.manifest(kind, key)
+        return None if manifest is None else _read_rows(self.folder(kind, key), manifest)
 
     def open(self, kind: str, key: str, verify: bool = True) -> Artifact | None:
         """A committed artifact, or None. Sizes are always checked, checksums with `verify`.
 
+        The rows of what took long to make are not checked here, `rows` does: weeks of training are
+        not thrown away for a byte of a record that was written elsewhere too.
         Errors: CorruptArtifact naming the file.
         """
         manifest = self.manifest(kind, key)
@@ -123,17 +205,8 @@ class Store:
             return None
         folder = self.folder(kind, key)
         for name, entry in manifest["files"].items():
-            path = folder / name
-            try:
-                size = path.stat().st_size
-            except OSError:
-                raise CorruptArtifact(f"{path} is missing") from None
-            if size != entry["bytes"]:
-                raise CorruptArtifact(
-                    f"{path} has {size:,} bytes, its manifest says {entry['bytes']:,}"
-                )
-            if verify and files.sha256(path) != entry["sha256"]:
-                raise CorruptArtifact(f"{path} does not match its checksum")
+            if name != RECORD or kind not in DEAR:
+                _check_file(folder / name, entry, verify or name == RECORD)
         return Artifact(kind, key, folder, manifest)
 
     # --- writing --------------------------------------------------------------------------------
@@ -141,10 +214,7 @@ class Store:
     def staging(self, key: str) -> Path:
         """A new folder for one attempt's files."""
         path = self.root / "staging" / f"{key}.{uuid.uuid4().hex[:12]}"
-        try:
-            path.mkdir(parents=True)
-        except OSError as error:
-            raise files.explain(error, path) from error
+        files.make_folder(path)
         return path
 
     def commit(
@@ -180,9 +250,9 @@ class Store:
                 "tables": {table: len(r) for table, r in rows.items() if r},
                 **about,
             }
-            files.write_json(staging / MANIFEST, manifest)
+            files.write_json(staging / MANIFEST, {**manifest, "sha256": _checksum(manifest)})
             target = self.folder(kind, key)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            files.make_folder(target.parent)
             ours = self._rename(kind, key, staging, target)
         except OSError as error:
             raise files.explain(error, staging) from error
@@ -198,11 +268,15 @@ class Store:
                 files.sync_folder(target.parent)
                 return True
             except OSError:
-                if not target.exists():
+                if files.gone(staging):  # it happened: a network disk lost the answer
+                    return True
+                if files.gone(target):
                     raise
             try:
                 if self.open(kind, key) is not None:
                     return False
+            except UnreadableArtifact:
+                raise
             except CorruptArtifact:
                 self.quarantine(kind, key)
         raise HarnessError(f"cannot commit {target}: it keeps reappearing")
@@ -210,8 +284,8 @@ class Store:
     def quarantine(self, kind: str, key: str) -> Path:
         """Move a corrupt artifact out of the way; its stage is then missing again."""
         aside = self.root / "quarantine" / f"{kind}-{key}.{uuid.uuid4().hex[:8]}"
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):
+        files.make_folder(aside.parent)
+        with files.explained(aside), contextlib.suppress(FileNotFoundError):
             os.rename(self.folder(kind, key), aside)
         return aside
 
@@ -221,7 +295,7 @@ class Store:
         An attempt makes its folder when it begins and fills it when it ends, perhaps weeks later:
         only once another's output stands is an old folder known to be of no use.
         """
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             for entry in os.scandir(self.root / "staging"):
                 with contextlib.suppress(FileNotFoundError):  # its attempt ended just now
                     age = time.time() - entry.stat().st_mtime

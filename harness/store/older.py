@@ -19,7 +19,8 @@ HAS_COLUMN = ("batch_size", "learning_rate")  # of the recipe: not in the column
 
 
 def complete(frames: dict[str, pandas.DataFrame], store: Store) -> None:
-    """Fill, in place, `recipe`, `clip` and `sampling_precision` of rows written before version 3.
+    """Fill, in place, what rows of older versions lack: `recipe`, `clip`, `sampling_precision`
+    (before version 3), `objective` (before 5).
 
     Recipes come from the settings of the run's row, which were always recorded; nothing was clipped
     before there was a setting for it; precisions come from the sample stage's manifest. What cannot
@@ -36,6 +37,11 @@ def complete(frames: dict[str, pandas.DataFrame], store: Store) -> None:
         metrics.loc[lacking, "recipe"] = keys.map(known).astype("string")
     drawn = metrics["sampler"].notna() & metrics["sample_key"].notna()
     metrics.loc[drawn & metrics["clip"].isna(), "clip"] = False
+    # Until version 5 there was one objective. A floor has none.
+    runs["objective"] = runs["objective"].fillna("ddpm")
+    trained = metrics["checkpoint_key"].notna() & metrics["objective"].isna()
+    if trained.any():
+        metrics.loc[trained, "objective"] = "ddpm"
     lacking = drawn & metrics["sampling_precision"].isna()
     if lacking.any():
         keys = metrics.loc[lacking, "sample_key"]

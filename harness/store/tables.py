@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Column:
     name: str
     type: str  # "string", "int64", "float64", "bool"
     meaning: str
+    unit: str = ""  # "": a name, a checksum, a number without one
     volatile: bool = False
 
 
@@ -33,25 +34,40 @@ MODEL = (
     Column("model", "string", "name in the zoo, as DiT-XL/2"),
     Column("family", "string", "DiT or DiT-micro or custom"),
     Column("size", "string", "S, B, L, XL; null for a custom model"),
-    Column("patch_size", "int64", "p"),
+    Column("patch_size", "int64", "p", "pixels of the model's input"),
     Column("block", "string", "adaln-zero, adaln, cross-attention, in-context"),
-    Column("depth", "int64", "blocks N"),
-    Column("width", "int64", "hidden size d"),
-    Column("heads", "int64", "attention heads"),
-    Column("input_size", "int64", "side of the model's input I"),
-    Column("tokens", "int64", "T = (I/p)^2"),
-    Column("params", "int64", "trainable parameters, position table excluded"),
-    Column("gflops", "float64", "forward multiply-accumulates of one image / 1e9, strict"),
-    Column("gflops_paper", "float64", "the same plus one operation per normalised element"),
+    Column("depth", "int64", "blocks N", "blocks"),
+    Column("width", "int64", "hidden size d", "features"),
+    Column("heads", "int64", "attention heads", "heads"),
+    Column("input_size", "int64", "side of the model's input I", "pixels of the model's input"),
+    Column("tokens", "int64", "T = (I/p)^2", "tokens"),
+    Column("params", "int64", "trainable parameters, position table excluded", "parameters"),
+    Column(
+        "gflops",
+        "float64",
+        "forward multiply-accumulates of one image / 1e9, strict",
+        "1e9 multiply-accumulates",
+    ),
+    Column(
+        "gflops_paper",
+        "float64",
+        "the same plus one operation per normalised element",
+        "1e9 multiply-accumulates",
+    ),
     Column("data", "string", "data set"),
     Column("data_sha256", "string", "of the encoded data's index"),
-    Column("image_size", "int64", "pixels per side"),
+    Column("image_size", "int64", "pixels per side", "pixels"),
     Column("autoencoder", "string", "identity or sd-vae"),
     Column("seed", "int64", "of initialisation, order and noise in training"),
-    Column("batch_size", "int64", "global"),
+    Column("batch_size", "int64", "global", "images"),
     Column("learning_rate", "float64", "constant"),
-    Column("step", "int64", "training step of the checkpoint"),
-    Column("train_gflops", "float64", "gflops x batch x step x 3 (the paper's estimate)"),
+    Column("step", "int64", "training step of the checkpoint", "steps"),
+    Column(
+        "train_gflops",
+        "float64",
+        "gflops x batch x step x 3 (the paper's estimate)",
+        "1e9 multiply-accumulates",
+    ),
 )
 
 MADE = (
@@ -59,13 +75,21 @@ MADE = (
     Column("commit", "string", "git commit of the harness; null outside a checkout", volatile=True),
     Column("torch", "string", "version"),
     Column("device", "string", "name of the device that did the work", volatile=True),
-    Column("threads", "int64", "CPU threads of the process", volatile=True),
+    Column("threads", "int64", "CPU threads of the process", "threads", volatile=True),
     Column("host", "string", "machine", volatile=True),
-    Column("committed", "string", "UTC time", volatile=True),
+    Column("committed", "string", "UTC time", "UTC, ISO 8601", volatile=True),
 )
 
 RECIPE = Column(
     "recipe", "string", "how it was trained, as JSON: no architecture, seed, step, batch size, rate"
+)
+
+MORE = (  # since version 5
+    Column("objective", "string", "component that says what the network predicts and its loss"),
+    Column("objective_settings", "string", "its settings as JSON; null: those of its defaults"),
+    Column(
+        "component_sha256", "string", 'JSON {"kind:name": SHA-256} of component files; null: none'
+    ),
 )
 
 RUNS = (
@@ -73,49 +97,69 @@ RUNS = (
     *MODEL,
     Column("loss", "float64", "mean over the last log interval"),
     Column("settings", "string", "the train stage's settings as JSON"),
-    Column("seconds", "float64", "training so far, all attempts and milestones", volatile=True),
-    Column("images_per_second", "float64", "of this stage", volatile=True),
+    Column(
+        "seconds", "float64", "training so far, all attempts and milestones", "s", volatile=True
+    ),
+    Column("images_per_second", "float64", "of this stage", "images/s", volatile=True),
     *MADE,
     RECIPE,
+    *MORE,
 )
 
 METRICS = (
     Column("key", "string", "of the evaluate stage (of the reference stage for floors)"),
     Column("metric", "string", "fid, ... for inception-2015; else named for the extractor"),
-    Column("value", "float64", "the number"),
-    Column("std", "float64", "its spread; null where none is valid"),
+    Column("value", "float64", "the number", "the metric's"),
+    Column(
+        "std", "float64", "standard error of the value; null where none is valid", "the metric's"
+    ),
     Column("std_method", "string", "how std was found"),
-    Column("of", "string", "samples, or floor: real images measured against the reference"),
-    Column("floor", "float64", "the same metric for real images against this reference"),
+    Column("of", "string", "samples; floor: real images; ceiling: decoded noise; each measured so"),
+    Column(
+        "floor", "float64", "the same metric for real images against this reference", "the metric's"
+    ),
     Column("sample_key", "string", "of the sample stage"),
     Column("checkpoint_key", "string", "of the train stage"),
     Column("reference_key", "string", "of the reference stage"),
     *MODEL,
     Column("sampler", "string", "ancestral or ddim"),
-    Column("sampling_steps", "int64", "forward passes of the sampler"),
+    Column("sampling_steps", "int64", "forward passes of the sampler", "forward passes"),
     Column("eta", "float64", "DDIM's; null for ancestral"),
     Column("guidance_scale", "float64", "1 is none"),
-    Column("guidance_channels", "int64", "null: all"),
-    Column("sampling_gflops", "float64", "per image: gflops x steps, doubled when guided"),
+    Column("guidance_channels", "int64", "null: all", "channels"),
+    Column(
+        "sampling_gflops",
+        "float64",
+        "per image: gflops x steps, doubled when guided",
+        "1e9 multiply-accumulates",
+    ),
     Column("decoder", "string", "of the autoencoder"),
-    Column("samples", "int64", "generated images measured"),
+    Column("samples", "int64", "generated images measured", "images"),
     Column("sampling_seed", "int64", "noise and label of sample i depend on (seed, i)"),
     Column("extractor", "string", "feature extractor"),
     Column("extractor_sha256", "string", "of its weights"),
     Column("resize", "string", "how images reach the extractor's size"),
-    Column("reference_images", "int64", "behind the reference moments"),
+    Column("reference_images", "int64", "behind the reference moments", "images"),
     Column("reference_sha256", "string", "of the reference statistics"),
-    Column("recall_images", "int64", "real images for precision and recall"),
-    Column("k", "int64", "neighbours for precision and recall"),
-    Column("split_size", "int64", "Inception Score chunk"),
+    Column("recall_images", "int64", "real images for precision and recall", "images"),
+    Column("k", "int64", "neighbours for precision and recall", "neighbours"),
+    Column("split_size", "int64", "Inception Score chunk", "images"),
     Column("distance_dtype", "string", "of nearest-neighbour distances"),
     *MADE,
     RECIPE,
-    Column("guidance_low", "int64", "first timestep that is guided; null: 0"),
-    Column("guidance_high", "int64", "last timestep that is guided; null: the noisiest"),
+    Column("guidance_low", "float64", "lowest time that is guided, in the objective's own"),
+    Column("guidance_high", "float64", "highest time that is guided (DDPM: a timestep)"),
     Column("clip", "bool", "predicted x_0 clamped to [-1, 1] at each sampling step"),
     Column("sampling_precision", "string", "float32, tf32 or bf16: the sampler's forward passes"),
     Column("measured_with", "string", "JSON: what else made it: subsets and their seed, versions"),
+    *MORE,
+    Column(
+        "sampler_settings", "string", "the sampler's settings as JSON; null: eta alone, or none"
+    ),
+    Column("std_df", "float64", "degrees of freedom of std; null where std is"),
+    Column(
+        "ceiling", "float64", "the same metric for decoded noise, as many images", "the metric's"
+    ),
 )
 
 TRAINING = (
@@ -123,14 +167,24 @@ TRAINING = (
     Column("run", "string", "as in runs"),
     Column("model", "string", "as in runs"),
     Column("seed", "int64", "as in runs"),
-    Column("step", "int64", "last step of the interval"),
+    Column("step", "int64", "last step of the interval", "steps"),
     Column("loss", "float64", "mean of mse + vb over the interval"),
     Column("mse", "float64", "mean noise-prediction error"),
-    Column("vb", "float64", "mean variational-bound term, bits per dimension"),
+    Column(
+        "vb", "float64", "mean variational-bound term, bits per dimension", "bits per dimension"
+    ),
     Column("grad_norm", "float64", "global norm at the interval's last step, before clipping"),
-    Column("images_per_second", "float64", "training throughput", volatile=True),
-    Column("gflops_per_second", "float64", "gflops x 3 x images per second", volatile=True),
-    Column("memory_bytes", "int64", "peak of the device, or of the process", volatile=True),
+    Column("images_per_second", "float64", "training throughput", "images/s", volatile=True),
+    Column(
+        "gflops_per_second",
+        "float64",
+        "gflops x 3 x images per second",
+        "1e9 multiply-accumulates/s",
+        volatile=True,
+    ),
+    Column(
+        "memory_bytes", "int64", "peak of the device, or of the process", "bytes", volatile=True
+    ),
     Column(
         "utilisation",
         "float64",
@@ -149,7 +203,25 @@ def comparable(table: str) -> list[str]:
 
 
 def check(table: str, row: dict[str, Any]) -> None:
-    """Raise KeyError if `row` has a column the schema lacks (Arrow would silently drop it)."""
-    unknown = set(row) - {c.name for c in TABLES[table]}
+    """Raise KeyError if `row` has a column the schema lacks (it would be dropped in silence).
+
+    Raises TypeError for a value that is not of its column's type. None is of every type.
+    """
+    types = _TYPES[table]
+    unknown = row.keys() - types.keys()
     if unknown:
         raise KeyError(f"table {table!r} has no column {sorted(unknown)}")
+    for name, value in row.items():
+        if value is not None and not isinstance(value, _PYTHON[types[name]]):
+            raise TypeError(f"{table}.{name} is {types[name]}, not {value!r}")
+        if isinstance(value, bool) and types[name] != "bool":
+            raise TypeError(f"{table}.{name} is {types[name]}, not {value!r}")
+
+
+_TYPES = {table: {c.name: c.type for c in columns} for table, columns in TABLES.items()}
+_PYTHON: dict[str, type | tuple[type, ...]] = {
+    "string": str,
+    "int64": int,
+    "float64": (int, float),
+    "bool": bool,
+}

@@ -58,7 +58,7 @@ def test_every_recorded_name_is_understood():
     """The names come from harness.metrics; both must agree on what they mean."""
     from harness.metrics import names
 
-    for stem in names.METRICS:
+    for stem in names.metric_names():
         for extractor in ("inception-2015", "glyphs-cnn"):
             recorded = names.metric_name(stem, extractor)
             assert metrics.kind(recorded) == stem

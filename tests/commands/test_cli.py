@@ -130,7 +130,7 @@ def test_a_results_folder_that_cannot_be_written_is_told_before_the_start(
     (study.parent / "results").write_text("a file, not a folder")
     done = harness("run", "tiny.yaml")
     assert done.returncode == 2
-    assert "error: cannot write results" in done.stderr
+    assert "error: --results results is a file: give the folder" in done.stderr
 
 
 def test_validate_checks_every_profile(study: Path, harness: Harness) -> None:
@@ -169,3 +169,18 @@ def test_results_are_a_table_csv_or_json(study: Path, harness: Harness) -> None:
 def re_done(plan: str, kind: str) -> tuple[int, int]:
     words = next(line for line in plan.splitlines() if line.startswith(kind)).split()
     return int(words[1]), int(words[2])
+
+
+def test_every_option_says_what_it_does() -> None:
+    import argparse
+
+    from harness.cli import parser
+
+    (verbs,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    silent = [
+        f"{verb} {action.option_strings or action.dest}"
+        for verb, sub in verbs.choices.items()
+        for action in sub._actions
+        if not action.help
+    ]
+    assert not silent

@@ -257,3 +257,20 @@ def test_looking_at_jobs_changes_nothing(verb: Said, slurm: Path, study: Path) -
         assert verb(words[0], "tiny.yaml", *words[1:], *SLURM[2:])[0] == 0
     assert verb("logs", "train", "tiny.yaml")[0] == 0
     assert everything() == before
+
+
+def test_retrying_as_a_dry_run_says_what_it_would_do_and_changes_nothing(
+    verb: Said, study: Path
+) -> None:
+    code, said = verb("retry", "tiny.yaml", "--dry-run")
+    assert code == 0 and "no stage has failed" in said
+    root = study.parent / "results"
+    train = stages(study, "train")[0]
+    ledger, attempt = tried(root, train)
+    ledger.end(attempt, "failed", "error", "ValueError: boom")
+    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    code, said = verb("retry", "tiny.yaml", "--dry-run")
+    assert code == 0
+    assert f"would try again: {train.label} (" in said and "try 1: error)" in said
+    assert "it failed with: ValueError: boom" in said and "more to do" in said
+    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from tiny_study import Harness
+from verbs import Said
 
 from harness import load_results
 from harness.cli import main
@@ -140,3 +141,55 @@ def test_a_name_that_is_taken_leaves_nothing_behind(
     assert main([*command, "--steps", "7"]) == 2  # another artifact: its records say so
     assert "names another checkpoint already" in capsys.readouterr().err
     assert len(list(Path("results/artifacts/train").iterdir())) == 1
+
+
+PUBLISHED = """\
+study: published
+title: A published checkpoint
+about: For tests.
+data: {{name: photographs, source: image-folder, path: images, image_size: 64, num_classes: 10}}
+autoencoder: {{name: sd-vae}}
+model: {{checkpoint: {file}}}
+objective: {objective}
+reference: {{extractor: inception-2015, images: 60}}
+evaluations:
+  euler: {{sampler: flow-euler, sampling_steps: 3, samples: 40, split_size: 40, metrics: [fd]}}
+dispatch: {{executor: local, device: cpu}}
+profiles: {{laptop: {{}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "objective"),
+    [
+        ("uvit", "{name: flow, time_scale: 999.0}"),
+        ("sit", "{name: flow, spare_channels: true}"),
+        ("lightningdit_full", "flow"),
+    ],
+)
+def test_published_checkpoints_of_other_families_are_imported_and_planned(
+    verb: Said, study: Path, file: str, objective: str
+) -> None:
+    published = Path(__file__).parents[1] / "data" / "tenants" / f"{file}.pt"
+    code, told = verb(
+        "import", str(published), "--name", file, "--heads", "2", "--objective", objective
+    )
+    assert code == 0, told
+    (study.parent / "published.yaml").write_text(PUBLISHED.format(file=file, objective=objective))
+    code, told = verb("plan", "published.yaml", "--json")
+    assert code == 0, told
+    assert '"kind": "sample"' in told
+    other = PUBLISHED.format(file=file, objective="{name: flow, shift: 2.0}")
+    (study.parent / "published.yaml").write_text(other)
+    code, told = verb("plan", "published.yaml")
+    assert code == 2
+    assert "its samples would not be what the study means" in told
+
+
+def test_an_objective_that_the_checkpoint_was_not_trained_for_is_refused(
+    verb: Said, study: Path
+) -> None:
+    published = Path(__file__).parents[1] / "data" / "tenants" / "uvit.pt"
+    code, told = verb("import", str(published), "--name", "u", "--heads", "2")
+    assert code == 2
+    assert "returns 4 channels for 4, the objective ddpm needs 8" in told

@@ -81,11 +81,12 @@ def test_records_bear_the_names_of_the_study_that_shows_them(tmp_path: Path) -> 
 
 def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
     evaluations = {
-        "final": {"at": "end", "sampling_steps": 2, "samples": 40},
+        "final": {"at": "end", "sampling_steps": 2, "samples": 40, "split_size": 40},
         "guided": {
             "at": "milestones",
             "sampling_steps": 3,
             "samples": 40,
+            "split_size": 40,
             "guidance": {"scale": 4, "channels": 1},
         },
     }

@@ -12,30 +12,14 @@ import sys
 import time
 from pathlib import Path
 
-import pandas as pd
 import pytest
+from kills import assert_same_records, workers_of
 from tiny_study import TINY, Harness
 
 from harness import load_results
 from harness.store import tables
 
 RUN = [sys.executable, "-m", "harness", "run", "tiny.yaml"]
-
-
-def comparable(root: Path) -> dict[str, pd.DataFrame]:
-    """The records, without the columns in which two executions may differ."""
-    return {
-        name: frame[tables.comparable(name)].sort_values(list(tables.IDENTITY[name]))
-        for name, frame in load_results(root).items()
-    }
-
-
-def assert_same_records(a: Path, b: Path) -> None:
-    left, right = comparable(a), comparable(b)
-    for name in left:
-        pd.testing.assert_frame_equal(
-            left[name].reset_index(drop=True), right[name].reset_index(drop=True), check_exact=True
-        )
 
 
 @pytest.fixture(scope="module")
@@ -91,32 +75,13 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(
             process.wait()
             kills += 1
     assert kills, "nothing was killed: the test proved nothing"
-    assert _workers_of(study.parent, wait_s=10) == [], "workers outlived their driver"
+    assert workers_of(study.parent, wait_s=10) == [], "workers outlived their driver"
     done = harness("run", "tiny.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
     assert_same_records(undisturbed / "results", study.parent / "results")
     for table, identity in tables.IDENTITY.items():
         frame = load_results(study.parent / "results")[table]
         assert not frame.duplicated(list(identity)).any()
-
-
-def _workers_of(folder: Path, wait_s: float = 0.0) -> list[int]:
-    """Worker processes of a results folder; with wait_s, those that are left after a while."""
-    until = time.monotonic() + wait_s
-    while True:
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                try:
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                    place = os.readlink(entry / "cwd")
-                except OSError:
-                    continue
-                if b"harness.dispatch.worker" in words and place == str(folder):
-                    found.append(int(entry.name))
-        if not found or time.monotonic() > until:
-            return found
-        time.sleep(0.25)
 
 
 def test_two_drivers_together_do_each_stage_once(
@@ -174,7 +139,7 @@ def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
     assert re.search(r"failed: train DiT-micro-B/8.* to 3", said)
     assert "training diverged between steps" in said
     assert "try a smaller train.learning_rate" in said
-    assert "try again: python -m harness retry tiny.yaml" in said
+    assert "try again: python -m harness run tiny.yaml" in said
     frames = load_results(study.parent / "results")
     assert set(frames["runs"]["model"]) == {"DiT-micro-S/8"}
     assert len(frames["runs"]) == 2
@@ -183,6 +148,10 @@ def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
     assert "training diverged" in status.stdout and "log:" in status.stdout
     again = harness("run", "tiny.yaml")
     assert again.returncode == 1 and "diverged" in again.stdout
+    assert re.search(
+        r"1 stage failed before \(the last on [-0-9: ]+\): tried once more", again.stdout
+    )
+    assert re.search(r"failed: train DiT-micro-B/8.* to 3 \([-0-9: ]+, try 2\)", again.stdout)
     retried = harness("retry", "tiny.yaml")
     assert "1 failed stage is tried again" in retried.stdout and retried.returncode == 1
     logs = harness("logs", "train DiT-micro-B/8", "tiny.yaml")
@@ -209,7 +178,7 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
         if len(found) == 2 and all("step " in p.read_text() for p in found):
             break
         time.sleep(0.2)
-    victim = next(iter(_workers_of(study.parent)))
+    victim = next(iter(workers_of(study.parent)))
     os.kill(victim, signal.SIGKILL)
     time.sleep(2)
     process.send_signal(signal.SIGINT)
@@ -218,7 +187,8 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
     assert process.returncode in (1, 130)
     stopped = list((study.parent / "results" / "attempts").glob("*/*.json"))
     states = sorted(json.loads(p.read_text())["state"] for p in stopped if "train" in p.read_text())
-    assert "failed" in states and "stopped" in states  # one died, the other was told to stop
+    # one died, and waited for its next try or was at it; the other was told to stop
+    assert "again" in states and "stopped" in states
 
 
 def test_the_digits_are_a_second_embedded_data_set(study: Path, harness: Harness) -> None:

@@ -39,7 +39,7 @@ def test_status_tells_who_drives_how_far_and_what_waits_for_what(verb: Said, stu
     ) in said
     assert "failed: 1 killed" in said and f"failed: {other.label}" in said
     assert "| line 29" in said and "| line 1\n" not in said
-    assert "try again: python -m harness retry tiny.yaml" in said
+    assert "try again: python -m harness run tiny.yaml" in said
     assert "behind stages that failed" in said and "behind stages that are not done" in said
     assert "ready, and start when there is room" in said
     assert "nothing of it runs now" not in said

@@ -152,3 +152,43 @@ def test_streams_stay_what_they_are() -> None:
 PINNED_NORMALS = [0.7827306, 0.6003405, -1.2014388, -0.4069695, 0.3800664, -0.1547126, -2.6186302]
 PINNED_LABELS = [375, 969, 657, 170, 719, 355]
 PINNED_TIMESTEPS = [805, 698, 291, 477]
+
+
+@given(
+    indices=st.lists(st.integers(0, 10**6), min_size=1, max_size=7, unique=True),
+    threads=st.integers(1, 4),
+    order=st.lists(st.integers(-1, 5), min_size=1, max_size=8),
+)
+@settings(max_examples=40, deadline=None)
+def test_noise_made_ahead_by_threads_is_the_same(indices, threads, order) -> None:
+    plain, ahead = SampleNoise(1, indices, SHAPE), SampleNoise(1, indices, SHAPE, threads=threads)
+    kept = []
+    for step in order:
+        got, wanted = (n.initial() if step < 0 else n(step) for n in (ahead, plain))
+        assert torch.equal(got, wanted)
+        kept.append((got, wanted.clone()))
+    assert all(torch.equal(got, wanted) for got, wanted in kept)  # none was drawn over
+
+
+def test_no_noise_is_made_ahead_for_a_sampler_that_asks_for_none() -> None:
+    noise = SampleNoise(1, range(4), SHAPE, threads=2)
+    noise.initial()
+    assert noise._begun is None
+    noise(0)
+    assert noise._begun is not None
+
+
+def test_many_samplers_share_the_threads() -> None:
+    noises = [SampleNoise(2, range(i, i + 5), SHAPE, threads=2) for i in range(20)]
+    plain = [SampleNoise(2, range(i, i + 5), SHAPE) for i in range(20)]
+    for step in range(3):
+        for ours, theirs in zip(noises, plain, strict=True):
+            assert torch.equal(ours(step), theirs(step))
+
+
+@pytest.mark.parametrize("rows", [None, (0, 70), (33, 70), (64, 65)])
+def test_training_draws_of_threads_are_the_same(rows) -> None:
+    arguments = (3, 5, 70, SHAPE, 1000, 0.1, True, True, rows)
+    plain, threaded = training_draws(*arguments), training_draws(*arguments, threads=3)
+    for name, value in vars(plain).items():
+        assert torch.equal(value, getattr(threaded, name)), name

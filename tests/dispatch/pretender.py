@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.dispatch.driver import Driver
-from harness.dispatch.executor import Event
+from harness.dispatch.executor import Event, PoolExecutor
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.plan import Plan
 from harness.plan.stages import Task
 from harness.store import Store, records
 
 
-class Pretender:
+class Pretender(PoolExecutor):
     """Commits empty artifacts, in random order, and fails the stages it is told to."""
 
     def __init__(self, store: Store, places: int = 3, fail: str = "", seed: int = 0) -> None:
@@ -27,7 +28,7 @@ class Pretender:
     def free(self) -> int:
         return self.places - len(self.running)
 
-    def start(self, task: Task, attempt: Attempt) -> None:
+    def start(self, task: Task, attempt: Attempt, alone: bool = False) -> None:
         for role, key in {**task.inputs, **task.after}.items():
             kinds = ("encode", "train", "sample", "reference", "complexity")
             assert key in self.store.committed(kinds), f"{task.label} started before its {role}"
@@ -53,6 +54,9 @@ class Pretender:
         staging = self.store.staging(task.key)
         self.store.commit(task.kind, task.key, staging, rows, {"floor": {}}, about)
         records.reconcile_one(self.store, task.kind, task.key)
+
+    def cancel(self, keys: Iterable[str]) -> None:
+        pass
 
     def stop(self) -> None:
         pass

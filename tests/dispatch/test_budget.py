@@ -10,7 +10,7 @@ import pytest
 
 from harness.dispatch.budget import gpu_hours, refusal, spent
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.slurm_task import Said
+from harness.dispatch.slurm.task import Said
 from harness.errors import BadInput
 from harness.plan import Plan, make_plan
 from harness.plan.estimate import Rates
@@ -114,8 +114,8 @@ def test_unknown_settings_are_refused_with_the_valid_ones(override: str, message
 
 
 def test_settings_do_not_reach_a_shell_and_not_a_second_line(tmp_path: Path) -> None:
-    from harness.dispatch.slurm_batch import Batch, Growth
-    from harness.dispatch.slurm_script import script
+    from harness.dispatch.slurm.batch import Batch, Growth
+    from harness.dispatch.slurm.script import script
     from harness.spec.schema import SlurmSettings
 
     settings = SlurmSettings(partition="a;touch x", gpus_per_node=8, extra={"nice": 5})
@@ -123,7 +123,7 @@ def test_settings_do_not_reach_a_shell_and_not_a_second_line(tmp_path: Path) -> 
     stage = next(s for s in plan.stages.values() if s.kind == "train")
     batch = Batch("harness-train-1", "train", Growth(), [[plan.task(stage)]])
     text = script(tmp_path, batch, settings, "afterok:7_1")
-    assert "#SBATCH --partition='a;touch x'" in text and "#SBATCH --nice=5" in text
+    assert '#SBATCH --partition="a;touch x"' in text and "#SBATCH --nice=5" in text
     assert "#SBATCH --array=0-0%1" in text and "#SBATCH --ntasks-per-node=8" in text
     assert "#SBATCH --kill-on-invalid-dep=yes" in text and "wckey" not in text
     with pytest.raises(ValueError):

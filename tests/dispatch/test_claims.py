@@ -236,3 +236,76 @@ def test_another_users_process_that_is_hidden_in_proc_lives(
     monkeypatch.setattr(claims_module.os, "kill", kill)
     assert Claims(tmp_path).alive(KEY)
     assert not Claims(tmp_path).claim(KEY)
+
+
+def test_a_link_that_was_made_though_its_answer_was_lost_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network disk: the question was asked twice, the second time the link is there already."""
+    real = os.link
+    for number in (errno.EEXIST, errno.EIO, errno.ESTALE):
+        claims, key = Claims(tmp_path), f"{number:064d}"
+
+        def link(source: str, target: str, number: int = number) -> None:
+            real(source, target)
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(claims_module.os, "link", link)
+            assert claims.claim(key)
+        assert not claims.claim(key) and not Claims(tmp_path).claim(key)
+        claims.release(key)
+        assert Claims(tmp_path).claim(key)
+
+
+def test_a_stale_handle_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, asked = os.link, []
+
+    def link(source: str, target: str) -> None:
+        asked.append(target)
+        if len(asked) == 1:
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        real(source, target)
+
+    monkeypatch.setattr(claims_module.os, "link", link)
+    assert Claims(tmp_path).claim(KEY) and len(asked) >= 2
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_while_we_run_breaks_no_living_claim(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    path = claim_as(tmp_path, Owner("elsewhere", 1, "1"))
+    claims = Claims(tmp_path)
+    assert not claims.claim(KEY)  # the clocks are compared
+    real = time.time
+    monkeypatch.setattr(claims_module.time, "time", lambda: real() + 3600 * hours)
+    assert not claims.claim(KEY)
+    monkeypatch.undo()
+    old = time.time() - STALE_S - 1
+    os.utime(path, (old, old))
+    assert Claims(tmp_path).claim(KEY)  # and a silent one's is still broken
+
+
+def test_attributes_a_minute_old_take_no_claim_from_the_living(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network disk shows what was a minute ago; its owner refreshes once a minute."""
+    path = claim_as(tmp_path, Owner("elsewhere", 1, "1"))
+    seen = time.time() - 60 - 60 - 5
+    os.utime(path, (seen, seen))
+    assert not Claims(tmp_path).claim(KEY)
+
+
+def test_where_the_clocks_cannot_be_compared_nothing_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = claim_as(tmp_path, Owner("elsewhere", 1, "1"))
+    old = time.time() - STALE_S - 1
+    os.utime(path, (old, old))
+
+    def touch(self: Path, *arguments: object, **given: object) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(Path, "touch", touch)
+    assert Claims(tmp_path).holder(KEY) == Owner("elsewhere", 1, "1")

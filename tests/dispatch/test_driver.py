@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import pytest
 from pretender import Pretender, drive
 
 from harness.dispatch import driver as driver_module
+from harness.dispatch import pool
 from harness.dispatch.claims import Owner
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.standing import standing
+from harness.errors import BadInput
 from harness.plan import Plan, Stage, make_plan
 from harness.spec import load_study
 from harness.store import Store, files, records
+from harness.store.pruned import prune, pruned_keys
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,7 @@ def test_every_stage_runs_once_after_its_inputs(plan: Plan, tmp_path: Path) -> N
     assert code == 0
     assert sorted(executor.started) == sorted(plan.stages)
     assert executor.most == 3
-    assert driver.done == set(plan.stages)
+    assert driver.agenda.done == set(plan.stages)
     evaluations = [s for s in plan.stages.values() if s.kind == "evaluate"]
     assert len(records.read_frames(tmp_path)["metrics"]) == len(evaluations)
     assert not list((tmp_path / "claims").iterdir())
@@ -47,21 +51,19 @@ def test_a_failure_stops_only_what_needs_it(plan: Plan, tmp_path: Path) -> None:
     fail = "train DiT-micro-L/4 to 10"
     code, driver, executor = drive(plan, tmp_path, fail=fail)
     assert code == 1
-    (failed,) = driver.failed.values()
+    (failed,) = driver.agenda.failed.values()
     assert failed.label == fail and failed.error == "ValueError: told to"
-    assert {plan.stages[k].label for k in driver.blocked} == {
+    assert {plan.stages[k].label for k in driver.agenda.blocked} == {
         s.label
         for s in plan.stages.values()
         if "DiT-micro-L/4" in s.label and s.kind != "complexity" and s.label != fail
     }
-    assert len(driver.done) == len(plan.stages) - len(driver.blocked) - 1
-    # it is not tried again until somebody says so, and then it is
+    assert len(driver.agenda.done) == len(plan.stages) - len(driver.agenda.blocked) - 1
+    # the same command again tries it once more, and goes on with what waited for it
+    code, _, executor = drive(plan, tmp_path, fail=fail)
+    assert code == 1 and executor.started == [failed.key]
     code, _, executor = drive(plan, tmp_path)
-    assert code == 1 and executor.started == []
-    ledger = Ledger(tmp_path)
-    assert ledger.forgive(plan.stages) == [failed.key]
-    code, _, executor = drive(plan, tmp_path)
-    assert code == 0 and len(executor.started) == 1 + len(driver.blocked)
+    assert code == 0 and len(executor.started) == 1 + len(driver.agenda.blocked)
 
 
 def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) -> None:
@@ -100,8 +102,10 @@ def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) ->
 def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     store = Store(tmp_path)
-    victim = next(s for s in plan.stages.values() if s.kind == "sample")
-    (store.folder("sample", victim.key) / "record.json").write_text("{")
+    victim = next(s for s in plan.stages.values() if s.kind == "evaluate")
+    unread = next(s for s in plan.stages.values() if s.kind == "sample" and "at 10" in s.label)
+    for stage in (victim, unread):
+        (store.folder(stage.kind, stage.key) / "record.json").write_text("{")
     notes: list[str] = []
     executor = Pretender(store)
     driver = Driver(
@@ -115,11 +119,75 @@ def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: P
     assert driver.run() == 0
     assert executor.started == [victim.key]
     assert victim.label in notes[0] and "quarantine" in notes[0]
+    assert len(notes) == 1 and store.folder("sample", unread.key).exists()  # nothing reads it
+
+
+def test_what_a_stage_found_damaged_is_made_again_and_so_is_it(plan: Plan, tmp_path: Path) -> None:
+    drive(plan, tmp_path)
+    store = Store(tmp_path)
+    evaluate = next(s for s in plan.stages.values() if s.kind == "evaluate")
+    sample = evaluate.inputs["samples"]
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+
+    class Finding(Pretender):
+        def poll(self, timeout: float) -> list[Event]:
+            if evaluate.key in self.running and self.started.count(evaluate.key) == 1:
+                del self.running[evaluate.key]
+                path = store.folder("sample", sample) / "record.json"
+                path.write_text("{")
+                message = f"{path} does not match its checksum"
+                failure = {"failure": "bad input", "message": message}
+                return [Event("failed", evaluate.key, failure)]
+            return super().poll(timeout)
+
+    executor = Finding(store)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(tmp_path), executor)
+    assert driver.run() == 0
+    assert executor.started == [evaluate.key, sample, evaluate.key]
+    assert list((tmp_path / "quarantine").glob(f"sample-{sample}.*"))
+
+
+def test_what_was_removed_and_is_needed_is_made_again_only_when_that_is_said(
+    plan: Plan, tmp_path: Path
+) -> None:
+    drive(plan, tmp_path)
+    store, stages = Store(tmp_path), list(plan.stages.values())
+    evaluate = next(s for s in stages if s.kind == "evaluate")
+    for stage in stages:
+        if stage.kind in ("train", "sample"):
+            shutil.rmtree(store.folder(stage.kind, stage.key))
+    code, driver, executor = drive(plan, tmp_path)  # every number is there
+    assert code == 0 and not executor.started
+    assert {plan.stages[k].kind for k in driver.agenda.stages}.isdisjoint({"train", "sample"})
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+    executor = Pretender(store)
+    driver = Driver(plan, stages, store, Ledger(tmp_path), executor, remake=False)
+    with pytest.raises(BadInput, match=r"^2 stages that were done and then removed[^$]*--remake"):
+        driver.run()
+    assert not executor.started and not list((tmp_path / "claims").glob("[!_]*"))
+    driver = Driver(plan, stages, store, Ledger(tmp_path), executor, remake=True)
+    assert driver.run() == 0 and len(executor.started) == 3
+
+
+def test_a_pruned_stage_is_made_again_when_something_needs_its_files(
+    plan: Plan, tmp_path: Path
+) -> None:
+    drive(plan, tmp_path)
+    store, stages = Store(tmp_path), list(plan.stages.values())
+    evaluate = next(s for s in stages if s.kind == "evaluate")
+    sample = evaluate.inputs["samples"]
+    prune(store, "sample", sample)
+    code, driver, executor = drive(plan, tmp_path)
+    assert code == 0 and not executor.started and sample in driver.agenda.done
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+    code, _, executor = drive(plan, tmp_path)
+    assert code == 0 and executor.started == [sample, evaluate.key]
+    assert not pruned_keys(store)
 
 
 def test_a_corrupt_record_is_named_and_restored(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
-    path = next((tmp_path / "records" / "metrics").glob("*.parquet"))
+    path = next((tmp_path / "records" / "metrics").glob("*.json"))
     path.write_bytes(b"PAR1 no more")
     notes: list[str] = []
     store = Store(tmp_path)
@@ -156,7 +224,7 @@ def test_standing_changes_nothing(plan: Plan, tmp_path: Path) -> None:
 def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver_module, "LOOK_S", 0.0)
+    monkeypatch.setattr(pool, "LOOK_S", 0.0)
     store, ledger = Store(tmp_path), Ledger(tmp_path)
     victim = next(s for s in plan.stages.values() if s.kind == "train")
 
@@ -187,8 +255,8 @@ def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
     for key, stage in plan.stages.items():
         if stage.needs & behind:
             behind.add(key)
-    assert driver.done == plan.stages.keys() - behind
-    assert not driver.failed
+    assert driver.agenda.done == plan.stages.keys() - behind
+    assert not driver.agenda.failed
 
 
 def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
@@ -213,7 +281,7 @@ def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
     code, driver, _ = drive(plan, tmp_path)
     assert code == 0
     left = [a for k in plan.stages for a in driver.ledger.attempts(k) if a.state == "running"]
-    assert all(a.key in driver.done for a in left)
+    assert all(a.key in driver.agenda.done for a in left)
 
 
 def test_progress_is_shown_with_the_time_left_and_told_to_others(
@@ -222,7 +290,7 @@ def test_progress_is_shown_with_the_time_left_and_told_to_others(
     store = Store(tmp_path)
     clock = iter(range(0, 100000, 10))
     monkeypatch.setattr(driver_module.time, "time", lambda: float(next(clock)))
-    monkeypatch.setattr(driver_module, "TELL_S", -1.0)
+    monkeypatch.setattr(pool, "TELL_S", -1.0)
     train = next(s for s in plan.stages.values() if s.kind == "train")
     shown: list[dict[str, Any]] = []
     told: list[dict[str, Any]] = []

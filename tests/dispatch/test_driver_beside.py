@@ -9,6 +9,7 @@ import pytest
 from pretender import Pretender
 
 from harness.dispatch import driver as driver_module
+from harness.dispatch import pool
 from harness.dispatch.claims import Owner
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Attempt, Ledger
@@ -54,7 +55,7 @@ def test_local_workers_leave_alone_what_was_given_to_slurm_beside_them(
     squeue.chmod(0o755)
     monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
     monkeypatch.setattr(driver_module, "LOOK_S", 0.0)
-    monkeypatch.setattr(driver_module, "ASK_S", 0.0)
+    monkeypatch.setattr(pool, "ASK_S", 0.0)
     store, other = Store(tmp_path), Ledger(tmp_path)
     living, dead = [s for s in plan.stages.values() if s.label.endswith("to 10")][:2]
     executor = Pretender(store, places=1)
@@ -108,9 +109,9 @@ def test_a_second_driver_watches_many_stages_of_another_at_little_cost(
 ) -> None:
     driver, other = beside_another(plan, tmp_path)
     driver.begin()
-    for stage in list(driver.stages.values()):
-        driver._take(stage)
-    assert len(driver.elsewhere) == len(plan.stages)
+    for stage in list(driver.agenda.stages.values()):
+        driver.take(stage)
+    assert len(driver.agenda.elsewhere) == len(plan.stages)
     listings = 0
     real = Ledger.tried
 
@@ -120,14 +121,14 @@ def test_a_second_driver_watches_many_stages_of_another_at_little_cost(
         return real(self)
 
     monkeypatch.setattr(Ledger, "tried", tried)
-    driver._look_elsewhere()
-    assert len(driver.elsewhere) == len(plan.stages)
+    driver.look_elsewhere()
+    assert len(driver.agenda.elsewhere) == len(plan.stages)
     train = next(s for s in plan.stages.values() if s.kind == "train")
     failed = other.begin(train.key, "train", train.label)
     other.end(failed, "failed", "error", "boom")
     for key in plan.stages:  # the other gives all up at once
         other.release(key)
-    driver._look_elsewhere()
+    driver.look_elsewhere()
     assert listings == 0  # each would list all stages that were ever tried
-    assert not driver.elsewhere and set(driver.failed) == {train.key}
-    assert driver.waiting.keys() == plan.stages.keys() - driver.blocked - {train.key}
+    assert not driver.agenda.elsewhere and set(driver.agenda.failed) == {train.key}
+    assert driver.agenda.waiting.keys() == plan.stages.keys() - driver.agenda.blocked - {train.key}

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from harness.dispatch import local
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.local import LocalWorkers, layout
+from harness.dispatch.local import LocalWorkers, layout, places
+from harness.dispatch.local import workers as local
 from harness.errors import Missing
 from harness.plan.stages import Place, Task
 from harness.spec.schema import DispatchSettings
@@ -22,7 +22,7 @@ from harness.spec.schema import DispatchSettings
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    monkeypatch.setattr(local, "cores", lambda: 6)
+    monkeypatch.setattr(places, "cores", lambda: 6)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     return monkeypatch
 
@@ -124,7 +124,7 @@ def test_a_stage_that_fails_is_told_and_its_worker_goes_on(tmp_path: Path) -> No
             event, content = wait_for(workers)
             assert event == "failed"
             assert "the key does not match the settings" in str(content["message"])
-        assert len(workers.workers) == 1 and workers.free() == 1
+        assert len(workers.crews) == 1 and workers.free() == 1
     finally:
         workers.close()
 
@@ -134,14 +134,14 @@ def test_a_worker_that_dies_is_told_by_its_signal_and_replaced(tmp_path: Path) -
     ledger = Ledger(tmp_path)
     try:
         workers.start(task("a" * 64), ledger.begin("a" * 64, "complexity", "x"))
-        first = workers.workers[0].process.pid
+        first = workers.crews[0].members[0].process.pid
         os.kill(first, signal.SIGKILL)
         event, content = wait_for(workers)
         assert event == "failed" and content["failure"] == "killed"
         assert "its worker was killed by SIGKILL (by somebody" in str(content["message"])
         assert workers.free() == 1
         workers.start(task("b" * 64), ledger.begin("b" * 64, "complexity", "x"))
-        assert workers.workers[0].process.pid != first
+        assert workers.crews[0].members[0].process.pid != first
     finally:
         workers.close()
 
@@ -151,7 +151,7 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     for key in ("a" * 64, "b" * 64):
         workers.start(task(key), ledger.begin(key, "complexity", "x"))
-    processes = [w.process for w in workers.workers]
+    processes = [m.process for crew in workers.crews for m in crew.members]
     workers.close()
     assert all(p.poll() is not None for p in processes)
 
@@ -170,7 +170,7 @@ def test_a_crash_in_c_leaves_its_traceback_and_all_that_was_printed(workers: Loc
 def test_a_killed_stages_log_says_so(workers: LocalWorkers) -> None:
     attempt = begin(workers, "wait")
     wait_for(workers, "progress")
-    os.kill(workers.workers[0].process.pid, signal.SIGKILL)
+    os.kill(workers.crews[0].members[0].process.pid, signal.SIGKILL)
     assert wait_for(workers, "failed")[1]["failure"] == "killed"
     log = Path(attempt.log).read_text()
     assert "stage says wait" in log and "its worker was killed by SIGKILL" in log
@@ -183,7 +183,7 @@ def test_a_stage_the_kernel_killed_for_memory_is_classed_so(
     monkeypatch.setattr(local, "out_of_memory_kills", lambda: next(kills))
     begin(workers, "wait")
     wait_for(workers, "progress")
-    os.kill(workers.workers[0].process.pid, signal.SIGKILL)
+    os.kill(workers.crews[0].members[0].process.pid, signal.SIGKILL)
     _, content = wait_for(workers, "failed")
     assert content["failure"] == "out of memory" and "fewer --workers" in content["message"]
 
@@ -211,7 +211,7 @@ def test_what_is_printed_between_stages_is_in_the_workers_log(workers: LocalWork
     assert wait_for(workers)[0] == "done"
     time.sleep(1)
     assert "after the stage" not in Path(attempt.log).read_text()
-    own = workers.workers[0].log
+    own = workers.crews[0].members[0].log
     workers.close()
     assert "after the stage" in own.read_text() and "and from C" in own.read_text()
     assert "stage says" not in own.read_text()
@@ -220,20 +220,20 @@ def test_what_is_printed_between_stages_is_in_the_workers_log(workers: LocalWork
 def test_one_stage_is_cancelled_and_its_worker_does_the_next(workers: LocalWorkers) -> None:
     begin(workers, "wait")
     wait_for(workers, "progress")
-    first = workers.workers[0].process.pid
+    first = workers.crews[0].members[0].process.pid
     workers.cancel(["b" * 64])  # another's
     workers.cancel(["a" * 64])
     event, content = wait_for(workers, "stopped", "done")
     assert (event, content["message"]) == ("stopped", "it has saved")
     begin(workers, "print", "b" * 64)
     assert wait_for(workers, "stopped", "done")[0] == "done"
-    assert workers.workers[0].process.pid == first
+    assert workers.crews[0].members[0].process.pid == first
 
 
 def test_a_terminated_worker_saves_its_stage_and_is_replaced(workers: LocalWorkers) -> None:
     begin(workers, "wait")
     wait_for(workers, "progress")
-    first = workers.workers[0]
+    first = workers.crews[0].members[0]
     first.process.terminate()
     assert wait_for(workers, "stopped")[1]["message"] == "it has saved"
     first.process.wait(30)
@@ -241,7 +241,7 @@ def test_a_terminated_worker_saves_its_stage_and_is_replaced(workers: LocalWorke
     assert wait_for(workers, "done", "lost")[0] in ("done", "lost")
     begin(workers, "print", "c" * 64)
     assert wait_for(workers, "done")[0] == "done"
-    assert first not in workers.workers
+    assert first not in [m for crew in workers.crews for m in crew.members]
 
 
 def test_workers_that_cannot_start_say_why_at_once(
@@ -259,7 +259,7 @@ def test_workers_that_cannot_start_say_why_at_once(
 def test_workers_without_a_word_leave_no_log(workers: LocalWorkers) -> None:
     begin(workers, "quick")
     wait_for(workers, "done")
-    own = workers.workers[0].log
+    own = workers.crews[0].members[0].log
     assert own.exists()
     workers.close()
     assert not own.exists()

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import brought
 import numpy as np
 import pytest
 import torch
 from torch_fidelity.feature_extractor_base import FeatureExtractorBase
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
+from harness.components import registry
 from harness.metrics.extractors import NetworkExtractor
 
 DATA = Path(__file__).parents[1] / "data" / "metrics"
@@ -62,6 +64,14 @@ def make_tiny(name: str = "tiny-test") -> NetworkExtractor:
 @pytest.fixture
 def tiny() -> NetworkExtractor:
     return make_tiny()
+
+
+@pytest.fixture
+def registered(tiny: NetworkExtractor) -> Iterator[NetworkExtractor]:
+    """`tiny`, known to the registry as tiny-test."""
+    registry.add_file_entries([registry.entry_of(brought.extractor(tiny), "file mine.py")])
+    yield tiny
+    registry.forget_files()
 
 
 @pytest.fixture(scope="session")

@@ -12,12 +12,8 @@ import torch
 
 from harness.commands import evaluate
 from harness.errors import BadInput
-from harness.metrics import extractors
 
-
-@pytest.fixture(autouse=True)
-def registered(tiny, monkeypatch):
-    monkeypatch.setattr(extractors, "_loaders", {"tiny-test": lambda weights, device: tiny})
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 @pytest.fixture
@@ -67,7 +63,7 @@ def test_what_is_not_measured_is_noted_on_stderr(files, capsys):
         (["--subsets", "1"], "a spread needs 2 random halves"),
         (["--metrics", "fid"], "unknown metrics fid; there are: fd"),
         (["--metrics", " , "], "--metrics names none"),
-        (["--extractor", "vgg"], "unknown extractor 'vgg'; there are: clip, "),
+        (["--extractor", "vgg"], "unknown extractor 'vgg'; there are: inception-2015, "),
         (["--device", "gpu"], "--device is cpu or cuda .* got 'gpu'"),
         (["--device", "mps"], "--device is cpu or cuda .* got 'mps'"),
         (["--device", "cuda"], "torch sees no NVIDIA GPU here"),

@@ -2,38 +2,37 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
+import brought
 import pytest
 import torch
 
+from harness.components import registry
 from harness.errors import BadInput, Missing
-from harness.metrics import extractors, load_extractor, register_extractor
+from harness.metrics import load_extractor
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch):
-    monkeypatch.setattr(extractors, "_loaders", {})
+def fresh():
+    yield
+    registry.forget_files()
 
 
-def test_a_registered_extractor_is_loaded_by_its_name(tiny, tmp_path):
+def test_an_extractor_somebody_brought_is_loaded_by_its_name(tiny):
     seen = []
-
-    def loader(weights, device):
-        seen.append((weights, device))
-        return tiny
-
-    register_extractor("tiny-test", loader)
-    register_extractor("tiny-test", loader)  # the same one again: nothing to complain about
-    weights = tmp_path / "w"
-    weights.touch()
+    registry.add_file_entries([registry.entry_of(brought.extractor(tiny, seen), "file mine.py")])
     assert load_extractor("tiny-test") is tiny
-    load_extractor("tiny-test", weights=str(weights), device="meta")
-    assert seen == [(None, "cpu"), (Path(weights), "meta")]
-    with pytest.raises(BadInput, match="'tiny-test' is registered already"):
-        register_extractor("tiny-test", lambda weights, device: tiny)
-    with pytest.raises(BadInput, match="'clip' is registered already"):
-        register_extractor("clip", loader)
+    load_extractor("tiny-test", weights="w", device="meta")
+    assert seen == [(None, "cpu"), ("w", "meta")]
+
+
+@pytest.mark.parametrize("name", ["tiny-test", "clip"])
+def test_two_extractors_of_one_name_are_refused_with_both_places(tiny, name):
+    if name == "tiny-test":
+        registry.add_file_entries([registry.entry_of(brought.extractor(tiny, []), "file mine.py")])
+    other = registry.entry_of(brought.extractor(tiny, [], name), "file other.py")
+    with pytest.raises(BadInput, match=f"'{name}': (file mine.py|built in) and file other.py"):
+        registry.add_file_entries([other])
 
 
 def test_an_unknown_name_lists_the_known_ones():
@@ -51,9 +50,8 @@ def test_absent_weights_are_said_before_anything_is_loaded(tmp_path):
 
 
 def test_weights_of_another_extractor_are_refused(tiny):
-    register_extractor("another", lambda weights, device: tiny)
     with pytest.raises(BadInput, match="weights of extractor tiny-test, not of another"):
-        load_extractor("another")
+        load_extractor(brought.extractor(tiny, [], "another")())
 
 
 def test_an_extractor_refuses_what_are_no_images(tiny):

@@ -8,7 +8,8 @@ import pytest
 import harness.metrics
 from harness.errors import BadInput
 from harness.metrics import Features, Metric, Reference, measure
-from harness.metrics.names import METRICS
+from harness.metrics.kid_metric import KID
+from harness.metrics.names import metric_names
 
 
 def features(n: int, seed: int, shift: float = 0.0, d: int = 6) -> Features:
@@ -18,6 +19,9 @@ def features(n: int, seed: int, shift: float = 0.0, d: int = 6) -> Features:
         spatial=rng.normal(shift, 1, (n, 4)),
         probabilities=rng.dirichlet(np.ones(5), n),
     )
+
+
+METRICS = metric_names()
 
 
 @pytest.fixture
@@ -34,11 +38,9 @@ def test_every_metric_is_measured_and_says_what_made_it(reference):
         measure(
             features(200, 1, 0.2),
             reference,
-            metrics=tuple(METRICS),
+            metrics=[KID(subsets=5, subset_size=100) if m == "kid" else m for m in METRICS],
             split_size=50,
             subsets=4,
-            kid_subsets=5,
-            kid_subset_size=100,
             seed=3,
         )
     )

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.errors import BadInput, Missing
-from harness.metrics import Reference, evaluate, extract, extractors
+from harness.metrics import Reference, evaluate, extract
 from harness.metrics.extractors import sha256_of
 
 
@@ -20,9 +20,7 @@ def random_images(count: int, seed: int = 0, size: int = 8) -> np.ndarray:
     return (low + rng.integers(0, 128, (count, size, size, 3))).astype(np.uint8)
 
 
-@pytest.fixture(autouse=True)
-def registered(tiny, monkeypatch):
-    monkeypatch.setattr(extractors, "_loaders", {"tiny-test": lambda weights, device: tiny})
+pytestmark = pytest.mark.usefixtures("registered")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import BadInput
-from harness.metrics.names import METRICS, metric_name
+from harness.metrics.names import metric_name, metric_names
 
 
 def test_only_inception_2015_gives_fid_sfid_and_inception_score():
@@ -11,7 +11,7 @@ def test_only_inception_2015_gives_fid_sfid_and_inception_score():
     assert found == ["fid", "sfid", "inception_score", "precision", "recall"]
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", metric_names())
 @pytest.mark.parametrize("extractor", ["glyphs-cnn", "inception-v3", "dinov2"])
 def test_any_other_extractor_is_part_of_the_name(metric, extractor):
     name = metric_name(metric, extractor)
@@ -20,5 +20,5 @@ def test_any_other_extractor_is_part_of_the_name(metric, extractor):
 
 
 def test_an_unknown_metric_lists_the_known_ones():
-    with pytest.raises(BadInput, match="unknown metric 'fid'; there are: fd, sfd, is"):
+    with pytest.raises(BadInput, match=r"unknown metric 'fid'.*there are: fd, sfd, is"):
         metric_name("fid", "glyphs-cnn")

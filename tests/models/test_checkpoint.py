@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import pickle
@@ -208,3 +209,14 @@ def test_bare_safetensors_with_official_names_load(model, tmp_path):
     save_file(model.state_dict(), tmp_path / "ema.safetensors")
     assert same(load_checkpoint(tmp_path / "ema.safetensors", heads=4), model)
     assert set(load_file(tmp_path / "ema.safetensors")) == set(model.state_dict())
+
+
+def test_a_train_stages_artifact_loads_without_being_told_heads(model, tmp_path):
+    """Heads that no zoo has: the manifest says them."""
+    save_file(model.state_dict(), tmp_path / "ema.safetensors")
+    facts = {"architecture": dataclasses.asdict(architecture_of(model))}
+    (tmp_path / "manifest.json").write_text(json.dumps({"kind": "train", "facts": facts}))
+    assert same(load_checkpoint(tmp_path), model)
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(BadInput, match="heads"):
+        load_checkpoint(tmp_path)

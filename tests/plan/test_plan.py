@@ -136,7 +136,8 @@ def test_an_imported_checkpoint_must_be_of_the_studys_labels_noise_and_latents(
     path = tmp_path / "study.yaml"
     path.write_text(
         "study: s\ntitle: t\ndata: {name: glyphs, image_size: 8, train_images: 10}\n"
-        "model: {checkpoint: theirs}\nreference: {}\nevaluations: {final: {samples: 10}}\n"
+        "model: {checkpoint: theirs}\nreference: {}\n"
+        "evaluations: {final: {samples: 10, split_size: 10}}\n"
     )
     study = load_study(path)
     arch = {"depth": 2, "width": 32, "heads": 2, "patch_size": 4, "block": "adaln-zero"}

@@ -7,9 +7,9 @@ import subprocess
 
 import pandas as pd
 import pytest
-from report_words import ALL, abstract, cells_of, said
+from report_words import ALL, abstract, cells_of, parts, said
 
-from harness.report.document import compose, render
+from harness.report.document import render
 
 
 def test_the_models_table_has_every_metric_of_the_compared_samples(make):
@@ -24,8 +24,10 @@ def test_guided_values_of_different_steps_are_not_averaged(make, monkeypatch):
     from harness.report import figures
 
     drawn = []
-    monkeypatch.setattr(figures, "guidance", lambda rows, *_: drawn.append(rows))
-    monkeypatch.setattr(figures, "svg", lambda figure: b"<svg/>")
+    draw = figures.guidance
+    monkeypatch.setattr(
+        figures, "guidance", lambda rows, *a: (drawn.append(rows), draw(rows, *a))[1]
+    )
     scales = [(s, 3) for s in (1.0, 1.5, 2.0)]
     found = make.frames(sizes=("XL",), patches=(2,), guidance=scales, milestones=(1500,))
     once = said(make.report(found, ("guidance",)))
@@ -48,13 +50,14 @@ def test_decoded_values_of_different_steps_have_lines_of_their_own(make):
     earlier = rows[rows["samples"] == 900].assign(step=750)
     found["metrics"] = pd.concat([rows, earlier], ignore_index=True)
     table = cells_of(make.report(found, ("decoders",)), "tab-decoders")
-    assert [r[0] for r in table["rows"]] == [
+    assert [r[0] for r in table["rows"][:4]] == [
         "ft-ema, 750 steps",
         "original, 750 steps",
         "ft-ema, 1,500 steps",
         "original, 1,500 steps",
     ]
-    assert all("–" not in row for row in table["rows"])
+    assert all("–" not in row for row in table["rows"][:4])
+    assert table["rows"][4][0]["text"].startswith("the paper's")
 
 
 def test_imported_checkpoints_of_unknown_steps_have_a_report(make):
@@ -65,7 +68,7 @@ def test_imported_checkpoints_of_unknown_steps_have_a_report(make):
         types = {"step": "Int64", "seed": "Int64", "size": "string", "train_gflops": "float64"}
         found[name] = found[name].astype(types)
     text = said(make.report(found, ALL))
-    assert "Mflops per forward pass, are measured by" in text
+    assert "Mflops per forward pass" in text and "are measured by Fréchet distance" in text
     assert "at an unknown training step (1,000 samples" in text
     assert text.count("Quality was not measured at more than one training step") == 3
 
@@ -92,7 +95,7 @@ def test_real_images_are_counted_where_their_number_is_recorded(make):
     rows = found["metrics"]
     rows.loc[rows["of"] == "floor", "samples"] = 2000
     text = said(make.report(found, ("headline", "gflops")))
-    assert "; 2,000 real images give 0.900" in text and "2,000 real images give 0.900 (da" in text
+    assert "2,000 real images score 0.900" in text and "2,000 real images give 0.900 (da" in text
 
 
 def test_seeds_that_some_models_lack_are_not_claimed_for_all(make):
@@ -100,7 +103,7 @@ def test_seeds_that_some_models_lack_are_not_claimed_for_all(make):
     rows = found["metrics"]
     lacking = rows["run"].fillna("").str.contains("-XL-4-2-")
     found["metrics"] = rows[~lacking]
-    assert "with up to three seeds" in abstract(make.report(found))
+    assert "with up to three training seeds" in abstract(make.report(found))
 
 
 def test_names_with_dollar_signs_are_names_in_figures_too(make):
@@ -108,8 +111,8 @@ def test_names_with_dollar_signs_are_names_in_figures_too(make):
     rows = found["metrics"]
     rows["model"] = rows["model"].map(lambda m: f"$\\frac$ {m}", na_action="ignore")
     rows["size"] = pd.Series(pd.NA, index=rows.index, dtype="string")
-    _, files = compose(make.report(found, ("gflops", "sampling-compute")))
-    assert "$\\frac$ DiT-micro-L/8" in files["gflops.svg"].decode()
+    _, files = parts(make.report(found, ("gflops", "sampling-compute")))
+    assert "$\\frac$ DiT-micro-L/8" in files["fig-gflops.svg"].decode()
 
 
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler's pdftotext")
@@ -139,13 +142,14 @@ def test_the_papers_columns_say_how_long_the_paper_trained(make):
 
 
 def test_the_disc_of_a_system_is_as_large_as_its_own_network(make, monkeypatch):
-    from harness.report import complexity
+    from harness.report import figures
 
     drawn = []
-    monkeypatch.setattr(complexity, "bubbles", lambda rows: drawn.extend(rows))
-    monkeypatch.setattr(complexity.style, "svg", lambda figure: b"<svg/>")
+    draw = figures.systems
+    monkeypatch.setattr(figures, "systems", lambda rows: (drawn.append(rows), draw(rows))[1])
     facts = {"image_size": 256, "params": 1e6, "tokens": 256, "model": "DiT-XL/2"}
     rows = [{**facts, "block": b, "gflops": g} for b, g in (("adaln-zero", 118.6), ("adaln", 99.0))]
     rows += make.unets()
-    compose(make.report(complexity=rows, sections=("complexity",)))
-    assert next(r["gflops"] for r in drawn if r["transformer"]) == 118.6
+    parts(make.report(complexity=rows, sections=("complexity",)))
+    (one,) = drawn
+    assert one.loc[one["transformer"], "gflops"].to_list() == [118.6]

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from training import KILLED, checkpoints_of, content, stop_after
 
 from harness.diffusion import gaussian
+from harness.diffusion.ddpm import DDPM
 from harness.errors import BadInput, Missing
 from harness.plan.stages import Task
 from harness.stages import train
@@ -85,14 +86,14 @@ def test_milestones_on_the_way_do_not_change_where_a_run_ends(
 def test_a_loss_that_is_not_finite_fails_with_a_diagnosis_and_records_nothing(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = train.Diffusion.training_losses, [0]
+    real, calls = DDPM.training_losses, [0]
 
     def losses(*args: Any, **kwargs: Any) -> Any:
         calls[0] += 1
         found = real(*args, **kwargs)
         return {k: v * float("nan") if calls[0] == 6 else v for k, v in found.items()}
 
-    monkeypatch.setattr(train.Diffusion, "training_losses", losses)
+    monkeypatch.setattr(DDPM, "training_losses", losses)
     task = laboratory.task("train")
     with pytest.raises(TrainingDiverged) as caught:
         laboratory.run(task)

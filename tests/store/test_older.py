@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 import pytest
+from record_files import put_parquet
 
 from harness.plan.keys import canonical
 from harness.plan.stages import TrainStage
@@ -31,14 +32,11 @@ SETTINGS = {
 
 
 def write_as_before(root: Path, table: str, key: str, row: dict[str, object]) -> None:
-    """A fragment of version 1: the columns that came since are not there."""
-    records.write(root, table, key, [row])
-    (path,) = (root / "records" / table).glob(f"{key}.*")
+    """A fragment of version 1: Parquet, and the columns that came since are not there."""
+    content = pa.Table.from_pylist([row], schema=records.schema(table))
     since = ["recipe", "guidance_low", "guidance_high", "clip", "sampling_precision"]
-    content = pq.read_table(path)
     content = content.drop_columns([c for c in since if c in content.column_names])
-    path.unlink()
-    records._write(root, table, key, content.replace_schema_metadata({"version": "1"}))
+    put_parquet(root, table, key, content.replace_schema_metadata({"version": "1"}))
 
 
 def test_the_recipe_is_what_the_train_stage_writes_today() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
-from harness.store import Store, records, tables
+from harness.store import Store, files, records, tables
 from harness.store.records import CorruptRecord, read_frames
 
 
@@ -19,6 +19,11 @@ def commit(store: Store, number: int, value: float | None = 1.5) -> str:
     staging = store.staging(key)
     store.commit("evaluate", key, staging, {"metrics": [row]}, {}, {"settings": {}})
     return key
+
+
+def recorded(root: Path) -> list[str]:
+    """Keys in the record files, as they are found without the artifacts' help."""
+    return sorted(records.scan(root, "metrics").keys)
 
 
 def test_a_stages_rows_come_back_with_their_types(tmp_path: Path) -> None:
@@ -32,17 +37,17 @@ def test_a_stages_rows_come_back_with_their_types(tmp_path: Path) -> None:
     assert row.isna()["seed"] and row.isna()["std"]  # missing is missing, never 0
 
 
-def test_every_fragment_has_the_whole_schema_and_its_version(tmp_path: Path) -> None:
-    records.write(tmp_path, "metrics", "k" * 64, [{"key": "k" * 64, "metric": "m"}])
-    (path,) = (tmp_path / "records" / "metrics").iterdir()
-    schema = pq.read_schema(path)
-    assert schema.names == [c.name for c in tables.METRICS]
-    assert schema.metadata[b"version"] == str(tables.VERSION).encode()
-
-
 def test_an_unknown_column_is_refused_not_dropped(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="fidd"):
         records.write(tmp_path, "metrics", "k", [{"key": "k", "fidd": 1.0}])
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("value", "1.5"), ("samples", 1.5), ("samples", True), ("clip", 1)]
+)
+def test_a_value_of_another_type_is_refused(tmp_path: Path, column: str, value: object) -> None:
+    with pytest.raises(TypeError, match=f"metrics.{column}"):
+        records.write(tmp_path, "metrics", "k", [{"key": "k", "metric": "m", column: value}])
 
 
 def test_nothing_recorded_reads_as_empty_frames(tmp_path: Path) -> None:
@@ -52,99 +57,89 @@ def test_nothing_recorded_reads_as_empty_frames(tmp_path: Path) -> None:
     assert "value" in frames["metrics"]
 
 
-def test_older_fragments_without_new_columns_read_as_null(tmp_path: Path) -> None:
-    records.write(tmp_path, "metrics", "k" * 64, [{"key": "k" * 64, "metric": "m", "value": 2.0}])
-    (path,) = (tmp_path / "records" / "metrics").iterdir()
-    table = pq.read_table(path).drop_columns(["k", "committed"])
-    path.unlink()
-    records._write(tmp_path, "metrics", "k" * 64, table)
-    frame = read_frames(tmp_path)["metrics"]
-    assert frame.iloc[0]["value"] == 2.0 and frame["k"].isna().all()
-
-
-def test_a_damaged_record_is_named_left_out_and_written_again(tmp_path: Path) -> None:
+def test_a_damaged_record_is_named_and_its_number_shown_and_written_again(tmp_path: Path) -> None:
     store = Store(tmp_path)
     keys = [commit(store, n) for n in range(3)]
-    done = dict.fromkeys(keys, "evaluate")
-    assert records.reconcile(store, done) == []
+    assert records.reconcile(store) == []
     victim = next((tmp_path / "records" / "metrics").glob(f"{keys[1]}*"))
     victim.write_bytes(victim.read_bytes()[:-20])
-    with pytest.warns(CorruptRecord, match=victim.name):
+    with pytest.warns(CorruptRecord) as told:
         frame = read_frames(tmp_path)["metrics"]
-    assert sorted(frame["key"]) == [keys[0], keys[2]]
-    (note,) = records.reconcile(store, done)
+    assert victim.name in str(told[0].message)
+    assert sorted(frame["key"]) == keys and recorded(tmp_path) == [keys[0], keys[2]]
+    (note,) = records.reconcile(store)
     assert victim.name in note and "quarantine" in note
-    assert sorted(read_frames(tmp_path)["metrics"]["key"]) == sorted(keys)
+    assert recorded(tmp_path) == keys
 
 
-def test_a_missing_fragment_is_written_from_the_artifact(tmp_path: Path) -> None:
+def test_records_alone_name_what_is_damaged_and_show_the_rest(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    keys = [commit(store, n) for n in range(3)]
+    records.reconcile(store)
+    shutil.rmtree(tmp_path / "artifacts")
+    next((tmp_path / "records" / "metrics").glob(f"{keys[1]}*")).write_bytes(b"")
+    with pytest.warns(CorruptRecord, match="does not match its checksum and is left out"):
+        assert sorted(read_frames(tmp_path)["metrics"]["key"]) == [keys[0], keys[2]]
+
+
+def test_a_missing_fragment_is_shown_and_written_from_the_artifact(tmp_path: Path) -> None:
     store = Store(tmp_path)
     key = commit(store, 5)
-    assert read_frames(tmp_path)["metrics"].empty  # killed between commit and record
-    records.reconcile(store, {key: "evaluate"})
-    assert list(read_frames(tmp_path)["metrics"]["key"]) == [key]
+    with pytest.warns(CorruptRecord, match="1 committed stages have no record"):
+        assert list(read_frames(tmp_path)["metrics"]["key"]) == [key]  # killed after the commit
+    assert recorded(tmp_path) == []
+    records.reconcile(store)
+    assert recorded(tmp_path) == [key]
 
 
-def test_compaction_keeps_every_row_once(tmp_path: Path) -> None:
+def test_reading_verbs_write_what_is_missing(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    keys = [commit(store, n) for n in range(12)]
-    done = dict.fromkeys(keys, "evaluate")
-    records.reconcile(store, done)
-    before = read_frames(tmp_path)["metrics"]
-    records.compact(tmp_path, above=5)
-    folder = tmp_path / "records" / "metrics"
-    assert len(list(folder.glob("*.parquet"))) == 1
-    assert read_frames(tmp_path)["metrics"].equals(before)
-    assert records.reconcile(store, done) == []  # nothing seems missing
-    assert len(list(folder.glob("*.parquet"))) == 1
-    late = commit(store, 99)
-    records.reconcile(store, {**done, late: "evaluate"})
-    records.compact(tmp_path, above=0)
-    assert len(list(folder.glob("*.parquet"))) == 1
-    assert sorted(read_frames(tmp_path)["metrics"]["key"]) == sorted([*keys, late])
+    keys = [commit(store, n) for n in range(3)]
+    found = records.read(tmp_path, repair=True)
+    assert list(found.frames["metrics"]["key"]) == keys == recorded(tmp_path)
+    assert found.notes == ("3 records of table 'metrics' were missing: written again",)
+    assert records.read(tmp_path, repair=True).notes == ()
 
 
-def test_a_crash_between_compaction_and_clean_up_repeats_no_row(
+def test_a_folder_that_cannot_be_written_shows_every_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path)
-    keys = [commit(store, n) for n in range(8)]
-    records.reconcile(store, dict.fromkeys(keys, "evaluate"))
+    keys = [commit(store, n) for n in range(3)]
+    records.reconcile(store)
+    next((tmp_path / "records" / "metrics").glob(f"{keys[1]}*")).write_bytes(b"")
 
-    class Killed(BaseException):
-        pass
+    def refuse(operation: str, path: Path) -> None:
+        if operation in ("write", "rename", "make folder"):
+            raise PermissionError(13, "Permission denied", str(path))
 
-    def kill(operation: str, path: Path) -> None:
-        if operation == "delete":
-            raise Killed
-
-    monkeypatch.setattr(records.files, "step", kill)
-    with pytest.raises(Killed):
-        records.compact(tmp_path, above=2)
-    assert len(list((tmp_path / "records" / "metrics").glob("*.parquet"))) == 9
-    assert sorted(read_frames(tmp_path)["metrics"]["key"]) == sorted(keys)
+    monkeypatch.setattr(files, "step", refuse)
+    found = records.read(tmp_path, repair=True)
+    assert list(found.frames["metrics"]["key"]) == keys
+    assert any("not written again: cannot write" in note for note in found.notes)
 
 
-def test_a_damaged_compact_file_is_restored_from_the_artifacts(tmp_path: Path) -> None:
+def test_a_record_that_only_another_study_uses_is_written_again(tmp_path: Path) -> None:
+    """Whoever asks: what is committed is recorded."""
     store = Store(tmp_path)
-    keys = [commit(store, n) for n in range(6)]
-    done = dict.fromkeys(keys, "evaluate")
-    records.reconcile(store, done)
-    records.compact(tmp_path, above=2)
-    (path,) = (tmp_path / "records" / "metrics").glob("compact*.parquet")
-    path.write_bytes(b"garbage")
-    assert records.reconcile(store, done)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert sorted(read_frames(tmp_path)["metrics"]["key"]) == sorted(keys)
+    keys = [commit(store, n) for n in range(2)]
+    records.reconcile(store)
+    path = next((tmp_path / "records" / "metrics").glob(f"{keys[1]}*"))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    notes = records.reconcile(store)
+    assert len(notes) == 1 and recorded(tmp_path) == keys
 
 
-def test_leftovers_of_a_killed_write_break_nothing(tmp_path: Path) -> None:
-    records.write(tmp_path, "metrics", "k" * 64, [{"key": "k" * 64, "metric": "m"}])
-    folder = tmp_path / "records" / "metrics"
-    (folder / "_half.parquet.1234").write_bytes(b"PAR1")
-    (folder / "x.parquet.tmp").write_bytes(b"PAR1")
-    assert len(read_frames(tmp_path)["metrics"]) == 1
+def test_an_artifact_whose_rows_are_damaged_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    key = commit(store, 1)
+    record = store.folder("evaluate", key) / "record.json"
+    record.write_text(record.read_text().replace("1.5", "7.5"))
+    (note,) = records.reconcile(store)
+    assert str(record) in note and "does not match its checksum" in note
+    assert recorded(tmp_path) == []  # never a wrong number
 
 
 def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
@@ -155,57 +150,6 @@ def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
     assert a.name == b.name and a.read_bytes() == b.read_bytes()
 
 
-def test_records_compacted_while_they_are_read_are_all_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A reader that has listed the folder must not take the files that are left for all."""
-    store = Store(tmp_path)
-    keys = [commit(store, n) for n in range(8)]
-    records.reconcile(store, dict.fromkeys(keys, "evaluate"))
-    real, calls = records.files.sha256, []
-
-    def checksum(path: Path) -> str:
-        calls.append(path)
-        if len(calls) == 4:
-            monkeypatch.setattr(records.files, "sha256", real)
-            records.compact(tmp_path, above=2)
-        return real(path)
-
-    monkeypatch.setattr(records.files, "sha256", checksum)
-    assert records.scan(tmp_path, "metrics").keys == set(keys)
-
-    late = [commit(store, n) for n in range(20, 28)]
-    records.reconcile(store, dict.fromkeys(late, "evaluate"))
-    loaded = records._load
-
-    def load(table: str, paths: list[Path]) -> object:
-        if table == "metrics":
-            monkeypatch.setattr(records, "_load", loaded)
-            records.compact(tmp_path, above=2)  # between listing and reading
-        return loaded(table, paths)
-
-    monkeypatch.setattr(records, "_load", load)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert set(read_frames(tmp_path)["metrics"]["key"]) == {*keys, *late}
-
-
-def test_a_reader_gives_up_with_words_where_files_go_on_vanishing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = Store(tmp_path)
-    key = commit(store, 1)
-    records.reconcile(store, {key: "evaluate"})
-    monkeypatch.setattr(records.time, "sleep", lambda _: None)
-
-    def gone(path: Path) -> str:
-        raise FileNotFoundError(path)
-
-    monkeypatch.setattr(records.files, "sha256", gone)
-    with pytest.raises(records.UnreadableRecords, match="try again"):
-        read_frames(tmp_path)
-
-
 def test_an_artifact_without_rows_is_not_read_to_find_that_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,10 +158,24 @@ def test_an_artifact_without_rows_is_not_read_to_find_that_out(
     key = "a" * 64
     store.commit("train", key, store.staging(key), {}, {}, {"settings": {}})
     monkeypatch.setattr(Store, "open", lambda *_, **__: pytest.fail("read"))
-    assert records.reconcile(store, {key: "train"}) == []
+    monkeypatch.setattr(Store, "rows", lambda *_, **__: pytest.fail("read"))
+    assert records.reconcile(store) == []
 
 
-def test_a_record_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "records" / "metrics" / "compact.x.parquet").mkdir(parents=True)
-    with pytest.raises(records.UnreadableRecords, match=r"compact\.x\.parquet: Is a directory"):
+def test_a_folder_in_a_records_place_is_moved_away(tmp_path: Path) -> None:
+    place = tmp_path / "records" / "metrics" / "compact.x.parquet"
+    place.mkdir(parents=True)
+    with pytest.warns(CorruptRecord, match=r"compact\.x\.parquet cannot be read"):
+        assert read_frames(tmp_path)["metrics"].empty
+    (note,) = records.reconcile(Store(tmp_path))
+    assert "moved to" in note and not place.exists()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read_frames(tmp_path)["metrics"].empty
+
+
+def test_a_file_in_the_place_of_a_folder_of_records_is_named(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "metrics").write_text("")
+    with pytest.raises(records.UnreadableRecords, match="metrics is not a folder: move it away"):
         read_frames(tmp_path)

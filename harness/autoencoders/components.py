@@ -1,0 +1,81 @@
+"""The autoencoders as components: shapes and decoders. Weights are `loading`'s."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, ClassVar
+
+from harness.autoencoders import properties
+from harness.components.autoencoder import Autoencoder
+from harness.errors import BadInput
+
+
+class _Built(Autoencoder):
+    """What ours share: `properties` has their numbers."""
+
+    @property
+    def _properties(self) -> properties.Properties:
+        return properties.properties(self.name)
+
+    def latent_shape(self, image_size: int, channels: int) -> tuple[int, int, int]:
+        factor = self._properties.factor
+        latent_channels = properties.channels(self.name, channels)
+        if image_size % factor:
+            raise BadInput(
+                f"data.image_size {image_size} is not divisible by the {self.name} autoencoder's "
+                f"factor {factor}"
+            )
+        return latent_channels, image_size // factor, image_size // factor
+
+    def load(
+        self,
+        *,
+        weights: str | None = None,
+        decoder: str = "original",
+        device: str = "cpu",
+        image_channels: int = 3,
+    ) -> Any:
+        from harness.autoencoders.loading import load
+
+        return load(
+            self.name,
+            decoder=decoder,
+            weights=weights,
+            device=device,
+            image_channels=image_channels,
+        )
+
+
+class Identity(_Built):
+    """Pixels in [-1, 1] are the latents."""
+
+    name = "identity"
+    decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("identity")
+
+
+class StableDiffusion(_Built):
+    """Stable Diffusion's KL autoencoder: 8 times smaller, 4 channels, three decoders (Table 4)."""
+
+    name = "sd-vae"
+    decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("sd-vae")
+
+    def missing(self, weights: str | None) -> str | None:
+        if weights is not None:
+            if Path(weights).exists():
+                return None
+            return f"autoencoder weights are not at {weights} (autoencoder.weights)"
+        if _hub_has_one():
+            return None
+        return (
+            f"the {self.name} weights are not in the Hugging Face cache; they are "
+            "downloaded when first needed, which wants a network: without one, say "
+            "--set autoencoder.weights=FOLDER (a diffusers folder with config.json, or with "
+            "one such folder per decoder in it: original/, ft-mse/, ft-ema/)"
+        )
+
+
+def _hub_has_one() -> bool:
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    cache = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
+    return any(cache.glob("models--*vae*")) or any(cache.glob("models--*stable-diffusion*"))

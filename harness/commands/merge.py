@@ -1,0 +1,48 @@
+"""`merge`: bring another results folder's artifacts and records into this one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from harness.commands import common
+from harness.upkeep.merging import Merged, merge
+from harness.upkeep.usage import size
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("other", metavar="FOLDER", help="a results folder; it is only read")
+    parser.add_argument("--dry-run", action="store_true", help="say what would come over")
+    parser.add_argument(
+        "--keep-ours",
+        action="store_true",
+        help="merge although the folders disagree about numbers; those of --results stay",
+    )
+    common.add_results(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    done = merge(
+        Path(args.other), Path(args.results), keep_ours=args.keep_ours, dry_run=args.dry_run
+    )
+    print(told(done, args.other, args.results, args.dry_run))
+    for line in done.damaged:
+        print(f"left behind, as it is damaged: {line}", file=sys.stderr)
+    return 1 if done.damaged else 0
+
+
+def told(done: Merged, source: str, target: str, dry_run: bool = False) -> str:
+    """What was brought over, in a sentence or two."""
+    verb = "would come" if dry_run else "came"
+    rows = sum(done.rows.values())
+    lines = [
+        f"{len(done.artifacts):,} artifacts ({size(done.bytes)}) {verb} from {source} to {target}; "
+        f"{done.shared:,} were there already"
+    ]
+    if rows:
+        lines.append(f"{rows:,} stages whose artifacts are gone {verb} with their numbers alone")
+    if done.names:
+        lines.append(f"imported checkpoints: {', '.join(done.names)}")
+    lines += [f"{target} keeps its own: {line}" for line in done.contradictions]
+    return "\n".join(lines)

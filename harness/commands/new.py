@@ -1,0 +1,222 @@
+"""`new`: a study of your own, made from one that ships with the harness, written with comments.
+
+Asks nothing. With --data it looks at a folder of images and fills in what it finds. What it writes
+is checked first, under every profile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import harness
+from harness.commands import commented, looked, schema
+from harness.errors import BadInput
+from harness.spec import BadStudy, load_study, shipped
+from harness.spec import source as yaml_source
+from harness.spec.base import NAME
+
+LAPTOP_SIDE = 16  # pixels: four times the tokens of the default study's digits
+GPU_SIDES = (64, 32, 16, 8)  # without an autoencoder; the patch sizes 8, 4 and 2 divide each
+LATENT_SIDE = 256  # from this size on, the big profile trains on latents, as the paper does
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="the study's name; NAME.yaml is written")
+    parser.add_argument(
+        "--from",
+        metavar="STUDY",
+        default="scaling",
+        dest="template",
+        help="the study to begin with, as scaling (default), blocks or guidance",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help="your images: one folder per class, or tar shards; classes, sizes and counts are "
+        "filled in",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    if not re.fullmatch(NAME, args.name) or len(args.name) > 80:
+        raise BadInput(
+            f"NAME is {args.name!r}: use letters, digits, '.', '_' and '-', the first a letter or "
+            "a digit, 80 of them at most"
+        )
+    path = Path(f"{args.name.removesuffix('.yaml')}.yaml")
+    if path.exists():
+        raise BadInput(f"{path} is there already: choose another NAME, or move it away")
+    template = read_template(args.template)
+    found = looked.look(args.data) if args.data is not None else None
+    study = compose(path.stem, template, found)
+    report = check(study, path.name)
+    text = header(path, args, study, found) + commented.dump(study)
+    try:
+        with path.open("x") as file:
+            file.write(text)
+        schema.write(path.parent)
+    except FileExistsError:
+        raise BadInput(f"{path} is there already: choose another NAME, or move it away") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written: {error.strerror}") from None
+    print(f"{path}: {found.sentence if found else 'the data of ' + args.template}")
+    for line in report:
+        print(f"  {line}")
+    print(
+        f"see what it would do:  python -m harness plan {path}\n"
+        f"do it:                 python -m harness run {path}"
+    )
+    return 0
+
+
+def check(study: dict[str, Any], name: str) -> list[str]:
+    """Load the study under each profile, and leave out those that the images do not fit.
+
+    Returns a line about each profile. Raises BadStudy when even the first does not fit.
+    """
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / name
+        draft.write_text(commented.dump(study))
+        for i, profile in enumerate(list(study["profiles"])):
+            try:
+                lines.append(f"{profile}: {len(load_study(draft, profile).runs)} runs, checked")
+            except BadStudy as error:
+                if i == 0:
+                    raise
+                reason = str(error).splitlines()[0].partition(": ")[2]
+                lines.append(f"{profile}: left out, as {reason}")
+                del study["profiles"][profile]
+    return lines
+
+
+def templates() -> list[str]:
+    """The studies that one's own can begin with: those that train on a laptop."""
+    found = []
+    for name in shipped.names():
+        laptop = _profiles(name).get("laptop") or {}
+        if "train" in laptop:
+            found.append(name)
+    return found
+
+
+def read_template(name: str) -> dict[str, Any]:
+    """The content of a shipped study. Raises BadInput for one that trains nothing on a laptop."""
+    known = templates()
+    if name.replace("-", "_") not in known:
+        raise BadInput(f"--from {name}: begin with one of {', '.join(known)}")
+    return dict(yaml_source.read(shipped.find(name)).data)
+
+
+def _profiles(name: str) -> Mapping[str, Any]:
+    return yaml_source.read(shipped.folder() / f"{name}.yaml").data.get("profiles") or {}
+
+
+def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) -> dict[str, Any]:
+    """The new study's content: the template's question, asked of the user's images."""
+    study: dict[str, Any] = {"study": name}
+    study["title"] = str(template["title"])
+    for field in ("about", "profile", "seed", "model", "matrix", "diffusion"):
+        if field in template:
+            study[field] = template[field]
+    profiles: Mapping[str, Any] = template["profiles"]
+    if found is None:
+        study |= {k: v for k, v in template.items() if k not in ("profiles", *study)}
+        study["profiles"] = {k: v for k, v in profiles.items() if k != "smoke"}
+        return study
+    study["title"] += f", on {found.name}"
+    study["profile"] = "laptop"
+    study["data"] = found.settings()
+    if "report" in template:
+        study["report"] = template["report"]
+    big = next(p for p in profiles.values() if p and "slurm" in p.get("dispatch", {}))
+    study["profiles"] = {
+        "laptop": _laptop(profiles["laptop"], found),
+        "gpu": _gpu(big, found),
+        "slurm": _slurm(big, found),
+    }
+    return study
+
+
+def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
+    """The template's laptop profile, with the user's images."""
+    kept = min(found.count, 5000)
+    changed = {
+        "data": {"image_size": LAPTOP_SIDE},
+        "reference": {**found.reference(), "images": kept, "recall_images": min(kept, 2000)},
+    }
+    return {section: changed.get(section, content) for section, content in own.items()}
+
+
+def _gpu(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
+    """One GPU: pixels, the paper's recipe with a quarter of its steps, 10,000 samples."""
+    train = dict(big["train"])
+    steps = int(train["steps"]) // 4
+    train |= {"steps": steps, "milestones": [steps * i // 4 for i in (1, 2, 3, 4)]}
+    return {
+        "data": {"image_size": next((s for s in GPU_SIDES if s <= found.side), GPU_SIDES[-1])},
+        "autoencoder": {"name": "identity"},
+        "train": train,
+        "reference": {**found.reference(), "recall_images": min(found.count, 10_000)},
+        "evaluations": _fewer(big["evaluations"], 10_000),
+        "dispatch": {"executor": "local", "device": "cuda"},
+    }
+
+
+def _slurm(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
+    """The template's big profile, with the user's images."""
+    latent = found.side >= LATENT_SIDE
+    side = LATENT_SIDE if latent else next((s for s in GPU_SIDES if s <= found.side), GPU_SIDES[-1])
+    return {
+        "data": {"image_size": side},
+        "autoencoder": big["autoencoder"] if latent else {"name": "identity"},
+        "train": big["train"],
+        "reference": {**found.reference(), "recall_images": min(found.count, 10_000)},
+        "evaluations": big["evaluations"],
+        "dispatch": big["dispatch"],
+    }
+
+
+def _fewer(evaluations: Mapping[str, Any], samples: int) -> dict[str, Any]:
+    return {
+        name: {**e, "samples": min(samples, int(e.get("samples", samples)))} if e else e
+        for name, e in evaluations.items()
+    }
+
+
+def header(
+    path: Path, args: argparse.Namespace, study: Mapping[str, Any], found: looked.Found | None
+) -> str:
+    """The comment that the study begins with."""
+    words = ["python", "-m", "harness", "new", args.name, "--from", args.template]
+    if args.data is not None:
+        words += ["--data", args.data]
+    lines = [
+        f"# yaml-language-server: $schema={schema.FILE}",
+        f"# Made by harness {harness.__version__}: {shlex.join(words)}",
+    ]
+    if found is not None:
+        lines.append(f"# Looked at: {found.sentence}")
+    about = {
+        "laptop": "micro models on a CPU. Try everything here first",
+        "gpu": "one GPU, local",
+        "slurm": "a cluster; set partition, account and time as yours wants them",
+    }
+    lines.append("#")
+    for profile in study["profiles"]:
+        lines.append(f"#   {profile:<12} {about.get(profile, f'as in {args.template}')}")
+    commands = {
+        f"plan {path}": "what it would do, and what it costs",
+        f"run {path}": "do it; run it again to go on",
+        "explain train.steps": "what a setting means",
+    }
+    width = max(map(len, commands))
+    lines.append("#")
+    lines += [f"#   python -m harness {c:<{width}}  {said}" for c, said in commands.items()]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,91 @@
+"""Feature extractors: `reference.extractor` in a study.
+
+An extractor turns uint8 images (N, 3, H, W) into named features: "pool" (N, D), and where it has
+them "spatial" (N, D2) and "probabilities" (N, K). The features of an image do not depend on the
+batch it comes in, to rounding.
+
+Only inception-2015 may have its distances called FID: every other extractor's name becomes part of
+its metrics' names.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from harness.components.base import Component
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+BUILT_IN = {
+    "inception-2015": "harness.metrics.extractor_components:Inception2015",
+    "inception-custom": "harness.metrics.extractor_components:InceptionCustom",
+    "dinov2": "harness.metrics.extractor_components:DINOv2",
+    "clip": "harness.metrics.extractor_components:CLIP",
+    "glyphs-cnn": "harness.metrics.extractor_components:GlyphsCNN",
+    "digits-cnn": "harness.metrics.extractor_components:DigitsCNN",
+}
+
+
+class Network(Protocol):
+    """A loaded extractor: who it is, and features of uint8 (N, 3, H, W)."""
+
+    @property
+    def name(self) -> str:
+        """The extractor's; it becomes part of every metric's name."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the weights."""
+
+    @property
+    def resize(self) -> str:
+        """How images are brought to the network's size, in words, for the record."""
+
+    def __call__(self, images: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """{"pool": (N, D), "spatial": (N, D2), "probabilities": (N, K)}; the last two may lack."""
+
+
+class Extractor(Component):
+    """What images are compared through."""
+
+    kind: ClassVar[str] = "extractor"
+    gives: ClassVar[tuple[str, ...]] = ("pool",)  # of pool, spatial and probabilities
+    dimensions: ClassVar[int | None] = None  # of the pool features, where known before loading
+    trained: ClassVar[bool] = False  # on the spot, on images of the study's own data
+    needs_labels: ClassVar[bool] = False
+    whole_set_statistics: ClassVar[bool] = False  # ADM's published statistics are of its features
+    own_weights: ClassVar[bool] = False  # weights may be any file, so their name enters the key
+
+    def check(self, data: Any) -> None:
+        """Raise BadInput when the extractor does not fit a study's data (its DataSettings)."""
+
+    def missing(self, weights: str | None) -> str | None:
+        """What is not on this machine that loading needs, as a sentence; None: nothing."""
+        return None
+
+    @abstractmethod
+    def load(self, weights: Path | str | None = None, device: str = "cpu") -> Network:
+        """The network, ready to call. weights: a local file, where one was given or trained.
+
+        Raises Missing for absent weights, saying which file to put where.
+        """
+
+    def train(
+        self,
+        load: Callable[[str, int | None], tuple[np.ndarray, np.ndarray]],
+        path: Path,
+        *,
+        images: int,
+        steps: int,
+        seed: int,
+    ) -> dict[str, Any]:
+        """Train on the spot and write the weights to `path`; return what is worth recording.
+
+        load(split, count) gives (images uint8 (N, H, W, C), labels (N,)) of a split of the data.
+        """
+        raise NotImplementedError

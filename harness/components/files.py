@@ -1,0 +1,191 @@
+"""A study's own component files: found below its folder, loaded by their SHA-256.
+
+    driver    `of_study` loads the files that `components:` lists; `run` copies them into the
+              results folder (harness.store.component_files), where tasks find them
+    task      `load_copies` loads the copies whose SHA-256 stands in the task, else it refuses
+
+A file may import installed packages and the files listed before it, by their names. Code is run
+from here only because a study of the user's names the file; a copy is loaded only by a task of that
+study, never because it lies in a results folder.
+
+A file that imports torch at its top is read for planning with a stand-in in torch's place, so that
+planning starts as fast as ever: the light half does not use it. Stages load it with torch.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from harness.components import registry
+from harness.components.standin import standing_in
+from harness.errors import BadInput
+
+FOLDER = "components"  # below a results folder
+MOST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class File:
+    """One component file of a study."""
+
+    name: str  # as the study lists it
+    path: Path
+    sha256: str
+
+    def described(self) -> dict[str, str]:
+        """For a task: what to load, wherever the study lies."""
+        return {"name": self.name, "sha256": self.sha256}
+
+
+def of_study(listed: Sequence[str], folder: Path) -> tuple[File, ...]:
+    """Load the files that a study lists; their components are known in this process afterwards.
+
+    folder: the study's. Raises BadInput, one line a problem: a file that is not there, lies
+    elsewhere, cannot be imported (with its line), or a component of a name that is taken.
+    """
+    registry.forget_files()
+    files, problems = [], []
+    for name in listed:
+        try:
+            files.append(_found(name, folder))
+        except BadInput as error:
+            problems.append(str(error))
+    if problems:
+        raise BadInput("\n".join(problems))
+    for file in files:
+        registry.add_file_entries(_entries(file, file.path))
+    return tuple(files)
+
+
+def _found(name: str, folder: Path) -> File:
+    path = folder / name
+    base = folder.resolve()
+    if not path.resolve().is_relative_to(base):
+        raise BadInput(f"components: {name} does not lie below the study's folder {folder}")
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise BadInput(f"components: {name} is not a Python file with a name that can be imported")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"components: {path}: {error.strerror}") from None
+    if len(content) > MOST_BYTES:
+        raise BadInput(f"components: {path}: {len(content):,} bytes; at most {MOST_BYTES:,}")
+    return File(name, path, hashlib.sha256(content).hexdigest())
+
+
+def _entries(file: File, path: Path) -> list[registry.Entry]:
+    """The components of a file, whose module is loaded from `path` (it, or its copy)."""
+    module = _load(file, path)
+    where = f"file {file.name}"
+    found = [registry.entry_of(c, where, sha256=file.sha256) for c in registry.classes_of(module)]
+    return found
+
+
+_loaded: dict[str, tuple[str, ModuleType]] = {}  # module name -> SHA-256 of its file, module
+
+
+def _load(file: File, path: Path) -> ModuleType:
+    name = Path(file.name).stem
+    known = _loaded.get(name)
+    if known is not None and known[0] == file.sha256 and not _only_stood_in(known[1]):
+        sys.modules[name] = known[1]
+        return known[1]
+    if known is None and (name in sys.modules or _installed(name, file.sha256)):
+        raise BadInput(
+            f"components: {file.name} would hide the installed module {name!r}: call it otherwise"
+        )
+    source = path.read_text(encoding="utf-8", errors="replace")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    heavy = "torch" not in sys.modules and _imports_torch(source)
+    try:
+        with standing_in(heavy):
+            spec.loader.exec_module(module)
+    except BaseException as error:
+        sys.modules.pop(name, None)
+        if isinstance(error, (KeyboardInterrupt, SystemExit)) and not isinstance(error, SystemExit):
+            raise
+        raise BadInput(_why(file, path, error)) from None
+    module.__dict__["_stood_in"] = heavy
+    _loaded[name] = (file.sha256, module)
+    return module
+
+
+def _only_stood_in(module: ModuleType) -> bool:
+    """Was it loaded without torch, which is here by now?"""
+    return bool(module.__dict__.get("_stood_in")) and "torch" in sys.modules
+
+
+def _installed(name: str, sha256: str) -> bool:
+    """Is there another module of that name? In the study's own folder Python finds the file itself,
+    since `python -m harness` looks in the current folder first."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        found = importlib.util.find_spec(name)
+        if found is None:
+            return False
+        if found.origin is None or not found.origin.endswith(".py"):
+            return True
+        return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest() != sha256
+    return False
+
+
+def _imports_torch(source: str) -> bool:
+    """Does the file import torch, or a package that does, when it is imported?"""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return False  # importing it says so, with its line
+    roots: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.Import):
+            roots |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            roots.add((node.module or "").split(".")[0])
+    return bool(roots & {"torch", "torchvision"})
+
+
+def _why(file: File, path: Path, error: BaseException) -> str:
+    """File, line and exception of an import that failed."""
+    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
+    if line is None:
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame.lineno for frame in frames if Path(frame.filename) == path]
+        line = own[-1] if own else None
+    at = f"{file.name}:{line}" if line else file.name
+    said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
+    return f"components: {at}: cannot be imported: {said}"
+
+
+def copy_of(root: Path, sha256: str) -> Path:
+    return root / FOLDER / f"{sha256}.py"
+
+
+def load_copies(described: Iterable[dict[str, str]], root: Path) -> None:
+    """Load the copies that a task names. Raises BadInput where one is not what it must be."""
+    registry.forget_files()
+    for each in described:
+        file = File(each["name"], copy_of(root, each["sha256"]), each["sha256"])
+        try:
+            content = file.path.read_bytes()
+        except OSError as error:
+            raise BadInput(
+                f"the component file {file.name} ({file.sha256[:12]}) is not in "
+                f"{file.path.parent}: {error.strerror}; the study's `run` copies it there"
+            ) from None
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise BadInput(
+                f"{file.path} is not the component file {file.name} that the study was started "
+                f"with ({file.sha256[:12]}): remove it and start the study's `run` again"
+            )
+        registry.add_file_entries(_entries(file, file.path))

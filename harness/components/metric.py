@@ -1,0 +1,94 @@
+"""Metrics: `evaluations.*.metrics` in a study.
+
+A metric is a number of one set of images against a reference, from their features. What cannot be
+computed is absent, with a reason: raise Absent. Deterministic given its settings.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from harness.components.base import Component
+from harness.errors import BadInput
+
+if TYPE_CHECKING:
+    from harness.metrics.features import Features
+    from harness.metrics.reference import Reference
+    from harness.metrics.shared import Shared
+
+BUILT_IN = {
+    "fd": "harness.metrics.frechet_metric:FrechetDistance",
+    "sfd": "harness.metrics.frechet_metric:SpatialFrechetDistance",
+    "is": "harness.metrics.class_score:ClassScore",
+    "precision": "harness.metrics.ball_metrics:Precision",
+    "recall": "harness.metrics.ball_metrics:Recall",
+    "density": "harness.metrics.ball_metrics:Density",
+    "coverage": "harness.metrics.ball_metrics:Coverage",
+    "kid": "harness.metrics.kid_metric:KID",
+    "fd_infinity": "harness.metrics.infinity_metric:FrechetInfinity",
+}
+
+
+class Absent(Exception):
+    """Why a metric cannot be computed of these features."""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A metric's value, its standard error with degrees of freedom (None: no spread), and what
+    made it (`details`: strings, numbers, lists of numbers)."""
+
+    value: float
+    std: float | None = None
+    std_df: float | None = None
+    std_method: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Metric(Component):
+    """One number of a set of images."""
+
+    kind: ClassVar[str] = "metric"
+    title: ClassVar[str]  # in text and on axes, on features other than Inception-2015's
+    short_title: ClassVar[str]  # in table heads
+    better: ClassVar[Literal["lower", "higher"]]
+    unit: ClassVar[str] = ""
+    needs: ClassVar[tuple[str, ...]] = ("pool",)  # parts of the samples' features
+    on_inception: ClassVar[str | None] = None  # its recorded name there; None: `name`
+    inception_title: ClassVar[str | None] = None  # its titles there; None: the same
+    inception_short_title: ClassVar[str | None] = None
+    symmetric: ClassVar[bool] = False  # the same with samples and reference exchanged
+
+    @classmethod
+    def recorded(cls, extractor: str) -> str:
+        """The name that its values on the features of `extractor` have in the records."""
+        from harness.metrics.names import INCEPTION
+
+        if extractor == INCEPTION:
+            return cls.on_inception or cls.name
+        return f"{cls.name}_{extractor.replace('-', '_')}"
+
+    def check(
+        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
+    ) -> None:
+        """Raise BadInput, with the number that would do, when `samples` images cannot have it.
+
+        gives: parts of the features that the extractor has; dimensions: of its pool features, None
+        where that is not known; shared: the evaluation's protocol.
+        """
+        lacking = [part for part in self.needs if part not in gives]
+        if lacking:
+            raise BadInput(
+                f"metric {self.name} needs {' and '.join(lacking)} features, which the extractor "
+                "does not give"
+            )
+
+    def balls(self, k: int) -> dict[str, int]:
+        """Which nearest-neighbour balls it reads: {"inside": k} or {"density": k}; none."""
+        return {}
+
+    @abstractmethod
+    def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
+        """The value, from the features and what the evaluation's metrics share. Raises Absent."""

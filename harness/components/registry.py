@@ -1,0 +1,226 @@
+"""Where components are: one lookup for ours, for installed packages' and for a study's own files.
+
+(kind, name) -> the component's class. Three sources:
+
+- the built-in tables, one beside each contract: name -> "module:Class", imported when asked for;
+- the entry-point group `harness.components` of installed packages. An entry point's value is a
+  class, or a module whose component classes are all taken;
+- files that a study lists under `components:` (`files.load`).
+
+Two of one name are an error that names both places. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from types import ModuleType
+
+from harness.components.base import Component
+from harness.errors import BadInput
+
+GROUP = "harness.components"
+
+# kind -> (the module of its contract, the contract). Each has a table BUILT_IN.
+KINDS: dict[str, tuple[str, str]] = {
+    "family": ("harness.components.family", "Family"),
+    "objective": ("harness.components.objective", "Objective"),
+    "sampler": ("harness.components.sampler", "Sampler"),
+    "source": ("harness.components.source", "Source"),
+    "autoencoder": ("harness.components.autoencoder", "Autoencoder"),
+    "extractor": ("harness.components.extractor", "Extractor"),
+    "metric": ("harness.components.metric", "Metric"),
+    "optimizer": ("harness.components.optimizer", "Optimizer"),
+    "schedule": ("harness.components.schedule", "Schedule"),
+    "executor": ("harness.components.executor", "Executor"),
+    "section": ("harness.components.section", "Section"),
+}
+WORDS = {"source": "data source", "section": "report section"}  # in sentences, where they differ
+
+
+class UnknownComponent(BadInput):
+    """A name that nobody brought; the message lists those of its kind, and the nearest."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.known = names(kind)
+        folded = {n.lower(): n for n in self.known}
+        near = difflib.get_close_matches(str(name).lower(), folded, 1, 0.6)
+        self.hint = f" (did you mean {folded[near[0]]!r}?)" if near else ""
+        super().__init__(
+            f"unknown {word(kind)} {name!r}{self.hint}; there are: {', '.join(self.known)}"
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One component that can be had: `where` says, in words, who brings it."""
+
+    kind: str
+    name: str
+    where: str  # "built in", "package NAME VERSION", "file PATH"
+    target: str | type[Component]  # "module:Class", or the class
+    sha256: str | None = None  # of the file it came from
+    package: str | None = None  # the distribution it came from, with its version
+
+    def load(self) -> type[Component]:
+        """The class. Raises BadInput when its module cannot be imported or breaks the contract."""
+        if isinstance(self.target, type):
+            return self.target
+        module, _, attribute = self.target.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except Exception as error:
+            if self.where == "built in":
+                raise
+            raise BadInput(
+                f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        return check_class(found, self.where)
+
+
+_files: dict[tuple[str, str], Entry] = {}  # of the studies' files loaded in this process
+
+
+def word(kind: str) -> str:
+    """The kind as a sentence says it."""
+    return WORDS.get(kind, kind)
+
+
+def contract(kind: str) -> type[Component]:
+    """The base class of a kind. Raises BadInput for a kind that there is not."""
+    kind = kind.removeprefix("data ").removeprefix("data-").removeprefix("report ")
+    if kind not in KINDS:
+        raise BadInput(f"no kind of component {kind!r}; there are {', '.join(KINDS)}")
+    module, name = KINDS[kind]
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+@cache
+def _built_in(kind: str) -> dict[str, Entry]:
+    base = contract(kind)
+    table: dict[str, str] = importlib.import_module(base.__module__).BUILT_IN
+    return {name: Entry(kind, name, "built in", target) for name, target in table.items()}
+
+
+@cache
+def _installed() -> dict[tuple[str, str], Entry]:
+    """Of the entry points of installed packages. Looking these up costs one scan of the path."""
+    found: dict[tuple[str, str], Entry] = {}
+    for point in metadata.entry_points(group=GROUP):
+        package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+        where = f"package {package}"
+        try:
+            loaded = point.load()
+        except Exception as error:
+            raise BadInput(
+                f"{where}: its entry point {point.name} = {point.value} (group {GROUP}) cannot be "
+                f"imported: {type(error).__name__}: {error}; mend the package or uninstall it"
+            ) from error
+        classes = classes_of(loaded) if isinstance(loaded, ModuleType) else [loaded]
+        for cls in classes:
+            _add(found, entry_of(cls, where, package=package))
+    return found
+
+
+def entry_of(
+    cls: type[Component], where: str, sha256: str | None = None, package: str | None = None
+) -> Entry:
+    """A stranger's class as an entry. Raises BadInput when it is no component."""
+    cls = check_class(cls, where)
+    return Entry(cls.kind, cls.name, where, cls, sha256, package)
+
+
+def classes_of(module: ModuleType) -> list[type[Component]]:
+    """The component classes that a module defines, in the order of their definition."""
+    return [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, Component)
+        and value.__module__ == module.__name__
+        and isinstance(value.__dict__.get("name"), str)
+    ]
+
+
+def check_class(cls: object, where: str) -> type[Component]:
+    """`cls` when it keeps the laws that can be seen without running it; otherwise BadInput."""
+    if not (inspect.isclass(cls) and issubclass(cls, Component)):
+        raise BadInput(f"{where}: {cls!r} is not a class derived from a contract of {GROUP}")
+    if getattr(cls, "kind", None) not in KINDS:
+        raise BadInput(f"{where}: {cls.__name__} has no kind: derive it from a contract of {GROUP}")
+    if not isinstance(getattr(cls, "name", None), str) or not cls.name.strip():
+        raise BadInput(f"{where}: {cls.__name__} has no name: what shall a study write?")
+    if not isinstance(cls.version, int) or isinstance(cls.version, bool) or cls.version < 1:
+        raise BadInput(f"{where}: {cls.name}'s version is {cls.version!r}, not a whole number >= 1")
+    bare = [f for f, about in cls.model_fields.items() if not about.description]
+    if bare:
+        raise BadInput(
+            f"{where}: of {cls.name}, the settings {', '.join(bare)} have no description: write a "
+            "docstring below each field"
+        )
+    if cls.__abstractmethods__:
+        lacking = ", ".join(sorted(cls.__abstractmethods__))
+        raise BadInput(f"{where}: the {word(cls.kind)} {cls.name} lacks {lacking}")
+    return cls
+
+
+def _add(table: dict[tuple[str, str], Entry], entry: Entry) -> None:
+    at = (entry.kind, entry.name)
+    other = table.get(at) or _built_in(entry.kind).get(entry.name)
+    if other is not None and (other.where, other.sha256) != (entry.where, entry.sha256):
+        raise BadInput(
+            f"two components of kind {word(entry.kind)} are called {entry.name!r}: {other.where} "
+            f"and {entry.where}; rename one of them"
+        )
+    table[at] = entry
+
+
+def add_file_entries(entries: list[Entry]) -> None:
+    """Make a study's own components known in this process (see harness.components.files)."""
+    for entry in entries:
+        if (other := _installed().get((entry.kind, entry.name))) is not None:
+            _add({(entry.kind, entry.name): other}, entry)
+        _add(_files, entry)
+
+
+def forget_files() -> None:
+    """Drop what studies' files brought: another study may bring other files of the same names."""
+    _files.clear()
+
+
+def entries(kind: str | None = None) -> Iterator[Entry]:
+    """Every component that can be had here: ours, then installed, then the study's own."""
+    for each in KINDS if kind is None else [contract(kind).kind]:
+        yield from _built_in(each).values()
+        yield from (e for (k, _), e in {**_installed(), **_files}.items() if k == each)
+
+
+def names(kind: str) -> tuple[str, ...]:
+    """The names of one kind, ours first."""
+    return tuple(entry.name for entry in entries(kind))
+
+
+def entry(kind: str, name: str) -> Entry:
+    """Where a component is. Raises UnknownComponent, which names the nearest and all others."""
+    kind = contract(kind).kind
+    found = _built_in(kind).get(name) or _files.get((kind, name)) or _installed().get((kind, name))
+    if found is None:
+        raise UnknownComponent(kind, name)
+    return found
+
+
+def get(kind: str, name: str) -> type[Component]:
+    """The class of a component. Raises UnknownComponent; BadInput if it cannot be loaded."""
+    return entry(kind, name).load()
+
+
+def is_built_in(cls: type[Component]) -> bool:
+    """Is it one of ours? Only their keys may leave anything out."""
+    ours = _built_in(cls.kind).get(cls.name)
+    return ours is not None and ours.target == f"{cls.__module__}:{cls.__qualname__}"

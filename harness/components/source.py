@@ -1,0 +1,87 @@
+"""Data sources: `data.source` in a study.
+
+A source opens images: something with a length whose item i is (uint8 (H, W, C), label). Sizes are
+brought to the study's by us (ADM's centre crop).
+
+Deterministic: the order of the images is a function of what is stored, not of the file system.
+`fingerprint` is a SHA-256 that changes when an image, a label or the order does.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from harness.components.base import Component
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BUILT_IN = {
+    "embedded": "harness.data.sources:Embedded",
+    "image-folder": "harness.data.sources:ImageFolderSource",
+    "webdataset": "harness.data.sources:WebDatasetSource",
+}
+
+Split = Literal["train", "reference", "floor", "classifier", "classifier-test"]
+
+
+class Images(Protocol):
+    """What every image source offers."""
+
+    @property
+    def class_names(self) -> list[str]:
+        """Label -> name; labels are 0 to len(class_names) - 1."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 that changes when the images or their order do."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        """Image `index`, uint8 (H, W, channels), and its label. Raises Corrupt."""
+        ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which images of a source: what a study's `data` section says, and which part."""
+
+    name: str  # the data's identity
+    path: str | None  # where it lies on this machine
+    split: Split
+    image_size: int  # of the study; a source that draws its images draws them so
+    channels: int
+    num_classes: int | None  # the label count that the study says, None: not said
+    count: int | None  # how many, of a source that makes them
+    seed: int
+    index: Path | None = None  # a folder to keep what is slow to find out (headers of tars)
+
+
+class Source(Component):
+    """Where images come from."""
+
+    kind: ClassVar[str] = "source"
+    made: ClassVar[bool] = False  # images are made, as many as asked: no path, disjoint splits
+    example_name: ClassVar[str | None] = None  # a data.name that its conformance is checked with
+    layout: ClassVar[str] = "as its source reads them"  # in words, for who has to put files there
+
+    def check(self, data: Any) -> None:
+        """Raise BadInput when the study's data section does not go with this source.
+
+        `data` is harness.spec.schema.DataSettings.
+        """
+
+    @abstractmethod
+    def open(self, wanted: Wanted) -> Images:
+        """The images. Raises BadInput and Missing, saying what was found."""
+
+    def listing(self, path: str) -> list[Path]:
+        """The files that the source reads, in order: their names, sizes and times are kept by
+        `encode`, so that data that changed under its name is noticed."""
+        return []

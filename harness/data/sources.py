@@ -1,0 +1,108 @@
+"""The data sources as components: embedded sets, image folders, tars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.components.source import Images, Source, Wanted
+from harness.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Embedded set -> the module that renders it.
+EMBEDDED = {"glyphs": "harness.data.glyphs", "digits": "harness.data.digits"}
+
+
+class Embedded(Source):
+    """The embedded sets: glyphs (digits of matplotlib's fonts) and digits (scikit-learn's)."""
+
+    name = "embedded"
+    made: ClassVar[bool] = True
+    example_name: ClassVar[str | None] = "glyphs"
+
+    def check(self, data: Any) -> None:
+        _fits(data, embedded=True)
+        if data.train_images is None:
+            raise BadInput("data.train_images must be given for an embedded set")
+
+    def open(self, wanted: Wanted) -> Images:
+        import importlib
+
+        from harness.data import glyphs
+        from harness.data.images import ArrayImages
+
+        if wanted.name not in EMBEDDED:
+            raise BadInput(f"no embedded data set {wanted.name!r}; there are {', '.join(EMBEDDED)}")
+        if wanted.count is None:
+            raise BadInput(f"how many images of {wanted.name!r}? Give data.train_images")
+        render: Callable[..., tuple[np.ndarray, np.ndarray]]
+        render = importlib.import_module(EMBEDDED[wanted.name]).render
+        images, labels = render(
+            wanted.split,
+            wanted.count,
+            image_size=wanted.image_size,
+            channels=wanted.channels,
+            seed=wanted.seed,
+        )
+        return ArrayImages(images, labels, [str(digit) for digit in range(glyphs.NUM_CLASSES)])
+
+
+class _Files(Source):
+    """What sources that read files share."""
+
+    layout: ClassVar[str]  # in words, for who has to put the files there
+
+    def check(self, data: Any) -> None:
+        _fits(data, embedded=False)
+
+    def _path(self, wanted: Wanted) -> str:
+        if wanted.path is None:
+            raise BadInput(f"data {wanted.name!r} is read from files: give data.path")
+        return wanted.path
+
+
+class ImageFolderSource(_Files):
+    """A folder of images, one folder per class; `train` and `val` below it where it has them."""
+
+    name = "image-folder"
+    layout: ClassVar[str] = "one folder of images per class"
+
+    def open(self, wanted: Wanted) -> Images:
+        from harness.data.folder import ImageFolder
+
+        return ImageFolder(self._path(wanted), split=_stored(wanted.split))
+
+
+class WebDatasetSource(_Files):
+    """Tar shards of image and class files, in WebDataset's layout."""
+
+    name = "webdataset"
+    layout: ClassVar[str] = "tar shards of image and class files"
+
+    def open(self, wanted: Wanted) -> Images:
+        from harness.data.shards import TarShards
+
+        index: str | Path | None = wanted.index
+        return TarShards(
+            self._path(wanted),
+            split=_stored(wanted.split),
+            num_classes=wanted.num_classes,
+            index=index,
+        )
+
+
+def _stored(split: str) -> str:
+    """The part of what lies on disk that serves a split: floors come from images held out."""
+    return "val" if split == "floor" else "train"
+
+
+def _fits(data: Any, embedded: bool) -> None:
+    if (data.name in EMBEDDED) != embedded:
+        raise BadInput(
+            f"data.name {data.name!r} does not go with source "
+            f"{data.source if isinstance(data.source, str) else data.source.name!r}: "
+            f"the embedded sets are {', '.join(EMBEDDED)}; others are read from files"
+        )

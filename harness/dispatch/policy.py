@@ -1,0 +1,84 @@
+"""What differs between executors whose stages end with the driver and those whose live on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.dispatch.failures import Verdict
+from harness.dispatch.ledger import Attempt
+from harness.errors import HarnessError
+from harness.plan.plan import Stage
+
+if TYPE_CHECKING:
+    from harness.dispatch.driver import Driver
+
+
+class Policy:
+    """How a driver starts stages, and what it does about those of before and about failures."""
+
+    outlives: bool  # do stages go on without the driver?
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.detached = False  # nobody stays to wait
+
+    # --- at the beginning -----------------------------------------------------------------------
+
+    def check(self, latest: Mapping[str, Attempt]) -> None:
+        """Raise BadInput when the last attempts of before forbid to begin."""
+
+    def not_again(self, failed: Mapping[str, Attempt]) -> dict[str, Attempt]:
+        """Of the failures of before, those that are not tried again now."""
+        raise NotImplementedError
+
+    def begin(self, latest: Mapping[str, Attempt]) -> list[str]:
+        """The agenda is known. Sentences for the terminal."""
+        return []
+
+    # --- in the loop ----------------------------------------------------------------------------
+
+    def start_ready(self) -> None:
+        """Start what can be started."""
+        raise NotImplementedError
+
+    def adopt(self, stage: Stage, last: Attempt | None) -> bool:
+        """We have the claim, and `last` is the last attempt. True when the stage is to be started
+        anew; False when it lives, or is another's, and the agenda says so."""
+        raise NotImplementedError
+
+    def settle(
+        self, attempt: Attempt, failure: str, message: str | None
+    ) -> tuple[Attempt, Verdict]:
+        """Write down a failure: is it tried again?"""
+        raise NotImplementedError
+
+    def told(self, key: str, content: dict[str, Any]) -> None:
+        """A stage of ours has told its progress."""
+
+    def over(self, key: str) -> None:
+        """A stage of ours has ended."""
+
+    def tick(self, now: float) -> None:
+        """Once per turn of the loop."""
+
+    def held_by_queues(self) -> set[str]:
+        """Of the stages elsewhere, those that a queue has without a living driver."""
+        return set()
+
+    # --- at the end -----------------------------------------------------------------------------
+
+    def give_back(self, reason: str) -> None:
+        """What was written down and will not go on without us did not happen."""
+        raise NotImplementedError
+
+    def _undo(self, key: str, reason: str) -> None:
+        """A stage of ours waits again, as if it had not been started."""
+        agenda, ledger = self.driver.agenda, self.driver.ledger
+        attempt = agenda.running.pop(key, None)
+        if attempt is not None:
+            agenda.again(key)
+            with contextlib.suppress(HarnessError):  # of a full disk we are told anyway
+                ledger.end(attempt, "stopped", "stopped", reason)
+            ledger.release(key)

@@ -1,0 +1,130 @@
+"""The policy of executors whose stages outlive the driver: launch, leave, reconcile.
+
+Everything is handed over as early as the queue takes it, children after their parents; a stopped
+driver leaves it there, the next one adopts it. A failure that passes is tried again as its class
+allows; one of the code or of the input only when something has changed that it may come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from harness.dispatch import failures
+from harness.dispatch.circumstances import changed, circumstances
+from harness.dispatch.executor import QueueExecutor
+from harness.dispatch.failures import Verdict
+from harness.dispatch.ledger import Attempt
+from harness.dispatch.policy import Policy
+from harness.plan.plan import Stage
+
+if TYPE_CHECKING:
+    from harness.dispatch.driver import Driver
+
+
+class Queue(Policy):
+    outlives = True
+
+    def __init__(self, driver: Driver) -> None:
+        super().__init__(driver)
+        self.executor = cast(QueueExecutor, driver.executor)
+        self._notes: list[str] = []
+
+    def not_again(self, failed: Mapping[str, Attempt]) -> dict[str, Attempt]:
+        plan, kept = self.driver.plan, {}
+        reasons: dict[str, int] = {}
+        for key, attempt in failed.items():
+            if attempt.failure not in failures.OWN:
+                continue
+            now = circumstances(plan, plan.task(self.driver.agenda.stages[key]))
+            different = changed(attempt, now)
+            if different:
+                reason = " and ".join(different)
+                reasons[reason] = reasons.get(reason, 0) + 1
+            else:
+                kept[key] = attempt
+        for reason, count in reasons.items():
+            stages = "stage that failed is" if count == 1 else "stages that failed are"
+            self._notes.append(f"{count:,} {stages} tried again: {reason} changed since")
+        return kept
+
+    def begin(self, latest: Mapping[str, Attempt]) -> list[str]:
+        driver = self.driver
+        for key, last in latest.items():
+            if last.state == "running" and last.batch and key in driver.agenda.waiting:
+                self._adopt_running(driver.agenda.waiting[key], last)
+        return self._notes + self.executor.foreign(driver.plan.stages)
+
+    def start_ready(self) -> None:
+        self.launch(self.chain())
+
+    def chain(self) -> list[Stage]:
+        """What can be submitted: a cluster starts a stage once those it needs are done, so all
+        whose needs are done, in the queue, or chosen here. They are claimed."""
+        agenda = self.driver.agenda
+        free: float = self.executor.free()  # tasks; some stages share one, `place` sees which
+        if free <= 0:
+            return []
+        now = self.driver.now()
+        chosen: list[Stage] = []
+        coming = agenda.done | agenda.given | agenda.running.keys()
+        for key, stage in sorted(agenda.waiting.items(), key=lambda item: agenda.order[item[0]]):
+            if free <= 0:
+                break
+            if agenda.not_before.get(key, 0.0) > now or not stage.needs <= coming:
+                continue
+            if key not in agenda.waiting:  # behind one that was found to have failed just now
+                continue
+            if self.driver.take(stage):
+                chosen.append(stage)
+                coming.add(key)
+                free -= 1 / self.executor.pack(stage.kind)
+            elif key in agenda.done or key in agenda.running:
+                coming.add(key)
+        return chosen
+
+    def launch(self, stages: list[Stage]) -> None:
+        """Write down where each of them will run, then submit."""
+        if not stages:
+            return
+        places = self.executor.place([self.driver.plan.task(s) for s in stages])
+        for stage in stages[len(places) :]:  # they wait for room
+            self.driver.ledger.release(stage.key)
+        for stage, place in zip(stages, places, strict=False):
+            self.driver.launch(stage, place)
+        self.executor.flush()
+
+    def _adopt_running(self, stage: Stage, last: Attempt) -> None:
+        """An attempt that was just read as running, at the beginning: it is only adopted."""
+        if not self.driver.ledger.claim(stage.key):
+            self.driver.agenda.leave(stage.key)
+        elif self.adopt(stage, last):
+            self.driver.ledger.release(stage.key)
+
+    def adopt(self, stage: Stage, last: Attempt | None) -> bool:
+        if last is None or last.state != "running" or last.batch is None:
+            return True
+        driver, key = self.driver, stage.key
+        event = self.executor.adopt(driver.plan.task(stage), last)
+        driver.agenda.started(key, last)
+        if event is None:
+            driver.watch("start", stage, {"log": last.log, "adopted": True})
+            return False
+        if event.event in ("stopped", "lost"):  # cancelled, or never submitted: done anew
+            last = replace(last, ran=event.content.get("ran"))
+            driver.ledger.end(last, event.event, event.event, event.content.get("message"))
+            driver.agenda.again(key)
+            return True
+        driver.happened(event)
+        return False
+
+    def settle(
+        self, attempt: Attempt, failure: str, message: str | None
+    ) -> tuple[Attempt, Verdict]:
+        limits = self.executor.retries
+        return failures.settle(self.driver.ledger, attempt, failure, message, limits)
+
+    def give_back(self, reason: str) -> None:
+        for key in self.executor.unsubmitted():
+            self._undo(key, reason)

@@ -1,0 +1,1 @@
+"""Everything that knows the word SLURM: batches, scripts, the queue, submission, and tasks."""

@@ -1,0 +1,32 @@
+"""Where a stage that SLURM was given stands, for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.dispatch.executor import Look
+from harness.dispatch.ledger import Attempt
+from harness.plan.stages import Task
+
+if TYPE_CHECKING:
+    from harness.dispatch.slurm.jobs import SlurmJobs
+
+
+def look(jobs: SlurmJobs, task: Task, attempt: Attempt) -> Look:
+    """As the driver would judge it, and what its task and SLURM say."""
+    event = jobs.adopt(task, attempt)
+    if event is not None:
+        return Look.ended(event)
+    said = jobs.said(task.key) if jobs.spoke(task.key) else {}
+    if jobs.queue.elements is None:
+        state = "running" if said.get("state") == "running" else "queued"
+        note = f"{jobs.queue.trouble}: what its jobs do is told as last written down"
+        return Look(state, "unknown, SLURM does not answer", said or None, note)
+    if jobs.state(task.key) == "RUNNING":
+        if said.get("state") == "running":
+            return Look("running", "", said)
+        return Look("queued", "their task runs and has not come to them yet")
+    reason = jobs.reason(task.key)
+    if said.get("state") == "requeued":
+        reason = f"{said.get('failure')} {said.get('count')} times; {reason}"
+    return Look("queued", reason)

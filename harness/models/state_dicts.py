@@ -1,0 +1,145 @@
+"""The weights in what a checkpoint holds: which of them, under which names, and if they can be.
+
+Training scripts wrap a state dict in many ways. Here the averaged weights (EMA) are preferred, the
+names that wrappers put in front or in between are taken off, and what cannot be a model's weights
+is refused in one sentence that names what was found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.errors import BadInput
+
+# What entries are called that hold a state dict, best first: averaged weights, then plain ones.
+AVERAGED = ("ema", "ema_state_dict", "model_ema", "ema_model", "state_dict_ema")
+PLAIN = ("model", "state_dict", "model_state_dict", "module", "net", "weights", "params")
+# What wrappers write between the names of modules: torch.compile, activation checkpointing, FSDP.
+BETWEEN = re.compile(
+    r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\."
+)
+# A tensor that every DiT has, in the official names and in diffusers'; and every U-ViT.
+LANDMARKS = (
+    "x_embedder.proj.weight",
+    "transformer_blocks.0.norm1.linear.weight",
+    "patch_embed.proj.weight",
+)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state dict, and how it was found."""
+
+    state: dict[str, Tensor]
+    said: str
+    """Which weights were taken: "38 tensors of `ema` (averaged weights)"."""
+
+
+def found_in(content: Any, source: str) -> Weights:
+    """The state dict in what a file holds: EMA's before the model's, wrappers' names off.
+
+    Raises BadInput, naming what was found, where there is none.
+    """
+    within: list[str] = []
+    empty: list[str] = []
+    while isinstance(content, Mapping) and not any(_is_weight(v) for v in content.values()):
+        named = [name for name in (*AVERAGED, *PLAIN) if isinstance(content.get(name), Mapping)]
+        empty += [name for name in named if not content[name]]
+        name = next((name for name in named if content[name]), None)
+        if name is None:
+            break
+        within.append(name)
+        content = content[name]
+    where = source if not within else f"{source}, entry {'.'.join(within)},"
+    if isinstance(content, Mapping) and not content:
+        raise BadInput(f"{where} holds no state dict: it is empty")
+    if not isinstance(content, Mapping):
+        raise BadInput(f"{where} holds no state dict but a {type(content).__name__}")
+    if empty and not within:
+        raise BadInput(f"{source} holds no weights: its entry {empty[0]!r} is empty")
+    odd = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise BadInput(f"{where} is no state dict: not tensors: {some(odd)}")
+    state, prefix = _unwrapped({str(name): t for name, t in content.items()}, source)
+    _check(state, source)
+    averaged = any(part.strip(".") in AVERAGED for part in (*within, *prefix.split(".")))
+    said = f"{len(state)} tensors"
+    if within or prefix:
+        said += f" of {'.'.join([*within, *([prefix.strip('.')] if prefix else [])])!r}"
+    said += " (averaged weights)" if averaged else " (the model's own weights)" if within else ""
+    if left := len(content) - len(state):
+        said += f"; {left} others were not taken"
+    if empty:
+        said += f"; {empty[0]!r} is empty"
+    return Weights(state, said)
+
+
+def _is_weight(value: Any) -> bool:
+    return isinstance(value, Tensor)
+
+
+def _unwrapped(state: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], str]:
+    """The DiT's tensors by their own names, and what stood before them in the file."""
+    plain = {BETWEEN.sub("", name): t for name, t in state.items()}
+    prefixes = [
+        name.removesuffix(landmark)
+        for name in plain
+        for landmark in LANDMARKS
+        if name == landmark or name.endswith(f".{landmark}")
+    ]
+    if not prefixes:
+        stripped = {re.sub(r"^(module\.)+", "", name): t for name, t in plain.items()}
+        return stripped, ""  # of something else: the caller names what is missing
+    averaged = [p for p in prefixes if any(part in AVERAGED for part in p.split("."))]
+    chosen = averaged or prefixes
+    if len(chosen) > 1:
+        listed = ", ".join(repr(p.strip(".") or "the top") for p in chosen)
+        raise BadInput(f"{source} holds the weights of {len(chosen)} networks ({listed}): save one")
+    prefix = chosen[0]
+    if not prefix:
+        return plain, ""
+    own = {n.removeprefix(prefix): t for n, t in plain.items() if n.startswith(prefix)}
+    wrapper = re.fullmatch(r"(module\.)+", prefix) is not None
+    return own, "" if wrapper else prefix
+
+
+def _check(state: Mapping[str, Tensor], source: str) -> None:
+    """Raises BadInput for tensors that hold no numbers a model could compute with."""
+    for name, t in state.items():
+        kind = None
+        if t.is_meta:
+            kind = "has no values (it was saved from the meta device)"
+        elif t.layout != torch.strided:
+            kind = f"is sparse ({str(t.layout).removeprefix('torch.')}): save it dense"
+        elif t.is_quantized or not t.is_floating_point():
+            kind = (
+                f"holds {str(t.dtype).removeprefix('torch.')}, no floating numbers: save a "
+                "quantized model with its own weights"
+            )
+        if kind is not None:
+            raise BadInput(f"{source}: {name} {kind}")
+
+
+def check_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """Raises BadInput for weights that are NaN or infinite, naming the first and how many."""
+    bad = [(name, n) for name, t in state.items() if (n := int((~torch.isfinite(t)).sum()))]
+    if bad:
+        name, count = bad[0]
+        raise BadInput(
+            f"{source}: {name} holds {count:,} weights that are NaN or infinite"
+            + (f", and {len(bad) - 1} more tensors do" if len(bad) > 1 else "")
+            + ": the training behind it diverged, or the file is damaged"
+        )
+
+
+def some(names: Iterable[str], limit: int = 6) -> str:
+    """The first few names of a list, and how many more there are."""
+    listed = list(names)
+    more = f" and {len(listed) - limit} more" if len(listed) > limit else ""
+    return ", ".join(map(str, listed[:limit])) + more

@@ -1,0 +1,227 @@
+"""What of a plan is to do, decided backwards from what is wanted. Pure.
+
+Wanted are measurements (evaluate stages), floors, operation counts, the train stages that end a
+run, the samples that a section of the report shows, and of a part of a study whatever nothing else
+of it needs. A stage is done when it is committed, its payload kept or pruned. One that is not done
+is to do only when something wanted is not done without it. Samples and checkpoints that were
+deleted after what they were made for are not made again: a last checkpoint or a shown sample that
+was there before, and is gone, is only told as gone.
+
+A train stage starts from the latest committed checkpoint on its own trajectory: the same run, an
+earlier step (with a schedule that depends on the horizon: the same horizon, which is in the run's
+identity).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from harness.plan.keys import canonical, run_id
+from harness.plan.plan import Measurement, Plan, Stage
+
+NUMBERS = ("evaluate", "complexity", "floor")  # kinds that are wanted for themselves
+
+
+@dataclass(frozen=True)
+class Work:
+    """A plan's stages, by what is to be done about them. Stages are in the plan's order."""
+
+    done: set[str]  # committed, or pruned and not needed again
+    todo: list[Stage] = field(default_factory=list)
+    remade: list[Stage] = field(default_factory=list)  # of those: what was there and was removed
+    gone: list[Stage] = field(default_factory=list)  # last checkpoints, shown samples: removed
+    unneeded: set[str] = field(default_factory=set)  # neither done nor to do
+    read: set[str] = field(default_factory=set)  # done, and something wanted reads it
+
+    def counted(self, stages: Iterable[Stage]) -> list[Stage]:
+        """Of `stages`, those that count: done or to do, the latter as they will be done."""
+        if not self.done and not self.unneeded:
+            return list(self.todo)
+        todo = {s.key: s for s in self.todo}
+        return [todo.get(s.key, s) for s in stages if s.key in self.done or s.key in todo]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A committed train stage."""
+
+    run: str  # keys.run_id
+    step: int
+    key: str
+
+
+def decide(
+    plan: Plan,
+    stages: Sequence[Stage],
+    committed: Collection[str],
+    pruned: Collection[str] = (),
+    made: Collection[str] = (),
+    damaged: Collection[str] = (),
+    checkpoints: Callable[[], Iterable[Checkpoint]] = lambda: (),
+) -> Work:
+    """What is to be done of `stages`, a selection of the plan's in its order.
+
+    committed: keys whose payload is there; pruned: those whose manifest and rows alone are. made:
+    what is known to have been there before, besides what something committed was made of; damaged:
+    what is gone because it was damaged, which is made again without a question. checkpoints:
+    committed ones of this and other studies, asked for only when there is something to train.
+    """
+    chosen = {s.key: s for s in stages}
+    if not (pruned or made or chosen.keys() & committed) and not any(True for _ in checkpoints()):
+        return Work(done=set(), todo=list(stages))  # a new study, however large
+    here = {key for key in chosen if key in committed}
+    kept = {key for key in chosen if key in pruned and key not in here}
+    kinds = {*NUMBERS}
+    if not any(s.kind == "floor" for s in stages):
+        kinds.add("reference")  # its rows are the floor, where that has no stage of its own
+    numbers = {k for k, s in chosen.items() if s.kind in kinds}
+    shown = _shown(plan)
+    if len(here) == len(chosen):
+        return Work(done=here, read=here & (numbers | shown))
+    before = here | kept | {key for key in chosen if key in made}
+    # A number that was removed is measured again without a question, from what it is measured of.
+    removed = (_made_before(chosen, before) | before) - numbers - {*damaged} - here | kept
+    needed = {k for s in stages for roles in (s.inputs, s.after) for k in roles.values()}
+    first = [k for k in chosen if k not in needed or k in numbers]
+    last = _last_checkpoints(chosen) | shown
+    wanted = first + [k for k in chosen if k in last and k not in removed]
+    starts = Starts(plan, here, removed, checkpoints)
+    todo: dict[str, Stage] = {}
+    pending = [key for key in wanted if key not in kept]
+    while pending:
+        key = pending.pop()
+        if key not in todo and key not in here and key in chosen:
+            stage = chosen[key]
+            stage = todo[key] = starts.of(stage) if stage.kind == "train" else stage
+            pending += stage.inputs.values()
+            pending += stage.after.values()
+    remaining = {key: todo[key] for key in chosen if key in todo}
+    done = (here | kept) - remaining.keys()
+    todos = remaining.values()
+    reads = {k for s in todos for roles in (s.inputs, s.after) for k in roles.values()}
+    gone = (last & removed) - done - todo.keys()
+    return Work(
+        done=done,
+        todo=list(remaining.values()),
+        remade=[s for k, s in remaining.items() if k in removed],
+        gone=[s for k, s in chosen.items() if k in gone],
+        unneeded=chosen.keys() - done - remaining.keys(),
+        read=here & (reads | numbers | shown),
+    )
+
+
+def _last_checkpoints(chosen: Mapping[str, Stage]) -> set[str]:
+    """The train stages that end a run."""
+    on_the_way = {s.after["previous"] for s in chosen.values() if "previous" in s.after}
+    return {k for k, s in chosen.items() if s.kind == "train" and k not in on_the_way}
+
+
+def _shown(plan: Plan) -> set[str]:
+    """The samples that a section of the report shows."""
+    given = plan.study.settings.report.sections
+    named = (s.get("name") if isinstance(s, Mapping) else getattr(s, "name", s) for s in given)
+    if "samples" not in list(named):
+        return set()
+    return {m.sample for m in shown_samples(plan.measurements)[1].values()}
+
+
+Way = tuple[bool, float, int, str]  # of sampling; see shown_samples
+
+
+def shown_samples(
+    measurements: Iterable[Measurement], available: Collection[str] | None = None
+) -> tuple[Way | None, dict[int, Measurement]]:
+    """Whose first samples the report shows: per run those of its last checkpoint.
+
+    All in one way (evaluation, guidance, steps), so that noise and labels are the same in every
+    run: that in which most runs were sampled, then the study's `final`, the most guided, the
+    longest. available: keys of the samples there are; None: all.
+    """
+    ways: dict[Way, dict[int, Measurement]] = {}
+    for m in measurements:
+        if available is None or m.sample in available:
+            way = (m.evaluation == "final", m.guidance_scale, m.sampling_steps, m.evaluation)
+            last = ways.setdefault(way, {})
+            if m.run not in last or m.step >= last[m.run].step:
+                last[m.run] = m
+    if not ways:
+        return None, {}
+    way = max(ways, key=lambda w: (len(ways[w]), w))
+    return way, dict(sorted(ways[way].items()))
+
+
+def _made_before(chosen: Mapping[str, Stage], made: Collection[str]) -> set[str]:
+    """What must have been made, because something that was made is made of it."""
+    found: set[str] = set()
+    for key in reversed(list(chosen)):
+        if key in made or key in found:
+            found |= {k for k in chosen[key].inputs.values() if k in chosen}
+    return found
+
+
+class Starts:
+    """From which checkpoint each train stage starts."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        here: Collection[str],
+        removed: Collection[str],
+        checkpoints: Callable[[], Iterable[Checkpoint]],
+    ) -> None:
+        self.plan, self.here, self.removed, self.ask = plan, here, removed, checkpoints
+        self._known: dict[str, list[Checkpoint]] | None = None
+
+    def of(self, stage: Stage) -> Stage:
+        """The stage with its `previous`, and with the Gflops that leaves.
+
+        That is the milestone before it, unless that was removed, or the run has a later committed
+        checkpoint; then the latest committed one; then none.
+        """
+        planned = stage.after.get("previous")
+        if planned in self.here or not stage.inputs or not stage.gflops:
+            return stage
+        skipped = planned in self.removed
+        if not self._committed() and not skipped:
+            return stage
+        run, step = trajectory(stage)
+        earlier = [c for c in self._committed().get(run, ()) if c.step < step]
+        best = max(earlier, key=lambda c: c.step, default=None)
+        if best is None and not skipped:
+            return stage
+        before = 0
+        if planned is not None:
+            before = trajectory(self.plan.stages[planned])[1]
+            if not skipped and best is not None and best.step <= before:
+                return stage
+        after = {role: key for role, key in stage.after.items() if role != "previous"}
+        if best is not None:
+            after["previous"] = best.key
+        per_step = stage.gflops / (step - before)
+        return replace(stage, after=after, gflops=per_step * (step - (best.step if best else 0)))
+
+    def _committed(self) -> Mapping[str, list[Checkpoint]]:
+        if self._known is None:
+            self._known = {}
+            for found in self.ask():
+                self._known.setdefault(found.run, []).append(found)
+        return self._known
+
+
+def trajectory(stage: Stage) -> tuple[str, int]:
+    """A train stage's run (keys.run_id) and step."""
+    return trajectory_of(stage.settings, stage.inputs)
+
+
+def trajectory_of(settings: str, inputs: Mapping[str, str]) -> tuple[str, int]:
+    """The same of a committed one, by what its manifest says."""
+    plain = json.loads(settings)
+    step = int(plain.pop("step"))
+    return run_id(inputs["data"], canonical(plain)), step
+
+
+def left(stage: Stage, saved: float) -> float | None:
+    """Gflops of a stage of which a fraction `saved` is on disk already."""
+    return None if stage.gflops is None else stage.gflops * (1.0 - min(max(saved, 0.0), 1.0))

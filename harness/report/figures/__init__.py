@@ -1,0 +1,26 @@
+"""The figures, numbered as in the paper: each a function of frames that gives a `Drawing`."""
+
+from __future__ import annotations
+
+from harness.report.figures.compute import sampling, training_compute
+from harness.report.figures.factors import effects
+from harness.report.figures.guidance import guidance
+from harness.report.figures.marks import Drawing
+from harness.report.figures.scaling import gflops, metrics
+from harness.report.figures.systems import bubbles, systems
+from harness.report.figures.training import blocks, loss, training
+
+__all__ = [
+    "Drawing",
+    "blocks",
+    "bubbles",
+    "effects",
+    "gflops",
+    "guidance",
+    "loss",
+    "metrics",
+    "sampling",
+    "systems",
+    "training",
+    "training_compute",
+]

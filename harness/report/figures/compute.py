@@ -1,0 +1,121 @@
+"""Quality against compute that was spent: in training (Figure 9) and in sampling (Figure 10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+
+from harness.report import labels, style, wording
+from harness.report.figures import marks
+from harness.report.figures.marks import Drawing
+
+
+@style.styled
+def training_compute(
+    curves: pd.DataFrame,
+    title: str,
+    floor: float | None = None,
+    frontier: pd.DataFrame | None = None,
+) -> Drawing:
+    """Figure 9: training compute against quality, the envelope, and the best model per budget.
+
+    `curves`: label, group, size, patch_size, train_gflops, value, low, high. `frontier`: the rows
+    that nothing of their group beats with as little compute, with `group`.
+    """
+    parts = marks.groups(curves)[:8]
+    figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
+    for panel, (name, part) in zip(axes, parts, strict=True):
+        found = marks.looks(part)
+        for label, rows in part.groupby("label", sort=False):
+            marks.line(panel, rows, "train_gflops", "Gflops", found[str(label)])
+        front = part.iloc[:0] if frontier is None else frontier
+        if "group" in front and len(parts) > 1:
+            front = front[front["group"] == name]
+        front = front.sort_values("train_gflops")
+        panel.plot(
+            front["train_gflops"].to_numpy(float),
+            front["value"].to_numpy(float),
+            color="#000000",
+            linewidth=4.5,
+            alpha=0.10,
+            solid_capstyle="round",
+            zorder=1,
+        )
+        style.log_axis(panel.xaxis, curves["train_gflops"].to_list())
+        marks.quality_axis(panel, marks.limits(curves), floor)
+        spots = list(zip(part["train_gflops"].astype(float), part["value"], strict=True))
+        labels.floor_line(panel, floor, spots)
+        panel.set_title(labels.short(name), loc="left")
+        panel.set_xlabel("training compute (Gflops)")
+    axes[0].set_ylabel(wording.on_axis(title))
+    marks.keys(axes[0], curves)
+    for panel, (name, _) in zip(axes, parts, strict=True):
+        if frontier is not None:
+            front = frontier[frontier["group"] == name] if len(parts) > 1 else frontier
+            _best(panel, front)
+    alt = f"{title} against training compute."
+    if frontier is not None and len(frontier):
+        ordered = frontier.sort_values("train_gflops")
+        alt += " Best model as the budget grows: " + ", ".join(dict.fromkeys(ordered["label"]))
+    on = set() if frontier is None else set(zip(frontier["label"], frontier["step"], strict=True))
+    data = _columns(curves, "step", "train_gflops").assign(
+        best_at_its_compute=[p in on for p in zip(curves["label"], curves["step"], strict=True)]
+    )
+    return Drawing(figure, data, alt)
+
+
+def _best(axes: Axes, front: pd.DataFrame) -> None:
+    """The best model per training budget: its name at the envelope, where it takes the lead."""
+    rows = front.sort_values("train_gflops")
+    changes = rows[rows["label"] != rows["label"].shift()]
+    named = [
+        (float(r["train_gflops"]), float(r["value"]), marks.short_label(r))
+        for r in marks.records(changes)
+    ]
+    curve = list(zip(rows["train_gflops"].astype(float), rows["value"], strict=True))
+    labels.label_points(axes, named, curve, ink="#55555f")
+
+
+@style.styled
+def sampling(
+    sweep: pd.DataFrame, title: str, floor: float | None = None, pair: Any = None
+) -> Drawing:
+    """Figure 10: sampling compute per image against quality, one line per model.
+
+    `sweep`: label, group, size, patch_size, sampling_steps, sampling_gflops, value, low, high.
+    `pair`: a `HeadlinePair`, ringed.
+    """
+    parts = marks.groups(sweep)[:8]
+    figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
+    for panel, (name, part) in zip(axes, parts, strict=True):
+        found = marks.looks(part)
+        for label, rows in part.groupby("label", sort=False):
+            marks.line(panel, rows, "sampling_gflops", "Gflops per image", found[str(label)])
+        style.log_axis(panel.xaxis, sweep["sampling_gflops"].to_list())
+        marks.quality_axis(panel, marks.limits(sweep), floor)
+        spots = list(zip(part["sampling_gflops"].astype(float), part["value"], strict=True))
+        labels.floor_line(panel, floor, spots)
+        panel.set_title(labels.short(name), loc="left")
+        panel.set_xlabel("sampling compute per image (Gflops)")
+    axes[0].set_ylabel(wording.on_axis(title))
+    if pair is not None:
+        ring: dict[str, Any] = {"marker": "o", "markersize": 8, "markerfacecolor": "none"}
+        for x, y in (
+            (pair.smaller_gflops, pair.smaller_value),
+            (pair.larger_gflops, pair.larger_value),
+        ):
+            axes[0].plot(
+                x, y, color=style.INK, linestyle="none", markeredgewidth=0.8, zorder=6, **ring
+            )
+    marks.keys(axes[0], sweep)
+    counts = sorted(int(n) for n in sweep["sampling_steps"].unique())
+    alt = f"{title} against sampling compute, {counts[0]} to {counts[-1]} steps, of "
+    alt += ", ".join(dict.fromkeys(sweep["label"]))
+    return Drawing(figure, _columns(sweep, "sampling_steps", "sampling_gflops"), alt)
+
+
+def _columns(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
+    names = ["label", "group", "size", "patch_size", *more, "value", "low", "high"]
+    return rows[[n for n in names if n in rows]].reset_index(drop=True)

@@ -1,0 +1,159 @@
+"""Quality against model compute (Figure 8) and the other metrics (Figure 12)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from harness.report import labels, style, wording
+from harness.report.figures import marks
+from harness.report.figures.marks import OTHER, Drawing
+
+PANELS = 8  # of one figure; what is more stands in the tables
+
+
+@dataclass(frozen=True)
+class _View:
+    """One panel: which rows, against what, with which law."""
+
+    title: str
+    x: str
+    x_title: str
+    rows: pd.DataFrame
+    law: Any = None
+
+    @property
+    def unit(self) -> str:
+        return "M parameters" if self.x == "params" else self.x_title.split()[1]
+
+
+@style.styled
+def gflops(
+    rows: pd.DataFrame,
+    title: str,
+    floor: float | None = None,
+    laws: dict[str, Any] | None = None,
+    beside: pd.DataFrame | None = None,
+    beside_title: str = "",
+    by_patch: bool = True,
+) -> Drawing:
+    """Figure 8: model Gflops (and parameters, and each patch size) against final quality.
+
+    `rows`: label, group, size, patch_size, gflops, params, value, low, high, learned; `OTHER` names
+    whose number a row is where it is not this study's. `laws`: by group, with `band(gflops)` (frame
+    of compute, value, low, high). `beside`: the same columns, another lab's numbers of another
+    metric, in a panel of its own.
+    """
+    unit, scale = wording.gflops_unit(float(rows["gflops"].max()))
+    end = f"model {unit} per forward pass"
+    parts = marks.groups(rows)[:PANELS]
+    views = [_View(name, "gflops", end, part, (laws or {}).get(name)) for name, part in parts]
+    if len(parts) == 1 and by_patch and len(rows) >= 6 and marks.names_tell(_ours(rows)):
+        if rows["params"].nunique() > 2:
+            views.append(_View("parameters", "params", "parameters (M)", rows))
+        patches = sorted(rows["patch_size"].dropna().unique(), reverse=True)
+        for p in patches if 1 < len(patches) <= 4 else ():
+            part = rows[rows["patch_size"] == p]
+            if part["gflops"].nunique() > 1:
+                views.append(_View(f"patch size {int(p)}", "gflops", end, part))
+    count = len(views) + (beside is not None)
+    figure, axes = marks.grid(count, 2.2 if count < 4 else 1.6, most=2 if count in (2, 4) else 3)
+    for panel, view in zip(axes, views, strict=False):
+        _panel(panel, view, scale if view.x == "gflops" else 1e6, rows, floor)
+        panel.set_title(labels.short(view.title, 44), loc="left")
+        panel.set_ylabel(wording.on_axis(title) if len(views) < 4 else wording.metric_word(title))
+    if beside is not None:
+        panel = axes[-1]
+        view = _View("", "gflops", "model Gflops per forward pass", beside)
+        _panel(panel, view, 1.0, beside, None)
+        panel.set_title(beside_title, loc="left")
+        panel.set_ylabel("the paper's FID-50K")
+    marks.keys(axes[0], rows)
+    data = rows if beside is None else pd.concat([rows, beside], ignore_index=True)
+    return Drawing(figure, _columns(data), _alt(rows, title, unit, scale))
+
+
+def _ours(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[[not isinstance(w, str) for w in rows[OTHER]]] if OTHER in rows else rows
+
+
+def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: float | None) -> None:
+    x, law = view.x, view.law
+    rows, every = (r[r[x].notna()] for r in (view.rows, every))  # a CSV may have no parameters
+    marks.points(axes, rows, x, view.unit, scale)
+    at = (rows[x].astype(float) / scale).tolist()
+    style.log_axis(axes.xaxis, (every[x].astype(float) / scale).tolist(), pad=1.6)
+    marks.quality_axis(axes, marks.limits(every), floor)
+    curve: list[tuple[float, float]] = []
+    if law is not None:
+        grid = np.geomspace(min(at), max(at), 60)
+        band = law.band(grid * scale)
+        limits = axes.get_ylim()
+        low, high = (np.clip(band[c].to_numpy(float), *limits) for c in ("low", "high"))
+        axes.fill_between(grid, low, high, color=style.QUIET, alpha=0.13, linewidth=0, zorder=0.8)
+        axes.plot(grid, band["value"], color=style.QUIET, linewidth=0.9, zorder=1)
+        axes.set_ylim(limits)
+        curve = list(zip(grid.tolist(), band["value"].tolist(), strict=True))
+    axes.set_xlabel(view.x_title)
+    spots = list(zip(at, rows["value"].to_list(), strict=True))
+    labels.floor_line(axes, floor, spots)
+    names = [marks.short_label(r) for r in marks.records(rows)]
+    named = [(px, py, n) for (px, py), n in zip(spots, names, strict=True)]
+    labels.label_points(axes, named, curve)
+
+
+@style.styled
+def metrics(panels: Sequence[tuple[str, pd.DataFrame, float | None]]) -> Drawing:
+    """Figure 12: each metric against model compute, and against training compute below.
+
+    `panels`: (title, rows, floor) each; rows as for `gflops` with `train_gflops` and `over` ("end",
+    or "training" for the curves of the lower row).
+    """
+    ends = [(t, r[r["over"] == "end"], f) for t, r, f in panels]
+    curves = [(t, r[r["over"] == "training"], f) for t, r, f in panels]
+    two = any(len(r) for _, r, _ in curves)
+    figure, axes = style.canvas(
+        style.WIDE, 3.2 if two else 1.8, nrows=1 + two, ncols=len(panels), squeeze=False
+    )
+    every = pd.concat([r for _, r, _ in ends], ignore_index=True)
+    unit, scale = wording.gflops_unit(float(every["gflops"].max()))
+    for panel, (title, rows, floor) in zip(axes[0], ends, strict=True):
+        marks.points(panel, rows, "gflops", unit, scale)
+        style.log_axis(panel.xaxis, (every["gflops"].to_numpy(float) / scale).tolist(), pad=1.6)
+        marks.quality_axis(panel, marks.limits(rows), floor)
+        labels.floor_line(panel, floor, [])
+        panel.set_title(title, loc="left")
+        panel.set_xlabel(f"model {unit}")
+    for panel, (_, rows, floor) in zip(axes[1] if two else (), curves, strict=False):
+        for label, part in rows.groupby("label", sort=False):
+            look = marks.looks(rows)[str(label)]
+            marks.line(panel, part, "train_gflops", "Gflops", {**look, "markersize": 2.6})
+        style.log_axis(panel.xaxis, rows["train_gflops"].to_list())
+        marks.quality_axis(panel, marks.limits(rows), floor)
+        panel.set_xlabel("training Gflops")
+    marks.keys(axes[0][0], every)
+    data = pd.concat([r.assign(metric=t) for t, r, _ in panels], ignore_index=True)
+    alt = f"{', '.join(t for t, _, _ in panels)} of each model against its {unit}"
+    return Drawing(figure, _columns(data, "metric", "over", "train_gflops"), alt)
+
+
+def _columns(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """What a figure's CSV holds."""
+    names = [*more, "label", "group", OTHER, "size", "patch_size", "gflops", "params"]
+    names += ["value", "low", "high", "learned"]
+    return rows[[n for n in names if n in rows]].reset_index(drop=True)
+
+
+def _alt(rows: pd.DataFrame, title: str, unit: str, scale: float) -> str:
+    ordered = _ours(rows).sort_values("gflops")
+    said = [
+        f"{r['label']} {wording.number(r['gflops'] / scale)}: {wording.number(r['value'])}"
+        for r in marks.records(ordered)
+    ]
+    more = f", and {len(said) - 12} more" if len(said) > 12 else ""
+    return f"{title} against model {unit}. {'; '.join(said[:12])}{more}"

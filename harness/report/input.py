@@ -1,0 +1,83 @@
+"""What a report is made of: one frozen value, gathered by the caller from records and artifacts."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from harness.components.section import Section
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds of the attempts at stages of one kind."""
+
+    kind: str
+    attempts: int
+    kept: float  # of attempts whose result was committed
+    failed: int
+    lost: float  # of the others
+
+
+@dataclass(frozen=True)
+class ReportInput:
+    """Everything a report says, gathered by the caller; nothing is read from disk while rendering.
+
+    An unfinished study has a report too: `missing` names what is not done, and the first page says
+    so.
+    """
+
+    study: str
+    title: str
+    profile: str
+    sections: Sequence[str | Section]
+    """Names of harness.spec.schema.SECTIONS, in order."""
+    frames: Mapping[str, pd.DataFrame]
+    """"runs", "metrics", "training" (harness.store.tables), only this study's rows."""
+    provenance: Mapping[str, Any]
+    """Shown as given, nested mappings and lists flattened: versions, commit, devices, extractor and
+    checksums, reference, seeds, date of the records, the command line."""
+    timestamp: datetime.datetime | int
+    """The report's date (an int is seconds since 1970, UTC); a naive datetime is UTC."""
+    about: str = ""
+    complexity: Sequence[Mapping[str, Any]] = ()
+    """One mapping per model and U-Net: model, block, image_size, tokens, params, gflops,
+    gflops_paper, paper_gflops, paper_params_m (None where the paper has none), and for DiTs depth,
+    width, heads if at hand. U-Nets have tokens None."""
+    samples: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """Run label (`harness.spec.study.Run.label`) to uint8 images (n, H, W, C), C 1 or 3: image i of
+    every run from the same noise and label, runs in the study's order."""
+    samples_how: str = ""
+    """How all of them were drawn, for their caption: "50 steps, no guidance"."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Data, training and measurement by the setting's name; a list where it was an axis."""
+    text: str = ""
+    """The study's file."""
+    spent: Sequence[Spent] = ()
+    """What the attempts cost, one per kind of stage."""
+    failures: Sequence[tuple[str, str]] = ()
+    """(phrase of `missing`, last words of its error)."""
+    papers_own: bool = False
+    """The numbers are the paper's: they are not set beside themselves."""
+    against: pd.DataFrame | None = None
+    """Somebody else's values of the primary metric: label, model, size, patch_size, gflops, params,
+    value, se and se_df (null: not known)."""
+    against_label: str = ""
+    missing: Sequence[str] = ()
+    """What the study asked for and has not got, one phrase each ("train DiT-XL/2: failed")."""
+
+    @property
+    def date(self) -> datetime.datetime:
+        """`timestamp` as an aware datetime in UTC, whole seconds."""
+        when = self.timestamp
+        if not isinstance(when, datetime.datetime):
+            return datetime.datetime.fromtimestamp(int(when), datetime.UTC)
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=datetime.UTC)
+        return when.astimezone(datetime.UTC).replace(microsecond=0)

@@ -1,0 +1,48 @@
+"""Frames ready to be drawn: what may share an axis, intervals, whether a model learned."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.intervals import degrees, interval
+from harness.analysis.learned import learned
+from harness.analysis.selection import errors
+
+CONFIDENCE = 0.95
+
+
+def prepared(
+    rows: pd.DataFrame, reference: str = "", ceiling: float | None = None, higher: bool = False
+) -> pd.DataFrame:
+    """`rows` (of harness.analysis.selection) with columns group, low, high and learned.
+
+    The group is what of a label does not name the model: block, recipe, image size, and the
+    `reference` where there are several. `low`, `high`: the 95 % interval of `value`, NaN where no
+    standard error is known.
+    """
+    out = rows.copy()
+    models = out["model"].astype(object) if "model" in out else out["label"]
+    out["group"] = [
+        " ".join(w for w in (str(label).removeprefix(str(model)).strip(), reference) if w)
+        for label, model in zip(out["label"], models, strict=True)
+    ]
+    std, freedom = errors(out)
+    ends = [
+        interval(v, s, degrees(f), CONFIDENCE) if np.isfinite(s) else None
+        for v, s, f in zip(numbers(out, "value"), std, freedom, strict=True)
+    ]
+    out["low"] = [np.nan if e is None else e.low for e in ends]
+    out["high"] = [np.nan if e is None else e.high for e in ends]
+    known: Any = learned(numbers(out, "value"), std, ceiling, df=freedom, higher=higher)
+    out["learned"] = pd.Series(list(known), index=out.index, dtype=object)
+    return out
+
+
+def numbers(frame: pd.DataFrame, column: str) -> np.ndarray:
+    """A column as floats, NaN for null; all NaN where there is no such column."""
+    if column not in frame:
+        return np.full(len(frame), np.nan)
+    return frame[column].to_numpy(float, na_value=np.nan)

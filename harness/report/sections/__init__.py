@@ -1,0 +1,1 @@
+"""The report's sections, a file each; harness.components.section lists them."""

@@ -1,0 +1,85 @@
+"""The abstract: what was measured and what is claimed, each claim with its interval."""
+
+from __future__ import annotations
+
+from harness.components.section import Section
+from harness.report import wording
+from harness.report.blocks import Abstract as AbstractBlock
+from harness.report.blocks import Block, Text
+from harness.report.findings import Findings
+from harness.report.phrases import (
+    FLOPS,
+    apart,
+    best_sentence,
+    correlation_sentence,
+    floor_sentence,
+    sampling_sentence,
+    seeds,
+)
+from harness.report.wording import count, number, small_ints
+
+
+class Abstract(Section):
+    """The study in a few sentences, written from claims that its records decide."""
+
+    name = "abstract"
+    title = ""
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        return [AbstractBlock(sentences(findings))]
+
+
+def sentences(found: Findings) -> list[Text]:
+    """What was done, then what is claimed of it; nothing that the records do not carry."""
+    about = " ".join(found.report.about.split())
+    spans: list[Text] = []
+    if about:
+        spans.append(about + ("" if about.endswith((".", "!", "?")) else ".") + " ")
+    if not len(found.final):
+        n = len({r["model"] for r in found.report.complexity})
+        spans.append(
+            f"No quality was measured; this report counts {count(n, 'model')}."
+            if n
+            else "Nothing has been measured yet."
+        )
+        return spans
+    spans += measured(found)
+    if found.references > 1:
+        return [*spans, apart(found)]
+    groups = found.groups
+    if len(groups) == 1:
+        spans += correlation_sentence(found, groups[0])
+        spans += best_sentence(found, found.final)
+        spans += sampling_sentence(found)
+    else:
+        spans.append(
+            f"The study's {small_ints(len(groups))} settings are not pooled: what follows is said "
+            "of each alone. "
+        )
+    spans += floor_sentence(found)
+    failed = [r["label"] for r in found.final.to_dict("records") if r["learned"] is False]
+    if failed:
+        spans.append(
+            f"{small_ints(len(failed)).capitalize()} of {len(found.final)} did not learn: their "
+            f"{found.short} is not told from decoded noise's. "
+        )
+    return spans
+
+
+def measured(found: Findings) -> list[Text]:
+    """How many models of which cost were measured how."""
+    unit, scale = wording.gflops_unit(float(found.final["gflops"].max()))
+    low, high = found.final["gflops"].min() / scale, found.final["gflops"].max() / scale
+    n = len(found.final)
+    cost = f"{number(low)} to {number(high)}" if number(low) != number(high) else number(high)
+    how = "" if found.step is None else f" trained for {count(found.step, 'step')}"
+    if found.seeds:
+        how += f" with {seeds(found)}"
+    samples = ""
+    if found.protocol is not None and found.protocol.samples is not None:
+        samples = f" of {found.protocol.samples:,} samples each"
+    return [
+        f"{small_ints(n).capitalize()} {'models' if n > 1 else 'model'} of {cost} {unit} per "
+        f"forward pass ({FLOPS}),{how}, {'are' if n > 1 else 'is'} measured by {found.title}"
+        f"{samples}; {found.better}. "
+    ]

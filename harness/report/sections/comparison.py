@@ -1,0 +1,120 @@
+"""The state of the art (Table 2): this study's largest model beside the paper's systems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from harness import paper
+from harness.analysis import metrics, selection
+from harness.components.section import Section
+from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
+from harness.report.findings import Findings
+from harness.report.phrases import PAPER
+from harness.report.prepared import prepared
+from harness.report.tables import ARROW, ORDER, differences, floors, metrics_of
+from harness.report.wording import DASH, cell
+
+KINDS = ORDER[:5]
+COLUMNS = ("fid", "sfid", "inception_score", "precision", "recall")
+
+
+class Comparison(Section):
+    """Table 2: every measurement of the largest model, with the paper's 256 and 512 blocks."""
+
+    name = "comparison"
+    title = "Comparison"
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        found = findings
+        rows = selection.measured(found.report.frames["metrics"], found.metric or "")
+        if not len(rows):
+            return [paragraph(em("No model has a measured quality yet."))]
+        own = found.report.papers_own
+        imagenet = found.metric == "fid" and bool(rows["image_size"].isin([256, 512]).all())
+        note = (
+            " Values compare where data, reference and number of samples are the paper's."
+            if imagenet
+            else " This study's rows do not compare with the paper's: data and features differ."
+        )
+        ours = largest(found, rows)
+        names = dict(zip(KINDS, ours.pop("head"), strict=True))
+        body: list[list[str | Cell]] = []
+        rules = []
+        for size in (256, 512):
+            mine = ours["rows"].get(size, []) if imagenet and not own else []
+            body.append([Cell(f"ImageNet {size}×{size}", span=6)])
+            rules.append(len(body) - 1)
+            body += [*papers_rows(size), *mine]
+        if not imagenet:
+            body.append([Cell("This study, other data and features", span=6)])
+            rules.append(len(body) - 1)
+            body += [line for lines in ours["rows"].values() for line in lines]
+        head: list[str | Cell] = ["Model"]
+        head += [f"{names[k]} {ARROW[k in ('is', 'precision', 'recall')]}" for k in KINDS]
+        caption: list[Text] = [
+            strong("Comparison. "),
+            f"Rows without a mark: {PAPER}, Table 2; of its 512×512 block, what its text and Table "
+            "3 state. * this study; ± is half a 95% interval. ",
+            *floors(found, [m for m in metrics_of(found) if metrics.kind(m) in KINDS]),
+        ]
+        if own:
+            note = ""
+            caption[1] = f"{PAPER}, Table 2; of its 512×512 block, what its text and Table 3 state."
+        return [
+            paragraph(ref("tab-comparison"), " has the paper's systems",
+                      "." if own else " and this study's largest model.", note),
+            table("comparison", "lrrrrr", [head], body, caption, wide=True, rules=rules, size=7.9),
+        ]  # fmt: skip
+
+
+def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
+    """The measurements of the model of most Gflops: {"head": titles, "rows": by image size}."""
+    frame = found.report.frames["metrics"]
+    names = {metrics.kind(m): m for m in metrics_of(found)}
+    tops = rows[rows["gflops"] == rows["gflops"].max()]
+    tops = tops[(tops["samples"] == tops["samples"].max()) | tops["samples"].isna()]
+    tops = tops[(tops["step"] == tops["step"].max()) | tops["step"].isna()]
+    chosen = set(selection.drawn_by(tops))
+    lines: dict[tuple[int, str], list[str]] = {}
+    for place, kind in enumerate(KINDS):
+        if kind not in names:
+            continue
+        one = selection.measured(frame, names[kind])
+        one = selection.where(one, [way in chosen for way in selection.drawn_by(one)])
+        made = prepared(selection.averaged(one, ("step", *selection.PROTOCOL)))
+        for r in made.to_dict("records"):
+            words = [str(r["label"])]
+            words += [] if pd.isna(r["step"]) else [f"{int(r['step']):,} steps"]
+            if pd.notna(r["guidance_scale"]) and r["guidance_scale"] != 1:
+                words.append(f"guidance {r['guidance_scale']:g}")
+            words += differences(r, one, but=("guidance_scale",))
+            size = 512 if r["image_size"] == 512 else 256
+            line = lines.setdefault((size, ", ".join(words)), [DASH] * len(KINDS))
+            line[place] = cell(r["value"], r["low"], r["high"])
+    out: dict[int, list[list[str | Cell]]] = {}
+    for (size, label), values in lines.items():
+        out.setdefault(size, []).append([f"{label} *", *values])
+    return {"head": [metrics.short_title(names.get(k, k)) for k in KINDS], "rows": out}
+
+
+def papers_rows(size: int) -> list[list[str | Cell]]:
+    """The paper's Table 2 at 256; at 512 what its text and Table 3 state."""
+    if size == 256:
+        return [
+            [str(r["model"]), *(published(r[c]) for c in COLUMNS)]
+            for r in paper.table("table2_imagenet256")
+        ]
+    theirs = paper.model("DiT-XL/2", image_size=512, train_steps_k=3000)
+    assert theirs is not None
+    known = {
+        "ADM-G, ADM-U": paper.claim("adm-512-best"),
+        "DiT-XL/2": float(theirs["fid50k_no_guidance"]),  # type: ignore[arg-type]
+        "DiT-XL/2-G (cfg=1.50)": paper.claim("xl2-512-3m-cfg1.5"),
+    }
+    return [[name, f"{value:.2f}", *[DASH] * 4] for name, value in known.items()]
+
+
+def published(value: Any) -> str:
+    return DASH if value is None else f"{float(value):.2f}"

@@ -1,0 +1,96 @@
+"""One model's samples through several decoders (Table 4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness import paper
+from harness.analysis import metrics, selection
+from harness.components.section import Section
+from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
+from harness.report.findings import Findings
+from harness.report.phrases import PAPER
+from harness.report.prepared import prepared
+from harness.report.sections.comparison import COLUMNS, KINDS, published
+from harness.report.tables import ARROW, differences, floors, metrics_of
+from harness.report.wording import DASH, cell
+
+
+class Decoders(Section):
+    """Table 4: the same latents decoded several times, with the paper's decoders."""
+
+    name = "decoders"
+    title = "Decoders"
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        found = findings
+        rows = found.report.frames["metrics"]
+        primary = selection.measured(rows, found.metric or "")
+        used: dict[Any, set[Any]] = {}
+        for latents, decoder in zip(
+            selection.drawn_by(primary, "decoder"), primary["decoder"], strict=True
+        ):
+            used.setdefault(latents, set()).add(decoder)
+        several = {latents for latents, decoders in used.items() if len(decoders) > 1}
+        if not several:
+            return [paragraph(em("No model was decoded by more than one decoder."))]
+        names = {metrics.kind(m): m for m in metrics_of(found)}
+        kinds = [k for k in names if k not in KINDS]
+        shown = [*KINDS, *kinds]
+        ours = measured(found, several, {k: names[k] for k in shown if k in names})
+        head: list[str | Cell] = ["Decoder"]
+        for k in shown:
+            metric = names.get(k, k)
+            head.append(f"{metrics.short_title(metric)} {ARROW[metrics.higher_is_better(metric)]}")
+        theirs: list[list[str | Cell]] = [
+            [str(r["decoder"]), *(published(r[c]) for c in COLUMNS), *[DASH] * len(kinds)]
+            for r in paper.table("table4_decoders")
+        ]
+        body: list[list[str | Cell]] = [
+            *ours,
+            [Cell("the paper's, DiT-XL/2 with guidance 1.5", span=len(head))],
+            *theirs,
+        ]
+        models = list(dict.fromkeys(label for label, _, _ in several))
+        caption: list[Text] = [
+            strong("Decoders. "),
+            "" if len(models) > 1 else f"{models[0]}. ",
+            *floors(found, list(names.values())),
+            "± is half a 95% interval; the samples of one row are those of the others, so that "
+            f"their errors are shared. Below: {PAPER}, Table 4.",
+        ]
+        return [
+            paragraph(ref("tab-decoders"), " decodes the same latents several times."),
+            table(
+                "decoders",
+                "l" + "r" * len(shown),
+                [head],
+                body,
+                caption,
+                wide=len(shown) > 5,
+                rules=[len(ours)],
+                size=7.9,
+                gap=3.2,
+            ),
+        ]
+
+
+def measured(found: Findings, several: set[Any], names: dict[str, str]) -> list[list[str | Cell]]:
+    """A row per decoder (and step, and whatever else differs), a column per metric."""
+    rows = found.report.frames["metrics"]
+    models = list(dict.fromkeys(label for label, _, _ in several))
+    steps = {step for _, step, _ in several}
+    places = [*KINDS, *(k for k in names if k not in KINDS)]
+    body: dict[tuple[str, ...], list[str]] = {}
+    for kind, metric in names.items():
+        one = selection.measured(rows, metric)
+        one = selection.where(one, [w in several for w in selection.drawn_by(one, "decoder")])
+        made = prepared(selection.averaged(one, ("step", *selection.PROTOCOL)))
+        for r in made.to_dict("records"):
+            words = [str(r["label"])] if len(models) > 1 else []
+            words.append(str(r["decoder"]))
+            words += [f"{int(r['step']):,} steps"] if len(steps) > 1 else []
+            words += differences(r, one, but=("decoder",))
+            line = body.setdefault(tuple(words), [DASH] * len(places))
+            line[places.index(kind)] = cell(r["value"], r["low"], r["high"])
+    return [[", ".join(words), *values] for words, values in body.items()]

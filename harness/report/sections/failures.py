@@ -1,0 +1,62 @@
+"""Failures and gaps: what is not in the numbers, and why."""
+
+from __future__ import annotations
+
+from harness.components.section import Section
+from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
+from harness.report.findings import Findings
+from harness.report.wording import count
+
+MOST = 40  # rows of the table
+
+
+class Failures(Section):
+    """What is not done or failed, and which recorded values are not finite."""
+
+    name = "failures"
+    title = "Failures and gaps"
+    needs = ()
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        report = findings.report
+        lost = _not_finite(findings)
+        if not report.missing and not report.failures and not lost:
+            return [paragraph(em("Everything that the study asks for is done and finite."))]
+        reasons = dict(report.failures)
+        names = list(dict.fromkeys([*report.missing, *reasons]))
+        rows: list[list[str | Cell]] = [
+            [what.rpartition(": ")[0] or what, reasons.get(what, what.rpartition(": ")[2])]
+            for what in names[:MOST]
+        ]
+        rows += [[label, f"{metric} is {value}"] for label, metric, value in lost[:MOST]]
+        text: list[Text] = [
+            ref("tab-failures"),
+            " has ",
+            count(len(names), "stage that is", "stages that are"),
+        ]
+        text.append(" not done")
+        if lost:
+            text += [" and ", count(len(lost), "value that is", "values that are"), " not finite"]
+        more = len(names) - MOST
+        text.append(f"; {more:,} more stages are not shown." if more > 0 else ".")
+        caption: list[Text] = [
+            strong("Failures and gaps. "),
+            "No number stands in for any of them.",
+        ]
+        return [
+            paragraph(*text),
+            table("failures", "ll", [["What", "Why"]], rows, caption, wide=True),
+        ]
+
+
+def _not_finite(found: Findings) -> list[tuple[str, str, str]]:
+    """(label, metric, value) of recorded values of samples that are infinite or NaN."""
+    rows = found.report.frames["metrics"]
+    rows = rows[rows["of"].fillna("samples") == "samples"]
+    told = []
+    for r in rows.to_dict("records"):
+        value = r["value"]
+        if value is None or value != value or abs(float(value)) == float("inf"):
+            said = "infinite" if value is not None and value == value else "not a number"
+            told.append((f"{r['model']} at step {r['step']}", str(r["metric"]), said))
+    return told

@@ -1,0 +1,142 @@
+"""Model compute and quality (Figure 8)."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harness.analysis import compute
+from harness.components.section import Section
+from harness.report import figures
+from harness.report.against import differences
+from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
+from harness.report.draw import drawn
+from harness.report.figures.marks import OTHER
+from harness.report.findings import Findings
+from harness.report.phrases import (
+    PAPER,
+    apart,
+    best_sentence,
+    correlation_sentence,
+    floor_clause,
+    interval_clause,
+    law_sentence,
+    learned_clause,
+    missing,
+    seeds,
+)
+from harness.report.prepared import prepared
+from harness.report.wording import at, count, listed, number, within
+
+
+class Gflops(Section):
+    """Figure 8: model compute against quality, with the scaling law and the paper's models."""
+
+    name = "gflops"
+    title = "Model compute and quality"
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        found = findings
+        if not len(found.final):
+            return [missing("No model has a measured quality yet", found)]
+        spans: list[Text] = [ref("fig-gflops"), " sets model compute against quality. "]
+        if found.references > 1:
+            spans.append(apart(found))
+        elif len(found.groups) == 1:
+            spans += correlation_sentence(found, found.groups[0])
+            spans += law_sentence(found, found.groups[0])
+            spans += neighbours(found)
+        else:
+            spans += each_group(found)
+        if found.without_value:
+            lost = count(found.without_value, "recorded row has", "recorded rows have")
+            verb = "is" if found.without_value == 1 else "are"
+            spans.append(f"{lost} no finite value and {verb} left out. ")
+        figure = drawn("gflops", drawing(found), caption(found))
+        return [paragraph(*spans), figure, *against_table(found)]
+
+
+def drawing(found: Findings) -> figures.Drawing:
+    """Figure 8 of these findings."""
+    rows, beside = found.final, None
+    if len(found.paper) >= 3 and len(found.groups) == 1:
+        if found.papers_setting:
+            rows = pd.concat([rows, found.paper], ignore_index=True)
+        else:
+            beside = found.paper
+    if found.report.against is not None and len(found.groups) == 1:
+        theirs = found.report.against.assign(group=found.groups[0])
+        theirs = prepared(theirs, higher=found.higher).assign(group=found.groups[0])
+        theirs[OTHER] = found.report.against_label
+        rows = pd.concat([rows, theirs], ignore_index=True)
+    title = "the paper, 400K steps"
+    return figures.gflops(rows, found.title, found.floor, dict(found.laws), beside, title)
+
+
+def caption(found: Findings) -> list[Text]:
+    assert found.protocol is not None
+    spans: list[Text] = [
+        strong("Gflops against quality. "),
+        f"{found.title} {at(found.step)} ({found.protocol.sentence()}; {found.better}). ",
+    ]
+    if found.laws:
+        spans.append("Line: scaling law; its band: 95% interval of the mean. ")
+    spans += floor_clause(found)
+    spans.append(interval_clause(found.final))
+    spans.append(learned_clause(found))
+    if found.seeds > 1:
+        spans.append(f"Means of {seeds(found)}. ")
+    if found.report.against is not None and len(found.groups) == 1:
+        spans.append(f"Open markers: {found.report.against_label}. ")
+    if len(found.paper) >= 3 and len(found.groups) == 1:
+        where = "Open markers" if found.papers_setting else "Last panel, open markers"
+        spans.append(f"{where}: {PAPER}, Table 3. ")
+    return spans
+
+
+def against_table(found: Findings) -> list[Block]:
+    """Ours and somebody else's values of the same models, with the difference and its interval."""
+    if found.report.against is None:
+        return []
+    name = found.report.against_label
+    gaps = differences(found.final, found.report.against)
+    rows: list[list[str | Cell]] = [
+        [
+            r["label"],
+            number(r["ours"], 4),
+            number(r["theirs"], 4),
+            within(r["value"], r["low"], r["high"]),
+            "not told apart" if r["tie"] else "differ",
+        ]
+        for r in gaps.to_dict("records")
+    ]
+    head: list[str | Cell] = ["Model", "this study", name, "difference", ""]
+    said: list[Text] = [
+        strong("Differences. "),
+        f"{found.title}: this study less {name}, with 95% intervals, Holm over all rows; a value "
+        "without a standard error cannot be told apart from any.",
+    ]
+    return [table("against", "lrrrl", [head], rows, said, wide=True)]
+
+
+def each_group(found: Findings) -> list[Text]:
+    """One setting after the other: recipes, blocks and image sizes are never pooled."""
+    spans: list[Text] = []
+    for group in found.groups[:6]:
+        said = correlation_sentence(found, group)
+        said = said or best_sentence(found, found.final[found.final["group"] == group])
+        if said:
+            spans += [strong(f"{group or 'otherwise'}: "), *said]
+    return spans
+
+
+def neighbours(found: Findings) -> list[Text]:
+    """How often a step in size or patch size improved the value: counts, as they were measured."""
+    told = []
+    for what, along in (
+        ("one size up at the same patch size", "size"),
+        ("a smaller patch at the same size", "patch_size"),
+    ):
+        better, total = compute.steps_forward(found.final, found.metric or "", along)
+        if total:
+            told.append(f"{what} has the better value in {better} of {total} cases")
+    return [f"Of neighbouring models, {listed(told)}. "] if told else []

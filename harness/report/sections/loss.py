@@ -1,0 +1,56 @@
+"""Training loss (Figure 13)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis import selection
+from harness.components.section import Section
+from harness.report import figures
+from harness.report.blocks import Block, Text, em, paragraph, ref, strong
+from harness.report.draw import drawn
+from harness.report.findings import Findings
+from harness.report.prepared import prepared
+
+
+class Loss(Section):
+    """Figure 13: the training loss of each model."""
+
+    name = "loss"
+    title = "Training loss"
+    needs = ("training", "runs")
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        rows = curves(findings.report.frames["training"], findings.report.frames["runs"])
+        if not len(rows):
+            return [paragraph(em("No training loss was recorded."))]
+        caption: list[Text] = [
+            strong("Training loss. "),
+            "Mean of mse and variational bound over each log interval, without smoothing",
+            "; means over training seeds." if rows["seeds"].max() > 1 else ".",
+        ]
+        text: list[Text] = [
+            ref("fig-loss"),
+            " shows the loss that training minimised; it is no sample quality.",
+        ]
+        return [paragraph(*text), drawn("loss", figures.loss(rows), caption)]
+
+
+def curves(training: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
+    """A row per model and log interval: label, group, size, patch_size, step, value, seeds.
+
+    `value` is the mean loss over training seeds.
+    """
+    training = training[np.isfinite(training["loss"].to_numpy(float, na_value=np.nan))]
+    training = training[training["step"].notna()]
+    if not len(training) or not len(runs):
+        return pd.DataFrame()
+    facts = prepared(selection.labelled(runs).assign(value=np.nan)).drop_duplicates("run")
+    columns = ["run", "label", "group", "model", "size", "patch_size", "block", "gflops"]
+    rows = training[["run", "step", "loss"]].merge(facts[columns], on="run", how="inner")
+    # A log interval that two stages of one run recorded counts once.
+    rows = rows.groupby([*columns, "step"], dropna=False, sort=False)["loss"].mean().reset_index()
+    by = [*columns[1:], "step"]
+    out = rows.groupby(by, dropna=False, sort=False)["loss"].agg(["mean", "count"]).reset_index()
+    return out.rename(columns={"mean": "value", "count": "seeds"}).sort_values(["gflops", "step"])

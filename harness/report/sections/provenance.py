@@ -1,0 +1,43 @@
+"""What made the numbers: versions, devices, extractor, reference, seeds, the command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.components.section import Section
+from harness.report.blocks import Block, Pairs, em, paragraph
+from harness.report.findings import Findings
+from harness.report.tables import said
+from harness.report.wording import DASH
+
+
+class Provenance(Section):
+    """What made the numbers: versions, devices, extractor, reference, seeds, the command."""
+
+    name = "provenance"
+    title = "Provenance"
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        rows = [
+            (name, text, any(len(word) >= 40 for word in text.split()) or name == "command")
+            for name, text in _flat(findings.report.provenance)
+        ]
+        if not rows:
+            return [paragraph(em("No provenance was recorded."))]
+        return [Pairs(rows)]
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    out: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            out += _flat(value, f"{name} ")
+        elif isinstance(value, (list, tuple)):
+            out.append((name, ", ".join(map(said, value)) or DASH))
+        elif value is None or value == "":
+            out.append((name, "not recorded"))
+        else:
+            out.append((name, said(value)))
+    return out

@@ -1,0 +1,54 @@
+"""Quality over training (Figure 6), and every measured step as a table."""
+
+from __future__ import annotations
+
+from harness.components.section import Section
+from harness.report import figures
+from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
+from harness.report.draw import drawn
+from harness.report.figures.training import panels_by
+from harness.report.findings import Findings
+from harness.report.phrases import floor_clause, interval_clause, missing, trained
+from harness.report.wording import DASH, cell
+
+MOST_STEPS = 8  # columns of the table
+
+
+class Training(Section):
+    """Figure 6: each model's quality at every measured step of its training."""
+
+    name = "training"
+    title = "Quality over training"
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        found = findings
+        if not trained(found):
+            return [missing("Quality was not measured at more than one training step", found)]
+        assert found.curves_protocol is not None
+        how = f"{found.title}, {found.curves_protocol.sentence()}. "
+        caption: list[Text] = [strong("Quality over training. "), how]
+        if len(panels_by(found.curves)) == 2:
+            caption.append("Above: sizes at one patch size. Below: patch sizes at one size. ")
+        caption += [*floor_clause(found), interval_clause(found.curves)]
+        drawing = figures.training(found.curves, found.title, found.short, found.floor)
+        text: list[Text] = [ref("fig-training"), " follows each model over its training; "]
+        text += [ref("tab-steps"), " has the values."]
+        return [paragraph(*text), drawn("training", drawing, caption), steps_table(found, how)]
+
+
+def steps_table(found: Findings, how: str) -> Block:
+    """A row per model, a column per measured step."""
+    steps = sorted(int(s) for s in found.curves["step"].unique())
+    if len(steps) > MOST_STEPS:
+        last = len(steps) - 1
+        steps = [steps[round(i * last / (MOST_STEPS - 1))] for i in range(MOST_STEPS)]
+    rows: list[list[str | Cell]] = []
+    for label, part in found.curves.groupby("label", sort=False):
+        at = {int(r["step"]): r for r in part.to_dict("records")}
+        values = [
+            cell(at[s]["value"], at[s]["low"], at[s]["high"]) if s in at else DASH for s in steps
+        ]
+        rows.append([str(label), *values])
+    head: list[str | Cell] = ["Model", *(f"{s:,}" for s in steps)]
+    caption: list[Text] = [strong("Quality at each step. "), how, "± is half a 95% interval."]
+    return table("steps", "l" + "r" * len(steps), [head], rows, caption, wide=True, size=7.9)

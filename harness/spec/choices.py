@@ -1,0 +1,153 @@
+"""From the names and mappings in a study to the components that they stand for.
+
+A field marked `Choice` holds a name ("ddim") or a mapping ({name: ddim, eta: 0.5}). Here each is
+looked up in the registry, and its settings are validated with file and line like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from harness.components import registry
+from harness.components.base import Component
+from harness.errors import BadInput
+from harness.spec.base import Choice, Settings
+from harness.spec.explain import explain, place_of
+from harness.spec.source import Path_, Source
+
+S = TypeVar("S", bound=Settings)
+
+
+def fields(section: type[Settings]) -> Iterator[tuple[str, str, bool]]:
+    """(field, kind of component, is it a list?) of a section's choices."""
+    for name, about in section.model_fields.items():
+        if (kind := kind_of(about)) is not None:
+            yield name, kind, str(about.annotation).startswith("tuple")
+
+
+def kind_of(field: FieldInfo) -> str | None:
+    """The kind of component that a field names; None for other fields."""
+    for mark in field.metadata:
+        if isinstance(mark, Choice):
+            return mark.kind
+    return _inside(field.annotation)
+
+
+def _inside(annotation: Any) -> str | None:
+    """The kind in `Annotated[..., Choice]` inside a tuple or a union."""
+    for mark in getattr(annotation, "__metadata__", ()):
+        if isinstance(mark, Choice):
+            return mark.kind
+    for part in getattr(annotation, "__args__", ()):
+        if (kind := _inside(part)) is not None:
+            return kind
+    return None
+
+
+def resolved(
+    section: S,
+    where: Source,
+    prefix: Path_,
+    problems: list[str],
+    point: Mapping[str, Any] | None = None,
+    study: Any = None,
+) -> S:
+    """The section with its components in place of their names; what is wrong goes to `problems`.
+
+    study: what a component's `complete` is given, where it is not the section itself.
+    """
+    found: dict[str, Any] = {}
+    for field, kind, several in fields(type(section)):
+        value = getattr(section, field)
+        path = (*prefix, field)
+        about = study if study is not None else section
+        if value is None:
+            continue
+        if several:
+            made = [
+                component(kind, each, where, (*path, i), problems, point, about)
+                for i, each in enumerate(value)
+            ]
+            found[field] = tuple(m for m in made if m is not None)
+        else:
+            found[field] = component(kind, value, where, path, problems, point, about)
+    return section.model_copy(update=found)
+
+
+def component(
+    kind: str,
+    value: Any,
+    where: Source,
+    path: Path_,
+    problems: list[str],
+    point: Mapping[str, Any] | None = None,
+    section: Any = None,
+) -> Component | None:
+    """The component that a name or a mapping stands for; None, and a problem, if it is wrong.
+
+    Of a kind that planning needs by name alone, the name, where it is all that was given.
+    """
+    dotted = ".".join(str(p) for p in path)
+    if isinstance(value, Component):
+        return value
+    given = {"name": value} if isinstance(value, str) else dict(value)
+    name = given.pop("name", None)
+    if not isinstance(name, str):
+        problems.append(
+            f"{place_of(where, path, point)}: {dotted} names no {registry.word(kind)}: write "
+            f"{{name: ...}}, of {', '.join(registry.names(kind))}"
+        )
+        return None
+    try:
+        if not given and registry.contract(kind).by_name:
+            return registry.entry(kind, name).name  # type: ignore[return-value]
+        cls = registry.get(kind, name)
+    except registry.UnknownComponent as error:
+        problems.append(
+            f"{place_of(where, path, point)}: {dotted} is {name!r}{error.hint}; allowed: "
+            f"{', '.join(error.known)}"
+        )
+        return None
+    except BadInput as error:
+        problems.append(f"{place_of(where, path, point)}: {dotted}: {error}")
+        return None
+    whole = given if section is None else cls.complete(given, section)
+    return validated(cls, whole, where, path, problems, point)
+
+
+def unchecked(section: Any, data: Any, where: Source, path: Path_) -> list[str]:
+    """What is wrong with the components that a section names, when the section itself is wrong.
+
+    data: the section as it was written. All errors of a study are told at once.
+    """
+    problems: list[str] = []
+    if not isinstance(data, Mapping):
+        return problems
+    for field, kind, several in fields(section):
+        value = data.get(field)
+        written = value if several and isinstance(value, tuple) else (value,)
+        for i, each in enumerate(written):
+            at = (*path, field, i) if several else (*path, field)
+            if isinstance(each, (str, Mapping)):
+                component(kind, each, where, at, problems)
+    return problems
+
+
+def validated(
+    cls: type[Component],
+    given: dict[str, Any],
+    where: Source,
+    path: Path_,
+    problems: list[str],
+    point: Mapping[str, Any] | None = None,
+) -> Component | None:
+    """The component of these settings; None, and its problems, if they are wrong."""
+    try:
+        return cls.model_validate(given)
+    except ValidationError as error:
+        problems.extend(explain(error, where, path, point, list(cls.model_fields)))
+        return None

@@ -1,0 +1,63 @@
+"""Unquoted words of a study: a number is decimal as a person reads it, a boolean is true or false.
+
+YAML 1.1 reads 0400 as 256, 1:30:00 as 5400, 0x10 as 16 and `on` as true. Here these stay text, as
+`slurm.account: 0400` or a name `no` is meant, and where a number or a boolean is meant the error
+says what to write (`instead_of`).
+"""
+
+from __future__ import annotations
+
+import re
+
+NULL = re.compile(r"^(~|null|Null|NULL|)$")
+BOOLEAN = re.compile(r"^(true|True|TRUE|false|False|FALSE)$")
+_DIGITS = r"\d+(_\d+)*"
+_WHOLE = r"(0|[1-9]\d*(_\d+)*)"
+INTEGER = re.compile(rf"^[-+]?{_WHOLE}$")
+FLOAT = re.compile(
+    rf"^[-+]?({_WHOLE}\.({_DIGITS})?([eE][-+]?\d+)?|{_WHOLE}[eE][-+]?\d+|\.{_DIGITS}([eE][-+]?\d+)?"
+    r"|\.(inf|Inf|INF))$|^\.(nan|NaN|NAN)$"
+)
+# what may begin each of them
+FIRST = {"null": ["~", "n", "N", ""], "bool": list("tTfF"), "int": list("-+0123456789")}
+FIRST["float"] = [*FIRST["int"], "."]
+PATTERNS = {"null": NULL, "bool": BOOLEAN, "int": INTEGER, "float": FLOAT}
+
+_BASED = re.compile(r"^[-+]?0([xX][0-9a-fA-F_]+|[bB][01_]+|[oO][0-7_]+)$")
+_LEADING_ZEROS = re.compile(r"^([-+]?)0[\d_]*(\.[\d_]*)?([eE][-+]?\d+)?$")
+_BASE_60 = re.compile(r"^[-+]?\d+(:\d+)+(\.\d*)?$")
+_DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?$")
+_COMMAS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+$")
+_SAID = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_SAID |= {"true": "true", "false": "false"}
+
+
+def instead_of(text: str, boolean: bool = False) -> str | None:
+    """What to write where a number (or a boolean) is meant and `text` was written; None: unknown.
+
+    >>> instead_of("0400")
+    'write 400 (leading zeros make it octal to some readers, 256)'
+    >>> instead_of("off", boolean=True)
+    'write false'
+    """
+    text = text.strip()
+    if boolean:
+        said = _SAID.get(text.lower())
+        return None if said is None else f"write {said}" + ("" if text != said else " unquoted")
+    if INTEGER.match(text) or FLOAT.match(text):
+        return f"write {text}, without quotes"
+    if _BASED.match(text):
+        return f"write {int(text.replace('_', ''), 0)} (numbers are decimal)"
+    if found := _LEADING_ZEROS.match(text):
+        digits = text[len(found[1]) :].lstrip("0_")
+        digits = digits if digits[:1].isdigit() else f"0{digits}"
+        octal = re.fullmatch(r"0[0-7_]*[0-7]", text) and int(text.replace("_", ""), 8)
+        told = f"leading zeros make it octal to some readers, {octal}" if octal else "no leading 0"
+        return f"write {found[1].strip('+')}{digits} ({told})"
+    if _BASE_60.match(text):
+        return "write one decimal number in the field's own unit (times of day are not read)"
+    if _DATE.match(text):
+        return "it is a date: write a number"
+    if _COMMAS.match(text):
+        return f"write {text.replace(',', '_')} or {text.replace(',', '')}"
+    return None

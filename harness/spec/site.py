@@ -1,0 +1,32 @@
+"""What a cluster asks of every job, written once: a site's preset for `dispatch.slurm`.
+
+    export HARNESS_SITE=/path/to/site.yaml      in a shell's profile, or in an environment module
+
+    partition: gpu            # any fields of dispatch.slurm
+    account: vision
+    extra: {reservation: paper}
+
+It lies below the study: what the study, its profile or `--set` says of a field counts. Nothing in
+it is part of a key.
+"""
+
+from __future__ import annotations
+
+import os
+
+from harness.spec import source as yaml_source
+from harness.spec.source import Source
+
+VARIABLE = "HARNESS_SITE"
+BELOW = ("dispatch", "slurm")
+
+
+def beneath(study: Source) -> Source:
+    """The study with the site's preset below it. Raises BadInput when that cannot be read."""
+    path = os.environ.get(VARIABLE)
+    if not path:
+        return study
+    preset = yaml_source.read(path)
+    places = {(*BELOW, *at): place for at, place in preset.places.items()}
+    base = Source({"dispatch": {"slurm": preset.data}}, places)
+    return yaml_source.merged(base, study.data, study.places)

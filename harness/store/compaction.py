@@ -1,0 +1,235 @@
+"""Compaction: many small record files become few Parquet files, in little memory.
+
+The merged file is durable before any file it replaces is deleted. Rows are read and written some
+20,000 at a time, and a file that has reached FULL rows is never read again: memory and time do not
+grow with the records. One process at a time (the caller holds the claim "compaction").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.store import conflicts, files, fragments, tables
+from harness.store.fragments import BATCH, COMPACT, Damaged, Rows, UnreadableRecords
+
+if TYPE_CHECKING:
+    import pyarrow
+    import pyarrow.parquet as pq
+
+FULL = 100_000  # rows
+DAY = 24 * 3600.0
+
+
+def compact(root: Path, above: int = 64) -> int:
+    """Merge each table's fragments when there are more than `above`. Returns how many files went.
+
+    Damaged files, and those that contradict each other, are left for `reconcile` and the reader.
+    Errors: DiskFull, NotWritable; nothing is lost by them.
+    """
+    return sum(_compact(Path(root), table, above) for table in tables.TABLES)
+
+
+def _compact(root: Path, table: str, above: int) -> int:
+    single, compacted = fragments.listing(root, table)
+    count = sum(map(len, single.values()))
+    for left in fragments.folder(root, table).glob(f"_{COMPACT}.*"):  # of a process that was killed
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > DAY:
+                left.unlink()
+    if count <= above and len(compacted) < 2:
+        return 0
+    try:
+        small = [path for path in compacted if _rows(path) < FULL]
+        if count <= above and len(small) < 2:
+            return 0
+        return _merge(root, table, single, compacted, small)
+    except (FileNotFoundError, UnreadableRecords):
+        return 0  # another process merged them, or can: that of a newer version
+
+
+def _rows(path: Path) -> int:
+    """How many rows a compacted file holds. A damaged one is not to be merged: FULL."""
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(path)
+        fragments.refuse_newer(file, path)
+        return int(file.metadata.num_rows)
+    except (FileNotFoundError, UnreadableRecords):
+        raise
+    except Exception:  # whatever Arrow says of bytes that are no Parquet
+        return FULL
+
+
+def _merge(
+    root: Path,
+    table: str,
+    single: dict[str, list[Path]],
+    compacted: list[Path],
+    small: list[Path],
+) -> int:
+    holders: dict[str, list[Path]] = {key: list(paths) for key, paths in single.items()}
+    for path in compacted:
+        try:
+            for key in fragments.keys_in(path):  # the list beside it may be damaged
+                holders.setdefault(key, []).append(path)
+        except Damaged:
+            small = [p for p in small if p != path]
+    repeated = {key: paths for key, paths in holders.items() if len(paths) > 1}
+    out = _Output(root, table)
+    try:
+        for key, paths in repeated.items():  # first: before any file that holds one goes
+            _settle(out, root, table, key, paths, set(small))
+        for path in small:
+            with contextlib.suppress(Damaged):
+                _copy(out, table, path, repeated)
+        alone = (paths[0] for key, paths in single.items() if key not in repeated)
+        for batch in fragments.batches(table, alone):
+            out.add(batch.content, batch.paths)
+        out.publish()
+    finally:
+        out.aside.unlink(missing_ok=True)
+    return out.deleted
+
+
+def _copy(out: _Output, table: str, path: Path, without: dict[str, list[Path]]) -> None:
+    """A compacted file's rows, a row group at a time."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    data = fragments.checked(path)
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        fragments.refuse_newer(file, path)
+        groups = file.num_row_groups
+        for number in range(groups):
+            part = fragments.aligned(table, file.read_row_group(number))
+            if without:
+                gone = pc.is_in(part["key"], pa.array(list(without), pa.string()))
+                part = part.filter(pc.invert(gone))
+            out.add(part, [path] if number == groups - 1 else [])
+    except (pa.ArrowException, OSError) as error:
+        raise Damaged(f"cannot be read ({error})") from None
+
+
+def _settle(
+    out: _Output, root: Path, table: str, key: str, paths: list[Path], merged: set[Path]
+) -> None:
+    """A key that several files hold: once, if they agree; else each as a fragment of its own.
+
+    merged: the compacted files that are about to be deleted.
+    """
+    versions: dict[Path, Rows] = {}
+    for path in paths:
+        try:
+            rows = _rows_of(table, path, key)
+        except Damaged:
+            continue
+        if rows:  # a damaged list of keys may name what is not there
+            versions[path] = rows
+    if not versions:
+        return
+    best = max(versions, key=lambda p: (p not in merged and _is_compact(p), len(versions[p])))
+    others = [rows for path, rows in versions.items() if path != best]
+    if any(conflicts.contradiction(table, versions[best], rows) for rows in others):
+        for path in merged & versions.keys():
+            data = fragments.encode(table, versions[path])
+            name = f"{key}.{files.digest(data)[:16]}.json"
+            files.write_atomic(fragments.folder(root, table) / name, data)
+        return
+    fragments_of = [path for path in versions if not _is_compact(path)]
+    if _is_compact(best) and best not in merged:
+        out.add(fragments.schema(table).empty_table(), fragments_of)
+        return
+    gathered = fragments.Gathered(table)
+    gathered.add(fragments.decode(fragments.encode(table, versions[best]), best))
+    out.add(gathered.take(), fragments_of)
+
+
+def _is_compact(path: Path) -> bool:
+    return path.name.startswith(f"{COMPACT}.")
+
+
+def _rows_of(table: str, path: Path, key: str) -> Rows:
+    import pyarrow.compute as pc
+
+    if not _is_compact(path):
+        found: Rows = []
+        for batch in fragments.batches(table, [path]):
+            found += batch.content.to_pylist()
+        return found
+    part = fragments.parquet(table, fragments.checked(path), path)
+    return part.filter(pc.equal(part["key"], key)).to_pylist()
+
+
+class _Output:
+    """Compacted files being written: each published once it is FULL, then what it replaces goes."""
+
+    def __init__(self, root: Path, table: str) -> None:
+        self.folder = fragments.folder(root, table)
+        self.schema = fragments.schema(table)
+        self.deleted = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self.aside = self.folder / f"_{COMPACT}.{uuid.uuid4().hex[:8]}"
+        self.writer: pq.ParquetWriter | None = None
+        self.rows = 0
+        self.keys: set[str] = set()
+        self.replaced: list[Path] = []
+        self.waiting: list[pyarrow.Table] = []
+
+    def add(self, part: pyarrow.Table, replaced: list[Path]) -> None:
+        """Rows, and the files that are all in once these are."""
+        self.rows += len(part)
+        self.keys.update(part["key"].unique().to_pylist())
+        self.replaced += replaced
+        self.waiting.append(part)
+        if sum(map(len, self.waiting)) >= BATCH or len(self.waiting) >= 512:
+            self._write()
+        if self.rows >= FULL:
+            self.publish()
+
+    def _write(self) -> None:
+        """One row group."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        content = pa.concat_tables(self.waiting).combine_chunks()
+        self.waiting = []
+        if not len(content):
+            return
+        with files.explained(self.aside):
+            if self.writer is None:
+                files.step("write", self.aside)
+                self.writer = pq.ParquetWriter(
+                    self.aside, self.schema, compression="zstd", write_page_checksum=True
+                )
+            self.writer.write_table(content)
+
+    def publish(self) -> None:
+        """Make what was added durable, then delete what it replaces."""
+        if self.waiting:
+            self._write()
+        new: Path | None = None
+        if self.writer is not None:
+            with files.explained(self.aside):
+                self.writer.close()
+                new = self.folder / f"{COMPACT}.{files.sha256(self.aside)[:16]}.parquet"
+            keys = "".join(f"{key}\n" for key in sorted(self.keys))
+            files.write_atomic(new.with_suffix(".keys"), keys.encode())
+            files.publish(self.aside, new)
+        for path in self.replaced:
+            if path != new:
+                with files.explained(path):
+                    files.step("delete", path)
+                    path.unlink(missing_ok=True)
+                    if _is_compact(path):
+                        path.with_suffix(".keys").unlink(missing_ok=True)
+                self.deleted += 1
+        self._begin()

@@ -1,0 +1,129 @@
+"""One table's records, every key once: checksums verified, copies dropped, contradictions named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.store import conflicts, fragments, tables
+from harness.store.conflicts import Conflict
+from harness.store.fragments import Damaged
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+Parts = list[tuple[Path | None, "pyarrow.Table"]]  # the file that one is of
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A table as it was found, sorted by its identity; what is left out, and why."""
+
+    content: pyarrow.Table
+    corrupt: dict[Path, str]
+    conflicts: tuple[Conflict, ...]
+
+
+def load(root: Path, table: str) -> Loaded:
+    """All records of a table. Raises UnreadableRecords for those of a newer version."""
+    return fragments.whole(partial(_load, Path(root), table), table)
+
+
+def _load(root: Path, table: str) -> Loaded:
+    import pyarrow as pa
+
+    single, compact = fragments.listing(root, table)
+    corrupt: dict[Path, str] = {}
+    parts: Parts = []
+    for path in compact:
+        try:
+            parts.append((path, fragments.parquet(table, fragments.checked(path), path)))
+        except Damaged as error:
+            corrupt[path] = str(error)
+    twice = {key: paths for key, paths in single.items() if len(paths) > 1}
+    for path in (path for paths in twice.values() for path in paths):
+        for batch in fragments.batches(table, [path]):
+            corrupt |= batch.damaged
+            parts.append((path, batch.content))
+    alone = (paths[0] for paths in single.values() if len(paths) == 1)
+    for batch in fragments.batches(table, alone):
+        corrupt |= batch.damaged
+        parts.append((None, batch.content))  # of many files
+    parts = [(path, part) for path, part in parts if len(part)]
+    found: list[Conflict] = []
+    if len(parts) > 1:
+        parts, found = _once(table, parts, single)
+    contents = [part for _, part in parts] or [fragments.schema(table).empty_table()]
+    return Loaded(in_order(table, pa.concat_tables(contents)), corrupt, tuple(found))
+
+
+def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Parts, list[Conflict]]:
+    """The parts without repeated keys: of copies the fullest is kept, of contradictions none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    holders: dict[str, list[int]] = {}
+    for number, (_, part) in enumerate(parts):
+        for key in pc.unique(part["key"]).to_pylist():
+            holders.setdefault(key, []).append(number)
+    repeated = {key: numbers for key, numbers in holders.items() if len(numbers) > 1}
+    if not repeated:
+        return parts, []
+    rows: dict[tuple[int, str], conflicts.Rows] = {}
+    wanted = pa.array(list(repeated), pa.string())
+    for number, (_, part) in enumerate(parts):
+        for row in part.filter(pc.is_in(part["key"], wanted)).to_pylist():
+            rows.setdefault((number, row["key"]), []).append(row)
+    dropped: dict[int, list[str]] = {}
+    found = []
+    for key, numbers in repeated.items():
+        kept = max(numbers, key=lambda n, k=key: len(rows[n, k]))  # type: ignore[misc]
+        losers = [n for n in numbers if n != kept]
+        for n in losers:
+            what = conflicts.contradiction(table, rows[kept, key], rows[n, key])
+            if what is not None:
+                paths = (parts[kept][0] or single[key][0], parts[n][0] or single[key][0])
+                found.append(Conflict(table, key, what, paths))
+                losers = numbers
+                break
+        for n in losers:
+            dropped.setdefault(n, []).append(key)
+    out = []
+    for number, (path, part) in enumerate(parts):
+        gone = pa.array(dropped.get(number, []), pa.string())
+        out.append((path, part.filter(pc.invert(pc.is_in(part["key"], gone)))))
+    return out, found
+
+
+def in_order(table: str, content: pyarrow.Table) -> pyarrow.Table:
+    """In the order of its identity, which is how one compacted file mostly lies there already.
+
+    A row that stands twice in one file is left out once.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    ids = tables.IDENTITY[table]
+    order = pc.sort_indices(content, sort_keys=[(name, "ascending") for name in ids])
+    if pc.all(pc.equal(order, _upwards(len(order)))).as_py() is False:
+        content = content.take(order)
+    if len(content) < 2:
+        return content
+    again = pc.equal(content[ids[0]].slice(1), content[ids[0]].slice(0, len(content) - 1))
+    for name in ids[1:]:
+        same = pc.equal(content[name].slice(1), content[name].slice(0, len(content) - 1))
+        again = pc.and_(again, same)
+    if not pc.any(again).as_py():
+        return content
+    kept = [True, *pc.invert(pc.fill_null(again, False)).to_pylist()]
+    return content.filter(pa.array(kept))
+
+
+def _upwards(count: int) -> pyarrow.Array:
+    import numpy as np
+    import pyarrow as pa
+
+    return pa.array(np.arange(count, dtype=np.uint64))

@@ -1,0 +1,54 @@
+"""Artifacts whose payload was removed to save space: their manifest and their rows stay.
+
+    results/pruned/KEY     its manifest and record alone are left, on purpose
+
+Such a stage is done for whoever reads numbers. What needs its files has to make it again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from harness.store import files
+from harness.store.artifacts import MANIFEST, RECORD, Store
+
+
+def pruned_keys(store: Store) -> set[str]:
+    """Keys whose payload was pruned. One directory listing."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        return {entry.name for entry in os.scandir(store.root / "pruned")}
+    return set()
+
+
+def prune(store: Store, kind: str, key: str) -> int:
+    """Remove an artifact's payload, keep its manifest and rows. How many bytes that freed.
+
+    The mark comes first: killed in between, what is left counts as pruned, and pruning goes on.
+    """
+    manifest = store.manifest(kind, key)
+    if manifest is None:
+        return 0
+    mark = _mark(store, key)
+    mark.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomic(mark, f"{kind}\n".encode())
+    freed = 0
+    for name in manifest["files"]:
+        path = store.folder(kind, key) / name
+        if name not in (MANIFEST, RECORD) and path.exists():
+            freed += path.stat().st_size
+            files.step("delete", path)
+            path.unlink()
+    return freed
+
+
+def make_room(store: Store, kind: str, key: str) -> None:
+    """Before a pruned stage is made again: what is left of it goes to quarantine/."""
+    if store.folder(kind, key).exists():
+        store.quarantine(kind, key)
+    _mark(store, key).unlink(missing_ok=True)
+
+
+def _mark(store: Store, key: str) -> Path:
+    return store.root / "pruned" / key

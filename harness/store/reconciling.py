@@ -1,0 +1,133 @@
+"""Records made complete from what is committed, whichever study it is of.
+
+An artifact holds its rows (record.json); record files are derived from them, so that numbers can be
+read, and shared, without artifacts. What is committed and not recorded is written again, and is
+shown by every reader before that.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+from harness.store import files, fragments, tables
+from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.fragments import scan
+
+TABLES_OF = {  # stage kind -> the tables its records go to
+    "train": ("runs", "training"),
+    "evaluate": ("metrics",),
+    "reference": ("metrics",),
+}
+
+KINDS_OF = {t: [k for k, its in TABLES_OF.items() if t in its] for t in tables.TABLES}
+
+
+@dataclass
+class Unrecorded:
+    """Rows of committed artifacts that no record file holds, and artifacts that cannot tell."""
+
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # key -> rows
+    unreadable: list[str] = field(default_factory=list)
+
+
+def write(root: Path, table: str, key: str, rows: list[dict[str, Any]]) -> Path:
+    """Write one stage's rows as a fragment.
+
+    Errors: KeyError for a column the schema lacks, TypeError for a value of another type.
+    """
+    for row in rows:
+        tables.check(table, row)
+    data = fragments.encode(table, rows)
+    path = fragments.folder(root, table) / f"{key}.{files.digest(data)[:16]}.json"
+    files.write_atomic(path, data)
+    return path
+
+
+def reconcile_one(store: Store, kind: str, key: str) -> None:
+    """Write the records of an artifact that was committed just now, where they are not there."""
+    rows = store.rows(kind, key)
+    for table, given in (rows or {}).items():
+        if given and not _recorded(fragments.folder(store.root, table), key):
+            write(store.root, table, key, given)
+
+
+def _recorded(folder: Path, key: str) -> bool:
+    return any(True for _ in folder.glob(f"{key}.*.json")) or any(folder.glob(f"{key}.*.parquet"))
+
+
+def unrecorded(store: Store, table: str, keys: set[str] | Callable[[], set[str]]) -> Unrecorded:
+    """Of all that is committed, what is not among the keys recorded in `table`.
+
+    keys: a function is asked only where something is committed.
+    """
+    found = Unrecorded()
+    committed = [(kind, key) for kind in KINDS_OF[table] for key in store.committed([kind])]
+    known = set() if not committed else keys() if callable(keys) else keys
+    for kind, key in sorted(pair for pair in committed if pair[1] not in known):
+        try:
+            manifest = store.manifest(kind, key)
+            if manifest is None or not manifest.get("tables", {table: 1}).get(table):
+                continue  # nothing to record: do not read a checkpoint to find that out
+            rows = (store.rows(kind, key) or {}).get(table, [])
+        except CorruptArtifact as error:  # the driver offers the stage again
+            found.unreadable.append(f"{error}; the `run` command of its study makes it again")
+            continue
+        if rows:
+            found.rows[key] = rows
+    return found
+
+
+def reconcile(store: Store, verify: bool = True) -> list[str]:
+    """Make the records complete for all that is committed, whichever study it is of.
+
+    Missing and damaged fragments are written again from the artifacts; damaged files are moved to
+    results/quarantine/. Returns what was repaired and what could not be, as sentences.
+
+    verify: False sees only what is missing, from the names of files.
+    """
+    notes = []
+    for table in tables.TABLES:
+        found = scan(store.root, table, verify)
+        notes += set_aside(store, found.corrupt)
+        missing = unrecorded(store, table, found.keys)
+        notes += missing.unreadable + record(store, table, missing)
+    return notes
+
+
+def record(store: Store, table: str, missing: Unrecorded) -> list[str]:
+    """Write what is missing. Returns sentences about what could not be written."""
+    for key, rows in missing.rows.items():
+        try:
+            write(store.root, table, key, rows)
+        except HarnessError as error:
+            count = len(missing.rows)
+            return [f"{count:,} records of table {table!r} are not written again: {error}"]
+    return []
+
+
+def set_aside(store: Store, corrupt: dict[Path, str]) -> list[str]:
+    """Move damaged record files to results/quarantine/. Returns sentences."""
+    notes = []
+    for path, reason in corrupt.items():
+        if reason.startswith("cannot be read (") and path.suffix == ".json":
+            with contextlib.suppress(OSError):
+                if path.is_file():  # perhaps by us alone: it may be another user's
+                    notes.append(f"record {path} {reason}; it is left where it is")
+                    continue
+        aside = store.root / "quarantine" / path.name
+        try:
+            files.make_folder(aside.parent)
+            os.replace(path, aside)
+        except FileNotFoundError:
+            continue
+        except (OSError, HarnessError) as error:
+            notes.append(f"record {path} {reason}, and cannot be moved away: {error}")
+            continue
+        notes.append(f"record {path} {reason}: moved to {aside}")
+    return notes

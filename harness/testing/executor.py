@@ -1,0 +1,230 @@
+"""The laws of executors: what the driver relies on, whatever runs the stages.
+
+Each law is a function of a component (harness.components.Executor) that runs real, small stages in
+a folder of its own. They hold for executors whose stages live with the driver (policy "pool"); one
+that hands stages to a queue needs that queue, and its own tests.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from harness.components.executor import Executor
+from harness.dispatch.claims import Claims
+from harness.dispatch.executor import Event, PoolExecutor
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.plan.build import make_plan
+from harness.plan.plan import Plan, Stage
+from harness.spec.study import load_study
+from harness.store.artifacts import Store
+
+STUDY = """\
+study: conformance
+title: One tiny model
+about: What an executor is tried with.
+data: {name: glyphs, image_size: 8, channels: 1, train_images: 64}
+model: {family: DiT-micro, size: S, patch_size: 8}
+train: {steps: 1000000, batch_size: 8, learning_rate: 1e-3, log_every: 1000}
+dispatch: {device: cpu, workers: 1, threads: 1}
+report: {sections: [gflops]}
+profiles: {laptop: {}}
+"""
+PATIENCE_S = 180.0  # for anything that must happen, on a busy machine
+
+
+class Bench:
+    """A results folder, a plan of a few stages, and an open executor."""
+
+    def __init__(self, folder: Path, component: Executor) -> None:
+        file = folder / "conformance.yaml"
+        file.write_text(STUDY)
+        self.root = folder / "results"
+        self.plan: Plan = make_plan(load_study(file))
+        self.store, self.ledger = Store(self.root), Ledger(self.root)
+        self.before = set(_children_of(os.getpid()))
+        self.executor: PoolExecutor = component.open(self.root, self.plan.study)
+
+    def processes(self) -> set[int]:
+        """The living processes that the executor has started."""
+        return set(_children_of(os.getpid())) - self.before
+
+    def stage(self, kind: str) -> Stage:
+        return next(s for s in self.plan.stages.values() if s.kind == kind)
+
+    def start(self, kind: str) -> tuple[Stage, Attempt]:
+        stage = self.stage(kind)
+        attempt = self.ledger.begin(stage.key, stage.kind, stage.label)
+        self.executor.start(self.plan.task(stage), attempt)
+        return stage, attempt
+
+    def wait(self, key: str, *wanted: str) -> Event:
+        """The first event of a stage among `wanted`. AssertionError when none comes in time."""
+        until = time.monotonic() + PATIENCE_S
+        seen: list[str] = []
+        while time.monotonic() < until:
+            for event in self.executor.poll(0.2):
+                if event.key == key:
+                    seen.append(event.event)
+                    if event.event in wanted:
+                        return event
+        raise AssertionError(f"none of {', '.join(wanted)} came of a stage; it said {seen}")
+
+    def do(self, kind: str) -> Event:
+        stage, _ = self.start(kind)
+        return self.wait(stage.key, "done", "failed", "stopped", "lost")
+
+    def train(self) -> tuple[Stage, Attempt]:
+        """A training that would go on for days is under way."""
+        for kind in ("encode", "complexity"):
+            event = self.do(kind)
+            assert event.event == "done", f"a {kind} stage ended as {event.event}: {event.content}"
+        stage, attempt = self.start("train")
+        self.wait(stage.key, "progress")
+        return stage, attempt
+
+
+@contextmanager
+def bench(component: Executor) -> Iterator[Bench]:
+    with tempfile.TemporaryDirectory(prefix="harness-executor-") as folder:
+        made = Bench(Path(folder), component)
+        try:
+            yield made
+        finally:
+            made.executor.close()
+
+
+# --- the laws -------------------------------------------------------------------------------------
+
+
+def a_stage_is_done_and_its_place_is_free_again(component: Executor) -> None:
+    """`done` comes once the artifact is committed; the log holds what the stage printed."""
+    with bench(component) as made:
+        free = made.executor.free()
+        assert free > 0, f"nothing runs, and {free} places are free"
+        stage, attempt = made.start("complexity")
+        assert made.executor.free() == free - 1, "a stage that runs takes no place"
+        event = made.wait(stage.key, "done", "failed", "stopped", "lost")
+        assert event.event == "done", f"it ended as {event.event}: {event.content}"
+        assert event.content.get("ours") is True, "whose commit it was is not told"
+        assert stage.key in made.store.committed(["complexity"]), "done, and nothing is committed"
+        assert made.executor.free() == free, "its place is not free after it"
+        assert stage.key in Path(attempt.log).read_text(), "its log does not name its key"
+
+
+def a_failure_is_told_with_its_class_and_message(component: Executor) -> None:
+    """A stage whose inputs are not there fails; the executor goes on."""
+    with bench(component) as made:
+        event = made.do("train")
+        assert event.event == "failed", f"without its data it ended as {event.event}"
+        assert event.content.get("failure"), "the class of the failure is not told"
+        assert "is not committed" in str(event.content.get("message")), "its message is not told"
+        assert made.do("complexity").event == "done", "after a failure it does no other stage"
+
+
+def a_killed_attempt_is_seen(component: Executor) -> None:
+    """SIGKILL to whatever runs the stage is told as a failure, and another stage can start."""
+    with bench(component) as made:
+        stage, _ = made.train()
+        victims = made.processes()
+        assert victims, "no process of ours runs the stage: say in the component's tests how to"
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        event = made.wait(stage.key, "failed", "lost", "done", "stopped")
+        assert event.event == "failed", f"a killed stage was told as {event.event}"
+        assert event.content.get("failure") in ("killed", "out of memory"), event.content
+        assert not made.store.committed(["train"]), "a killed stage was committed"
+        assert made.executor.free() > 0, "the place of a killed stage is never free again"
+        again, _ = made.start("train")
+        made.wait(again.key, "progress")
+
+
+def a_stop_request_is_honoured(component: Executor) -> None:
+    """`stop` ends a training with a checkpoint, and nothing runs afterwards."""
+    with bench(component) as made:
+        stage, _ = made.train()
+        made.executor.stop()
+        event = made.wait(stage.key, "stopped", "failed", "done", "lost")
+        assert event.event == "stopped", f"asked to stop, it ended as {event.event}"
+        saved = list(made.store.scratch(stage.key).glob("step-*"))
+        assert saved, "it stopped without a checkpoint"
+
+
+def one_stage_is_cancelled(component: Executor) -> None:
+    """`cancel` ends the stages it names; the executor goes on."""
+    with bench(component) as made:
+        stage, _ = made.train()
+        made.executor.cancel(["f" * 64])  # another's
+        made.wait(stage.key, "progress")
+        made.executor.cancel([stage.key])
+        event = made.wait(stage.key, "stopped", "failed", "done", "lost")
+        assert event.event == "stopped", f"cancelled, it ended as {event.event}"
+        made.store.quarantine("complexity", made.stage("complexity").key)
+        assert made.do("complexity").event == "done", "after a cancelled stage it does no other"
+
+
+def nothing_outlives_close(component: Executor) -> None:
+    """After `close` no process of ours runs; twice is as good as once."""
+    with bench(component) as made:
+        made.train()
+        made.executor.close()
+        until = time.monotonic() + PATIENCE_S
+        while (left := made.processes()) and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not left, f"processes {sorted(left)} run on after close"
+        made.executor.close()
+
+
+def two_claims_never_both_win(component: Executor) -> None:
+    """Of two drivers one gets a stage, whatever runs it."""
+    with bench(component) as made:
+        stage = made.stage("train")
+        first, second = Claims(made.root), Claims(made.root)
+        got = [first.claim(stage.key), second.claim(stage.key)]
+        assert got == [True, False], f"two claims of one stage gave {got}"
+        first.release(stage.key)
+        assert second.claim(stage.key), "a stage that was given up cannot be claimed"
+
+
+def the_poll_comes_back_in_time(component: Executor) -> None:
+    """`poll` waits for its timeout at most: the driver has more to do."""
+    with bench(component) as made:
+        made.start("train")
+        began = time.monotonic()
+        made.executor.poll(0.0)
+        assert time.monotonic() - began < 2.0, "poll(0) did not come back at once"
+
+
+LAWS = (
+    a_stage_is_done_and_its_place_is_free_again,
+    a_failure_is_told_with_its_class_and_message,
+    a_killed_attempt_is_seen,
+    a_stop_request_is_honoured,
+    one_stage_is_cancelled,
+    nothing_outlives_close,
+    two_claims_never_both_win,
+    the_poll_comes_back_in_time,
+)
+
+
+def _children_of(parent: int) -> list[int]:
+    """Living processes that a process started, and those that these started."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields: Any = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if fields[0] != "Z":
+                parents[int(entry.name)] = int(fields[1])
+    found = [parent]
+    for one in found:
+        found += [pid for pid, above in parents.items() if above == one and pid not in found]
+    return found[1:]

@@ -1,0 +1,100 @@
+"""The laws of metrics, on Gaussian features whose truth is known."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from harness.components.metric import Absent, Metric, Value
+from harness.metrics.features import Features
+from harness.metrics.reference import Reference
+from harness.metrics.shared import Shared
+
+DIMENSIONS, CLASSES, COUNT = 6, 5, 1200  # KID draws subsets of 1,000
+
+
+def features(seed: int, shift: float = 0.0, count: int = COUNT) -> Features:
+    """Features of `count` images; `shift`: how far, in deviations, they lie from the reference's.
+
+    Probabilities go from certain and varied (0) to uniform (large shifts), as a classifier's do.
+    """
+    random = np.random.default_rng(seed)
+    pool = random.standard_normal((count, DIMENSIONS)) + shift
+    spatial = random.standard_normal((count, DIMENSIONS)) + shift
+    logits = 6 * np.eye(CLASSES)[random.integers(0, CLASSES, count)] / (1 + shift)
+    weights = np.exp(logits)
+    return Features(
+        pool.astype(np.float32),
+        spatial.astype(np.float32),
+        (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
+    )
+
+
+def reference_of(given: Features) -> Reference:
+    return Reference.from_features(given, extractor="checked", extractor_sha256="0" * 64)
+
+
+def measured(metric: Metric, generated: Features, reference: Reference) -> Value:
+    shared = Shared([metric], split_size=len(generated), subsets=2)
+    try:
+        found = metric.measure(generated, reference, shared)
+    except Absent as reason:
+        raise AssertionError(f"{COUNT} images of {DIMENSIONS} features: absent, {reason}") from None
+    assert math.isfinite(found.value), f"the value is {found.value}"
+    return found
+
+
+def the_direction_is_true(metric: Metric) -> None:
+    """Samples that are corrupted step by step get worse step by step."""
+    reference = reference_of(features(0))
+    values = [measured(metric, features(1, s), reference).value for s in (0.0, 1.0, 2.0, 4.0)]
+    steps = [later - earlier for earlier, later in itertools.pairwise(values)]
+    signs = steps if metric.better == "lower" else [-step for step in steps]
+    assert all(s >= 0 for s in signs) and sum(signs) > 0, (
+        f"features shifted by 0, 1, 2 and 4 deviations have {values}, and {metric.better} is better"
+    )
+
+
+def a_set_against_itself_is_best(metric: Metric) -> None:
+    same, reference = features(0), reference_of(features(0))
+    itself = measured(metric, same, reference).value
+    other = measured(metric, features(1, 0.5), reference).value
+    better = itself <= other if metric.better == "lower" else itself >= other
+    assert better, f"a set against itself has {itself}, against another {other}"
+
+
+def symmetric_as_declared(metric: Metric) -> None:
+    if not metric.symmetric:
+        return
+    one, two = features(0), features(1, 0.7)
+    there = measured(metric, one, reference_of(two)).value
+    back = measured(metric, two, reference_of(one)).value
+    assert math.isclose(there, back, rel_tol=1e-3, abs_tol=1e-6), f"{there} one way, {back} back"
+
+
+def the_same_twice(metric: Metric) -> None:
+    reference = reference_of(features(0))
+    values = {measured(metric, features(1, 0.5), reference).value for _ in range(2)}
+    assert len(values) == 1, f"the same features have the values {sorted(values)}"
+
+
+def what_it_needs_it_needs(metric: Metric) -> None:
+    """Without the features that it names it is absent, and with more it is no other number."""
+    whole, reference = features(1, 0.5), reference_of(features(0))
+    kept: dict[str, Any] = {part: getattr(whole, part) for part in ("pool", *metric.needs)}
+    assert (
+        measured(metric, Features(**kept), reference).value
+        == measured(metric, whole, reference).value
+    ), "features that it does not name change its value"
+
+
+LAWS = (
+    the_direction_is_true,
+    a_set_against_itself_is_best,
+    symmetric_as_declared,
+    the_same_twice,
+    what_it_needs_it_needs,
+)

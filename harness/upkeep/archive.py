@@ -1,0 +1,225 @@
+"""A study's artifacts and numbers as one file: for another lab, or a paper's supplement.
+
+    archive.json        format, study, profile, what made it, and every file's SHA-256
+    study.yaml          the study as it was run
+    results/            records, and what the study calls its stages; unless it is light, artifacts
+                        with their attempts and logs
+
+A tar file. Names of users and machines' clocks are left out of its headers. On arrival every file
+is checked against archive.json before anything is taken, and the rest is a merge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import tarfile
+import tempfile
+import uuid
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.errors import BadInput
+from harness.store import files, records, studies
+from harness.store.artifacts import RECORD, CorruptArtifact, Store
+from harness.store.studies import Index
+from harness.upkeep.merging import PRUNED, Merged, merge
+
+ABOUT, STUDY, RESULTS = "archive.json", "study.yaml", "results"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Written:
+    """An archive that was written, and what could not go into it."""
+
+    path: Path
+    stages: int
+    damaged: tuple[str, ...]
+
+
+def is_archive(path: Path) -> bool:
+    """Is it a file that `write` made? Only its beginning is read."""
+    with contextlib.suppress(OSError, tarfile.TarError, EOFError), tarfile.open(path) as tar:
+        first = tar.next()
+        return first is not None and first.name == ABOUT
+    return False
+
+
+def write(
+    store: Store,
+    stages: Iterable[tuple[str, str]],
+    path: Path,
+    *,
+    study: Path,
+    index: Index,
+    light: bool = False,
+) -> Written:
+    """Write the committed ones of `stages`, (kind, key) each, into a tar file at `path`.
+
+    study: the YAML file; index: what it calls its stages. light: numbers alone. A path that ends in
+    gz is compressed. Damaged artifacts are left out and named. Component files that the study lists
+    do not go in: they are code, and an archive is data.
+    Raises BadInput when nothing of the study is committed, or `path` is there already.
+    """
+    if path.exists():
+        raise BadInput(f"{path} is there already: give another name, or move it away")
+    with tempfile.TemporaryDirectory() as folder:
+        content: dict[str, Path] = {STUDY: study}
+        damaged, count = [], 0
+        for kind, key in stages:
+            try:
+                if not light:
+                    places = _places(store, kind, key)
+                    content |= {_name(place, store.root): place for place in places}
+                count += _rows(store, kind, key, Path(folder))
+            except CorruptArtifact as error:
+                damaged.append(str(error))
+        if not count:
+            raise BadInput(f"nothing of the study is committed in {store.root}: run it first")
+        studies.write(Path(folder), index)
+        written = (p for p in sorted(Path(folder).rglob("*")) if p.is_file())
+        content |= {_name(place, Path(folder)): place for place in written}
+        sums = {name: files.sha256(place) for name, place in content.items()}
+        head = {
+            "format": FORMAT,
+            "harness": __version__,
+            "light": light,
+            "study": index.study,
+            "profile": index.profile,
+            "overrides": list(index.overrides),
+            "stages": len(index.stages),
+            "files": sums,
+        }
+        _tar(path, json.dumps(head, indent=1, sort_keys=True).encode(), content)
+    return Written(path, count, tuple(damaged))
+
+
+def _name(place: Path, root: Path) -> str:
+    return f"{RESULTS}/{place.relative_to(root).as_posix()}"
+
+
+def _rows(store: Store, kind: str, key: str, folder: Path) -> bool:
+    """Write a stage's rows as records of `folder`. Is it committed?"""
+    if store.manifest(kind, key) is None:
+        return False
+    try:
+        tables = json.loads((store.folder(kind, key) / RECORD).read_text())
+    except (OSError, ValueError) as error:
+        raise CorruptArtifact(f"{store.folder(kind, key) / RECORD}: {error}") from None
+    for table, rows in tables.items():
+        if rows:
+            records.write(folder, table, key, rows)
+    return True
+
+
+def _places(store: Store, kind: str, key: str) -> list[Path]:
+    """The files of a committed stage: its artifact, and how it was made."""
+    if store.manifest(kind, key) is None:
+        return []
+    mark = store.root / PRUNED / key
+    if not mark.exists():
+        store.open(kind, key)  # raises CorruptArtifact
+    home = store.folder(kind, key)
+    places = [p for p in sorted(home.rglob("*")) if p.is_file()]
+    places += sorted((store.root / "attempts" / key).glob("[!_]*.json"))
+    places += sorted((store.root / "logs" / f"{kind}-{key[:12]}").glob("*.log"))
+    return [*places, mark] if mark.exists() else places
+
+
+def _tar(path: Path, head: bytes, content: dict[str, Path]) -> None:
+    """Write aside, sync, rename."""
+    aside = path.with_name(f"_{path.name}.{uuid.uuid4().hex[:8]}")
+    mode: Any = "w:gz" if path.suffix in (".gz", ".tgz") else "w"
+    try:
+        with tarfile.open(aside, mode, format=tarfile.PAX_FORMAT) as tar:
+            first = tarfile.TarInfo(ABOUT)
+            first.size = len(head)
+            tar.addfile(first, io.BytesIO(head))
+            for name, place in content.items():
+                info = tarfile.TarInfo(name)  # neither owner nor time: they are nobody's business
+                info.size = place.stat().st_size
+                with place.open("rb") as file:
+                    tar.addfile(info, file)
+        files.sync_file(aside)
+        os.replace(aside, path)
+    except OSError as error:
+        raise files.explain(error, path) from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """An archive that was taken in."""
+
+    about: dict[str, Any]  # archive.json, without the checksums
+    study: Path  # the study's file, kept in results/archives/
+    merged: Merged
+
+
+def read(path: Path, target: Path, *, keep_ours: bool = False) -> Arrived:
+    """Check an archive whole, then merge it into the results folder `target`.
+
+    Raises BadInput for an archive that is damaged, cut off or of a newer harness, and for
+    contradictions with what is there (see `merge`).
+    """
+    store = Store(target)
+    store.check_writable()
+    folder = store.staging("archive")
+    try:
+        about = _unpack(path, folder)
+        results = folder / RESULTS
+        (results / "records").mkdir(parents=True, exist_ok=True)  # a study may have no numbers
+        merged = merge(results, target, keep_ours=keep_ours)
+        digest = files.sha256(folder / STUDY)[:12]
+        name = f"{about.get('study', 'study')}-{digest}.yaml"
+        kept = target / "archives" / Path(name).name
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        files.write_atomic(kept, (folder / STUDY).read_bytes())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    return Arrived(about, kept, merged)
+
+
+def _unpack(path: Path, folder: Path) -> dict[str, Any]:
+    """Unpack and check. Returns archive.json without its checksums."""
+    try:
+        with tarfile.open(path) as tar:
+            tar.extractall(folder, filter="data")  # no links out, no absolute paths, no devices
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise BadInput(f"{path} is damaged or cut off: {error}; copy it again") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be unpacked: {error}") from None
+    try:
+        about = json.loads((folder / ABOUT).read_text())
+        sums = dict(about.pop("files"))
+        newer = about["format"] > FORMAT
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{path} is no archive of a study: {error!r}") from None
+    if newer:
+        raise BadInput(
+            f"{path} was written by harness {about.get('harness')} in a newer format: update the "
+            "harness"
+        )
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
+    wrong = [f"{name} is missing" for name in sorted(sums.keys() - there)]
+    wrong += [f"{name} is not in its list" for name in sorted(there - sums.keys() - {ABOUT})]
+    wrong += [
+        f"{name} does not match its checksum"
+        for name in sorted(sums.keys() & there)
+        if files.sha256(folder / name) != sums[name]
+    ]
+    if wrong or STUDY not in sums:
+        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise BadInput(
+            f"{path}: {'; '.join(wrong[:3]) or STUDY + ' is missing'}{more}. Nothing was taken"
+        )
+    return about

@@ -1,0 +1,245 @@
+"""Two results folders become one: nothing is lost, nothing is counted twice.
+
+The source is only read. An artifact arrives as a stage's commit does: its files are checked,
+written aside, synced and renamed, so `kill -9` at any moment leaves a folder that the same command
+completes. Of a key that both folders have, the target's stays. When the two disagree about a
+number, nothing is merged before somebody has looked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import BadInput, Missing
+from harness.store import files, records, tables
+from harness.store.artifacts import RECORD, CorruptArtifact, Store
+from harness.store.conflicts import contradiction
+
+PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
+ALIKE = ("logs", "tensorboard", "studies")  # folders whose files are taken where there are none
+Rows = list[dict[str, Any]]
+
+
+@dataclass
+class Merged:
+    """What came over, or would."""
+
+    artifacts: list[tuple[str, str]] = field(default_factory=list)  # (kind, key)
+    bytes: int = 0
+    rows: dict[str, int] = field(default_factory=dict)  # table -> keys without an artifact
+    names: list[str] = field(default_factory=list)  # of imported checkpoints
+    shared: int = 0  # keys that both have
+    contradictions: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)  # of the source; left there
+
+
+def merge(source: Path, target: Path, *, keep_ours: bool = False, dry_run: bool = False) -> Merged:
+    """Bring all that `source` has and `target` lacks into `target`.
+
+    keep_ours: merge although the folders contradict each other; the target's numbers stay.
+    Raises Missing or BadInput for folders that cannot be merged, and BadInput with every
+    contradiction.
+    """
+    _check(source, target)
+    theirs, ours = Store(source), Store(target)
+    found = Merged()
+    rows = {t: _rows_of(source, theirs, t) for t in tables.TABLES}
+    here = {t: _rows_of(target, ours, t) for t in tables.TABLES}
+    _compare(found, rows, here)
+    _compare_names(found, source, target)
+    if found.contradictions and not keep_ours:
+        raise BadInput(
+            "\n".join(
+                [
+                    f"{source} and {target} contradict each other; nothing was merged:",
+                    *found.contradictions,
+                    f"find out which is right; --keep-ours merges the rest, and {target} keeps its",
+                ]
+            )
+        )
+    if not dry_run:
+        ours.check_writable()
+    brought = set(_artifacts(found, theirs, ours, dry_run))
+    _records(found, rows, here, brought, ours, dry_run)
+    if not dry_run:
+        _record(theirs, ours)
+        _names(found, source, target)
+        _attempts(source, target, brought)
+        for name in ALIKE:
+            _absent(source / name, target / name)
+    return found
+
+
+def _check(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise Missing(f"there is no results folder {source}")
+    if not any((source / name).is_dir() for name in ("artifacts", "records")):
+        raise BadInput(f"{source} is no results folder: it has neither artifacts/ nor records/")
+    if target.exists() and source.samefile(target):
+        raise BadInput(f"{source} and {target} are the same folder")
+
+
+def _rows_of(root: Path, store: Store, table: str) -> dict[str, Rows]:
+    """Key -> its rows: those of the records, and of artifacts that are not recorded yet."""
+    import pandas
+
+    out: dict[str, Rows] = {}
+    frame = records.read_frames(root)[table] if (root / "records").is_dir() else None
+    known = {column.name for column in tables.TABLES[table]}
+    if frame is not None:
+        plain = frame[[c for c in frame.columns if c in known]].astype(object)
+        for row in plain.to_dict("records"):
+            kept = {str(c): _plain(v) for c, v in row.items() if not pandas.isna(v)}
+            out.setdefault(kept["key"], []).append(kept)
+    for kind in (k for k, its in records.TABLES_OF.items() if table in its):
+        for key in store.committed([kind]) - out.keys():
+            with contextlib.suppress(OSError, ValueError):
+                text = (store.folder(kind, key) / RECORD).read_text()
+                if given := json.loads(text).get(table):
+                    out[key] = given
+    return out
+
+
+def _plain(value: Any) -> Any:
+    """A cell of a frame as JSON knows it."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _compare(
+    found: Merged, rows: dict[str, dict[str, Rows]], here: dict[str, dict[str, Rows]]
+) -> None:
+    for table, of in rows.items():
+        for key in of.keys() & here[table].keys():
+            if (what := contradiction(table, here[table][key], of[key])) is not None:
+                found.contradictions.append(f"{key[:12]}: {what}")
+
+
+def _artifacts(found: Merged, theirs: Store, ours: Store, dry_run: bool) -> Iterator[str]:
+    """Bring the artifacts over; yields the keys that are there afterwards and were not before."""
+    for folder in sorted((theirs.root / "artifacts").glob("*")):
+        kind = folder.name
+        have = ours.committed([kind])
+        for key in sorted(theirs.committed([kind])):
+            if key in have:
+                found.shared += 1
+                continue
+            pruned = (theirs.root / PRUNED / key).exists()
+            try:
+                manifest = theirs.manifest(kind, key)
+                if not pruned:
+                    theirs.open(kind, key)  # sizes and checksums of every file
+            except CorruptArtifact as error:
+                found.damaged.append(str(error))
+                continue
+            if manifest is None:
+                continue
+            found.artifacts.append((kind, key))
+            found.bytes += sum(p.stat().st_size for p in (folder / key).rglob("*") if p.is_file())
+            if not dry_run:
+                _adopt(theirs, ours, kind, key, pruned)
+            yield key
+
+
+def _adopt(theirs: Store, ours: Store, kind: str, key: str, pruned: bool) -> None:
+    """Copy one artifact, by the protocol of a commit."""
+    staging = ours.staging(key)
+    target = ours.folder(kind, key)
+    try:
+        shutil.copytree(theirs.folder(kind, key), staging, dirs_exist_ok=True)
+        for path in staging.rglob("*"):
+            if path.is_file():
+                files.step("write", path)
+                files.sync_file(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if pruned:  # the mark first: without it, what is not there would count as damage
+            files.write_atomic(ours.root / PRUNED / key, f"{kind}\n".encode())
+        files.step("commit", target)
+        with contextlib.suppress(OSError):  # a stage has just committed it: its own stays
+            os.rename(staging, target)
+            files.sync_folder(target.parent)
+    except OSError as error:
+        raise files.explain(error, target) from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _record(theirs: Store, ours: Store) -> None:
+    """Write the rows of artifacts that both have now and that are not in the records yet.
+
+    Also of those that an earlier merge brought before it was killed.
+    """
+    known = {table: records.scan(ours.root, table).keys for table in tables.TABLES}
+    for kind in records.TABLES_OF:
+        for key in sorted(theirs.committed([kind]) & ours.committed([kind])):
+            if all(key in known[table] for table in records.TABLES_OF[kind]):
+                continue
+            with contextlib.suppress(OSError, ValueError):
+                text = (ours.folder(kind, key) / RECORD).read_text()
+                for table, rows in json.loads(text).items():
+                    if rows and key not in known[table]:
+                        records.write(ours.root, table, key, rows)
+
+
+def _records(
+    found: Merged,
+    rows: dict[str, dict[str, Rows]],
+    here: dict[str, dict[str, Rows]],
+    brought: set[str],
+    ours: Store,
+    dry_run: bool,
+) -> None:
+    """Rows whose artifact is not there any more: the records are all that is left of them."""
+    for table, of in rows.items():
+        alone = sorted(of.keys() - here[table].keys() - brought)
+        if alone:
+            found.rows[table] = len(alone)
+        for key in alone if not dry_run else ():
+            records.write(ours.root, table, key, of[key])
+
+
+def _compare_names(found: Merged, source: Path, target: Path) -> None:
+    for path in sorted((source / "checkpoints").glob("[!_]*.json")):
+        other = target / "checkpoints" / path.name
+        if other.exists() and other.read_bytes() != path.read_bytes():
+            found.contradictions.append(f"the imported checkpoint {path.stem} is another one here")
+
+
+def _names(found: Merged, source: Path, target: Path) -> None:
+    for path in sorted((source / "checkpoints").glob("[!_]*.json")):
+        other = target / "checkpoints" / path.name
+        if not other.exists():
+            other.parent.mkdir(parents=True, exist_ok=True)
+            files.write_atomic(other, path.read_bytes())
+            found.names.append(path.stem)
+
+
+def _attempts(source: Path, target: Path, keys: set[str]) -> None:
+    """How the artifacts that came over were made. Failures of other stages stay behind: they say
+    nothing about this machine."""
+    for key in sorted(keys):
+        for path in sorted((source / "attempts" / key).glob("[!_]*.json")):
+            other = target / "attempts" / key / path.name
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                attempt = json.loads(path.read_text())
+                if attempt["ended"] is None or other.exists():
+                    continue
+                if attempt.get("log"):
+                    attempt["log"] = str(target.joinpath("logs", *Path(attempt["log"]).parts[-2:]))
+                other.parent.mkdir(parents=True, exist_ok=True)
+                files.write_json(other, attempt)
+
+
+def _absent(source: Path, target: Path) -> None:
+    """Copy the files that the target does not have."""
+    for path in sorted(source.rglob("*")) if source.is_dir() else ():
+        other = target / path.relative_to(source)
+        if path.is_file() and not path.is_symlink() and not other.exists():
+            other.parent.mkdir(parents=True, exist_ok=True)
+            files.write_atomic(other, path.read_bytes())

@@ -1,0 +1,244 @@
+"""Damage anywhere: each kind of file under results/, each kind of damage, then every verb.
+
+None ends with a traceback, shows a wrong number or loses a committed one; `run` repairs what was
+damaged, or names the file.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import io
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from verbs import Said
+
+from harness.cli import main
+from harness.dispatch.executor import Event, PoolExecutor
+from harness.store import Store, compaction, records
+
+KEPT = Path(__file__).parents[1] / "data" / "frozen" / "results"
+DAMAGES = ("truncated to 0", "truncated by half", "one byte flipped", "removed", "unreadable")
+DAMAGES = (*DAMAGES, "replaced by a folder")
+
+
+class InThisProcess(PoolExecutor):
+    """An executor that does the work where the test is: one start of torch for all of them."""
+
+    def __init__(self, store: Store) -> None:
+        self.store, self.waiting = store, list[Any]()
+
+    def free(self) -> int:
+        return 0 if self.waiting else 1
+
+    def start(self, task: Any, *_: Any, **__: Any) -> None:
+        self.waiting.append(task)
+
+    def poll(self, timeout: float) -> list[Event]:
+        from harness.stages.execute import classify, execute
+
+        if not self.waiting:
+            return []
+        task = self.waiting.pop()
+        try:
+            return [Event("done", task.key, {"ours": execute(task, self.store)})]
+        except Exception as error:
+            content = {"failure": classify(error), "message": f"{type(error).__name__}: {error}"}
+            return [Event("failed", task.key, content)]
+
+    def stop(self, *_: Any) -> None:
+        pass
+
+    cancel = close = stop
+
+
+def here_alone(patch: pytest.MonkeyPatch) -> None:
+    """`run` does the work of local workers in this process."""
+    patch.setattr(
+        "harness.dispatch.local.workers.LocalWorkers", lambda root, _: InThisProcess(Store(root))
+    )
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study and its whole results: with records of every form, claims, scratch, SLURM's."""
+    folder = tmp_path_factory.mktemp("kept")
+    with tarfile.open(KEPT / "results.tar.xz") as tar:
+        tar.extractall(folder, filter="data")
+    shutil.copy(KEPT / "kept.yaml", folder)
+    root = folder / "results"
+    shutil.rmtree(root / "records" / "metrics")
+    records.reconcile(Store(root))  # as fragments of today
+    compaction._compact(root, "runs", 0)
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            here_alone(patch)
+            assert main(["run", "kept.yaml", "--no-report"]) == 0
+    finally:
+        os.chdir(here)
+    # `run` has compacted all of it: fragments again, as a run that goes on leaves them
+    for path in (root / "records" / "metrics").iterdir():
+        path.unlink()
+    records.reconcile(Store(root))
+    return folder
+
+
+@pytest.fixture
+def study(kept: Path, tmp_path: Path) -> Path:
+    shutil.copytree(kept / "results", tmp_path / "results")
+    shutil.copy(kept / "kept.yaml", tmp_path)
+    return tmp_path / "kept.yaml"
+
+
+def first(pattern: str, number: int = 0) -> Callable[[Path], Path]:
+    return lambda root: sorted(root.glob(pattern))[number]
+
+
+FILES: dict[str, Callable[[Path], Path]] = {
+    "manifest of an evaluation": first("artifacts/evaluate/*/manifest.json"),
+    "manifest of a training": first("artifacts/train/*/manifest.json"),
+    "manifest of samples": first("artifacts/sample/*/manifest.json"),
+    "weights": first("artifacts/train/*/ema.safetensors"),
+    "samples": first("artifacts/sample/*/*.npz"),
+    "reference": first("artifacts/reference/*/reference.npz"),
+    "latents": first("artifacts/encode/*/latents/shard-*.npy"),
+    "rows of an evaluation": first("artifacts/evaluate/*/record.json"),
+    "rows of a training": first("artifacts/train/*/record.json"),
+    "record": first("records/metrics/*.json", 2),
+    "compacted records": first("records/runs/compact.*.parquet"),
+    "list of compacted keys": first("records/runs/compact.*.keys"),
+    "study's file": first("studies/*.json"),
+    "ledger entry": first("attempts/*/*.json"),
+    "log": first("logs/*/*"),
+}
+
+READING: tuple[tuple[str, ...], ...] = (
+    ("plan", "kept.yaml"),
+    ("status", "kept.yaml"),
+    ("report", "kept.yaml"),
+    ("logs", "complexity", "kept.yaml"),
+)
+CHANGING: tuple[tuple[str, ...], ...] = (
+    ("retry", "kept.yaml"),
+    ("cancel", "kept.yaml"),
+    ("run", "kept.yaml"),
+)
+
+
+@contextlib.contextmanager
+def damaged(path: Path, how: str) -> Iterator[None]:
+    """The file, so damaged; readable again afterwards."""
+    data = path.read_bytes()
+    if how == "truncated to 0":
+        path.write_bytes(b"")
+    elif how == "truncated by half":
+        path.write_bytes(data[: len(data) // 2])
+    elif how == "one byte flipped":
+        at = len(data) // 2
+        path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+    elif how == "removed":
+        path.unlink()
+    elif how == "replaced by a folder":
+        path.unlink()
+        path.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        if how == "unreadable":
+            _forbid(patch, path)
+        yield
+
+
+def _forbid(patch: pytest.MonkeyPatch, path: Path) -> None:
+    """Opening the file to read fails, as it does for another user; root may read all."""
+    inode = path.stat().st_ino
+
+    def refuse(opens: Callable[..., Any]) -> Callable[..., Any]:
+        def call(file: Any, *args: Any, **kwargs: Any) -> Any:
+            if isinstance(file, (str, Path)):
+                with contextlib.suppress(OSError):
+                    if os.stat(file).st_ino == inode:
+                        raise PermissionError(13, "Permission denied", str(file))
+            return opens(file, *args, **kwargs)
+
+        return call
+
+    patch.setattr(builtins, "open", refuse(builtins.open))
+    patch.setattr(io, "open", refuse(io.open))
+    patch.setattr(os, "open", refuse(os.open))
+
+
+def a_dead_claim(root: Path) -> Path:
+    """Of a process that was killed while it worked on what is done."""
+    from harness.dispatch.ledger import Ledger
+
+    key = first("artifacts/evaluate/*")(root).name
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if Ledger(root).claim(key) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    return next(path for path in (root / "claims").rglob("*") if path.is_file())
+
+
+FILES["claim"] = a_dead_claim
+
+
+def numbers(verb: Said) -> dict[tuple[str, ...], float]:
+    """All that `results --csv` shows of the study, by what it is of."""
+    found: dict[tuple[str, ...], float] = {}
+    for table, value in (("metrics", "value"), ("runs", "loss"), ("training", "loss")):
+        code, out = verb("results", "kept.yaml", "--csv", "--table", table)
+        assert code == 0, out
+        frame = pd.read_csv(io.StringIO(out[out.index("study,label") :]))
+        names = [c for c in ("key", "metric", "step") if c in frame]
+        for row in frame.to_dict("records"):
+            found[(table, *(str(row[c]) for c in names))] = row[value]
+    return found
+
+
+@pytest.fixture(scope="module")
+def wanted(kept: Path) -> dict[Any, float]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(kept)
+
+        def call(*arguments: str) -> tuple[int, str]:
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                return main(arguments), out.getvalue()
+
+        return numbers(call)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("how", DAMAGES)
+@pytest.mark.parametrize("what", FILES)
+def test_no_verb_fails_over_a_damaged_file(
+    what: str,
+    how: str,
+    wanted: dict[Any, float],
+    study: Path,
+    verb: Said,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here_alone(monkeypatch)
+    monkeypatch.setattr("harness.report.document._compile", lambda *_: b"%PDF", raising=False)
+    path = FILES[what](study.parent / "results")
+    with damaged(path, how):
+        for words in READING:
+            code, said = verb(*words)
+            assert code in (0, 1, 3) or path.name in said or str(path.parent) in said, said
+        shown = numbers(verb)
+        assert len(wanted) > 30 and shown == wanted, "a committed number is lost, or wrong"
+        for words in CHANGING:
+            code, said = verb(*words)
+            assert code in (0, 3) or path.name in said or str(path.parent) in said, said
+        repaired = numbers(verb)
+    assert repaired.keys() == wanted.keys()
+    assert repaired == pytest.approx(wanted, rel=1e-3, nan_ok=True)  # what was made again, too

@@ -1,0 +1,103 @@
+"""What `run` shows: never more than there is, and a time left that counts what waits."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from harness.commands import display
+from harness.commands.display import Estimate, PlainDisplay, progress_text
+from harness.plan.plan import Stage
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def strftime(self, _: str) -> str:
+        return "12:00:00"
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(display, "time", clock)
+    return clock
+
+
+def stage(kind: str, number: int, gflops: float | None = None) -> Stage:
+    return Stage(kind, f"{kind}{number}", "{}", {}, {}, (str(number),), gflops)
+
+
+def do(estimate: Estimate, clock: Clock, one: Stage, seconds: float) -> None:
+    estimate.start(one)
+    clock.now += seconds
+    estimate.finish(one)
+
+
+def test_stages_that_wait_and_evaluations_count(clock: Clock) -> None:
+    """Two trainings of the same size and their evaluations, one after another."""
+    trains = [stage("train", i, 100.0) for i in range(2)]
+    evaluations = [stage("evaluate", i) for i in range(2)]
+    estimate = Estimate([*trains, *evaluations], set())
+    assert estimate.seconds() is None
+    do(estimate, clock, trains[0], 2.0)
+    assert estimate.seconds() == (pytest.approx(2.0), False)  # how long an evaluation takes: ?
+    do(estimate, clock, evaluations[0], 17.0)
+    assert estimate.seconds() == (pytest.approx(19.0), True)
+    do(estimate, clock, trains[1], 2.0)
+    assert estimate.seconds() == (pytest.approx(17.0), True)
+    do(estimate, clock, evaluations[1], 17.0)
+    assert estimate.seconds() is None
+
+
+def test_what_was_measured_before_fills_in(clock: Clock) -> None:
+    stages = [stage("train", 0, 10.0), stage("evaluate", 0)]
+    known = {s.key: 30.0 for s in stages}
+    assert Estimate(stages, set(), known).seconds() == (pytest.approx(60.0), True)
+    assert Estimate(stages, {stages[0].key}, known).seconds() == (pytest.approx(30.0), True)
+
+
+def test_what_is_done_at_once_divides_and_the_longest_is_no_shorter(clock: Clock) -> None:
+    stages = [stage("sample", i, 1.0) for i in range(6)]
+    estimate = Estimate(stages, set())
+    for one in stages[:2]:
+        estimate.start(one)
+    clock.now += 10.0
+    for one in stages[:2]:
+        estimate.finish(one)
+    assert estimate.seconds() == (pytest.approx(20.0), True)  # four of 10 s, two at once
+    for one in stages[2:5]:
+        estimate.finish(one)  # by another driver: they say nothing of how long one takes
+    assert estimate.seconds() == (pytest.approx(10.0), True)
+
+
+def test_the_part_of_a_running_stage_that_is_done_is_not_left(clock: Clock) -> None:
+    one = stage("train", 0, 10.0)
+    estimate = Estimate([one], set())
+    estimate.start(one)
+    estimate.progress(one, {"done": 500, "total": 1000})  # resumed there
+    clock.now += 10.0
+    estimate.progress(one, {"done": 600, "total": 1000})
+    assert estimate.seconds() == (pytest.approx(40.0), True)
+    estimate.progress(one, {"done": 1700, "total": 1000})
+    assert estimate.seconds() is None
+
+
+def test_progress_never_exceeds_its_total(clock: Clock) -> None:
+    out = io.StringIO()
+    stages = [stage("train", i, 1.0) for i in range(3)]
+    shown = PlainDisplay(stages, {stages[0].key}, "retry", out)
+    for one in stages[1:]:
+        shown("start", one, {})
+        shown("done", one, {})
+        shown("found", one, {})  # told twice, by another driver too
+    assert "3/3" in out.getvalue() and "4/3" not in out.getvalue()
+    more = [*stages, stage("train", 3, 1.0)]  # one was found damaged: there is more to do
+    shown("stock", None, {"stages": more, "done": {s.key for s in stages[:2]}})
+    assert (shown.done, shown.total) == (2, 4)
+    assert progress_text({"done": 17, "total": 16, "unit": "steps"}) == "16 of 16 steps"

@@ -1,0 +1,114 @@
+"""`new`: a study that is valid at once, says what its settings mean, and fits the user's images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from harness.cli import main
+from harness.commands import commented, new
+from harness.plan import make_plan
+from harness.spec import load_study, profiles
+from harness.spec import source as yaml_source
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Twelve images of two classes, 20 to 31 pixels high; the working folder is theirs."""
+    monkeypatch.chdir(tmp_path)
+    draws = np.random.default_rng(0)
+    for name in ("cats", "my dogs"):
+        folder = tmp_path / "photos" / name
+        folder.mkdir(parents=True)
+        for i in range(6):
+            pixels = draws.integers(0, 256, (20 + i, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{i}.png")
+    return tmp_path / "photos"
+
+
+@pytest.mark.parametrize("template", new.templates())
+@pytest.mark.parametrize("with_data", [True, False], ids=["own images", "its data"])
+def test_every_template_gives_a_study_that_can_be_planned(
+    photos: Path, template: str, with_data: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = ["--data", "photos"] if with_data else []
+    assert main(["new", "mine", "--from", template, *data]) == 0
+    said = capsys.readouterr().out
+    assert "laptop: " in said and "checked" in said
+    assert ("left out" in said) == (template == "decoders" and with_data)  # which needs latents
+    assert main(["validate", "mine.yaml"]) == 0
+    for profile in profiles("mine.yaml"):
+        assert len(load_study("mine.yaml", profile).runs)
+    if with_data:
+        data_section = load_study("mine.yaml", "laptop").settings.data
+        assert (data_section.num_classes, data_section.train_images) == (2, 12)
+        assert data_section.path == "photos" and data_section.image_size == 16
+    else:
+        assert make_plan(load_study("mine.yaml")).stages.keys() == (
+            make_plan(load_study(template)).stages.keys()
+        ), "a study under another name has the same keys"
+
+
+def test_what_it_says_of_the_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "cats" / "0.png").write_bytes(b"no image")
+    assert main(["new", "mine", "--data", "photos"]) == 0
+    said = capsys.readouterr().out
+    assert "12 images of 2 classes (cats, my dogs)" in said
+    assert "shorter side 20 to 25 pixels" in said and "1 of 12 cannot be read" in said
+
+
+def test_it_tells_editors_where_the_schema_is(photos: Path) -> None:
+    assert main(["new", "mine"]) == 0
+    first = Path("mine.yaml").read_text().splitlines()[0]
+    assert first == "# yaml-language-server: $schema=study.schema.json"
+    assert '"$schema"' in Path("study.schema.json").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a/b"], "use letters"),
+        ([".."], "use letters"),
+        (["x", "--from", "complexity"], "begin with one of blocks"),
+        (["x", "--from", "../scaling"], "begin with one of blocks"),
+        (["x", "--data", "nowhere"], "there is no such folder"),
+        (["x", "--data", "photos/cats"], "lie loose"),
+        (["taken"], "is there already"),
+    ],
+)
+def test_bad_input_writes_nothing(
+    photos: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del photos
+    Path("taken.yaml").write_text("mine\n")
+    assert main(["new", *arguments]) == 2
+    assert said in capsys.readouterr().err
+    assert Path("taken.yaml").read_text() == "mine\n" and not Path("x.yaml").exists()
+
+
+def test_an_embedded_sets_name_is_not_taken(photos: Path) -> None:
+    photos.rename(photos.parent / "digits")
+    assert main(["new", "mine", "--data", "digits"]) == 0
+    assert load_study("mine.yaml").settings.data.name == "my-digits"
+
+
+def test_comments_do_not_change_what_a_study_says() -> None:
+    content = {
+        "study": "a",
+        "title": "no: yes",
+        "about": "A sentence with adaLN-Zero " * 12,
+        "seed": 12345,
+        "train": {"learning_rate": 1e-4, "ema": 0.9999, "grad_clip": 1.0, "tf32": False},
+        "matrix": {"axes": {"model.size": ["S", "1e3", "null"], "seed": [*range(60)]}},
+        "profiles": {"laptop": {"train": None, "evaluations": {"final": {"samples": 10}}}},
+    }
+    content["about"] = str(content["about"]).strip()
+    text = commented.dump(content)
+    assert json.loads(json.dumps(yaml_source.parse(text, "a.yaml").data)) == content
+    assert yaml.safe_load(text).keys() == content.keys()
+    assert all(len(line) <= 100 for line in text.splitlines())

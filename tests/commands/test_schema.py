@@ -1,0 +1,29 @@
+"""`schema`: where each study tells editors to look."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.commands.schema import FILE
+from harness.spec import shipped
+
+
+def test_it_is_written_where_each_study_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["schema"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert main(["schema", "--write", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / FILE).read_text()) == printed
+    for study in shipped.folder().glob("*.yaml"):
+        first = study.read_text().splitlines()[0]
+        assert first == f"# yaml-language-server: $schema={FILE}", study
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["schema", "--write", str(tmp_path / "absent")]) == 2
+    assert "cannot be written" in capsys.readouterr().err

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+import pytest
+
+from harness import components
+from harness.components import registry
+from harness.errors import BadInput
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    yield
+    registry.forget_files()
+
+
+def test_every_kind_has_built_ins_and_each_keeps_the_laws_that_can_be_seen() -> None:
+    for kind in registry.KINDS:
+        found = list(registry.entries(kind))
+        assert found, kind
+        for entry in found:
+            cls = registry.check_class(entry.load(), entry.where)
+            assert (cls.kind, cls.name) == (kind, entry.name)
+            assert cls.about(), f"{kind} {entry.name} says nothing of itself"
+
+
+def test_an_unknown_name_lists_its_kind_and_the_nearest() -> None:
+    with pytest.raises(components.UnknownComponent) as caught:
+        components.get("sampler", "anzestral")
+    assert "unknown sampler 'anzestral' (did you mean 'ancestral'?)" in str(caught.value)
+    assert "ddim" in str(caught.value)
+    with pytest.raises(BadInput, match="no kind of component 'sampler2'; there are family"):
+        components.names("sampler2")
+
+
+def test_a_kind_may_be_called_as_people_say_it() -> None:
+    assert components.names("data source") == components.names("source")
+    assert components.names("report section") == components.names("section")
+
+
+class Nameless(components.Schedule):
+    """A schedule."""
+
+    def factor(self, step: int, horizon: int) -> float:
+        return 1.0
+
+
+class Halved(Nameless):
+    """Half the rate."""
+
+    name: ClassVar[str] = "halved"
+
+    share: float = 0.5
+    "Of the rate."
+
+
+class Bare(Nameless):
+    """A setting without a word."""
+
+    name: ClassVar[str] = "bare"
+    share: float = 0.5
+
+
+class Unfinished(components.Schedule):
+    """No factor."""
+
+    name: ClassVar[str] = "unfinished"
+
+
+class Zero(Halved):
+    """A version that is none."""
+
+    name: ClassVar[str] = "zero"
+    version: ClassVar[int] = 0
+
+
+@pytest.mark.parametrize(
+    ("cls", "said"),
+    [
+        (Nameless, "Nameless has no name"),
+        (Bare, "settings share have no description"),
+        (Unfinished, "the schedule unfinished lacks factor"),
+        (Zero, "zero's version is 0"),
+        (int, "is not a class derived from a contract"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused_with_its_place(cls: type, said: str) -> None:
+    with pytest.raises(BadInput, match=f"file mine.py: .*{said}"):
+        registry.entry_of(cls, "file mine.py")
+
+
+def test_a_strangers_component_always_writes_its_version_and_all_its_settings() -> None:
+    assert Halved().content() == {"name": "halved", "share": 0.5}
+    assert components.base.uses([Halved()]) == {"schedule:halved": 1}
+    constant = components.get("schedule", "constant")()
+    assert components.base.uses([constant]) == {}
+
+
+def test_two_of_one_name_are_refused_with_both_places() -> None:
+    registry.add_file_entries([registry.entry_of(Halved, "file one.py")])
+    assert components.get("schedule", "halved") is Halved
+    with pytest.raises(BadInput, match=r"'halved': file one\.py and file two\.py; rename"):
+        registry.add_file_entries([registry.entry_of(Halved, "file two.py")])
+
+
+def test_a_key_is_read_back_as_the_component_it_was_made_of() -> None:
+    from harness.components import stored
+
+    registry.add_file_entries([registry.entry_of(Halved, "file one.py")])
+    made = Halved(share=0.25)
+    assert stored.read("schedule", made.key_fields("schedule")) == made
+    assert stored.read("schedule", {}).name == "constant"  # keys of before there was a choice
+    assert stored.read("schedule", {"schedule": "halved"}, places={"share": 0.1}).share == 0.1

@@ -1,0 +1,218 @@
+"""What runs on the compute node, without SLURM: its variables are set, its commands are scripts."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny_study import TINY
+
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.slurm import batch as slurm_batch
+from harness.dispatch.slurm import state
+from harness.dispatch.slurm import task as slurm_task
+from harness.dispatch.slurm.batch import Batch, Growth
+from harness.plan import make_plan
+from harness.spec import load_study
+
+NAME = "harness-complexity-1"
+JOB = {
+    "SUBMITIT_EXECUTOR": "slurm",
+    "SLURM_JOB_ID": "8",
+    "SLURM_ARRAY_JOB_ID": "7",
+    "SLURM_ARRAY_TASK_ID": "0",
+    "SLURM_NTASKS": "1",
+    "SLURM_JOB_NUM_NODES": "1",
+    "SLURM_NODEID": "0",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_JOB_NODELIST": "here",
+}
+
+
+def packed(root: Path) -> tuple[Ledger, list[Attempt]]:
+    """Two stages in one element, written down and not begun."""
+    file = root / "tiny.yaml"
+    file.write_text(TINY)
+    plan = make_plan(load_study(file))
+    tasks = [plan.task(s) for s in plan.stages.values() if s.kind == "complexity"][:2]
+    ledger = Ledger(root)
+    attempts = {t.key: ledger.begin(t.key, t.kind, t.key, NAME, 0) for t in tasks}
+    slurm_batch.write(root, Batch(NAME, "complexity", Growth(), [tasks]), attempts, {})
+    return ledger, list(attempts.values())
+
+
+def fill(log: str) -> None:
+    """Let a log lie on a full disk."""
+    Path(log).parent.mkdir(parents=True)
+    Path(log).symlink_to("/dev/full")
+
+
+def task(root: Path, code: str = "") -> subprocess.CompletedProcess[str]:
+    """The task of the element, in a process that runs `code` before it."""
+    code += (
+        "\nimport sys; from harness.dispatch.slurm.task import main; sys.exit(main(*sys.argv[1:]))"
+    )
+    return subprocess.run(
+        [sys.executable, "-u", "-c", code, str(root), NAME],
+        env={**os.environ, **JOB},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_log_on_a_full_disk_fails_its_stage_with_the_cause_and_not_those_beside_it(
+    tmp_path: Path,
+) -> None:
+    ledger, (first, second) = packed(tmp_path)
+    fill(first.log)
+    done = task(tmp_path)
+    now = ledger.read(first)
+    assert (now.state, now.failure) == ("again", "environment")
+    assert now.error and f"no space left while writing {first.log}" in now.error
+    assert now.error in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1
+    assert ledger.read(second).state == "done"
+    assert "committed" in Path(second.log).read_text()
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "a digit", "removed", "folder"])
+def test_a_damaged_list_of_stages_is_not_guessed_from_but_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    how: str,
+) -> None:
+    """A digit that a disk has changed would train another model under the same key."""
+    ledger, attempts = packed(tmp_path)
+    packs = tmp_path / "slurm" / NAME / "packs.jsonl"
+    text = packs.read_bytes()
+    packs.unlink()
+    if how == "folder":
+        packs.mkdir()
+    elif how != "removed":
+        changed = text.replace(b"8", b"9", 1)
+        packs.write_bytes({"empty": b"", "half": text[: len(text) // 2]}.get(how, changed))
+    for name, value in JOB.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(slurm_task.signal, "signal", lambda *_: None)
+    assert slurm_task.main(str(tmp_path), NAME) == 1
+    said = capsys.readouterr().err
+    assert str(packs) in said and "a driver submits its stages again" in said
+    assert [ledger.read(a).state for a in attempts] == ["running", "running"]
+
+
+def test_a_job_that_release_0_1_left_in_a_queue_still_runs(tmp_path: Path) -> None:
+    """Its script names the module as it was called then."""
+    ledger, attempts = packed(tmp_path)
+    words = [sys.executable, "-u", "-m", "harness.dispatch.slurm_task", str(tmp_path), NAME]
+    subprocess.run(words, env={**os.environ, **JOB}, check=True)
+    assert [ledger.read(a).state for a in attempts] == ["done", "done"]
+
+
+FILLS = """
+import os
+from harness.stages import execute
+calls = []
+def fills(*_):
+    calls.append(1)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, 1), os.dup2(full, 2)
+    if len(calls) == 1:
+        raise ValueError("boom")
+    return True
+execute.execute = fills
+"""
+
+
+def test_a_disk_that_fills_during_a_stage_hides_no_cause_and_undoes_no_end(tmp_path: Path) -> None:
+    ledger, (first, second) = packed(tmp_path)
+    task(tmp_path, FILLS)
+    now = ledger.read(first)
+    assert now.failure == "error" and now.error
+    assert f"boom; no space left while writing {first.log}" in now.error
+    assert ledger.read(second).state == "done"
+
+
+@pytest.fixture
+def scontrol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """scontrol(SCRIPT) is the only command there is; the file of the words it was called with."""
+    folder, words = tmp_path / "bin", tmp_path / "words"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("SLURM_JOB_ID", "8")
+    monkeypatch.setattr(slurm_task, "ANSWER_S", 0.5)
+    monkeypatch.setattr(slurm_task, "AGAIN_S", 0.01)
+
+    def command(text: str) -> Path:
+        path = folder / "scontrol"
+        path.write_text(f'#!/bin/sh\necho "$*" >> {words}\n{text}\n')
+        path.chmod(0o755)
+        return words
+
+    return command
+
+
+def preempted(root: Path, ledger: Ledger) -> str | None:
+    """Ask the element to stop before its first stage; what that stage then says, if anything."""
+    element = slurm_batch.read_pack(root, NAME, 0)
+    said = slurm_task.Said(root, NAME, main=True)
+    code = slurm_task.requeue(element[0], element, ledger, said, {}, [signal.SIGTERM])
+    assert code == 1
+    told: str | None = state.read(root, NAME, element[0].task.key).get("state")
+    return told
+
+
+RUNS = "echo JobId=8 JobState=RUNNING StartTime=2026-01-01T00:00:00 PreemptTime=None"
+
+
+def test_a_preempted_task_asks_a_busy_controller_again(
+    tmp_path: Path, scontrol: Callable[[str], Path]
+) -> None:
+    ledger, _ = packed(tmp_path)
+    busy = "test $(/usr/bin/wc -l < {0}) = {1} && {2}\n"
+    words = tmp_path / "words"
+    slow = busy.format(words, 1, "exec /bin/sleep 9") + busy.format(words, 2, "exit 1")
+    scontrol(f"{slow}{busy.format(words, 4, 'exit 1')}{RUNS}")
+    assert preempted(tmp_path, ledger) == "requeued"
+    assert words.read_text().splitlines() == ["show job -o 8"] * 3 + ["requeue 8"] * 2
+
+
+def test_a_task_whose_state_nobody_tells_is_requeued_unless_it_was_cancelled(
+    tmp_path: Path, scontrol: Callable[[str], Path]
+) -> None:
+    ledger, attempts = packed(tmp_path)
+    words = scontrol("test $1 = requeue")
+    assert preempted(tmp_path, ledger) == "requeued"
+    assert words.read_text().endswith("requeue 8\n")
+    for attempt in attempts:
+        ledger.end(attempt, "stopped", "stopped", "cancelled by `harness cancel`")
+    words.unlink()
+    preempted(tmp_path, ledger)
+    assert "requeue" not in words.read_text()
+
+
+def test_a_job_that_slurm_is_ending_is_not_brought_back_to_life(
+    tmp_path: Path, scontrol: Callable[[str], Path]
+) -> None:
+    ledger, _ = packed(tmp_path)
+    words = scontrol(RUNS.replace("RUNNING", "CANCELLED"))
+    assert preempted(tmp_path, ledger) is None
+    assert words.read_text() == "show job -o 8\n"
+
+
+def test_without_scontrol_a_preempted_task_says_why_it_ended(
+    tmp_path: Path, scontrol: Callable[[str], Path]
+) -> None:
+    ledger, attempts = packed(tmp_path)
+    assert preempted(tmp_path, ledger) == "failed"
+    for attempt in attempts:
+        now = ledger.read(attempt)
+        assert (now.state, now.failure) == ("again", "preempted")
+        assert now.error and "it cannot be started (No such file or directory)" in now.error

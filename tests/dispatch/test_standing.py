@@ -1,0 +1,78 @@
+"""What is done and to do, from what lies in a results folder; and how far what began has come."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from pretender import drive
+
+from harness.dispatch import progress
+from harness.dispatch.ledger import Ledger
+from harness.dispatch.standing import checkpoints, quarantined, removed, standing
+from harness.plan import Plan, make_plan
+from harness.plan.wanted import trajectory
+from harness.spec import load_study
+from harness.store import Store
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(load_study("studies/scaling.yaml", "smoke"))
+
+
+def test_committed_checkpoints_of_any_study_are_found_with_their_run_and_step(
+    plan: Plan, tmp_path: Path
+) -> None:
+    drive(plan, tmp_path)
+    store = Store(tmp_path)
+    train = [s for s in plan.stages.values() if s.kind == "train"]
+    found = {c.key: (c.run, c.step) for c in checkpoints(plan, store)}
+    assert found == {s.key: trajectory(s) for s in train}
+    other = make_plan(load_study("studies/scaling.yaml", "smoke", ("study=other", "seed=3")))
+    for stage in train:  # as another study sees them: by their manifests
+        path = store.folder("train", stage.key) / "manifest.json"
+        manifest = json.loads(path.read_text())
+        manifest |= {"settings": json.loads(stage.settings), "inputs": stage.inputs}
+        manifest.pop("sha256", None)
+        path.write_text(json.dumps(manifest))
+    (store.folder("train", train[0].key) / "manifest.json").write_text("{")
+    found = {c.key: (c.run, c.step) for c in checkpoints(other, store)}
+    assert found == {s.key: trajectory(s) for s in train[1:]}
+
+
+def test_what_was_moved_to_quarantine_is_no_removal(plan: Plan, tmp_path: Path) -> None:
+    drive(plan, tmp_path)
+    store = Store(tmp_path)
+    evaluate = next(s for s in plan.stages.values() if s.kind == "evaluate")
+    sample = evaluate.inputs["samples"]
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+    store.quarantine("sample", sample)
+    assert quarantined(store) == {sample}
+    state = standing(plan, plan.stages.values(), store, Ledger(tmp_path))
+    assert [s.key for s in state.missing] == [sample, evaluate.key]
+    assert not state.remade
+
+
+def test_the_refusal_names_what_it_is_about(plan: Plan) -> None:
+    stages = list(plan.stages.values())
+    said = removed(stages[:1])
+    assert said.startswith("1 stage that was done and then removed") and stages[0].label in said
+    said = removed(stages[:12])
+    assert said.startswith("12 stages") and "and 2 more" in said and "--remake" in said
+
+
+def test_a_saved_checkpoint_counts_as_the_part_of_its_stage_that_it_is(
+    plan: Plan, tmp_path: Path
+) -> None:
+    first, second = [s for s in plan.stages.values() if s.kind == "train"][:2]
+    store = Store(tmp_path)
+    assert progress.saved(store, [first, second]) == {}
+    steps = trajectory(first)[1]
+    (store.scratch(first.key) / f"step-{steps // 2:09d}").mkdir()
+    (store.scratch(first.key) / "step-broken").mkdir()
+    store.scratch(second.key)  # it has left nothing
+    found = progress.saved(store, [first, second])
+    assert found == {} or found == {first.key: 0.5}

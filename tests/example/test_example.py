@@ -1,0 +1,93 @@
+"""A stranger's package and files, run from outside of the checkout: the house is open."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "example_components"
+CHECKOUT = Path(__file__).parents[2]
+
+
+def harness(folder: Path, *words: str, path: list[str]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *path])}
+    environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "harness", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package in a site folder of its own."""
+    site = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site)]
+    done = subprocess.run([*command, str(PACKAGE)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return site
+
+
+@pytest.mark.slow
+def test_a_package_brings_one_of_each_kind_and_its_study_runs(
+    installed: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "study.yaml").write_text((PACKAGE / "study.yaml").read_text())
+    path = [str(installed)]
+    listing = harness(tmp_path, "components", path=path).stdout
+    for name in ("plain-cnn", "arc", "arc-steps", "rings", "random-filters", "mean-gap"):
+        assert f"  {name}" in listing
+    assert listing.count("[package harness-example-components 0.1.0]") == 8
+    for profile in ("laptop", "workers"):  # its own executor, then ours: nothing is done twice
+        done = harness(tmp_path, "run", "study.yaml", "--profile", profile, path=path)
+        assert done.returncode == 0, done.stderr
+    assert "(0 stages to do" in done.stdout or "10 done" in done.stdout
+    rows = list(
+        csv.DictReader(
+            io.StringIO(harness(tmp_path, "results", "study.yaml", "--csv", path=path).stdout)
+        )
+    )
+    names = {row["metric"] for row in rows}
+    assert {"fd_random_filters", "mean-gap_random_filters"} <= names
+    assert not names & {"fid", "sfid", "inception_score"}
+    assert {row["objective"] for row in rows if row["of"] == "samples"} == {"arc"}
+    without = harness(tmp_path, "plan", "study.yaml", path=[])
+    assert without.returncode == 2 and "Traceback" not in without.stderr
+    assert "rings" in without.stderr
+
+
+@pytest.mark.slow
+def test_the_same_files_beside_a_study_run_on_warm_workers_and_changes_are_asked_about(
+    tmp_path: Path,
+) -> None:
+    names = ("family", "objective", "sampler", "source", "extractor", "metric", "section")
+    for name in names:
+        text = (PACKAGE / "harness_example" / f"{name}.py").read_text()
+        (tmp_path / f"my_{name}.py").write_text(text)
+    study = (PACKAGE / "study.yaml").read_text().replace("{name: subprocess, at_once: 2}", "local")
+    study += f"components: [{', '.join(f'my_{name}.py' for name in names)}]\n"
+    (tmp_path / "study.yaml").write_text(study)
+    done = harness(tmp_path, "run", "study.yaml", path=[])
+    assert done.returncode == 0, done.stderr
+    copies = list((tmp_path / "results" / "components").glob("*.py"))
+    assert len(copies) == len(names)
+    with open(tmp_path / "my_family.py", "a") as file:
+        print("# a word more", file=file)
+    again = harness(tmp_path, "run", "study.yaml", path=[])
+    assert again.returncode == 2 and "raise its version" in again.stderr
+    same = harness(tmp_path, "run", "study.yaml", "--same-output", path=[])
+    assert same.returncode == 0, same.stderr
+    (tmp_path / "my_family.py").write_text("import nothing_of_that_name\n")
+    broken = harness(tmp_path, "validate", "study.yaml", path=[])
+    assert broken.returncode == 2 and "Traceback" not in broken.stderr
+    assert "my_family.py:1: cannot be imported: ModuleNotFoundError" in broken.stderr

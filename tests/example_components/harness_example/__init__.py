@@ -1,0 +1,1 @@
+"""One component of each kind, as somebody outside of the harness would bring them."""

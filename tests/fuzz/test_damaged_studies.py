@@ -1,0 +1,56 @@
+"""Damaged studies through `validate` and `plan`: refused with their place, or planned.
+
+Every input is a function of (SEED, its number): the same on every machine. HARNESS_TEST_SEED=N
+draws others, HARNESS_TEST_INPUTS=N as many as wanted of each base.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+from harmless import call, collect
+from mutations import study
+from tiny_study import TINY
+
+SEED = os.environ.get("HARNESS_TEST_SEED", "1")
+INPUTS = int(os.environ.get("HARNESS_TEST_INPUTS", "150"))
+STUDIES = Path(__file__).parents[2] / "studies"
+FROZEN = Path(__file__).parents[1] / "data" / "frozen"
+BASES = {
+    "tiny": TINY,
+    **{
+        path.stem: path.read_text()
+        for path in (
+            *(STUDIES / f"{name}.yaml" for name in ("scaling", "guidance", "decoders")),
+            *(FROZEN / f"{name}.yaml" for name in ("settings", "imported")),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_damaged_study_is_planned_or_refused_with_its_place(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path("damaged.yaml")
+    codes: dict[str, list[int | None]] = {"validate": [], "plan": []}
+
+    def one(i: int) -> str | None:
+        path.write_bytes(study(BASES[base], random.Random(f"{SEED} {base} {i}")))
+        for verb in codes:
+            code, said, problem = call(verb, str(path))
+            codes[verb].append(code)
+            if problem is not None:
+                return problem
+            if code == 2 and str(path) not in said:
+                return f"{verb}: the error does not name the file:\n{said}"
+        return None
+
+    found = collect(INPUTS, one)
+    assert not found, "\n\n".join(found)
+    assert 0 in codes["validate"] + codes["plan"] and 2 in codes["validate"]
+    assert not list(tmp_path.glob("results*")), "plan and validate write nothing"

@@ -1,0 +1,139 @@
+"""Averages of the weights, made during training and after it, against their definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from harness.errors import BadInput
+from harness.models.ema import (
+    Snapshot,
+    combine,
+    gamma,
+    post_hoc_weights,
+    power_decay,
+    snapshot_steps,
+    update,
+)
+
+STEPS = 2000
+
+
+@pytest.fixture(scope="module")
+def path() -> np.ndarray:
+    """The weights of a training: a random walk that settles, (STEPS, 5) float64."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(STEPS, 5)) * np.linspace(1, 0.1, STEPS)[:, None]
+    return np.cumsum(noise, axis=0) / 10 + rng.normal(size=(STEPS, 5))
+
+
+def averaged(path: np.ndarray, std: float) -> np.ndarray:
+    """The power-function average after every step, by the recurrence: (STEPS, 5)."""
+    out = np.empty_like(path)
+    value = np.zeros(path.shape[1])
+    for step, weights in enumerate(path, start=1):
+        value = value + (1 - power_decay(step, std)) * (weights - value)
+        out[step - 1] = value
+    return out
+
+
+@pytest.mark.parametrize("std", [0.05, 0.10, 0.2])
+def test_gamma_gives_the_profile_of_this_relative_standard_deviation(std) -> None:
+    t = (np.arange(200_000) + 0.5) / 200_000
+    weights = t ** gamma(std)
+    weights /= weights.sum()
+    mean = (weights * t).sum()
+    assert np.sqrt((weights * (t - mean) ** 2).sum()) == pytest.approx(std, rel=1e-4)
+
+
+def test_published_gammas() -> None:
+    assert gamma(0.05) == pytest.approx(16.97, abs=0.01)
+    assert gamma(0.10) == pytest.approx(6.94, abs=0.01)
+
+
+def test_the_recurrence_weighs_step_t_by_t_to_the_gamma(path) -> None:
+    found = averaged(path, 0.1)[-1]
+    steps = np.arange(1, STEPS + 1, dtype=np.float64)
+    # what the recurrence gives to each step: (1 - beta_t) times all later betas
+    betas = np.array([power_decay(int(t), 0.1) for t in steps])
+    given = (1 - betas) * np.append(np.cumprod(betas[::-1])[::-1][1:], 1.0)
+    ideal = steps ** gamma(0.1)
+    assert given.sum() == pytest.approx(1)
+    np.testing.assert_allclose(given, ideal / ideal.sum(), atol=2e-5)
+    np.testing.assert_allclose(found, given @ path)
+
+
+def test_the_first_update_takes_the_weights() -> None:
+    assert power_decay(1, 0.1) == 0.0
+
+
+@pytest.mark.parametrize("std", [0.05, 0.07, 0.10, 0.13])
+@pytest.mark.parametrize("until", [STEPS, 1500])
+def test_an_average_made_after_training_is_the_one_made_during_it(path, std, until) -> None:
+    kept = snapshot_steps(100, STEPS)
+    during = {each: averaged(path, each) for each in (0.05, 0.10)}
+    snapshots = [Snapshot(step, each) for each in during for step in kept]
+    weights = post_hoc_weights(snapshots, until, std)
+    made = sum(
+        w * during[each.std][each.step - 1] for w, each in zip(weights, snapshots, strict=True)
+    )
+    wanted = averaged(path, std)[until - 1]
+    spread = np.abs(averaged(path, 0.05)[until - 1] - averaged(path, 0.10)[until - 1]).max()
+    assert np.abs(made - wanted).max() < 0.05 * spread
+    assert weights.sum() == pytest.approx(1, abs=0.01)
+    assert not any(w for w, each in zip(weights, snapshots, strict=True) if each.step > until)
+
+
+def test_a_kept_average_is_itself() -> None:
+    snapshots = [Snapshot(100, 0.05), Snapshot(100, 0.1), Snapshot(200, 0.05), Snapshot(200, 0.1)]
+    np.testing.assert_allclose(post_hoc_weights(snapshots, 200, 0.1), [0, 0, 0, 1], atol=1e-6)
+
+
+def test_several_averages_are_updated_at_once() -> None:
+    live = [torch.ones(3), torch.full((2,), 2.0)]
+    slow, fast = ([torch.zeros(3), torch.zeros(2)] for _ in range(2))
+    update([slow, fast], live, [0.9, 0.5])
+    torch.testing.assert_close(slow[1], torch.full((2,), 0.2))
+    torch.testing.assert_close(fast[0], torch.full((3,), 0.5))
+
+
+def test_states_are_added_up_in_their_own_precision() -> None:
+    one = {"w": torch.tensor([1.0, 2.0]), "steps": torch.tensor(3)}
+    other = {"w": torch.tensor([3.0, -2.0]), "steps": torch.tensor(4)}
+    made = combine([one, other], [0.25, 0.75])
+    assert made["w"].dtype == torch.float32
+    torch.testing.assert_close(made["w"], torch.tensor([2.5, -1.0]))
+    assert int(made["steps"]) == 4
+    with pytest.raises(BadInput, match="snapshot 2 holds other tensors"):
+        combine([one, {"v": torch.zeros(2)}], [0.5, 0.5])
+    with pytest.raises(ValueError, match="argument 2 is longer"):
+        combine([one], [0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "std", "said"),
+    [
+        ([], 0.1, "without snapshots"),
+        ([Snapshot(500, 0.1), Snapshot(500, 0.05)], 0.1, "kept at: 500"),
+        ([Snapshot(100, 0.1)], 0.05, "needs snapshots of two lengths"),
+        ([Snapshot(100, 0.1), Snapshot(100, 0.05)], 0.02, "lengths of 0.05 to 0.15 can be made"),
+        ([Snapshot(100, 0.1), Snapshot(100, 0.05)], 0.2, "lengths of 0.05 to 0.15 can be made"),
+    ],
+)
+def test_what_snapshots_cannot_give_is_refused(snapshots, std, said) -> None:
+    with pytest.raises(BadInput, match=said):
+        post_hoc_weights(snapshots, 200, std)
+
+
+@pytest.mark.parametrize("std", [0.0, 0.28, -1.0, float("nan")])
+def test_lengths_that_no_profile_has_are_refused(std) -> None:
+    with pytest.raises(BadInput, match="share of the training"):
+        gamma(std)
+
+
+def test_snapshots_are_kept_every_so_many_steps_and_at_the_end() -> None:
+    assert snapshot_steps(100, 250) == [100, 200, 250]
+    assert snapshot_steps(100, 200) == [100, 200]
+    with pytest.raises(BadInput, match="1 step or more"):
+        snapshot_steps(0, 10)

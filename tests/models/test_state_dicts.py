@@ -1,0 +1,178 @@
+"""Checkpoints as training scripts save them: read, saying which weights, or refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from harness.errors import BadInput
+from harness.models import build, diffusers_format
+from harness.models.checkpoint import read_checkpoint
+from harness.models.state_dicts import found_in
+
+SMALL = {"depth": 2, "width": 24, "heads": 4, "patch_size": 2, "input_size": 6, "num_classes": 7}
+
+
+@pytest.fixture
+def state(randomised) -> dict[str, torch.Tensor]:
+    return randomised(build(**SMALL)).state_dict()
+
+
+@pytest.fixture
+def ema(randomised) -> dict[str, torch.Tensor]:
+    return randomised(build(**SMALL), std=0.3).state_dict()
+
+
+def put(state: dict[str, Any], front: str = "", inside: str = "") -> dict[str, Any]:
+    """Names as wrappers leave them: something in front, and something in each block."""
+    out = {}
+    for name, t in state.items():
+        head, block, rest = name.partition("blocks.0.")
+        out[front + (f"{head}{block}{inside}{rest}" if block else name)] = t
+    return out
+
+
+def taken(content: Any) -> tuple[dict[str, torch.Tensor], str]:
+    found = read_checkpoint(content, heads=4)
+    return found.model.state_dict(), found.weights
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return set(one) == set(other) and all(torch.equal(one[n], other[n]) for n in one)
+
+
+@pytest.mark.parametrize(
+    ("front", "inside"),
+    [
+        *(
+            ("module.", ""),
+            ("_orig_mod.", ""),
+            ("module._orig_mod.", ""),
+            ("_orig_mod.module.", ""),
+        ),
+        *(("", "_orig_mod."), ("", "_checkpoint_wrapped_module."), ("model.", "")),
+        *(("_fsdp_wrapped_module.", "_fsdp_wrapped_module._checkpoint_wrapped_module."),),
+        ("net.module.", "_orig_mod."),
+    ],
+)
+def test_names_that_wrappers_write_are_taken_off(
+    front: str, inside: str, state: dict[str, torch.Tensor]
+) -> None:
+    found, said = taken(put(state, front, inside))
+    assert same(found, state)
+    assert said.startswith(f"{len(state)} tensors")
+
+
+@pytest.mark.parametrize("name", ["model", "state_dict", "model_state_dict", "module"])
+def test_a_wrapped_state_dict_is_found_and_named(name: str, state: dict[str, torch.Tensor]) -> None:
+    found, said = taken({name: state, "epoch": 3, "opt": {"lr": 0.1}})
+    assert same(found, state)
+    assert said == f"{len(state)} tensors of {name!r} (the model's own weights)"
+
+
+def test_averaged_weights_are_preferred_wherever_they_are(
+    state: dict[str, torch.Tensor], ema: dict[str, torch.Tensor]
+) -> None:
+    for content in (
+        {"model": state, "ema": ema},
+        {"model_state_dict": state, "ema_state_dict": ema},
+        {"state_dict": {**put(state, "model."), **put(ema, "ema.")}},  # Lightning's
+        {**put(state, "online_model."), **put(ema, "ema_model."), "step": torch.tensor(5)},
+    ):
+        found, said = taken(content)
+        assert same(found, ema) and "averaged weights" in said
+
+
+def test_other_networks_beside_it_are_left_and_counted(state: dict[str, torch.Tensor]) -> None:
+    content = {"state_dict": {**put(state, "model."), "vae.conv.weight": torch.zeros(3)}}
+    found, said = taken(content)
+    assert same(found, state)
+    assert said.endswith("; 1 others were not taken") and "'state_dict.model'" in said
+
+
+def test_an_empty_ema_is_said(state: dict[str, torch.Tensor]) -> None:
+    found, said = taken({"ema": {}, "model": state})
+    assert same(found, state) and said.endswith("(the model's own weights); 'ema' is empty")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda s: {"ema": {}}, "holds no weights: its entry 'ema' is empty"),
+        (lambda s: {}, "it is empty"),
+        (lambda s: {"state_dict": {"model": 3}}, "entry state_dict, is no state dict: not tensors"),
+        (lambda s: {**put(s, "a."), **put(s, "b.")}, "weights of 2 networks ('a', 'b')"),
+        (lambda s: {**s, "pos_embed": s["pos_embed"].to("meta")}, "pos_embed has no values"),
+        (
+            lambda s: {
+                **s,
+                "final_layer.linear.weight": s["final_layer.linear.weight"].to_sparse(),
+            },
+            "final_layer.linear.weight is sparse",
+        ),
+        (lambda s: {n: t.to(torch.int8) for n, t in s.items()}, "holds int8, no floating numbers"),
+        (
+            lambda s: {**s, "pos_embed": torch.full_like(s["pos_embed"], float("nan"))},
+            "pos_embed holds 216 weights that are NaN or infinite",
+        ),
+        (
+            lambda s: {
+                **s,
+                "final_layer.linear.bias": s["final_layer.linear.bias"].double() + 1e300,
+            },
+            "final_layer.linear.bias holds 32 weights that are NaN or infinite",
+        ),
+        (
+            lambda s: {**s, "y_embedder.embedding_table.weight": torch.zeros(1000, 24)},
+            "y_embedder.embedding_table has 1,000 rows, and no null label",
+        ),
+    ],
+)
+def test_what_cannot_be_a_models_weights_is_refused_in_a_sentence(
+    make: Any, said: str, state: dict[str, torch.Tensor]
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        read_checkpoint(make(state), heads=4)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_list_is_named_as_one(state: dict[str, torch.Tensor]) -> None:
+    with pytest.raises(BadInput, match="f holds no state dict but a list"):
+        found_in([state], "f")
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+def test_an_empty_file_is_said_to_be_one(name: str, tmp_path) -> None:
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(BadInput, match=rf"{name} is empty \(0 bytes\)"):
+        read_checkpoint(tmp_path / name)
+
+
+def test_integers_in_a_safetensors_file_are_refused(state, tmp_path) -> None:
+    save_file(
+        {n: t.to(torch.int32).contiguous() for n, t in state.items()}, tmp_path / "w.safetensors"
+    )
+    with pytest.raises(BadInput, match=r"w.safetensors: .* holds int32"):
+        read_checkpoint(tmp_path / "w.safetensors", heads=4)
+
+
+def test_fields_of_diffusers_configuration_are_listed_or_refused() -> None:
+    released = {
+        **{"_class_name": "Transformer2DModel", "activation_fn": "gelu-approximate"},
+        **{"attention_bias": True, "dropout": 0.0, "in_channels": 4, "out_channels": 8},
+        **{"norm_type": "ada_norm_zero", "norm_elementwise_affine": False, "norm_eps": 1e-5},
+    }
+    notes = diffusers_format.ignored(released, "config.json")
+    assert notes == (
+        "config.json: ignored: dropout 0.0",
+        "config.json: norm_eps is 1e-05, a DiT's 1e-06 is used",
+    )
+    for field, value in (
+        *(("activation_fn", "geglu"), ("norm_type", "layer_norm"), ("norm_eps", 1e-2)),
+        *(("cross_attention_dim", 768), ("out_channels", 4), ("attention_bias", False)),
+    ):
+        with pytest.raises(BadInput, match=rf"config.json: {field} is '?{value}"):
+            diffusers_format.ignored({**released, field: value}, "config.json")

@@ -1,0 +1,65 @@
+"""What is read before the code: the version, the licence, the citation, the changelog."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+
+import harness
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def test_the_version_stands_once_and_everything_agrees_with_it() -> None:
+    assert "version" not in PROJECT and "version" in PROJECT["dynamic"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == harness.__version__
+    released = re.findall(r"^## (\d\S*) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    assert released[0] == (harness.__version__, str(citation["date-released"]))
+
+
+def test_the_citation_has_what_the_format_requires() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["license"] == PROJECT["license"] == "Apache-2.0"
+
+
+def test_the_licence_is_whole() -> None:
+    text = (ROOT / "LICENSE").read_text()
+    assert "Version 2.0, January 2004" in text and "END OF TERMS AND CONDITIONS" in text
+    assert PROJECT["license-files"] == ["LICENSE"]
+
+
+def test_links_between_the_projects_pages_lead_somewhere() -> None:
+    dangling = []
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("studies/*.md"), *ROOT.glob("docs/**/*.md")]:
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+            made = (
+                Path(target).parent.name == "reference"
+            )  # by docs/made.py, when the site is built
+            if "://" not in target and not made and not (page.parent / target).exists():
+                dangling.append(f"{page.relative_to(ROOT)}: {target}")
+    assert not dangling
+
+
+def test_pre_commit_runs_what_ci_runs() -> None:
+    """The hooks call the environment's own programs, so their versions are those of CI."""
+    (repository,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert repository["repo"] == "local"
+    hooks = {hook["id"]: hook for hook in repository["hooks"]}
+    assert all(hook["language"] == "system" for hook in hooks.values())
+    assert {hook["entry"].split()[0] for hook in hooks.values()} == {"ruff", "mypy", "python"}
+    pinned = (ROOT / "constraints.txt").read_text()
+    assert "\nruff==" in pinned and "\nmypy==" in pinned
+
+
+def test_issue_forms_can_be_read() -> None:
+    for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
+        form = yaml.safe_load(path.read_text())
+        assert {"name", "description", "body"} <= form.keys(), path
+        for field in form["body"]:
+            assert field["type"] == "textarea" and field["attributes"]["label"], path

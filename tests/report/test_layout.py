@@ -1,0 +1,162 @@
+"""Layout laws: no two texts of a figure overlap, nothing is clipped, no page is mostly blank."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import subprocess
+
+import matplotlib.colors
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.report import palette, style
+from harness.report.document import compose, save
+
+SECTIONS = (
+    *("headline", "gflops", "training", "training-compute", "sampling-compute", "samples"),
+    *("models", "blocks", "complexity", "comparison", "provenance"),
+)
+
+
+def texts(figure):
+    """(text, box) of everything written in a figure that is drawn."""
+    renderer = figure.canvas.get_renderer()
+    found = []
+    for axes in figure.axes:
+        found += [axes.title, axes._left_title, axes._right_title, *axes.texts]
+        for axis in (axes.xaxis, axes.yaxis):
+            found += [axis.label, axis.offsetText]
+            found += [t.label1 for t in axis._update_ticks() if t.label1.get_visible()]
+    for legend in figure.legends:
+        found += legend.get_texts()
+    kept = [t for t in found if t.get_visible() and t.get_text().strip()]
+    return [(t.get_text(), t.get_window_extent(renderer)) for t in kept]
+
+
+def faults(figure):
+    figure.draw_without_rendering()
+    written = texts(figure)
+    told = []
+    for text, box in written:
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > figure.bbox.x1 + 1 or box.y1 > figure.bbox.y1 + 1:
+            told.append(f"{text!r} is clipped: {box.extents.round()} of {figure.bbox.extents}")
+    for (a, one), (b, two) in itertools.combinations(written, 2):
+        wide = min(one.x1, two.x1) - max(one.x0, two.x0)
+        high = min(one.y1, two.y1) - max(one.y0, two.y0)
+        if wide > 1 and high > 1:
+            told.append(f"{a!r} and {b!r} overlap by {wide:.0f} x {high:.0f} pixels")
+    return told
+
+
+def of_two_models(make):
+    return make.frames(sizes=("S", "XL"), patches=(2,))
+
+
+def of_blocks_and_image_sizes(make):
+    import pandas as pd
+
+    one = make.frames(sizes=("S", "XL"), patches=(4, 2), blocks=("in-context", "adaln-zero"))
+    other = make.frames(sizes=("S", "XL"), patches=(4, 2), noise=0.2)
+    for name in ("metrics", "runs"):
+        frame = other[name]
+        changed = frame.assign(image_size=16, run=frame["run"] + "-16")
+        changed = changed.astype(frame.dtypes.to_dict())
+        if name == "metrics":
+            changed = changed[changed["of"] == "samples"]
+        one[name] = pd.concat([one[name], changed], ignore_index=True)
+    return one
+
+
+def of_forty_models(make):
+    import pandas as pd
+
+    parts = []
+    for i in range(10):
+        found = make.frames(sizes=("S", "B"), patches=(4, 2), sweep=(4, 16), milestones=(500, 1500))
+        for name in ("metrics", "runs"):
+            frame = found[name]
+            shape = f"-{4 + i}x{32 + 16 * i}x4/"
+            found[name] = frame.assign(
+                model=frame["model"].str.replace("/", shape, regex=False),
+                run=frame["run"] + str(i),
+                size=pd.Series(pd.NA, index=frame.index, dtype="string"),
+                gflops=frame["gflops"] * (1 + 0.3 * i),
+                value=frame["value"] * (1 - 0.04 * i) if "value" in frame else None,
+            )[frame.columns]
+        parts.append(found)
+    first = parts[0]["metrics"]
+    metrics = [p["metrics"][p["metrics"]["of"] == "samples"] for p in parts]
+    return {
+        "metrics": pd.concat([*metrics, first[first["of"] == "floor"]], ignore_index=True),
+        "runs": pd.concat([p["runs"] for p in parts], ignore_index=True),
+        "training": parts[0]["training"],
+    }
+
+
+def half_finished(make):
+    found = make.frames()
+    rows = found["metrics"]
+    found["metrics"] = rows[~rows["size"].fillna("").isin(["L", "XL"]) | (rows["step"] == 375)]
+    return found
+
+
+def with_lost_values(make):
+    found = make.frames(sizes=("S", "B", "L", "XL"), patches=(4, 2))
+    rows = found["metrics"]
+    rows.loc[(rows["size"] == "B").fillna(False), "value"] = np.nan
+    rows.loc[(rows["size"] == "L").fillna(False) & (rows["step"] == 750), "value"] = np.inf
+    return found
+
+
+def the_papers_setting(make):
+    return make.frames(family="DiT", extractor="inception-2015", milestones=(200_000, 400_000))
+
+
+KINDS = {
+    "default": lambda make: make.frames(),
+    "two models": of_two_models,
+    "blocks and image sizes": of_blocks_and_image_sizes,
+    "forty models": of_forty_models,
+    "half finished": half_finished,
+    "lost values": with_lost_values,
+    "three seeds": lambda make: make.frames(seeds=(0, 1, 2)),
+    "the paper's networks": the_papers_setting,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_texts_overlap_nothing_is_clipped_and_no_page_is_mostly_blank(
+    make, monkeypatch, tmp_path, kind
+):
+    drawn, svg = [], style.svg
+    monkeypatch.setattr(style, "svg", lambda figure: (drawn.append(figure), svg(figure))[1])
+    report = make.report(KINDS[kind](make), SECTIONS, samples={})
+    document = compose(report)
+    told = [f"figure {i}: {fault}" for i, figure in enumerate(drawn) for fault in faults(figure)]
+    assert drawn and not told, "\n".join(told)
+    if not shutil.which("pdftoppm"):
+        return
+    pdf = save(document, tmp_path / "report.pdf")
+    subprocess.run(["pdftoppm", "-r", "30", "-gray", pdf, tmp_path / "page"], check=True)
+    pages = [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob("page-*.pgm"))]
+    for number, page in enumerate(pages[:-1], 1):
+        body = page[int(0.06 * len(page)) : int(0.93 * len(page))]
+        ink = np.flatnonzero((body < 200).any(axis=1))
+        below = 1 - (ink.max() + 1) / len(body)
+        assert below <= 0.4, f"page {number} of {len(pages)} is {below:.0%} blank at its end"
+
+
+def test_sizes_and_blocks_are_told_apart_in_grey_and_share_no_colour():
+    def grey(colour):
+        return float(np.dot(matplotlib.colors.to_rgb(colour), (0.2126, 0.7152, 0.0722)))
+
+    shades = [grey(c) for c in list(palette.SIZES.values())[:4]]
+    assert shades == sorted(shades, reverse=True)
+    assert min(a - b for a, b in itertools.pairwise(shades)) > 0.08
+    assert not set(palette.SIZES.values()) & {*palette.OTHERS, *palette.BLOCKS.values()}
+    markers = list(style.PATCH_MARKERS.values())
+    assert len(set(markers)) == len(markers)
+    assert len({str(d) for d in style.BLOCK_DASHES.values()}) == len(palette.BLOCKS)

@@ -1,0 +1,102 @@
+"""harness.testing.check finds the component and says which law broke."""
+
+from __future__ import annotations
+
+import pytest
+
+import harness.testing
+from harness.components import UnknownComponent
+from harness.components.sampler import Sampler
+from harness.diffusion.ddpm import DDIM, DDPM
+from harness.diffusion.flow import Flow
+from harness.errors import BadInput
+
+
+def test_a_name_a_class_or_an_instance_can_be_checked() -> None:
+    harness.testing.check("objective", "flow", prediction="data")
+    harness.testing.check("objective", Flow, shift=2.0)
+    harness.testing.check("objective", Flow(time="logit-normal"))
+
+
+def test_names_and_kinds_that_are_not_there_are_refused() -> None:
+    with pytest.raises(UnknownComponent, match="did you mean 'flow'"):
+        harness.testing.check("objective", "flwo")
+    with pytest.raises(BadInput, match="no kind"):
+        harness.testing.check("objectives", "flow")
+    with pytest.raises(TypeError, match="has its settings"):
+        harness.testing.check("objective", Flow(), shift=2.0)
+
+
+def test_a_component_of_another_kind_is_refused() -> None:
+    with pytest.raises(AssertionError, match="not derived from the contract of the kind sampler"):
+        harness.testing.check("sampler", DDPM())
+
+
+def test_every_broken_law_is_named_and_an_exception_is_a_broken_law() -> None:
+    class Broken(Flow):
+        """Breaks two laws."""
+
+        name = "broken"
+
+        @property
+        def time_range(self):
+            return 0.4, 0.6
+
+        def training_losses(self, network, x, t, noise, **condition):
+            raise KeyError("velocity")
+
+    with pytest.raises(AssertionError) as caught:
+        harness.testing.check("objective", Broken)
+    said = str(caught.value)
+    assert "the objective 'broken' breaks its contract" in said
+    assert "times_are_drawn_from_the_generator_alone: draw_times gave" in said
+    assert "losses_are_one_per_row: raised KeyError: 'velocity'" in said
+
+
+def test_a_setting_without_description_is_named() -> None:
+    class Bare(DDIM):
+        """A setting without a docstring."""
+
+        name = "bare"
+        strength: float = 1.0
+
+    with pytest.raises(BadInput, match="strength have no description"):
+        harness.testing.check("sampler", Bare)
+    with pytest.raises(AssertionError, match="every_setting_is_described"):
+        harness.testing.check("sampler", Bare())
+
+
+def test_a_setting_that_can_be_changed_is_found() -> None:
+    class Loose(Flow, frozen=False):
+        """Not frozen."""
+
+        name = "loose"
+
+    with pytest.raises(AssertionError, match="settings_are_frozen: the setting prediction"):
+        harness.testing.check("objective", Loose)
+
+
+def test_a_key_that_forgets_a_setting_is_found() -> None:
+    class Forgetful(Flow):
+        """Its key lacks the shift."""
+
+        name = "forgetful"
+
+        def key_fields(self, role):
+            content = self.content()
+            content.pop("shift")
+            return {role: content}
+
+    with pytest.raises(AssertionError, match="a_key_is_read_back"):
+        harness.testing.check("objective", Forgetful, shift=2.0)
+
+
+def test_an_abstract_component_is_refused() -> None:
+    class Half(Sampler):
+        """Has no method."""
+
+        name = "half"
+        serves = ("flow",)
+
+    with pytest.raises(BadInput, match="lacks check, sample, times"):
+        harness.testing.check("sampler", Half)

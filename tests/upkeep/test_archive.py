@@ -1,0 +1,212 @@
+"""A study as one file: all of it arrives, damage is told before anything is taken."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.errors import BadInput
+from harness.store import records, studies
+from harness.store.artifacts import Store
+from harness.store.studies import Index, StageOf
+from harness.upkeep import archive
+
+
+def row(letter: str, value: float) -> dict[str, list[dict[str, object]]]:
+    return {"metrics": [{"key": letter * 64, "metric": "fid", "value": value, "of": "samples"}]}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_text("study: mine\n")
+    return path
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Store:
+    return Store(tmp_path / "there")
+
+
+INDEX = Index("mine", "laptop", "study: mine\n", (), {"b" * 64: StageOf("evaluate")})
+
+
+def stages(store: Store) -> list[tuple[str, str]]:
+    found = [(kind, key) for kind in ("train", "evaluate") for key in store.committed([kind])]
+    return sorted([*found, ("sample", "9" * 64)])  # one that is not done
+
+
+def written(store: Store, study: Path, light: bool = False) -> Path:
+    path = study.with_name("mine-light.tar.gz" if light else "mine.tar")
+    archive.write(store, stages(store), path, study=study, index=INDEX, light=light)
+    return path
+
+
+def test_everything_arrives(store: Store, there: Store, study: Path, commit) -> None:
+    a = commit(store, "train", "a", payload=b"weights")
+    commit(store, "evaluate", "b", row("b", 2.5))
+    log = store.root / "logs" / f"train-{a[:12]}" / "001.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("trained")
+    path = written(store, study)
+    assert archive.is_archive(path)
+    arrived = archive.read(path, there.root)
+    assert len(arrived.merged.artifacts) == 2
+    found = there.open("train", a)
+    assert found is not None and found.file("payload.bin").read_bytes() == b"weights"
+    assert records.read_frames(there.root)["metrics"].value.tolist() == [2.5]
+    assert (there.root / "logs" / f"train-{a[:12]}" / "001.log").read_text() == "trained"
+    assert arrived.study.read_text() == "study: mine\n"
+    assert not any((there.root / "staging").glob("*"))
+    assert not archive.read(path, there.root).merged.artifacts  # a second time nothing is doubled
+
+
+def test_a_light_one_has_the_numbers_alone(store: Store, there: Store, study: Path, commit) -> None:
+    commit(store, "train", "a", payload=b"w" * 100_000)
+    commit(store, "evaluate", "b", row("b", 2.5))
+    path = written(store, study, light=True)
+    assert path.stat().st_size < 10_000
+    archive.read(path, there.root)
+    assert records.read_frames(there.root)["metrics"].value.tolist() == [2.5]
+    assert not there.committed(["train", "evaluate"])
+    assert studies.find(there.root, "mine").stages.keys() == {"b" * 64}  # what it calls them
+
+
+def test_component_files_stay_behind_and_are_not_run(
+    store: Store, there: Store, study: Path, commit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study.write_text("study: mine\ncomponents: [mine.py]\n")
+    study.with_name("mine.py").write_text("raise SystemExit('run')\n")
+    commit(store, "evaluate", "b", row("b", 2.5))
+    path = written(store, study)
+    with tarfile.open(path) as tar:
+        assert not any(name.endswith("mine.py") for name in tar.getnames())
+    assert main(["import", str(path), "--results", str(there.root)]) == 0
+    assert "they are code" in capsys.readouterr().out
+
+
+def test_no_owner_and_no_time_is_told(store: Store, study: Path, commit) -> None:
+    commit(store, "train", "a")
+    with tarfile.open(written(store, study)) as tar:
+        assert {(m.uname, m.uid, m.mtime) for m in tar} == {("", 0, 0)}
+
+
+def test_a_damaged_artifact_is_left_out(store: Store, study: Path, commit) -> None:
+    bad = commit(store, "train", "a")
+    commit(store, "train", "b")
+    (store.folder("train", bad) / "payload.bin").write_bytes(b"y" * 1000)
+    done = archive.write(store, stages(store), study.with_name("x.tar"), study=study, index=INDEX)
+    assert done.stages == 1 and "does not match its checksum" in done.damaged[0]
+
+
+def test_nothing_to_write_and_a_file_in_the_way(store: Store, study: Path, commit) -> None:
+    with pytest.raises(BadInput, match="nothing of the study is committed"):
+        written(store, study)
+    assert not study.with_name("mine.tar").exists()
+    commit(store, "train", "a")
+    study.with_name("mine.tar").write_text("precious")
+    with pytest.raises(BadInput, match="is there already"):
+        written(store, study)
+    assert study.with_name("mine.tar").read_text() == "precious"
+
+
+@pytest.mark.parametrize("keep", [0.2, 0.5, 0.9])
+def test_one_that_was_cut_off_is_refused(
+    store: Store, there: Store, study: Path, commit, keep: float
+) -> None:
+    commit(store, "train", "a", payload=bytes(range(256)) * 400)
+    path = written(store, study)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep)])
+    with pytest.raises(BadInput, match=r"cut off|missing|no archive"):
+        archive.read(path, there.root)
+    assert not there.committed(["train"])
+
+
+def changed(path: Path, change) -> None:
+    """Rewrite an archive's members: change(name, data) -> data, or None to leave it out."""
+    out = io.BytesIO()
+    with tarfile.open(path) as tar, tarfile.open(fileobj=out, mode="w") as new:
+        for member in tar:
+            file = tar.extractfile(member)
+            data = change(member.name, file.read() if file else b"")
+            if data is not None:
+                member.size = len(data)
+                new.addfile(member, io.BytesIO(data))
+    path.write_bytes(out.getvalue())
+
+
+def newer(name: str, data: bytes) -> bytes:
+    return (
+        json.dumps({**json.loads(data), "format": 99}).encode() if name == "archive.json" else data
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda n, d: d[:-1] + b"!" if n.endswith("payload.bin") else d, "does not match"),
+        (lambda n, d: None if n.endswith("payload.bin") else d, "payload.bin is missing"),
+        (lambda n, d: None if n == "archive.json" else d, "no archive of a study"),
+        (lambda n, d: b"[]" if n == "archive.json" else d, "no archive of a study"),
+        (newer, "newer format"),
+    ],
+    ids=["changed", "left out", "no list", "another list", "newer"],
+)
+def test_a_changed_one_is_refused_whole(
+    store: Store, there: Store, study: Path, commit, change, said: str
+) -> None:
+    commit(store, "train", "a")
+    path = written(store, study)
+    changed(path, change)
+    with pytest.raises(BadInput, match=said):
+        archive.read(path, there.root)
+    assert not there.committed(["train"])
+
+
+@pytest.mark.parametrize("name", ["../outside.txt", "/outside-of-all.txt"])
+def test_nothing_is_written_outside(
+    there: Store, tmp_path: Path, store: Store, study: Path, commit, name: str
+) -> None:
+    commit(store, "train", "a")
+    path = written(store, study)
+    with tarfile.open(path, "a") as tar:
+        info = tarfile.TarInfo(name)
+        info.size = 2
+        tar.addfile(info, io.BytesIO(b"no"))
+    with pytest.raises(BadInput):
+        archive.read(path, there.root)
+    assert not list(tmp_path.rglob("outside*")) and not Path("/outside-of-all.txt").exists()
+
+
+def test_the_verbs(
+    store: Store,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    commit,
+) -> None:
+    from harness.plan import make_plan
+    from harness.spec import load_study
+
+    monkeypatch.chdir(tmp_path)
+    stage = next(iter(make_plan(load_study("scaling", "smoke")).stages.values()))
+    made = store.folder(stage.kind, commit(store, stage.kind, "", key=stage.key))
+    assert main(["export", "--study", "scaling", "--profile", "smoke"]) == 0
+    assert "1 of 182 stages" in capsys.readouterr().out
+    assert main(["import", "scaling-smoke.tar", "--results", "there"]) == 0
+    assert "--profile smoke --results there" in capsys.readouterr().out
+    for wrong in (
+        ["export"],
+        ["export", "abc", "--light"],
+        ["export", "--study", "scaling", "one", "two"],
+        ["export", "--study", "scaling", "--profile", "smoke"],  # the file is there
+        ["import", "absent.tar"],
+        ["import", str(made / "manifest.json")],
+    ):
+        assert main(wrong) == 2, wrong

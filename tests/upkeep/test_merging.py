@@ -1,0 +1,174 @@
+"""Two results folders become one: nothing lost, nothing doubled, whatever happens on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.errors import BadInput, Missing
+from harness.store import files, records
+from harness.store.artifacts import Store
+from harness.upkeep.merging import merge
+
+
+def measured(letter: str, value: float, metric: str = "fid") -> dict[str, list[dict[str, object]]]:
+    key = (letter * 64)[:64]
+    row = {"key": key, "metric": metric, "value": value, "of": "samples", "model": "DiT-S/8"}
+    return {"metrics": [row]}
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Store:
+    return Store(tmp_path / "other")
+
+
+def values(store: Store) -> dict[str, float]:
+    frame = records.read_frames(store.root)["metrics"]
+    return {key[0]: value for key, value in zip(frame["key"], frame["value"], strict=True)}
+
+
+def test_both_sides_numbers_are_there_once(store: Store, other: Store, commit) -> None:
+    for of, letters in ((store, "ab"), (other, "bc")):
+        for letter in letters:
+            key = commit(of, "evaluate", letter, measured(letter, ord(letter)))
+            records.reconcile_one(of, "evaluate", key)
+    done = merge(other.root, store.root)
+    assert [key[0] for _, key in done.artifacts] == ["c"] and done.shared == 1
+    assert values(store) == {"a": 97.0, "b": 98.0, "c": 99.0}
+    again = merge(other.root, store.root)
+    assert not again.artifacts and not again.rows
+    frame = records.read_frames(store.root)["metrics"]
+    assert len(frame) == 3
+
+
+def test_numbers_without_artifacts_come_over(store: Store, other: Store) -> None:
+    row = {**measured("d", 4.0)["metrics"][0], "samples": 50_000, "distance_dtype": "float32"}
+    records.write(other.root, "metrics", "d" * 64, [row])
+    done = merge(other.root, store.root)
+    assert done.rows == {"metrics": 1}
+    frame = records.read_frames(store.root)["metrics"]
+    assert frame.loc[0, "samples"] == 50_000 and frame.loc[0, "value"] == 4.0
+    assert not merge(other.root, store.root).rows
+
+
+def test_a_contradiction_stops_everything(store: Store, other: Store, commit) -> None:
+    commit(store, "evaluate", "a", measured("a", 1.0))
+    commit(other, "evaluate", "a", measured("a", 2.0))
+    commit(other, "evaluate", "b", measured("b", 3.0))
+    with pytest.raises(BadInput, match="value is 1 in one and 2 in the other"):
+        merge(other.root, store.root)
+    assert store.committed(["evaluate"]) == {"a" * 64}
+    done = merge(other.root, store.root, keep_ours=True)
+    assert len(done.contradictions) == 1
+    assert values(store) == {"a": 1.0, "b": 3.0}
+    assert json.loads((store.folder("evaluate", "a" * 64) / "record.json").read_text()) == (
+        measured("a", 1.0)
+    )
+
+
+def test_a_damaged_artifact_stays_behind(store: Store, other: Store, commit) -> None:
+    bad = commit(other, "train", "a")
+    commit(other, "train", "b")
+    (other.folder("train", bad) / "payload.bin").write_bytes(b"y" * 1000)
+    done = merge(other.root, store.root)
+    assert [key[0] for _, key in done.artifacts] == ["b"]
+    assert "does not match its checksum" in done.damaged[0]
+
+
+def test_a_pruned_artifact_stays_pruned(store: Store, other: Store, commit) -> None:
+    key = commit(other, "evaluate", "a", measured("a", 5.0))
+    (other.folder("evaluate", key) / "payload.bin").unlink()
+    (other.root / "pruned").mkdir()
+    (other.root / "pruned" / key).write_text("evaluate\n")
+    merge(other.root, store.root)
+    assert values(store) == {"a": 5.0}
+    assert (store.root / "pruned" / key).exists()
+    assert (store.folder("evaluate", key) / "manifest.json").exists()
+
+
+def test_a_dry_run_creates_nothing(store: Store, other: Store, commit) -> None:
+    commit(other, "train", "a")
+    done = merge(other.root, store.root, dry_run=True)
+    assert len(done.artifacts) == 1 and not store.root.exists()
+
+
+@pytest.mark.parametrize("point", range(1, 12))
+def test_killed_anywhere_the_same_command_completes_it(
+    store: Store, other: Store, commit, point: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill is an exception that nothing may catch, at each step of the file system in turn."""
+    for letter in "ab":
+        commit(other, "evaluate", letter, measured(letter, 1.0))
+    steps = 0
+
+    def step(name: str, path: Path) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == point:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(files, "step", step)
+        with contextlib.suppress(KeyboardInterrupt):
+            merge(other.root, store.root)
+    merge(other.root, store.root)
+    assert values(store) == {"a": 1.0, "b": 1.0}
+    for letter in "ab":
+        assert store.open("evaluate", letter * 64) is not None
+
+
+def test_attempts_and_logs_of_what_came_over(store: Store, other: Store, commit) -> None:
+    key = commit(other, "train", "a")
+    for name, ended in (("001-x", 5.0), ("002-y", None)):
+        path = other.root / "attempts" / key / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        log = f"other/logs/train-aaaa/{name}.log"
+        path.write_text(json.dumps({"key": key, "ended": ended, "log": log}))
+        where = other.root / "logs" / "train-aaaa" / f"{name}.log"
+        where.parent.mkdir(parents=True, exist_ok=True)
+        where.write_text(name)
+    merge(other.root, store.root)
+    (attempt,) = (store.root / "attempts" / key).glob("*.json")  # the one that ended
+    assert Path(json.loads(attempt.read_text())["log"]).read_text() == "001-x"
+
+
+def test_names_of_imported_checkpoints(store: Store, other: Store, commit) -> None:
+    commit(other, "train", "a")
+    (other.root / "checkpoints").mkdir()
+    (other.root / "checkpoints" / "mine.json").write_text('{"key": "a"}')
+    assert merge(other.root, store.root).names == ["mine"]
+    (store.root / "checkpoints" / "mine.json").write_text('{"key": "b"}')
+    with pytest.raises(BadInput, match="mine is another one here"):
+        merge(other.root, store.root)
+
+
+def test_folders_that_cannot_be_merged(store: Store, other: Store, tmp_path: Path, commit) -> None:
+    commit(store, "train", "a")
+    with pytest.raises(Missing, match="no results folder"):
+        merge(other.root, store.root)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadInput, match="neither artifacts/ nor records/"):
+        merge(tmp_path / "empty", store.root)
+    with pytest.raises(BadInput, match="the same folder"):
+        merge(store.root, store.root / ".." / store.root.name)
+
+
+def test_the_verb(
+    store: Store,
+    other: Store,
+    commit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commit(other, "train", "a")
+    assert main(["merge", "other", "--dry-run"]) == 0
+    assert "1 artifacts" in capsys.readouterr().out
+    assert main(["merge", "other"]) == 0
+    assert "0 were there already" in capsys.readouterr().out
+    assert main(["merge", "absent"]) == 2
