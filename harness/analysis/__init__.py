@@ -36,26 +36,25 @@ The rooms (each function's docstring has columns, units and source):
                       .models .p_value
                   compare_correlations(compute, first, second) -> Interval of the difference
                   regression(log_values, columns) -> Regression: .coefficients {name: Interval} .r2
-    sampling      compare_pairs(sweep, metric, pairs=None, correlation=None) -> frame, one row
-                      per pair
-                  headline_pair(sweep, metric, ...) -> HeadlinePair | None (.saving .difference
-                      Interval)
-    factors       axes(rows) -> Axes(compute, factors, replicates);  with_recipe(rows) -> frame
-                  factor_effects(rows, factor, metric) -> list of FactorEffect
-                  choose(rows, factors, metric) -> Choice | None: chosen on other samples than
-                      reported
-    interactions  interaction(rows, factor, first, second, metric) -> Interaction: .slope .crossing
-    power         smallest_difference(spread, replicates, comparisons=1) -> float
+    sampling      compare_pairs(sweep, metric, pairs="all", correlation=None) -> frame, one row
+                      per pair (ratio, ratio_low, ratio_high, p_holm, ahead, basis); share_ahead
+                  headline_pair(sweep, metric, ...) -> HeadlinePair | None
+                      (.saving .ratio .difference Interval; sweep: selection.sampling_sweep_rows)
+    factors       axes(rows) -> Axes(compute, factors, replicates);  with_recipe(rows)
+                  factor_effects(rows, factor, metric) -> frame;  paired -> Pairs
+                  choose(rows, factor, metric) -> Choices, valued on other samples
+    interactions  interaction(rows, factor, first, second) -> Interaction: .slope .crossing
+    power         smallest_difference(spread, replicates, models=1, comparisons=1) -> float
     isoflop       surface(gflops, images, values, std=None) -> Surface: .exponent .optimum(budget)
-                  at_budgets(curves, budgets, metric) -> frame;  best_per_budget(points, metric)
-                      -> frame
-    crossings     crossings(curves, metric) -> frame: smaller, larger, compute, low, high, ...
+    crossings     at_budgets(curves, budgets, metric) -> frame with `best`
+                  crossings(curves, metric, along="size") -> frame: compute, low, high
     learned       learned(values, std, ceiling, ceiling_std, ...) -> array of True, False, None
-                  with_and_without(frame, function) -> (of all, of those that learned)
-    trends        steps_forward(final, metric, along) -> Share of neighbouring models: improved
+                  with_and_without(frame, function) -> (of all, of those that learned or None)
+    selection     final_quality and the like: `std` spread over seeds; `se`, `se_df`, `basis` the
+                  standard error;  sampling_sweep_rows;  errors(frame);  series(frame, along)
 
-    harness.paper.claims   CLAIMS; decide(id, evidence) -> Verdict; decide_all(evidence)
-                           evidence(metrics, training=None) and papers_evidence() -> Evidence
+    harness.paper.claims   decide(id, evidence) -> Verdict;  decide_all(evidence)
+    harness.paper.evidence evidence(metrics, training=None) and papers_evidence() -> Evidence
 """
 
 from __future__ import annotations

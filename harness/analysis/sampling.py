@@ -119,7 +119,9 @@ def compare_pairs(
     sign = 1.0 if higher_is_better(metric) else -1.0
     shared = _shared(curves) if correlation is None else correlation
     scale = (
-        1.0 if logarithmic else float(np.mean([np.abs(c.value).mean() for c in curves.values()]))
+        1.0
+        if logarithmic or not curves
+        else float(np.mean([np.abs(c.value).mean() for c in curves.values()]))
     )
     seeds = _seed_variance(curves)
     rows = []

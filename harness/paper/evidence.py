@@ -48,3 +48,42 @@ def papers_evidence() -> Evidence:
 
 def nothing(what: str) -> tuple[str, str]:
     return UNDECIDED, f"not decidable: {what}"
+
+
+def evidence(metrics: pd.DataFrame, training: pd.DataFrame | None = None) -> Evidence:
+    """Evidence from the records of a study: `load_results` tables `metrics` and `training`.
+
+    The primary metric at its widest protocol. Nothing where values rest on several references: they
+    do not compare.
+    """
+    from harness.analysis import selection
+    from harness.analysis.metrics import primary_metric
+
+    metric = primary_metric(metrics)
+    if metric is None:
+        return Evidence()
+    rows = selection.final_rows(metrics, metric)
+    if rows["reference_sha256"].nunique() > 1:
+        return Evidence(metric=metric)
+    chosen = selection.final_protocol(metrics, metric)
+    others = {}
+    if chosen is not None:
+        for name in sorted(set(metrics["metric"].dropna()) - {metric}):
+            other = selection.of_the_same_samples(metrics, str(name), *chosen)
+            if len(other):
+                others[str(name)] = other
+    losses = pd.DataFrame()
+    if training is not None and len(training):
+        gflops = rows.drop_duplicates("run").set_index("run")["gflops"]
+        known = training[training["run"].isin(gflops.index)]
+        known = known.assign(gflops=known["run"].map(gflops), label=known["model"])
+        mean = known.groupby(["label", "gflops", "step"])["loss"].mean()
+        losses = mean.reset_index()
+    return Evidence(
+        metric=metric,
+        final=selection.averaged(rows, ("step",)),
+        curves=selection.over_training(metrics, metric)[0],
+        sweep=selection.sampling_sweep_rows(metrics, metric)[0],
+        others=others,
+        losses=losses,
+    )

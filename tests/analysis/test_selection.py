@@ -241,3 +241,21 @@ def test_runs_that_no_recorded_setting_tells_apart_are_not_averaged():
     got = final(one, two, row(B, 5.0, run="c" * 64))
     assert got["label"].tolist() == [f"{S} run aaaaaa", f"{S} run bbbbbb", B]
     assert got["value"].tolist() == [10.0, 20.0, 5.0]
+
+
+def test_the_standard_error_of_seeds_is_pooled_and_speaks_of_the_model():
+    rows = [row(m, v * w, seed=s, std=0.1) for m, v in ((S, 30.0), (B, 20.0))
+            for s, w in ((0, 0.9), (1, 1.1))]  # fmt: skip
+    out = final(*rows)
+    assert out["basis"].tolist() == ["seeds", "seeds"] and out["se_df"].tolist() == [2, 2]
+    relative = math.sqrt(0.02)  # of each model's two values
+    assert out["se"].tolist() == pytest.approx(
+        [v * relative / math.sqrt(2) for v in out["value"]], rel=1e-6
+    )
+
+
+def test_with_one_seed_the_recorded_error_speaks_of_the_checkpoint():
+    out = final(row(S, 30.0, std=0.3), row(S, 32.0, std=0.4, sampling_seed=1), row(B, 20.0))
+    assert out["se"].iloc[0] == pytest.approx(0.25) and out["basis"].iloc[0] == "checkpoints"
+    assert pd.isna(out["se"].iloc[1]) and out["basis"].iloc[1] is None
+    assert out["std"].isna().all() and out["seeds"].tolist() == [1, 1]

@@ -1,0 +1,43 @@
+"""Evidence is one metric, one protocol, one reference of a study's records."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harness.paper.claims import decide_all
+from harness.paper.evidence import evidence
+from harness.store.tables import METRICS
+
+NAMES = [c.name for c in METRICS]
+
+
+def records(**changes):
+    rows = [
+        {
+            "metric": metric, "value": value, "std": 0.1, "of": "samples", "model": f"DiT-{size}/4",
+            "size": size, "patch_size": 4, "family": "DiT", "block": "adaln-zero", "run": size,
+            "gflops": gflops, "params": 1e6 * gflops, "seed": 0, "step": step, "samples": 1000,
+            "train_gflops": gflops * step, "sampling_steps": 50, "sampling_gflops": 50 * gflops,
+            "guidance_scale": 1.0, "sampler": "ancestral", "reference_sha256": "r", **changes,
+        }
+        for size, gflops in (("S", 1.4), ("B", 5.6), ("L", 19.7))
+        for step in (100, 200)
+        for metric, value in (("fid", 90 / gflops), ("precision", 0.1 * gflops**0.3))
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=NAMES)
+
+
+def test_records_become_evidence_that_claims_are_decided_from():
+    losses = pd.DataFrame({"run": list("SBL"), "model": "m", "step": 100, "loss": [3.0, 2.0, 1.0]})
+    found = evidence(records(), losses)
+    assert found.metric == "fid" and len(found.final) == 3 and not found.published
+    assert len(found.curves) == 6 and set(found.others) == {"precision"}
+    assert sorted(found.losses["gflops"]) == [1.4, 5.6, 19.7] and len(found.sweep) == 0
+    verdicts = {v.id: v.verdict for v in decide_all(found)}
+    assert verdicts["size-helps"] == "supported" and verdicts["patch-helps"] == "undecided"
+
+
+def test_nothing_is_decided_from_nothing_or_from_several_references():
+    assert len(evidence(records().iloc[:0]).final) == 0
+    mixed = pd.concat([records(), records(reference_sha256="other")])
+    assert len(evidence(mixed).final) == 0
