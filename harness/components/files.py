@@ -160,7 +160,8 @@ def _why(file: File, path: Path, error: BaseException) -> str:
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     if line is None:
         frames = traceback.extract_tb(error.__traceback__)
-        own = [frame.lineno for frame in frames if Path(frame.filename) == path]
+        ours = path.resolve()
+        own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == ours]
         line = own[-1] if own else None
     at = f"{file.name}:{line}" if line else file.name
     said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"

@@ -211,3 +211,12 @@ def test_a_file_that_changed_under_its_version_is_told_until_the_version_is_rais
     assert component_files.changed(raised, root) == []
     component_files.remember(other, root)  # as --same-output does
     assert component_files.changed(listed(tmp_path, my_schedule=GOOD), root) == []
+
+
+def test_the_line_is_found_where_the_study_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text("\n\nx = undefined\n")
+    with pytest.raises(BadInput, match=r"broken\.py:3: cannot be imported: NameError"):
+        files.of_study(["broken.py"], Path())
