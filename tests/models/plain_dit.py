@@ -42,8 +42,20 @@ class Block(nn.Module):
 
 
 class PlainDiT(nn.Module):
-    def __init__(self, *, input_size, patch_size, channels, depth, width, heads, num_classes):
+    def __init__(
+        self,
+        *,
+        input_size,
+        patch_size,
+        channels,
+        depth,
+        width,
+        heads,
+        num_classes,
+        out_channels=None,
+    ):
         super().__init__()
+        assert out_channels in (None, 2 * channels)
         self.patch, self.channels, self.grid = patch_size, channels, input_size // patch_size
         self.x_embedder = nn.Module()
         self.x_embedder.proj = nn.Conv2d(channels, width, patch_size, stride=patch_size)

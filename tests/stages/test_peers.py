@@ -31,15 +31,15 @@ SOON_S = 60.0  # far below dispatch.exchange_minutes; it takes 1 to 6 s when the
 FAILS = """
 import os, signal, time
 from harness.errors import BadInput
-from harness.stages import train
-real, calls = train.Diffusion.training_losses, [0]
+from harness.diffusion.ddpm import DDPM
+real, calls = DDPM.training_losses, [0]
 def losses(*args, **kwargs):
     calls[0] += 1
     if os.environ["RANK"] == "{rank}" and calls[0] == 6:
         print("fails at", time.time(), flush=True)
         {how}
     return real(*args, **kwargs)
-train.Diffusion.training_losses = losses
+DDPM.training_losses = losses
 """
 
 
