@@ -20,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from harness.dispatch.executors import executor_of
 from harness.dispatch.slurm.batch import arrange
 from harness.plan import Plan, make_plan
 from harness.plan.plan import Stage
@@ -112,7 +113,8 @@ def files(plan: Plan, stage: Stage) -> int:
         count += PER_SHARD * math.ceil((images or 0) / SHARD)
     if stage.kind == "sample" and json.loads(stage.settings)["images"] == "none":
         count += FEATURES_FILE
-    if stage.kind == "reference" and plan.study.settings.data.source == "embedded":
+    reference = plan.study.settings.reference
+    if stage.kind == "reference" and reference is not None and reference.extractor.trained:
         count += EXTRACTOR_FILE
     return count
 
@@ -178,7 +180,7 @@ def tables() -> dict[str, str]:
         compute.append(compute_row(name, [(plan, s) for s in stages]))
         arrays, elements = tasks(plan)
         slurm = SLURM["stage"] * len(stages) + SLURM["element"] * elements + SLURM["array"] * arrays
-        if plan.study.settings.dispatch.executor == "local":
+        if executor_of(plan.study).policy == "pool":
             arrays = elements = slurm = 0
         own = sum(files(plan, s) for s in stages)
         work.append(f"| {name} | {arrays:,} | {elements:,} | {own + slurm:,} | {slurm:,} |")

@@ -60,4 +60,7 @@ def test_a_real_run_leaves_as_many_files_as_are_reckoned_with(
         found = sum(path.is_file() for path in folder.rglob("*"))
         assert found + beside == costs.files(plan, stage), stage.label
     everything = sum(path.is_file() for path in results.rglob("*"))
-    assert everything == sum(costs.files(plan, stage) for stage in plan.stages.values())
+    # At its end `run` merges the record fragments: fewer files then, and a handful beside them.
+    reckoned = sum(costs.files(plan, stage) for stage in plan.stages.values())
+    fragments = sum(costs.RECORDS.get(stage.kind, 0) for stage in plan.stages.values())
+    assert reckoned - fragments <= everything <= reckoned

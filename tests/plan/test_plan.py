@@ -6,7 +6,6 @@ import itertools
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -99,27 +98,22 @@ def test_only_keeps_what_the_matches_need_and_skip_drops_what_needs_them(paper: 
     assert none == []
 
 
-def test_ten_thousand_runs_are_planned_in_three_seconds(tmp_path: Path) -> None:
+def test_ten_thousand_runs_are_planned(tmp_path: Path) -> None:
+    """How fast is a benchmark's: tests/benchmarks/test_plan_speed.py."""
+    command = [*many_runs(tmp_path), "--results", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "10,008 runs, 220,190 stages" in done.stdout
+
+
+def many_runs(folder: Path) -> list[str]:
+    """The command that plans the scaling study with 834 seeds."""
     text = SCALING.read_text().replace(
         "    model.patch_size: [8, 4, 2]\n",
         f"    model.patch_size: [8, 4, 2]\n    seed: {list(range(834))}\n",
     )
-    path = tmp_path / "many.yaml"
+    path = folder / "many.yaml"
     path.write_text(text)
-    command = [sys.executable, "-m", "harness", "plan", str(path), "--results", str(tmp_path)]
-    took = []
-    for _ in range(3):  # the best of three: other processes share this machine
-        began = time.perf_counter()
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-        took.append(time.perf_counter() - began)
-        assert "10,008 runs, 220,190 stages" in done.stdout
-        if took[-1] <= 3:
-            return
-    # Slower than three seconds: is it the plan, or the machine? A loop of known size tells.
-    began = time.process_time()
-    sum(i for i in range(10_000_000))
-    speed = (time.process_time() - began) / 0.45  # seconds on an idle core of the CI machine
-    assert min(took) <= 3 * max(1.0, 2 * speed), f"{took} s, machine slowdown {speed:.1f}"
+    return [sys.executable, "-m", "harness", "plan", str(path)]
 
 
 def test_a_task_survives_json(paper: Plan) -> None:

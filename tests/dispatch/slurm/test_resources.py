@@ -40,7 +40,8 @@ def test_gpus_of_a_profile_are_granted_one_process_each(bench: Bench) -> None:
     assert sorted(one["SLURM_PROCID"] for one in ranks) == ["0", "1"]
     assert {one["SLURM_GPUS_ON_NODE"] for one in ranks} == {"2"}
     if Path(bench.cluster.folder / "dev" / "gpu0").is_char_device():
-        assert {one["CUDA_VISIBLE_DEVICES"] for one in ranks} == {"0,1"}
+        (granted,) = {one["CUDA_VISIBLE_DEVICES"] for one in ranks}
+        assert len(set(granted.split(","))) == 2  # which two: the cluster's choice
     bench.end(driver)
     (attempt,) = bench.attempts("train")
     log = Path(attempt["log"]).read_text()
