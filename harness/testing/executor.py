@@ -214,15 +214,20 @@ LAWS = (
 
 
 def _children_of(parent: int) -> list[int]:
-    """Living processes that a process started, and those that these started."""
+    """Living processes that a process started, and those that these started.
+
+    Less the fork server and the resource tracker of Python's multiprocessing: these are the
+    process's own, and end with it.
+    """
     parents: dict[int, int] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 fields: Any = (entry / "stat").read_text().rpartition(")")[2].split()
+                command = (entry / "cmdline").read_bytes()
             except OSError:
                 continue
-            if fields[0] != "Z":
+            if fields[0] != "Z" and b"multiprocessing." not in command:
                 parents[int(entry.name)] = int(fields[1])
     found = [parent]
     for one in found:
