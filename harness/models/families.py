@@ -103,7 +103,7 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
 
     def identity(self) -> Any:
         """Its numbers: DiT and DiT-micro are one network."""
-        return self.shape, self.patch_size, self.block
+        return self.shape, self.patch_size, self.block, self.base_width
 
     def facts(self) -> dict[str, Any]:
         depth, width, heads = self.shape

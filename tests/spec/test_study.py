@@ -367,3 +367,11 @@ def test_an_override_says_so_itself_when_it_is_wrong(tmp_path: Path) -> None:
     ):
         (found,) = problems(tmp_path, GOOD, overrides=[override])
         assert found.startswith(f"--set {override}: ") and expected in found
+
+
+def test_an_axis_of_the_width_scaled_rate_is_no_repetition(tmp_path: Path) -> None:
+    """Two runs of one network, trained at other rates."""
+    text = GOOD.replace("    model.patch_size: [8, 4]\n", "    model.base_width: [null, 64]\n")
+    text = text.replace("family: DiT-micro", "family: DiT-micro, patch_size: 8")
+    study = load_study(write(tmp_path, text))
+    assert len(study.runs) == 4 and len({run.label for run in study.runs}) == 4
