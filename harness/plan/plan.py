@@ -167,7 +167,9 @@ class Plan:
             checkpoint_every=train.checkpoint_every if train else None,
             keep_checkpoints=train.keep_checkpoints if train else 2,
             fsdp=train.fsdp if train else False,
-            tensorboard=train.tensorboard if train else False,
+            trackers=self._trackers(train),
+            study=self.study.name,
+            evaluation=stage.evaluation,
             rendezvous_minutes=settings.dispatch.rendezvous_minutes,
             exchange_minutes=settings.dispatch.exchange_minutes,
             model=run.model.label if run else None,
@@ -176,6 +178,16 @@ class Plan:
             own=self._own(run, train, reference, evaluation),
             components=tuple(file.described() for file in self.study.components),
         )
+
+    def _trackers(self, train: Any) -> tuple[dict[str, Any], ...]:
+        """Those of `dispatch.trackers`, and TensorBoard where `train.tensorboard` asks for it."""
+        named: dict[str, dict[str, Any]] = {}
+        if train is not None and train.tensorboard:
+            named["tensorboard"] = {"name": "tensorboard"}
+        for tracker in self.study.settings.dispatch.trackers:
+            found: Any = tracker
+            named[found.name] = {"name": found.name, **found.model_dump(mode="json")}
+        return tuple(named.values())
 
     def _own(self, run: Any, train: Any, reference: Any, evaluation: Any) -> dict[str, Any]:
         """Settings of components that are in no key, by role."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.plan.keys import canonical, run_id
 from harness.plan.plan import Measurement, Plan, Stage
+from harness.plan.stages import Task
 
 NUMBERS = ("evaluate", "complexity", "floor")  # kinds that are wanted for themselves
 
@@ -210,7 +211,7 @@ class Starts:
         return self._known
 
 
-def trajectory(stage: Stage) -> tuple[str, int]:
+def trajectory(stage: Stage | Task) -> tuple[str, int]:
     """A train stage's run (keys.run_id) and step."""
     return trajectory_of(stage.settings, stage.inputs)
 

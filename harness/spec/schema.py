@@ -186,7 +186,7 @@ class TrainSettings(Settings):
     "Shard the model over its processes (FSDP2), where it does not fit one device."
 
     tensorboard: Annotated[bool, NotInKey()] = False
-    "Write events to results/tensorboard/KEY."
+    "Write events to results/tensorboard; the same as `dispatch: {trackers: [tensorboard]}`."
 
     @field_validator("milestones")
     @classmethod

@@ -23,7 +23,7 @@ from harness.components import registry
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
 from harness.plan.stages import STAGE_SETTINGS, Task
-from harness.stages import distributed, peers
+from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
 from harness.store import provenance, records
@@ -152,6 +152,9 @@ def _execute(
         "devices": world.size,
     }
     ours = _commit(task, store, staging, outcome, device, measured) if world.main else False
+    if ours:
+        drawn = work.inputs.get("samples")
+        tracking.committed(task, outcome.rows, drawn.folder if drawn else None, store.root)
     world.wait()
     if world.main:
         shutil.rmtree(scratch, ignore_errors=True)
