@@ -391,6 +391,9 @@ class StudySettings(Settings):
     study: Name
     "The study's name."
 
+    requires: str | None = None
+    "Versions of the harness that can read this study, as harness>=0.2; null: any."
+
     title: str = ""
     "Of the report; the study's name where there is none."
 
