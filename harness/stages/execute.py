@@ -26,7 +26,7 @@ from harness.plan.stages import STAGE_SETTINGS, Task
 from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
-from harness.store import provenance, records
+from harness.store import environments, provenance, records
 from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
 from harness.store.files import DiskFull, NotWritable
 
@@ -222,7 +222,11 @@ def _commit(
             "settings": json.loads(task.settings),
             "inputs": task.inputs,
             "label": task.label,
-            "provenance": {**made, "versions": provenance.versions()},
+            "provenance": {
+                **made,
+                "versions": provenance.versions(),
+                "environment": environments.keep(store.root),
+            },
             "measured": measured,
         },
     )
