@@ -15,12 +15,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from types import ModuleType
 
+from harness.components import standin
 from harness.components.base import Component
 from harness.errors import BadInput
 
@@ -108,24 +110,37 @@ def _built_in(kind: str) -> dict[str, Entry]:
     return {name: Entry(kind, name, "built in", target) for name, target in table.items()}
 
 
-@cache
 def _installed() -> dict[tuple[str, str], Entry]:
-    """Of the entry points of installed packages. Looking these up costs one scan of the path."""
+    """Of the entry points of installed packages. Looking these up costs one scan of the path.
+
+    Until torch is loaded, what imports it at its top is read with a stand-in in its place.
+    """
+    found, stood_in = _read_installed(True)
+    if stood_in and "torch" in sys.modules:
+        found, _ = _read_installed(False)
+    return found
+
+
+@cache
+def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
+    """Name to entry, and whether any was read with a stand-in. first: it may have been."""
     found: dict[tuple[str, str], Entry] = {}
+    any_stood_in = False
     for point in metadata.entry_points(group=GROUP):
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
         where = f"package {package}"
         try:
-            loaded = point.load()
+            loaded, stood_in = standin.read(point.load)
         except Exception as error:
             raise BadInput(
                 f"{where}: its entry point {point.name} = {point.value} (group {GROUP}) cannot be "
                 f"imported: {type(error).__name__}: {error}; mend the package or uninstall it"
             ) from error
+        any_stood_in |= stood_in
         classes = classes_of(loaded) if isinstance(loaded, ModuleType) else [loaded]
         for cls in classes:
             _add(found, entry_of(cls, where, package=package))
-    return found
+    return found, any_stood_in
 
 
 def entry_of(
