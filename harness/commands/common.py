@@ -19,6 +19,7 @@ from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
 from harness.spec.study import Study, load_study
+from harness.store import origins
 from harness.store.artifacts import Store
 
 
@@ -93,7 +94,13 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
         study = load_study(args.study, args.profile, args.overrides)
         return study, planned(study, imported_checkpoints(Path(args.results)), count)
 
-    study, plan = standin.or_with_torch(opened)
+    try:
+        study, plan = standin.or_with_torch(opened)
+    except BadInput as error:
+        more = origins.sentences(Path(args.results), str(error))
+        if not more:
+            raise
+        raise BadInput("\n".join([str(error), *more])) from error
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(

@@ -16,17 +16,19 @@ import difflib
 import importlib
 import inspect
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from types import ModuleType
+from typing import Any
 
 from harness.components import standin
 from harness.components.base import Component
 from harness.errors import BadInput
 
 GROUP = "harness.components"
+BUILT_IN = "built in"  # where ours are
 
 # kind -> (the module of its contract, the contract). Each has a table BUILT_IN.
 KINDS: dict[str, tuple[str, str]] = {
@@ -77,7 +79,7 @@ class Entry:
         try:
             found = getattr(importlib.import_module(module), attribute)
         except Exception as error:
-            if self.where == "built in":
+            if self.where == BUILT_IN:
                 raise
             raise BadInput(
                 f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: "
@@ -107,7 +109,7 @@ def contract(kind: str) -> type[Component]:
 def _built_in(kind: str) -> dict[str, Entry]:
     base = contract(kind)
     table: dict[str, str] = importlib.import_module(base.__module__).BUILT_IN
-    return {name: Entry(kind, name, "built in", target) for name, target in table.items()}
+    return {name: Entry(kind, name, BUILT_IN, target) for name, target in table.items()}
 
 
 def _installed() -> dict[tuple[str, str], Entry]:
@@ -233,6 +235,23 @@ def entry(kind: str, name: str) -> Entry:
 def get(kind: str, name: str) -> type[Component]:
     """The class of a component. Raises UnknownComponent; BadInput if it cannot be loaded."""
     return entry(kind, name).load()
+
+
+def origins(named: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Who brings components, given as "kind:name": {"from", "version", "sha256" (of a file)}.
+
+    Ours are left out.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for at in named:
+        kind, _, name = at.partition(":")
+        its = entry(kind, name)
+        if its.where == BUILT_IN:
+            continue
+        found[at] = {"from": its.where, "version": its.load().version}
+        if its.sha256 is not None:
+            found[at]["sha256"] = its.sha256
+    return found
 
 
 def is_built_in(cls: type[Component]) -> bool:

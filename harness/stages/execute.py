@@ -219,7 +219,11 @@ def _commit(
             "settings": json.loads(task.settings),
             "inputs": task.inputs,
             "label": task.label,
-            "provenance": {**made, "versions": provenance.versions()},
+            "provenance": {
+                **made,
+                "versions": provenance.versions(),
+                "components": registry.origins(json.loads(task.settings).get("components", {})),
+            },
             "measured": measured,
         },
     )
