@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    opened = common.open_study(args)
+    opened = common.open_study(args, count=True)
     keys = [s.key for s in opened.stages]
     if args.stage:
         meant = common.matching(args, opened, args.stage)

@@ -98,7 +98,7 @@ def do(args: argparse.Namespace) -> int:
         args.overrides = [*args.overrides, f"dispatch.workers={args.workers}"]
     if args.executor is not None:
         args.overrides = [*args.overrides, f"dispatch.executor={args.executor}"]
-    opened = common.open_study(args)
+    opened = common.open_study(args, count=True)
     executor = executor_of(opened.study)
     if args.detach and executor.policy != "queue":
         raise BadInput(
@@ -112,7 +112,7 @@ def do(args: argparse.Namespace) -> int:
     missing = state.missing
     if state.remade and not args.remake:
         raise BadInput(removed(state.remade))
-    problems = preflight.problems(opened.study, missing)
+    problems = preflight.problems(opened.plan, missing)
     if problems:
         raise Missing(
             "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
@@ -305,6 +305,6 @@ def dry_run(opened: Opened) -> int:
     print(f"{len(state.missing):,} stages to do, {len(state.done):,} done")
     if state.remade:
         print(removed(state.remade))
-    for problem in preflight.problems(opened.study, state.missing):
+    for problem in preflight.problems(opened.plan, state.missing):
         print(f"missing here: {problem}")
     return 0

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, NamedTuple
 
+from harness.components.family import Family, Input
 from harness.plan import keys
+from harness.plan.counts import Counts
 from harness.plan.stages import Place, Task
 from harness.spec.study import Study
 
@@ -68,6 +70,9 @@ class Plan:
     trunks: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     branched_gflops: float = 0.0  # of training trunks and the branches that leave them
     apart_gflops: float = 0.0  # of training the same runs each from its beginning
+    counts: Counts = field(default_factory=Counts)  # of networks without a formula
+    # canonical architecture -> a network whose Gflops neither a formula nor `counts` tells
+    uncounted: dict[str, tuple[Family, Input]] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
 

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness import __version__
-from harness.components import files
+from harness.components import files, standin
 from harness.components.autoencoder import Autoencoder
 from harness.components.family import Input
 from harness.components.files import File
@@ -127,7 +127,7 @@ def load_study(
         return []
 
     try:
-        return _load(path, profile, overrides)
+        return standin.or_with_torch(lambda: _load(path, profile, overrides))
     except BadInput as error:  # of a component too, which knows nothing of files
         text = "\n".join(overriding.blamed(str(error).splitlines(), overrides, without))
         named = str(path) in text or "--set" in text

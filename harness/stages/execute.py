@@ -226,6 +226,7 @@ def _commit(
                 **made,
                 "versions": provenance.versions(),
                 "environment": environments.keep(store.root),
+                "components": registry.origins(json.loads(task.settings).get("components", {})),
             },
             "measured": measured,
         },
