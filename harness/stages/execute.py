@@ -26,7 +26,7 @@ from harness.plan.stages import STAGE_SETTINGS, Task
 from harness.stages import distributed, peers
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
-from harness.store import provenance, records
+from harness.store import codec, provenance, records
 from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
 from harness.store.files import DiskFull, NotWritable
 
@@ -208,13 +208,13 @@ def _commit(
 ) -> bool:
     made = provenance.made(device_name(device), torch.get_num_threads())
     if brought := _brought(task):
-        made["component_sha256"] = json.dumps(brought, sort_keys=True)
+        made["component_sha256"] = brought
     ours = store.commit(
         task.kind,
         task.key,
         staging,
         finish_rows(outcome.rows, made),
-        outcome.facts,
+        codec.told(outcome.result),
         {
             "settings": json.loads(task.settings),
             "inputs": task.inputs,
@@ -244,7 +244,7 @@ def finish_rows(rows: Rows, made: dict[str, Any]) -> Rows:
         extra = {k: v for k, v in made.items() if k in columns}
         finished[table] = []
         for row in given:
-            whole = {**row, **extra}
+            whole = tables.texts({**row, **extra})
             tables.check(table, whole)
             finished[table].append(
                 {
