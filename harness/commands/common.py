@@ -15,6 +15,7 @@ from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
+from harness.plan import keys
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
@@ -139,8 +140,11 @@ def imported_checkpoints(results: Path) -> dict[str, Imported]:
     """What `harness import` has put into a results folder, by name."""
     found = {}
     for path in sorted((results / "checkpoints").glob("[!_]*.json")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            entry = Imported(**json.loads(path.read_text()))
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            said = json.loads(path.read_text())
+            if not isinstance(said["settings"], str):  # JSON text in JSON until 0.1
+                said["settings"] = keys.canonical(said["settings"])
+            entry = Imported(**said)
             found[entry.name] = entry
     return found
 

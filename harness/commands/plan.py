@@ -17,6 +17,7 @@ from harness.plan.plan import Plan
 from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
+from harness.store.codec import Measured
 
 MOST_MANIFESTS = 2000  # read for measured speeds
 MOST_SHOWN = 10  # of what would be made again
@@ -42,14 +43,14 @@ def run(args: argparse.Namespace) -> int:
 
 def measured_rates(opened: Opened) -> estimate.Rates:
     """Speeds from benchmarks, and from artifacts committed under this results folder."""
-    found: list[tuple[str, dict[str, Any]]] = []
+    found: list[tuple[str, Measured]] = []
     kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
     for kind in kinds:
         for key in sorted(opened.store.committed([kind]))[: MOST_MANIFESTS // len(kinds)]:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(kind, key)
-                if manifest:
-                    found.append((kind, manifest["measured"]))
+                if manifest is not None and manifest.measured is not None:
+                    found.append((kind, manifest.measured))
     benchmarks = estimate.read_benchmarks(opened.store.root)
     return estimate.rates(found, uses_cuda(opened), benchmarks, opened.plan)
 

@@ -274,11 +274,11 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
         if stage.key in state.done:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(stage.kind, stage.key)
-                if manifest is not None:
-                    measured.append((stage.kind, manifest["measured"]))
+                if manifest is not None and manifest.measured is not None:
+                    measured.append((stage.kind, manifest.measured))
     benchmarks = estimate.read_benchmarks(opened.store.root)
     rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks, opened.plan)
-    spent = [(kind, m["seconds"]) for kind, m in measured]
+    spent = [(kind, m.seconds) for kind, m in measured]
     lost = budget.spent(opened.plan, history).lost_gpu_hours
     asked = [s for s in stages if s.key in wanted]
     hours = budget.gpu_hours(opened.plan, asked, spent, rates, lost)

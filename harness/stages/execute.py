@@ -26,7 +26,7 @@ from harness.plan.stages import STAGE_SETTINGS, Task
 from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
-from harness.store import environments, provenance, records
+from harness.store import codec, environments, provenance, records
 from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
 from harness.store.files import DiskFull, NotWritable
 
@@ -211,13 +211,13 @@ def _commit(
 ) -> bool:
     made = provenance.made(device_name(device), torch.get_num_threads())
     if brought := _brought(task):
-        made["component_sha256"] = json.dumps(brought, sort_keys=True)
+        made["component_sha256"] = brought
     ours = store.commit(
         task.kind,
         task.key,
         staging,
         finish_rows(outcome.rows, made),
-        outcome.facts,
+        codec.told(outcome.result),
         {
             "settings": json.loads(task.settings),
             "inputs": task.inputs,
@@ -252,7 +252,7 @@ def finish_rows(rows: Rows, made: dict[str, Any]) -> Rows:
         extra = {k: v for k, v in made.items() if k in columns}
         finished[table] = []
         for row in given:
-            whole = {**row, **extra}
+            whole = tables.texts({**row, **extra})
             tables.check(table, whole)
             finished[table].append(
                 {
