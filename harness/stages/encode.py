@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.components import Wanted, stored
 from harness.components.source import Images, Source, Split
-from harness.data.encoding import encode, latent_settings
+from harness.data.encoding import encode, encoder_of, latent_settings
 from harness.data.images import checked_images
 from harness.data.latents import Latents
 from harness.data.shards import TarShards
@@ -61,15 +61,16 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             f"the {codec.name} weights have checksum {autoencoder.sha256}, "
             f"the study asks for {settings.autoencoder_sha256}"
         )
+    encoder = encoder_of(codec, autoencoder, data.image_size, data.channels)
     shape = latent_settings(
-        images, autoencoder, data.image_size, data.channels, fingerprint=fingerprint
+        images, encoder, data.image_size, data.channels, fingerprint=fingerprint
     )
     folder = work.scratch / "latents"
     stopped: Stopped | None = None
     try:
         encode(
             images,
-            autoencoder,
+            encoder,
             folder,
             shape,
             rank=world.rank,
