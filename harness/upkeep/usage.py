@@ -25,10 +25,11 @@ OTHERS = {
     "staging": "files of commits that go on, or were cut off",
     "quarantine": "damaged artifacts, kept for a look",
     "tensorboard": "events for TensorBoard",
-    "indexes": "headers of tar files",
+    "indexes": "headers of tar files, looks at data",
     "claims": "who works on a stage now",
     "drivers": "processes that work",
     "checkpoints": "names of imported checkpoints",
+    "forgotten": "what was let go of: delete it, or `merge` it back",
     "pruned": "marks of artifacts whose payload was removed",
 }
 
