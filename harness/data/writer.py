@@ -42,7 +42,7 @@ class LatentSettings:
     dtype: str  # "uint8" for pixels, "float16" or "float32" for posteriors
     items: int  # images in the data set, corrupt ones included
     shard_size: int  # items per shard, corrupt ones included
-    num_classes: int
+    num_classes: int  # 0: images without labels
     autoencoder: str  # its name
     autoencoder_sha256: str | None  # of the encoder's weights; None for the identity
     scale: float  # multiplies a drawn posterior sample
@@ -52,7 +52,7 @@ class LatentSettings:
         dtypes = {"pixels": ("uint8",), "posterior": ("float16", "float32")}
         if self.dtype not in dtypes.get(self.kind, ()):
             raise BadInput(f"latents of kind {self.kind!r} cannot be stored as {self.dtype!r}")
-        if self.items < 1 or self.shard_size < 1 or self.num_classes < 1:
+        if self.items < 1 or self.shard_size < 1 or self.num_classes < 0:
             raise BadInput(
                 f"nothing to encode: {self.items} images of {self.num_classes} classes, "
                 f"{self.shard_size} per shard"

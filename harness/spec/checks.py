@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
 from harness.models import zoo
+from harness.spec import own_data
 from harness.spec.explain import nearest
 from harness.spec.schema import EvaluationSettings, GuidanceSettings, StudySettings
 from harness.spec.source import Path_, Source
@@ -35,10 +36,29 @@ def _data(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
     """A source that goes with what is said of its data."""
     for data in {id(r.data): r.data for r in runs}.values():
         source: Any = data.source
+        if (lines := own_data.unsaid(data)) is not None:
+            yield ("data",), lines
+            continue
         try:
             source.check(data)
         except BadInput as error:
             yield ("data",), str(error)
+            continue
+        if source.labelled == (data.num_classes == 0):
+            yield ("data", "num_classes"), _of_classes(source, data)
+
+
+def _of_classes(source: Any, data: Any) -> str:
+    if source.labelled:
+        return (
+            "data.num_classes is 0, and source "
+            f"{source.name!r} reads labels: give their number of classes, or, to train without "
+            "them, a source of images alone (unlabelled-folder, or arrays with labels: null)"
+        )
+    return (
+        f"data.num_classes is {data.num_classes}, and these images have no labels (source "
+        f"{source.name!r}): write num_classes: 0, which trains unconditional models"
+    )
 
 
 def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
@@ -245,6 +265,13 @@ def _guidance(guidance: GuidanceSettings, runs: Sequence[Run]) -> Iterator[tuple
                 f"{objective.name}: {low:g} to {high:g})",
             )
     if guidance.scale == 1.0:
+        return
+    if any(r.data.num_classes == 0 for r in runs):
+        yield (
+            "guidance.scale",
+            f"is {guidance.scale:g}, but the data have no classes (data.num_classes: 0): there is "
+            "nothing to guide towards; leave guidance out",
+        )
         return
     if any(r.train and r.train.label_dropout == 0 and not r.model.checkpoint for r in runs):
         yield (

@@ -68,8 +68,8 @@ class DataSettings(Settings):
     channels: Literal[1, 3] = 3
     "1 (gray) or 3 (RGB)."
 
-    num_classes: Positive = 10
-    "Labels are 0 to num_classes - 1; one more stands for no class in guidance."
+    num_classes: Count = 10
+    "Labels are 0 to num_classes - 1; one more stands for no class in guidance. 0: unconditional."
 
     train_images: Positive | None = None
     "Embedded sets: how many to make. Others are read whole: how many there must be, if given."
