@@ -6,12 +6,15 @@ Each process writes its own shards in scratch; the main one checks that all are 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from harness.components import Wanted, stored
 from harness.components.source import Images, Source, Split
+from harness.data import moments
 from harness.data.encoding import encode, latent_settings
 from harness.data.images import checked_images
 from harness.data.latents import Latents
@@ -76,7 +79,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             max_corrupt=work.place.max_corrupt,
             threads=0 if source.made else READERS,
             device=work.device,
-            progress=lambda done, total: work.progress(done=done, total=total, unit="images"),
+            progress=_progress(work),
         )
     except Stopped as asked:
         stopped = asked
@@ -106,6 +109,10 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             f"(all are listed in {committed / 'latents' / INDEX})",
             flush=True,
         )
+    found = index["moments"]
+    far = moments.far(**found) if autoencoder.sha256 is not None and found is not None else None
+    if far is not None:
+        print(far, flush=True)
     os.rename(folder, work.folder / "latents")
     return Outcome(
         {
@@ -117,10 +124,23 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             "autoencoder": codec.name,
             "autoencoder_sha256": autoencoder.sha256,
             "corrupt": len(index["corrupt"]),
+            "stored": index["stored"],
+            "moments": found,
             "data": data.name,
             "image_size": data.image_size,
         }
     )
+
+
+def _progress(work: Work) -> Callable[[int, int], None]:
+    """Tells how many images are encoded, and how fast."""
+    began = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        rate = done / max(time.monotonic() - began, 1e-9)
+        work.progress(done=done, total=total, unit="images", images_per_second=rate)
+
+    return tell
 
 
 def source_of(data: ImagesSettings, work: Work) -> Source:
