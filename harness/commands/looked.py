@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, HarnessError, Missing
+
+HELD_OUT = 0.1  # of the images, for floors
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Found:
     channels: int  # 1 where all that were looked at are gray, else 3
     about: str  # classes, counts and sizes in words
     extractor: str  # that can measure them
+    own_floor: bool  # are there images beside those of training? Else some are held out
 
     def settings(self) -> dict[str, Any]:
         """The study's data section, without the image size."""
@@ -33,11 +36,27 @@ class Found:
             **gray,
             "num_classes": len(self.classes),
             "train_images": self.count,
+            **({"held_out": HELD_OUT} if self.holds_out else {}),
             "flip": False,
         }
 
     def reference(self) -> dict[str, Any]:
+        """The study's reference section, without how many images it takes."""
         return {"extractor": self.extractor}
+
+    @property
+    def holds_out(self) -> bool:
+        """Is a share held out for floors?"""
+        return not self.own_floor and round(self.count * HELD_OUT) >= 2
+
+    @property
+    def trained_on(self) -> int:
+        """Images that are not held out."""
+        return self.count - (round(self.count * HELD_OUT) if self.holds_out else 0)
+
+    def floor_images(self, most: int) -> dict[str, int]:
+        """How many images to make floors of, as the reference section writes it."""
+        return {"floor_images": min(most, self.count - self.trained_on)} if self.holds_out else {}
 
     @property
     def sentence(self) -> str:
@@ -73,7 +92,19 @@ def look(folder: str) -> Found:
         seen.channels,
         seen.sentence,
         _extractor(registry.names("extractor")),
+        _own_floor(images, name, source, folder, settings),
     )
+
+
+def _own_floor(images: Any, name: str, source: str, folder: str, settings: dict[str, Any]) -> bool:
+    """Does the source have other images than those of training, as a folder `val`?"""
+    from harness.data.images import open_images
+
+    try:
+        floor = open_images(name, source, folder, split="floor", settings=settings)
+    except HarnessError:
+        return False
+    return floor.fingerprint != images.fingerprint
 
 
 def _layouts() -> str:

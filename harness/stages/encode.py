@@ -14,11 +14,10 @@ import numpy as np
 
 from harness.components import Wanted, stored
 from harness.components.source import Images, Source, Split
-from harness.data import moments
+from harness.data import held_out, moments
 from harness.data.encoding import encode, latent_settings
 from harness.data.images import checked_images
 from harness.data.latents import Latents
-from harness.data.shards import TarShards
 from harness.data.writer import INDEX, LatentWriter
 from harness.errors import BadInput
 from harness.plan.stages import EncodeStage
@@ -42,18 +41,20 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
     source = source_of(data, work)
     if world.main:
         world.wait()
-    fingerprint = world.share(images.fingerprint if world.main else None)
+    whole = held_out.whole(images)
+    fingerprint = world.share(whole.fingerprint if world.main else None)
     expected = work.place.images_expected
-    if expected is not None and len(images) != expected:
+    if expected is not None and len(whole) != expected:
         raise BadInput(
-            f"data {data.name!r} at {work.place.data_path} has {len(images):,} images, "
+            f"data {data.name!r} at {work.place.data_path} has {len(whole):,} images, "
             f"data.train_images says {expected:,}: is it whole?"
         )
-    if isinstance(images, TarShards):  # (a folder without images was refused as it was opened)
+    labels = getattr(images, "labels", None)
+    if labels is not None and not source.made:  # known before an image is opened
         refuse_empty_classes(
-            images.labels,
+            labels,
             images.class_names,
-            f"data.num_classes says {data.num_classes}; lower it, or give the missing tars",
+            f"data.num_classes says {data.num_classes}; lower it, or give the missing images",
         )
     codec = stored.read(
         "autoencoder", settings.model_dump(), places=work.place.own.get("autoencoder")
@@ -160,9 +161,15 @@ def images_of(
     check_classes: bool = True,
 ) -> Images:
     """The images of a split. Raises BadInput when they are not as the settings say."""
+    source, path = source_of(data, work), work.place.data_path
+    apart = held_out.is_held_out(split, data.reference_held_out)
+    if data.held_out is not None and not source.made:
+        split = "train"  # what is held out is told by rule or by folder, not by the source
+        if isinstance(data.held_out, str):
+            path = work.place.held_out_path if apart else path
     wanted = Wanted(
         name=data.name,
-        path=work.place.data_path,
+        path=path,
         split=split,
         image_size=data.image_size,
         channels=data.channels,
@@ -171,12 +178,15 @@ def images_of(
         seed=data.seed,
         index=indexes(work),
     )
-    return checked_images(
-        source_of(data, work).open(wanted),
+    images = checked_images(
+        source.open(wanted),
         wanted.path or f"the embedded set {data.name}",
         num_classes=wanted.num_classes,
         fingerprint=fingerprint,
     )
+    if isinstance(data.held_out, float):
+        return held_out.part(images, data.held_out, data.seed, apart)
+    return images
 
 
 def refuse_empty_classes(labels: np.ndarray, class_names: list[str], advice: str) -> None:
