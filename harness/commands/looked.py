@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput, Missing
 
+if TYPE_CHECKING:
+    from harness.metrics.division import Division
+
+OWN = "classifier"  # an extractor trained on the study's own images
+MOST_FLOOR = 2000  # images of a floor
 MOST_READ = 200  # images whose size is looked at, spread evenly over all of them
 
 
@@ -38,8 +43,19 @@ class Found:
             "flip": False,
         }
 
-    def reference(self) -> dict[str, Any]:
-        return {"extractor": self.extractor}
+    def reference(self, recall_images: int, most: int | None = None) -> dict[str, Any]:
+        """The study's reference section, of at most `most` images (None: of all there are)."""
+        section: dict[str, Any] = {"extractor": self.extractor}
+        there = self.count
+        division = _division(self.count, len(self.classes))
+        if self.extractor == OWN and division is not None:
+            section["extractor_images"] = division.extractor
+            section["floor_images"] = division.floor
+            there = division.reference
+        if most is not None:
+            section["images"] = min(there, most)
+        section["recall_images"] = min(there, recall_images, most or there)
+        return section
 
     @property
     def sentence(self) -> str:
@@ -87,7 +103,7 @@ def look(folder: str) -> Found:
         int(max(sides)),
         len(sides) + damaged,
         damaged,
-        _extractor(),
+        _extractor(len(images), len(images.class_names)),
     )
 
 
@@ -95,9 +111,25 @@ def _tars(path: Path) -> bool:
     return path.suffix == ".tar" or any(path.glob("*.tar")) or any(path.glob("*/*.tar"))
 
 
-def _extractor() -> str:
-    """One that needs nothing from elsewhere, where there is one; else Inception-2015."""
-    from harness.components import registry
+def _extractor(count: int, classes: int) -> str:
+    """One that needs nothing from elsewhere, where the images suffice; else Inception-2015."""
+    return "inception-2015" if _division(count, classes) is None else OWN
 
-    own = "classifier"  # trained on the study's own images
-    return own if own in registry.names("extractor") else "inception-2015"
+
+def _division(count: int, classes: int) -> Division | None:
+    """Who has which of the images: an extractor of their own, a floor, a reference."""
+    from harness.metrics.classifier_component import Classifier
+    from harness.metrics.division import divide
+    from harness.spec.schema import ReferenceSettings
+
+    try:
+        return divide(
+            count,
+            extractor_images=ReferenceSettings.model_fields["extractor_images"].default,
+            least=Classifier().least_images(classes),
+            images=None,
+            dimensions=Classifier.dimensions,
+            floor_images=min(count // 6, MOST_FLOOR),
+        )
+    except BadInput:
+        return None

@@ -12,7 +12,7 @@ from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
 from harness.metrics.features import Features
 from harness.plan.stages import EvaluateStage
-from harness.stages.reference import extractor_of, metric_columns, rgb
+from harness.stages.reference import extractor_of, metric_columns, rgb, trained_how
 from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
 from harness.store.artifacts import Artifact
@@ -53,6 +53,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
     }
     decoder = samples.facts.get("decoder_sha256")  # none: pixels, or an earlier version's samples
     made_with = {} if decoder is None else {"decoder_sha256": decoder}
+    made_with |= trained_how(known.facts)
     rows = [
         {
             **shared,
