@@ -29,6 +29,8 @@ BUILT_IN = {
     "glyphs-cnn": "harness.metrics.extractor_components:GlyphsCNN",
     "digits-cnn": "harness.metrics.extractor_components:DigitsCNN",
     "classifier": "harness.metrics.classifier_component:Classifier",
+    "self-supervised": "harness.metrics.label_free_components:SelfSupervised",
+    "random-conv": "harness.metrics.label_free_components:RandomConvolutions",
 }
 
 

@@ -23,6 +23,7 @@ from harness.metrics.extractors import register_with_torch_fidelity
 from harness.metrics.precision import full_float32
 
 FEATURES = ("pool", "spatial", "probabilities")
+LABEL_FREE = ("pool", "spatial")  # of a network whose last layer tells no classes
 SPATIAL_CHANNELS = 7  # sFID keeps the first 7 channels of a mid-level map, flattened NHWC
 SPATIAL_SIDE = 16  # larger maps are averaged down to this, so 7 x 16 x 16 = 1792 numbers at most
 
@@ -121,15 +122,18 @@ class Extractor:
         _check_images(images, self.module.trained)
         with full_float32():
             parts = [self.module(part.to(self.device)) for part in images.split(EXTRACT_BATCH)]
-        columns = zip(*parts, strict=True)
-        return {k: torch.cat(v).float().cpu() for k, v in zip(FEATURES, columns, strict=True)}
+        columns, names = zip(*parts, strict=True), self.module.features_list
+        return {k: torch.cat(v).float().cpu() for k, v in zip(names, columns, strict=True)}
 
 
-def load(weights: str | Path, device: str = "cpu") -> Extractor:
-    """Load a saved extractor and register it with torch-fidelity. BadInput for a bad file."""
+def load(weights: str | Path, device: str = "cpu", features: Sequence[str] = FEATURES) -> Extractor:
+    """Load a saved extractor and register it with torch-fidelity. BadInput for a bad file.
+
+    features: of FEATURES, which it gives.
+    """
     trained = read(weights)
     register_with_torch_fidelity(trained.name, EmbeddedExtractor)
-    module = EmbeddedExtractor(trained.name, FEATURES, feature_extractor_weights_path=weights)
+    module = EmbeddedExtractor(trained.name, features, feature_extractor_weights_path=weights)
     resize = "none" if trained.image_size <= SIDE else f"area average to {SIDE}x{SIDE}"
     return Extractor(trained.name, module.sha256, resize, device, module.to(device))
 

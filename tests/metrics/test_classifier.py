@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn_images import shapes
 
 from harness.data import glyphs
 from harness.errors import BadInput
@@ -16,23 +17,6 @@ from harness.metrics.classifier_network import pooling_for
 from harness.testing.extractor import check_network
 
 SHORT = Recipe(steps=20, look_every=10)
-
-
-def shapes(count: int, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Bright discs, squares and bars of any place and colour on dark noise, in three classes."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count) % 3
-    images = random.integers(0, 60, (count, size, size, 3))
-    down, right = np.mgrid[:size, :size] / size
-    for image, label in zip(images, labels, strict=True):
-        y, x = random.uniform(0.4, 0.6, 2)
-        inside = [
-            np.hypot(down - y, right - x) < 0.3,
-            np.maximum(abs(down - y), abs(right - x)) < 0.3,
-            (abs(down - y) < 0.08) & (abs(right - x) < 0.35),
-        ][label]
-        image[inside] = random.integers(120, 256, 3)
-    return images.astype(np.uint8), labels
 
 
 @pytest.fixture(scope="module")
