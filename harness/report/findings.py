@@ -16,6 +16,8 @@ from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.errors import BadInput
+from harness.report.effects import Effects
+from harness.report.effects import find as find_effects
 from harness.report.figures.marks import OTHER
 from harness.report.input import ReportInput
 from harness.report.prepared import prepared
@@ -55,6 +57,7 @@ class Findings:
     papers_setting: bool  # may the paper's values stand on one axis with ours?
     seeds: int
     without_value: int  # rows of the primary metric that hold no finite number
+    effects: Effects = field(default_factory=Effects)
     verdicts: list[Any] = field(default_factory=list)  # harness.paper.claims.Verdict
 
     @property
@@ -135,6 +138,7 @@ def find(report: ReportInput) -> Findings:
         papers_setting=is_the_papers_setting(by_seed, metric, protocol, step),
         seeds=int(by_seed["seed"].nunique()) if len(by_seed) else 0,
         without_value=int((~finite).sum()),
+        effects=find_effects(parts, name),
         verdicts=verdicts(report) if one else [],
     )
 

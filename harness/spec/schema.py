@@ -373,11 +373,18 @@ class ReportSettings(Settings):
 
     sections: tuple[Annotated[Component, Choice("section")], ...] = (
         "headline",
+        "claims",
         "gflops",
+        "factors",
         "training",
+        "loss",
         "samples",
         "models",
+        "method",
+        "cost",
+        "failures",
         "provenance",
+        "study",
     )
     "Report sections, in order."
 
