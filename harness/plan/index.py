@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from harness.plan.plan import Plan
+from harness.spec.schema import ClaimsSettings
 from harness.spec.study import _fields
 from harness.store.studies import Index, Point, StageOf, flat
 
@@ -43,7 +44,17 @@ def index(plan: Plan) -> Index:
         )
         for run in study.runs
     )
-    return Index(study.name, study.profile, _text(study), points, stages, study.overrides)
+    claims = dict.fromkeys(claimed(study.settings.claims))
+    return Index(
+        study.name, study.profile, _text(study), points, stages, study.overrides, claims=claims
+    )
+
+
+def claimed(claims: ClaimsSettings) -> list[str]:
+    """Ids of the claims that a study decides: the paper's (all, or those named), its own pairs."""
+    from harness.paper import chosen_ids
+
+    return chosen_ids(claims.paper, claims.sampling_pairs)
 
 
 OF_RUNS = ("train", "sample", "evaluate", "complexity")  # kinds that are not the whole study's

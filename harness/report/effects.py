@@ -76,7 +76,7 @@ def first(table: pd.DataFrame) -> Any:
     return theirs if theirs in levels else levels[0]
 
 
-def _turned(row: dict[str, Any], base: Any) -> tuple[Any, Any]:
+def _turned(row: dict[Any, Any], base: Any) -> tuple[Any, Any]:
     """(level, against) with the first level behind."""
     one, other = row["level"], row["against"]
     return (other, one) if one == base else (one, other)

@@ -16,6 +16,10 @@ from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.errors import BadInput
+from harness.paper.chosen import decide_pair
+from harness.paper.claims import decide_all, papers_evidence
+from harness.paper.evidence import Verdict, evidence
+from harness.paper.numbers import decide_numbers
 from harness.report.effects import Effects
 from harness.report.effects import find as find_effects
 from harness.report.figures.marks import OTHER
@@ -58,7 +62,8 @@ class Findings:
     seeds: int
     without_value: int  # rows of the primary metric that hold no finite number
     effects: Effects = field(default_factory=Effects)
-    verdicts: list[Any] = field(default_factory=list)  # harness.paper.claims.Verdict
+    verdicts: list[Verdict] = field(default_factory=list)
+    no_verdicts: str = ""  # why there are none
 
     @property
     def better(self) -> str:
@@ -111,6 +116,7 @@ def find(report: ReportInput) -> Findings:
     step = chosen[1] if chosen else None
     protocol = chosen[0] if chosen else None
     found_pairs, pair = sampled(first if one else first.iloc[:0], name)
+    decided, undecided = verdicts(report, finals, one)
     return Findings(
         report=report,
         metric=metric,
@@ -139,7 +145,8 @@ def find(report: ReportInput) -> Findings:
         seeds=int(by_seed["seed"].nunique()) if len(by_seed) else 0,
         without_value=int((~finite).sum()),
         effects=find_effects(parts, name),
-        verdicts=verdicts(report) if one else [],
+        verdicts=decided,
+        no_verdicts=undecided,
     )
 
 
@@ -219,9 +226,36 @@ def sampled(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
     return pairs, sampling.headline_pair(sweep, metric) if alone and len(pairs) else None
 
 
-def verdicts(report: ReportInput) -> list[Any]:
-    """What these records say of the paper's claims; empty where nothing was measured."""
-    return []
+def verdicts(report: ReportInput, final: pd.DataFrame, one: bool) -> tuple[list[Verdict], str]:
+    """What these records say of the claims, and why nothing where they are not asked.
+
+    Decided where a section shows them: recipes, image sizes and references are not pooled.
+    """
+    names = {s if isinstance(s, str) else s.name for s in report.sections}
+    if not names & {"claims", "headline", "abstract"}:
+        return [], ""
+    if report.papers_own:
+        source = papers_evidence()
+    elif not len(final):
+        return [], "No model has a measured quality yet."
+    elif not one:
+        return [], "Values of several references do not compare: no claim is decided."
+    elif final["group"].nunique() > 1 and not _blocks_alone(final):
+        return [], (
+            "The study's settings are several, and the paper's claims are of one: they are not "
+            "decided from settings that are pooled."
+        )
+    else:
+        source = evidence(report.frames["metrics"], report.frames["training"])
+    every = [*decide_all(source), *decide_numbers(source, report.frames["metrics"])]
+    if report.claims is not None:
+        every = [v for v in every if v.id in report.claims]
+    return [*every, *(decide_pair(*pair, source) for pair in report.claim_pairs)], ""
+
+
+def _blocks_alone(final: pd.DataFrame) -> bool:
+    """Do the groups differ in the block design alone?"""
+    return set(final["group"]) <= {str(b) for b in final["block"].dropna().unique()}
 
 
 def original(family: object, size: object, patch_size: object) -> str | None:

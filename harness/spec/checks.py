@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
 from harness.spec.explain import nearest
@@ -27,6 +28,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
         *_baselines(settings),
         *_reference(settings, runs),
         *_evaluations(settings, runs),
+        *_claims(settings, runs),
     ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
 
@@ -119,6 +121,22 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
                 ("reference", field),
                 f"reference.{field} is {value}: {what} needs at least 2 images",
             )
+
+
+def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """Claims that exist, of models that the study has."""
+    try:
+        paper.chosen_ids(settings.claims.paper)
+    except BadInput as error:
+        yield ("claims", "paper"), str(error)
+    models = list(dict.fromkeys([r.model.label for r in runs] + [r.label for r in runs]))
+    for i, pair in enumerate(settings.claims.sampling_pairs):
+        for name in pair:
+            if name not in models:
+                yield (
+                    ("claims", "sampling_pairs", i),
+                    f"claims.sampling_pairs: no model {name!r} here{nearest(name, models)}",
+                )
 
 
 def _evaluations(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:

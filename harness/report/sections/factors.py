@@ -44,7 +44,7 @@ class Factors(Section):
         return [*blocks, effects_table(findings), *turns_table(findings)]
 
 
-def better_level(row: dict[str, Any]) -> Any:
+def better_level(row: dict[Any, Any]) -> Any:
     """The better level of a row of factor_effects, or None for a tie."""
     level = row["better"]
     return None if level is None or level != level else level
