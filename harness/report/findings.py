@@ -41,6 +41,7 @@ class Findings:
     short: str  # for table heads
     higher: bool  # is larger better
     floor: float | None
+    floor_std: float | None  # its standard error
     floor_images: int | None  # real images behind it
     ceiling: float | None  # what decoded noise scores
     references: int  # distinct ones behind the compared values: only within one do they compare
@@ -50,6 +51,9 @@ class Findings:
     correlations: Mapping[str, Correlations]  # by group
     laws: Mapping[str, ScalingLaw]
     no_law: Mapping[str, str]  # why there is none
+    learned_correlations: Mapping[str, Correlations]  # without models that did not learn,
+    learned_laws: Mapping[str, ScalingLaw]  # of groups that have such
+    limit_laws: Mapping[str, ScalingLaw]  # of the distance at infinitely many samples
     curves: pd.DataFrame  # quality over training
     curves_protocol: selection.Protocol | None
     frontier: pd.DataFrame
@@ -75,6 +79,11 @@ class Findings:
         return list(dict.fromkeys(self.final["group"])) if len(self.final) else []
 
     @property
+    def failed(self) -> set[str]:
+        """Labels of models that did not learn: not told from decoded noise."""
+        return {str(r["label"]) for r in self.final.to_dict("records") if r["learned"] is False}
+
+    @property
     def checkpoints(self) -> bool:
         """One training seed: a sentence is about these checkpoints, not about the models."""
         return self.seeds < 2
@@ -89,6 +98,7 @@ def find(report: ReportInput) -> Findings:
     references = len(parts)
     one = references < 2
     ceiling = None if not one else only(rows, name, "ceiling")
+    noise, below = (error_of(rows, name, of) for of in ("ceiling", "floor"))
     higher = metrics.higher_is_better(name)
     # A reference's values share no axis with another's.
     finals, curves, sweeps = (
@@ -96,9 +106,9 @@ def find(report: ReportInput) -> Findings:
         for frames in zip(
             *(
                 (
-                    prepared(selection.final_quality(part, name), mark, ceiling, higher),
-                    prepared(selection.over_training(part, name)[0], mark, ceiling, higher),
-                    prepared(selection.sampling_sweep(part, name)[0], mark, ceiling, higher),
+                    prepared(selection.final_quality(part, name), mark, ceiling, higher, noise),
+                    prepared(selection.over_training(part, name)[0], mark, ceiling, higher, noise),
+                    prepared(selection.sampling_sweep(part, name)[0], mark, ceiling, higher, noise),
                 )
                 for mark, part in parts
             ),
@@ -113,8 +123,13 @@ def find(report: ReportInput) -> Findings:
     floors = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "floor")]
     real = floors["samples"].dropna().unique()
     correlations, laws, no_law = fitted(finals if one else finals.iloc[:0], higher)
+    failed = [v is False for v in finals["learned"]]
+    lacking = set(finals["group"][np.array(failed, dtype=bool)]) if one else set()
+    kept = finals[[not f and g in lacking for f, g in zip(failed, finals["group"], strict=True)]]
+    kept_correlations, kept_laws, _ = fitted(kept, higher)
     step = chosen[1] if chosen else None
     protocol = chosen[0] if chosen else None
+    limits = at_the_limit(first if one else first.iloc[:0], name, protocol, step)
     found_pairs, pair = sampled(first if one else first.iloc[:0], name)
     decided, undecided = verdicts(report, finals, one)
     return Findings(
@@ -124,6 +139,7 @@ def find(report: ReportInput) -> Findings:
         short=metrics.short_title(name) if metric else "quality",
         higher=higher,
         floor=selection.floor(rows, name) if one else None,
+        floor_std=below[0] if below else None,
         floor_images=int(real[0]) if len(real) == 1 else None,
         ceiling=ceiling,
         references=references,
@@ -133,6 +149,9 @@ def find(report: ReportInput) -> Findings:
         correlations=correlations,
         laws=laws,
         no_law=no_law,
+        learned_correlations=kept_correlations,
+        learned_laws=kept_laws,
+        limit_laws=limits,
         curves=curves,
         curves_protocol=selection.over_training(first, name)[1],
         frontier=fronts(curves, name),
@@ -179,6 +198,13 @@ def only(rows: pd.DataFrame, metric: str, of: str) -> float | None:
     return distinct.pop() if len(distinct) == 1 else None
 
 
+def error_of(rows: pd.DataFrame, metric: str, of: str) -> tuple[float, float] | None:
+    """(standard error, degrees of freedom) of the floor or ceiling; None where none is recorded."""
+    found = rows[(rows["metric"] == metric) & (rows["of"] == of) & rows["value"].notna()]
+    std, df = selection.errors(found.drop_duplicates("value"))
+    return (float(std[0]), float(df[0])) if len(std) == 1 and np.isfinite(std[0]) else None
+
+
 def fitted(
     final: pd.DataFrame, higher: bool
 ) -> tuple[dict[str, Correlations], dict[str, ScalingLaw], dict[str, str]]:
@@ -203,6 +229,19 @@ def fitted(
         if why is not None:
             reasons[str(group)] = why
     return correlations, laws, reasons
+
+
+def at_the_limit(
+    rows: pd.DataFrame, metric: str, protocol: selection.Protocol | None, step: int | None
+) -> dict[str, ScalingLaw]:
+    """Laws of the Frechet distance at infinitely many samples, where it was measured beside."""
+    own = metrics.features(metric)
+    names = [m for m in rows["metric"].dropna().unique() if metrics.kind(m) == "fd_infinity"]
+    names = [m for m in names if metrics.features(m) == own]
+    if protocol is None or metrics.kind(metric) != "fd" or len(names) != 1:
+        return {}
+    found = selection.of_the_same_samples(rows, str(names[0]), protocol, step)
+    return fitted(prepared(found), False)[1]
 
 
 def fronts(curves: pd.DataFrame, metric: str) -> pd.DataFrame:
