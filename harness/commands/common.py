@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.commands import floors
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
@@ -58,7 +59,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
             metavar="PATTERN",
             action="append",
             default=[],
-            help=f"{effect}: a stage kind, a key's beginning, or text of its label",
+            help=f"{effect}: a stage kind (as floor), a key's beginning, or text of its label",
         )
 
 
@@ -85,6 +86,7 @@ def open_study(args: argparse.Namespace) -> Opened:
     """Load, check and plan the study a command line names."""
     study = load_study(args.study, args.profile, args.overrides)
     plan = planned(study, imported_checkpoints(Path(args.results)))
+    floors.leave_out(plan)
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(

@@ -13,6 +13,7 @@ from harness.commands.common import Opened, duration, quantity
 from harness.dispatch import preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate
+from harness.plan.stages import STAGE_SETTINGS
 from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 def measured_rates(opened: Opened) -> estimate.Rates:
     """Speeds from benchmarks, and from artifacts committed under this results folder."""
     found: list[tuple[str, Measured]] = []
-    kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
+    kinds = tuple(STAGE_SETTINGS)
     for kind in kinds:
         for key in sorted(opened.store.committed([kind]))[: MOST_MANIFESTS // len(kinds)]:
             with contextlib.suppress(CorruptArtifact):
@@ -141,6 +142,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             for s in state.remade
         ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
+        "notes": opened.plan.notes,
         "problems": preflight.problems(opened.study, state.missing),
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
@@ -211,6 +213,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
         print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:
         print(f"missing here: {problem}")
+    for note in content["notes"]:
+        print(f"note: {note}")
     if every:
         print()
         for stage in content["stages"]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.commands import common
 from harness.commands.common import Opened
+from harness.commands.floors import invalid_references
 from harness.dispatch.ledger import Ledger
 from harness.errors import BadInput
 from harness.store.artifacts import Store
@@ -89,12 +90,13 @@ def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
     could not be is said on stderr.
     """
     from harness.plan.index import index
-    from harness.store import records
+    from harness.store import floors, records
     from harness.store.of_study import of_study
 
     found = records.read(opened.store.root, repair=True)
     for note in found.notes:
         print(note, file=sys.stderr)
+    floors.mark(found.frames["metrics"], invalid_references(opened.plan))
     return of_study(found.frames, index(opened.plan))
 
 
@@ -133,8 +135,33 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
     if not console.is_terminal:
         console.width = 250
     console.print(out)
-    for floor in floors.itertuples():
-        console.print(f"floor (real images): {floor.metric} {floor.value:.4g}", highlight=False)
+    for line in floor_lines(floors):
+        console.print(line, highlight=False)
+
+
+def floor_lines(floors: pandas.DataFrame) -> list[str]:
+    """One line per floor: the metric, its value, of how many images, and what tells it apart.
+
+    One that an older version measured is left out where the metric has a newer one.
+    """
+    import pandas as pd
+
+    if floors.empty:
+        return []
+    old = floors["key"] == floors["reference_key"]
+    lines = []
+    for row, is_old in zip(floors.to_dict("records"), old.fillna(False), strict=True):
+        newer = floors[~old.fillna(True)]
+        if is_old and (newer["metric"] == row["metric"]).any():
+            continue
+        shown = [f"{row['samples']:,} images"] if pd.notna(row["samples"]) else []
+        shown += [f"k = {row['k']}"] if pd.notna(row["k"]) else []
+        line = f"floor (real images): {row['metric']} {row['value']:.4g}"
+        line += f" ({', '.join(shown)})" if shown else ""
+        if pd.notna(row["invalid"]):
+            line = f"{line}, invalid: {row['invalid']}"
+        lines.append(line)
+    return list(dict.fromkeys(lines))
 
 
 def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:

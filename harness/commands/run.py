@@ -92,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
         raise Missing(
             "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
         )
+    for note in opened.plan.notes:
+        print(f"note: {note}")
     check_budget(args, opened, missing)
     opened.store.check_writable()
     brought = opened.study.components

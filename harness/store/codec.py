@@ -247,7 +247,7 @@ def _sample_1(facts: dict[str, Any], _: Manifest) -> dict[str, Any]:
 
 
 def _reference_1(facts: dict[str, Any], _: Manifest) -> dict[str, Any]:
-    known = {*ReferenceResult.__dataclass_fields__, "floor_images"}
+    known = {*ReferenceResult.__dataclass_fields__, "floor", "floor_images"}
     return {**facts, "training": {k: v for k, v in facts.items() if k not in known}}
 
 

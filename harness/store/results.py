@@ -101,8 +101,14 @@ class ReferenceResult:
     images: int  # behind the statistics; 0: not known (ADM's files do not say)
     source: str  # where they come from, in words
     training: Mapping[str, Any] = field(default_factory=dict)  # of an extractor trained here
-    # Of results of before floors were stages of their own: recorded metric -> value.
-    floor: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FloorResult:
+    """Real images, measured: the numbers stand in the records."""
+
+    images: int  # that were measured
+    absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why not
 
 
 @dataclass(frozen=True)
@@ -118,5 +124,6 @@ RESULTS: dict[str, type[Any]] = {
     "train": TrainResult,
     "sample": SampleResult,
     "reference": ReferenceResult,
+    "floor": FloorResult,
     "evaluate": EvaluateResult,
 }
