@@ -11,14 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands import floors
+from harness.components import standin
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
 from harness.plan import keys
 from harness.plan.build import Imported, make_plan
+from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
 from harness.spec.study import Study, load_study
+from harness.store import origins
 from harness.store.artifacts import Store
 
 
@@ -82,10 +85,24 @@ class Opened:
         return standing(self.plan, self.stages, self.store, self.ledger, history)
 
 
-def open_study(args: argparse.Namespace) -> Opened:
-    """Load, check and plan the study a command line names."""
-    study = load_study(args.study, args.profile, args.overrides)
-    plan = planned(study, imported_checkpoints(Path(args.results)))
+def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
+    """Load, check and plan the study a command line names.
+
+    count: also the networks whose Gflops no formula tells, in a child process; else those counts
+    are used that are known.
+    """
+
+    def opened() -> tuple[Study, Plan]:
+        study = load_study(args.study, args.profile, args.overrides)
+        return study, planned(study, imported_checkpoints(Path(args.results)), count)
+
+    try:
+        study, plan = standin.or_with_torch(opened)
+    except BadInput as error:
+        more = origins.sentences(Path(args.results), str(error))
+        if not more:
+            raise
+        raise BadInput("\n".join([str(error), *more])) from error
     floors.leave_out(plan)
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
@@ -96,10 +113,15 @@ def open_study(args: argparse.Namespace) -> Opened:
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
 
 
-def planned(study: Study, imported: Mapping[str, Imported]) -> Plan:
+def planned(study: Study, imported: Mapping[str, Imported], count: bool = False) -> Plan:
     """The study's plan. Raises BadInput, naming the study's file, where it cannot be planned."""
     try:
-        return make_plan(study, imported)
+        plan = make_plan(study, imported)
+        if plan.uncounted:
+            folder = study.path.parent
+            counts = counted(plan.uncounted, study.components, folder, ask=count)
+            plan = make_plan(study, imported, counts)
+        return plan
     except BadInput as error:
         raise BadInput(f"{study.path}: {error}") from error
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.plan import keys
 from harness.plan.plan import Measurement, Plan, Stage
+from harness.plan.stages import Task
 
 NUMBERS = ("evaluate", "complexity", "floor")  # kinds that are wanted for themselves
 
@@ -218,7 +219,7 @@ class Starts:
         return self._known
 
 
-def trajectory(stage: Stage) -> tuple[str, int]:
+def trajectory(stage: Stage | Task) -> tuple[str, int]:
     """A train stage's run (keys.run_id) and step."""
     return keys.trajectory(stage.settings, stage.inputs)
 

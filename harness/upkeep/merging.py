@@ -23,7 +23,8 @@ from harness.store.artifacts import RECORD, CorruptArtifact, Store
 from harness.store.conflicts import contradiction
 
 PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
-ALIKE = ("logs", "tensorboard", "studies")  # folders whose files are taken where there are none
+# folders whose files are taken where there are none
+ALIKE = ("logs", "tensorboard", "trackers", "studies", "environments")
 Rows = list[dict[str, Any]]
 
 

@@ -24,6 +24,8 @@ OTHERS = {
     "staging": "files of commits that go on, or were cut off",
     "quarantine": "damaged artifacts, kept for a look",
     "tensorboard": "events for TensorBoard",
+    "environments": "packages that were installed where numbers were made",
+    "trackers": "what trackers keep",
     "indexes": "headers of tar files",
     "claims": "who works on a stage now",
     "drivers": "processes that work",
