@@ -15,7 +15,7 @@ from typing import Any
 from harness.commands import common
 from harness.commands.common import Opened, duration
 from harness.commands.display import progress_text
-from harness.dispatch import budget, view
+from harness.dispatch import budget, identity, view
 from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
 from harness.dispatch.executor import QueueExecutor
@@ -112,6 +112,8 @@ def look(opened: Opened) -> Shown:
     seen, notes = view.look(opened.plan, state.stages, state, opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
+    files = identity.look(opened.plan, opened.stages, opened.store)
+    notes += [*files.changed, *files.notes, *identity.absent(opened.study)]
     return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
 
 

@@ -14,11 +14,13 @@ import numpy as np
 from harness.components import stored
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import FloorStage, ReferenceStage
+from harness.stages import files_read
 from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen
-from harness.stages.reference import extractor_of
+from harness.stages.reference import component_of, extractor_of
 from harness.stages.work import Outcome, Work
 from harness.store.results import FloorResult
 
@@ -33,6 +35,8 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     """One pass of the reference's extractor over held-out images, for all metrics."""
     known = work.inputs["reference"]
     made_with = ReferenceStage.model_validate(known.manifest.settings)
+    source, roles = source_of(made_with.data, work), _roles(made_with, work)
+    files = files_read.begin(work, source, roles)
     images, count = _images(settings, made_with, work)
     extractor = extractor_of(work)
     features = extract(
@@ -53,6 +57,8 @@ def run(settings: FloorStage, work: Work) -> Outcome:
         device=str(work.device),
         absent=absent.__setitem__,
     )
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     for name, reason in absent.items():
         print(f"{name} of real images is not measured: {reason}", flush=True)
     shared = {
@@ -66,6 +72,12 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     }
     rows = [{**shared, "floor": m.value, **measured_row(m, extractor.resize)} for m in measured]
     return Outcome(FloorResult(count, absent), {"metrics": rows})
+
+
+def _roles(reference: ReferenceStage, work: Work) -> list[str]:
+    """Which files from outside are read: weights of a trained extractor came with the reference."""
+    trained = component_of(reference, work).trained
+    return [role for role in OF_KIND["floor"] if role != "extractor" or not trained]
 
 
 def _images(

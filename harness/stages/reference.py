@@ -17,7 +17,9 @@ import numpy as np
 from harness.components import Extractor, stored
 from harness.errors import BadInput
 from harness.metrics import Reference, load_extractor
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
+from harness.stages import files_read
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen, in_memory
 from harness.stages.work import Outcome, Work
@@ -26,6 +28,8 @@ from harness.store.results import ReferenceResult
 
 def run(settings: ReferenceStage, work: Work) -> Outcome:
     """Make or load the extractor, measure the real images with it."""
+    source, roles = source_of(settings.data, work), _roles(settings, work)
+    files = files_read.begin(work, source, roles)
     extractor, about = _extractor(settings, work)
     if settings.extractor_sha256 not in (None, extractor.sha256):
         raise BadInput(
@@ -53,6 +57,8 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             progress=lambda done: work.progress(done=done, total=count, unit="images"),
         )
     reference.save(work.folder / "reference.npz")
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     return Outcome(
         ReferenceResult(
             extractor=extractor.name,
@@ -64,6 +70,16 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             training=about,
         )
     )
+
+
+def _roles(settings: ReferenceStage, work: Work) -> list[str]:
+    """Which files from outside are read."""
+    of = {
+        "data": work.place.statistics is None,
+        "extractor": not component_of(settings, work).trained,
+        "statistics": True,
+    }
+    return [role for role in OF_KIND["reference"] if of[role]]
 
 
 def component_of(settings: ReferenceStage, work: Work) -> Extractor:
