@@ -66,12 +66,11 @@ def watch(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.live import Live
 
-    from harness import terminal
-    from harness.commands.screen import Screen
+    from harness.commands.screen import Screen, can_print
 
     opened = common.open_study(args)
     shown = look(opened)
-    console, screen = Console(), Screen(opened, terminal.can_print("◐▁"))
+    console, screen = Console(), Screen(opened, can_print("◐▁"))
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while shown.moves:
             began = time.monotonic()
