@@ -112,7 +112,7 @@ class Source(Component):
     def open(self, wanted: Wanted) -> Images:
         """The images. Raises BadInput and Missing, saying what was found."""
 
-    def held_out(self, path: str) -> bool | None:
+    def floors_apart(self, path: str) -> bool | None:
         """Are the images of split `floor` others than those of `reference`? None: not known.
 
         Where they are the same, floors are measured of what the reference leaves over.

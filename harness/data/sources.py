@@ -70,7 +70,7 @@ class ImageFolderSource(_Files):
     name = "image-folder"
     layout: ClassVar[str] = "one folder of images per class"
 
-    def held_out(self, path: str) -> bool | None:
+    def floors_apart(self, path: str) -> bool | None:
         """Is there a folder `val`?"""
         from harness.data.folder import split_folder
 
@@ -119,7 +119,7 @@ class WebDatasetSource(_Files):
     name = "webdataset"
     layout: ClassVar[str] = "tar shards of image and class files"
 
-    def held_out(self, path: str) -> bool | None:
+    def floors_apart(self, path: str) -> bool | None:
         """Are there tars of `val`?"""
         from harness.data.shards import find_tars
 

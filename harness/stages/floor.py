@@ -26,8 +26,9 @@ from harness.store.results import FloorResult
 
 NO_IMAGES = (
     "no image is left for a floor: the reference is made of all of them, and images measured "
-    "against themselves say nothing. Let data.path hold a folder `val` of held-out images beside "
-    "`train`, give reference.images fewer than there are, or say reference.floor_images: 0"
+    "against themselves say nothing. Say data.held_out (a share, as 0.1, or a folder), let "
+    "data.path hold a folder `val` beside `train`, give reference.images fewer than there are, or "
+    "say reference.floor_images: 0"
 )
 
 
