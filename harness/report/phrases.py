@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
 from harness.analysis.ranking import best
 from harness.analysis.selection import Protocol, errors
@@ -52,22 +53,30 @@ def missing(what: str, found: Findings) -> Block:
     return paragraph(em(f"{what}{more}."))
 
 
+def weak_clause(found: Findings) -> list[Text]:
+    """That the extractor knows too little for its numbers to be trusted; nothing where it does."""
+    said = weak_sentence(found.report.frames["metrics"], found.metric)
+    return [strong(said.strip()), " "] if said else []
+
+
 def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
     """What real images score beside values that were measured so, and decoded noise, for captions.
 
-    Fewer real images than samples are told without a line: they would score another number.
+    Fewer real images than samples are told without a line: they would score another number. And
+    whether the features know what they are to tell apart.
     """
+    weak = weak_clause(found)
     if found.references > 1:
-        return ["Each reference has a floor of its own. "]
+        return ["Each reference has a floor of its own. ", *weak]
     floor = found.floor(protocol)
     if floor is None:
-        return ["No floor was measured. "]
+        return ["No floor was measured. ", *weak]
     real = real_images(floor)
     how = "dashed where in range" if floor.enough else "fewer than the samples, so no line"
     said = f"{real[0].upper()}{real[1:]} give {number(floor.value)} ({how})"
     if found.ceiling is not None:
         said += f"; decoded noise gives {number(found.ceiling)}"
-    return [said + ". "]
+    return [said + ". ", *weak]
 
 
 def interval_clause(rows: pd.DataFrame) -> str:
@@ -157,10 +166,13 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
 def floor_sentence(found: Findings) -> list[Text]:
     floor = found.floor(found.protocol)
     if floor is None:
-        return []
+        return weak_clause(found)
     real = real_images(floor)
     fewer = "" if floor.enough else ", fewer than the samples and not to be compared with them"
-    return [f"{real[0].upper()}{real[1:]} score {number(floor.value)}{fewer}. "]
+    return [
+        f"{real[0].upper()}{real[1:]} score {number(floor.value)}{fewer}. ",
+        *weak_clause(found),
+    ]
 
 
 def law_sentence(found: Findings, group: str = "") -> list[Text]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.components import stored
+from harness.components.source import Images
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
 from harness.plan.reads import OF_KIND
@@ -20,9 +21,9 @@ from harness.stages import files_read
 from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen
-from harness.stages.reference import component_of, extractor_of
+from harness.stages.reference import component_of, divided, extractor_of, trained_how
 from harness.stages.work import Outcome, Work
-from harness.store.results import FloorResult
+from harness.store.results import FloorResult, ReferenceResult
 
 NO_IMAGES = (
     "no image is left for a floor: the reference is made of all of them, and images measured "
@@ -71,7 +72,10 @@ def run(settings: FloorStage, work: Work) -> Outcome:
         "samples": count,
         "floor_images": count,
     }
-    rows = [{**shared, "floor": m.value, **measured_row(m, extractor.resize)} for m in measured]
+    more = trained_how(known.result(ReferenceResult).training)
+    rows = [
+        {**shared, "floor": m.value, **measured_row(m, extractor.resize, **more)} for m in measured
+    ]
     return Outcome(FloorResult(count, absent), {"metrics": rows})
 
 
@@ -92,13 +96,23 @@ def _images(
     indices = np.arange(len(images))
     if made:  # whose parts are disjoint
         return batches(images, indices, data.image_size, work.place.batch_size), len(indices)
-    behind = images_of(data, work, "reference", None, check_classes=False)
-    if len(behind) == len(images) and behind.fingerprint == images.fingerprint:
-        used = chosen(reference.images, len(images), reference.seed)
-        if reference.statistics is not None or reference.statistics_sha256 is not None:
-            used = indices  # statistics of all of them
-        indices = np.setdiff1d(indices, used)
+    parts = divided(reference, work)  # where the extractor was trained on some of them, too
+    if parts is not None:
+        indices = parts.get("floor", indices)
+    else:
+        indices = _left_over(images, reference, work)
     if not len(indices):
         raise BadInput(f"data {data.name!r} at {work.place.data_path}: {NO_IMAGES}")
     indices = indices[chosen(settings.images, len(indices), reference.seed)]
     return batches(images, indices, data.image_size, work.place.batch_size), len(indices)
+
+
+def _left_over(images: Images, reference: ReferenceStage, work: Work) -> np.ndarray:
+    """Positions of the images that the reference was not made of."""
+    indices = np.arange(len(images))
+    behind = images_of(reference.data, work, "reference", None, check_classes=False)
+    if len(behind) != len(images) or behind.fingerprint != images.fingerprint:
+        return indices  # images of their own
+    if work.place.statistics is not None:  # of all of them
+        return indices[:0]
+    return np.setdiff1d(indices, chosen(reference.images, len(images), reference.seed))
