@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,8 @@ METRICS = (
     Column(
         "ceiling", "float64", "the same metric for decoded noise, as many images", "the metric's"
     ),
+    Column("ema", "float64", "decay of the average sampled from; null: the training's first"),
+    Column("ema_length", "float64", "relative length of one made after training; null: none"),
 )
 
 TRAINING = (

@@ -113,6 +113,7 @@ RELEVANT = {
     "train.weight_decay": (0.1, TRAINING),
     "train.betas": ([0.9, 0.99], TRAINING),
     "train.ema": (0.9, TRAINING),
+    "train.ema_snapshots": ({"every": 5, "lengths": [0.05, 0.1]}, TRAINING),
     "train.label_dropout": (0.2, TRAINING),
     "train.grad_clip": (1.0, TRAINING),
     "train.precision": ("bf16", TRAINING),
