@@ -220,6 +220,8 @@ def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
         "train.steps",  # which checkpoints there are: test_plan
         "train.milestones",
         "evaluations.final.at",
+        "evaluations.final.ema",  # one that train.ema keeps: test_averages_asked
+        "evaluations.final.ema_length",
         "train.optimizer",  # components: test_component_keys
         "train.schedule",
     }
