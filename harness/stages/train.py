@@ -4,14 +4,14 @@ Step n draws its images, timesteps, noise and dropped labels from (seed, n) alon
 killed and resumed any number of times is, on the CPU, bit for bit the undisturbed one; and any
 split of the global batch over processes and micro-batches reads the same images.
 
-Files committed: ema.safetensors (what is sampled from) and state.safetensors (to go on from).
+Files committed: ema.safetensors (what is sampled from), state.safetensors (to go on from), and
+further averages and snapshots of them where the recipe asks (harness.stages.averages).
 On several devices: started once per device (torchrun, SLURM); see harness.stages.ranks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 import math
 from dataclasses import dataclass
@@ -32,8 +32,9 @@ from harness.plan.cost import training_gflops
 from harness.plan.keys import trajectory
 from harness.plan.stages import TrainStage
 from harness.stages import checkpoints
+from harness.stages.averages import Averages
 from harness.stages.batches import batches
-from harness.stages.checkpoints import TrainingState, local
+from harness.stages.checkpoints import TrainingState
 from harness.stages.columns import recorded
 from harness.stages.distributed import Agreement, World, divisors
 from harness.stages.parallel import parallel, warm_up
@@ -55,13 +56,15 @@ def run(settings: TrainStage, work: Work) -> Outcome:
     """Train to settings.step. See DESIGN's promises 1 to 3."""
     gflops = work.after["complexity"].result(ComplexityResult).gflops
     try:
-        state, log = fit(settings, work, gflops)
+        state, log, averages = fit(settings, work, gflops)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(_memory_advice(settings, work, error)) from error
-    return _commit(state, log, settings, work)
+    return _commit(state, log, averages, settings, work)
 
 
-def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState, TrainingLog]:
+def fit(
+    settings: TrainStage, work: Work, gflops: float
+) -> tuple[TrainingState, TrainingLog, Averages]:
     """The training loop, from wherever an earlier attempt got to."""
     recipe, place, device, world = settings.recipe, work.place, work.device, work.world
     torch.backends.cuda.matmul.allow_tf32 = recipe.tf32
@@ -78,8 +81,8 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     model = family.build(given, checkpointing=place.checkpointing)
     model.to(device).train()
     null_label = given.num_classes
-    ema = copy.deepcopy(model).requires_grad_(False).eval()
-    together = parallel(model, ema, family, work)
+    averages = Averages.of(model, recipe, work.scratch)
+    together = parallel(model, averages.modules, family, work)
     if world.size > 1:
         with _precision(recipe.precision, device):
             size = passes[0].stop - passes[0].start
@@ -90,15 +93,14 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
         recipe.horizon or parts.schedule.covering(settings.step),
     )
     optimizer = rates.optimizer
-    state = TrainingState(model, ema, optimizer)
+    state = TrainingState(model, averages.first, optimizer, more=averages.more)
     log = TrainingLog(settings, gflops, work)
     writer = checkpoints.Writer(work.scratch, place.keep_checkpoints)
     if world.main:
         checkpoints.clear_leftovers(work.scratch)
         checkpoints.check_space(work.scratch, state.bytes())
-    _resume(state, log, work)
-    live = [local(p) for p in model.parameters()]
-    averaged = [local(p) for p in ema.parameters()]
+    _resume(state, log, averages, work)
+    averages.begin(model)
 
     threads = host_threads() if device.type == "cuda" else 0
 
@@ -150,8 +152,8 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
                     [p.grad for p in model.parameters() if p.grad is not None]
                 )
             optimizer.step()
-            with torch.no_grad():
-                torch._foreach_lerp_(averaged, live, 1.0 - recipe.ema)
+            averages.update(state.step)
+            averages.keep(state.step, world.main)
 
             log.tell(state.step, settings.step)
             if logging:
@@ -161,17 +163,17 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
             wish = SAVE if world.main and schedule.due(state.step, writer.busy()) else 0
             verdict = agreed(STOP if work.stopping() else wish)
             if verdict and state.step < settings.step:
-                _save(state, log, writer, work)
+                _save(state, log, averages, writer, work)
                 if verdict == STOP:
                     writer.wait()
                     world.wait()
                     raise Stopped(f"checkpoint written at step {state.step:,} of {settings.step:,}")
     writer.wait()
-    _check_weights(averaged, state, settings, world)
-    return state, log
+    _check_weights(averages.tensors(), state, settings, world)
+    return state, log, averages
 
 
-def _resume(state: TrainingState, log: TrainingLog, work: Work) -> None:
+def _resume(state: TrainingState, log: TrainingLog, averages: Averages, work: Work) -> None:
     """From the newest checkpoint of an earlier attempt, else the milestone before, else nothing."""
     world = work.world
     found = world.share(checkpoints.newest(work.scratch) if world.main else None)
@@ -179,22 +181,31 @@ def _resume(state: TrainingState, log: TrainingLog, work: Work) -> None:
         tensors, about = checkpoints.read(found)
         log.restore(tensors["log.sums"], about)
         state.restore(tensors, about["step"])
+        averages.restore(about)
         print(f"resumed at step {state.step:,}", flush=True)
     elif "previous" in work.after:
         previous = work.after["previous"]
         tensors, about = checkpoints.read(previous.folder)
         state.restore(tensors, about["step"])
+        if world.main:
+            averages.continue_from(previous)
         log.seconds = previous.result(TrainResult).seconds
         log.interval_start = state.step
         print(f"continues the milestone at step {state.step:,}", flush=True)
 
 
-def _save(state: TrainingState, log: TrainingLog, writer: checkpoints.Writer, work: Work) -> None:
+def _save(
+    state: TrainingState,
+    log: TrainingLog,
+    averages: Averages,
+    writer: checkpoints.Writer,
+    work: Work,
+) -> None:
     """A checkpoint: every process gives its part, the main one writes."""
     log.check_finite(state.step)
     sums = log.tensors()
     if work.world.main:
-        about = {"step": state.step, **log.about()}
+        about = {"step": state.step, **log.about(), **averages.about()}
         writer.save(itertools.chain(state.tensors(), sums.items()), about)
     else:
         _take_part(state, work)
@@ -207,7 +218,13 @@ def _take_part(state: TrainingState, work: Work) -> None:
             pass
 
 
-def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: Work) -> Outcome:
+def _commit(
+    state: TrainingState,
+    log: TrainingLog,
+    averages: Averages,
+    settings: TrainStage,
+    work: Work,
+) -> Outcome:
     if not work.world.main:
         _take_part(state, work)
         return Outcome(None)
@@ -215,11 +232,11 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
     checkpoints.write(work.folder, whole, {"step": state.step})
     weights = {k[4:]: v for k, v in whole.items() if k.startswith("ema.")}
     checkpoints.write_tensors(work.folder / "ema.safetensors", weights)
+    averages.commit(work.folder, state.step, whole)
 
     columns = _columns(settings, work)
     shared = {k: columns[k] for k in ("run", "model", "seed")} | {"key": work.task.key}
     seconds = log.seconds + log.elapsed()
-    trained = state.step - (log.first if log.first is not None else state.step)
     trained = state.step - (log.first if log.first is not None else state.step)
     images = settings.recipe.batch_size * trained
     row = {
