@@ -119,7 +119,20 @@ def correlation_sentence(found: Findings, group: str = "") -> list[Text]:
     if math.isnan(c.pearson.low):
         spans.append(", too few for an interval")
     spans.append(f"; Spearman's is {correlation_text(c.spearman)}. ")
+    without = found.learned_correlations.get(group)
+    if without is not None:
+        spans.append(
+            f"Over the {small_ints(without.models)} that learned they are "
+            f"{correlation_text(without.pearson)} and {correlation_text(without.spearman)}. "
+        )
+    elif group in lacking(found):
+        spans.append("Too few learned to say what it is over those. ")
     return spans
+
+
+def lacking(found: Findings) -> set[str]:
+    """Groups with models that did not learn."""
+    return {str(r["group"]) for r in found.final.to_dict("records") if r["learned"] is False}
 
 
 def correlation_text(r: Interval) -> str:
@@ -197,7 +210,35 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
             f"Fitted without the largest model it predicts {within(*left.predicted)} where "
             f"{number(left.measured)} was measured ({100 * left.error:+.0f}%). ".replace("-", "−")
         )
+    spans += offset_sentence(found, law)
+    without = found.learned_laws.get(group)
+    if without is not None:
+        spans.append(
+            f"Over the {small_ints(without.models)} that learned a = {within(*without.exponent)} "
+            f"and E = {within(*without.offset)}. "
+        )
+    elif group in lacking(found):
+        spans.append("No law is fitted to those that learned alone. ")
+    limit = found.limit_laws.get(group)
+    if limit is not None:
+        spans.append(
+            "Of the distance extrapolated to infinitely many samples "
+            f"a = {within(*limit.exponent)} and E = {within(*limit.offset)}. "
+        )
     return spans
+
+
+def offset_sentence(found: Findings, law: Any) -> list[Text]:
+    """E is of the metric at N samples; what of it real images have too."""
+    n = None if found.protocol is None else found.protocol.samples
+    at = "an unknown number of" if n is None else f"{n:,}"
+    said = f"E is of {found.short} at {at} samples"
+    floor = found.floor(found.protocol)
+    if floor is None:
+        return [said + "; no floor was measured beside it. "]
+    gap = law.above_floor(floor.value, floor.std or 0.0)
+    images = "" if floor.images is None else f" ({floor.images:,} images)"
+    return [f"{said}; the floor{images} is {number(floor.value)}, E minus floor {within(*gap)}. "]
 
 
 def sampling_sentence(found: Findings) -> list[Text]:
@@ -219,6 +260,13 @@ def sampling_sentence(found: Findings) -> list[Text]:
         f", the smaller in {int(ahead.get('smaller', 0))}, and "
         f"{int(ahead.get('undecided', 0))} are undecided (95%, Holm over pairs). ",
     ]
+    failed = found.failed
+    kept = pairs[~(pairs["smaller"].isin(failed) | pairs["larger"].isin(failed))]
+    if len(kept) < len(pairs):
+        left = int((kept["ahead"] == "larger").sum())
+        spans.append(
+            f"Among models that learned it is ahead in {left} of {count(len(kept), 'pair')}. "
+        )
     p = found.pair
     if p is not None:
         spans.append(
