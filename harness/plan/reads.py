@@ -35,6 +35,7 @@ OF_KIND = {  # stage kind -> what it may read
     "encode": ("data", "autoencoder"),
     "reference": ("data", "extractor", "statistics"),
     "floor": ("floor", "extractor"),
+    "ceiling": ("autoencoder", "extractor"),
 }
 
 
