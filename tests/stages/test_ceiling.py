@@ -1,4 +1,4 @@
-"""The ceiling: decoded noise, measured as samples are. A model that learned nothing stands there."""
+"""The ceiling: decoded noise, measured as samples are; a model that learned nothing is there."""
 
 from __future__ import annotations
 
