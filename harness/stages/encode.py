@@ -40,6 +40,8 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
     source = source_of(data, work)
     files = files_read.begin(work, source, OF_KIND["encode"], "latents") if world.main else {}
     if world.main:
+        for note in getattr(images, "notes", ()):
+            print(note, flush=True)
         world.wait()
     fingerprint = world.share(images.fingerprint if world.main else None)
     expected = work.place.images_expected
