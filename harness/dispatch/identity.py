@@ -25,8 +25,10 @@ from harness.plan import reads
 from harness.plan.plan import Plan, Stage
 from harness.plan.stages import Place
 from harness.spec.study import Study
+from harness.store import codec
 from harness.store import files as durable
 from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.results import EncodeResult
 
 if TYPE_CHECKING:
     from harness.store.file_lists import FileList
@@ -177,10 +179,10 @@ def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
     if read.role != "data" or read.stage.kind != "encode":
         return {}
     try:
-        manifest = store.manifest(read.stage.kind, read.stage.key) or {}
+        manifest = store.manifest(read.stage.kind, read.stage.key)
+        before = None if manifest is None else codec.result(manifest, EncodeResult).fingerprint
     except CorruptArtifact:
         return {}
-    before = (manifest.get("facts") or {}).get("fingerprint")
     if before is None:
         return {}
     what = ("fingerprint", read.path, id(read.source))

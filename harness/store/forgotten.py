@@ -106,5 +106,5 @@ def _inputs(store: Store, kind: str, key: str) -> list[str]:
     with contextlib.suppress(CorruptArtifact):
         manifest = store.manifest(kind, key)
         if manifest is not None:
-            return [str(need) for need in (manifest.get("inputs") or {}).values()]
+            return list(manifest.inputs.values())
     return []

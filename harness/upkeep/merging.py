@@ -27,7 +27,8 @@ FILES = "files.parquet"  # as harness.store.file_lists
 # What a manifest's facts say of the files behind a stage, in results of before it kept a list.
 MADE_OF = ("fingerprint", "autoencoder_sha256", "extractor_sha256", "reference_sha256")
 PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
-ALIKE = ("logs", "tensorboard", "studies")  # folders whose files are taken where there are none
+# folders whose files are taken where there are none
+ALIKE = ("logs", "tensorboard", "trackers", "studies", "environments")
 Rows = list[dict[str, Any]]
 
 
@@ -140,14 +141,14 @@ def _compare_files(found: Merged, theirs: Store, ours: Store) -> None:
                 lists = [file_lists.read(s.folder(kind, key) / FILES, True) for s in (ours, theirs)]
             except CorruptArtifact:
                 continue  # said where it is read
-            label = f"{key[:12]}: {(mine or {}).get('label') or kind}"
+            label = f"{key[:12]}: {(mine and mine.label) or kind}"
             for role in lists[0].keys() & lists[1].keys():
                 difference = file_lists.compare(lists[0][role], lists[1][role])
                 if difference.other:
                     found.contradictions.append(
                         f"{label} was made of other files there ({role}): {difference}"
                     )
-            facts = [(m or {}).get("facts") or {} for m in (mine, other)]
+            facts = [m.facts if m else {} for m in (mine, other)]
             for name in MADE_OF:
                 a, b = (str(f.get(name) or "") for f in facts)
                 if a and b and a != b and not lists[0].keys() & lists[1].keys():
@@ -240,8 +241,17 @@ def _records(
 def _compare_names(found: Merged, source: Path, target: Path) -> None:
     for path in sorted((source / "checkpoints").glob("[!_]*.json")):
         other = target / "checkpoints" / path.name
-        if other.exists() and other.read_bytes() != path.read_bytes():
+        if other.exists() and _named_key(other) != _named_key(path):
             found.contradictions.append(f"the imported checkpoint {path.stem} is another one here")
+
+
+def _named_key(path: Path) -> Any:
+    """The key of the imported checkpoint that a file names; where it is none, what it holds."""
+    data = path.read_bytes()
+    try:
+        return json.loads(data)["key"]
+    except (ValueError, KeyError, TypeError):
+        return data
 
 
 def _names(found: Merged, source: Path, target: Path) -> None:
