@@ -56,10 +56,11 @@ class Read:
     place: Place
     source: Any  # the data source that the study names
     kept: Path  # the list
+    held_out: reads.HeldOut = None  # as the stage's settings have it
 
     @property
     def path(self) -> str:
-        return str(reads.where(self.role, self.place))
+        return str(reads.where(self.role, self.place, self.held_out))
 
 
 def look(plan: Plan, stages: Iterable[Stage], store: Store, *, every: bool = False) -> Looked:
@@ -96,11 +97,13 @@ def committed(plan: Plan, stages: Iterable[Stage], store: Store) -> Iterator[Rea
             place = plan.task(stage).place
             run = plan.study.runs[stage.run or 0]
             kept = store.folder(stage.kind, stage.key) / FILES
+            held_out = json.loads(stage.settings)["data"].get("held_out")
             for role in reads.OF_KIND[stage.kind]:
-                of_images = role in reads.SPLITS
                 source: Any = run.data.source
-                if reads.where(role, place) is not None and not (of_images and source.made):
-                    yield Read(stage, role, place, source, kept)
+                read = Read(stage, role, place, source, kept, held_out)
+                given = reads.where(role, place, held_out) is not None
+                if given and not (role in reads.SPLITS and source.made):
+                    yield read
 
 
 def absent(study: Study, said: Iterable[str] = ()) -> list[str]:
@@ -115,6 +118,8 @@ def absent(study: Study, said: Iterable[str] = ()) -> list[str]:
     for run in study.runs:
         if not run.data.source.made:  # type: ignore[union-attr]
             paths.append((f"data.path (the images of {run.data.name!r})", run.data.path))
+            if isinstance(run.data.held_out, str):
+                paths.append((f"data.held_out (of {run.data.name!r})", run.data.held_out))
         paths.append(("autoencoder.weights", run.autoencoder.weights))
     if reference is not None:
         paths.append(("reference.extractor_weights", reference.extractor_weights))
@@ -158,10 +163,9 @@ def now_there(read: Read, seen: dict[Any, Any]) -> FileList:
     """The files as they are now. seen: what was looked at before, of this look."""
     from harness.store import file_lists
 
-    split = reads.SPLITS.get(read.role)
-    what = ("now", read.path, split, None if split is None else id(read.source))
+    what = ("now", read.path, read.role, id(read.source))
     if what not in seen:
-        listed = reads.files_of(read.role, read.place, read.source)
+        listed = reads.files_of(read.role, read.place, read.source, read.held_out)
         seen[what] = file_lists.look(read.path, listed)
     return seen[what]  # type: ignore[no-any-return]
 

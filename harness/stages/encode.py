@@ -43,7 +43,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
     source = source_of(data, work)
     files = files_read.begin(work, source, OF_KIND["encode"], "latents") if world.main else {}
     if world.main:
-        for note in getattr(images, "notes", ()):
+        for note in getattr(held_out.whole(images), "notes", ()):
             print(note, flush=True)
         world.wait()
     whole = held_out.whole(images)

@@ -34,7 +34,8 @@ METRICS = ("fd", "sfd", "is", "precision", "recall")
 def run(settings: ReferenceStage, work: Work) -> Outcome:
     """Make or load the extractor, measure the real images with it."""
     source, roles = source_of(settings.data, work), _roles(settings, work)
-    files = files_read.begin(work, source, roles)
+    held_out = settings.data.held_out
+    files = files_read.begin(work, source, roles, held_out=held_out)
     parts = _divided(settings, work)
     extractor, about = _extractor(settings, work, parts)
     if settings.extractor_sha256 not in (None, extractor.sha256):
@@ -91,8 +92,8 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                     **measured_row(metric, extractor.resize, **trained_how(about)),
                 }
             )
-    files_read.checksums(work, source, files)
-    files_read.finish(work, source, files)
+    files_read.checksums(work, source, files, held_out)
+    files_read.finish(work, source, files, held_out=held_out)
     return Outcome(
         ReferenceResult(
             extractor=extractor.name,
@@ -112,7 +113,7 @@ def _roles(settings: ReferenceStage, work: Work) -> list[str]:
     """Which files from outside are read."""
     of = {
         "data": work.place.statistics is None,
-        "floor": settings.floor_images > 0,
+        "floor": settings.floor_images > 0 or settings.data.reference_held_out,
         "extractor": not component_of(settings, work).trained,
         "statistics": True,
     }

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pets import bmp, folder_of_pets, make, study_of
+from tiny_study import Harness
 from verbs import Said
 
 from harness.plan.build import make_plan
@@ -235,3 +236,26 @@ def test_a_large_tree_is_not_looked_at_whole_twice(
     overwrite(Path("images/cat/1.bmp"), bmp(1, side=9))
     code, out = verb("run", "pets.yaml")  # which looks at all
     assert code == 2 and "1 file added (cat/more.bmp), 1 changed (cat/1.bmp)" in out
+
+
+@pytest.mark.slow
+def test_overwritten_images_are_trained_on_only_once_the_old_stages_are_let_go_of(
+    verb: Said, harness: Harness
+) -> None:
+    """The whole way: run, images of other sizes, refused, forget, run."""
+    study_of(folder_of_pets(Path("images")))
+    done = harness("run", "pets.yaml", "--no-report")
+    assert done.returncode == 0, done.stdout + done.stderr
+    before = kept(Store("results"))["data"]
+    for path in Path("images").glob("*/*.bmp"):
+        overwrite(path, bmp(200, side=9))
+    for more in ((), ("--set", "train.steps=8")):
+        refused = harness("run", "pets.yaml", "--no-report", *more)
+        assert refused.returncode == 2 and "6 files changed" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    dry = harness("forget", "pets.yaml", "encode")
+    assert dry.returncode == 0 and "nothing was done" in dry.stdout
+    assert harness("forget", "pets.yaml", "encode", "--yes").returncode == 0
+    again = harness("run", "pets.yaml", "--no-report", "--set", "train.steps=8")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert (kept(Store("results"))["data"].sizes != before.sizes).all()

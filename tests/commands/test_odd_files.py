@@ -123,7 +123,7 @@ FOLDERS: dict[str, tuple[Make, int | str, int | str]] = {
 
 def count(store: Any) -> int:
     (key,) = store.committed(["encode"])
-    return int(store.manifest("encode", key)["facts"]["count"])
+    return int(store.manifest("encode", key).facts["count"])
 
 
 @pytest.mark.parametrize("case", FOLDERS)
