@@ -1,4 +1,7 @@
-"""`plan`: what would run, what is done, what it costs. Touches nothing."""
+"""`plan`: what would run, what is done, what it costs. Touches nothing.
+
+(Of a large tree of images it keeps what it saw: results/indexes.)
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
+from harness.plan.stages import STAGE_SETTINGS
 from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
@@ -44,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 def measured_rates(opened: Opened) -> estimate.Rates:
     """Speeds from benchmarks, and from artifacts committed under this results folder."""
     found: list[tuple[str, Measured]] = []
-    kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
+    kinds = tuple(STAGE_SETTINGS)
     for kind in kinds:
         for key in sorted(opened.store.committed([kind]))[: MOST_MANIFESTS // len(kinds)]:
             with contextlib.suppress(CorruptArtifact):
@@ -148,7 +152,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "not_counted": opened.plan.counts.unasked,
         "problems": problems,
         "changed": files.changed,
-        "notes": [*files.notes, *identity.absent(opened.study, problems)],
+        "notes": [*opened.plan.notes, *files.notes, *identity.absent(opened.study, problems)],
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
             f"{kind} {', '.join(sorted(models))}: {other}"

@@ -56,11 +56,10 @@ class Read:
     place: Place
     source: Any  # the data source that the study names
     kept: Path  # the list
-    held_out: reads.HeldOut = None  # as the stage's settings have it
 
     @property
     def path(self) -> str:
-        return str(reads.where(self.role, self.place, self.held_out))
+        return str(reads.where(self.role, self.place))
 
 
 def look(plan: Plan, stages: Iterable[Stage], store: Store, *, every: bool = False) -> Looked:
@@ -97,13 +96,11 @@ def committed(plan: Plan, stages: Iterable[Stage], store: Store) -> Iterator[Rea
             place = plan.task(stage).place
             run = plan.study.runs[stage.run or 0]
             kept = store.folder(stage.kind, stage.key) / FILES
-            held_out = json.loads(stage.settings)["data"].get("held_out")
             for role in reads.OF_KIND[stage.kind]:
+                of_images = role in reads.SPLITS
                 source: Any = run.data.source
-                read = Read(stage, role, place, source, kept, held_out)
-                given = reads.where(role, place, held_out) is not None
-                if given and not (role in reads.SPLITS and source.made):
-                    yield read
+                if reads.where(role, place) is not None and not (of_images and source.made):
+                    yield Read(stage, role, place, source, kept)
 
 
 def absent(study: Study, said: Iterable[str] = ()) -> list[str]:
@@ -163,9 +160,10 @@ def now_there(read: Read, seen: dict[Any, Any]) -> FileList:
     """The files as they are now. seen: what was looked at before, of this look."""
     from harness.store import file_lists
 
-    what = ("now", read.path, read.role, id(read.source))
+    split = reads.SPLITS.get(read.role)
+    what = ("now", read.path, split, None if split is None else id(read.source))
     if what not in seen:
-        listed = reads.files_of(read.role, read.place, read.source, read.held_out)
+        listed = reads.files_of(read.role, read.place, read.source)
         seen[what] = file_lists.look(read.path, listed)
     return seen[what]  # type: ignore[no-any-return]
 
@@ -198,7 +196,7 @@ def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
 def _refusal(study: Study, read: Read, words: str) -> str:
     """What has changed, and what can be done."""
     path_field, key_field = reads.FIELDS[read.role]
-    name = json.loads(read.stage.settings)["data"]["name"]
+    name = study.runs[read.stage.run or 0].data.name
     what = {
         "data": f"images of {name!r}",
         "floor": f"held-out images of {name!r}",

@@ -38,29 +38,19 @@ OF_KIND = {  # stage kind -> what it may read
 }
 
 
-HeldOut = float | str | None  # data.held_out, as a stage's settings have it
-
-
-def where(role: str, place: Place, held_out: HeldOut = None) -> str | None:
+def where(role: str, place: Place) -> str | None:
     """The path that a study gives a role's files; None: it gives none."""
-    if role == "floor" and isinstance(held_out, str):
+    if role == "floor" and place.held_out_path is not None:
         return place.held_out_path
     found: str | None = getattr(place, PATHS[role])
     return found
 
 
-def files_of(
-    role: str, place: Place, source: Source, held_out: HeldOut = None
-) -> Sequence[Path | str]:
-    """The files of a role, which are where the study says. Raises Missing, BadInput, OSError.
-
-    Where a share of the training images is held out, floors have no files of their own.
-    """
-    path = where(role, place, held_out)
+def files_of(role: str, place: Place, source: Source) -> Sequence[Path | str]:
+    """The files of a role, which are where the study says. Raises Missing, BadInput, OSError."""
+    path = where(role, place)
     if path is None or (role in SPLITS and source.made):
         return []
     if role not in SPLITS:
         return everything(path)
-    if role == "floor" and held_out is not None:
-        return [] if isinstance(held_out, float) else source.listing(path)
-    return source.listing(path, SPLITS[role])
+    return source.listing(path, "train" if path == place.held_out_path else SPLITS[role])

@@ -16,7 +16,6 @@ import numpy as np
 from harness.components.source import Source
 from harness.errors import BadInput, HarnessError
 from harness.plan import reads
-from harness.plan.reads import HeldOut
 from harness.stages.work import Work
 from harness.store import file_lists
 from harness.store.file_lists import FILES, FileList
@@ -24,13 +23,7 @@ from harness.store.file_lists import FILES, FileList
 Lists = dict[str, FileList]
 
 
-def begin(
-    work: Work,
-    source: Source,
-    roles: Iterable[str],
-    progress: str | None = None,
-    held_out: HeldOut = None,
-) -> Lists:
+def begin(work: Work, source: Source, roles: Iterable[str], progress: str | None = None) -> Lists:
     """The files as they are now, by role. For the main process.
 
     progress: the folder in scratch that an earlier attempt's work lies in; it is removed where the
@@ -38,9 +31,9 @@ def begin(
     """
     lists = {}
     for role in roles:
-        files = reads.files_of(role, work.place, source, held_out)
+        files = reads.files_of(role, work.place, source)
         if files:
-            lists[role] = file_lists.look(str(reads.where(role, work.place, held_out)), files)
+            lists[role] = file_lists.look(str(reads.where(role, work.place)), files)
     if progress is not None:
         before = work.scratch / FILES
         if _changed(_kept(before), lists) and (work.scratch / progress).exists():
@@ -69,12 +62,11 @@ def _changed(before: Lists, now: Lists) -> list[str]:
     return found
 
 
-def checksums(work: Work, source: Source, roles: Iterable[str], held_out: HeldOut = None) -> None:
+def checksums(work: Work, source: Source, roles: Iterable[str]) -> None:
     """Read the contents of this process's part of the files, into scratch. May raise Stopped."""
     for role in roles:
-        place = reads.where(role, work.place, held_out)
-        files = reads.files_of(role, work.place, source, held_out)
-        paths = file_lists.named(str(place), files) if files else []
+        place = reads.where(role, work.place)
+        paths = _listed(work, source, role)
         mine = paths[work.world.rank :: work.world.size]
         if place is None or not paths:
             continue
@@ -86,17 +78,16 @@ def checksums(work: Work, source: Source, roles: Iterable[str], held_out: HeldOu
         np.save(_part(work, role, work.world.rank), found)
 
 
+def _listed(work: Work, source: Source, role: str) -> list[bytes]:
+    files = reads.files_of(role, work.place, source)
+    return file_lists.named(str(reads.where(role, work.place)), files) if files else []
+
+
 def _part(work: Work, role: str, rank: int) -> Path:
     return work.scratch / f"checksums-{role}-{rank}.npy"
 
 
-def finish(
-    work: Work,
-    source: Source,
-    before: Lists,
-    progress: str | None = None,
-    held_out: HeldOut = None,
-) -> None:
+def finish(work: Work, source: Source, before: Lists, progress: str | None = None) -> None:
     """Write the list into what is committed. For the main process, after all have read their part.
 
     Raises BadInput where files have changed since `begin`.
@@ -105,8 +96,8 @@ def finish(
         return
     lists = {}
     for role, was in before.items():
-        place = str(reads.where(role, work.place, held_out))
-        now = file_lists.look(place, reads.files_of(role, work.place, source, held_out))
+        place = str(reads.where(role, work.place))
+        now = file_lists.look(place, reads.files_of(role, work.place, source))
         digests = np.zeros((len(now), 32), dtype=np.uint8)
         parts = [np.load(_part(work, role, rank)) for rank in range(work.world.size)]
         changed = _changed({role: was}, {role: now})

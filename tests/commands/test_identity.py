@@ -216,6 +216,29 @@ def test_weights_and_statistics_are_compared_too(
     assert code == 2 and f"{field}: " in out and "1 file changed (the file itself)" in out
 
 
+def test_images_of_a_floor_are_compared_too(pets: Path, verb: Said) -> None:
+    from harness.store import file_lists
+
+    more = (
+        "reference: {extractor: random-conv, images: 4, floor_images: 4}\n"
+        "evaluations: {final: {metrics: [fd]}}"
+    )
+    folder_of_pets(Path("others"))
+    study = study_of(Path("images"), more=more)
+    given = ("--set", "data.held_out=others")
+    plan = make_plan(load_study(study, None, given[1:]))
+    (stage,) = [s for s in plan.stages.values() if s.kind == "floor"]
+    folder = Store("results").folder("floor", stage.key)
+    folder.mkdir(parents=True)
+    there = sorted(Path("others").glob("*/*.bmp"))
+    file_lists.write(folder / FILES, {"floor": file_lists.look("others", there)})
+    assert "changed here" not in verb("plan", "pets.yaml", *given)[1]
+    overwrite(Path("others/cat/1.bmp"), bmp(1, side=9))
+    out = verb("plan", "pets.yaml", *given)[1]
+    assert "the held-out images of 'pets' at others are not those that floor" in out
+    assert "1 file changed (cat/1.bmp)" in out
+
+
 def test_a_large_tree_is_not_looked_at_whole_twice(
     pets: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
