@@ -142,14 +142,42 @@ def again(args: argparse.Namespace, opened: Opened) -> str:
     return command(args, "retry" if queue else "run")
 
 
+UNITS = {  # of operations, in Gflops
+    "Zflops": 1e12,
+    "Eflops": 1e9,
+    "Pflops": 1e6,
+    "Tflops": 1e3,
+    "Gflops": 1.0,
+    "Mflops": 1e-3,
+    "kflops": 1e-6,
+}
+
+
+def unit_of(gflops: float) -> str:
+    """The unit in which an amount reads best: the largest of which there is one at least."""
+    return next((name for name, size in UNITS.items() if gflops >= size), "kflops")
+
+
 def quantity(gflops: float | None) -> str:
-    """Gflops with a readable unit (1e3 Gflops = 1 Tflops, ...); "-" when unknown."""
+    """Gflops with a readable unit (1e3 Gflops = 1 Tflops, ...); "-" when unknown.
+
+    >>> quantity(0.0544), quantity(118.64), quantity(0.0)
+    ('54.4 Mflops', '118.6 Gflops', '0 Gflops')
+    """
     if gflops is None:
         return "-"
-    for factor, unit in ((1e12, "Zflops"), (1e9, "Eflops"), (1e6, "Pflops"), (1e3, "Tflops")):
-        if gflops >= factor:
-            return f"{gflops / factor:,.1f} {unit}"
-    return f"{gflops:,.1f} Gflops"
+    if not gflops:
+        return "0 Gflops"
+    unit = unit_of(gflops)
+    return f"{gflops / UNITS[unit]:,.1f} {unit}"
+
+
+def counted(number: int, what: str, several: str | None = None) -> str:
+    """
+    >>> counted(1, "stage"), counted(1200, "stage"), counted(2, "class", "classes")
+    ('1 stage', '1,200 stages', '2 classes')
+    """
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
 def duration(seconds: float | None) -> str:

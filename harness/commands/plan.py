@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from harness.commands import common
-from harness.commands.common import Opened, duration, quantity
+from harness.commands.common import Opened, counted, duration, quantity
 from harness.dispatch import preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate
@@ -156,7 +156,8 @@ def _print_removed(content: dict[str, Any]) -> None:
     if remade:
         cost = quantity(sum(one["gflops"] or 0.0 for one in remade))
         print(
-            f"removed, and needed again: {len(remade):,} stages, {cost} (`run` asks for --remake)"
+            f"removed, and needed again: {counted(len(remade), 'stage')}, {cost} "
+            "(`run` asks for --remake)"
         )
         for one in remade[:MOST_SHOWN]:
             price = f"  {quantity(one['gflops'])}" if one["gflops"] else ""
@@ -170,7 +171,8 @@ def _print_removed(content: dict[str, Any]) -> None:
 def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     count = sum(entry["stages"] for entry in content["kinds"].values())
-    print(f"{content['runs']:,} runs, {count:,} stages, {content['executor']}")
+    runs, stages = counted(content["runs"], "run"), counted(count, "stage")
+    print(f"{runs}, {stages}, {content['executor']}")
     for file in opened.study.components:
         print(f"runs the study's own {file.path} (SHA-256 {file.sha256[:12]})")
     if content["placement"]:
@@ -192,7 +194,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
         print("everything is done")
     else:
         seconds = missing["device_seconds"]
-        print(f"to do: {missing['stages']:,} stages, {quantity(missing['gflops'])}", end="")
+        todo = counted(missing["stages"], "stage")
+        print(f"to do: {todo}, {quantity(missing['gflops'])}", end="")
         print(
             f", {duration(seconds)} of one device"
             if seconds is not None

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands import common
+from harness.commands import common, results_table
 from harness.commands.common import Opened
 from harness.dispatch.ledger import Ledger
 from harness.errors import BadInput
@@ -15,13 +15,6 @@ from harness.store.artifacts import Store
 
 if TYPE_CHECKING:
     import pandas
-
-SHOWN = {  # of the tables that are too wide for a terminal; --csv has every column
-    "runs": "label block seed step params gflops loss train_gflops seconds images_per_second",
-    "training": "label seed step loss mse vb grad_norm images_per_second",
-}
-ALWAYS = ("label", "step")  # columns of the metrics table; others where they vary
-OF_METRIC = ("k", "split_size")  # of a metric, not of the samples
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.json:
         print(frame.to_json(orient="records", indent=1))
     else:
-        print_table(frame, args.table)
+        results_table.show(frame, args.table)
     return 0
 
 
@@ -111,77 +104,3 @@ def recorded(opened: Opened) -> set[str]:
         if key in found:
             found |= opened.plan.stages[key].needs & opened.plan.stages.keys()
     return found
-
-
-def print_table(frame: pandas.DataFrame, table: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    if frame.empty:
-        print("nothing is recorded yet")
-        return
-    if table == "metrics":
-        floors = frame[frame["of"] == "floor"]
-        wide = side_by_side(frame)
-    else:
-        floors = frame.iloc[:0]
-        wide = frame[[c for c in SHOWN[table].split() if c in frame]]
-    out = Table(*map(str, wide.columns))
-    for row in wide.itertuples(index=False):
-        out.add_row(*(_cell(v) for v in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 250
-    console.print(out)
-    for floor in floors.itertuples():
-        console.print(f"floor (real images): {floor.metric} {floor.value:.4g}", highlight=False)
-
-
-def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
-    """One row per measurement of a model, one column per metric, and what tells the rows apart.
-
-    Neighbours and chunks are of single metrics: they are columns only where samples were measured
-    with several. Nothing is averaged: two values of one metric that these columns do not tell apart
-    get two rows.
-    """
-    import pandas as pd
-
-    from harness.analysis import labelled
-    from harness.analysis.selection import PROTOCOL
-
-    rows = metrics[metrics["of"] == "samples"]
-    if "label" not in rows:
-        rows = labelled(rows).sort_values(["step", "sampling_steps", "gflops", "label"])
-    told = [*ALWAYS, "evaluation", "seed", *PROTOCOL, "sampling_seed"]
-    told = [c for c in told if c in rows and (c in ALWAYS or _tells(rows, c))]
-    names = list(dict.fromkeys(rows["metric"]))
-    out: list[dict[str, object]] = []
-    at: dict[tuple[object, ...], list[dict[str, object]]] = {}
-    for row in rows.to_dict("records"):
-        identity = tuple("-" if pd.isna(row[c]) else row[c] for c in told)
-        lines = at.setdefault(identity, [])
-        line = next((x for x in lines if row["metric"] not in x), None)
-        if line is None:
-            line = {**dict(zip(told, identity, strict=True)), "gflops": row["gflops"]}
-            lines.append(line)
-            out.append(line)
-        line[row["metric"]] = row["value"]
-    return pd.DataFrame(out, columns=[*told, "gflops", *names])
-
-
-def _tells(rows: pandas.DataFrame, column: str) -> bool:
-    """Do rows differ in the column? Null is a value of its own within one metric (all channels
-    guided; an old record without the column)."""
-    if column in OF_METRIC:
-        samples = ["metric", *(c for c in ("sample_key", "label", "step") if c in rows)]
-        return bool((rows.groupby(samples, dropna=False)[column].nunique(dropna=False) > 1).any())
-    by_metric = rows.groupby("metric")[column].nunique(dropna=False)
-    return bool(rows[column].nunique() > 1 or (by_metric > 1).any())
-
-
-def _cell(value: object) -> str:
-    import pandas as pd
-
-    if value is None or value is pd.NA or value != value:
-        return "-"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -35,13 +35,20 @@ def run(args: argparse.Namespace) -> int:
     forgiven = opened.ledger.forgive(keys)
     if args.stage and not forgiven:
         print(
-            f"none of the {len(meant):,} stages that match has failed; nothing was started "
+            f"{_none_of(len(meant))} failed; nothing was started "
             f"(to go on with the study: {common.command(args, 'run')})"
         )
         return 0
     count = f"{len(forgiven):,} failed {'stage is' if len(forgiven) == 1 else 'stages are'}"
     print(f"{count} tried again" if forgiven else "no stage has failed; what is missing goes on")
     return run_verb.run(args)
+
+
+def _none_of(count: int) -> str:
+    one = count == 1
+    return (
+        "the stage that matches has not" if one else f"none of the {count:,} stages that match has"
+    )
 
 
 def dry_run(opened: Opened, keys: list[str]) -> int:

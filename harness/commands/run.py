@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from harness.commands import common, report
-from harness.commands.common import Opened
+from harness.commands.common import Opened, counted
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, preflight
@@ -132,8 +132,8 @@ def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
     try:
         with display:
             display.line(
-                f"{opened.study.name} ({opened.study.profile}): {len(state.stages):,} stages, "
-                f"{len(state.done):,} done"
+                f"{opened.study.name} ({opened.study.profile}): "
+                f"{counted(len(state.stages), 'stage')}, {len(state.done):,} done"
             )
             code = driver.detach() if args.detach else driver.run()
     finally:
@@ -151,7 +151,7 @@ def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
         return 130
     if driver.agenda.blocked:
         print(
-            f"{len(driver.agenda.blocked)} stages wait for those that failed; "
+            f"{waits(len(driver.agenda.blocked))} for those that failed; "
             f"after a fix: {common.again(args, opened)}",
             file=sys.stderr,
         )
@@ -180,14 +180,27 @@ def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool
     """Say how to come back to jobs that go on alone."""
     running, waiting = len(driver.agenda.running), len(driver.agenda.waiting)
     print(
-        f"{running:,} stages are queued or running and go on without this process, "
-        f"{waiting:,} are not submitted yet\n"
+        f"{_go_on(running)} without this process, {_not_yet(waiting)}\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
         f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",
         file=sys.stderr,
     )
     return 130 if interrupted and code != 1 else code
+
+
+def _go_on(count: int) -> str:
+    if count == 1:
+        return "1 stage is queued or running and goes on"
+    return f"{count:,} stages are queued or running and go on"
+
+
+def _not_yet(count: int) -> str:
+    return f"{count:,} {'is' if count == 1 else 'are'} not submitted yet"
+
+
+def waits(count: int) -> str:
+    return f"{counted(count, 'stage')} {'waits' if count == 1 else 'wait'}"
 
 
 def same(args: argparse.Namespace) -> str:
@@ -248,7 +261,7 @@ def dry_run(opened: Opened) -> int:
     for stage in state.missing:
         word = "failed before" if stage.key in state.failed else "would run"
         print(f"{word}: {stage.label}")
-    print(f"{len(state.missing):,} stages to do, {len(state.done):,} done")
+    print(f"{counted(len(state.missing), 'stage')} to do, {len(state.done):,} done")
     if state.remade:
         print(removed(state.remade))
     for problem in preflight.problems(opened.study, state.missing):
