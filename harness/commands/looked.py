@@ -62,13 +62,14 @@ def look(folder: str) -> Found:
     import numpy as np
 
     from harness.data.images import Corrupt, open_images
+    from harness.data.sources import EMBEDDED
 
     path = Path(folder)
     if not path.exists():
         raise Missing(f"--data {folder}: there is no such folder")
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name).strip("-._") or "images"
-    if name in ("glyphs", "digits"):
-        name = f"my-{name}"  # the embedded sets have these names
+    if name in EMBEDDED:
+        name = f"my-{name}"
     source = "webdataset" if _tars(path) else "image-folder"
     images = open_images(name, source, folder)
     sides, damaged = [], 0

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.dispatch.executors import executor_of
-from harness.plan.plan import Stage
+from harness.plan.plan import Plan, Stage
 from harness.spec.study import Study
 
 
-def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
+def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     """Everything that is missing on this machine for the stages still to do, as sentences."""
-    kinds = {s.kind for s in missing}
+    study, kinds = plan.study, {s.kind for s in missing}
     found: list[str] = []
     if not kinds:
         return found
+    if "complexity" in kinds:
+        for text, why in plan.counts.refused.items():
+            label = plan.uncounted[text][0].label
+            found.append(f"the network of {label} cannot be built and counted: {why}")
     found += executor_of(study).check(study)
     if kinds & {"encode", "reference"}:
         found += _data(study, kinds)

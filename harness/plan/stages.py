@@ -165,7 +165,9 @@ class Place:
     checkpoint_every: int | None = None
     keep_checkpoints: int = 2
     fsdp: bool = False
-    tensorboard: bool = False
+    trackers: tuple[dict[str, Any], ...] = ()  # by name, with their settings
+    study: str | None = None  # its name, and that of the evaluation, for trackers
+    evaluation: str | None = None
     rendezvous_minutes: float = 10.0
     exchange_minutes: float = 15.0
     model: str | None = None  # its label, for records
@@ -195,5 +197,6 @@ class Task:
     def from_json(text: str) -> Task:
         data: dict[str, Any] = json.loads(text)
         place = data["place"]
-        place["components"] = tuple(place.get("components", ()))
+        for name in ("components", "trackers"):
+            place[name] = tuple(place.get(name, ()))
         return Task(**{**data, "place": Place(**place)})

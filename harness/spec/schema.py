@@ -186,7 +186,7 @@ class TrainSettings(Settings):
     "Shard the model over its processes (FSDP2), where it does not fit one device."
 
     tensorboard: Annotated[bool, NotInKey()] = False
-    "Write events to results/tensorboard/KEY."
+    "Write events to results/tensorboard; the same as `dispatch: {trackers: [tensorboard]}`."
 
     @field_validator("milestones")
     @classmethod
@@ -390,6 +390,9 @@ class StudySettings(Settings):
 
     study: Name
     "The study's name."
+
+    requires: str | None = None
+    "Versions of the harness that can read this study, as harness>=0.2; null: any."
 
     title: str = ""
     "Of the report; the study's name where there is none."

@@ -9,7 +9,6 @@ Files committed: reference.npz, and extractor.safetensors when it was trained he
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,9 +20,10 @@ from harness.data.images import ArrayImages
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, load_extractor, measure
 from harness.plan.stages import ReferenceStage
+from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.work import Outcome, Work
-from harness.store.provenance import versions
+from harness.store.results import ReferenceResult
 
 METRICS = ("fd", "sfd", "is", "precision", "recall")
 
@@ -76,55 +76,28 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             rows.append(
                 {
                     "key": work.task.key,
-                    "metric": metric.name,
-                    "value": metric.value,
-                    "std": metric.std,
-                    "std_df": metric.std_df if metric.std is not None else None,
                     "of": "floor",
                     "floor": metric.value,
                     "reference_key": work.task.key,
                     "data": settings.data.name,
                     "image_size": settings.data.image_size,
                     "samples": count,
-                    **metric_columns(metric.details, extractor.resize),
+                    **measured_row(metric, extractor.resize),
                 }
             )
     return Outcome(
-        {
-            "extractor": extractor.name,
-            "extractor_sha256": extractor.sha256,
-            "resize": extractor.resize,
-            "reference_sha256": reference.sha256,
-            "images": reference.images,
-            "source": reference.source,
-            "floor": floor,
-            "floor_images": settings.floor_images,
-            **about,
-        },
+        ReferenceResult(
+            extractor=extractor.name,
+            extractor_sha256=extractor.sha256,
+            resize=extractor.resize,
+            reference_sha256=reference.sha256,
+            images=reference.images,
+            source=reference.source,
+            training=about,
+            floor=floor,
+        ),
         {"metrics": rows},
     )
-
-
-def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
-    """The record's columns that a metric's details fill; what has no column is `measured_with`."""
-    names = (
-        "std_method",
-        "extractor",
-        "extractor_sha256",
-        "reference_images",
-        "reference_sha256",
-        "recall_images",
-        "k",
-        "split_size",
-        "distance_dtype",
-    )
-    rest = {n: value for n, value in details.items() if n not in names}
-    rest["versions"] = {n: v for n, v in versions().items() if n not in ("harness", "torch")}
-    return {
-        "resize": resize,
-        **{n: details.get(n) for n in names},
-        "measured_with": json.dumps(rest, sort_keys=True, separators=(",", ":")),
-    }
 
 
 def component_of(settings: ReferenceStage, work: Work) -> Extractor:
@@ -139,8 +112,8 @@ def extractor_of(work: Work) -> Any:
     """The extractor behind the input `reference`: trained with it, or published weights."""
     known = work.inputs["reference"]
     trained = known.folder / "extractor.safetensors"
-    weights = trained if "extractor.safetensors" in known.manifest["files"] else None
-    made_with = ReferenceStage.model_validate(known.manifest["settings"])
+    weights = trained if trained.name in known.manifest.files else None
+    made_with = ReferenceStage.model_validate(known.manifest.settings)
     return load_extractor(
         component_of(made_with, work), weights or work.place.extractor_weights, str(work.device)
     )
