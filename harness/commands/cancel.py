@@ -16,7 +16,7 @@ from collections.abc import Container
 from dataclasses import replace
 
 from harness.commands import common
-from harness.commands.common import Opened, counted
+from harness.commands.common import Opened, plural
 from harness.commands.status import drivers, queue
 from harness.dispatch.claims import Owner
 from harness.dispatch.executors import executor_of, queues_called
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         for attempt in here:
             opened.ledger.end(attempt, "stopped", "stopped", WHY)
         print(
-            f"{counted(len(here), 'stage')} asked to save and stop; "
+            f"{plural(len(here), 'stage')} asked to save and stop; "
             "their driver goes on with the rest"
         )
     if not (asked or here or jobs):
@@ -97,7 +97,7 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
     if jobs is None:
         given = queues_called(attempts)
         print(
-            f"{counted(len(attempts), 'stage')} {'was' if len(attempts) == 1 else 'were'} "
+            f"{plural(len(attempts), 'stage')} {'was' if len(attempts) == 1 else 'were'} "
             f"given to {given}: cancel where it can be asked"
         )
         return
@@ -118,4 +118,4 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
     shared = len({(attempt.batch, attempt.index) for attempt in alive}) - len(ended)
     if shared:
         jobs_ended += f", {shared:,} {'goes' if shared == 1 else 'go'} on with other stages"
-    print(f"cancelled {counted(len(alive), 'stage')} on {queues_called(attempts)} ({jobs_ended})")
+    print(f"cancelled {plural(len(alive), 'stage')} on {queues_called(attempts)} ({jobs_ended})")

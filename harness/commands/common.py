@@ -198,9 +198,9 @@ def quantity(gflops: float | None) -> str:
     return f"{gflops / UNITS[unit]:,.1f} {unit}"
 
 
-def counted(number: int, what: str, several: str | None = None) -> str:
+def plural(number: int, what: str, several: str | None = None) -> str:
     """
-    >>> counted(1, "stage"), counted(1200, "stage"), counted(2, "class", "classes")
+    >>> plural(1, "stage"), plural(1200, "stage"), plural(2, "class", "classes")
     ('1 stage', '1,200 stages', '2 classes')
     """
     return f"{number:,} {what if number == 1 else several or what + 's'}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.commands.common import counted
+from harness.commands.common import plural
 from harness.errors import BadInput, Missing
 
 MOST_READ = 200  # images whose size is looked at, spread evenly over all of them
@@ -48,8 +48,8 @@ class Found:
         sides = f"{self.side}" if self.side == self.largest else f"{self.side} to {self.largest}"
         damaged = f"; {self.damaged} of {self.read} cannot be read" if self.damaged else ""
         return (
-            f"{self.path}, {counted(self.count, 'image')} of "
-            f"{counted(len(self.classes), 'class', 'classes')} ({shown}), "
+            f"{self.path}, {plural(self.count, 'image')} of "
+            f"{plural(len(self.classes), 'class', 'classes')} ({shown}), "
             f"shorter side {sides} pixels{damaged}"
         )
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import harness
 from harness.commands import commented, looked, schema
-from harness.commands.common import counted
+from harness.commands.common import plural
 from harness.errors import BadInput
 from harness.spec import BadStudy, load_study, shipped
 from harness.spec import source as yaml_source
@@ -88,7 +88,7 @@ def check(study: dict[str, Any], name: str) -> list[str]:
         for i, profile in enumerate(list(study["profiles"])):
             try:
                 lines.append(
-                    f"{profile}: {counted(len(load_study(draft, profile).runs), 'run')}, checked"
+                    f"{profile}: {plural(len(load_study(draft, profile).runs), 'run')}, checked"
                 )
             except BadStudy as error:
                 if i == 0:

@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 from harness.commands import common
-from harness.commands.common import Opened, counted, duration, quantity
+from harness.commands.common import Opened, duration, plural, quantity
 from harness.dispatch import preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate, keys
@@ -173,7 +173,7 @@ def _print_removed(content: dict[str, Any]) -> None:
     if remade:
         cost = quantity(sum(one["gflops"] or 0.0 for one in remade))
         print(
-            f"removed, and needed again: {counted(len(remade), 'stage')}, {cost} "
+            f"removed, and needed again: {plural(len(remade), 'stage')}, {cost} "
             "(`run` asks for --remake)"
         )
         for one in remade[:MOST_SHOWN]:
@@ -188,7 +188,7 @@ def _print_removed(content: dict[str, Any]) -> None:
 def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     count = sum(entry["stages"] for entry in content["kinds"].values())
-    runs, stages = counted(content["runs"], "run"), counted(count, "stage")
+    runs, stages = plural(content["runs"], "run"), plural(count, "stage")
     print(f"{runs}, {stages}, {content['executor']}")
     for file in opened.study.components:
         print(f"runs the study's own {file.path} (SHA-256 {file.sha256[:12]})")
@@ -211,7 +211,7 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
         print("everything is done")
     else:
         seconds = missing["device_seconds"]
-        todo = counted(missing["stages"], "stage")
+        todo = plural(missing["stages"], "stage")
         print(f"to do: {todo}, {quantity(missing['gflops'])}", end="")
         print(
             f", {duration(seconds)} of one device"

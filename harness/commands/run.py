@@ -13,7 +13,7 @@ import sys
 from typing import Any
 
 from harness.commands import common, report
-from harness.commands.common import Opened, counted
+from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
 from harness.components.executor import BUILT_IN
@@ -175,7 +175,7 @@ def drive(
         with display:
             display.line(
                 f"{opened.study.name} ({opened.study.profile}): "
-                f"{counted(len(state.stages), 'stage')}, {len(state.done):,} done"
+                f"{plural(len(state.stages), 'stage')}, {len(state.done):,} done"
             )
             code = driver.detach() if args.detach else driver.run()
     finally:
@@ -254,7 +254,7 @@ def _not_yet(count: int) -> str:
 
 
 def waits(count: int) -> str:
-    return f"{counted(count, 'stage')} {'waits' if count == 1 else 'wait'}"
+    return f"{plural(count, 'stage')} {'waits' if count == 1 else 'wait'}"
 
 
 def same(args: argparse.Namespace) -> str:
@@ -315,7 +315,7 @@ def dry_run(opened: Opened) -> int:
     for stage in state.missing:
         word = "failed before" if stage.key in state.failed else "would run"
         print(f"{word}: {stage.label}")
-    print(f"{counted(len(state.missing), 'stage')} to do, {len(state.done):,} done")
+    print(f"{plural(len(state.missing), 'stage')} to do, {len(state.done):,} done")
     if state.remade:
         print(removed(state.remade))
     for problem in preflight.problems(opened.plan, state.missing):

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from harness.commands import common
-from harness.commands.common import counted
+from harness.commands.common import plural
 from harness.errors import HarnessError
 from harness.spec.study import check_without_components, load_study, profiles
 
@@ -57,9 +57,9 @@ def run(args: argparse.Namespace) -> int:
             except HarnessError as error:
                 problems.update(dict.fromkeys(str(error).splitlines()))
                 continue
-            planned = counted(stages, "stage") if stages is not None else ""
+            planned = plural(stages, "stage") if stages is not None else ""
             planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"
-            lines.append(f"{path} ({study.profile}): {counted(len(study.runs), 'run')}, {planned}")
+            lines.append(f"{path} ({study.profile}): {plural(len(study.runs), 'run')}, {planned}")
     if problems:
         raise HarnessError("\n".join(problems))
     print("\n".join(lines))
