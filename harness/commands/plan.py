@@ -15,6 +15,7 @@ from harness.dispatch.executors import executor_of
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
 from harness.plan.wanted import left
+from harness.spec.remarks import remarks
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
 from harness.store.codec import Measured
@@ -142,6 +143,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             for s in state.remade
         ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
+        "notes": remarks(opened.study),
         "problems": preflight.problems(opened.plan, state.missing),
         "counted": counted_networks(opened.plan),
         "not_counted": opened.plan.counts.unasked,
@@ -232,6 +234,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     _print_removed(content)
     for difference in content["benchmarks_differ"]:
         print(f"estimated with a benchmark of other settings: {difference}")
+    for note in content["notes"]:
+        print(f"note: {note}")
     for problem in content["problems"]:
         print(f"missing here: {problem}")
     if every:

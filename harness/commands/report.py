@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands import common
+from harness.commands import common, remarks
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
@@ -202,7 +202,7 @@ def gather(opened: Opened) -> ReportInput:
         frames=frames,
         provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
-        about=settings.about,
+        about=" ".join([settings.about, *_sentences(remarks.remarks(opened))]).strip(),
         complexity=_complexity(opened),
         samples=shown,
         samples_how=how,
@@ -212,6 +212,11 @@ def gather(opened: Opened) -> ReportInput:
         spent=_spent(opened),
         failures=_failures(opened),
     )
+
+
+def _sentences(notes: list[str]) -> list[str]:
+    """Notes as the first page says them."""
+    return [f"Note: {note}." for note in notes]
 
 
 def _text(opened: Opened) -> str:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands import common, results_table
+from harness.commands import common, remarks, results_table
 from harness.commands.common import Opened
 from harness.dispatch.ledger import Ledger
 from harness.errors import BadInput
@@ -50,17 +50,25 @@ def run(args: argparse.Namespace) -> int:
         return compact(root)
     if args.study is None:
         raise BadInput("say which STUDY's results, as scaling")
+    asked: list[str] = []
+    notes: list[str] = []
     try:
-        frames = frames_of(common.open_study(args))
+        opened = common.open_study(args)
+        frames = frames_of(opened)
+        if args.table == "metrics":
+            asked, notes = remarks.asked(opened), remarks.remarks(opened)
     except BadInput as error:
         frames = frames_as_run(args, error)
     frame = frames[args.table]
+    if args.csv or args.json:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
     if args.csv:
         print(frame.to_csv(index=False), end="")
     elif args.json:
         print(frame.to_json(orient="records", indent=1))
     else:
-        results_table.show(frame, args.table)
+        results_table.show(frame, args.table, asked, notes)
     return 0
 
 

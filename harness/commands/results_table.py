@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.commands.common import UNITS, unit_of
@@ -20,17 +21,27 @@ OF_A_FLOOR = ("samples", *OF_METRIC)  # what tells two floors of one reference a
 COST = ("gflops", "train_gflops")  # columns shown in the unit that they read best in
 
 
-def show(frame: pandas.DataFrame, table: str) -> None:
-    """Print a table of records (harness.store.of_study) for people."""
+def show(
+    frame: pandas.DataFrame, table: str, asked: Sequence[str] = (), notes: Sequence[str] = ()
+) -> None:
+    """Print a table of records (harness.store.of_study) for people.
+
+    asked: recorded names of metrics; those that no row has are columns all the same. notes: what
+    its reader should know, printed below.
+    """
     from rich.console import Console
 
     if frame.empty:
-        print("nothing is recorded yet")
+        print("nothing is recorded yet" if not notes else "no number is recorded")
+        _print_notes(notes)
         return
     floors = frame.iloc[:0]
     if table == "metrics":
         floors = frame[frame["of"] == "floor"]
         wide = side_by_side(frame)
+        for name in asked:
+            if name not in wide:
+                wide[name] = None
     else:
         wide = frame[[c for c in SHOWN[table].split() if c in frame]]
     console = Console()
@@ -40,6 +51,12 @@ def show(frame: pandas.DataFrame, table: str) -> None:
         _print(readable(wide), console)
     for line in floor_lines(frame, floors):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+    _print_notes(notes)
+
+
+def _print_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"note: {note}")
 
 
 def _print(wide: pandas.DataFrame, console: Console) -> None:

@@ -16,6 +16,7 @@ from harness.commands import common, report
 from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
+from harness.commands.remarks import unmeasured
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
@@ -27,6 +28,7 @@ from harness.errors import BadInput, HarnessError, Missing
 from harness.plan import estimate
 from harness.plan.index import index
 from harness.plan.plan import Stage
+from harness.spec import remarks as of_settings
 from harness.store import component_files, records, studies
 from harness.store.artifacts import CorruptArtifact
 
@@ -134,6 +136,8 @@ def do(args: argparse.Namespace) -> int:
         if args.detach:
             return code
         compact(opened)
+        for note in unmeasured(opened):
+            print(f"note: {note}")
         if code != 130 and not args.no_report:
             report.write_report(opened, args.report)
     except HarnessError as failure:
@@ -177,6 +181,8 @@ def drive(
                 f"{opened.study.name} ({opened.study.profile}): "
                 f"{plural(len(state.stages), 'stage')}, {len(state.done):,} done"
             )
+            for note in of_settings.remarks(opened.study):
+                display.line(f"note: {note}")
             code = driver.detach() if args.detach else driver.run()
     finally:
         for number, handler in previous.items():

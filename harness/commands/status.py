@@ -15,6 +15,7 @@ from typing import Any
 from harness.commands import common
 from harness.commands.common import Opened, duration
 from harness.commands.display import progress_text
+from harness.commands.remarks import unmeasured
 from harness.dispatch import budget, view
 from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
@@ -112,6 +113,7 @@ def look(opened: Opened) -> Shown:
     seen, notes = view.look(opened.plan, state.stages, state, opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
+    notes += unmeasured(opened)
     return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
 
 

@@ -64,6 +64,11 @@ class Extractor(Component):
     def check(self, data: Any) -> None:
         """Raise BadInput when the extractor does not fit a study's data (its DataSettings)."""
 
+    def width(self, part: str, image_size: int) -> int | None:
+        """How many numbers a part of the features has ("pool", "spatial") for images of
+        `image_size` pixels; None where that is not known before loading."""
+        return self.dimensions if part == "pool" else None
+
     def missing(self, weights: str | None) -> str | None:
         """What is not on this machine that loading needs, as a sentence; None: nothing."""
         return None
