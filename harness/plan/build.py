@@ -123,6 +123,8 @@ def _images(data: DataSettings, train: bool) -> dict[str, Any]:
     }
     made = train and source.made  # files are read whole: the number is only checked
     out["train_images"] = data.train_images if made else None
+    if isinstance(data.held_out, float):
+        out["held_out"] = data.held_out
     return {**out, "source": source.content()}
 
 
@@ -364,8 +366,12 @@ def _reference(plan: Plan, run: Run) -> dict[str, Any]:
     if extractor.own_weights and reference.extractor_sha256 is None:
         later["extractor_weights"] = Path(reference.extractor_weights or "").name
     content = {**keys.content(reference), "extractor": extractor.content()}
-    images = {"data": _images(run.data, train=whole_set)}
-    return with_versions({**later, **images, **content}, source, extractor)
+    images = _images(run.data, train=whole_set)
+    if isinstance(run.data.held_out, str):  # in training it changes nothing
+        images["held_out"] = Path(run.data.held_out).name
+    if reference.held_out:  # said here, so that keys of before stand
+        images["reference_held_out"] = True
+    return with_versions({**later, "data": images, **content}, source, extractor)
 
 
 def _steps(evaluations: Iterable[EvaluationSettings], run: Run) -> Iterator[int]:

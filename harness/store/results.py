@@ -26,6 +26,10 @@ class EncodeResult:
     autoencoder_sha256: str | None = None  # of its encoder; None: pixels
     fingerprint: str | None = None  # of the images
     corrupt: int = 0  # images that could not be read
+    # images that were not RGB of the study's size or more, by what they were: gray, alpha, enlarged
+    stored: Mapping[str, int] = field(default_factory=dict)
+    # mean and std of what training draws from these; None: of an older version
+    moments: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
