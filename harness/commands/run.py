@@ -63,6 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="start although the study may take more than dispatch.gpu_hours",
     )
     parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="do also what leads to failed stages alone, as training that cannot be measured",
+    )
+    parser.add_argument(
         "--remake",
         action="store_true",
         help="do again what was removed, where something that is to be measured needs it",
@@ -168,7 +173,14 @@ def drive(
             notices(event, stage, content)
 
     driver = Driver(
-        opened.plan, opened.stages, opened.store, opened.ledger, executor, watch, args.remake
+        opened.plan,
+        opened.stages,
+        opened.store,
+        opened.ledger,
+        executor,
+        watch,
+        args.remake,
+        args.keep_going,
     )
     interrupted: list[int] = []
 
@@ -202,9 +214,16 @@ def drive(
     if interrupted and code != 1:
         print(f"stopped; go on with: {same(args)}", file=sys.stderr)
         return 130
-    if driver.agenda.blocked:
+    held = len(driver.agenda.held)
+    if held:
         print(
-            f"{waits(len(driver.agenda.blocked))} for those that failed; "
+            f"{plural(held, 'stage')} not started: what they lead to cannot be done "
+            "(--keep-going does them all the same)",
+            file=sys.stderr,
+        )
+    if len(driver.agenda.blocked) > held:
+        print(
+            f"{waits(len(driver.agenda.blocked) - held)} for those that failed; "
             f"after a fix: {common.again(args, opened)}",
             file=sys.stderr,
         )
@@ -273,6 +292,8 @@ def same(args: argparse.Namespace) -> str:
     words = [w for name in ("only", "skip") for p in getattr(args, name) for w in (f"--{name}", p)]
     if args.allow_over_budget:
         words.append("--allow-over-budget")
+    if args.keep_going:
+        words.append("--keep-going")
     if args.remake:
         words.append("--remake")
     return common.command(args, "run", *words)
