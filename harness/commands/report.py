@@ -6,11 +6,12 @@ import argparse
 import contextlib
 import hashlib
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands import common, remarks
+from harness.commands import common, remarks, report_place
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
@@ -132,7 +133,11 @@ def write_report(
     Figures and their numbers lie beside it, in a folder of its name.
     """
     form = _form(form, given)
-    path = report_path(opened, given, form)
+    path, said = report_place.place(
+        opened, report_path(opened, given, form), asked=given is not None
+    )
+    if said is not None:
+        print(f"note: {said}", file=sys.stderr)
     name = f"{opened.study.name}-{opened.study.profile}.json"
     remembered = opened.store.root / "reports" / name
     key = report_key(opened)
@@ -151,6 +156,7 @@ def write_report(
     save(document, path, form)
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))
+        report_place.remember(opened, path)
     with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
         files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
