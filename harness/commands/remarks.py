@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from harness.commands.common import Opened, plural
 from harness.errors import HarnessError
@@ -48,11 +47,8 @@ def _absent(root: Path, key: str) -> Mapping[str, str]:
         return {}
 
 
-def asked(opened: Opened) -> list[str]:
-    """The recorded names of all metrics that the study asks for, in its order."""
-    reference = opened.study.settings.reference
-    if reference is None:
-        return []
-    extractor: Any = reference.extractor
-    metrics: list[Any] = [m for e in opened.study.evaluations.values() for m in e.metrics]
-    return list(dict.fromkeys(metric.recorded(extractor.name) for metric in metrics))
+def lacking(opened: Opened) -> list[str]:
+    """The recorded names of metrics that some evaluation could not measure."""
+    done = opened.store.committed(["evaluate"])
+    keys = dict.fromkeys(m.evaluate for m in opened.plan.measurements if m.evaluate in done)
+    return list(dict.fromkeys(n for key in keys for n in _absent(opened.store.root, key)))

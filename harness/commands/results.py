@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands import common, remarks, results_table
 from harness.commands.common import Opened
+from harness.commands.floors import invalid_references
+from harness.commands.results_table import floor_lines, side_by_side
 from harness.dispatch.ledger import Ledger
 from harness.errors import BadInput
 from harness.spec.source import read
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     import pandas
 
     from harness.store.studies import Index
+
+__all__ = ["floor_lines", "side_by_side"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,13 +55,13 @@ def run(args: argparse.Namespace) -> int:
         return compact(root)
     if args.study is None:
         raise BadInput("say which STUDY's results, as scaling")
-    asked: list[str] = []
+    lacking: list[str] = []
     notes: list[str] = []
     try:
         opened = common.open_study(args)
         frames = frames_of(opened)
         if args.table == "metrics":
-            asked, notes = remarks.asked(opened), remarks.remarks(opened)
+            lacking, notes = remarks.lacking(opened), remarks.remarks(opened)
     except BadInput as error:
         frames = frames_as_run(args, error)
     frame = frames[args.table]
@@ -68,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
     elif args.json:
         print(frame.to_json(orient="records", indent=1))
     else:
-        results_table.show(frame, args.table, asked, notes)
+        results_table.show(frame, args.table, lacking, notes)
     return 0
 
 
@@ -98,7 +103,7 @@ def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
     """
     from harness.plan.index import index
 
-    return _frames(opened.store.root, index(opened.plan))
+    return _frames(opened.store.root, index(opened.plan), invalid_references(opened.plan))
 
 
 def frames_as_run(args: argparse.Namespace, error: BadInput) -> dict[str, pandas.DataFrame]:
@@ -128,13 +133,17 @@ def frames_as_run(args: argparse.Namespace, error: BadInput) -> dict[str, pandas
     return _frames(root, found)
 
 
-def _frames(root: Path, index: Index) -> dict[str, pandas.DataFrame]:
-    from harness.store import records
+def _frames(
+    root: Path, index: Index, invalid: Mapping[str, str] | None = None
+) -> dict[str, pandas.DataFrame]:
+    """The rows of one study. invalid: references whose old floors say nothing, and why."""
+    from harness.store import floors, records
     from harness.store.of_study import of_study
 
     found = records.read(root, repair=True)
     for note in found.notes:
         print(note, file=sys.stderr)
+    floors.mark(found.frames["metrics"], invalid or {})
     return of_study(found.frames, index)
 
 

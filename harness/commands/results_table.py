@@ -17,17 +17,16 @@ SHOWN = {  # of the tables that are too wide for a terminal; --csv has every col
 }
 ALWAYS = ("label", "evaluation", "step")  # columns of the metrics table; others where they vary
 OF_METRIC = ("k", "split_size")  # of a metric, not of the samples
-OF_A_FLOOR = ("samples", *OF_METRIC)  # what tells two floors of one reference apart
 COST = ("gflops", "train_gflops")  # columns shown in the unit that they read best in
 
 
 def show(
-    frame: pandas.DataFrame, table: str, asked: Sequence[str] = (), notes: Sequence[str] = ()
+    frame: pandas.DataFrame, table: str, lacking: Sequence[str] = (), notes: Sequence[str] = ()
 ) -> None:
     """Print a table of records (harness.store.of_study) for people.
 
-    asked: recorded names of metrics; those that no row has are columns all the same. notes: what
-    its reader should know, printed below.
+    lacking: metrics that were asked for and not measured; they are columns all the same. notes:
+    what its reader should know, printed below.
     """
     from rich.console import Console
 
@@ -39,7 +38,7 @@ def show(
     if table == "metrics":
         floors = frame[frame["of"] == "floor"]
         wide = side_by_side(frame)
-        for name in asked:
+        for name in lacking:
             if name not in wide:
                 wide[name] = None
     else:
@@ -49,7 +48,7 @@ def show(
         console.width = 250
     if len(wide):
         _print(readable(wide), console)
-    for line in floor_lines(frame, floors):
+    for line in floor_lines(floors, frame):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _print_notes(notes)
 
@@ -149,27 +148,38 @@ def _tells(rows: pandas.DataFrame, column: str) -> bool:
     return bool(rows[column].nunique() > 1 or (by_metric > 1).any())
 
 
-def floor_lines(frame: pandas.DataFrame, floors: pandas.DataFrame) -> list[str]:
-    """What real images score, one line each; of several references it says whose."""
-    whose = _whose(frame, floors)
-    told = [c for c in OF_A_FLOOR if c in floors and _varies(floors, c)]
-    lines = []
-    if "reference_key" in floors:  # in the order of the models that are measured against them
+def floor_lines(floors: pandas.DataFrame, frame: pandas.DataFrame | None = None) -> list[str]:
+    """One line per floor: the metric, its value, of how many images, and what tells it apart.
+
+    One that an older version measured is left out where the metric has a newer one. frame: all
+    rows, which tell whose the references are, where there are several.
+    """
+    import pandas as pd
+
+    if floors.empty:
+        return []
+    whose: dict[Any, str] = {}
+    if frame is not None:
+        whose = _whose(frame, floors)
+        # in the order of the models that are measured against them
         order = list(dict.fromkeys(frame.loc[frame["of"] == "samples", "reference_key"]))
         place = floors["reference_key"].map(lambda k: order.index(k) if k in order else len(order))
         floors = floors.assign(_=place).sort_values("_", kind="stable")
-    for row in floors.to_dict("records"):
-        about = [w for w in [whose.get(row.get("reference_key"), "")] if w]
-        about += [f"{c} {_cell(row[c])}" for c in told if row[c] == row[c] and row[c] is not None]
-        of = ", ".join(["real images", *about])
-        lines.append(f"floor ({of}): {row['metric']} {row['value']:.4g}")
-    return lines
-
-
-def _varies(floors: pandas.DataFrame, column: str) -> bool:
-    """Has one metric of one reference floors that differ in the column?"""
-    by = [c for c in ("metric", "reference_key") if c in floors]
-    return bool((floors.groupby(by, dropna=False)[column].nunique() > 1).any())
+    old = (floors["key"] == floors["reference_key"]).fillna(False)
+    newer = {(r["metric"], r["reference_key"]) for r in floors[~old].to_dict("records")}
+    lines = []
+    for row, is_old in zip(floors.to_dict("records"), old, strict=True):
+        if is_old and (row["metric"], row["reference_key"]) in newer:
+            continue
+        shown = [f"{row['samples']:,} images"] if pd.notna(row["samples"]) else []
+        shown += [f"k = {row['k']}"] if pd.notna(row["k"]) else []
+        of = ", ".join(w for w in ("real images", whose.get(row["reference_key"])) if w)
+        line = f"floor ({of}): {row['metric']} {row['value']:.4g}"
+        line += f" ({', '.join(shown)})" if shown else ""
+        if pd.notna(row.get("invalid")):
+            line = f"{line}, invalid: {row['invalid']}"
+        lines.append(line)
+    return list(dict.fromkeys(lines))
 
 
 def _whose(frame: pandas.DataFrame, floors: pandas.DataFrame) -> dict[Any, str]:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
 from harness.spec import own_data
 from harness.spec.explain import nearest
-from harness.spec.schema import EvaluationSettings, GuidanceSettings, StudySettings
+from harness.spec.schema import (
+    EvaluationSettings,
+    GuidanceSettings,
+    ReferenceSettings,
+    StudySettings,
+)
 from harness.spec.source import Path_, Source
 
 if TYPE_CHECKING:
@@ -28,6 +34,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
         *_baselines(settings),
         *_reference(settings, runs),
         *_evaluations(settings, runs),
+        *_claims(settings, runs),
     ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
 
@@ -172,6 +179,7 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
     for data in {id(r.data): r.data for r in runs}.values():
         try:
             extractor.check(data)
+            _divided(reference, extractor, data)
         except BadInput as error:
             yield ("reference", "extractor"), f"reference.extractor: {error}"
     if reference.floor_images == 1:
@@ -186,6 +194,47 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
                 ("reference", field),
                 f"reference.{field} is {value}: {what} needs at least 2 images",
             )
+
+
+def _divided(reference: ReferenceSettings, extractor: Any, data: Any) -> None:
+    """BadInput where the images are too few to train an extractor on some and measure others."""
+    from harness.metrics.division import divide
+
+    if not extractor.trained:
+        return
+    least = extractor.least_images(data.num_classes)
+    if reference.extractor_images < least:
+        raise BadInput(
+            f"reference.extractor_images is {reference.extractor_images}: {extractor.name} needs "
+            f"at least {least} for {data.num_classes} classes"
+        )
+    if data.source.made or data.train_images is None:  # a split of its own; known when it runs
+        return
+    share = data.held_out if isinstance(data.held_out, float) else 0.0
+    divide(
+        data.train_images - round(data.train_images * share),
+        extractor_images=reference.extractor_images,
+        least=least,
+        images=reference.images,
+        dimensions=extractor.dimensions,
+        floor_images=0 if data.held_out is not None else reference.floor_images,
+    )
+
+
+def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """Claims that exist, of models that the study has."""
+    try:
+        paper.chosen_ids(settings.claims.paper)
+    except BadInput as error:
+        yield ("claims", "paper"), str(error)
+    models = list(dict.fromkeys([r.model.label for r in runs] + [r.label for r in runs]))
+    for i, pair in enumerate(settings.claims.sampling_pairs):
+        for name in pair:
+            if name not in models:
+                yield (
+                    ("claims", "sampling_pairs", i),
+                    f"claims.sampling_pairs: no model {name!r} here{nearest(name, models)}",
+                )
 
 
 def _evaluations(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:

@@ -107,13 +107,13 @@ def test_gflops_of_micro_models_are_told_in_a_unit_that_reads_well() -> None:
 
 
 def floors(*rows: dict[str, Any]) -> pd.DataFrame:
-    base = {"of": "floor", "metric": "fid", "value": 1.0, "samples": 40, "reference_sha256": "abc"}
-    return pd.DataFrame([{**base, **row} for row in rows])
+    base = {"of": "floor", "key": "f", "metric": "fid", "value": 1.0, "samples": 40, "k": None}
+    return pd.DataFrame([{**base, "reference_sha256": "abc", **row} for row in rows])
 
 
 def test_one_floor_needs_no_name() -> None:
     rows = floors({"reference_key": "r"})
-    assert floor_lines(rows, rows) == ["floor (real images): fid 1"]
+    assert floor_lines(rows) == ["floor (real images): fid 1 (40 images)"]
 
 
 def test_floors_of_two_references_say_whose_they_are() -> None:
@@ -125,9 +125,9 @@ def test_floors_of_two_references_say_whose_they_are() -> None:
     )
     rows["data.channels"] = rows["data.channels"].astype("Int64")
     rows.attrs["axes"] = ["data.channels", "model.size"]
-    assert floor_lines(rows, rows[rows["of"] == "floor"]) == [
-        "floor (real images, data.channels=1): fid 1.5",
-        "floor (real images, data.channels=3): fid 2.5",
+    assert floor_lines(rows[rows["of"] == "floor"], rows) == [
+        "floor (real images, data.channels=1): fid 1.5 (40 images)",
+        "floor (real images, data.channels=3): fid 2.5 (40 images)",
     ]
 
 
@@ -137,14 +137,14 @@ def test_floors_that_no_axis_tells_apart_are_named_by_their_reference() -> None:
         {"reference_key": "s", "reference_sha256": "abcdefghij"},
     )
     assert floor_lines(rows, rows) == [
-        "floor (real images, reference 012345): fid 1",
-        "floor (real images, reference abcdef): fid 1",
+        "floor (real images, reference 012345): fid 1 (40 images)",
+        "floor (real images, reference abcdef): fid 1 (40 images)",
     ]
 
 
 def test_floors_of_two_sample_counts_say_how_many_images() -> None:
     rows = floors({"reference_key": "r"}, {"reference_key": "r", "samples": 1000, "value": 0.5})
     assert floor_lines(rows, rows) == [
-        "floor (real images, samples 40): fid 1",
-        "floor (real images, samples 1000): fid 0.5",
+        "floor (real images): fid 1 (40 images)",
+        "floor (real images): fid 0.5 (1,000 images)",
     ]

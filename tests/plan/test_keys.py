@@ -94,14 +94,16 @@ IRRELEVANT = {
 # What changes an output, and the kinds of stages whose keys must all change with it.
 DOWNSTREAM_OF_DATA = {"encode", "train", "sample", "evaluate"}
 TRAINING = {"train", "sample", "evaluate"}
+REFERENCE = {"reference", "floor", "evaluate"}
+MEASURING = {"floor", "evaluate"}
 RELEVANT = {
     "seed": (1, TRAINING),
     "data.train_images": (101, DOWNSTREAM_OF_DATA),
-    "data.image_size": (16, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
-    "data.channels": (3, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
-    "data.num_classes": (9, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
-    "data.seed": (1, DOWNSTREAM_OF_DATA | {"reference"}),
-    "data.fingerprint": ("ab", DOWNSTREAM_OF_DATA | {"reference"}),
+    "data.image_size": (16, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
+    "data.channels": (3, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
+    "data.num_classes": (9, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
+    "data.seed": (1, DOWNSTREAM_OF_DATA | {"reference", "floor"}),
+    "data.fingerprint": ("ab", DOWNSTREAM_OF_DATA | {"reference", "floor"}),
     "data.flip": (True, TRAINING),
     "autoencoder.sha256": ("ab", DOWNSTREAM_OF_DATA),
     "diffusion.steps": (500, TRAINING),
@@ -117,16 +119,16 @@ RELEVANT = {
     "train.grad_clip": (1.0, TRAINING),
     "train.precision": ("bf16", TRAINING),
     "train.tf32": (True, TRAINING),
-    "reference.extractor": ("dinov2", {"reference", "evaluate"}),
-    "reference.extractor_sha256": ("ab", {"reference", "evaluate"}),
-    "reference.extractor_images": (99, {"reference", "evaluate"}),
-    "reference.extractor_steps": (99, {"reference", "evaluate"}),
-    "reference.images": (51, {"reference", "evaluate"}),
-    "reference.recall_images": (9, {"reference", "evaluate"}),
-    "reference.floor_images": (11, {"reference", "evaluate"}),
-    "reference.statistics_sha256": ("ab", {"reference", "evaluate"}),
-    "reference.statistics": ("data/other.npz", {"reference", "evaluate"}),
-    "reference.seed": (1, {"reference", "evaluate"}),
+    "reference.extractor": ("dinov2", REFERENCE),
+    "reference.extractor_sha256": ("ab", REFERENCE),
+    "reference.extractor_images": (99, REFERENCE),
+    "reference.extractor_steps": (99, REFERENCE),
+    "reference.images": (51, REFERENCE),
+    "reference.recall_images": (9, REFERENCE),
+    "reference.floor_images": (11, REFERENCE),
+    "reference.statistics_sha256": ("ab", REFERENCE),
+    "reference.statistics": ("data/other.npz", REFERENCE),
+    "reference.seed": (1, REFERENCE),
     "evaluations.final.sampler": ("ancestral", {"sample", "evaluate"}),
     "evaluations.final.sampling_steps": (5, {"sample", "evaluate"}),
     "evaluations.final.eta": (0.5, {"sample", "evaluate"}),
@@ -138,10 +140,11 @@ RELEVANT = {
     "evaluations.final.precision": ("bf16", {"sample", "evaluate"}),
     "evaluations.final.tf32": (True, {"sample", "evaluate"}),
     "evaluations.final.keep_images": ("none", {"sample", "evaluate"}),
-    "evaluations.final.metrics": (["fd"], {"evaluate"}),
-    "evaluations.final.k": (4, {"evaluate"}),
-    "evaluations.final.split_size": (5, {"evaluate"}),
-    "evaluations.final.subsets": (3, {"evaluate"}),
+    "evaluations.final.metrics": (["fd"], MEASURING),
+    "evaluations.final.k": (4, MEASURING),
+    "evaluations.final.split_size": (5, MEASURING),
+    "evaluations.final.subsets": (3, MEASURING),
+    "evaluations.final.floor_images": (7, {"floor"}),
 }
 
 
@@ -222,7 +225,7 @@ def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
         "train.optimizer",  # components: test_component_keys
         "train.schedule",
     }
-    known = {*RELEVANT, *IRRELEVANT, *decided_elsewhere}
+    known = {*RELEVANT, *IRRELEVANT, *OF_FILES, *decided_elsewhere}
     for section, kind in sections.items():
         for name in kind.model_fields:
             assert f"{section}.{name}" in known, f"{section}.{name}: does it change an output?"
@@ -253,7 +256,7 @@ def as_written(read: Any, written: Any) -> Any:
     """Without the fields of a part that came later and are at their default."""
     if not isinstance(written, dict):
         return read
-    assert all(read[k] is None for k in read.keys() - written.keys())
+    assert not any(read[k] for k in read.keys() - written.keys())  # None or False
     return {k: as_written(read[k], v) for k, v in written.items()}
 
 
@@ -329,9 +332,34 @@ def reference_key(folder: Path, data: dict[str, Any], **reference: Any) -> str:
     return next(k for k, s in make_plan(load_study(path)).stages.items() if s.kind == "reference")
 
 
+OF_FILES = ("data.held_out", "reference.held_out")  # of images that lie on disk
+
+
+def test_what_is_held_out_is_in_the_keys(tmp_path: Path) -> None:
+    files = {"name": "mine", "source": "image-folder", "path": "x", "num_classes": 4}
+    study = changed(STUDY, "data", {**STUDY["data"], **files})
+    study["reference"] = {"extractor": "inception-2015"}
+    plain = plan_of(tmp_path, study)
+    share = plan_of(tmp_path, changed(study, "data.held_out", 0.1))
+    kinds = {label.split()[0] for label in plain if plain[label] != share[label]}
+    assert kinds == {*DOWNSTREAM_OF_DATA, "reference"}
+    of_it = plan_of(
+        tmp_path, changed(changed(study, "data.held_out", 0.1), "reference.held_out", True)
+    )
+    assert {label.split()[0] for label in of_it if of_it[label] != share[label]} == {
+        "reference",
+        "evaluate",
+    }
+    folder = plan_of(tmp_path, changed(study, "data.held_out", "elsewhere/held"))
+    assert {label.split()[0] for label in folder if folder[label] != plain[label]} == {
+        "reference",
+        "evaluate",
+    }
+
+
 def test_references_of_other_files_or_of_images_never_share_a_key(tmp_path: Path) -> None:
     """A corrected path would otherwise find everything done, with the wrong file's numbers."""
-    files = {"name": "imagenet", "source": "image-folder", "path": "x"}
+    files = {"name": "imagenet", "source": "image-folder", "path": "x", "num_classes": 1000}
     ours = [
         reference_key(tmp_path, files),  # made of the images
         reference_key(tmp_path, files, images=50_000),
