@@ -198,7 +198,8 @@ def gather(opened: Opened) -> ReportInput:
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
     counted = _made_counts(opened)  # a study of complexity alone has no other records
     committed = committed or [made["committed"] for made in counted]
-    latest = max(committed, default=datetime(1970, 1, 1, tzinfo=UTC).isoformat())
+    committed = committed or _when_committed(opened)
+    latest = max(committed, default=datetime.now(UTC).isoformat(timespec="seconds"))
     settings = opened.study.settings
     return ReportInput(
         study=opened.study.name,
@@ -338,6 +339,17 @@ def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
                 grids[opened.study.runs[index].label] = images
     _, scale, steps, _ = way
     return grids, f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
+
+
+def _when_committed(opened: Opened) -> list[str]:
+    """When stages were committed that have no records: of a study that has only just begun."""
+    found = []
+    for stage in opened.plan.stages.values():
+        with contextlib.suppress(CorruptArtifact):
+            manifest = opened.store.manifest(stage.kind, stage.key)
+            if manifest is not None and manifest.provenance.get("committed"):
+                found.append(str(manifest.provenance["committed"]))
+    return found
 
 
 def _made_counts(opened: Opened) -> list[dict[str, Any]]:

@@ -61,7 +61,9 @@ def run(args: argparse.Namespace) -> int:
         opened = common.open_study(args)
         frames = frames_of(opened)
         if args.table == "metrics":
-            lacking, notes = remarks.lacking(opened), remarks.remarks(opened)
+            plain = args.csv or args.json  # a program reads it: what is missing in it alone
+            notes = remarks.unmeasured(opened) if plain else remarks.remarks(opened)
+            lacking = remarks.lacking(opened)
     except BadInput as error:
         frames = frames_as_run(args, error)
     frame = frames[args.table]

@@ -17,6 +17,7 @@ from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
 from harness.commands.remarks import unmeasured
+from harness.commands.results import recorded
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, identity, preflight
 from harness.dispatch.driver import Driver
@@ -149,7 +150,10 @@ def do(args: argparse.Namespace) -> int:
         for note in unmeasured(opened):
             print(f"note: {note}")
         if code != 130 and not args.no_report:
-            report.write_report(opened, args.report)
+            if opened.standing().done or recorded(opened):
+                report.write_report(opened, args.report)
+            else:
+                print("no report: nothing is recorded yet")
     except HarnessError as failure:
         error = str(failure)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,16 @@ def test_validate_and_plan_say_it_before_anything_is_computed(study: Path, verb:
     )
     code, said = verb("validate", study.name, "--set", "evaluations.final.split_size=100")
     assert code == 0 and "note" not in said
+
+
+def test_a_report_of_a_study_that_has_only_begun_is_not_of_1970(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(study.parent)
+    (encode,) = stages(study, "encode")
+    store = Store(study.parent / "results")
+    about = {"provenance": {"committed": "2026-03-01T14:05:00+00:00"}}
+    store.commit("encode", encode.key, store.staging(encode.key), {}, {}, about)
+    given = argparse.Namespace(study="tiny.yaml", profile=None, overrides=[], results="results")
+    opened = common.open_study(given)
+    assert report.gather(opened).date.isoformat() == "2026-03-01T14:05:00+00:00"
