@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from harness.plan import keys
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
+from harness.spec.schema import STAGE_KINDS
 from harness.spec.study import Study, load_study
 from harness.store import origins
 from harness.store.artifacts import Store
@@ -110,6 +112,16 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
             "no stage is left: --only and --skip exclude everything; "
             f"`{command(args, 'plan', '--stages')}` lists what there is"
         )
+    for option in ("only", "skip"):
+        for pattern in getattr(args, option, ()):
+            if pattern in STAGE_KINDS or any(matches(s, [pattern]) for s in plan.stages.values()):
+                continue
+            near = difflib.get_close_matches(pattern, STAGE_KINDS, n=1)
+            raise BadInput(
+                f"--{option} {pattern}: no stage matches it"
+                f"{f' (did you mean {near[0]}?)' if near else ''}; "
+                f"`{command(args, 'plan', '--stages')}` lists what there is"
+            )
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
 
 
