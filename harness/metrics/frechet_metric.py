@@ -32,6 +32,13 @@ class FrechetDistance(Metric):
         if samples < 2:
             raise BadInput(f"metric {self.name} needs at least 2 samples, for a covariance")
 
+    def remark(
+        self, name: str, samples: int, reference_images: int | None, extractor: Any, image_size: int
+    ) -> str | None:
+        from harness.metrics.few import few
+
+        return few(name, samples, reference_images, extractor.width(self.part, image_size))
+
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.frechet import moments_distance
         from harness.metrics.uncertainty import HALVES, over_halves
@@ -50,7 +57,7 @@ class FrechetDistance(Metric):
         details: dict[str, Any] = {"dimensions": ours.dimensions}
         rows = getattr(generated, self.part)
         try:
-            value = moments_distance(ours, theirs)
+            value = moments_distance(ours, theirs, self.recorded(reference.extractor))
             if shared.subsets < 2 or rows is None or len(rows) < 4:
                 return Value(value, details=details)
             std = over_halves(rows, theirs, shared.subsets, shared.seed)
