@@ -60,37 +60,22 @@ def eflops(stages: Iterable[Stage], kind: str) -> float:
     return sum(s.gflops or 0.0 for s in stages if s.kind == kind) / 1e9
 
 
-@functools.cache
-def decoder_gflops(image_size: int) -> float:
-    """Gflops (10^9 multiply-accumulates) of the SD VAE's decoder for one image."""
-    import torch
-    from diffusers import AutoencoderKL
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.device("meta"):
-        vae = AutoencoderKL(
-            down_block_types=["DownEncoderBlock2D"] * 4,
-            up_block_types=["UpDecoderBlock2D"] * 4,
-            block_out_channels=[128, 256, 512, 512],
-            layers_per_block=2,
-            latent_channels=4,
-        )
-        with FlopCounterMode(display=False) as counter:
-            vae.decode(torch.empty(1, 4, image_size // 8, image_size // 8))
-    return counter.get_total_flops() / 2e9
-
-
 def decoding(stages: Iterable[tuple[Plan, Stage]]) -> float:
     """Eflops of decoding all samples."""
     return (
         sum(
-            json.loads(stage.settings)["samples"]
-            * decoder_gflops(plan.study.settings.data.image_size)
+            json.loads(stage.settings)["samples"] * _decoder(plan, stage.run)
             for plan, stage in stages
             if stage.kind == "sample"
         )
         / 1e9
     )
+
+
+def _decoder(plan: Plan, run: int | None) -> float:
+    """Gflops of decoding one image of a run."""
+    its = plan.study.runs[run or 0]
+    return its.codec.decoder_gflops(its.data.image_size) or 0.0
 
 
 def hours(amount: float, gpu: str) -> float:

@@ -53,12 +53,22 @@ class Identity(_Built):
     name = "identity"
     decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("identity")
 
+    def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
+        """Nothing is decoded."""
+        return 0.0
+
 
 class StableDiffusion(_Built):
     """Stable Diffusion's KL autoencoder: 8 times smaller, 4 channels, three decoders (Table 4)."""
 
     name = "sd-vae"
     decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("sd-vae")
+
+    def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
+        """Of any of its decoders, which differ in their weights alone."""
+        from harness.autoencoders.counting import decoder_gflops
+
+        return decoder_gflops(None, image_size)
 
     def missing(self, weights: str | None) -> str | None:
         if weights is not None:

@@ -16,15 +16,22 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "identity": "harness.autoencoders.components:Identity",
     "sd-vae": "harness.autoencoders.components:StableDiffusion",
+    "diffusers": "harness.autoencoders.diffusers_component:Diffusers",
 }
 
 
 class Codec:
     """A loaded autoencoder (a protocol; see harness.autoencoders.loading for ours).
 
+    factor: image size / latent size; channels: of a latent; scale: the model's inputs are latents
+    (or samples of posteriors) times this, and `decode` divides by it.
     sha256: of the encoder's parameters, None without weights; decoder_sha256: of the decoder's.
     """
 
+    name: str
+    factor: int
+    channels: int
+    scale: float
     sha256: str | None
     decoder_sha256: str | None
 
@@ -54,8 +61,12 @@ class Autoencoder(Component):
         """What is not on this machine that loading needs, as a sentence; None: nothing."""
         return None
 
-    def decoder_gflops(self, image_size: int) -> float | None:
-        """10^9 multiply-accumulates to decode one image; None: not known."""
+    def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
+        """10^9 multiply-accumulates to decode one image; None: not known.
+
+        weights: the folder on this machine, for an autoencoder whose design is told there. Counting
+        may import torch.
+        """
         return None
 
     @abstractmethod

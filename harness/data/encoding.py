@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.autoencoders.properties import AUTOENCODERS
 from harness.autoencoders.properties import channels as latent_channels
 from harness.data.crop import centre_crop
 from harness.data.images import Corrupt, Images
@@ -59,7 +60,7 @@ def latent_settings(
     side = image_size // autoencoder.factor
     return LatentSettings(
         kind="pixels" if identity else "posterior",
-        shape=(latent_channels(autoencoder.name, channels), side, side),
+        shape=(_latent_channels(autoencoder, channels), side, side),
         dtype="uint8" if identity else dtype,
         items=len(images),
         shard_size=shard_size,
@@ -69,6 +70,13 @@ def latent_settings(
         scale=autoencoder.scale,
         dataset=images.fingerprint if fingerprint is None else fingerprint,
     )
+
+
+def _latent_channels(autoencoder: Encoder, channels: int) -> int:
+    """Of ours the table knows, which refuses gray images; others say it themselves."""
+    if autoencoder.name in AUTOENCODERS:
+        return latent_channels(autoencoder.name, channels)
+    return int(autoencoder.channels)  # type: ignore[attr-defined]
 
 
 def encode(
