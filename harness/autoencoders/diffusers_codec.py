@@ -24,6 +24,7 @@ class DiffusersCodec:
 
     name = "diffusers"
     decoder = "original"
+    pixels = False
 
     def __init__(self, model: Any, about: Diffusers) -> None:
         self.model = model

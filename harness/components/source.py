@@ -10,11 +10,13 @@ Deterministic: the order of the images is a function of what is stored, not of t
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from harness.components.base import Component
+from harness.components.below import everything
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,7 +112,19 @@ class Source(Component):
     def open(self, wanted: Wanted) -> Images:
         """The images. Raises BadInput and Missing, saying what was found."""
 
-    def listing(self, path: str) -> list[Path]:
-        """The files that the source reads, in order: their names, sizes and times are kept by
-        `encode`, so that data that changed under its name is noticed."""
-        return []
+    def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
+        """The files that the source reads for a split, which lie at `path` or below it.
+
+        Their names, sizes, times and checksums are kept by the stages that read them, so that data
+        that changed under its name is noticed. By default everything there. Raises Missing,
+        BadInput and OSError where it cannot be told. Headers and contents are not read: it is asked
+        each time that a study is looked at.
+        """
+        return everything(path)
+
+    def quick_fingerprint(self, path: str) -> str | None:
+        """The fingerprint of the training images, where names and sizes alone make it, else None.
+
+        It is compared where results do not know the files that they were made of.
+        """
+        return None

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,8 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.autoencoders.properties import AUTOENCODERS
-from harness.autoencoders.properties import channels as latent_channels
+from harness.components.autoencoder import Autoencoder
 from harness.data.crop import centre_crop
 from harness.data.images import Corrupt, Images
 from harness.data.writer import LatentSettings, LatentWriter, check_corrupt
@@ -26,14 +26,63 @@ from harness.errors import BadInput
 
 
 class Encoder(Protocol):
-    """The part of an autoencoder (harness.autoencoders.load) that encoding uses."""
+    """The part of a loaded autoencoder (harness.autoencoders.load) that encoding uses."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def factor(self) -> int:
+        """Image size / latent size."""
+
+    @property
+    def channels(self) -> int:
+        """Of a latent."""
+
+    @property
+    def scale(self) -> float:
+        """What the network's inputs are multiplied by."""
+
+    @property
+    def pixels(self) -> bool:
+        """The latents are the images, kept in uint8."""
+
+    @property
+    def sha256(self) -> str | None: ...
+
+    @property
+    def encode(self) -> Callable[[Tensor], Any]:
+        """Images in [-1, 1] to latents, or to (mean, std) of a posterior."""
+
+
+@dataclass(frozen=True)
+class EncoderOf:
+    """The encoder of an autoencoder's component, for images of one size."""
 
     name: str
     factor: int
+    channels: int
     scale: float
+    pixels: bool
     sha256: str | None
+    encode: Callable[[Tensor], Any]
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]: ...
+
+def encoder_of(component: Autoencoder, codec: Any, image_size: int, channels: int) -> EncoderOf:
+    """What encoding needs of a component and of what it has loaded (harness.components.Codec).
+
+    image_size, channels: of the images. Raises BadInput when they cannot be encoded.
+    """
+    shape = component.latent_shape(image_size, channels)
+    return EncoderOf(
+        component.name,
+        image_size // shape[1],
+        shape[0],
+        getattr(codec, "scale", 1.0),
+        getattr(codec, "pixels", False),
+        codec.sha256,
+        codec.encode,
+    )
 
 
 def latent_settings(
@@ -51,7 +100,6 @@ def latent_settings(
     dtype (of posteriors): float16 halves the disk and rounds a latent by 0.05%, far below the
     posterior's own spread; float32 is exact.
     """
-    identity = autoencoder.name == "identity"
     if image_size % autoencoder.factor:
         raise BadInput(
             f"image size {image_size} is not divisible by the {autoencoder.name} autoencoder's "
@@ -59,9 +107,9 @@ def latent_settings(
         )
     side = image_size // autoencoder.factor
     return LatentSettings(
-        kind="pixels" if identity else "posterior",
-        shape=(_latent_channels(autoencoder, channels), side, side),
-        dtype="uint8" if identity else dtype,
+        kind="pixels" if autoencoder.pixels else "posterior",
+        shape=(channels if autoencoder.pixels else autoencoder.channels, side, side),
+        dtype="uint8" if autoencoder.pixels else dtype,
         items=len(images),
         shard_size=shard_size,
         num_classes=len(images.class_names),
@@ -70,13 +118,6 @@ def latent_settings(
         scale=autoencoder.scale,
         dataset=images.fingerprint if fingerprint is None else fingerprint,
     )
-
-
-def _latent_channels(autoencoder: Encoder, channels: int) -> int:
-    """Of ours the table knows, which refuses gray images; others say it themselves."""
-    if autoencoder.name in AUTOENCODERS:
-        return latent_channels(autoencoder.name, channels)
-    return int(autoencoder.channels)  # type: ignore[attr-defined]
 
 
 def encode(
@@ -189,5 +230,11 @@ def _latents(
     if settings.kind == "pixels":
         return pixels
     x = torch.from_numpy(pixels).to(device).float().div_(127.5).sub_(1.0)
-    both = [torch.stack(autoencoder.encode(image), dim=1) for image in (x, x.flip(-1))]
+    both = [torch.stack(_posterior(autoencoder.encode(image)), 1) for image in (x, x.flip(-1))]
     return torch.stack(both, dim=1).float().cpu().numpy().astype(settings.dtype)
+
+
+def _posterior(found: Any) -> tuple[Tensor, Tensor]:
+    """Mean and deviation; of latents that are no posterior, none."""
+    mean, std = found if isinstance(found, tuple) else (found, torch.zeros_like(found))
+    return mean, std

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.components.source import Images, Source, Wanted
+from harness.components.source import Images, Source, Split, Wanted
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
@@ -75,6 +75,16 @@ class ImageFolderSource(_Files):
 
         return ImageFolder(self._path(wanted), split=_stored(wanted.split))
 
+    def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
+        from harness.data import folder
+
+        return folder.listing(path, _stored(split))
+
+    def quick_fingerprint(self, path: str) -> str | None:
+        from harness.data.folder import ImageFolder
+
+        return ImageFolder(path).fingerprint
+
     @classmethod
     def recognise(cls, path: Path) -> dict[str, Any] | None:
         """A folder that holds folders, the first of which hold an image somewhere."""
@@ -111,6 +121,11 @@ class WebDatasetSource(_Files):
             num_classes=wanted.num_classes,
             index=index,
         )
+
+    def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
+        from harness.data import shards
+
+        return shards.find_tars(Path(path), _stored(split))
 
     @classmethod
     def recognise(cls, path: Path) -> dict[str, Any] | None:

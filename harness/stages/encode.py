@@ -15,13 +15,15 @@ import numpy as np
 from harness.components import Wanted, stored
 from harness.components.source import Images, Source, Split
 from harness.data import held_out, moments
-from harness.data.encoding import encode, latent_settings
+from harness.data.encoding import encode, encoder_of, latent_settings
 from harness.data.images import checked_images
 from harness.data.latents import Latents
 from harness.data.writer import INDEX, LatentWriter
 from harness.errors import BadInput
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import EncodeStage
 from harness.plan.stages import Images as ImagesSettings
+from harness.stages import files_read
 from harness.stages.work import Outcome, Stopped, Work
 from harness.store import Store
 from harness.store.results import EncodeResult
@@ -39,6 +41,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
         data, work, "train", data.train_images, fingerprint=data.fingerprint if world.main else None
     )
     source = source_of(data, work)
+    files = files_read.begin(work, source, OF_KIND["encode"], "latents") if world.main else {}
     if world.main:
         world.wait()
     whole = held_out.whole(images)
@@ -65,15 +68,16 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             f"the {codec.name} weights have checksum {autoencoder.sha256}, "
             f"the study asks for {settings.autoencoder_sha256}"
         )
+    encoder = encoder_of(codec, autoencoder, data.image_size, data.channels)
     shape = latent_settings(
-        images, autoencoder, data.image_size, data.channels, fingerprint=fingerprint
+        images, encoder, data.image_size, data.channels, fingerprint=fingerprint
     )
     folder = work.scratch / "latents"
     stopped: Stopped | None = None
     try:
         encode(
             images,
-            autoencoder,
+            encoder,
             folder,
             shape,
             rank=world.rank,
@@ -83,6 +87,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             device=work.device,
             progress=_progress(work),
         )
+        files_read.checksums(work, source, OF_KIND["encode"])
     except Stopped as asked:
         stopped = asked
     if not world.all(stopped is None):
@@ -111,6 +116,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             f"(all are listed in {committed / 'latents' / INDEX})",
             flush=True,
         )
+    files_read.finish(work, source, files, "latents")
     found = index["moments"]
     far = moments.far(**found) if autoencoder.sha256 is not None and found is not None else None
     if far is not None:

@@ -19,7 +19,9 @@ from harness.components.source import Images, Split
 from harness.data.images import ArrayImages
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, load_extractor, measure
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
+from harness.stages import files_read
 from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.work import Outcome, Work
@@ -30,6 +32,8 @@ METRICS = ("fd", "sfd", "is", "precision", "recall")
 
 def run(settings: ReferenceStage, work: Work) -> Outcome:
     """Make or load the extractor, measure the real images with it."""
+    source, roles = source_of(settings.data, work), _roles(settings, work)
+    files = files_read.begin(work, source, roles)
     extractor, about = _extractor(settings, work)
     if settings.extractor_sha256 not in (None, extractor.sha256):
         raise BadInput(
@@ -85,6 +89,8 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                     **measured_row(metric, extractor.resize),
                 }
             )
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     return Outcome(
         ReferenceResult(
             extractor=extractor.name,
@@ -98,6 +104,17 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
         ),
         {"metrics": rows},
     )
+
+
+def _roles(settings: ReferenceStage, work: Work) -> list[str]:
+    """Which files from outside are read."""
+    of = {
+        "data": work.place.statistics is None,
+        "floor": settings.floor_images > 0,
+        "extractor": not component_of(settings, work).trained,
+        "statistics": True,
+    }
+    return [role for role in OF_KIND["reference"] if of[role]]
 
 
 def component_of(settings: ReferenceStage, work: Work) -> Extractor:

@@ -124,7 +124,7 @@ def the_files_of_an_example_are_listed(source: Source) -> None:
     with tempfile.TemporaryDirectory() as place:
         path = source.example(Path(place), 0)
         listed = [] if path is None else source.listing(str(path))
-        absent = [str(file) for file in listed if not file.is_file()]
+        absent = [str(file) for file in listed if not Path(file).is_file()]
         assert not absent, f"listing names files that are not there: {absent[0]}"
         assert len(set(listed)) == len(listed), "listing names a file twice"
 

@@ -43,9 +43,9 @@ def test_a_package_brings_one_of_each_kind_and_its_study_runs(
     (tmp_path / "study.yaml").write_text((PACKAGE / "study.yaml").read_text())
     path = [str(installed)]
     listing = harness(tmp_path, "components", path=path).stdout
-    for name in ("plain-cnn", "arc", "arc-steps", "rings", "random-filters", "mean-gap"):
+    for name in ("plain-cnn", "folded", "arc", "arc-steps", "rings", "random-filters", "mean-gap"):
         assert f"  {name}" in listing
-    assert listing.count("[package harness-example-components 0.1.0]") == 8
+    assert listing.count("[package harness-example-components 0.1.0]") == 9
     for profile in ("laptop", "workers"):  # its own executor, then ours: nothing is done twice
         done = harness(tmp_path, "run", "study.yaml", "--profile", profile, path=path)
         assert done.returncode == 0, done.stderr
@@ -79,7 +79,16 @@ def test_a_package_brings_one_of_each_kind_and_its_study_runs(
 def test_the_same_files_beside_a_study_run_on_warm_workers_and_changes_are_asked_about(
     tmp_path: Path,
 ) -> None:
-    names = ("family", "objective", "sampler", "source", "extractor", "metric", "section")
+    names = (
+        "family",
+        "autoencoder",
+        "objective",
+        "sampler",
+        "source",
+        "extractor",
+        "metric",
+        "section",
+    )
     for name in names:
         text = (PACKAGE / "harness_example" / f"{name}.py").read_text()
         (tmp_path / f"my_{name}.py").write_text(text)
