@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput, HarnessError, Missing
 
 HELD_OUT = 0.1  # of the images, for floors
+OWN = "classifier"  # an extractor trained on the study's own images
+
+if TYPE_CHECKING:
+    from harness.metrics.division import Division
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,18 @@ class Found:
             "flip": False,
         }
 
-    def reference(self) -> dict[str, Any]:
-        """The study's reference section, without how many images it takes."""
-        return {"extractor": self.extractor}
+    def reference(self, recall_images: int, most: int | None = None) -> dict[str, Any]:
+        """The study's reference section, of at most `most` images (None: of all there are)."""
+        section: dict[str, Any] = {"extractor": self.extractor}
+        there = self.trained_on
+        division = _division(there, len(self.classes))
+        if self.extractor == OWN and division is not None:
+            section["extractor_images"] = division.extractor
+            there = division.reference
+        if most is not None:
+            section["images"] = min(there, most)
+        section["recall_images"] = min(there, recall_images, most or there)
+        return section | self.floor_images(2000)
 
     @property
     def holds_out(self) -> bool:
@@ -68,7 +81,6 @@ def look(folder: str) -> Found:
 
     Raises Missing if it is not there, BadInput if no source can read it, saying what would do.
     """
-    from harness.components import registry
     from harness.data import looking
     from harness.data.images import open_images
 
@@ -91,7 +103,7 @@ def look(folder: str) -> Found:
         seen.side,
         seen.channels,
         seen.sentence,
-        _extractor(registry.names("extractor")),
+        _extractor(seen.count, len(seen.classes)),
         _own_floor(images, name, source, folder, settings),
     )
 
@@ -120,7 +132,25 @@ def _layouts() -> str:
     return "; ".join(said)
 
 
-def _extractor(names: tuple[str, ...]) -> str:
-    """One that needs nothing from elsewhere, where there is one; else Inception-2015."""
-    own = "classifier"  # trained on the study's own images
-    return own if own in names else "inception-2015"
+def _extractor(count: int, classes: int) -> str:
+    """One that needs nothing from elsewhere, where the images suffice; else Inception-2015."""
+    kept = count - round(count * HELD_OUT)
+    return "inception-2015" if _division(kept, classes) is None else OWN
+
+
+def _division(count: int, classes: int) -> Division | None:
+    """Who has which of the images that are trained on: an extractor of their own, a reference."""
+    from harness.metrics.classifier_component import Classifier
+    from harness.metrics.division import divide
+    from harness.spec.schema import ReferenceSettings
+
+    try:
+        return divide(
+            count,
+            extractor_images=ReferenceSettings.model_fields["extractor_images"].default,
+            least=Classifier().least_images(classes),
+            images=None,
+            dimensions=Classifier.dimensions,
+        )
+    except BadInput:
+        return None

@@ -9,7 +9,12 @@ from harness.errors import BadInput
 from harness.models import zoo
 from harness.spec import own_data
 from harness.spec.explain import nearest
-from harness.spec.schema import EvaluationSettings, GuidanceSettings, StudySettings
+from harness.spec.schema import (
+    EvaluationSettings,
+    GuidanceSettings,
+    ReferenceSettings,
+    StudySettings,
+)
 from harness.spec.source import Path_, Source
 
 if TYPE_CHECKING:
@@ -172,6 +177,7 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
     for data in {id(r.data): r.data for r in runs}.values():
         try:
             extractor.check(data)
+            _divided(reference, extractor, data)
         except BadInput as error:
             yield ("reference", "extractor"), f"reference.extractor: {error}"
     for field, what in (("images", "a covariance"), ("recall_images", "neighbours")):
@@ -181,6 +187,30 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
                 ("reference", field),
                 f"reference.{field} is {value}: {what} needs at least 2 images",
             )
+
+
+def _divided(reference: ReferenceSettings, extractor: Any, data: Any) -> None:
+    """BadInput where the images are too few to train an extractor on some and measure others."""
+    from harness.metrics.division import divide
+
+    if not extractor.trained:
+        return
+    least = extractor.least_images(data.num_classes)
+    if reference.extractor_images < least:
+        raise BadInput(
+            f"reference.extractor_images is {reference.extractor_images}: {extractor.name} needs "
+            f"at least {least} for {data.num_classes} classes"
+        )
+    if data.source.made or data.train_images is None:  # a split of its own; known when it runs
+        return
+    divide(
+        data.train_images,
+        extractor_images=reference.extractor_images,
+        least=least,
+        images=reference.images,
+        dimensions=extractor.dimensions,
+        floor_images=reference.floor_images,
+    )
 
 
 def _evaluations(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:

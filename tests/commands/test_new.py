@@ -56,6 +56,21 @@ def test_every_template_gives_a_study_that_can_be_planned(
         ), "a study under another name has the same keys"
 
 
+def test_a_folder_with_enough_images_gets_an_extractor_of_its_own(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which needs no network; the parts of the images that it names are disjoint and fit."""
+    for name in ("cats", "my dogs"):
+        for i in range(6, 160):
+            (photos / name / f"{i}.png").write_bytes((photos / name / "0.png").read_bytes())
+    assert main(["new", "mine", "--data", "photos"]) == 0
+    for profile in ("laptop", "gpu"):
+        reference = load_study("mine.yaml", profile).settings.reference
+        assert reference is not None and reference.extractor.name == "classifier"  # type: ignore[union-attr]
+        assert (reference.extractor_images, reference.floor_images) == (144, 32)
+        assert reference.images in (None, 144) and reference.recall_images == 144
+
+
 def test_what_it_says_of_the_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "cats" / "0.png").write_bytes(b"no image")
     assert main(["new", "mine", "--data", "photos"]) == 0
