@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
 from harness.spec import own_data
@@ -33,6 +34,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
         *_baselines(settings),
         *_reference(settings, runs),
         *_evaluations(settings, runs),
+        *_claims(settings, runs),
     ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
 
@@ -203,14 +205,31 @@ def _divided(reference: ReferenceSettings, extractor: Any, data: Any) -> None:
         )
     if data.source.made or data.train_images is None:  # a split of its own; known when it runs
         return
+    share = data.held_out if isinstance(data.held_out, float) else 0.0
     divide(
-        data.train_images,
+        data.train_images - round(data.train_images * share),
         extractor_images=reference.extractor_images,
         least=least,
         images=reference.images,
         dimensions=extractor.dimensions,
-        floor_images=reference.floor_images,
+        floor_images=0 if data.held_out is not None else reference.floor_images,
     )
+
+
+def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """Claims that exist, of models that the study has."""
+    try:
+        paper.chosen_ids(settings.claims.paper)
+    except BadInput as error:
+        yield ("claims", "paper"), str(error)
+    models = list(dict.fromkeys([r.model.label for r in runs] + [r.label for r in runs]))
+    for i, pair in enumerate(settings.claims.sampling_pairs):
+        for name in pair:
+            if name not in models:
+                yield (
+                    ("claims", "sampling_pairs", i),
+                    f"claims.sampling_pairs: no model {name!r} here{nearest(name, models)}",
+                )
 
 
 def _evaluations(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:

@@ -332,6 +332,9 @@ class EvaluationSettings(Settings):
     split_size: Positive = 5000
     "Images in a chunk of the Inception Score."
 
+    floor_images: Count | None = None
+    "Held-out real images measured beside; null: reference.floor_images, at most `samples`."
+
     subsets: Count = 10
     "Random halves of the samples behind the spread of Fréchet distances; 0: no spread."
 
@@ -383,16 +386,33 @@ class MatrixSettings(Settings):
         return {axis: values for axis, values in value.items() if values is not None}
 
 
+class ClaimsSettings(Settings):
+    """What the study sets out to decide, fixed before it is run. In no key."""
+
+    paper: tuple[str, ...] | None = None
+    "Ids of the paper's claims and numbers that the report decides; null: all."
+
+    sampling_pairs: tuple[tuple[str, str], ...] = ()
+    "Pairs (smaller, larger) of models: is the larger ahead at equal sampling compute?"
+
+
 class ReportSettings(Settings):
     """The report: its sections in order. Not part of any key."""
 
     sections: tuple[Annotated[Component, Choice("section")], ...] = (
         "headline",
+        "claims",
         "gflops",
+        "factors",
         "training",
+        "loss",
         "samples",
         "models",
+        "method",
+        "cost",
+        "failures",
         "provenance",
+        "study",
     )
     "Report sections, in order."
 
@@ -453,6 +473,9 @@ class StudySettings(Settings):
 
     baselines: tuple[str, ...] = ()
     "U-Nets counted beside the runs (Table 5)."
+
+    claims: ClaimsSettings = ClaimsSettings()
+    "Claims that are decided; those added after the first run are marked in the report."
 
     report: ReportSettings = ReportSettings()
     "The report."
