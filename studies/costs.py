@@ -48,12 +48,15 @@ BESIDE = 2  # of every stage: its attempt and its log
 SLURM = {"stage": 1, "element": 2, "array": 3}  # state; out, err; packs, batch, script
 
 
+BETWEEN = {"cifar10": 1, "imagenet64": 8}  # profiles of pixels -> GPUs that they are made for
+
+
 def plans() -> dict[str, Plan]:
     """Every study under its paper profile, by "name (profile)"."""
     found = {}
     for path in sorted(HERE.glob("*.yaml")):
         for profile in yaml.safe_load(path.read_text()).get("profiles", {}):
-            if profile.startswith("imagenet"):
+            if profile.startswith("imagenet") and profile not in BETWEEN:
                 found[f"{path.stem} ({profile})"] = make_plan(load_study(path, profile))
     return found
 
@@ -201,11 +204,27 @@ def tables() -> dict[str, str]:
         for name, rows in {
             "rates": rates,
             "compute": compute,
+            "between": between(),
             "work": work,
             "files": each,
             "storage": storage,
         }.items()
     }
+
+
+def between() -> list[str]:
+    """The table of the profiles between laptop and cluster, with hours on all their GPUs."""
+    rows = [
+        "| profile | stages | train, Eflops | sample, Eflops | GPUs | hours, A100 | hours, H100 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for profile, gpus in BETWEEN.items():
+        stages = list(make_plan(load_study(HERE / "scaling.yaml", profile)).stages.values())
+        train, sample = (eflops(stages, kind) for kind in ("train", "sample"))
+        taken = [rounded(hours(train + sample, gpu) / gpus) for gpu in PEAK]
+        cells = f"{len(stages):,} | {train:,.1f} | {sample:,.1f} | {gpus} | {' | '.join(taken)}"
+        rows.append(f"| {profile} | {cells} |")
+    return rows
 
 
 def _files_text(kind: str) -> str:
