@@ -51,6 +51,7 @@ class Identity(_Built):
     """Pixels in [-1, 1] are the latents."""
 
     name = "identity"
+    exact: ClassVar[bool] = True
     decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("identity")
 
     def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:

@@ -180,6 +180,12 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
     console.print(out)
     for line in floor_lines(floors):
         console.print(line, highlight=False)
+    if table == "metrics":
+        for line in floor_lines(frame[frame["of"] == "reconstruction"]):
+            console.print(
+                line.replace("floor (real images)", "reconstruction (decoded encodings)"),
+                highlight=False,
+            )
 
 
 def floor_lines(floors: pandas.DataFrame) -> list[str]:

@@ -51,6 +51,7 @@ class Autoencoder(Component):
 
     kind: ClassVar[str] = "autoencoder"
     decoders: ClassVar[tuple[str, ...]] = ("original",)  # that can be chosen when decoding
+    exact: ClassVar[bool] = False  # decoding what was encoded gives the very image
 
     @abstractmethod
     def latent_shape(self, image_size: int, channels: int) -> tuple[int, int, int]:

@@ -8,6 +8,7 @@ is no floor, as images measured against themselves say nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from harness.stages import files_read
 from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen
+from harness.stages.reconstruction import Reconstruction
 from harness.stages.reference import component_of, divided, extractor_of, trained_how
 from harness.stages.work import Outcome, Work
 from harness.store.results import FloorResult, ReferenceResult
@@ -41,6 +43,9 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     files = files_read.begin(work, source, roles)
     images, count = _images(settings, made_with, work)
     extractor = extractor_of(work)
+    through = None if settings.autoencoder is None else Reconstruction(settings, work)
+    if through is not None:
+        images = through.of(images)
     features = extract(
         images,
         extractor,
@@ -63,9 +68,9 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     files_read.finish(work, source, files)
     for name, reason in absent.items():
         print(f"{name} of real images is not measured: {reason}", flush=True)
-    shared = {
+    shared: dict[str, Any] = {
         "key": work.task.key,
-        "of": "floor",
+        "of": "floor" if through is None else "reconstruction",
         "reference_key": work.task.inputs["reference"],
         "data": made_with.data.name,
         "image_size": made_with.data.image_size,
@@ -73,9 +78,14 @@ def run(settings: FloorStage, work: Work) -> Outcome:
         "floor_images": count,
     }
     more = trained_how(known.result(ReferenceResult).training)
-    rows = [
-        {**shared, "floor": m.value, **measured_row(m, extractor.resize, **more)} for m in measured
-    ]
+    if through is not None:
+        more = {**more, **through.about()}
+        shared |= {"decoder": settings.decoder, "floor_images": None}
+    rows = [{**shared, **measured_row(m, extractor.resize, **more)} for m in measured]
+    if through is None:
+        rows = [{**row, "floor": row["value"]} for row in rows]
+    else:
+        rows += [{**shared, **row} for row in through.rows()]
     return Outcome(FloorResult(count, absent), {"metrics": rows})
 
 
