@@ -80,9 +80,7 @@ def test_what_does_not_fit_is_refused_naming_what_does(tmp_path: Path) -> None:
     with pytest.raises(BadStudy, match=r"own\.yaml:3: .*'AutoencoderKLWan'; the autoencoders that"):
         load_study(study(tmp_path, f"weights: {unknown}"))
     folder = save("dc-ae-f32", tmp_path)
-    with pytest.raises(
-        BadStudy, match=r"80 is not divisible by .*factor 32: (64|96) is"
-    ):
+    with pytest.raises(BadStudy, match=r"80 is not divisible by .*factor 32: (64|96) is"):
         load_study(study(tmp_path, f"weights: {folder}", 80))
     # A latent of 2 x 2 has no patch of 8 x 8.
     with pytest.raises(BadStudy, match=r"patch size 8 does not divide(.|\n)*diffusers autoencoder"):
