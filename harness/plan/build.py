@@ -377,7 +377,7 @@ def _add_floor(
 ) -> None:
     """What real images score against the reference, measured as this evaluation measures."""
     plan.once(
-        ("floor", evaluation, reference),
+        ("floor", evaluation, reference, run.autoencoder, run.codec),
         lambda: _plan_floor(plan, index, run, name, evaluation, reference),
     )
 
@@ -388,6 +388,10 @@ def _plan_floor(
     settings = plan.study.settings.reference
     assert settings is not None
     images = floor_images(evaluation, settings)
+    # Of an exact one, the images themselves would come back.
+    through = 0 if run.codec.exact else run.autoencoder.reconstructions
+    if through >= 2:
+        _plan_reconstruction(plan, index, run, name, evaluation, reference, through)
     if images < 2:
         return
     text = plan.text(
@@ -440,6 +444,37 @@ def _plan_ceiling(
         f": {evaluation.samples:,} images of decoded noise for {name}",
     )
     key = plan.add("ceiling", text, {"reference": reference}, words, None, None, index, name)
+    plan.floors.setdefault(key, {})[name] = None
+
+
+def _plan_reconstruction(
+    plan: Plan,
+    index: int,
+    run: Run,
+    name: str,
+    evaluation: EvaluationSettings,
+    reference: str,
+    images: int,
+) -> None:
+    """A floor whose images go through the autoencoder first: what bounds models on its latents."""
+    decoder = evaluation.decoder or run.autoencoder.decoder
+    metrics: Any = evaluation.metrics
+    settings = with_versions(
+        {
+            **_measured(evaluation),
+            "split": "floor",
+            "images": images,
+            "split_size": min(evaluation.split_size, images),
+            "autoencoder": run.codec.content(),
+            "autoencoder_sha256": run.autoencoder.sha256,
+            "decoder": decoder,
+        },
+        *metrics,
+        run.codec,
+    )
+    words = (f"{run.data.name} through {run.codec.name}", f": {images:,} real images for {name}")
+    text = keys.canonical(settings)
+    key = plan.add("floor", text, {"reference": reference}, words, None, None, index, name)
     plan.floors.setdefault(key, {})[name] = None
 
 
