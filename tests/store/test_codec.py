@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.plan.stages import STAGE_SETTINGS
 from harness.store import Store, codec
 from harness.store.codec import (
     FORMAT,
@@ -56,6 +57,7 @@ def test_a_result_is_read_back_as_it_was_written(result: Any) -> None:
 
 def test_every_kind_has_a_frozen_result_and_an_example() -> None:
     assert {type(example) for example in EXAMPLES} == set(RESULTS.values())
+    assert set(RESULTS) == set(STAGE_SETTINGS)
     for cls in RESULTS.values():
         assert cls.__dataclass_params__.frozen and fields(cls), cls
 
