@@ -356,8 +356,10 @@ def _evaluations(
         (f"{run.data.name} {extractor.name}",),
         run=index,
     )
+    first = plan.stages[reference].run == index  # that needs this reference
     for name, evaluation in evaluations.items():
-        _add_floor(plan, index, run, name, evaluation, reference)
+        if first:
+            _add_floor(plan, index, run, name, evaluation, reference)
         _add_evaluation(plan, index, run, label, name, evaluation, checkpoints, reference, gflops)
 
 
@@ -375,15 +377,6 @@ def _add_floor(
     plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
 ) -> None:
     """What real images score against the reference, measured as this evaluation measures."""
-    plan.once(
-        ("floor", evaluation, reference),
-        lambda: _plan_floor(plan, index, run, name, evaluation, reference),
-    )
-
-
-def _plan_floor(
-    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
-) -> None:
     settings = plan.study.settings.reference
     assert settings is not None
     images = floor_images(evaluation, settings)
