@@ -22,6 +22,7 @@ from harness.store.codec import (
 )
 from harness.store.results import (
     RESULTS,
+    CeilingResult,
     ComplexityResult,
     EncodeResult,
     EvaluateResult,
@@ -40,6 +41,7 @@ EXAMPLES = (
     SampleResult({**COLUMNS, "sampling_steps": 5}, KEY, 8, "none", None, "e" * 64),
     ReferenceResult("glyphs-cnn", "f" * 64, "none", "0" * 64, 60, "glyphs", {"accuracy": 0.5}),
     FloorResult(40, {"kid_x": "too few images"}),
+    CeilingResult(40, {"kid_x": "too few images"}),
     EvaluateResult({"is_glyphs_cnn": "too few images"}),
 )
 
