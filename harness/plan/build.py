@@ -357,8 +357,7 @@ def _evaluations(
         run=index,
     )
     for name, evaluation in evaluations.items():
-        _add_floor(plan, index, run, name, evaluation, reference)
-        _add_ceiling(plan, index, run, name, evaluation, reference)
+        _add_beside(plan, index, run, name, evaluation, reference)
         _add_evaluation(plan, index, run, label, name, evaluation, checkpoints, reference, gflops)
 
 
@@ -372,19 +371,22 @@ def floor_images(evaluation: EvaluationSettings, reference: ReferenceSettings) -
     return min(reference.floor_images, evaluation.samples)
 
 
-def _add_floor(
+def _add_beside(
     plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
 ) -> None:
-    """What real images score against the reference, measured as this evaluation measures."""
-    plan.once(
-        ("floor", evaluation, reference, run.autoencoder, run.codec),
-        lambda: _plan_floor(plan, index, run, name, evaluation, reference),
-    )
+    """Floor, reconstructions and ceiling, measured as this evaluation measures; for all runs once."""
+
+    def make() -> None:
+        _plan_floor(plan, index, run, name, evaluation, reference)
+        _plan_ceiling(plan, index, run, name, evaluation, reference)
+
+    plan.once(("beside", evaluation, reference, run.autoencoder, run.codec), make)
 
 
 def _plan_floor(
     plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
 ) -> None:
+    """What real images score against the reference, and what decoded encodings of them score."""
     settings = plan.study.settings.reference
     assert settings is not None
     images = floor_images(evaluation, settings)
@@ -411,19 +413,10 @@ def _plan_floor(
     plan.floors.setdefault(key, {})[name] = None
 
 
-def _add_ceiling(
-    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
-) -> None:
-    """What decoded noise scores against the reference, measured as this evaluation measures."""
-    plan.once(
-        ("ceiling", evaluation, run.autoencoder, reference),
-        lambda: _plan_ceiling(plan, index, run, name, evaluation, reference),
-    )
-
-
 def _plan_ceiling(
     plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
 ) -> None:
+    """What decoded noise scores against the reference."""
     assert plan.study.settings.reference is not None
     text = plan.text(
         "ceiling",
