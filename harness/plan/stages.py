@@ -164,6 +164,20 @@ class FloorStage(KeyedStage):
     decoder: str | None = None
 
 
+class CeilingStage(KeyedStage):
+    """Metrics of decoded noise against one reference."""
+
+    images: int
+    seed: int
+    autoencoder: Content
+    autoencoder_sha256: str | None
+    decoder: str
+    metrics: tuple[Content, ...]
+    k: int
+    split_size: int
+    subsets: int
+
+
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "reference": ReferenceStage,
     "encode": EncodeStage,
@@ -171,6 +185,7 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "train": TrainStage,
     "sample": SampleStage,
     "floor": FloorStage,
+    "ceiling": CeilingStage,
     "evaluate": EvaluateStage,
 }
 
