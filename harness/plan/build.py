@@ -374,7 +374,7 @@ def floor_images(evaluation: EvaluationSettings, reference: ReferenceSettings) -
 def _add_beside(
     plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
 ) -> None:
-    """Floor, reconstructions and ceiling, measured as this evaluation measures; for all runs once."""
+    """Floor, reconstructions and ceiling, measured as this evaluation measures; once for all."""
 
     def make() -> None:
         _plan_floor(plan, index, run, name, evaluation, reference)
@@ -451,20 +451,15 @@ def _plan_reconstruction(
 ) -> None:
     """A floor whose images go through the autoencoder first: what bounds models on its latents."""
     decoder = evaluation.decoder or run.autoencoder.decoder
-    metrics: Any = evaluation.metrics
-    settings = with_versions(
-        {
-            **_measured(evaluation),
-            "split": "floor",
-            "images": images,
-            "split_size": min(evaluation.split_size, images),
-            "autoencoder": run.codec.content(),
-            "autoencoder_sha256": run.autoencoder.sha256,
-            "decoder": decoder,
-        },
-        *metrics,
-        run.codec,
-    )
+    settings = {
+        **_measured(evaluation, run.codec),
+        "split": "floor",
+        "images": images,
+        "split_size": min(evaluation.split_size, images),
+        "autoencoder": run.codec.content(),
+        "autoencoder_sha256": run.autoencoder.sha256,
+        "decoder": decoder,
+    }
     words = (f"{run.data.name} through {run.codec.name}", f": {images:,} real images for {name}")
     text = keys.canonical(settings)
     key = plan.add("floor", text, {"reference": reference}, words, None, None, index, name)
