@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from harness.analysis.standard_error import scale
+
 PAPER = (
     "William Peebles and Saining Xie. Scalable Diffusion Models with Transformers. ICCV 2023. "
     "doi:10.1109/ICCV51070.2023.00387"
@@ -104,13 +106,19 @@ def _made(manifest: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _error(row: Mapping[str, Any]) -> str | None:
+    """The standard error of a value; None where the record has none, or another spread."""
+    std = row.get("std")
+    return None if std is None else _number(std * scale(row.get("std_method")))
+
+
 def _measured(metrics: Sequence[Mapping[str, Any]]) -> str:
     """One row per number, with what it must be read with."""
     rows = [m for m in metrics if m.get("of") == "samples" and m.get("value") is not None]
     if not rows:
         return "Nothing was measured of this checkpoint."
     lines = [
-        "| metric | value | spread | floor | samples | sampler | guidance | extractor |",
+        "| metric | value | standard error | floor | samples | sampler | guidance | extractor |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows.sort(key=lambda m: (str(m.get("metric")), m.get("samples") or 0, m["value"]))
@@ -118,7 +126,7 @@ def _measured(metrics: Sequence[Mapping[str, Any]]) -> str:
         cells = [
             m.get("metric"),
             _number(m["value"]),
-            _number(m.get("std")),
+            _error(m),
             _number(m.get("floor")),
             _number(m.get("samples")),
             f"{m.get('sampler')}, {m.get('sampling_steps')} steps",
