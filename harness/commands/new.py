@@ -141,6 +141,9 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
         "gpu": _gpu(big, found),
         "slurm": _slurm(big, found),
     }
+    for profile in study["profiles"].values():
+        if "evaluations" in profile:
+            profile["evaluations"] = _measurable(profile["evaluations"], found.extractor)
     return study
 
 
@@ -180,6 +183,24 @@ def _slurm(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
         "evaluations": big["evaluations"],
         "dispatch": big["dispatch"],
     }
+
+
+def _measurable(evaluations: Mapping[str, Any], extractor: str) -> dict[str, Any]:
+    """Without the metrics that need features which the extractor does not give."""
+    from harness.components import registry
+    from harness.spec.schema import EvaluationSettings
+
+    gives = registry.get("extractor", extractor).gives  # type: ignore[attr-defined]
+    default = EvaluationSettings.model_fields["metrics"].default
+    out = {}
+    for name, evaluation in evaluations.items():
+        asked = [*(evaluation or {}).get("metrics", default)]
+        names = [m if isinstance(m, str) else m["name"] for m in asked]
+        needs = [registry.get("metric", m).needs for m in names]  # type: ignore[attr-defined]
+        kept = [m for m, need in zip(asked, needs, strict=True) if set(need) <= set(gives)]
+        same = evaluation is None or kept == asked
+        out[name] = evaluation if same else {**evaluation, "metrics": kept}
+    return out
 
 
 def _fewer(evaluations: Mapping[str, Any], samples: int) -> dict[str, Any]:

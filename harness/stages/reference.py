@@ -9,7 +9,6 @@ Files committed: reference.npz, and extractor.safetensors when it was trained he
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,16 +20,21 @@ from harness.data.images import ArrayImages
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, load_extractor, measure
 from harness.metrics.division import divide
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
+from harness.stages import files_read
+from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.work import Outcome, Work
-from harness.store.provenance import versions
+from harness.store.results import ReferenceResult
 
 METRICS = ("fd", "sfd", "is", "precision", "recall")
 
 
 def run(settings: ReferenceStage, work: Work) -> Outcome:
     """Make or load the extractor, measure the real images with it."""
+    source, roles = source_of(settings.data, work), _roles(settings, work)
+    files = files_read.begin(work, source, roles)
     parts = _divided(settings, work)
     extractor, about = _extractor(settings, work, parts)
     if settings.extractor_sha256 not in (None, extractor.sha256):
@@ -78,55 +82,41 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             rows.append(
                 {
                     "key": work.task.key,
-                    "metric": metric.name,
-                    "value": metric.value,
-                    "std": metric.std,
-                    "std_df": metric.std_df if metric.std is not None else None,
                     "of": "floor",
                     "floor": metric.value,
                     "reference_key": work.task.key,
                     "data": settings.data.name,
                     "image_size": settings.data.image_size,
                     "samples": count,
-                    **metric_columns({**metric.details, **trained_how(about)}, extractor.resize),
+                    **measured_row(metric, extractor.resize, **trained_how(about)),
                 }
             )
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     return Outcome(
-        {
-            "extractor": extractor.name,
-            "extractor_sha256": extractor.sha256,
-            "resize": extractor.resize,
-            "reference_sha256": reference.sha256,
-            "images": reference.images,
-            "source": reference.source,
-            "floor": floor,
-            "floor_images": settings.floor_images,
-            **about,
-        },
+        ReferenceResult(
+            extractor=extractor.name,
+            extractor_sha256=extractor.sha256,
+            resize=extractor.resize,
+            reference_sha256=reference.sha256,
+            images=reference.images,
+            source=reference.source,
+            training=about,
+            floor=floor,
+        ),
         {"metrics": rows},
     )
 
 
-def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
-    """The record's columns that a metric's details fill; what has no column is `measured_with`."""
-    names = (
-        "std_method",
-        "extractor",
-        "extractor_sha256",
-        "reference_images",
-        "reference_sha256",
-        "recall_images",
-        "k",
-        "split_size",
-        "distance_dtype",
-    )
-    rest = {n: value for n, value in details.items() if n not in names}
-    rest["versions"] = {n: v for n, v in versions().items() if n not in ("harness", "torch")}
-    return {
-        "resize": resize,
-        **{n: details.get(n) for n in names},
-        "measured_with": json.dumps(rest, sort_keys=True, separators=(",", ":")),
+def _roles(settings: ReferenceStage, work: Work) -> list[str]:
+    """Which files from outside are read."""
+    of = {
+        "data": work.place.statistics is None,
+        "floor": settings.floor_images > 0,
+        "extractor": not component_of(settings, work).trained,
+        "statistics": True,
     }
+    return [role for role in OF_KIND["reference"] if of[role]]
 
 
 def component_of(settings: ReferenceStage, work: Work) -> Extractor:
@@ -141,8 +131,8 @@ def extractor_of(work: Work) -> Any:
     """The extractor behind the input `reference`: trained with it, or published weights."""
     known = work.inputs["reference"]
     trained = known.folder / "extractor.safetensors"
-    weights = trained if "extractor.safetensors" in known.manifest["files"] else None
-    made_with = ReferenceStage.model_validate(known.manifest["settings"])
+    weights = trained if trained.name in known.manifest.files else None
+    made_with = ReferenceStage.model_validate(known.manifest.settings)
     return load_extractor(
         component_of(made_with, work), weights or work.place.extractor_weights, str(work.device)
     )
@@ -158,27 +148,30 @@ Parts = Mapping[str, np.ndarray]  # positions in the data on disk, by what they 
 
 
 def _divided(settings: ReferenceStage, work: Work) -> Parts | None:
-    """Who has which images of a data set on disk; None where nothing has to be divided."""
+    """Who has which images of a data set on disk; None where nothing has to be divided.
+
+    A part that has images of its own (a folder `val`, images held out) is not named.
+    """
     component = component_of(settings, work)
     if not component.trained or source_of(settings.data, work).made:
         return None
-    images, floor = (
-        images_of(settings.data, work, split, None, check_classes=False)
-        for split in ("reference", "floor")
-    )
-    own_floor = len(floor) != len(images) or floor.fingerprint != images.fingerprint
+    splits: tuple[Split, ...] = ("classifier", "reference", "floor")
+    images = {s: images_of(settings.data, work, s, None, check_classes=False) for s in splits}
+    shared = images["classifier"]
+    apart: dict[str, bool] = {
+        split: len(other) != len(shared) or other.fingerprint != shared.fingerprint
+        for split, other in images.items()
+    }
     division = divide(
-        len(images),
+        len(shared),
         extractor_images=settings.extractor_images,
         least=component.least_images(settings.data.num_classes),
-        images=settings.images,
+        images=0 if apart["reference"] else settings.images,
         dimensions=component.dimensions,
-        floor_images=0 if own_floor else settings.floor_images,
+        floor_images=0 if apart["floor"] else settings.floor_images,
     )
-    parts = division.indices(len(images), settings.seed)
-    if own_floor:
-        del parts["floor"]
-    return parts
+    parts = division.indices(len(shared), settings.seed)
+    return {part: chosen for part, chosen in parts.items() if not apart.get(part, False)}
 
 
 def _extractor(
@@ -190,10 +183,13 @@ def _extractor(
     component.check(settings.data)
 
     def load(split: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
+        if parts is not None and split == "classifier-test":
+            split = "reference"
         images = images_of(settings.data, work, split, count, check_classes=False)  # type: ignore[arg-type]
         if parts is None:
             return in_memory(images, settings.data.image_size)
-        part = parts["extractor" if split == "classifier" else "reference"]
+        role = "extractor" if split == "classifier" else split
+        part = parts[role] if role in parts else np.arange(len(images))
         if count is not None and count < len(part):
             part = np.sort(np.random.default_rng(settings.seed).permutation(part)[:count])
         return in_memory(images, settings.data.image_size, part)
