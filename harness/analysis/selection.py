@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis import names
 from harness.analysis.standard_error import standard_errors
 
 # What makes two trained models the same configuration but for the seed.
@@ -28,6 +29,8 @@ CONFIGURATION = (
     "data",
     "batch_size",
     "learning_rate",
+    "objective",
+    "objective_settings",
 )
 FACTS = (
     "family",
@@ -41,8 +44,6 @@ FACTS = (
     "gflops",
     "gflops_paper",
 )
-# Labels in the report say which of these differ within a study.
-_SAID = {"image_size": "{} px", "batch_size": "batch {}", "learning_rate": "lr {}"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Protocol:
     samples: int | None
     k: int | None
     split_size: int | None
+    ema: float | None = None
+    ema_length: float | None = None
 
     @property
     def guided(self) -> bool:
@@ -81,6 +84,10 @@ class Protocol:
             parts.append(f"at timesteps {self.guidance_low:g} to {self.guidance_high:g} alone")
         if self.clip:
             parts.append("x0 clipped")
+        if self.ema is not None:
+            parts.append(f"EMA {self.ema:g}")
+        if self.ema_length is not None:
+            parts.append(f"EMA of length {self.ema_length:g}")
         return ", ".join(parts)
 
     @property
@@ -100,13 +107,17 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     the beginning of their ids does.
     """
     out = frame.copy()
-    label = out["model"].fillna("unnamed").astype(str)
+    model = out["model"].fillna("unnamed").astype(str)
+    words: list[list[str]] = [[] for _ in range(len(out))]
     for column in CONFIGURATION[1:]:
-        if out[column].dropna().nunique() > 1:
-            form = _SAID.get(column, "{}")
-            words = [form.format(_plain(v)) if pd.notna(v) else "" for v in out[column]]
-            label = label + pd.Series([f" {w}" if w else "" for w in words], index=out.index)
-    out["label"] = label + _recipe_words(out["recipe"])
+        if column in out and out[column].dropna().nunique() > 1:
+            for own, value in zip(words, out[column], strict=True):
+                own += [names.said(column, _plain(value))] if pd.notna(value) else []
+    for own, more in zip(words, _recipe_words(out["recipe"]), strict=True):
+        own += more
+    told = [", ".join(own) for own in words]
+    out["label"] = [f"{m} {t}".rstrip() for m, t in zip(model, told, strict=True)]
+    out["label"] = out["label"].astype(model.dtype)
     of_one = out.groupby("label", dropna=False)["data_sha256"].transform("nunique")
     other = pd.Series([f" data {str(v)[:6]}" for v in out["data_sha256"]], index=out.index)
     out["label"] = out["label"].where(of_one < 2, out["label"] + other)
@@ -117,22 +128,13 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _recipe_words(recipes: pd.Series) -> pd.Series:
+def _recipe_words(recipes: pd.Series) -> list[list[str]]:
     """Of each recipe (JSON, or null: not recorded) the settings that differ among them."""
     read = {r: json.loads(r) for r in recipes.dropna().unique()}
-    names = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
-    varied = [n for n in names if len({repr(r.get(n)) for r in read.values()}) > 1]
-    words = {
-        text: "".join(f" {n.replace('_', ' ')} {_word(recipe.get(n))}" for n in varied)
-        for text, recipe in read.items()
-    }
-    return pd.Series([words.get(r, "") for r in recipes], index=recipes.index, dtype=object)
-
-
-def _word(setting: Any) -> str:
-    if isinstance(setting, bool) or setting is None:
-        return "on" if setting else "off"
-    return str(_plain(setting)) if isinstance(setting, (int, float)) else str(setting)
+    every = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
+    varied = [n for n in every if len({repr(r.get(n)) for r in read.values()}) > 1]
+    words = {text: [names.said(n, recipe.get(n)) for n in varied] for text, recipe in read.items()}
+    return [words.get(r, []) if isinstance(r, str) else [] for r in recipes]
 
 
 def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -353,16 +355,51 @@ def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pr
 
 
 def floor(metrics: pd.DataFrame, metric: str) -> float | None:
-    """The metric for real images against the reference.
+    """The metric for real images against the reference; None where that is no one number."""
+    found = floor_beside(metrics, metric)
+    return None if found is None else found[0]
 
-    None where it was not measured, and where several references have floors of their own: no one
-    number is then the floor of all.
+
+def floor_beside(
+    metrics: pd.DataFrame, metric: str, protocol: Protocol | None = None
+) -> tuple[float, int | None] | None:
+    """The metric for real images against the reference, and of how many images.
+
+    protocol: of the values that it shall stand beside; a floor of another k is none of theirs, and
+    one of as many images or more goes before one of fewer. None where it was not measured or says
+    nothing, and where several are left (references that have floors of their own): no one number
+    is then the floor of all.
     """
     rows = metrics[metrics["metric"] == metric]
-    column = rows["floor"].dropna().astype(float)
-    own = rows[rows["of"] == "floor"]["value"].dropna().astype(float)
-    distinct = {float(v) for v in (own if len(own) else column) if np.isfinite(v)}
-    return distinct.pop() if len(distinct) == 1 else None
+    beside = rows[rows["of"].fillna("samples") == "samples"]
+    own = rows[rows["of"] == "floor"]
+    if "invalid" in own:
+        own = own[own["invalid"].isna()]
+    if protocol is not None:
+        beside = beside[beside["samples"].isin([protocol.samples])]
+        if protocol.k is not None:
+            own = own[own["k"].isna() | own["k"].isin([protocol.k])]
+    images = "floor_images" if "floor_images" in rows else None
+    alone = _distinct(own, "value", "samples")
+    behind = dict(alone)
+    found = {(v, n or behind.get(v)) for v, n in _distinct(beside, "floor", images)} or alone
+    if protocol is not None and protocol.samples is not None:
+        enough = {f for f in found if f[1] is None or f[1] >= protocol.samples}
+        exact = {f for f in enough if f[1] == protocol.samples}
+        found = exact or enough or found
+    if len({value for value, _ in found}) != 1:
+        return None
+    return max(found, key=lambda f: f[1] or 0)
+
+
+def _distinct(rows: pd.DataFrame, value: str, images: str | None) -> set[tuple[float, int | None]]:
+    """Finite values, each with its number of images where that is told."""
+    numbers = rows[images] if images is not None else [None] * len(rows)
+    return {
+        (float(v), None if n is None or pd.isna(n) else int(n))
+        for v, n in zip(rows[value], numbers, strict=True)
+        if pd.notna(v) and np.isfinite(float(v))
+    }
 
 
 def drawn_by(rows: pd.DataFrame, *without: str) -> list[tuple[str, int | None, Protocol]]:

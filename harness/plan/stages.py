@@ -78,8 +78,18 @@ class ComplexityStage(KeyedStage):
     baseline: str | None = None
 
 
+class Snapshots(StageSettings):
+    """Averages by relative length, kept every so many steps (harness.models.ema)."""
+
+    every: int
+    lengths: tuple[float, ...]
+
+
 class Recipe(StageSettings):
-    """How a model is trained, without how long."""
+    """How a model is trained, without how long.
+
+    What has no default is named as in the study's `train`, and every key has it.
+    """
 
     batch_size: int
     learning_rate: float
@@ -93,6 +103,8 @@ class Recipe(StageSettings):
     optimizer: Content | None = None  # any other
     schedule: Content | None = None  # None: a constant rate
     horizon: int | None = None  # of training, where the schedule depends on it
+    more_ema: tuple[float, ...] | None = None  # decays kept beside `ema`, descending
+    ema_snapshots: Snapshots | None = None
 
 
 class TrainStage(KeyedStage):
@@ -125,11 +137,24 @@ class SampleStage(KeyedStage):
     guidance_interval: tuple[int | float, int | float] | None = None
     eta: float | None = None  # DDIM's, which keys have always had here
     clip: bool = False
+    ema: float | None = None  # one of the checkpoint's further decays; None: its first
+    ema_length: float | None = None  # of an average made of its snapshots
 
 
 class EvaluateStage(KeyedStage):
     """Metrics of one set of samples against one reference."""
 
+    metrics: tuple[Content, ...]
+    k: int
+    split_size: int
+    subsets: int
+
+
+class FloorStage(KeyedStage):
+    """Metrics of held-out real images against one reference."""
+
+    split: Literal["floor"]  # the part of the data
+    images: int
     metrics: tuple[Content, ...]
     k: int
     split_size: int
@@ -142,6 +167,7 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "complexity": ComplexityStage,
     "train": TrainStage,
     "sample": SampleStage,
+    "floor": FloorStage,
     "evaluate": EvaluateStage,
 }
 

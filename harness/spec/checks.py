@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
 from harness.spec import own_data
@@ -32,6 +33,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
         *_baselines(settings),
         *_reference(settings, runs),
         *_evaluations(settings, runs),
+        *_claims(settings, runs),
     ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
 
@@ -190,6 +192,22 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
             )
 
 
+def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """Claims that exist, of models that the study has."""
+    try:
+        paper.chosen_ids(settings.claims.paper)
+    except BadInput as error:
+        yield ("claims", "paper"), str(error)
+    models = list(dict.fromkeys([r.model.label for r in runs] + [r.label for r in runs]))
+    for i, pair in enumerate(settings.claims.sampling_pairs):
+        for name in pair:
+            if name not in models:
+                yield (
+                    ("claims", "sampling_pairs", i),
+                    f"claims.sampling_pairs: no model {name!r} here{nearest(name, models)}",
+                )
+
+
 def _evaluations(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
     evaluations = {n: e for n, e in settings.evaluations.items() if e is not None}
     if evaluations and settings.train is None and any(not r.model.checkpoint for r in runs):
@@ -219,6 +237,7 @@ def _evaluation(
     for g in guidance if isinstance(guidance, tuple) else (guidance,):
         yield from _guidance(g, runs)
     yield from _metrics(evaluation, settings)
+    yield from _averages(evaluation, runs)
     last = min((r.train.steps for r in runs if r.train), default=None)
     if isinstance(evaluation.at, tuple) and last is not None and max(evaluation.at) > last:
         yield "at", f"{max(evaluation.at)} lies beyond train.steps {last}"
@@ -226,6 +245,44 @@ def _evaluation(
         yield "at", "must be end: an imported checkpoint has no other steps"
     if evaluation.at == "milestones" and any(r.train and not r.train.milestones for r in runs):
         yield "at", "is milestones, but train.milestones is empty"
+
+
+def _averages(evaluation: EvaluationSettings, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """An average of the weights that every run keeps, or that can be made of what it keeps."""
+    ema, length = evaluation.ema, evaluation.ema_length
+    if ema is None and length is None:
+        return
+    field = "ema" if length is None else "ema_length"
+    if any(run.model.checkpoint for run in runs):
+        yield field, "is given, but an imported checkpoint has one average: leave it out"
+    said: set[str] = set()
+    trained = [r.train for r in runs if r.train is not None and not r.model.checkpoint]
+    for train in {id(each): each for each in trained}.values():
+        steps: Any = evaluation.at
+        if isinstance(steps, str):
+            steps = (train.steps,) if steps == "end" else train.milestones
+        try:
+            if ema is not None and ema not in train.emas:
+                raise BadInput(
+                    f"is {ema:g}, and train.ema keeps {', '.join(f'{e:g}' for e in train.emas)}: "
+                    "name one of them, or add it to the list"
+                )
+            if length is None:
+                continue
+            if train.ema_snapshots is None:
+                raise BadInput(
+                    f"is {length:g}, which is made of snapshots, and train.ema_snapshots keeps "
+                    f"none: give it, as {{every: {max(train.steps // 16, 1)}}}, and train with it"
+                )
+            from harness.models.ema import check_post_hoc  # which imports numpy
+
+            kept = train.ema_snapshots
+            for step in steps:
+                if step <= train.steps:
+                    check_post_hoc(kept.every, kept.lengths, step, length)
+        except BadInput as error:
+            said.add(str(error))
+    yield from ((field, sentence) for sentence in sorted(said))
 
 
 def sampler_of(evaluation: EvaluationSettings, objective: Any) -> Sampler:

@@ -159,9 +159,9 @@ def test_models_trained_another_way_are_told_apart_not_averaged():
     ]
     got = final(*rows)
     assert dict(zip(got["label"], got["value"], strict=True)) == {
-        f"{S} ema 0.9999 flip on": 10.0,
-        f"{S} ema 0.99 flip on": 20.0,
-        f"{S} ema 0.9999 flip off": 30.0,
+        f"{S} ema 0.9999, flip on": 10.0,
+        f"{S} ema 0.99, flip on": 20.0,
+        f"{S} ema 0.9999, flip off": 30.0,
     }
 
 
@@ -226,6 +226,37 @@ def test_floors_of_several_references_are_not_averaged():
     real = {**dict.fromkeys(NAMES), "metric": "fd_glyphs_cnn", "of": "floor", "value": 0.9}
     other = {**real, "value": 1.7, "reference_sha256": "b" * 64}
     assert selection.floor(frame(row(S), real, other), "fd_glyphs_cnn") is None
+
+
+def floors(*given):
+    """(value, images, k) each, of one reference."""
+    names = dict.fromkeys(NAMES)
+    return [
+        {**names, "metric": "fd_glyphs_cnn", "of": "floor", "value": v, "samples": n, "k": k}
+        for v, n, k in given
+    ]
+
+
+def test_the_floor_beside_values_is_of_as_many_images_and_their_k():
+    values = frame(row(S, samples=1000), *floors((0.9, 1000, None), (0.7, 2000, None)))
+    protocol = selection.final_protocol(values, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(values, "fd_glyphs_cnn", protocol) == (0.9, 1000)
+    assert selection.floor(values, "fd_glyphs_cnn") is None  # no one number is the floor of all
+    more = frame(row(S, samples=1500), *floors((0.9, 1000, None), (0.7, 2000, None)))
+    protocol = selection.final_protocol(more, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(more, "fd_glyphs_cnn", protocol) == (0.7, 2000)
+    fewer = frame(row(S, samples=5000), *floors((0.9, 1000, None)))
+    protocol = selection.final_protocol(fewer, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(fewer, "fd_glyphs_cnn", protocol) == (0.9, 1000)  # says how few
+    of_k = frame(row(S, samples=1000, k=5), *floors((0.9, 1000, 3), (0.8, 1000, 5)))
+    protocol = selection.final_protocol(of_k, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(of_k, "fd_glyphs_cnn", protocol) == (0.8, 1000)
+
+
+def test_a_floor_that_says_nothing_is_none():
+    values = frame(row(S, samples=1000), *floors((0.0, 1000, None)))
+    values["invalid"] = [None, "its images are among the reference's"]
+    assert selection.floor(values, "fd_glyphs_cnn") is None
 
 
 def test_settings_that_differ_in_a_late_digit_are_told_apart():

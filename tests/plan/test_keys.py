@@ -94,14 +94,16 @@ IRRELEVANT = {
 # What changes an output, and the kinds of stages whose keys must all change with it.
 DOWNSTREAM_OF_DATA = {"encode", "train", "sample", "evaluate"}
 TRAINING = {"train", "sample", "evaluate"}
+REFERENCE = {"reference", "floor", "evaluate"}
+MEASURING = {"floor", "evaluate"}
 RELEVANT = {
     "seed": (1, TRAINING),
     "data.train_images": (101, DOWNSTREAM_OF_DATA),
-    "data.image_size": (16, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
-    "data.channels": (3, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
-    "data.num_classes": (9, DOWNSTREAM_OF_DATA | {"complexity", "reference"}),
-    "data.seed": (1, DOWNSTREAM_OF_DATA | {"reference"}),
-    "data.fingerprint": ("ab", DOWNSTREAM_OF_DATA | {"reference"}),
+    "data.image_size": (16, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
+    "data.channels": (3, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
+    "data.num_classes": (9, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
+    "data.seed": (1, DOWNSTREAM_OF_DATA | {"reference", "floor"}),
+    "data.fingerprint": ("ab", DOWNSTREAM_OF_DATA | {"reference", "floor"}),
     "data.flip": (True, TRAINING),
     "autoencoder.sha256": ("ab", DOWNSTREAM_OF_DATA),
     "diffusion.steps": (500, TRAINING),
@@ -113,20 +115,21 @@ RELEVANT = {
     "train.weight_decay": (0.1, TRAINING),
     "train.betas": ([0.9, 0.99], TRAINING),
     "train.ema": (0.9, TRAINING),
+    "train.ema_snapshots": ({"every": 5, "lengths": [0.05, 0.1]}, TRAINING),
     "train.label_dropout": (0.2, TRAINING),
     "train.grad_clip": (1.0, TRAINING),
     "train.precision": ("bf16", TRAINING),
     "train.tf32": (True, TRAINING),
-    "reference.extractor": ("dinov2", {"reference", "evaluate"}),
-    "reference.extractor_sha256": ("ab", {"reference", "evaluate"}),
-    "reference.extractor_images": (99, {"reference", "evaluate"}),
-    "reference.extractor_steps": (99, {"reference", "evaluate"}),
-    "reference.images": (51, {"reference", "evaluate"}),
-    "reference.recall_images": (9, {"reference", "evaluate"}),
-    "reference.floor_images": (11, {"reference", "evaluate"}),
-    "reference.statistics_sha256": ("ab", {"reference", "evaluate"}),
-    "reference.statistics": ("data/other.npz", {"reference", "evaluate"}),
-    "reference.seed": (1, {"reference", "evaluate"}),
+    "reference.extractor": ("dinov2", REFERENCE),
+    "reference.extractor_sha256": ("ab", REFERENCE),
+    "reference.extractor_images": (99, REFERENCE),
+    "reference.extractor_steps": (99, REFERENCE),
+    "reference.images": (51, REFERENCE),
+    "reference.recall_images": (9, REFERENCE),
+    "reference.floor_images": (11, REFERENCE),
+    "reference.statistics_sha256": ("ab", REFERENCE),
+    "reference.statistics": ("data/other.npz", REFERENCE),
+    "reference.seed": (1, REFERENCE),
     "evaluations.final.sampler": ("ancestral", {"sample", "evaluate"}),
     "evaluations.final.sampling_steps": (5, {"sample", "evaluate"}),
     "evaluations.final.eta": (0.5, {"sample", "evaluate"}),
@@ -138,10 +141,11 @@ RELEVANT = {
     "evaluations.final.precision": ("bf16", {"sample", "evaluate"}),
     "evaluations.final.tf32": (True, {"sample", "evaluate"}),
     "evaluations.final.keep_images": ("none", {"sample", "evaluate"}),
-    "evaluations.final.metrics": (["fd"], {"evaluate"}),
-    "evaluations.final.k": (4, {"evaluate"}),
-    "evaluations.final.split_size": (5, {"evaluate"}),
-    "evaluations.final.subsets": (3, {"evaluate"}),
+    "evaluations.final.metrics": (["fd"], MEASURING),
+    "evaluations.final.k": (4, MEASURING),
+    "evaluations.final.split_size": (5, MEASURING),
+    "evaluations.final.subsets": (3, MEASURING),
+    "evaluations.final.floor_images": (7, {"floor"}),
 }
 
 
@@ -219,6 +223,8 @@ def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
         "train.steps",  # which checkpoints there are: test_plan
         "train.milestones",
         "evaluations.final.at",
+        "evaluations.final.ema",  # one that train.ema keeps: test_averages_asked
+        "evaluations.final.ema_length",
         "train.optimizer",  # components: test_component_keys
         "train.schedule",
     }
