@@ -16,10 +16,12 @@ from typing import Any
 
 import harness
 from harness.commands import commented, looked, schema
+from harness.commands.common import plural
 from harness.errors import BadInput
 from harness.spec import BadStudy, load_study, shipped
 from harness.spec import source as yaml_source
 from harness.spec.base import NAME
+from harness.spec.schema import EvaluationSettings
 
 LAPTOP_SIDE = 16  # pixels: four times the tokens of the default study's digits
 GPU_SIDES = (64, 32, 16, 8)  # without an autoencoder; the patch sizes 8, 4 and 2 divide each
@@ -86,7 +88,9 @@ def check(study: dict[str, Any], name: str) -> list[str]:
         draft.write_text(commented.dump(study))
         for i, profile in enumerate(list(study["profiles"])):
             try:
-                lines.append(f"{profile}: {len(load_study(draft, profile).runs)} runs, checked")
+                lines.append(
+                    f"{profile}: {plural(len(load_study(draft, profile).runs), 'run')}, checked"
+                )
             except BadStudy as error:
                 if i == 0:
                     raise
@@ -142,9 +146,28 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
         "slurm": _slurm(big, found),
     }
     for profile in study["profiles"].values():
-        if "evaluations" in profile:
-            profile["evaluations"] = _measurable(profile["evaluations"], found.extractor)
+        profile["evaluations"] = {
+            name: {**evaluation, **_metrics(evaluation, found)} if evaluation else evaluation
+            for name, evaluation in profile["evaluations"].items()
+        }
     return study
+
+
+def _metrics(evaluation: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
+    """An evaluation's metrics, where the extractor cannot give all that it asks for."""
+    from harness.components import Extractor, Metric, registry
+
+    extractor = registry.get("extractor", found.extractor)
+    assert issubclass(extractor, Extractor)
+    asked = evaluation.get("metrics", EvaluationSettings.model_fields["metrics"].default)
+    had = []
+    for metric in asked:
+        name = metric if isinstance(metric, str) else metric["name"]
+        cls = registry.get("metric", name)
+        assert issubclass(cls, Metric)
+        if set(cls.needs) <= set(extractor.gives):
+            had.append(metric)
+    return {} if len(had) == len(asked) else {"metrics": had}
 
 
 def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
@@ -183,24 +206,6 @@ def _slurm(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
         "evaluations": big["evaluations"],
         "dispatch": big["dispatch"],
     }
-
-
-def _measurable(evaluations: Mapping[str, Any], extractor: str) -> dict[str, Any]:
-    """Without the metrics that need features which the extractor does not give."""
-    from harness.components import registry
-    from harness.spec.schema import EvaluationSettings
-
-    gives = registry.get("extractor", extractor).gives  # type: ignore[attr-defined]
-    default = EvaluationSettings.model_fields["metrics"].default
-    out = {}
-    for name, evaluation in evaluations.items():
-        asked = [*(evaluation or {}).get("metrics", default)]
-        names = [m if isinstance(m, str) else m["name"] for m in asked]
-        needs = [registry.get("metric", m).needs for m in names]  # type: ignore[attr-defined]
-        kept = [m for m, need in zip(asked, needs, strict=True) if set(need) <= set(gives)]
-        same = evaluation is None or kept == asked
-        out[name] = evaluation if same else {**evaluation, "metrics": kept}
-    return out
 
 
 def _fewer(evaluations: Mapping[str, Any], samples: int) -> dict[str, Any]:

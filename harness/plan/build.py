@@ -358,6 +358,7 @@ def _evaluations(
     )
     for name, evaluation in evaluations.items():
         _add_floor(plan, index, run, name, evaluation, reference)
+        _add_ceiling(plan, index, run, name, evaluation, reference)
         _add_evaluation(plan, index, run, label, name, evaluation, checkpoints, reference, gflops)
 
 
@@ -376,7 +377,7 @@ def _add_floor(
 ) -> None:
     """What real images score against the reference, measured as this evaluation measures."""
     plan.once(
-        ("floor", evaluation, reference),
+        ("floor", evaluation, reference, run.autoencoder, run.codec),
         lambda: _plan_floor(plan, index, run, name, evaluation, reference),
     )
 
@@ -387,6 +388,10 @@ def _plan_floor(
     settings = plan.study.settings.reference
     assert settings is not None
     images = floor_images(evaluation, settings)
+    # Of an exact one, the images themselves would come back.
+    through = 0 if run.codec.exact else run.autoencoder.reconstructions
+    if through >= 2:
+        _plan_reconstruction(plan, index, run, name, evaluation, reference, through)
     if images < 2:
         return
     text = plan.text(
@@ -402,6 +407,73 @@ def _plan_floor(
     )
     extractor: Any = settings.extractor
     words = (f"{run.data.name} {extractor.name}", f": {images:,} real images for {name}")
+    key = plan.add("floor", text, {"reference": reference}, words, None, None, index, name)
+    plan.floors.setdefault(key, {})[name] = None
+
+
+def _add_ceiling(
+    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
+) -> None:
+    """What decoded noise scores against the reference, measured as this evaluation measures."""
+    plan.once(
+        ("ceiling", evaluation, run.autoencoder, reference),
+        lambda: _plan_ceiling(plan, index, run, name, evaluation, reference),
+    )
+
+
+def _plan_ceiling(
+    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
+) -> None:
+    assert plan.study.settings.reference is not None
+    text = plan.text(
+        "ceiling",
+        evaluation,
+        run.autoencoder,
+        make=lambda: {
+            **_measured(evaluation, run.codec),
+            "images": evaluation.samples,
+            "seed": evaluation.seed,
+            "autoencoder": run.codec.content(),
+            "autoencoder_sha256": run.autoencoder.sha256,
+            "decoder": evaluation.decoder or run.autoencoder.decoder,
+        },
+    )
+    extractor: Any = plan.study.settings.reference.extractor
+    words = (
+        f"{run.data.name} {extractor.name}",
+        f": {evaluation.samples:,} images of decoded noise for {name}",
+    )
+    key = plan.add("ceiling", text, {"reference": reference}, words, None, None, index, name)
+    plan.floors.setdefault(key, {})[name] = None
+
+
+def _plan_reconstruction(
+    plan: Plan,
+    index: int,
+    run: Run,
+    name: str,
+    evaluation: EvaluationSettings,
+    reference: str,
+    images: int,
+) -> None:
+    """A floor whose images go through the autoencoder first: what bounds models on its latents."""
+    decoder = evaluation.decoder or run.autoencoder.decoder
+    metrics: Any = evaluation.metrics
+    settings = with_versions(
+        {
+            **_measured(evaluation),
+            "split": "floor",
+            "images": images,
+            "split_size": min(evaluation.split_size, images),
+            "autoencoder": run.codec.content(),
+            "autoencoder_sha256": run.autoencoder.sha256,
+            "decoder": decoder,
+        },
+        *metrics,
+        run.codec,
+    )
+    words = (f"{run.data.name} through {run.codec.name}", f": {images:,} real images for {name}")
+    text = keys.canonical(settings)
     key = plan.add("floor", text, {"reference": reference}, words, None, None, index, name)
     plan.floors.setdefault(key, {})[name] = None
 
@@ -486,8 +558,8 @@ def _add_evaluation(
             )
 
 
-def _measured(evaluation: EvaluationSettings) -> dict[str, Any]:
-    """How an evaluation measures, as keys say it."""
+def _measured(evaluation: EvaluationSettings, *others: Component) -> dict[str, Any]:
+    """How an evaluation measures, as keys say it; others: components that it also takes."""
     metrics: Any = evaluation.metrics
     return with_versions(
         {
@@ -497,6 +569,7 @@ def _measured(evaluation: EvaluationSettings) -> dict[str, Any]:
             "subsets": evaluation.subsets,
         },
         *metrics,
+        *others,
     )
 
 

@@ -159,6 +159,23 @@ class FloorStage(KeyedStage):
     k: int
     split_size: int
     subsets: int
+    autoencoder: Content | None = None  # through which they go first; None: they stay as they are
+    autoencoder_sha256: str | None = None
+    decoder: str | None = None
+
+
+class CeilingStage(KeyedStage):
+    """Metrics of decoded noise against one reference."""
+
+    images: int
+    seed: int
+    autoencoder: Content
+    autoencoder_sha256: str | None
+    decoder: str
+    metrics: tuple[Content, ...]
+    k: int
+    split_size: int
+    subsets: int
 
 
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {
@@ -168,6 +185,7 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "train": TrainStage,
     "sample": SampleStage,
     "floor": FloorStage,
+    "ceiling": CeilingStage,
     "evaluate": EvaluateStage,
 }
 

@@ -21,6 +21,8 @@ WORDS = {
     "precision": "a training's setting",
     "density": "a ball of neighbours",
     "local": "a section of `dispatch`",
+    "parquet": "how records are stored",
+    "diffusers": "a package, and a format of checkpoints",
 }
 # (file, name) -> why it may stand there.
 ALLOWED = {
