@@ -37,6 +37,7 @@ VERBS = {
     "new": "write a study of your own, from one of ours and your images",
     "complexity": "Gflops and parameters of models, beside the paper's",
     "evaluate": "measure a set of samples against a reference",
+    "statistics": "write the reference statistics of a folder of images, once",
     "bench": "measure this machine's training and sampling speed",
     "du": "what a results folder holds, by kind and by study",
     "prune": "free the space of checkpoints and samples that nothing needs; numbers stay",

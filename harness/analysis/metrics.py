@@ -9,8 +9,11 @@ from __future__ import annotations
 import pandas as pd
 
 INCEPTION = {"fid": "fd", "sfid": "sfd", "inception_score": "is", "fid_infinity": "fd_infinity"}
-KINDS = ("fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity")
-HIGHER = {"is", "precision", "recall", "density", "coverage"}
+KINDS = (
+    *("fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity"),
+    *("cmmd", "vendi", "near_copies"),
+)
+HIGHER = {"is", "precision", "recall", "density", "coverage", "vendi"}
 TITLES = {
     "fd": "Fréchet distance",
     "sfd": "spatial Fréchet distance",
@@ -21,6 +24,9 @@ TITLES = {
     "coverage": "coverage",
     "kid": "kernel distance",
     "fd_infinity": "Fréchet distance, extrapolated",
+    "cmmd": "Gaussian kernel distance",
+    "vendi": "variety against real images (Vendi)",
+    "near_copies": "near copies of real images",
 }
 SHORT = {
     "fd": "FD",
@@ -32,6 +38,9 @@ SHORT = {
     "coverage": "Coverage",
     "kid": "KD",
     "fd_infinity": "FD∞",
+    "cmmd": "CMMD",
+    "vendi": "Vendi",
+    "near_copies": "Copies",
 }
 ON_INCEPTION = {
     "fid": "FID",

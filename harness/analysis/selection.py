@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import names
+from harness.analysis.standard_error import standard_errors
 
 # What makes two trained models the same configuration but for the seed.
 CONFIGURATION = (
@@ -199,15 +200,16 @@ def errors(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """(standard errors, degrees of freedom) of the values, each (rows,); NaN where not known.
 
     From `se` and `se_df`, which `averaged` gives, else from `std` and `std_df` as records have
-    them. Degrees that are not known belong to standard errors taken as exact.
+    them, read as `std_method` says. Degrees that are not known belong to standard errors taken as
+    exact.
     """
     name = "se" if "se" in frame else "std"
     missing = np.full(len(frame), np.nan)
-    std, df = (
+    known, df = (
         frame[c].to_numpy(float, na_value=np.nan) if c in frame else missing
         for c in (name, f"{name}_df")
     )
-    return std, df
+    return (known if name == "se" else standard_errors(frame)), df
 
 
 def series(frame: pd.DataFrame, along: str) -> list[tuple[Any, ...]]:

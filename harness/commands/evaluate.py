@@ -64,11 +64,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "bound near 0); each costs as much as the distance itself (default: 0, no spread)",
     )
     for metric, field, about in _settings():
+        kind: dict[str, Any] = {"type": about.annotation}
+        if about.annotation is bool:
+            kind = {"action": argparse.BooleanOptionalAction}
         parser.add_argument(
-            f"--{metric}-{field.replace('_', '-')}",
-            type=about.annotation,
+            f"--{metric}-{field}".replace("_", "-"),
             default=about.default,
             help=f"{about.description} ({about.default})",
+            **kind,
         )
     parser.add_argument(
         "--k-density",

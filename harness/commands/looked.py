@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import BadInput, HarnessError, Missing
 
 HELD_OUT = 0.1  # of the images, for floors
-WITHOUT_LABELS = "random-conv"  # the better of the extractors that need none
+LABEL_FREE = "random-conv"  # an extractor that needs neither labels nor many images
 OWN = "classifier"  # an extractor trained on the study's own images
 
 if TYPE_CHECKING:
@@ -134,11 +134,12 @@ def _layouts() -> str:
 
 
 def _extractor(count: int, classes: int) -> str:
-    """One that needs nothing from elsewhere, where the images suffice; else Inception-2015."""
-    if not classes:
-        return WITHOUT_LABELS
+    """One that needs nothing from elsewhere: of the classes where the images suffice, else fixed.
+
+    Without labels the fixed one orders corrupted images best (docs/explanation/features.md).
+    """
     kept = count - round(count * HELD_OUT)
-    return "inception-2015" if _division(kept, classes) is None else OWN
+    return LABEL_FREE if classes < 2 or _division(kept, classes) is None else OWN
 
 
 def _division(count: int, classes: int) -> Division | None:

@@ -28,6 +28,9 @@ BUILT_IN = {
     "coverage": "harness.metrics.ball_metrics:Coverage",
     "kid": "harness.metrics.kid_metric:KID",
     "fd_infinity": "harness.metrics.infinity_metric:FrechetInfinity",
+    "cmmd": "harness.metrics.cmmd:CMMD",
+    "vendi": "harness.metrics.vendi:Vendi",
+    "near_copies": "harness.metrics.near_copies:NearCopies",
 }
 
 
@@ -59,6 +62,7 @@ class Metric(Component):
     on_inception: ClassVar[str | None] = None  # its recorded name there; None: `name`
     inception_title: ClassVar[str | None] = None  # its titles there; None: the same
     inception_short_title: ClassVar[str | None] = None
+    copying: ClassVar[bool] = False  # it tells copies, not quality: worst for a set against itself
     symmetric: ClassVar[bool] = False  # the same with samples and reference exchanged
 
     @classmethod

@@ -35,7 +35,10 @@ class ClassScore(Metric):
         count_used(samples, shared.split_size, shared.short_last_chunk)
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
+        import numpy as np
+
         from harness.metrics.scores import inception_score_chunks
+        from harness.metrics.uncertainty import CHUNKS, of_chunks
 
         if generated.probabilities is None:
             raise Absent("this extractor gives no class probabilities")
@@ -51,7 +54,7 @@ class ClassScore(Metric):
             "short_last_chunk": shared.short_last_chunk,
             "samples": score.used,
         }
-        if score.std is None:
+        spread = of_chunks(np.asarray(score.values))
+        if spread is None:
             return Value(score.value, details=details)
-        method = f"standard deviation over {score.chunks} chunks"
-        return Value(score.value, score.std, score.chunks - 1, method, details)
+        return Value(score.value, *spread, CHUNKS.format(score.chunks), details)

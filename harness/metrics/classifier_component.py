@@ -41,7 +41,7 @@ class Classifier(Extractor):
         if data.num_classes < 2:
             raise BadInput(
                 f"extractor {self.name} learns to tell classes apart, and data.num_classes is "
-                f"{data.num_classes}: choose one that needs no labels"
+                f"{data.num_classes}: choose one that needs no labels, as random-conv"
             )
 
     def least_images(self, classes: int) -> int:

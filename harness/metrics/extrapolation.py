@@ -17,15 +17,13 @@ from harness.errors import BadInput
 from harness.metrics.frechet import moments_distance
 from harness.metrics.moments import Moments, MomentsAccumulator, checked
 
-METHOD = "standard error of the line's intercept; nested subsets, so a lower bound"
-
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """Intercept and its standard error, and the points of the line."""
+    """Intercept and the points of the line."""
 
     value: float
-    std: float
+    std: float  # of the line through these points, which share samples: not the value's error
     sizes: tuple[int, ...]
     distances: tuple[float, ...]
 

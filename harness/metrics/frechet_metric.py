@@ -41,7 +41,7 @@ class FrechetDistance(Metric):
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.frechet import moments_distance
-        from harness.metrics.uncertainty import HALVES, over_halves
+        from harness.metrics.uncertainty import OVER_HALVES, over_halves
 
         theirs = reference.pool if self.part == "pool" else reference.spatial
         if theirs is None:
@@ -64,7 +64,7 @@ class FrechetDistance(Metric):
         except BadInput as error:
             raise Absent(str(error)) from error
         details |= {"subsets": shared.subsets, "seed": shared.seed}
-        return Value(value, std, shared.subsets - 1, HALVES.format(shared.subsets), details)
+        return Value(value, std, shared.subsets - 1, OVER_HALVES.format(shared.subsets), details)
 
 
 class SpatialFrechetDistance(FrechetDistance):

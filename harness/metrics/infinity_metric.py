@@ -38,7 +38,8 @@ class FrechetInfinity(Metric):
             )
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
-        from harness.metrics.extrapolation import METHOD, extrapolate
+        from harness.metrics.extrapolation import extrapolate, fd_infinity
+        from harness.metrics.uncertainty import HALVES, WHOLE, halves_of
 
         if generated.pool is None:
             raise Absent("the samples' features were not kept, only their moments")
@@ -51,4 +52,10 @@ class FrechetInfinity(Metric):
             "distances": list(fit.distances),
             "seed": shared.seed,
         }
-        return Value(fit.value, fit.std, len(fit.sizes) - 2, METHOD, details)
+        std, df = halves_of(
+            generated.pool,
+            lambda rows: fd_infinity(rows, reference.pool, seed=shared.seed),
+            seed=shared.seed,
+        )
+        method = None if std is None else WHOLE.format(HALVES // 2)
+        return Value(fit.value, std, df, method, details)

@@ -11,6 +11,9 @@ from harness.components.metric import Absent, Metric, Value
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from harness.metrics.features import Features
     from harness.metrics.reference import Reference
     from harness.metrics.shared import Shared
@@ -42,25 +45,27 @@ class KID(Metric):
             )
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
-        from harness.metrics.kernel import kid_subsets
+        from harness.metrics.kernel import kid
+        from harness.metrics.uncertainty import HALVES, WHOLE, halves_of
 
         if generated.pool is None or reference.features is None:
             raise Absent("it needs the features of single images on both sides")
+        pool, images, whole = generated.pool, reference.features, len(generated.pool)
+
+        def estimate(rows: NDArray[np.floating]) -> float:
+            """Unbiased whatever the subsets' size, which a half may have to make smaller."""
+            size = self.subset_size if len(rows) == whole else min(self.subset_size, len(rows))
+            return kid(rows, images, self.subsets, size, shared.seed)
+
         try:
-            value, std = kid_subsets(
-                generated.pool,
-                reference.features,
-                subsets=self.subsets,
-                subset_size=self.subset_size,
-                seed=shared.seed,
-            )
+            value = estimate(pool)
         except BadInput as error:
             raise Absent(str(error)) from error
+        std, df = halves_of(pool, estimate, seed=shared.seed)
         details = {
             "subsets": self.subsets,
             "subset_size": self.subset_size,
-            "recall_images": len(reference.features),
+            "recall_images": len(images),
             "seed": shared.seed,
         }
-        method = f"standard deviation over {self.subsets} random subsets"
-        return Value(value, std, self.subsets - 1, method, details)
+        return Value(value, std, df, None if std is None else WHOLE.format(HALVES // 2), details)

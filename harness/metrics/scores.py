@@ -22,6 +22,7 @@ class InceptionScore:
     std: float | None
     chunks: int
     used: int  # samples that went into a chunk
+    values: tuple[float, ...] = ()  # of the chunks
 
 
 def inception_score(
@@ -60,7 +61,7 @@ def inception_score_chunks(
         for start in range(0, len(rows), split_size)
     ]
     std = float(np.std(scores)) if len(scores) > 1 else None
-    return InceptionScore(float(np.mean(scores)), std, len(scores), len(rows))
+    return InceptionScore(float(np.mean(scores)), std, len(scores), len(rows), tuple(scores))
 
 
 def _chunk_score(rows: NDArray[np.floating], logits: bool) -> float:

@@ -16,7 +16,7 @@ from harness.report.findings import Findings, floor_of
 from harness.report.prepared import prepared
 from harness.report.wording import DASH, number
 
-ORDER = ("fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity")
+ORDER = metrics.KINDS
 ARROW = {True: "↑", False: "↓"}
 
 _PROTOCOL_WORDS = {  # said where they differ

@@ -13,7 +13,6 @@ from harness.spec.explain import nearest
 from harness.spec.schema import (
     EvaluationSettings,
     GuidanceSettings,
-    ReferenceSettings,
     StudySettings,
 )
 from harness.spec.source import Path_, Source
@@ -175,11 +174,13 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
     reference = settings.reference
     if reference is None:
         return
+    from harness.metrics.division import divided_by_plan
+
     extractor: Any = reference.extractor
     for data in {id(r.data): r.data for r in runs}.values():
         try:
             extractor.check(data)
-            _divided(reference, extractor, data)
+            divided_by_plan(reference, extractor, data)
         except BadInput as error:
             yield ("reference", "extractor"), f"reference.extractor: {error}"
     if reference.floor_images == 1:
@@ -194,31 +195,6 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
                 ("reference", field),
                 f"reference.{field} is {value}: {what} needs at least 2 images",
             )
-
-
-def _divided(reference: ReferenceSettings, extractor: Any, data: Any) -> None:
-    """BadInput where the images are too few to train an extractor on some and measure others."""
-    from harness.metrics.division import divide
-
-    if not extractor.trained:
-        return
-    least = extractor.least_images(data.num_classes)
-    if reference.extractor_images < least:
-        raise BadInput(
-            f"reference.extractor_images is {reference.extractor_images}: {extractor.name} needs "
-            f"at least {least} for {data.num_classes} classes"
-        )
-    if data.source.made or data.train_images is None:  # a split of its own; known when it runs
-        return
-    share = data.held_out if isinstance(data.held_out, float) else 0.0
-    divide(
-        data.train_images - round(data.train_images * share),
-        extractor_images=reference.extractor_images,
-        least=least,
-        images=reference.images,
-        dimensions=extractor.dimensions,
-        floor_images=0 if data.held_out is not None else reference.floor_images,
-    )
 
 
 def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from harness.components import Extractor, stored
+from harness.components.source import Split
 from harness.errors import BadInput
 from harness.metrics import Reference, load_extractor
 from harness.metrics.division import divide
@@ -117,28 +118,28 @@ Parts = Mapping[str, np.ndarray]  # positions in the data on disk, by what they 
 def divided(settings: ReferenceStage, work: Work) -> Parts | None:
     """Who has which images of a data set on disk; None where nothing has to be divided.
 
-    "floor" is missing where floors have images of their own.
+    A part that has images of its own (a folder `val`, images held out) is not named.
     """
     component = component_of(settings, work)
     if not component.trained or source_of(settings.data, work).made:
         return None
-    images, floor = (
-        images_of(settings.data, work, split, None, check_classes=False)
-        for split in ("reference", "floor")
-    )
-    own_floor = len(floor) != len(images) or floor.fingerprint != images.fingerprint
+    splits: tuple[Split, ...] = ("classifier", "reference", "floor")
+    images = {s: images_of(settings.data, work, s, None, check_classes=False) for s in splits}
+    shared = images["classifier"]
+    apart: dict[str, bool] = {
+        split: len(other) != len(shared) or other.fingerprint != shared.fingerprint
+        for split, other in images.items()
+    }
     division = divide(
-        len(images),
+        len(shared),
         extractor_images=settings.extractor_images,
         least=component.least_images(settings.data.num_classes),
-        images=settings.images,
+        images=0 if apart["reference"] else settings.images,
         dimensions=component.dimensions,
-        floor_images=0 if own_floor else settings.floor_images,
+        floor_images=0 if apart["floor"] else settings.floor_images,
     )
-    parts = division.indices(len(images), settings.seed)
-    if own_floor:
-        del parts["floor"]
-    return parts
+    parts = division.indices(len(shared), settings.seed)
+    return {part: chosen for part, chosen in parts.items() if not apart.get(part, False)}
 
 
 def _extractor(
@@ -150,10 +151,13 @@ def _extractor(
     component.check(settings.data)
 
     def load(split: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
+        if parts is not None and split == "classifier-test":
+            split = "reference"
         images = images_of(settings.data, work, split, count, check_classes=False)  # type: ignore[arg-type]
         if parts is None:
             return in_memory(images, settings.data.image_size)
-        part = parts[PART_OF.get(split, "reference")]
+        role = PART_OF.get(split, split)
+        part = parts[role] if role in parts else np.arange(len(images))
         if count is not None and count < len(part):
             part = np.sort(np.random.default_rng(settings.seed).permutation(part)[:count])
         return in_memory(images, settings.data.image_size, part)
@@ -179,5 +183,8 @@ def _images(
     wanted = count if count is not None else settings.data.train_images
     wanted = wanted if made else None
     images = images_of(settings.data, work, "reference", wanted, check_classes=False)
-    indices = parts["reference"] if parts else chosen(count, len(images), settings.seed)
+    if parts is not None and "reference" in parts:
+        indices = parts["reference"]
+    else:
+        indices = chosen(count, len(images), settings.seed)
     return batches(images, indices, settings.data.image_size, work.place.batch_size), len(indices)

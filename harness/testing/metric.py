@@ -48,7 +48,12 @@ def measured(metric: Metric, generated: Features, reference: Reference) -> Value
 
 
 def the_direction_is_true(metric: Metric) -> None:
-    """Samples that are corrupted step by step get worse step by step."""
+    """Samples that are corrupted step by step get worse step by step.
+
+    Of a metric of copying: samples that are copies, more and more, do.
+    """
+    if metric.copying:
+        return copies_are_told(metric)
     reference = reference_of(features(0))
     values = [measured(metric, features(1, s), reference).value for s in (0.0, 1.0, 2.0, 4.0)]
     steps = [later - earlier for earlier, later in itertools.pairwise(values)]
@@ -58,11 +63,30 @@ def the_direction_is_true(metric: Metric) -> None:
     )
 
 
+def copies_are_told(metric: Metric) -> None:
+    known, fresh = features(0), features(1)
+    values = []
+    for share in (0.0, 0.1, 0.5, 1.0):
+        copies = np.arange(COUNT) < share * COUNT
+        rows = {
+            part: np.where(copies[:, None], getattr(known, part), getattr(fresh, part))
+            for part in ("pool", "spatial", "probabilities")
+        }
+        values.append(measured(metric, Features(**rows), reference_of(known)).value)
+    rising = all(a < b for a, b in itertools.pairwise(values))
+    falling = all(a > b for a, b in itertools.pairwise(values))
+    assert rising if metric.better == "lower" else falling, (
+        f"with 0, 10, 50 and 100 % of copies it has {values}, and {metric.better} is better"
+    )
+
+
 def a_set_against_itself_is_best(metric: Metric) -> None:
+    """Of a metric of copying: worst."""
     same, reference = features(0), reference_of(features(0))
     itself = measured(metric, same, reference).value
     other = measured(metric, features(1, 0.5), reference).value
-    better = itself <= other if metric.better == "lower" else itself >= other
+    low = metric.better == ("higher" if metric.copying else "lower")
+    better = itself <= other if low else itself >= other
     assert better, f"a set against itself has {itself}, against another {other}"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from harness.analysis.standard_error import scale
 from harness.store import codec
 from harness.store.codec import Manifest
 from harness.store.results import TrainResult
@@ -106,13 +107,19 @@ def _made(manifest: Manifest) -> dict[str, Any]:
     }
 
 
+def _error(row: Mapping[str, Any]) -> str | None:
+    """The standard error of a value; None where the record has none, or another spread."""
+    std = row.get("std")
+    return None if std is None else _number(std * scale(row.get("std_method")))
+
+
 def _measured(metrics: Sequence[Mapping[str, Any]]) -> str:
     """One row per number, with what it must be read with."""
     rows = [m for m in metrics if m.get("of") == "samples" and m.get("value") is not None]
     if not rows:
         return "Nothing was measured of this checkpoint."
     lines = [
-        "| metric | value | spread | floor | samples | sampler | guidance | extractor |",
+        "| metric | value | standard error | floor | samples | sampler | guidance | extractor |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     rows.sort(key=lambda m: (str(m.get("metric")), m.get("samples") or 0, m["value"]))
@@ -120,7 +127,7 @@ def _measured(metrics: Sequence[Mapping[str, Any]]) -> str:
         cells = [
             m.get("metric"),
             _number(m["value"]),
-            _number(m.get("std")),
+            _error(m),
             _number(m.get("floor")),
             _number(m.get("samples")),
             f"{m.get('sampler')}, {m.get('sampling_steps')} steps",

@@ -29,7 +29,7 @@ from harness.metrics import Moments, classifier, extract, random_conv, self_supe
 from harness.metrics.classifier_extractor import load
 from harness.metrics.frechet import moments_distance
 
-pytestmark = [pytest.mark.benchmark, pytest.mark.slow]
+pytestmark = [pytest.mark.benchmark, pytest.mark.slow, pytest.mark.timeout(3600)]
 
 SEEDS = 3
 STEPS = len(STRENGTHS)

@@ -41,9 +41,9 @@ def test_it_keeps_the_laws_of_extractors() -> None:
     [
         ({"classes": 1}, "tell classes apart, and data.num_classes is 1"),
         ({"images": 200}, "200 images are too few .* 256 images would do"),
-        ({"images": 300, "reference": ", floor_images: 100"}, "100 for the floor.* 356 images"),
+        ({"images": 300, "reference": ", floor_images: 100"}, "the floor 100.* 356 images"),
         ({"images": 1000, "classes": 60}, "at least 600.* 1,200 images would do"),
-        ({"images": 330, "reference": ", images: 300"}, "reference 300.* 340 images would do"),
+        ({"images": 330, "reference": ", images: 300"}, "the reference 300.* 340 images would do"),
         ({"reference": ", extractor_images: 39"}, "at least 40 for 4 classes"),
     ],
 )

@@ -88,13 +88,17 @@ def test_extractor_reference_and_floor_share_no_image(
 
     result = laboratory.result(task)
     assert result.extractor == "classifier-own" and result.images == 150
-    facts = result.training
-    assert facts["accuracy"] > 0.8 and facts["held_out"] == 150 and 0.4 < facts["chance"] < 0.7
+    training = result.training
+    assert (
+        training["accuracy"] > 0.8
+        and training["held_out"] == 150
+        and 0.4 < training["chance"] < 0.7
+    )
     rows = laboratory.rows(floor, "metrics")
     assert {row["metric"] for row in rows} >= {"fd_classifier_own", "is_classifier_own"}
     told = json.loads(rows[0]["measured_with"])
-    assert told["extractor_accuracy"] == facts["accuracy"]
-    assert told["extractor_chance"] == facts["chance"] and told["extractor_held_out"] == 150
+    assert told["extractor_accuracy"] == training["accuracy"]
+    assert told["extractor_chance"] == training["chance"] and told["extractor_held_out"] == 150
 
 
 def test_a_floor_with_a_folder_of_its_own_leaves_the_others_more(
@@ -117,3 +121,24 @@ def test_too_few_images_are_refused_before_anything_is_trained(
     with pytest.raises(BadInput, match=r"200 images are too few.* 296 images would do"):
         laboratory.run(task)
     assert not seen
+
+
+@pytest.mark.parametrize("reference_of_held_out", [False, True])
+def test_what_is_held_out_is_in_no_other_part(
+    laboratory: Laboratory,
+    tmp_path: Path,
+    seen: dict[str, set[int]],
+    reference_of_held_out: bool,
+) -> None:
+    write(tmp_path / "own", 400)
+    held = ("data.held_out=0.25", f"reference.held_out={str(reference_of_held_out).lower()}")
+    task = laboratory.task("reference", *OVERRIDES, *held, data_path=str(tmp_path / "own"))
+    laboratory.run(task)
+    laboratory.run(laboratory.task("floor", *OVERRIDES, *held, data_path=str(tmp_path / "own")))
+    sizes = {part: len(images) for part, images in seen.items()}
+    if reference_of_held_out:
+        assert sizes == {"extractor": 260, "test": 100, "reference": 100, "floor": 40}
+    else:
+        assert sizes == {"extractor": 150, "test": 150, "reference": 150, "floor": 40}
+    assert not seen["extractor"] & seen["reference"] and seen["test"] == seen["reference"]
+    assert not seen["extractor"] & seen["floor"] and not seen["reference"] & seen["floor"]

@@ -1,0 +1,106 @@
+"""Near copies: samples that lie nearer to a reference image than real images lie to each other.
+
+A model of a small data set may draw its training images again, and every distance rewards it. What
+"near" is, is calibrated on the data: the distance within which the stated share of real images have
+another real image (leave-one-out over the reference). Independent real images have that share of
+near copies, so a value well above it says that images were learned by heart.
+
+Only reference images whose single features are kept are looked at (`recall_images` of the details):
+up to 10,000, and none that an extractor was trained on.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from harness.components.metric import Absent, Metric, Value
+from harness.errors import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.metrics.features import Features
+    from harness.metrics.reference import Reference
+    from harness.metrics.shared import Shared
+
+LEAST = 50  # reference images, for a quantile of their distances
+SHOWN = 20  # nearest pairs in the record
+BLOCK = 512
+
+
+class NearCopies(Metric):
+    """Share of samples nearer to a reference image than real images are to each other."""
+
+    name = "near_copies"
+    title = "near copies of real images"
+    short_title = "Copies"
+    better: ClassVar[Literal["lower", "higher"]] = "lower"
+    copying: ClassVar[bool] = True
+
+    expected: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    "Share of near copies among independent real images, which fixes how near is near."
+
+    def check(
+        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
+    ) -> None:
+        super().check(samples, gives, dimensions, shared)
+        if samples < 2:
+            raise BadInput(f"metric {self.name} needs at least 2 samples")
+
+    def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
+        import numpy as np
+
+        from harness.metrics.uncertainty import of_mean
+
+        if generated.pool is None or reference.features is None:
+            raise Absent("it needs the features of single images on both sides")
+        rows, real = generated.pool, reference.features
+        if rows.shape[1] != real.shape[1]:
+            raise Absent("samples and reference have features of other dimensions")
+        if len(real) < LEAST:
+            raise Absent(f"{len(real)} reference images are too few to know how near is near")
+        _, apart = nearest(real, real, same=True)
+        threshold = float(np.quantile(apart, self.expected, method="weibull"))  # unbiased
+        found, distances = nearest(rows, real)
+        near = distances < threshold
+        order = np.argsort(distances, kind="stable")[:SHOWN]
+        details = {
+            "threshold": threshold,
+            "expected": self.expected,
+            "recall_images": len(real),
+            "nearest_samples": [int(i) for i in order],
+            "nearest_reference": [int(found[i]) for i in order],  # among the recall images
+            "nearest_distances": [float(distances[i]) for i in order],
+        }
+        method = "standard error of the mean over samples, given the threshold"
+        return Value(float(near.mean()), of_mean(near), len(near) - 1, method, details)
+
+
+def nearest(
+    rows: NDArray[np.float32], others: NDArray[np.float32], same: bool = False
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Of each row (N, D), which of `others` (M, D) is nearest, and how far: (N,), (N,) float64.
+
+    same: the two are one set, and a row is not its own neighbour. Candidates are found from float32
+    products of centred rows, distances from differences in float64.
+    """
+    import numpy as np
+
+    centre = others.mean(axis=0)
+    b = (others - centre).astype(np.float32)
+    norms = (b**2).sum(axis=1)
+    index = np.empty(len(rows), dtype=np.intp)
+    distance = np.empty(len(rows))
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        scores = norms - 2 * ((block - centre).astype(np.float32) @ b.T)
+        own = np.arange(len(block))
+        if same:
+            scores[own, start + own] = np.inf
+        index[start : start + BLOCK] = chosen = scores.argmin(axis=1)
+        difference = block.astype(np.float64) - others[chosen]
+        distance[start : start + BLOCK] = np.sqrt((difference**2).sum(axis=1))
+    return index, distance

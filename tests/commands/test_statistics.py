@@ -1,0 +1,75 @@
+"""`statistics`: a reference made once is the reference made anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.cli import main
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for seed, name in enumerate(("samples", "real")):
+        draws = np.random.default_rng(seed)
+        np.savez(tmp_path / f"{name}.npz", draws.integers(0, 256, (80, 8, 8, 3), dtype=np.uint8))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def measured(reference: str, capsys: pytest.CaptureFixture[str]) -> dict:
+    metrics = ("--metrics", "fd,sfd,precision,recall,cmmd,near_copies")
+    words = ["evaluate", "samples.npz", reference, "--extractor", "random-conv", "--json", *metrics]
+    assert main(words) == 0
+    found: dict = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_numbers_against_the_file_are_those_against_the_images(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["statistics", "real.npz", "--extractor", "random-conv", "--output", "ref.npz"]
+    assert main(words) == 0
+    said = capsys.readouterr().out
+    assert "80 images through random-conv" in said and "80 kept singly" in said
+    once, anew = measured("ref.npz", capsys), measured("real.npz", capsys)
+    assert once["metrics"] == pytest.approx(anew["metrics"], rel=1e-9)
+    assert once["provenance"]["reference_sha256"] in said
+    assert not list(here.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (["--output", "ref.txt"], "statistics are an .npz file"),
+        (["--output", "real.npz"], "is there already"),
+        (["--output", "nowhere/ref.npz"], "there is no folder nowhere"),
+        (["--recall-images", "-1"], "must be at least 0"),
+        (["--extractor", "classifier"], "trained by a study's reference stage"),
+        (["--seed", "-1"], "seed"),
+    ],
+)
+def test_bad_input_writes_nothing(
+    here: Path, changed: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = ["statistics", "real.npz", "--extractor", "random-conv", "--output", "ref.npz"]
+    assert main([*base, *changed]) == 2
+    assert said in capsys.readouterr().err
+    assert not (here / "ref.npz").exists()
+
+
+def test_another_extractor_than_the_statistics_is_refused(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["statistics", "real.npz", "--extractor", "random-conv", "--output", "ref.npz"]
+    assert main(words) == 0
+    path = here / "ref.npz"
+    content = dict(np.load(path))
+    content["mu"] = content["mu"] + 1
+    about = json.loads(str(content["about"])) | {"extractor": "clip"}
+    np.savez(path, **{**content, "about": np.array(json.dumps(about))})
+    assert main(["evaluate", "samples.npz", "ref.npz", "--extractor", "random-conv"]) == 2
+    assert "made with clip" in capsys.readouterr().err

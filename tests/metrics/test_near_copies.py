@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from harness.components.metric import Absent
+from harness.metrics.features import Features
+from harness.metrics.moments import Moments
+from harness.metrics.near_copies import NearCopies, nearest
+from harness.metrics.reference import Reference
+from harness.metrics.shared import Shared
+from harness.testing import check
+
+D = 16
+
+
+def drawn(seed: int, count: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(count, D)).astype(np.float32)
+
+
+def measured(rows: np.ndarray, real: np.ndarray, metric: NearCopies | None = None):
+    metric = metric or NearCopies()
+    reference = Reference("x", "0" * 64, Moments.of(real), None, real, len(real), "0")
+    return metric.measure(Features(rows), reference, Shared([metric]))
+
+
+def test_it_keeps_the_laws_of_metrics() -> None:
+    check("metric", "near_copies")
+
+
+@pytest.mark.parametrize("expected", [0.01, 0.05])
+def test_independent_real_images_have_the_share_that_is_stated(expected: float) -> None:
+    shares = [
+        measured(drawn(100 + s, 800), drawn(s, 800), NearCopies(expected=expected)).value
+        for s in range(20)
+    ]
+    assert np.mean(shares) == pytest.approx(expected, rel=0.4)
+
+
+def test_planted_copies_are_found_and_named() -> None:
+    real, samples = drawn(0, 1000), drawn(1, 500)
+    planted = np.array([3, 77, 200, 410])
+    random = np.random.default_rng(2)
+    samples[planted] = real[[10, 20, 30, 40]] + 0.02 * random.normal(size=(4, D))
+    samples[300:350] = real[500:550] + 0.02 * random.normal(size=(50, D))
+    found = measured(samples, real)
+    assert found.value == pytest.approx(54 / 500, abs=0.02) and found.std is not None
+    pairs = dict(
+        zip(found.details["nearest_samples"], found.details["nearest_reference"], strict=True)
+    )
+    known = dict(zip(planted, (10, 20, 30, 40), strict=True)) | {
+        300 + i: 500 + i for i in range(50)
+    }
+    assert len(pairs) == 20 and all(known[s] == r for s, r in pairs.items())
+
+
+def test_nearest_is_the_nearest() -> None:
+    rows, others = drawn(0, 40) + 50, drawn(1, 60) + 50  # far from the origin
+    every = np.linalg.norm(rows[:, None].astype(float) - others[None], axis=2)
+    index, distance = nearest(rows, others)
+    assert (index == every.argmin(1)).all() and distance == pytest.approx(every.min(1))
+    index, distance = nearest(rows, rows, same=True)
+    assert (index != np.arange(40)).all() and (distance > 0).all()
+
+
+def test_too_few_reference_images_are_no_yardstick() -> None:
+    with pytest.raises(Absent, match="too few to know how near is near"):
+        measured(drawn(0, 20), drawn(1, 49))
