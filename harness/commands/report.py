@@ -10,19 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands import common
+from harness.commands import common, shown
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
 from harness.errors import BadInput, HarnessError
-from harness.plan.wanted import shown_samples
 from harness.spec import shipped
 from harness.store import files, studies
 from harness.store.artifacts import CorruptArtifact
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from harness.dispatch.ledger import Attempt
     from harness.report.input import ReportInput, Spent
 
@@ -184,7 +181,8 @@ def gather(opened: Opened) -> ReportInput:
     from harness.report.input import ReportInput
 
     frames = frames_of(opened)
-    shown, how = _samples(opened)
+    samples, how = shown.samples(opened)
+    real, real_how = shown.real(opened)
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
     counted = _made_counts(opened)  # a study of complexity alone has no other records
     committed = committed or [made["committed"] for made in counted]
@@ -200,8 +198,11 @@ def gather(opened: Opened) -> ReportInput:
         timestamp=datetime.fromisoformat(latest),
         about=settings.about,
         complexity=_complexity(opened),
-        samples=shown,
+        samples=samples,
         samples_how=how,
+        real=real,
+        real_how=real_how,
+        grids=shown.grids(opened),
         missing=_missing(opened),
         settings=_settings(opened, frames),
         text=_text(opened),
@@ -300,28 +301,6 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
             row["paper_params_m"] = paper.params_m if paper else None
             rows.append(row)
     return rows
-
-
-def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
-    """Per run the first samples of its last checkpoint, and how they were drawn.
-
-    All in one way (harness.plan.wanted.shown_samples). A run that was not sampled so is left out.
-    """
-    from harness.stages.samples import read_images
-
-    shown = opened.study.settings.report.samples_shown
-    way, last = shown_samples(opened.plan.measurements, opened.store.committed(["sample"]))
-    if way is None:
-        return {}, ""
-    grids: dict[str, np.ndarray] = {}
-    for index, m in last.items():
-        with contextlib.suppress(CorruptArtifact, OSError, KeyError, StopIteration):
-            artifact = opened.store.open("sample", m.sample, verify=False)
-            if artifact is not None:
-                images = next(read_images(artifact.folder, shown))
-                grids[opened.study.runs[index].label] = images
-    _, scale, steps, _ = way
-    return grids, f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
 
 
 def _made_counts(opened: Opened) -> list[dict[str, Any]]:

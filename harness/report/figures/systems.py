@@ -46,7 +46,11 @@ def bubbles(rows: pd.DataFrame, title: str) -> Drawing:
 
 
 @style.styled
-def systems(rows: pd.DataFrame, title: str = "FID-50K with guidance, as published") -> Drawing:
+def systems(
+    rows: pd.DataFrame,
+    how: str = "counted here",
+    title: str = "FID-50K with guidance, as published",
+) -> Drawing:
     """Figure 2, right: Gflops against published FID-50K; area is Gflops.
 
     `rows`: name, gflops, value, transformer (bool), ours (bool: measured here).
@@ -69,7 +73,7 @@ def systems(rows: pd.DataFrame, title: str = "FID-50K with guidance, as publishe
         style.say(disc, [f"{row['name']}: {row['value']:g} at {row['gflops']:g} Gflops"])
     style.log_axis(axes.xaxis, rows["gflops"].to_list(), pad=2.4)
     axes.set_ylim(0, float(np.max(rows["value"])) * 1.25)
-    axes.set(xlabel="Gflops per forward pass, counted here", ylabel=wording.on_axis(title))
+    axes.set(xlabel=f"Gflops per forward pass, {how}", ylabel=wording.on_axis(title))
     labels.label_points(
         axes, [(float(r["gflops"]), float(r["value"]), str(r["name"])) for r in marks.records(rows)]
     )

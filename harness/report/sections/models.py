@@ -13,7 +13,7 @@ from harness.analysis import metrics, selection
 from harness.analysis.correlations import correlation
 from harness.components.section import Section
 from harness.errors import BadInput
-from harness.report import figures, wording
+from harness.report import figures, published_tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings, original
@@ -31,14 +31,15 @@ class Models(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
+        if found.report.papers_own:
+            return [paragraph(ref("tab-models"), " has every model."), published_tables.models()]
         rows = listed_models(found)
         if not rows:
             return [paragraph(em("No model has been counted or measured yet."))]
         measured = {m: alike(found, m) for m in metrics_of(found)}
         measured = {m: frame for m, frame in measured.items() if len(frame)}
         text: list[Text] = [ref("tab-models"), " has cost and quality of each model"]
-        own = found.report.papers_own
-        theirs = not own and any(_original(r) is not None for r in rows)
+        theirs = any(_original(r) is not None for r in rows)
         text.append(", and the paper's numbers beside. " if theirs else ". ")
         blocks: list[Block] = [paragraph(*text), _table(found, rows, measured)]
         return blocks + other_metrics(found, list(measured))
@@ -48,7 +49,7 @@ def _table(
     found: Findings, rows: list[dict[str, Any]], measured: Mapping[str, pd.DataFrame]
 ) -> Block:
     unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows if r["gflops"] is not None))
-    theirs = [None if found.report.papers_own else _original(r) for r in rows]
+    theirs = [_original(r) for r in rows]
     own = all(_is_the_papers(r) for r in rows)
     with_paper = any(t is not None for t in theirs)
     head: list[str | Cell] = ["Model", "N", "d", "Heads", "Tokens", "Params", unit]
@@ -75,8 +76,6 @@ def _table(
             at = frame[frame["label"] == r["label"]]
             one = at.iloc[0] if len(at) else None
             text = DASH if one is None else wording.cell(one["value"], one["low"], one["high"])
-            if one is not None and found.report.papers_own:
-                text = f"{one['value']:.2f}"  # as it was published
             line.append(Cell(text, strong=True) if r["label"] in bold[metric] else text)
         if with_paper:
             named = [] if own else [str(their["model"]) if their else DASH]
