@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness import paper
 from harness.report.blocks import Block, Cell, Text, strong, table
 from harness.report.phrases import PAPER
-from harness.report.wording import DASH, number
+from harness.report.wording import DASH
 
 Line = list[str | Cell]
 
@@ -31,8 +31,8 @@ def models() -> Block:
     rules = []
     every = paper.table("table3_models")
     for i, r in enumerate(every):
-        steps = int(r["train_steps_k"])  # type: ignore[call-overload]
-        trained = f"{steps / 1000:g}M" if steps >= 1000 else f"{steps}K"
+        steps = int(r["train_steps_k"])  # type: ignore[arg-type]
+        trained = f"{steps // 1000}M" if steps % 1000 == 0 else f"{steps}K"
         patch = str(r["model"]).partition("/")[2]
         before = (every[i - 1]["image_size"], every[i - 1]["block"]) if i else None
         if i and (r["image_size"], r["block"]) != before:
@@ -69,7 +69,7 @@ def unets() -> Block:
     """Table 5: Gflops of the U-Nets and of their parts."""
     rows: list[Line] = [
         [str(r["model"]), f"{r['image_size']}²",
-         *(DASH if r[c] is None else number(r[c], 4)
+         *(DASH if r[c] is None else f"{r[c]:,}"
            for c in ("base_gflops", "upsampler_gflops", "total_gflops"))]
         for r in paper.table("table5_unets")
     ]  # fmt: skip

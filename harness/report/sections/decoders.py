@@ -26,8 +26,8 @@ class Decoders(Section):
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
         if found.report.papers_own:
-            text = [ref("tab-decoders"), " has three decoders of the same latents."]
-            return [paragraph(*text), published_tables.decoders()]
+            words = " has three decoders of the same latents."
+            return [paragraph(ref("tab-decoders"), words), published_tables.decoders()]
         rows = found.report.frames["metrics"]
         primary = selection.measured(rows, found.metric or "")
         used: dict[Any, set[Any]] = {}
