@@ -8,7 +8,7 @@ import gc
 import json
 from typing import Any
 
-from harness.commands import common
+from harness.commands import common, shows
 from harness.commands.common import Opened, duration, quantity
 from harness.dispatch import preflight, progress
 from harness.dispatch.executors import executor_of
@@ -140,6 +140,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             for s in state.remade
         ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
+        "shows": shows.smallest(opened),
         "problems": preflight.problems(opened.study, state.missing),
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
@@ -206,6 +207,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
             f"{quantity(trunks['apart_gflops'])}"
         )
     _print_removed(content)
+    if content["shows"]:
+        print(shows.sentence(content["shows"]))
     for difference in content["benchmarks_differ"]:
         print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:

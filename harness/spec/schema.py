@@ -417,6 +417,9 @@ class ReportSettings(Settings):
     samples_shown: Positive = 8
     "Samples per model in the grid."
 
+    refresh_minutes: NotNegative = 15.0
+    "How often `run` writes the report while it goes on; 0: at its end alone."
+
     grids: tuple[GridSettings, ...] = ()
     "Grids of one class each, in the section `samples`."
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tiny_study import TINY
 
-from harness.commands import common, report, results, shown
+from harness.commands import common, made, report, results, shown
 from harness.commands.common import Opened
 from harness.store import records
 
@@ -108,8 +108,11 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
 def test_the_recipe_in_the_provenance_is_that_of_every_run(tmp_path: Path) -> None:
     axes = {"model.size": ["S"], "model.patch_size": [8], "train.learning_rate": [1e-3, 2e-3]}
     study = opened(tmp_path, matrix={"axes": axes})
-    made = report._provenance(study, results.frames_of(study), [], "")
-    assert made["recipe"]["learning_rate"] == [1e-3, 2e-3] and made["recipe"]["steps"] == 6
+    found = made.provenance_of(study, results.frames_of(study), [], "")
+    assert found["learning_rate"] == ["0.001", "0.002"] and found["steps"] == 6
+    assert found["axis train.learning_rate"] == ["0.001", "0.002"]
+    assert found["label_dropout"] == 0.1 and found["optimizer"] == "adamw"
+    assert found["image_size"] == 8 and found["flip"] == "no"
 
 
 def test_versions_are_those_recorded_with_the_numbers(tmp_path: Path) -> None:
@@ -119,8 +122,8 @@ def test_versions_are_those_recorded_with_the_numbers(tmp_path: Path) -> None:
         row = {"key": m.evaluate, "checkpoint_key": m.checkpoint, "metric": "fd", "of": "samples"}
         row["measured_with"] = f'{{"versions":{{"numpy":"{version}","scipy":"9"}}}}'
         records.write(study.store.root, "metrics", m.evaluate, [row])
-    made = report._provenance(study, results.frames_of(study), [], "")
-    assert made["versions"] == {"numpy": ["1.0", "2.0"], "scipy": "9"}
+    found = made.provenance_of(study, results.frames_of(study), [], "")
+    assert found["versions"] == {"numpy": ["1.0", "2.0"], "scipy": "9"}
 
 
 def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: Path) -> None:
