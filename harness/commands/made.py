@@ -81,7 +81,7 @@ def of_counts(opened: Opened) -> list[dict[str, Any]]:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(stage.kind, stage.key)
                 if manifest is not None:
-                    found.append(manifest["provenance"])
+                    found.append(dict(manifest.provenance))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
 from harness.analysis.ranking import best
 from harness.analysis.selection import errors
@@ -52,17 +53,24 @@ def missing(what: str, found: Findings) -> Block:
     return paragraph(em(f"{what}{more}."))
 
 
+def weak_clause(found: Findings) -> list[Text]:
+    """That the extractor knows too little for its numbers to be trusted; nothing where it does."""
+    said = weak_sentence(found.report.frames["metrics"], found.metric)
+    return [strong(said.strip()), " "] if said else []
+
+
 def floor_clause(found: Findings) -> list[Text]:
-    """What real images score, and decoded noise, for captions."""
+    """What real images score, and decoded noise, for captions; and whether the features know."""
+    weak = weak_clause(found)
     if found.references > 1:
-        return ["Each reference has a floor of its own. "]
+        return ["Each reference has a floor of its own. ", *weak]
     if found.floor is None:
-        return ["No floor was measured. "]
+        return ["No floor was measured. ", *weak]
     real = real_images(found)
     said = f"{real[0].upper()}{real[1:]} give {number(found.floor)} (dashed where in range)"
     if found.ceiling is not None:
         said += f"; decoded noise gives {number(found.ceiling)}"
-    return [said + ". "]
+    return [said + ". ", *weak]
 
 
 def interval_clause(rows: pd.DataFrame) -> str:
@@ -164,9 +172,9 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
 
 def floor_sentence(found: Findings) -> list[Text]:
     if found.floor is None:
-        return []
+        return weak_clause(found)
     real = real_images(found)
-    return [f"{real[0].upper()}{real[1:]} score {number(found.floor)}. "]
+    return [f"{real[0].upper()}{real[1:]} score {number(found.floor)}. ", *weak_clause(found)]
 
 
 def law_sentence(found: Findings, group: str = "") -> list[Text]:

@@ -68,8 +68,8 @@ class DataSettings(Settings):
     channels: Literal[1, 3] = 3
     "1 (gray) or 3 (RGB)."
 
-    num_classes: Positive = 10
-    "Labels are 0 to num_classes - 1; one more stands for no class in guidance."
+    num_classes: Count = 10
+    "Labels are 0 to num_classes - 1; one more stands for no class in guidance. 0: unconditional."
 
     train_images: Positive | None = None
     "Embedded sets: how many to make. Others are read whole: how many there must be, if given."
@@ -77,11 +77,23 @@ class DataSettings(Settings):
     flip: bool = False
     "Random horizontal flips in training."
 
+    held_out: float | str | None = None
+    "Images not trained on, for floors: a share of them (0.1), or a folder of their own."
+
     seed: Count = 0
-    "Of the embedded sets' rendering."
+    "Of the embedded sets' rendering, and of which images are held out."
 
     max_corrupt: Annotated[Count, NotInKey()] = 0
     "Unreadable images that are skipped before the stage fails."
+
+    @field_validator("held_out")
+    @classmethod
+    def _a_share(cls, value: float | str | None) -> float | str | None:
+        if isinstance(value, (int, float)) and not 0 < value <= 0.5:
+            raise ValueError("must be a share above 0 and up to 0.5, or a folder's path")
+        if value == "":
+            raise ValueError("must be a share, or a folder's path: this one is empty")
+        return value
 
 
 class AutoencoderSettings(Settings):
@@ -186,7 +198,7 @@ class TrainSettings(Settings):
     "Shard the model over its processes (FSDP2), where it does not fit one device."
 
     tensorboard: Annotated[bool, NotInKey()] = False
-    "Write events to results/tensorboard/KEY."
+    "Write events to results/tensorboard; the same as `dispatch: {trackers: [tensorboard]}`."
 
     @field_validator("milestones")
     @classmethod
@@ -230,6 +242,9 @@ class ReferenceSettings(Settings):
 
     floor_images: Count = 0
     "Other real images, measured against the reference: what no model can be expected below."
+
+    held_out: Annotated[bool, NotInKey()] = False
+    "Made of data.held_out instead of the training set; floors are then of training images."
 
     statistics: Annotated[str | None, NotInKey()] = None
     "ADM's npz of statistics instead of images."
@@ -429,6 +444,9 @@ class StudySettings(Settings):
 
     study: Name
     "The study's name."
+
+    requires: str | None = None
+    "Versions of the harness that can read this study, as harness>=0.2; null: any."
 
     title: str = ""
     "Of the report; the study's name where there is none."

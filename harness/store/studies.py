@@ -9,6 +9,7 @@ component that it names is not at hand: the study's text is here as well.
      "overrides": ["seed=1"], "written": "2026-11-25T15:00:00+00:00",
      "runs": [{"label": "DiT-S/2 seed=1", "axes": {"model.size": "S", "seed": 1},
                "model": "DiT-S/2", "family": "DiT", "size": "S"}, ...],
+     "components": {"family:my-net": {"from": "package nets 1.2", "version": 3}},
      "stages": {KEY: {"kind": "evaluate", "runs": [0], "evaluations": ["final"], "step": 400}},
      "claims": {"size-helps": "2026-11-25T15:00:00+00:00", ...}}
 
@@ -68,6 +69,8 @@ class Index:
     runs: tuple[Point, ...]
     stages: Mapping[str, StageOf]
     overrides: tuple[str, ...] = ()
+    # "kind:name" of what others brought -> {"from", "version", "sha256"} (registry.origins)
+    components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     written: str | None = None  # UTC; None while it is not
     claims: Mapping[str, str | None] = field(default_factory=dict)  # id: first stored, UTC
 
@@ -115,6 +118,8 @@ def _plain(name: str) -> str:
 def _content(index: Index) -> dict[str, Any]:
     content = {"format": FORMAT, **asdict(index)}
     del content["written"]
+    if not index.components:  # as files were before there were any
+        del content["components"]
     if not content["claims"]:
         del content["claims"]  # as files were before claims were stored
     return json.loads(json.dumps(content, allow_nan=False))
@@ -140,6 +145,7 @@ def read(path: Path) -> Index:
             runs=tuple(Point(**run) for run in content["runs"]),
             stages={k: _stage(stage) for k, stage in content["stages"].items()},
             overrides=tuple(content["overrides"]),
+            components=content.get("components", {}),
             written=written,
             claims=dict(content.get("claims", {})),
         )
