@@ -25,11 +25,12 @@ def settings_of(opened: Opened, frames: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     runs = opened.study.runs
     trained = [run for run in runs if run.train is not None]
-    for name, parts, without in (
+    kinds: tuple[tuple[str, list[Any], set[str]], ...] = (
         ("", [run.data for run in trained or runs], PLACES),
         ("autoencoder", [run.autoencoder for run in runs], PLACES),
         ("", [run.train for run in trained], HOW_IT_RAN),
-    ):
+    )
+    for name, parts, without in kinds:
         for field in type(parts[0]).model_fields if parts else ():
             if field in without:
                 continue

@@ -162,17 +162,28 @@ def legend(
         return
     words = [short(n) for n in names]
     for columns in range(len(handles), 0, -1):
-        made = figure.legend(
-            handles=handles,
-            labels=words,
-            loc="outside upper center",
-            ncols=columns,
-            columnspacing=1.0,
-            handletextpad=0.4,
-            handlelength=1.6,
-            **look,
-        )
+        made = _legend(figure, handles, words, columns, look)
         width = made.get_window_extent(figure.canvas.get_renderer()).width
-        if width <= figure.bbox.width - 4 or columns == 1:
+        fits = width <= figure.bbox.width - 4 or columns == 1
+        even = -(-len(handles) // -(-len(handles) // columns))  # no row of a single name
+        if fits and even == columns:
             return
         made.remove()
+        if fits:
+            _legend(figure, handles, words, even, look)
+            return
+
+
+def _legend(
+    figure: Any, handles: Sequence[Any], words: Sequence[str], columns: int, look: dict[str, Any]
+) -> Any:
+    return figure.legend(
+        handles=handles,
+        labels=words,
+        loc="outside upper center",
+        ncols=columns,
+        columnspacing=1.0,
+        handletextpad=0.4,
+        handlelength=1.6,
+        **look,
+    )

@@ -52,8 +52,11 @@ def _table(
     theirs = [_original(r) for r in rows]
     own = all(_is_the_papers(r) for r in rows)
     with_paper = any(t is not None for t in theirs)
-    head: list[str | Cell] = ["Model", "N", "d", "Heads", "Tokens", "Params", unit]
-    align = "l" + "r" * 6
+    # With many metrics there is no room for the shape, which Table 1 of the complexity has.
+    shape = ("depth", "width", "heads") if len(measured) < 6 else ()
+    named = [{"depth": "N", "width": "d", "heads": "Heads"}[c] for c in shape]
+    head: list[str | Cell] = ["Model", *named, "Tokens", "Params", unit]
+    align = "l" + "r" * (len(head) - 1)
     for metric in measured:
         head.append(f"{metrics.short_title(metric)} {ARROW[metrics.higher_is_better(metric)]}")
         align += "r"
@@ -70,7 +73,7 @@ def _table(
     for r, their, cost in zip(rows, theirs, costs, strict=True):
         failed = " †" if r.get("learned") is False else ""
         line: list[str | Cell] = [f"{r['label']}{failed}"]
-        line += [whole(r[c]) for c in ("depth", "width", "heads", "tokens")]
+        line += [whole(r[c]) for c in (*shape, "tokens")]
         line += [wording.parameters(r["params"]), cost]
         for metric, frame in measured.items():
             at = frame[frame["label"] == r["label"]]
@@ -78,13 +81,15 @@ def _table(
             text = DASH if one is None else wording.cell(one["value"], one["low"], one["high"])
             line.append(Cell(text, strong=True) if r["label"] in bold[metric] else text)
         if with_paper:
-            named = [] if own else [str(their["model"]) if their else DASH]
-            line += [*named, *_papers(their)]
+            theirs_name = [] if own else [str(their["model"]) if their else DASH]
+            line += [*theirs_name, *_papers(their)]
             if found.papers_setting:
                 line.append(_difference(r, their))
         body.append(line)
     rules = [i for i in range(1, len(rows)) if rows[i]["patch_size"] != rows[i - 1]["patch_size"]]
     caption: list[Text] = [strong("The models. "), f"N blocks of width d; {FLOPS}. "]
+    if not shape:
+        caption[1] = f"{FLOPS}. "
     if measured:
         assert found.protocol is not None
         extractor = metrics.features(found.metric or "")
