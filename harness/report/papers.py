@@ -37,7 +37,7 @@ def papers_report() -> ReportInput:
             "runs": _frame("runs", []),
             "training": _frame("training", []),
         },
-        provenance={"source": PAPER},
+        provenance={"published in": PAPER},
         timestamp=PUBLISHED,
         about=(
             f"All numbers are those of {PAPER}: FID-50K after 400K steps without guidance, by its "
