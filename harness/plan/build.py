@@ -330,7 +330,12 @@ def _texts(objective: Any, versions: str) -> dict[str, str]:
 def _recipe(train: Any, horizon: bool) -> dict[str, Any]:
     """How a model is trained, as a key writes it; `horizon`: with how long, where that matters."""
     own = (name for name, field in Recipe.model_fields.items() if field.is_required())
-    recipe = {name: getattr(train, name) for name in own}
+    first, *more = train.emas
+    recipe = {**{name: getattr(train, name) for name in own}, "ema": first}
+    if more:
+        recipe["more_ema"] = sorted(more, reverse=True)
+    if train.ema_snapshots is not None:
+        recipe["ema_snapshots"] = keys.content(train.ema_snapshots)
     schedule = train.schedule.key_fields("schedule")
     if horizon and schedule and train.schedule.horizon_matters:
         schedule["horizon"] = train.steps
@@ -460,6 +465,7 @@ def _add_evaluation(
             run.autoencoder,
             run.codec,
             run.objective,
+            None if evaluation.ema is None else run.train,
         ),
         lambda: _variants(evaluation, run, gflops),
     )
@@ -522,6 +528,10 @@ def _variants(
                     words += f" on {guidance.channels or 'all'} channels"
                 if guidance.interval is not None:
                     words += " at timesteps {} to {}".format(*guidance.interval)
+            if evaluation.ema is not None:
+                words += f", EMA {evaluation.ema:g}"
+            if evaluation.ema_length is not None:
+                words += f", EMA of length {evaluation.ema_length:g}"
             if evaluation.decoder is not None:
                 words += f", decoder {evaluation.decoder}"
             extracts = evaluation.keep_images == "none"
@@ -555,6 +565,10 @@ def _sample(
     later: dict[str, Any] = {}
     if guided and guidance.interval is not None:
         later["guidance_interval"] = guidance.interval
+    if evaluation.ema is not None and run.train is not None and evaluation.ema != run.train.emas[0]:
+        later["ema"] = evaluation.ema
+    if evaluation.ema_length is not None:
+        later["ema_length"] = evaluation.ema_length
     return with_versions(
         {
             **later,
