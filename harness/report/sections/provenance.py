@@ -33,7 +33,9 @@ class Provenance(Section):
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     for key, value in values.items():
-        name = f"{prefix}{words(str(key))}"
+        # A setting is said in words; what is nested is told by its own names.
+        plain = prefix or isinstance(value, Mapping)
+        name = f"{prefix}{str(key).replace('_', ' ') if plain else words(str(key))}"
         if isinstance(value, Mapping):
             out += _flat(value, f"{name} ")
         elif isinstance(value, (list, tuple)):
