@@ -57,8 +57,9 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
             raise ValueError("model.patch_size is missing (the paper's are 8, 4 and 2)")
         if all(v is None for v in custom):
             if self.size not in self.sizes:
+                found = "model.size is missing" if self.size is None else ""
                 raise ValueError(
-                    f"unknown model.size {self.size!r} of {self.name}; "
+                    f"{found or f'unknown model.size {self.size!r}'} of {self.name}; "
                     f"sizes: {', '.join(self.sizes)}"
                 )
         elif any(v is None for v in custom):
