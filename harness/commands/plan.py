@@ -11,7 +11,7 @@ import gc
 import json
 from typing import Any
 
-from harness.commands import common
+from harness.commands import common, shows
 from harness.commands.common import Opened, duration, plural, quantity
 from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
@@ -149,6 +149,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             for s in state.remade
         ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
+        "shows": shows.smallest(opened),
         "counted": counted_networks(opened.plan),
         "not_counted": opened.plan.counts.unasked,
         "problems": problems,
@@ -244,6 +245,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     if content["not_counted"]:
         print(f"costs are not known: counting networks failed: {content['not_counted']}")
     _print_removed(content)
+    if content["shows"]:
+        print(shows.sentence(content["shows"]))
     for difference in content["benchmarks_differ"]:
         print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:

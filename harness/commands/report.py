@@ -11,20 +11,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands import common, remarks, report_place
+from harness.commands import common, made, remarks, report_place, shown
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
 from harness.errors import BadInput, HarnessError
-from harness.plan.wanted import shown_samples
-from harness.spec import shipped
 from harness.store import files, studies
 from harness.store.artifacts import CorruptArtifact
 from harness.store.results import ComplexityResult
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from harness.dispatch.ledger import Attempt
     from harness.report.input import ReportInput, Spent
 
@@ -170,7 +166,7 @@ def report_key(opened: Opened) -> str:
         digest.update(f"{stage.key} {stage.key in committed}\n".encode())
     for measurement in opened.plan.measurements:
         digest.update(repr(measurement).encode())
-    digest.update(repr((opened.study.settings, _command(opened), _missing(opened))).encode())
+    digest.update(repr((opened.study.settings, made.command_of(opened), _missing(opened))).encode())
     here = Path(__file__).resolve().parent.parent
     for source in sorted(here.rglob("*")):  # numbers come by way of many rooms
         if source.suffix in (".py", ".typ", ".csv", ".css", ".js"):
@@ -194,10 +190,11 @@ def gather(opened: Opened) -> ReportInput:
     from harness.report.input import ReportInput
 
     frames = frames_of(opened)
-    shown, how = _samples(opened)
+    samples, how = shown.samples(opened)
+    real, real_how = shown.real(opened)
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
-    counted = _made_counts(opened)  # a study of complexity alone has no other records
-    committed = committed or [made["committed"] for made in counted]
+    counted = made.of_counts(opened)  # a study of complexity alone has no other records
+    committed = committed or [one["committed"] for one in counted]
     committed = committed or _when_committed(opened)
     latest = max(committed, default=datetime.now(UTC).isoformat(timespec="seconds"))
     settings = opened.study.settings
@@ -207,14 +204,17 @@ def gather(opened: Opened) -> ReportInput:
         profile=opened.study.profile,
         sections=[s if isinstance(s, Section) else str(s) for s in settings.report.sections],
         frames=frames,
-        provenance=_provenance(opened, frames, counted, latest),
+        provenance=made.provenance_of(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
         about=" ".join([settings.about, *_sentences(remarks.remarks(opened))]).strip(),
         complexity=_complexity(opened),
-        samples=shown,
+        samples=samples,
         samples_how=how,
+        real=real,
+        real_how=real_how,
+        grids=shown.grids(opened),
         missing=_missing(opened),
-        settings=_settings(opened, frames),
+        settings=made.settings_of(opened, frames),
         text=_text(opened),
         spent=_spent(opened),
         failures=_failures(opened),
@@ -270,22 +270,6 @@ def _failures(opened: Opened) -> list[tuple[str, str]]:
     ]
 
 
-def _settings(opened: Opened, frames: dict[str, Any]) -> dict[str, Any]:
-    """Data, recipe and measurement by the setting's name; a list where the study has several."""
-    found: dict[str, Any] = {
-        name: _values(frames["runs"], name)
-        for name in ("data", "image_size", "autoencoder", "batch_size", "learning_rate")
-    }
-    trained = [run.train for run in opened.study.runs if run.train is not None]
-    for name in ("steps", "weight_decay", "ema", "label_dropout", "precision", "grad_clip"):
-        values = list(dict.fromkeys(repr(getattr(t, name, None)) for t in trained))
-        if values and values != ["None"]:
-            first = {repr(getattr(t, name, None)): getattr(t, name, None) for t in trained}
-            found[name] = first[values[0]] if len(values) == 1 else [first[v] for v in values]
-    found["extractor"] = _values(frames["metrics"], "extractor")
-    return {k: v for k, v in found.items() if v not in (None, [], "")}
-
-
 def _complexity(opened: Opened) -> list[dict[str, Any]]:
     """One row per model and baseline, the paper's numbers beside the counted ones."""
     from harness.commands.complexity import Point, published_counts
@@ -319,28 +303,6 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
     return rows
 
 
-def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
-    """Per run the first samples of its last checkpoint, and how they were drawn.
-
-    All in one way (harness.plan.wanted.shown_samples). A run that was not sampled so is left out.
-    """
-    from harness.stages.samples import read_images
-
-    shown = opened.study.settings.report.samples_shown
-    way, last = shown_samples(opened.plan.measurements, opened.store.committed(["sample"]))
-    if way is None:
-        return {}, ""
-    grids: dict[str, np.ndarray] = {}
-    for index, m in last.items():
-        with contextlib.suppress(CorruptArtifact, OSError, KeyError, StopIteration):
-            artifact = opened.store.open("sample", m.sample, verify=False)
-            if artifact is not None:
-                images = next(read_images(artifact.folder, shown))
-                grids[opened.study.runs[index].label] = images
-    _, scale, steps, _ = way
-    return grids, f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
-
-
 def _when_committed(opened: Opened) -> list[str]:
     """When stages were committed that have no records: of a study that has only just begun."""
     found = []
@@ -350,93 +312,3 @@ def _when_committed(opened: Opened) -> list[str]:
             if manifest is not None and manifest.provenance.get("committed"):
                 found.append(str(manifest.provenance["committed"]))
     return found
-
-
-def _made_counts(opened: Opened) -> list[dict[str, Any]]:
-    """The provenance of the operation counts."""
-    found = []
-    for stage in opened.plan.stages.values():
-        if stage.kind == "complexity":
-            with contextlib.suppress(CorruptArtifact):
-                manifest = opened.store.manifest(stage.kind, stage.key)
-                if manifest is not None:
-                    found.append(dict(manifest.provenance))
-    return found
-
-
-def _provenance(
-    opened: Opened, frames: dict[str, Any], counted: list[dict[str, Any]], latest: str
-) -> dict[str, Any]:
-    """What made the numbers, for the report's last section."""
-    import pandas as pd
-
-    metrics = frames["metrics"]
-    if metrics.empty:
-        metrics = pd.DataFrame(counted)
-    found: dict[str, Any] = {
-        "command": _command(opened),
-        "records of": latest,
-        "harness": _values(metrics, "harness"),
-        "commit": _values(metrics, "commit"),
-        "torch": _values(metrics, "torch"),
-        "versions": _versions(metrics),
-        "device": _values(metrics, "device"),
-        "data": _values(frames["runs"], "data"),
-        "data checksum": _values(frames["runs"], "data_sha256"),
-        "extractor": _values(metrics, "extractor"),
-        "extractor checksum": _values(metrics, "extractor_sha256"),
-        "reference images": _values(metrics, "reference_images"),
-        "reference checksum": _values(metrics, "reference_sha256"),
-        "P/R neighbours k": _values(metrics, "k"),
-        "P/R real images": _values(metrics, "recall_images"),
-        "P/R distances": _values(metrics, "distance_dtype"),
-        "training seeds": _values(frames["runs"], "seed"),
-        "sampling seeds": _values(metrics, "sampling_seed"),
-    }
-    trained = [run.train for run in opened.study.runs if run.train is not None]
-    names = ("steps", "batch_size", "learning_rate", "weight_decay", "ema", "precision", "tf32")
-    found["recipe"] = {
-        n: values[0] if len(values) == 1 else values
-        for n in names
-        if (values := list(dict.fromkeys(getattr(train, n) for train in trained)))
-    }
-    return {k: v for k, v in found.items() if v not in (None, [], "", {})}
-
-
-def _versions(rows: Any) -> dict[str, Any]:
-    """Versions of what computed the numbers, as recorded with them (not those installed here)."""
-    found: dict[str, list[str]] = {}
-    made: list[dict[str, Any]] = []
-    if "measured_with" in rows:
-        made += [json.loads(text) for text in rows["measured_with"].dropna().unique()]
-    if "versions" in rows:
-        made += list(rows["versions"].dropna())
-    for versions in (m.get("versions", m) for m in made):
-        for name, version in versions.items():
-            if version and name not in ("harness", "torch"):
-                found.setdefault(name, []).append(version)
-    listed = {name: sorted(set(values)) for name, values in found.items()}
-    return {name: v[0] if len(v) == 1 else v for name, v in listed.items()}
-
-
-def _command(opened: Opened) -> str:
-    """The study's command line, rebuilt from what was opened."""
-    study = opened.study
-    own = study.profile == study.settings.profile
-    return common.command(
-        argparse.Namespace(
-            study=shipped.given(study.path),
-            profile=None if own else study.profile,
-            overrides=list(study.overrides),
-            results=str(opened.store.root),
-        ),
-        "run",
-    )
-
-
-def _values(frame: Any, column: str) -> Any:
-    """The distinct values of a column: one, or a list."""
-    if column not in frame:
-        return None
-    values = sorted(set(frame[column].dropna().tolist()), key=str)
-    return values[0] if len(values) == 1 else values

@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Any
 
-from harness.commands import common, report
+from harness.commands import common, fresh, report
 from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
@@ -196,8 +196,13 @@ def drive(
         driver.stop()
 
     previous = {s: signal.signal(s, interrupt) for s in (signal.SIGINT, signal.SIGTERM)}
+    words = fresh.command(
+        args.study, args.profile, args.overrides, args.results, getattr(args, "report", None)
+    )
+    asked = opened.study.settings.report.refresh_minutes
+    minutes = 0.0 if args.no_report or args.detach else asked
     try:
-        with display:
+        with display, fresh.kept(words, minutes):
             display.line(
                 f"{opened.study.name} ({opened.study.profile}): "
                 f"{plural(len(state.stages), 'stage')}, {len(state.done):,} done"

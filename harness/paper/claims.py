@@ -11,20 +11,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness import paper
-from harness.analysis.correlations import compare_correlations, correlation, regression
+from harness.analysis.correlations import correlation, regression
 from harness.analysis.crossings import at_budgets, crossings
 from harness.analysis.intervals import Difference, Interval, corrected, degrees, difference
-from harness.analysis.metrics import higher_is_better, kind
+from harness.analysis.metrics import higher_is_better
 from harness.analysis.sampling import compare_pairs
 from harness.analysis.selection import errors, series
 from harness.errors import BadInput
-from harness.paper import published
+from harness.paper import metrics, published
 from harness.paper.evidence import (
     AGREES,
     CONTRADICTED,
@@ -33,6 +32,7 @@ from harness.paper.evidence import (
     UNDECIDED,
     Evidence,
     Verdict,
+    adaln_zero,
     nothing,
     papers_evidence,
 )
@@ -92,13 +92,6 @@ def _ratio(gap: Difference, published: bool) -> str:
 
 def _sign(e: Evidence) -> int:
     return 1 if higher_is_better(e.metric) else -1
-
-
-def _adaln_zero(e: Evidence) -> pd.DataFrame:
-    """The rows of the main series: one block, the paper's adaLN-Zero where there are several."""
-    if "block" not in e.final or e.final["block"].nunique() < 2:
-        return e.final
-    return e.final[e.final["block"] == "adaln-zero"]
 
 
 def _blocks(
@@ -161,7 +154,7 @@ def _cheapest(e: Evidence) -> tuple[str, str]:
 
 def _forward(along: str) -> Callable[[Evidence], tuple[str, str]]:
     def by(e: Evidence) -> tuple[str, str]:
-        frame = e.curves if len(e.curves) else _adaln_zero(e)
+        frame = e.curves if len(e.curves) else adaln_zero(e)
         if not len(frame) or along not in frame:
             return nothing("no models that differ in this alone")
         step = frame["step"] if "step" in frame else pd.Series(0, index=frame.index)
@@ -187,7 +180,7 @@ def _forward(along: str) -> Callable[[Evidence], tuple[str, str]]:
 
 
 def _gflops_not_params(e: Evidence) -> tuple[str, str]:
-    rows = _adaln_zero(e)
+    rows = adaln_zero(e)
     if len(rows) < 5 or "params" not in rows or (rows["value"] <= 0).any():
         return nothing("five models with Gflops and parameters are needed")
     logs = {c: np.log(rows[c].to_numpy(float)) for c in ("gflops", "params", "value")}
@@ -211,7 +204,7 @@ def _gflops_not_params(e: Evidence) -> tuple[str, str]:
 
 
 def _similar(e: Evidence) -> tuple[str, str]:
-    rows = [r for _, r in _adaln_zero(e).iterrows() if r["value"] > 0]
+    rows = [r for _, r in adaln_zero(e).iterrows() if r["value"] > 0]
     within = math.log(1.25)  # "similar FID", fixed beforehand
     found = [
         (a, b, _log_gap(e, a, b))
@@ -233,7 +226,7 @@ def _similar(e: Evidence) -> tuple[str, str]:
 
 
 def _correlated(e: Evidence) -> tuple[str, str]:
-    rows = _adaln_zero(e)
+    rows = adaln_zero(e)
     try:
         found = correlation(rows["gflops"], rows["value"], errors(rows)[0])
     except (BadInput, KeyError) as error:
@@ -261,7 +254,7 @@ def _train_efficient(e: Evidence) -> tuple[str, str]:
     if len(top) < 3:
         return nothing("fewer than three budgets that two models share")
     words = "best model's Gflops per budget: " + ", ".join(
-        f"{row['min']:g}" if row["min"] == row["max"] else f"{row['min']:g} to {row['max']:g}"
+        f"{row['min']:.3g}" if row["min"] == row["max"] else f"{row['min']:.3g} to {row['max']:.3g}"
         for _, row in top.iterrows()
     )
     if top["min"].iloc[-1] > top["max"].iloc[0]:
@@ -272,12 +265,15 @@ def _train_efficient(e: Evidence) -> tuple[str, str]:
 def _xl_crossing(e: Evidence) -> tuple[str, str]:
     if not len(e.curves) or "size" not in e.curves:
         return nothing("no curves over training")
-    found = crossings(e.curves[e.curves["size"] == "XL"], e.metric, "patch_size")
+    theirs = (e.curves["size"] == "XL") & (e.curves["family"] == "DiT")
+    theirs &= e.curves["image_size"] == 256  # a compute in Gflops is of the paper's networks alone
+    found = crossings(e.curves[theirs.fillna(False).astype(bool)], e.metric, "patch_size")
     found = found[found["smaller"].str.contains("/4") & found["larger"].str.contains("/2")]
     if not len(found):
         return nothing("no curves of XL/4 and XL/2 over common training compute")
     row = found.iloc[0]
-    words = f"{row['seen']}: {row['compute']:.2g} Gflops ({row['low']:.2g} to {row['high']:.2g})"
+    at = "no crossing" if math.isnan(row["compute"]) else f"{row['compute']:.2g} Gflops"
+    words = f"{row['seen']}: {at} ({row['low']:.2g} to {row['high']:.2g})"
     if not (row["low"] > 0 or math.isfinite(row["high"])):
         return UNDECIDED, words
     roughly = row["low"] >= 3e9 and row["high"] <= 3e10  # "roughly 10^10", fixed beforehand
@@ -306,70 +302,6 @@ def _sampling(e: Evidence) -> tuple[str, str]:
     return (SUPPORTED if set(ahead) == {"larger"} else UNDECIDED), words
 
 
-def _other_metrics(e: Evidence) -> tuple[str, str]:
-    words, verdicts = [], []
-    for name, rows in e.others.items():
-        own = _adaln_zero(Evidence(metric=name, final=rows))
-        try:
-            r = correlation(own["gflops"], own["value"]).pearson
-        except (BadInput, KeyError):
-            continue
-        good = r.low > 0 if higher_is_better(name) else r.high < 0
-        bad = r.high < 0 if higher_is_better(name) else r.low > 0
-        verdicts.append(SUPPORTED if good else CONTRADICTED if bad else UNDECIDED)
-        words.append(f"{name} {r.value:.2f} ({r.low:.2f} to {r.high:.2f})")
-    if not verdicts:
-        return nothing("no other metrics of three models")
-    for one in (CONTRADICTED, UNDECIDED):
-        if one in verdicts:
-            return one, ", ".join(words)
-    return SUPPORTED, ", ".join(words)
-
-
-def _benefit_most(e: Evidence) -> tuple[str, str]:
-    by_kind = {kind(name): rows for name, rows in {**e.others, e.metric: e.final}.items()}
-    gaps, words = [], []
-    for strong in ("is", "precision"):
-        for weak in ("fd", "sfd", "recall"):
-            if strong not in by_kind or weak not in by_kind:
-                continue
-            a = by_kind[strong].set_index("label")
-            b = by_kind[weak].set_index("label").reindex(a.index)
-            try:
-                gap = compare_correlations(a["gflops"], a["value"], b["value"])
-            except (BadInput, KeyError):
-                continue
-            gaps.append(gap)
-            words.append(f"{strong} over {weak} {gap.value:+.2f} ({gap.low:.2f} to {gap.high:.2f})")
-    if not gaps:
-        return nothing("class score, precision and another metric of four models are needed")
-    if all(g.low > 0 for g in gaps):
-        return SUPPORTED, ", ".join(words)
-    return (CONTRADICTED if any(g.high < 0 for g in gaps) else UNDECIDED), ", ".join(words)
-
-
-def _loss(e: Evidence) -> tuple[str, str]:
-    if not len(e.losses):
-        return nothing("no training losses")
-    found = []
-    steps: Any = e.losses.groupby("step")
-    for step, one in steps:
-        try:
-            rank = correlation(one["gflops"], one["loss"])
-        except BadInput:
-            continue
-        found.append((int(step), rank.spearman))
-    if not found:
-        return nothing("no training step at which three models have a loss")
-    # "Lower at every stage": the first, the middle and the last milestone stand for all.
-    stages = [found[0], found[len(found) // 2], found[-1]]
-    words = ", ".join(f"{r.value:.2f} at step {s:,}" for s, r in stages)
-    if all(r.high < 0 for _, r in stages):
-        return SUPPORTED, f"Spearman of loss and Gflops {words}"
-    verdict = CONTRADICTED if any(r.low > 0 for _, r in stages) else UNDECIDED
-    return verdict, f"Spearman of loss and Gflops {words}"
-
-
 _DECIDED_BY: dict[str, Callable[[Evidence], tuple[str, str]]] = {
     "adaln-zero-best": _block_quality(None),
     "adaln-zero-half": _half,
@@ -383,9 +315,9 @@ _DECIDED_BY: dict[str, Callable[[Evidence], tuple[str, str]]] = {
     "larger-train-efficient": _train_efficient,
     "xl4-xl2-crossing": _xl_crossing,
     "sampling-cannot-compensate": _sampling,
-    "other-metrics": _other_metrics,
-    "is-precision-most": _benefit_most,
-    "loss-falls-faster": _loss,
+    "other-metrics": metrics.other_metrics,
+    "is-precision-most": metrics.benefit_most,
+    "loss-falls-faster": metrics.loss,
     "guidance-sota": published.sota,
     "recall-over-ldm": published.recall,
     "decoder-small": published.decoder,

@@ -49,6 +49,13 @@ class Evidence:
     published: bool = False
 
 
+def adaln_zero(e: Evidence) -> pd.DataFrame:
+    """The rows of the main series: one block, the paper's adaLN-Zero where there are several."""
+    if "block" not in e.final or e.final["block"].nunique() < 2:
+        return e.final
+    return e.final[e.final["block"] == "adaln-zero"]
+
+
 def papers_evidence() -> Evidence:
     """The paper's Table 3 as evidence: 256 x 256, 400K steps, FID-50K without guidance."""
     table = pd.DataFrame(paper.table("table3_models"))

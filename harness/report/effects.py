@@ -88,14 +88,15 @@ def _points(rows: pd.DataFrame, factor: str, base: Any) -> list[Any]:
     out = []
     for one in levels:
         pairs = paired(rows, factor, one, base)
-        for model, gflops, gain, variance in zip(
-            pairs.models, pairs.gflops, pairs.gain, pairs.variance, strict=True
-        ):
+        for model in dict.fromkeys(pairs.models):  # over the other factors' settings
+            own = np.array([m == model for m in pairs.models])
+            gain, gflops = float(pairs.gain[own].mean()), float(np.median(pairs.gflops[own]))
+            variance = float(pairs.variance[own].sum()) / int(own.sum()) ** 2
             ends = Interval(gain, math.nan, math.nan)
             if np.isfinite(variance):
                 ends = interval(gain, math.sqrt(variance), pairs.df)
             said = (names.setting(factor), names.level(one), names.level(base))
-            out.append((*said, model, float(gflops), *(_exp(v) for v in ends)))
+            out.append((*said, model, gflops, *(_exp(v) for v in ends)))
     return out
 
 

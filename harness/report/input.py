@@ -26,6 +26,17 @@ class Spent:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Samples of one class at one guidance, none left out; or why there are none."""
+
+    name: str  # "class 207"
+    guidance: float
+    how: str  # "DiT-XL/2 at step 400,000, 250 steps"
+    images: np.ndarray | None  # (n, H, W, C) uint8
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class ReportInput:
     """Everything a report says, gathered by the caller; nothing is read from disk while rendering.
 
@@ -55,6 +66,12 @@ class ReportInput:
     every run from the same noise and label, runs in the study's order."""
     samples_how: str = ""
     """How all of them were drawn, for their caption: "50 steps, no guidance"."""
+    real: np.ndarray | None = None
+    """Training images, uint8 (n, H, W, C), to stand beside the samples."""
+    real_how: str = ""
+    """What they are, or why there are none."""
+    grids: Sequence[Grid] = ()
+    """Uncurated grids of one class that the study asks for (Figures 11 and 14 to 33)."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Data, training and measurement by the setting's name; a list where it was an axis."""
     text: str = ""

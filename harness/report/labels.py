@@ -39,14 +39,17 @@ def label_points(
     points: Sequence[tuple[float, float, str]],
     avoid: Sequence[tuple[float, float]] = (),
     ink: str = style.INK,
+    radii: Sequence[float] = (),
 ) -> None:
     """Write each (x, y, text) beside its point where it covers nothing, once the layout is known.
 
-    `avoid`: points of a curve to keep clear of where there is room. A label for which no place is
+    `avoid`: points of a curve to keep clear of where there is room. `radii`: of the marks
+    in points (3 where not given). A label for which no place is
     free is left out: the value under the pointer and the table name it.
     """
     figure: Any = axes.get_figure(root=True)
-    figure.waiting.append(lambda: _label(axes, points, avoid, ink))
+    reach = list(radii) or [3.0] * len(points)
+    figure.waiting.append(lambda: _label(axes, points, avoid, ink, reach))
 
 
 def _label(
@@ -54,26 +57,29 @@ def _label(
     points: Sequence[tuple[float, float, str]],
     avoid: Sequence[tuple[float, float]],
     ink: str,
+    radii: Sequence[float],
 ) -> None:
     figure: Any = axes.get_figure(root=True)
     scale = figure.dpi / 72
     renderer = figure.canvas.get_renderer()
     frame = axes.get_window_extent()
     solid = [t.get_window_extent(renderer) for t in axes.texts if t.get_text()]
-    for x, y, _ in points:
+    for (x, y, _), radius in zip(points, radii, strict=True):
         px, py = axes.transData.transform((x, y))
-        solid.append(Bbox.from_bounds(px - 3 * scale, py - 3 * scale, 6 * scale, 6 * scale))
+        side = radius * scale
+        solid.append(Bbox.from_bounds(px - side, py - side, 2 * side, 2 * side))
     soft = []
     for x, y in avoid:
         px, py = axes.transData.transform((x, y))
         soft.append(Bbox.from_bounds(px - scale, py - scale, 2 * scale, 2 * scale))
-    for x, y, text in points:
+    for (x, y, text), radius in zip(points, radii, strict=True):
+        places = [_out(place, radius - 3) for place in PLACES]
         note = axes.annotate(
             short(text), (x, y), (0, 0), textcoords="offset points", fontsize=6.8, color=ink
         )
         note.set_in_layout(False)
         options = []
-        for order, (dx, dy, across, up) in enumerate(PLACES):
+        for order, (dx, dy, across, up) in enumerate(places):
             box = _placed(note, dx, dy, across, up, renderer)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 2 * scale
             inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
@@ -83,8 +89,14 @@ def _label(
             note.remove()
             continue
         _, order, box = min(options, key=lambda o: o[:2])
-        _placed(note, *PLACES[order], renderer)
+        _placed(note, *places[order], renderer)
         solid.append(box)
+
+
+def _out(place: tuple[float, float, str, str], more: float) -> tuple[float, float, str, str]:
+    """A place `more` points farther from the point's middle."""
+    dx, dy, across, up = place
+    return dx + more * ((dx > 0) - (dx < 0)), dy + more * ((dy > 0) - (dy < 0)), across, up
 
 
 def _placed(note: Annotation, dx: float, dy: float, across: str, up: str, renderer: Any) -> Bbox:
@@ -150,17 +162,28 @@ def legend(
         return
     words = [short(n) for n in names]
     for columns in range(len(handles), 0, -1):
-        made = figure.legend(
-            handles=handles,
-            labels=words,
-            loc="outside upper center",
-            ncols=columns,
-            columnspacing=1.0,
-            handletextpad=0.4,
-            handlelength=1.6,
-            **look,
-        )
+        made = _legend(figure, handles, words, columns, look)
         width = made.get_window_extent(figure.canvas.get_renderer()).width
-        if width <= figure.bbox.width - 4 or columns == 1:
+        fits = width <= figure.bbox.width - 4 or columns == 1
+        even = -(-len(handles) // -(-len(handles) // columns))  # no row of a single name
+        if fits and even == columns:
             return
         made.remove()
+        if fits:
+            _legend(figure, handles, words, even, look)
+            return
+
+
+def _legend(
+    figure: Any, handles: Sequence[Any], words: Sequence[str], columns: int, look: dict[str, Any]
+) -> Any:
+    return figure.legend(
+        handles=handles,
+        labels=words,
+        loc="outside upper center",
+        ncols=columns,
+        columnspacing=1.0,
+        handletextpad=0.4,
+        handlelength=1.6,
+        **look,
+    )

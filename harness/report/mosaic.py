@@ -50,6 +50,20 @@ def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
     )
 
 
+def strip(label: str, images: np.ndarray, caption: list[Text], alt: str) -> Mosaic:
+    """One montage of images (n, H, W, C) under `fig-LABEL`, across half a page."""
+    name = f"{label}.png"
+    return Mosaic(
+        label=f"fig-{label}",
+        columns=[""],
+        rows=[("", [name])],
+        images={name: _png(_montage(_check(label, images)))},
+        caption=caption,
+        alt=alt,
+        wide=False,
+    )
+
+
 def _by_size_and_patch(
     places: Mapping[str, tuple[str, int] | None], names: Mapping[str, str]
 ) -> tuple[list[str], list[tuple[str, list[str | None]]]]:

@@ -13,7 +13,8 @@ from harness.report.input import ReportInput
 from harness.report.phrases import PAPER
 from harness.store.tables import TABLES
 
-SECTIONS = ("headline", "claims", "gflops", "models", "comparison", "provenance")
+SECTIONS = ("headline", "claims", "gflops", "models", "comparison", "complexity", "decoders",
+            "provenance")  # fmt: skip
 PANDAS = {"int64": "Int64", "string": "string", "float64": "float64", "bool": "object"}
 PUBLISHED = datetime.datetime(2023, 3, 2, tzinfo=datetime.UTC)  # arXiv 2212.09748, version 2
 
@@ -36,7 +37,7 @@ def papers_report() -> ReportInput:
             "runs": _frame("runs", []),
             "training": _frame("training", []),
         },
-        provenance={"source": PAPER},
+        provenance={"published in": PAPER},
         timestamp=PUBLISHED,
         about=(
             f"All numbers are those of {PAPER}: FID-50K after 400K steps without guidance, by its "

@@ -197,8 +197,8 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
     spans: list[Text] = [
         "The law q = E + A·C",
         "⁻ᵃ",
-        f" in Gflops has a = {within(*law.exponent)}, A = {within(*law.scale)} and "
-        f"E = {within(*law.offset)}; the offset E is ",
+        f" in Gflops has a\u00a0=\u00a0{within(*law.exponent)}, A\u00a0=\u00a0{within(*law.scale)} "
+        f"and E\u00a0=\u00a0{within(*law.offset)}; the offset E is ",
         "" if law.identifiable else "not ",
         "told from 0",
     ]

@@ -444,6 +444,22 @@ class ClaimsSettings(Settings):
     "Pairs (smaller, larger) of models: is the larger ahead at equal sampling compute?"
 
 
+class GridSettings(Settings):
+    """An uncurated grid of samples of one class at one guidance (the paper's Figures 14 to 33)."""
+
+    label: Count
+    "The class, as its number."
+
+    guidance: float = 4.0
+    "Guidance scale of an evaluation whose samples are kept."
+
+    images: Positive = 16
+    "Samples shown: the first of that class."
+
+    model: str | None = None
+    "The run's label or model; null: the one of most compute."
+
+
 class ReportSettings(Settings):
     """The report: its sections in order. Not part of any key."""
 
@@ -466,6 +482,12 @@ class ReportSettings(Settings):
 
     samples_shown: Positive = 8
     "Samples per model in the grid."
+
+    refresh_minutes: NotNegative = 15.0
+    "How often `run` writes the report while it goes on; 0: at its end alone."
+
+    grids: tuple[GridSettings, ...] = ()
+    "Grids of one class each, in the section `samples`."
 
 
 class StudySettings(Settings):

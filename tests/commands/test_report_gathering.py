@@ -12,7 +12,7 @@ import pytest
 import yaml
 from tiny_study import TINY
 
-from harness.commands import common, report, results
+from harness.commands import common, made, report, results, shown
 from harness.commands.common import Opened
 from harness.store import codec, records
 from harness.store.results import ComplexityResult
@@ -93,15 +93,15 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
     }
     study = opened(tmp_path, evaluations=evaluations)
     by = {(m.run, m.evaluation, m.step): m for m in study.plan.measurements}
-    assert report._samples(study) == ({}, "")
+    assert shown.samples(study) == ({}, "")
     sampled(study, by[0, "final", 6], 10)
     sampled(study, by[0, "guided", 3], 20)
     sampled(study, by[0, "guided", 6], 30)
-    grids, how = report._samples(study)
+    grids, how = shown.samples(study)
     assert {k: int(v.max()) for k, v in grids.items()} == {"DiT-micro-S/8": 10}
     assert how == "2 steps, no guidance"
     sampled(study, by[1, "guided", 6], 40)  # now both runs were sampled so
-    grids, how = report._samples(study)
+    grids, how = shown.samples(study)
     assert {k: int(v.max()) for k, v in grids.items()} == {"DiT-micro-S/8": 30, "DiT-micro-B/8": 40}
     assert how == "3 steps, guidance 4"
 
@@ -109,8 +109,11 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
 def test_the_recipe_in_the_provenance_is_that_of_every_run(tmp_path: Path) -> None:
     axes = {"model.size": ["S"], "model.patch_size": [8], "train.learning_rate": [1e-3, 2e-3]}
     study = opened(tmp_path, matrix={"axes": axes})
-    made = report._provenance(study, results.frames_of(study), [], "")
-    assert made["recipe"]["learning_rate"] == [1e-3, 2e-3] and made["recipe"]["steps"] == 6
+    found = made.provenance_of(study, results.frames_of(study), [], "")
+    assert found["learning_rate"] == ["0.001", "0.002"] and found["steps"] == 6
+    assert found["axis train.learning_rate"] == ["0.001", "0.002"]
+    assert found["label_dropout"] == 0.1 and found["optimizer"] == "adamw"
+    assert found["image_size"] == 8 and found["flip"] == "no"
 
 
 def test_versions_are_those_recorded_with_the_numbers(tmp_path: Path) -> None:
@@ -120,8 +123,8 @@ def test_versions_are_those_recorded_with_the_numbers(tmp_path: Path) -> None:
         row = {"key": m.evaluate, "checkpoint_key": m.checkpoint, "metric": "fd", "of": "samples"}
         row["measured_with"] = f'{{"versions":{{"numpy":"{version}","scipy":"9"}}}}'
         records.write(study.store.root, "metrics", m.evaluate, [row])
-    made = report._provenance(study, results.frames_of(study), [], "")
-    assert made["versions"] == {"numpy": ["1.0", "2.0"], "scipy": "9"}
+    found = made.provenance_of(study, results.frames_of(study), [], "")
+    assert found["versions"] == {"numpy": ["1.0", "2.0"], "scipy": "9"}
 
 
 def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: Path) -> None:
@@ -144,3 +147,20 @@ def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: 
         study.store.commit("complexity", key, study.store.staging(key), {}, told, {})
         (row,) = report._complexity(study)
         assert row["model"] == "DiT-S/8" and row["paper_gflops"] == expected
+
+
+def test_real_images_and_grids_of_a_class_come_from_what_is_kept(tmp_path: Path) -> None:
+    asked = [{"label": 1, "guidance": 1.0, "images": 2}, {"label": 9, "guidance": 7.0}]
+    study = opened(tmp_path, report={"sections": ["samples"], "grids": asked, "samples_shown": 4})
+    images, how = shown.real(study)
+    assert images is not None and images.shape[0] == 4 and images.dtype == np.uint8
+    assert how.startswith("images of glyphs")
+    assert [g.images for g in shown.grids(study)] == [None, None]
+    measurement = study.plan.measurements[0]
+    staging = study.store.staging(measurement.sample)
+    pixels = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
+    np.savez(staging / "samples.npz", arr_0=pixels, labels=np.array([0, 1, 0, 1, 1, 0]))
+    study.store.commit("sample", measurement.sample, staging, {}, {}, {})
+    one, other = shown.grids(study)
+    assert one.images is not None and one.images[:, 0, 0, 0].tolist() == [1, 3]
+    assert other.images is None and "no samples at this guidance" in other.why

@@ -95,7 +95,7 @@ def test_other_metrics_are_judged_by_the_sign_that_means_better():
     one = Evidence(final=final(), others=others)
     assert decide("other-metrics", one).verdict == "supported"
     assert decide("other-metrics", Evidence(others={"recall": final()})).verdict == "contradicted"
-    assert "is over fd" in decide("is-precision-most", one).numbers
+    assert "IS over FID" in decide("is-precision-most", one).numbers
 
 
 def test_losses_that_fall_with_compute_support():

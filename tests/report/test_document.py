@@ -46,7 +46,7 @@ def test_the_pdf_opens_with_the_studys_own_headline_numbers(make, scratch):
     assert f"{rank:.2f}".replace("-", "−")[:5] in first
     assert f"{final['value'].min():.1f}" in first
     assert "Real images score 0.900" in first
-    assert len(text.split("\f")) - 1 <= 4
+    assert len(text.split("\f")) - 1 <= 5
     for section in ("Quality over training", "Samples", "Models", "Provenance"):
         assert section in text
 

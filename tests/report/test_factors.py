@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 from report_words import cells_of, parts, said
 
+from harness.report.findings import find
+
 ABLATION = ("factors",)
 
 
@@ -84,3 +86,11 @@ def test_recipes_are_not_pooled_in_the_headline(make):
     text = said(make.report(ablation(make), ("headline", "gflops"), samples={}))
     assert "two settings are not pooled" in text
     assert "dropout 0.1" in text and "dropout 0" in text
+
+
+def test_several_factors_give_one_point_per_model_and_level(make):
+    settings = [{"label_dropout": d, "weight_decay": w} for d in (0.1, 0.0) for w in (0.0, 0.1)]
+    found = find(make.report(ablation(make, settings=settings), ABLATION, samples={})).effects
+    assert found.factors == ("label_dropout", "weight_decay")
+    assert not found.points.duplicated(["factor", "level", "model"]).any()
+    assert (found.table["models"] == 6).all() and len(found.points) == 6

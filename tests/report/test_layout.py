@@ -13,10 +13,12 @@ from PIL import Image
 
 from harness.report import palette, style
 from harness.report.document import compose, save
+from harness.report.papers import papers_report
 
 SECTIONS = (
     *("headline", "gflops", "training", "training-compute", "sampling-compute", "samples"),
-    *("models", "blocks", "complexity", "comparison", "provenance"),
+    *("claims", "factors", "loss", "models", "blocks", "complexity", "comparison", "method"),
+    "provenance",
 )
 
 
@@ -114,6 +116,33 @@ def the_papers_setting(make):
     return make.frames(family="DiT", extractor="inception-2015", milestones=(200_000, 400_000))
 
 
+def of_three_recipes(make):
+    import json
+
+    import pandas as pd
+
+    parts = []
+    for i, dropout in enumerate((0.1, 0.0, 0.3)):
+        found = make.frames(sizes=("S", "B", "L"), patches=(4,), seeds=(0, 1), noise=0.05 + i)
+        for name in ("metrics", "runs"):
+            found[name]["recipe"] = json.dumps({"label_dropout": dropout, "warmup_steps": 100})
+            found[name]["run"] = found[name]["run"] + f"-{i}"
+        parts.append(found)
+    return {n: pd.concat([p[n] for p in parts], ignore_index=True) for n in parts[0]}
+
+
+def of_some_that_did_not_learn(make):
+    import pandas as pd
+
+    found = make.frames()
+    rows = found["metrics"]
+    rows["std"] = rows["value"].astype(float) * 0.02
+    fd = rows[rows["metric"].str.startswith("fd").fillna(False)]
+    noise = fd.iloc[:1].assign(of="ceiling", value=150.0, std=0.5, key="noise")
+    both = pd.concat([rows, noise.astype(rows.dtypes.to_dict())], ignore_index=True)
+    return {**found, "metrics": both}
+
+
 KINDS = {
     "default": lambda make: make.frames(),
     "two models": of_two_models,
@@ -123,6 +152,9 @@ KINDS = {
     "lost values": with_lost_values,
     "three seeds": lambda make: make.frames(seeds=(0, 1, 2)),
     "the paper's networks": the_papers_setting,
+    "three recipes": of_three_recipes,
+    "some did not learn": of_some_that_did_not_learn,
+    "the paper's own report": None,
 }
 
 
@@ -133,7 +165,8 @@ def test_no_texts_overlap_nothing_is_clipped_and_no_page_is_mostly_blank(
 ):
     drawn, svg = [], style.svg
     monkeypatch.setattr(style, "svg", lambda figure: (drawn.append(figure), svg(figure))[1])
-    report = make.report(KINDS[kind](make), SECTIONS, samples={})
+    made = KINDS[kind]
+    report = make.report(made(make), SECTIONS, samples={}) if made else papers_report()
     document = compose(report)
     told = [f"figure {i}: {fault}" for i, figure in enumerate(drawn) for fault in faults(figure)]
     assert drawn and not told, "\n".join(told)

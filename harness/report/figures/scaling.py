@@ -72,7 +72,7 @@ def gflops(
         view = _View("", "gflops", "model Gflops per forward pass", beside)
         _panel(panel, view, 1.0, beside, None)
         panel.set_title(beside_title, loc="left")
-        panel.set_ylabel("the paper's FID-50K")
+        panel.set_ylabel("FID-50K")
     marks.keys(axes[0], rows)
     data = rows if beside is None else pd.concat([rows, beside], ignore_index=True)
     return Drawing(figure, _columns(data), _alt(rows, title, unit, scale))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -35,18 +37,23 @@ def bubbles(rows: pd.DataFrame, title: str) -> Drawing:
     axes.set_xticks(range(len(sizes)), [f"size {s}" for s in sizes])
     marks.quality_axis(axes, marks.limits(rows[["value"]]), None)
     axes.set_ylabel(wording.on_axis(title))
+    radii = [math.sqrt(max(6.0, 420 * float(g) / largest) / math.pi) for g in rows["gflops"]]
     named = [
         (float(sizes.index(str(r["size"]))), float(r["value"]), marks.short_label(r))
         for r in marks.records(rows)
     ]
-    labels.label_points(axes, named)
+    labels.label_points(axes, named, radii=[r + 1 for r in radii])
     alt = f"{title} of each model; the area of a disc is its Gflops"
     columns = ["label", "size", "patch_size", "gflops", "value"]
     return Drawing(figure, rows[columns].reset_index(drop=True), alt)
 
 
 @style.styled
-def systems(rows: pd.DataFrame, title: str = "FID-50K with guidance, as published") -> Drawing:
+def systems(
+    rows: pd.DataFrame,
+    how: str = "counted here",
+    title: str = "FID-50K with guidance, as published",
+) -> Drawing:
     """Figure 2, right: Gflops against published FID-50K; area is Gflops.
 
     `rows`: name, gflops, value, transformer (bool), ours (bool: measured here).
@@ -69,10 +76,10 @@ def systems(rows: pd.DataFrame, title: str = "FID-50K with guidance, as publishe
         style.say(disc, [f"{row['name']}: {row['value']:g} at {row['gflops']:g} Gflops"])
     style.log_axis(axes.xaxis, rows["gflops"].to_list(), pad=2.4)
     axes.set_ylim(0, float(np.max(rows["value"])) * 1.25)
-    axes.set(xlabel="Gflops per forward pass, counted here", ylabel=wording.on_axis(title))
-    labels.label_points(
-        axes, [(float(r["gflops"]), float(r["value"]), str(r["name"])) for r in marks.records(rows)]
-    )
+    axes.set(xlabel=f"Gflops per forward pass, {how}", ylabel=wording.on_axis(title))
+    named = [(float(r["gflops"]), float(r["value"]), str(r["name"])) for r in marks.records(rows)]
+    radii = [math.sqrt(max(6.0, 520 * float(g) / largest) / math.pi) for g in rows["gflops"]]
+    labels.label_points(axes, named, radii=[r + 1 for r in radii])
     alt = "; ".join(
         f"{r['name']} {r['value']:g} at {r['gflops']:.0f} Gflops" for r in marks.records(rows)
     )

@@ -23,7 +23,7 @@ WORDS = {  # of a verdict, and in the abstract
     "agrees": "in agreement without a published spread",
     "contradicted": "contradicted",
     "disagrees": "in disagreement without a published spread",
-    "undecided": "undecided",
+    "undecided": "left open",
 }
 
 

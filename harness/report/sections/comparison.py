@@ -17,6 +17,8 @@ from harness.report.tables import ARROW, ORDER, differences, floors, metrics_of
 from harness.report.wording import DASH, cell
 
 KINDS = ORDER[:5]
+HIGHER = ("is", "precision", "recall")
+PAPERS_HEAD = ("FID ↓", "sFID ↓", "IS ↑", "Prec. ↑", "Rec. ↑")
 COLUMNS = ("fid", "sfid", "inception_score", "precision", "recall")
 
 
@@ -48,11 +50,12 @@ class Comparison(Section):
             rules.append(len(body) - 1)
             body += [*papers_rows(size), *mine]
         if not imagenet:
-            body.append([Cell("This study, other data and features", span=6)])
+            own_head = [f"{names[k]} {ARROW[k in HIGHER]}" for k in KINDS]
+            other = "This study, other data and features"
+            body.append([other, *(Cell(text, strong=True) for text in own_head)])
             rules.append(len(body) - 1)
             body += [line for lines in ours["rows"].values() for line in lines]
-        head: list[str | Cell] = ["Model"]
-        head += [f"{names[k]} {ARROW[k in ('is', 'precision', 'recall')]}" for k in KINDS]
+        head: list[str | Cell] = ["Model", *PAPERS_HEAD]
         caption: list[Text] = [
             strong("Comparison. "),
             f"Rows without a mark: {PAPER}, Table 2; of its 512×512 block, what its text and Table "

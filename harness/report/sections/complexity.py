@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness import paper
 from harness.components.section import Section
-from harness.report import figures, wording
+from harness.report import figures, published_tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
@@ -27,10 +27,15 @@ class Complexity(Section):
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
         rows = [dict(r) for r in found.report.complexity]
+        if found.report.papers_own:
+            text: list[Text] = [ref("tab-configs"), " and ", ref("tab-unets")]
+            text.append(f" have the Gflops; {FLOPS}. ")
+            tables = [published_tables.sizes(), published_tables.unets()]
+            return [paragraph(*text), *tables, *discs(found), *systems(rows, "as published")]
         if not rows:
             return [paragraph(em("Nothing has been counted yet.")), *discs(found)]
         compared = [r for r in rows if r.get("paper_gflops") is not None]
-        text: list[Text] = [
+        text = [
             ref("tab-complexity"),
             f" counts the operations of one forward pass by tracing it; {FLOPS}. ",
         ]
@@ -144,7 +149,7 @@ def _unets(rows: list[dict[str, Any]]) -> list[Block]:
     return [table("unets", "lrrrrrrrr", [top, head], body, caption, wide=True, size=7.9)]
 
 
-def systems(rows: list[dict[str, Any]]) -> list[Block]:
+def systems(rows: list[dict[str, Any]], how: str = "counted here") -> list[Block]:
     """Figure 2, right: the paper's systems by the Gflops counted here."""
     counted = {
         str(r["model"]): r["gflops"]
@@ -166,10 +171,10 @@ def systems(rows: list[dict[str, Any]]) -> list[Block]:
         return []
     caption: list[Text] = [
         strong("Compute and quality of the paper's systems. "),
-        f"Gflops counted here against the FID-50K with guidance of {PAPER}, Table 2; the area of a "
+        f"Gflops {how} against the FID-50K with guidance of {PAPER}, Table 2; the area of a "
         "disc is proportional to Gflops, hatched are U-Nets.",
     ]
-    return [drawn("systems", figures.systems(pd.DataFrame(found)), caption)]
+    return [drawn("systems", figures.systems(pd.DataFrame(found), how), caption)]
 
 
 def discs(found: Findings) -> list[Block]:

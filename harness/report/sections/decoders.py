@@ -7,11 +7,12 @@ from typing import Any
 from harness import paper
 from harness.analysis import metrics, selection
 from harness.components.section import Section
+from harness.report import published_tables
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
 from harness.report.phrases import PAPER
 from harness.report.prepared import prepared
-from harness.report.sections.comparison import COLUMNS, KINDS, published
+from harness.report.sections.comparison import COLUMNS, KINDS, PAPERS_HEAD, published
 from harness.report.tables import ARROW, differences, floors, metrics_of
 from harness.report.wording import DASH, cell
 
@@ -24,6 +25,9 @@ class Decoders(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
+        if found.report.papers_own:
+            words = " has three decoders of the same latents."
+            return [paragraph(ref("tab-decoders"), words), published_tables.decoders()]
         rows = found.report.frames["metrics"]
         primary = selection.measured(rows, found.metric or "")
         used: dict[Any, set[Any]] = {}
@@ -48,7 +52,11 @@ class Decoders(Section):
         ]
         body: list[list[str | Cell]] = [
             *ours,
-            [Cell("the paper's, DiT-XL/2 with guidance 1.5", span=len(head))],
+            [
+                "the paper's, guidance 1.5",
+                *(Cell(t, strong=True) for t in PAPERS_HEAD),
+                *[""] * len(kinds),
+            ],
             *theirs,
         ]
         models = list(dict.fromkeys(label for label, _, _ in several))

@@ -101,12 +101,12 @@ def effects_table(found: Findings) -> Block:
             ]
         )
     head: list[str | Cell] = ["Factor", "level", "against", f"ratio of {found.short}", "better"]
-    head += ["p (Holm)", "models", "seeds", "ratio of Gflops", "speaks of"]
+    head += ["p (Holm)", "cases", "seeds", "ratio of Gflops", "speaks of"]
     caption: list[Text] = [
         strong("Effects of the factors. "),
         f"Geometric mean over models of {found.short} at the level over that against which it "
         f"stands, with 95% intervals, Holm over the pairs of a factor; {found.better}. A tie is a "
-        "ratio whose interval holds 1. ",
+        "ratio whose interval holds 1; a case is a model in one setting of all else. ",
     ]
     if len(effects) > MOST:
         caption.append(f"{len(effects) - MOST:,} more pairs are in no table. ")
@@ -136,7 +136,7 @@ def turns_table(found: Findings) -> list[Block]:
             ]
         )
     head: list[str | Cell] = ["Factor", "level", "against", "ratio's change per tenfold compute"]
-    head += ["with scale", "equal at (Gflops)", "models"]
+    head += ["with scale", "equal at (Gflops)", "cases"]
     caption: list[Text] = [
         strong("Effects and scale. "),
         "By which factor the ratio of the two levels grows with tenfold model compute (1: it does "

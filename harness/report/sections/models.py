@@ -13,7 +13,7 @@ from harness.analysis import metrics, selection
 from harness.analysis.correlations import correlation
 from harness.components.section import Section
 from harness.errors import BadInput
-from harness.report import figures, wording
+from harness.report import figures, published_tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings, floor_of, original
@@ -31,14 +31,15 @@ class Models(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
+        if found.report.papers_own:
+            return [paragraph(ref("tab-models"), " has every model."), published_tables.models()]
         rows = listed_models(found)
         if not rows:
             return [paragraph(em("No model has been counted or measured yet."))]
         measured = {m: alike(found, m) for m in metrics_of(found)}
         measured = {m: frame for m, frame in measured.items() if len(frame)}
         text: list[Text] = [ref("tab-models"), " has cost and quality of each model"]
-        own = found.report.papers_own
-        theirs = not own and any(_original(r) is not None for r in rows)
+        theirs = any(_original(r) is not None for r in rows)
         text.append(", and the paper's numbers beside. " if theirs else ". ")
         blocks: list[Block] = [paragraph(*text), _table(found, rows, measured)]
         return blocks + other_metrics(found, list(measured))
@@ -48,11 +49,14 @@ def _table(
     found: Findings, rows: list[dict[str, Any]], measured: Mapping[str, pd.DataFrame]
 ) -> Block:
     unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows if r["gflops"] is not None))
-    theirs = [None if found.report.papers_own else _original(r) for r in rows]
+    theirs = [_original(r) for r in rows]
     own = all(_is_the_papers(r) for r in rows)
     with_paper = any(t is not None for t in theirs)
-    head: list[str | Cell] = ["Model", "N", "d", "Heads", "Tokens", "Params", unit]
-    align = "l" + "r" * 6
+    # With many metrics there is no room for the shape, which Table 1 of the complexity has.
+    shape = ("depth", "width", "heads") if len(measured) < 6 else ()
+    named = [{"depth": "N", "width": "d", "heads": "Heads"}[c] for c in shape]
+    head: list[str | Cell] = ["Model", *named, "Tokens", "Params", unit]
+    align = "l" + "r" * (len(head) - 1)
     for metric in measured:
         head.append(f"{metrics.short_title(metric)} {ARROW[metrics.higher_is_better(metric)]}")
         align += "r"
@@ -69,23 +73,23 @@ def _table(
     for r, their, cost in zip(rows, theirs, costs, strict=True):
         failed = " †" if r.get("learned") is False else ""
         line: list[str | Cell] = [f"{r['label']}{failed}"]
-        line += [whole(r[c]) for c in ("depth", "width", "heads", "tokens")]
+        line += [whole(r[c]) for c in (*shape, "tokens")]
         line += [wording.parameters(r["params"]), cost]
         for metric, frame in measured.items():
             at = frame[frame["label"] == r["label"]]
             one = at.iloc[0] if len(at) else None
             text = DASH if one is None else wording.cell(one["value"], one["low"], one["high"])
-            if one is not None and found.report.papers_own:
-                text = f"{one['value']:.2f}"  # as it was published
             line.append(Cell(text, strong=True) if r["label"] in bold[metric] else text)
         if with_paper:
-            named = [] if own else [str(their["model"]) if their else DASH]
-            line += [*named, *_papers(their)]
+            theirs_name = [] if own else [str(their["model"]) if their else DASH]
+            line += [*theirs_name, *_papers(their)]
             if found.papers_setting:
                 line.append(_difference(r, their))
         body.append(line)
     rules = [i for i in range(1, len(rows)) if rows[i]["patch_size"] != rows[i - 1]["patch_size"]]
     caption: list[Text] = [strong("The models. "), f"N blocks of width d; {FLOPS}. "]
+    if not shape:
+        caption[1] = f"{FLOPS}. "
     if measured:
         assert found.protocol is not None
         extractor = metrics.features(found.metric or "")

@@ -7,7 +7,9 @@ from typing import Any
 
 from harness.components.section import Section
 from harness.report.blocks import Block, Pairs, em, paragraph
+from harness.report.citation import sentences
 from harness.report.findings import Findings
+from harness.report.sections.method import words
 from harness.report.tables import said
 from harness.report.wording import DASH
 
@@ -25,13 +27,15 @@ class Provenance(Section):
         ]
         if not rows:
             return [paragraph(em("No provenance was recorded."))]
-        return [Pairs(rows)]
+        return [paragraph(*sentences(findings)), Pairs(rows)]
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     out: list[tuple[str, str]] = []
     for key, value in values.items():
-        name = f"{prefix}{key}".replace("_", " ")
+        # A setting is said in words; what is nested is told by its own names.
+        plain = prefix or isinstance(value, Mapping)
+        name = f"{prefix}{str(key).replace('_', ' ') if plain else words(str(key))}"
         if isinstance(value, Mapping):
             out += _flat(value, f"{name} ")
         elif isinstance(value, (list, tuple)):

@@ -1,24 +1,47 @@
-"""Samples of every model (Figure 7)."""
+"""Samples of every model (Figure 7), real images, and grids of one class (Figures 11, 14 to 33)."""
 
 from __future__ import annotations
 
 from harness.components.section import Section
-from harness.report.blocks import Block, paragraph, ref
+from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.findings import Findings
-from harness.report.mosaic import mosaic
+from harness.report.mosaic import mosaic, strip
 from harness.report.phrases import missing
 
 
 class Samples(Section):
-    """Figure 7: what every model draws from the same noise and labels."""
+    """Figure 7: what every model draws from the same noise and labels; real images; one class."""
 
     name = "samples"
     title = "Samples"
 
     def blocks(self, findings: Findings) -> list[Block]:
-        found = findings
-        if not found.report.samples:
-            return [missing("No samples are kept", found)]
-        shown = mosaic(found.report.samples, found.report.samples_how)
-        text = " shows what the numbers measure: image by image, only the model differs."
-        return [paragraph(ref(shown.label), text), shown]
+        report = findings.report
+        if not report.samples and not report.grids:
+            return [missing("No samples are kept", findings)]
+        blocks: list[Block] = []
+        spans: list[Text] = []
+        if report.samples:
+            shown = mosaic(report.samples, report.samples_how)
+            spans += [ref(shown.label), " shows what the numbers measure: image by image, only "]
+            spans.append("the model differs. ")
+            blocks.append(shown)
+        if report.real is not None:
+            caption: list[Text] = [strong("Real images: "), f"{report.real_how}."]
+            blocks.append(strip("real", report.real, caption, "real images of the training data"))
+            spans += [ref("fig-real"), " has real ones. "]
+        elif report.real_how:
+            spans.append(f"No real images stand beside them: {report.real_how.rstrip('.')}. ")
+        for i, grid in enumerate(report.grids, 1):
+            if grid.images is None:
+                spans.append(f"{grid.name[0].upper()}{grid.name[1:]}, guidance {grid.guidance:g}: "
+                             f"{grid.why}. ")  # fmt: skip
+                continue
+            told: list[Text] = [
+                strong(f"Uncurated samples of {grid.name}, "),
+                f"guidance {grid.guidance:g} ({grid.how}): the first {len(grid.images)} that were "
+                "drawn of it.",
+            ]
+            alt = f"samples of {grid.name} at guidance {grid.guidance:g}"
+            blocks.append(strip(f"grid-{i}", grid.images, told, alt))
+        return [paragraph(*spans), *blocks]

@@ -1,14 +1,24 @@
-"""Training compute and quality (Figure 9)."""
+"""Training compute and quality (Figure 9): envelope, crossings, and the best model per budget."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.crossings import at_budgets, crossings
+from harness.analysis.intervals import interval
 from harness.components.section import Section
 from harness.report import figures
-from harness.report.blocks import Block, Text, paragraph, ref, strong
+from harness.report.blocks import Block, Cell, Table, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import floor_clause, interval_clause, missing, trained
-from harness.report.wording import listed
+from harness.report.wording import DASH, cell, listed, number
+
+BUDGETS = 6
+MOST = 40  # rows of the crossings
 
 
 class TrainingCompute(Section):
@@ -23,17 +33,22 @@ class TrainingCompute(Section):
             return [missing("Quality was not measured at more than one training step", found)]
         if not len(found.frontier):
             return [missing("The compute of the trainings is not known", found)]
+        word = "highest" if found.higher else "lowest"
         spans: list[Text] = [
             ref("fig-training-compute"),
             " counts training compute as the paper does: Gflops × batch × steps × 3. The grey band "
-            "is the lowest measured value at each compute" if not found.higher else
-            " counts training compute as the paper does: Gflops × batch × steps × 3. The grey band "
-            "is the highest measured value at each compute",
-        ]  # fmt: skip
+            f"is the {word} measured value at each compute",
+        ]
         if len(found.groups) == 1:
             members = list(dict.fromkeys(found.frontier.sort_values("train_gflops")["label"]))
             spans.append(f", of {listed(members)} in this order" if len(members) > 1 else "")
-        spans.append("; the best of several noisy values is lower than it is.")
+        spans.append("; the best of several noisy values is lower than it is. ")
+        tables = [*budgets_table(found), *crossings_table(found)]
+        for block in tables:
+            what = {"tab-budgets": " has the best models at given budgets. ",
+                    "tab-crossings": " has the compute from which the larger of two neighbours "
+                    "is ahead. "}[block.label]  # fmt: skip
+            spans += [ref(block.label), what]
         caption: list[Text] = [
             strong("Training compute against quality. "),
             f"{found.title}. Each line is a model, each mark a checkpoint; names stand where a "
@@ -44,4 +59,83 @@ class TrainingCompute(Section):
         drawing = figures.training_compute(
             found.curves, found.title, found.line(found.curves_protocol), found.frontier
         )
-        return [paragraph(*spans), drawn("training-compute", drawing, caption)]
+        return [paragraph(*spans), drawn("training-compute", drawing, caption), *tables]
+
+
+def parts(found: Findings) -> list[tuple[str, pd.DataFrame]]:
+    """Curves of each setting: settings are not compared here."""
+    usable = found.curves[found.curves["train_gflops"].notna() & (found.curves["value"] > 0)]
+    return [(str(name), part) for name, part in usable.groupby("group", sort=False)]
+
+
+def budgets_table(found: Findings) -> list[Table]:
+    """The best model at each of some budgets, by interpolation, with all that tie with it."""
+    rows: list[list[str | Cell]] = []
+    several = len(found.groups) > 1
+    for group, part in parts(found):
+        x = part["train_gflops"]
+        if x.nunique() < 3 or found.metric is None:
+            continue
+        chosen = np.geomspace(x.min(), x.max(), BUDGETS + 2)[1:-1]
+        at = at_budgets(part, chosen, found.metric)
+        for budget, one in at.groupby("budget"):
+            if len(one) < 2:
+                continue  # a budget that one model alone was measured at
+            sign = -1 if found.higher else 1
+            top = one.iloc[int(np.argmin(sign * one["value"].to_numpy(float)))]
+            tied = [str(v) for v in one[one["best"]]["label"] if v != top["label"]]
+            ends = (math.nan, math.nan, math.nan)
+            if np.isfinite(top["std"]):
+                ends = tuple(interval(top["value"], top["std"]))  # type: ignore[assignment]
+            lead: list[str | Cell] = [group] if several else []
+            known = bool(np.isfinite(one["std"]).all())
+            second = (listed(tied) if tied else "none") if known else "no standard errors"
+            if known and len(tied) > 4:
+                second = f"{len(tied)} others"
+            rows.append([*lead, number(budget), str(top["label"]),
+                         cell(top["value"], ends[1], ends[2]), second, str(len(one))])  # fmt: skip
+    if not rows:
+        return []
+    head: list[str | Cell] = ["Setting"] if several else []
+    head += ["Budget (Gflops)", "best", found.short, "not told from it", "models"]
+    caption: list[Text] = [
+        strong("Best model per training budget. "),
+        "Each model's curve interpolated in log compute, never beyond its own checkpoints; ± is "
+        "half a 95% interval, ties by Holm over the models of a budget.",
+    ]
+    if not found.curves["step"].nunique() > 1:
+        return []
+    align = ("l" if several else "") + "rlrlr"
+    return [table("budgets", align, [head], rows, caption, wide=True, size=7.9)]
+
+
+def crossings_table(found: Findings) -> list[Table]:
+    """From which compute on the next larger model (or smaller patch) is ahead for good."""
+    frames = [
+        crossings(part, found.metric or "", along).assign(along=along)
+        for _, part in parts(found)
+        for along in ("size", "patch_size")
+        if "size" in part and part["size"].notna().any()
+    ]
+    frames = [f for f in frames if len(f)]
+    if not frames:
+        return []
+    rows: list[list[str | Cell]] = []
+    for r in pd.concat(frames, ignore_index=True).to_dict("records")[:MOST]:
+        low = "below the range" if r["low"] <= 0 else number(r["low"])
+        high = "beyond the range" if math.isinf(r["high"]) else number(r["high"])
+        ends = f"{low} to {high}"
+        if r["low"] <= 0 and math.isinf(r["high"]):
+            ends = "open"
+        at = DASH if math.isnan(r["compute"]) else number(r["compute"])
+        rows.append([str(r["smaller"]), str(r["larger"]), str(r["seen"]), at, ends,
+                     f"{number(r['first'])} to {number(r['last'])}"])  # fmt: skip
+    head: list[str | Cell] = ["Smaller", "larger", "seen", "crossing (Gflops)", "95% interval"]
+    caption: list[Text] = [
+        strong("Crossings of the curves of training. "),
+        "From which training compute on the larger of two neighbours in size, or in patch size, "
+        "is ahead for good; its interval holds every compute at which the difference's own "
+        "interval holds 0, and is open where the measured range ends or no error is recorded.",
+    ]
+    head += ["common range"]
+    return [table("crossings", "lllrll", [head], rows, caption, wide=True, size=7.6, gap=3.2)]

@@ -1,0 +1,130 @@
+"""Images that a report shows: samples of every run, real ones beside them, grids of one class."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.commands.common import Opened
+from harness.components.source import Wanted
+from harness.errors import HarnessError
+from harness.plan.wanted import shown_samples
+from harness.store.artifacts import CorruptArtifact
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from harness.report.input import Grid
+
+BATCH = 64  # images read at a time while one class is looked for
+UNREADABLE = (CorruptArtifact, OSError, KeyError, StopIteration, ValueError)
+
+
+def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
+    """Per run the first samples of its last checkpoint, and how they were drawn.
+
+    All in one way (harness.plan.wanted.shown_samples). A run that was not sampled so is left out.
+    """
+    from harness.stages.samples import read_images
+
+    shown = opened.study.settings.report.samples_shown
+    way, last = shown_samples(opened.plan.measurements, opened.store.committed(["sample"]))
+    if way is None:
+        return {}, ""
+    grids: dict[str, np.ndarray] = {}
+    for index, m in last.items():
+        with contextlib.suppress(*UNREADABLE):
+            artifact = opened.store.open("sample", m.sample, verify=False)
+            if artifact is not None:
+                images = next(read_images(artifact.folder, shown))
+                grids[opened.study.runs[index].label] = images
+    _, scale, steps, _ = way
+    return grids, f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
+
+
+def real(opened: Opened) -> tuple[np.ndarray | None, str]:
+    """Training images at even distances through the data, (n, H, W, C), and what they are.
+
+    None and the reason where the data do not lie here (a folder of records alone), or where runs
+    were trained on several data sets.
+    """
+    import numpy as np
+
+    from harness.data.crop import centre_crop
+
+    trained = [r.data for r in opened.study.runs if r.train is not None]
+    if len({repr(data) for data in trained}) != 1:
+        return None, "the runs were trained on several data sets" if trained else ""
+    data, shown = trained[0], opened.study.settings.report.samples_shown
+    source: Any = data.source
+    wanted = Wanted(data.name, data.path, "train", data.image_size, data.channels, None,
+                    shown, data.seed)  # fmt: skip
+    try:
+        images = source.open(wanted)
+        n = min(shown, len(images))
+        places = [round(i * (len(images) - 1) / max(1, n - 1)) for i in range(n)]
+        found = [images[i][0] for i in dict.fromkeys(places)]
+        ready = [
+            x if x.shape[:2] == (data.image_size,) * 2 else centre_crop(x, data.image_size)
+            for x in found
+        ]
+        return np.stack(ready), f"images of {data.name}, at even distances"
+    except (HarnessError, OSError, ImportError, ValueError, IndexError) as error:
+        return None, f"{data.name} is not at hand ({str(error).splitlines()[0]})"
+
+
+def grids(opened: Opened) -> list[Grid]:
+    """The grids of one class that the study's report asks for; without images where there are none.
+
+    Of the run of most compute, or the one named, its last checkpoint; the first samples of that
+    class, in the order of their numbers: none is left out.
+    """
+    return [_grid(opened, asked) for asked in opened.study.settings.report.grids]
+
+
+def _grid(opened: Opened, asked: Any) -> Grid:
+    import numpy as np
+
+    from harness.report.input import Grid
+    from harness.stages.samples import read_images
+
+    name = f"class {asked.label}"
+    committed = opened.store.committed(["sample"])
+    runs = opened.study.runs
+    found = [
+        m
+        for m in opened.plan.measurements
+        if m.guidance_scale == asked.guidance
+        and m.sample in committed
+        and asked.model in (None, runs[m.run].label, runs[m.run].model.label)
+    ]
+    if not found:
+        return Grid(name, asked.guidance, "", None, "no samples at this guidance are kept")
+    gflops = {s.run: s.gflops or 0.0 for s in opened.plan.stages.values() if s.kind == "sample"}
+    best = max(found, key=lambda m: (gflops.get(m.run, 0.0), m.step, m.sampling_steps))
+    model = runs[best.run].label
+    how = f"{model} at step {best.step:,}, {best.sampling_steps} steps"
+    kept: list[np.ndarray] = []
+    with contextlib.suppress(*UNREADABLE):
+        artifact = opened.store.open("sample", best.sample, verify=False)
+        if artifact is not None:
+            labels, start = _labels(artifact.folder), 0
+            for piece in read_images(artifact.folder, BATCH):
+                own = labels[start : start + len(piece)] == asked.label
+                kept += list(piece[own[: len(piece)]])
+                start += len(piece)
+                if len(kept) >= asked.images:
+                    break
+    if not kept:
+        return Grid(name, asked.guidance, how, None, "no kept sample is of this class")
+    return Grid(name, asked.guidance, how, np.stack(kept[: asked.images]))
+
+
+def _labels(folder: Path) -> np.ndarray:
+    """Labels of the samples in a committed stage, (N,)."""
+    import numpy as np
+
+    path = folder / "labels.npz"
+    with np.load(path if path.is_file() else folder / "samples.npz", allow_pickle=False) as held:
+        return held["labels"]

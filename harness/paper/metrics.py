@@ -1,0 +1,99 @@
+"""Claims about the other metrics of the same samples (Figure 12) and the loss (Figure 13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.analysis.correlations import compare_correlations, correlation
+from harness.analysis.intervals import Interval
+from harness.analysis.metrics import higher_is_better, kind, short_title
+from harness.errors import BadInput
+from harness.paper.evidence import (
+    CONTRADICTED,
+    SUPPORTED,
+    UNDECIDED,
+    Evidence,
+    adaln_zero,
+    nothing,
+)
+
+OTHERS = ("sfd", "is", "precision", "recall")  # the metrics of the paper's Figure 12 beside FID
+
+
+def other_metrics(e: Evidence) -> tuple[str, str]:
+    words, verdicts = [], []
+    asked = {n: r for n, r in e.others.items() if kind(n) in OTHERS}
+    level = 1 - 0.05 / max(1, len(asked))  # of all together
+    for name, rows in asked.items():
+        own = adaln_zero(Evidence(metric=name, final=rows))
+        try:
+            r = correlation(own["gflops"], own["value"], confidence=level).pearson
+        except (BadInput, KeyError):
+            continue
+        good = r.low > 0 if higher_is_better(name) else r.high < 0
+        bad = r.high < 0 if higher_is_better(name) else r.low > 0
+        verdicts.append(SUPPORTED if good else CONTRADICTED if bad else UNDECIDED)
+        words.append(f"{short_title(name)} {_three(r)}")
+    if not verdicts:
+        return nothing("no other metrics of three models")
+    for one in (CONTRADICTED, UNDECIDED):
+        if one in verdicts:
+            return one, ", ".join(words)
+    return SUPPORTED, ", ".join(words)
+
+
+def _three(r: Interval) -> str:
+    """Correlations near 1 need a third decimal."""
+    places = 3 if abs(r.value) > 0.95 else 2
+    return f"{r.value:.{places}f} ({r.low:.{places}f} to {r.high:.{places}f})"
+
+
+def benefit_most(e: Evidence) -> tuple[str, str]:
+    by_kind = {kind(name): rows for name, rows in {**e.others, e.metric: e.final}.items()}
+    names = {kind(name): short_title(name) for name in (*e.others, e.metric)}
+    asked = [
+        (strong, weak)
+        for strong in ("is", "precision")
+        for weak in ("fd", "sfd", "recall")
+        if strong in by_kind and weak in by_kind
+    ]
+    level = 1 - 0.05 / max(1, len(asked))  # of all together
+    gaps, words = [], []
+    for strong, weak in asked:
+        a = by_kind[strong].set_index("label")
+        b = by_kind[weak].set_index("label").reindex(a.index)
+        try:
+            gap = compare_correlations(a["gflops"], a["value"], b["value"], level)
+        except (BadInput, KeyError):
+            continue
+        gaps.append(gap)
+        words.append(
+            f"{names[strong]} over {names[weak]} {gap.value:+.3f} ({gap.low:.3f} to {gap.high:.3f})"
+        )
+    if not gaps:
+        return nothing("class score, precision and another metric of four models are needed")
+    if all(g.low > 0 for g in gaps):
+        return SUPPORTED, ", ".join(words)
+    return (CONTRADICTED if any(g.high < 0 for g in gaps) else UNDECIDED), ", ".join(words)
+
+
+def loss(e: Evidence) -> tuple[str, str]:
+    if not len(e.losses):
+        return nothing("no training losses")
+    found = []
+    steps: Any = e.losses.groupby("step")
+    for step, one in steps:
+        try:
+            rank = correlation(one["gflops"], one["loss"], confidence=1 - 0.05 / 3)
+        except BadInput:
+            continue
+        found.append((int(step), rank.spearman))
+    if not found:
+        return nothing("no training step at which three models have a loss")
+    # "Lower at every stage": the first, the middle and the last milestone stand for all.
+    stages = [found[0], found[len(found) // 2], found[-1]]
+    words = ", ".join(f"{r.value:.2f} at step {s:,}" for s, r in stages)
+    if all(r.high < 0 for _, r in stages):
+        return SUPPORTED, f"Spearman of loss and Gflops {words}"
+    verdict = CONTRADICTED if any(r.low > 0 for _, r in stages) else UNDECIDED
+    return verdict, f"Spearman of loss and Gflops {words}"
