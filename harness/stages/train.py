@@ -239,7 +239,7 @@ def _commit(
     encoded = work.inputs["data"].facts
     described = {
         "run": run_id(work.task.inputs["data"], canonical(plain)),
-        "recipe": _recipe(settings),
+        "recipe": _recipe(settings, parts.family),
         "model": place.model,
         "family": place.family,
         **{name: parts.facts.get(name) for name in NETWORK},
@@ -283,12 +283,14 @@ def _commit(
     return Outcome(facts, {"runs": [row], "training": [{**r, **shared} for r in log.rows]})
 
 
-def _recipe(settings: TrainStage) -> str:
+def _recipe(settings: TrainStage, family: Family) -> str:
     """What tells two trainings apart that records have no column of their own for."""
     own = settings.recipe.model_dump(exclude={"batch_size", "learning_rate"}, exclude_unset=True)
     others: dict[str, Any] = {"flip": settings.flip, "diffusion_steps": settings.diffusion_steps}
     if settings.objective is not None:
         others = {"flip": settings.flip, "objective": settings.objective}
+    if (base_width := getattr(family, "base_width", None)) is not None:
+        others["base_width"] = base_width  # of the architecture, but it is about the rate
     return canonical({**own, **others})
 
 
