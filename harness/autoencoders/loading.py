@@ -26,6 +26,7 @@ class Autoencoder(Protocol):
     factor: int  # image size / latent size
     channels: int  # of a latent
     scale: float  # latents are posterior samples times this
+    pixels: bool  # the latents are the images, kept as they are
     sha256: str | None  # of the encoder's weights: what latents on disk depend on
     decoder_sha256: str | None  # of the decoder's
 
@@ -45,6 +46,7 @@ class Identity:
     decoder = "original"
     factor = 1
     scale = 1.0
+    pixels = True
     sha256: str | None = None
     decoder_sha256: str | None = None
 
@@ -62,6 +64,7 @@ class StableDiffusionVAE:
     """diffusers' AutoencoderKL, in evaluation mode, without gradients."""
 
     name = "sd-vae"
+    pixels = False
 
     def __init__(self, model: Any, decoder: str) -> None:
         table = properties(self.name)
@@ -114,7 +117,7 @@ def load(
             f"autoencoder {name!r} has no decoder {decoder!r}; there are "
             + ", ".join(table.decoders)
         )
-    if name == "identity":
+    if table.decoders[decoder] is None:  # there are no weights
         return Identity(image_channels)
     model = _load_kl(name, decoder, _find(name, decoder, weights), sha256)
     return StableDiffusionVAE(model.to(device).eval().requires_grad_(False), decoder)

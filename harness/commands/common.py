@@ -10,13 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.components import standin
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
+from harness.plan import keys
 from harness.plan.build import Imported, make_plan
+from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
 from harness.spec.study import Study, load_study
+from harness.store import origins
 from harness.store.artifacts import Store
 
 
@@ -80,10 +84,24 @@ class Opened:
         return standing(self.plan, self.stages, self.store, self.ledger, history)
 
 
-def open_study(args: argparse.Namespace) -> Opened:
-    """Load, check and plan the study a command line names."""
-    study = load_study(args.study, args.profile, args.overrides)
-    plan = planned(study, imported_checkpoints(Path(args.results)))
+def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
+    """Load, check and plan the study a command line names.
+
+    count: also the networks whose Gflops no formula tells, in a child process; else those counts
+    are used that are known.
+    """
+
+    def opened() -> tuple[Study, Plan]:
+        study = load_study(args.study, args.profile, args.overrides)
+        return study, planned(study, imported_checkpoints(Path(args.results)), count)
+
+    try:
+        study, plan = standin.or_with_torch(opened)
+    except BadInput as error:
+        more = origins.sentences(Path(args.results), str(error))
+        if not more:
+            raise
+        raise BadInput("\n".join([str(error), *more])) from error
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(
@@ -93,10 +111,15 @@ def open_study(args: argparse.Namespace) -> Opened:
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
 
 
-def planned(study: Study, imported: Mapping[str, Imported]) -> Plan:
+def planned(study: Study, imported: Mapping[str, Imported], count: bool = False) -> Plan:
     """The study's plan. Raises BadInput, naming the study's file, where it cannot be planned."""
     try:
-        return make_plan(study, imported)
+        plan = make_plan(study, imported)
+        if plan.uncounted:
+            folder = study.path.parent
+            counts = counted(plan.uncounted, study.components, folder, ask=count)
+            plan = make_plan(study, imported, counts)
+        return plan
     except BadInput as error:
         raise BadInput(f"{study.path}: {error}") from error
 
@@ -117,8 +140,11 @@ def imported_checkpoints(results: Path) -> dict[str, Imported]:
     """What `harness import` has put into a results folder, by name."""
     found = {}
     for path in sorted((results / "checkpoints").glob("[!_]*.json")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            entry = Imported(**json.loads(path.read_text()))
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            said = json.loads(path.read_text())
+            if not isinstance(said["settings"], str):  # JSON text in JSON until 0.1
+                said["settings"] = keys.canonical(said["settings"])
+            entry = Imported(**said)
             found[entry.name] = entry
     return found
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.commands import common
 from harness.errors import BadInput, Missing
 from harness.plan import keys
 from harness.plan.build import Imported
 from harness.spec import source as yaml_source
-from harness.store import files
+from harness.store import codec, files
 from harness.store.artifacts import Store
+from harness.store.results import TrainResult
 
 if TYPE_CHECKING:
     from harness.components.family import Input
     from harness.components.objective import Objective
+
+TRIED_SIZE = 256  # of an image, which every autoencoder takes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,8 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--autoencoder",
-        choices=("identity", "sd-vae"),
-        help="whose latents it was trained on (default: sd-vae for 4 channels, else identity)",
+        metavar="NAME",
+        help="whose latents it was trained on, of those that `harness components autoencoder` "
+        "lists (default: the first whose latents have as many channels)",
     )
     parser.add_argument(
         "--keep-ours",
@@ -66,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
             raise BadInput(f"--{option.replace('_', '-')} {value}: it must be at least {least}")
     import safetensors.torch
 
-    from harness.autoencoders import properties
     from harness.models import foreign
     from harness.models.counting import count_family
     from harness.store import provenance
@@ -76,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     architecture = family.architecture(given)
     objective = _objective(args, given)
     trained_for = objective.key_fields("objective")
-    autoencoder = args.autoencoder or ("sd-vae" if given.channels == 4 else "identity")
+    autoencoder = _autoencoder(args.autoencoder, given)
     counted = count_family(family, given)
     store = Store(args.results)
     store.check_writable()
@@ -88,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
                 "imported": files.sha256(weights),
                 "architecture": architecture,
                 **trained_for,
-                "autoencoder": autoencoder,
+                "autoencoder": autoencoder.content,
                 "step": args.steps,
             }
         )
@@ -99,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             raise BadInput(
                 f"{path} names another checkpoint already ({known.key[:12]}): choose another --name"
             )
-        described = {
+        columns = {
             "run": key,
             "model": args.name,
             "family": "imported",
@@ -108,8 +112,8 @@ def run(args: argparse.Namespace) -> int:
             "params": counted.params,
             "gflops": counted.gflops,
             "gflops_paper": counted.gflops_paper,
-            "image_size": given.side * properties.factor(autoencoder),
-            "autoencoder": autoencoder,
+            "image_size": given.side * autoencoder.factor,
+            "autoencoder": autoencoder.name,
             "step": args.steps,
             "input_size": given.side,
             **{k: v for k, v in family.facts().items() if k != "size"},
@@ -121,14 +125,9 @@ def run(args: argparse.Namespace) -> int:
             key,
             staging,
             {},
+            codec.told(TrainResult(columns, architecture, **trained_for)),
             {
-                "described": described,
-                "architecture": architecture,
-                **trained_for,
-                "seconds": 0.0,
-            },
-            {
-                "settings": settings,
+                "settings": json.loads(settings),
                 "inputs": {},
                 "label": f"import {args.name}",
                 "provenance": {
@@ -140,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
             },
         )
     entry = Imported(args.name, key, architecture, settings, args.steps)
-    files.write_json(path, asdict(entry))
+    files.write_json(path, {**asdict(entry), "settings": json.loads(settings)})
     facts = family.facts()
     shape = f"{facts['depth']} blocks, width {facts['width']}, {facts['heads']} heads, " + (
         f"{facts.get('block', family.name)}, patch {facts['patch_size']}"
@@ -156,14 +155,47 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+class _Autoencoder(NamedTuple):
+    """Whose latents a checkpoint was trained on."""
+
+    name: str
+    content: Any  # as keys write it
+    factor: int  # image size / latent size
+
+
+def _autoencoder(name: str | None, given: Input) -> _Autoencoder:
+    """The autoencoder of a name, or the first whose latents have the network's channels.
+
+    Raises BadInput where there is none, or the one that is named has others.
+    """
+    from harness.components import registry
+
+    found = []
+    for each in (name,) if name else registry.names("autoencoder"):
+        component: Any = registry.get("autoencoder", each)()
+        for channels in (3, 1):  # of an image
+            try:
+                shape = component.latent_shape(TRIED_SIZE, channels)
+            except BadInput:
+                continue
+            found.append(f"{each} {shape[0]}")
+            if shape[0] == given.channels:
+                return _Autoencoder(each, component.content(), TRIED_SIZE // shape[1])
+    raise BadInput(
+        f"the checkpoint takes inputs of {given.channels} channels; latents have others "
+        f"({', '.join(dict.fromkeys(found))}): name the autoencoder that it goes with "
+        "(--autoencoder)"
+    )
+
+
 def _objective(args: argparse.Namespace, given: Input) -> Objective:
     """The objective that a checkpoint was trained for. Raises BadInput when they do not go."""
     import yaml
 
-    from harness.components import registry
+    from harness.components import registry, stored
 
     try:
-        said = yaml.safe_load(args.objective or "ddpm")
+        said = yaml.safe_load(args.objective or stored.UNNAMED["objective"])
     except yaml.YAMLError as error:
         raise BadInput(f"--objective {args.objective!r} cannot be read: {error}") from error
     settings = {"name": said} if isinstance(said, str) else said
@@ -171,7 +203,7 @@ def _objective(args: argparse.Namespace, given: Input) -> Objective:
         raise BadInput(f"--objective {args.objective!r}: give a name, or {{name: ..., ...}}")
     settings = dict(settings)
     cls: Any = registry.get("objective", settings.pop("name"))
-    if cls.name == "ddpm":
+    if "steps" in cls.model_fields:
         settings.setdefault("steps", args.diffusion_steps)
     try:
         objective: Objective = cls.model_validate(settings)

@@ -10,12 +10,14 @@ from typing import Any
 
 from harness.commands import common
 from harness.commands.common import Opened, duration, quantity
-from harness.dispatch import preflight, progress
+from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
-from harness.plan import estimate
+from harness.plan import estimate, keys
+from harness.plan.plan import Plan
 from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
+from harness.store.codec import Measured
 
 MOST_MANIFESTS = 2000  # read for measured speeds
 MOST_SHOWN = 10  # of what would be made again
@@ -30,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     gc.disable()  # hundreds of thousands of small objects, none of them garbage
-    opened = common.open_study(args)
+    opened = common.open_study(args, count=True)
     content = describe(opened, every=args.json or args.stages)
     if args.json:
         print(json.dumps(content, indent=1))
@@ -41,14 +43,14 @@ def run(args: argparse.Namespace) -> int:
 
 def measured_rates(opened: Opened) -> estimate.Rates:
     """Speeds from benchmarks, and from artifacts committed under this results folder."""
-    found: list[tuple[str, dict[str, Any]]] = []
+    found: list[tuple[str, Measured]] = []
     kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
     for kind in kinds:
         for key in sorted(opened.store.committed([kind]))[: MOST_MANIFESTS // len(kinds)]:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(kind, key)
-                if manifest:
-                    found.append((kind, manifest["measured"]))
+                if manifest is not None and manifest.measured is not None:
+                    found.append((kind, manifest.measured))
     benchmarks = estimate.read_benchmarks(opened.store.root)
     return estimate.rates(found, uses_cuda(opened), benchmarks, opened.plan)
 
@@ -118,6 +120,8 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             elif entry["seconds"] is not None:
                 entry["seconds"] += seconds
     unknown = [e["seconds"] is None for e in by_kind.values()]
+    problems = preflight.problems(opened.plan, state.missing)
+    files = identity.look(opened.plan, opened.stages, opened.store)
     return {
         "study": opened.study.name,
         "profile": opened.study.profile,
@@ -140,7 +144,11 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             for s in state.remade
         ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
-        "problems": preflight.problems(opened.study, state.missing),
+        "counted": counted_networks(opened.plan),
+        "not_counted": opened.plan.counts.unasked,
+        "problems": problems,
+        "changed": files.changed,
+        "notes": [*files.notes, *identity.absent(opened.study, problems)],
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
             f"{kind} {', '.join(sorted(models))}: {other}"
@@ -148,6 +156,19 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         ],
         "stages": stages,
     }
+
+
+def counted_networks(plan: Plan) -> dict[str, float]:
+    """Gflops, by label, of the models whose family has no formula for them."""
+    found = {}
+    for run in plan.study.runs:
+        component = run.model.component
+        if plan.counts.gflops and component is not None and run.model.label not in found:
+            given = run.given()
+            text = keys.canonical(component.architecture(given))
+            if text in plan.counts.gflops:
+                found[run.model.label] = plan.counts.gflops[text]
+    return found
 
 
 def _print_removed(content: dict[str, Any]) -> None:
@@ -205,11 +226,19 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
             f"{quantity(trunks['gflops'])} of training instead of "
             f"{quantity(trunks['apart_gflops'])}"
         )
+    for model, gflops in content["counted"].items():
+        print(f"counted, as its family has no formula: {model}, {gflops:.4g} Gflops an image")
+    if content["not_counted"]:
+        print(f"costs are not known: counting networks failed: {content['not_counted']}")
     _print_removed(content)
     for difference in content["benchmarks_differ"]:
         print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:
         print(f"missing here: {problem}")
+    for sentence in content["changed"]:
+        print(f"changed here: {sentence}")
+    for note in content["notes"]:
+        print(f"note: {note}")
     if every:
         print()
         for stage in content["stages"]:

@@ -11,10 +11,13 @@ from harness.commands import common
 from harness.commands.common import Opened
 from harness.dispatch.ledger import Ledger
 from harness.errors import BadInput
+from harness.spec.source import read
 from harness.store.artifacts import Store
 
 if TYPE_CHECKING:
     import pandas
+
+    from harness.store.studies import Index
 
 SHOWN = {  # of the tables that are too wide for a terminal; --csv has every column
     "runs": "label block seed step params gflops loss train_gflops seconds images_per_second",
@@ -54,7 +57,11 @@ def run(args: argparse.Namespace) -> int:
         return compact(root)
     if args.study is None:
         raise BadInput("say which STUDY's results, as scaling")
-    frame = frames_of(common.open_study(args))[args.table]
+    try:
+        frames = frames_of(common.open_study(args))
+    except BadInput as error:
+        frames = frames_as_run(args, error)
+    frame = frames[args.table]
     if args.csv:
         print(frame.to_csv(index=False), end="")
     elif args.json:
@@ -89,13 +96,45 @@ def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
     could not be is said on stderr.
     """
     from harness.plan.index import index
+
+    return _frames(opened.store.root, index(opened.plan))
+
+
+def frames_as_run(args: argparse.Namespace, error: BadInput) -> dict[str, pandas.DataFrame]:
+    """The records of a study that cannot be opened here, as its last `run` left word of it.
+
+    Its file may have moved, or a component of its be somewhere else. Raises `error` where it was
+    never run into this results folder.
+    """
+    from harness.store import origins, studies
+
+    root, name, profile, text = Path(args.results), args.study, args.profile, None
+    if Path(name).is_file():
+        if not origins.sentences(root, str(error)):  # a mistake in it, not a component elsewhere
+            raise error
+        written, text = read(Path(name)).data, Path(name).read_text(encoding="utf-8")
+        name, profile = written.get("study"), profile or written.get("profile", "laptop")
+    try:
+        found = studies.find(root, f"{name}-{profile}" if profile else str(name))
+    except BadInput:
+        raise error from None
+    if args.overrides and tuple(args.overrides) != tuple(found.overrides):
+        raise error
+    if text is not None and text != found.text:
+        print(f"note: {args.study} has changed since", file=sys.stderr)
+    print(f"note: {str(error).splitlines()[0]}", file=sys.stderr)
+    print(f"note: these are the numbers of {name} as it was run, {found.written}", file=sys.stderr)
+    return _frames(root, found)
+
+
+def _frames(root: Path, index: Index) -> dict[str, pandas.DataFrame]:
     from harness.store import records
     from harness.store.of_study import of_study
 
-    found = records.read(opened.store.root, repair=True)
+    found = records.read(root, repair=True)
     for note in found.notes:
         print(note, file=sys.stderr)
-    return of_study(found.frames, index(opened.plan))
+    return of_study(found.frames, index)
 
 
 def recorded(opened: Opened) -> set[str]:

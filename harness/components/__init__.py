@@ -11,7 +11,7 @@ in a file that a study lists under `components:`, or in a package with an entry 
 
 from __future__ import annotations
 
-from harness.components.autoencoder import Autoencoder
+from harness.components.autoencoder import Autoencoder, Codec
 from harness.components.base import Component, Later, NotInKey
 from harness.components.executor import Executor
 from harness.components.extractor import Extractor
@@ -29,6 +29,7 @@ __all__ = [
     "KINDS",
     "Absent",
     "Autoencoder",
+    "Codec",
     "Component",
     "Executor",
     "Extractor",

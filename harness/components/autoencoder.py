@@ -20,16 +20,24 @@ BUILT_IN = {
 
 
 class Codec:
-    """A loaded autoencoder (a protocol; see harness.autoencoders.loading for ours).
+    """A loaded autoencoder. What derives from it, or has the same attributes, will do.
 
     sha256: of the encoder's parameters, None without weights; decoder_sha256: of the decoder's.
+    scale: what latents are multiplied by before the network sees them, so that their variance is
+    near 1; `decode` is given them so. pixels: the latents are the images, kept as they are in
+    uint8, and `encode` is never called.
     """
 
-    sha256: str | None
-    decoder_sha256: str | None
+    sha256: str | None = None
+    decoder_sha256: str | None = None
+    scale: float = 1.0
+    pixels: bool = False
 
     def encode(self, images: Tensor) -> Any:
-        """(N, 3, H, W) in [-1, 1] to latents (N, C, h, w), or to a posterior's (mean, std)."""
+        """(N, 3, H, W) in [-1, 1] to latents (N, C, h, w), or to a posterior's (mean, std).
+
+        Before `scale`. A latent depends on its image alone, not on the batch.
+        """
         raise NotImplementedError
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -192,9 +192,9 @@ def by_short_name(name: str) -> tuple[str, dict[str, Any]]:
 
 def of_architecture(architecture: Mapping[str, Any]) -> tuple[Family, Input]:
     """The family and input that an `architecture` in a key stands for; without a name a DiT."""
-    from harness.components import registry
+    from harness.components import registry, stored
 
-    cls: Any = registry.get("family", architecture.get("family", "DiT"))
+    cls: Any = registry.get("family", architecture.get("family", stored.UNNAMED["family"]))
     family, given = cls.from_architecture(architecture)
     return family, given
 

@@ -8,13 +8,12 @@ A file may import installed packages and the files listed before it, by their na
 from here only because a study of the user's names the file; a copy is loaded only by a task of that
 study, never because it lies in a results folder.
 
-A file that imports torch at its top is read for planning with a stand-in in torch's place, so that
-planning starts as fast as ever: the light half does not use it. Stages load it with torch.
+A file that imports torch at its top is read for planning with a stand-in in torch's place
+(harness.components.standin), so that planning starts as fast as ever. Stages load it with torch.
 """
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import hashlib
 import importlib.util
@@ -25,8 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from harness.components import registry
-from harness.components.standin import standing_in
+from harness.components import registry, standin
 from harness.errors import BadInput
 
 FOLDER = "components"  # below a results folder
@@ -103,21 +101,24 @@ def _load(file: File, path: Path) -> ModuleType:
         raise BadInput(
             f"components: {file.name} would hide the installed module {name!r}: call it otherwise"
         )
-    source = path.read_text(encoding="utf-8", errors="replace")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    heavy = "torch" not in sys.modules and _imports_torch(source)
+
+    def read() -> ModuleType:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        spec.loader.exec_module(module)
+        return module
+
     try:
-        with standing_in(heavy):
-            spec.loader.exec_module(module)
+        module, stood_in = standin.read(read)
     except BaseException as error:
         sys.modules.pop(name, None)
-        if isinstance(error, (KeyboardInterrupt, SystemExit)) and not isinstance(error, SystemExit):
+        if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
             raise
         raise BadInput(_why(file, path, error)) from None
-    module.__dict__["_stood_in"] = heavy
+    sys.modules[name] = module  # for the files listed after it
+    module.__dict__["_stood_in"] = stood_in
     _loaded[name] = (file.sha256, module)
     return module
 
@@ -138,21 +139,6 @@ def _installed(name: str, sha256: str) -> bool:
             return True
         return hashlib.sha256(Path(found.origin).read_bytes()).hexdigest() != sha256
     return False
-
-
-def _imports_torch(source: str) -> bool:
-    """Does the file import torch, or a package that does, when it is imported?"""
-    try:
-        body = ast.parse(source).body
-    except SyntaxError:
-        return False  # importing it says so, with its line
-    roots: set[str] = set()
-    for node in body:
-        if isinstance(node, ast.Import):
-            roots |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            roots.add((node.module or "").split(".")[0])
-    return bool(roots & {"torch", "torchvision"})
 
 
 def _why(file: File, path: Path, error: BaseException) -> str:

@@ -15,16 +15,20 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from types import ModuleType
+from typing import Any
 
+from harness.components import standin
 from harness.components.base import Component
 from harness.errors import BadInput
 
 GROUP = "harness.components"
+BUILT_IN = "built in"  # where ours are
 
 # kind -> (the module of its contract, the contract). Each has a table BUILT_IN.
 KINDS: dict[str, tuple[str, str]] = {
@@ -39,6 +43,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "schedule": ("harness.components.schedule", "Schedule"),
     "executor": ("harness.components.executor", "Executor"),
     "section": ("harness.components.section", "Section"),
+    "tracker": ("harness.components.tracker", "Tracker"),
 }
 WORDS = {"source": "data source", "section": "report section"}  # in sentences, where they differ
 
@@ -75,7 +80,7 @@ class Entry:
         try:
             found = getattr(importlib.import_module(module), attribute)
         except Exception as error:
-            if self.where == "built in":
+            if self.where == BUILT_IN:
                 raise
             raise BadInput(
                 f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: "
@@ -105,27 +110,40 @@ def contract(kind: str) -> type[Component]:
 def _built_in(kind: str) -> dict[str, Entry]:
     base = contract(kind)
     table: dict[str, str] = importlib.import_module(base.__module__).BUILT_IN
-    return {name: Entry(kind, name, "built in", target) for name, target in table.items()}
+    return {name: Entry(kind, name, BUILT_IN, target) for name, target in table.items()}
+
+
+def _installed() -> dict[tuple[str, str], Entry]:
+    """Of the entry points of installed packages. Looking these up costs one scan of the path.
+
+    Until torch is loaded, what imports it at its top is read with a stand-in in its place.
+    """
+    found, stood_in = _read_installed(True)
+    if stood_in and "torch" in sys.modules:
+        found, _ = _read_installed(False)
+    return found
 
 
 @cache
-def _installed() -> dict[tuple[str, str], Entry]:
-    """Of the entry points of installed packages. Looking these up costs one scan of the path."""
+def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
+    """Name to entry, and whether any was read with a stand-in. first: it may have been."""
     found: dict[tuple[str, str], Entry] = {}
+    any_stood_in = False
     for point in metadata.entry_points(group=GROUP):
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
         where = f"package {package}"
         try:
-            loaded = point.load()
+            loaded, stood_in = standin.read(point.load)
         except Exception as error:
             raise BadInput(
                 f"{where}: its entry point {point.name} = {point.value} (group {GROUP}) cannot be "
                 f"imported: {type(error).__name__}: {error}; mend the package or uninstall it"
             ) from error
+        any_stood_in |= stood_in
         classes = classes_of(loaded) if isinstance(loaded, ModuleType) else [loaded]
         for cls in classes:
             _add(found, entry_of(cls, where, package=package))
-    return found
+    return found, any_stood_in
 
 
 def entry_of(
@@ -218,6 +236,23 @@ def entry(kind: str, name: str) -> Entry:
 def get(kind: str, name: str) -> type[Component]:
     """The class of a component. Raises UnknownComponent; BadInput if it cannot be loaded."""
     return entry(kind, name).load()
+
+
+def origins(named: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Who brings components, given as "kind:name": {"from", "version", "sha256" (of a file)}.
+
+    Ours are left out.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for at in named:
+        kind, _, name = at.partition(":")
+        its = entry(kind, name)
+        if its.where == BUILT_IN:
+            continue
+        found[at] = {"from": its.where, "version": its.load().version}
+        if its.sha256 is not None:
+            found[at]["sha256"] = its.sha256
+    return found
 
 
 def is_built_in(cls: type[Component]) -> bool:

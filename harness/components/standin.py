@@ -1,8 +1,10 @@
-"""A stand-in for torch, while a file that imports it at its top is read for planning.
+"""A stand-in for torch, while what imports it at its top is read for planning.
 
-Whatever is asked of it is another stand-in: a class to derive from, a decorator, a constant. What a
-component's light half computes must not depend on it; a number made of it shows at once, as it has
-no value.
+Planning asks a component's light half, which needs no torch, and torch takes seconds to import. So
+a component's module is read with a stand-in in torch's place: something to derive classes from, to
+decorate functions with, to name in annotations. It has no value: whatever looks at one (a sum, a
+comparison, a condition, a loop) raises `NeedsTorch`, and so a module that does real work with torch
+as it is imported is read with torch itself, and nothing that is planned can come from a stand-in.
 """
 
 from __future__ import annotations
@@ -10,54 +12,83 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 PACKAGES = ("torch", "torchvision")
+T = TypeVar("T")
 
 
-class _Meta(type):
-    def __getattr__(cls, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent
+class NeedsTorch(TypeError):
+    """A value of torch was wanted where a stand-in was."""
 
 
-class Absent(metaclass=_Meta):
-    """A class, function or value of a package that is not loaded."""
+def _no_value(*_: Any) -> NoReturn:
+    raise NeedsTorch("its light half uses torch: what planning asks must do without")
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        pass
 
-    def __init_subclass__(cls, **_: Any) -> None:
-        pass
+VALUES = (
+    "bool int float complex index len iter next contains reversed enter exit getitem setitem "
+    "delitem add radd sub rsub mul rmul matmul rmatmul truediv rtruediv floordiv rfloordiv mod "
+    "rmod pow rpow and rand xor rxor lshift rshift neg pos abs invert round lt le gt ge format"
+)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent
 
-    def __call__(self, *arguments: Any, **_: Any) -> Any:
-        """As a decorator it gives back what it decorates."""
-        return arguments[0] if arguments and callable(arguments[0]) else Absent()
+def _valueless(namespace: dict[str, Any]) -> dict[str, Any]:
+    """A class's namespace in which every operator that needs a value raises."""
+    return {**{f"__{name}__": _no_value for name in VALUES.split()}, **namespace}
+
+
+def _of(_: Any, name: str) -> Any:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return Absent
+
+
+_Meta = type("_Meta", (type,), _valueless({"__getattr__": _of}))
+
+
+def _decorated(_: Any, *arguments: Any, **__: Any) -> Any:
+    """Called as a decorator it gives back what it decorates."""
+    return arguments[0] if arguments and callable(arguments[0]) else Absent()
+
+
+def _made(_: Any, *__: Any, **___: Any) -> None:
+    """Any class can be derived from it, with any arguments."""
+
+
+Absent: Any = _Meta(
+    "Absent",
+    (),
+    _valueless(
+        {
+            "__doc__": "A class, function or value of a package that is not loaded.",
+            "__init__": _made,
+            "__init_subclass__": classmethod(_made),
+            "__getattr__": _of,
+            "__call__": _decorated,
+        }
+    ),
+)
 
 
 class _Module(ModuleType):
     __path__: list[str] = []  # noqa: RUF012  (so that its submodules can be imported)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return Absent
+        return _of(self, name)
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    asked = False  # has anybody imported it?
+
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if fullname.split(".")[0] in PACKAGES:
+            self.asked = True
             return importlib.machinery.ModuleSpec(fullname, self, is_package=True)
         return None
 
@@ -68,35 +99,86 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """Nothing to run."""
 
 
-@contextmanager
-def standing_in(active: bool) -> Iterator[None]:
-    """While it lasts, and if `active`, importing torch gives a stand-in.
+def read(read_it: Callable[[], T]) -> tuple[T, bool]:
+    """What `read_it` gives, which imports modules, and whether the stand-in took torch's place.
 
-    Modules of other packages that took hold of it are forgotten afterwards, so that they are
-    imported anew, with torch, when somebody needs them.
+    With torch loaded already it is read with that. Else it is read with the stand-in; and where
+    somebody asked for torch and anything was raised, again with torch, whose word is the last.
     """
-    if not active:
-        yield
-        return
-    before = set(sys.modules)
-    finder = _Finder()
+    if "torch" in sys.modules:
+        return read_it(), False
+    with standing_in() as took:
+        try:
+            return read_it(), took()
+        except Exception:
+            if not took():
+                raise
+    import torch  # noqa: F401
+
+    return read_it(), False
+
+
+def or_with_torch(make: Callable[[], T]) -> T:
+    """`make()`; with torch loaded, and so its components read anew, where their light half asks
+    for a value of torch."""
+    try:
+        return make()
+    except NeedsTorch:
+        import torch  # noqa: F401
+
+        return make()
+
+
+@contextmanager
+def standing_in() -> Iterator[Callable[[], bool]]:
+    """While it lasts importing torch gives a stand-in; what is given says whether anybody did.
+
+    Modules that took hold of it, and those that took hold of these, are forgotten afterwards, so
+    that they are imported anew, with torch, when somebody needs them.
+    """
+    before, finder = set(sys.modules), _Finder()
     sys.meta_path.insert(0, finder)
     try:
-        yield
+        yield lambda: finder.asked
     finally:
         sys.meta_path.remove(finder)
-        for name in set(sys.modules) - before:
-            module = sys.modules[name]
-            if isinstance(module, _Module) or _holds(module):
-                del sys.modules[name]
+        if finder.asked:
+            _forget(set(sys.modules) - before)
 
 
-def _holds(module: ModuleType) -> bool:
-    """Did it import the stand-in?"""
-    if getattr(module, "_stood_in", None) is not None or not name_is_ours(module):
-        return False
-    return any(v is Absent or isinstance(v, _Module) for v in list(vars(module).values()))
+def _forget(new: set[str]) -> None:
+    """Drop, of newly imported modules, stand-ins and what was made of them."""
+    modules = {name: sys.modules[name] for name in new}
+    tainted: set[str] = set()
+    while True:
+        more = {n for n, m in modules.items() if n not in tainted and _holds(m, tainted)}
+        if not more:
+            break
+        tainted |= more
+    for name in tainted:
+        module = sys.modules.pop(name)
+        parent, _, own = name.rpartition(".")
+        if parent in sys.modules and vars(sys.modules[parent]).get(own) is module:
+            delattr(sys.modules[parent], own)
 
 
-def name_is_ours(module: ModuleType) -> bool:
-    return module.__name__.split(".")[0] == "harness"
+def _holds(module: ModuleType, tainted: set[str]) -> bool:
+    """Is it a stand-in, or does it hold one, or something of a module that does?"""
+    if isinstance(module, _Module):
+        return True
+    for value in list(vars(module).values()):
+        inner = value.values() if isinstance(value, dict) else value
+        among = list(inner) if isinstance(value, (dict, list, tuple, set)) else [value]
+        if any(_is_of(each, tainted) for each in among):
+            return True
+    return False
+
+
+def _is_of(value: Any, tainted: set[str]) -> bool:
+    """Is it a stand-in, or does it come from one of these modules?"""
+    if isinstance(value, ModuleType):
+        return isinstance(value, _Module) or value.__name__ in tainted
+    if isinstance(value, _Meta) or isinstance(type(value), _Meta):
+        return True
+    its = getattr(value if callable(value) else type(value), "__module__", None)
+    return isinstance(its, str) and its in tainted

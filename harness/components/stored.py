@@ -9,7 +9,7 @@ from harness.components import registry
 from harness.components.base import Component
 
 # What is meant where a stage's settings name none: keys of before there was a choice.
-UNNAMED = {"objective": "ddpm", "optimizer": "adamw", "schedule": "constant"}
+UNNAMED = {"family": "DiT", "objective": "ddpm", "optimizer": "adamw", "schedule": "constant"}
 
 
 def read(

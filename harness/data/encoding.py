@@ -6,9 +6,11 @@ again after any interruption it writes those that are missing. Whoever comes las
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.autoencoders.properties import channels as latent_channels
+from harness.components.autoencoder import Autoencoder
 from harness.data.crop import centre_crop
 from harness.data.images import Corrupt, Images
 from harness.data.writer import LatentSettings, LatentWriter, check_corrupt
@@ -24,14 +26,63 @@ from harness.errors import BadInput
 
 
 class Encoder(Protocol):
-    """The part of an autoencoder (harness.autoencoders.load) that encoding uses."""
+    """The part of a loaded autoencoder (harness.autoencoders.load) that encoding uses."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def factor(self) -> int:
+        """Image size / latent size."""
+
+    @property
+    def channels(self) -> int:
+        """Of a latent."""
+
+    @property
+    def scale(self) -> float:
+        """What the network's inputs are multiplied by."""
+
+    @property
+    def pixels(self) -> bool:
+        """The latents are the images, kept in uint8."""
+
+    @property
+    def sha256(self) -> str | None: ...
+
+    @property
+    def encode(self) -> Callable[[Tensor], Any]:
+        """Images in [-1, 1] to latents, or to (mean, std) of a posterior."""
+
+
+@dataclass(frozen=True)
+class EncoderOf:
+    """The encoder of an autoencoder's component, for images of one size."""
 
     name: str
     factor: int
+    channels: int
     scale: float
+    pixels: bool
     sha256: str | None
+    encode: Callable[[Tensor], Any]
 
-    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]: ...
+
+def encoder_of(component: Autoencoder, codec: Any, image_size: int, channels: int) -> EncoderOf:
+    """What encoding needs of a component and of what it has loaded (harness.components.Codec).
+
+    image_size, channels: of the images. Raises BadInput when they cannot be encoded.
+    """
+    shape = component.latent_shape(image_size, channels)
+    return EncoderOf(
+        component.name,
+        image_size // shape[1],
+        shape[0],
+        getattr(codec, "scale", 1.0),
+        getattr(codec, "pixels", False),
+        codec.sha256,
+        codec.encode,
+    )
 
 
 def latent_settings(
@@ -49,7 +100,6 @@ def latent_settings(
     dtype (of posteriors): float16 halves the disk and rounds a latent by 0.05%, far below the
     posterior's own spread; float32 is exact.
     """
-    identity = autoencoder.name == "identity"
     if image_size % autoencoder.factor:
         raise BadInput(
             f"image size {image_size} is not divisible by the {autoencoder.name} autoencoder's "
@@ -57,9 +107,9 @@ def latent_settings(
         )
     side = image_size // autoencoder.factor
     return LatentSettings(
-        kind="pixels" if identity else "posterior",
-        shape=(latent_channels(autoencoder.name, channels), side, side),
-        dtype="uint8" if identity else dtype,
+        kind="pixels" if autoencoder.pixels else "posterior",
+        shape=(channels if autoencoder.pixels else autoencoder.channels, side, side),
+        dtype="uint8" if autoencoder.pixels else dtype,
         items=len(images),
         shard_size=shard_size,
         num_classes=len(images.class_names),
@@ -97,18 +147,20 @@ def encode(
     total, done = sum(len(writer.items(shard)) for shard in todo), 0
     met = writer.corrupt()
 
-    def read(item: int) -> tuple[np.ndarray, int] | Corrupt:
+    def read(item: int) -> tuple[np.ndarray, int, list[str]] | Corrupt:
         try:
             pixels, label = images[item]
         except Corrupt as error:
             return error
-        return _fit(pixels, settings, autoencoder.factor), label
+        size = settings.shape[1] * autoencoder.factor
+        return _fit(pixels, settings, autoencoder.factor), label, changed(pixels, size)
 
     with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
         for shard in todo:
             rows = [np.empty((0, *settings.row_shape), dtype=settings.dtype)]
             labels: list[int] = []
             corrupt: list[dict[str, str]] = []
+            stored: Counter[str] = Counter()
             # Batches are cut by position in the shard, so that content depends on the shard alone.
             for found in _batches(read, writer.items(shard), batch_size, pool):
                 good = [entry for entry in found if not isinstance(entry, Corrupt)]
@@ -119,13 +171,16 @@ def encode(
                 ]
                 check_corrupt(met + corrupt, max_corrupt)
                 if good:
-                    pixels = np.stack([pixels for pixels, _ in good])
+                    pixels = np.stack([pixels for pixels, _, _ in good])
                     rows.append(_latents(pixels, autoencoder, settings, device))
-                    labels += [label for _, label in good]
+                    labels += [label for _, label, _ in good]
+                    stored.update(what for _, _, kinds in good for what in kinds)
                 done += len(found)
                 if progress is not None:
                     progress(done, total)
-            writer.write(shard, np.concatenate(rows), np.array(labels, dtype=np.int64), corrupt)
+            writer.write(
+                shard, np.concatenate(rows), np.array(labels, dtype=np.int64), corrupt, stored
+            )
             met += corrupt
     return writer
 
@@ -142,6 +197,17 @@ def _batches(
     for chunk in [*chunks[1:], range(0)]:
         current, ahead = ahead, [pool.submit(read, item) for item in chunk]
         yield [future.result() for future in current]
+
+
+def changed(pixels: np.ndarray, size: int) -> list[str]:
+    """In what an image is not as an RGB one of at least `size` pixels: what is done to it.
+
+    gray, alpha (transparency is dropped), palette, cmyk, 16-bit; enlarged: its shorter side has
+    fewer pixels than the study's images.
+    """
+    kind = "gray" if pixels.shape[2] == 1 else getattr(pixels, "stored", None)
+    found = [] if kind is None else [kind]
+    return [*found, "enlarged"] if min(pixels.shape[:2]) < size else found
 
 
 def _fit(pixels: np.ndarray, settings: LatentSettings, factor: int) -> np.ndarray:
@@ -164,5 +230,11 @@ def _latents(
     if settings.kind == "pixels":
         return pixels
     x = torch.from_numpy(pixels).to(device).float().div_(127.5).sub_(1.0)
-    both = [torch.stack(autoencoder.encode(image), dim=1) for image in (x, x.flip(-1))]
+    both = [torch.stack(_posterior(autoencoder.encode(image)), 1) for image in (x, x.flip(-1))]
     return torch.stack(both, dim=1).float().cpu().numpy().astype(settings.dtype)
+
+
+def _posterior(found: Any) -> tuple[Tensor, Tensor]:
+    """Mean and deviation; of latents that are no posterior, none."""
+    mean, std = found if isinstance(found, tuple) else (found, torch.zeros_like(found))
+    return mean, std

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from harness.dispatch.executors import executor_of
-from harness.plan.plan import Stage
+from harness.plan.plan import Plan, Stage
 from harness.spec.study import Study
 
 
-def problems(study: Study, missing: Iterable[Stage]) -> list[str]:
+def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     """Everything that is missing on this machine for the stages still to do, as sentences."""
-    kinds = {s.kind for s in missing}
+    study, kinds = plan.study, {s.kind for s in missing}
     found: list[str] = []
     if not kinds:
         return found
+    if "complexity" in kinds:
+        for text, why in plan.counts.refused.items():
+            label = plan.uncounted[text][0].label
+            found.append(f"the network of {label} cannot be built and counted: {why}")
     found += executor_of(study).check(study)
     if kinds & {"encode", "reference"}:
         found += _data(study, kinds)
@@ -44,6 +48,10 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             found.append(
                 f"the images of {data.name!r} are not at {data.path} ({layout}); put them there or "
                 "say --set data.path=FOLDER"
+            )
+        if isinstance(data.held_out, str) and not Path(data.held_out).exists():
+            found.append(
+                f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"
             )
     return found
 

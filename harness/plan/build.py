@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.components.base import Component, uses
-from harness.components.family import Input, of_architecture
+from harness.components.family import Family, Input, of_architecture
 from harness.components.schedule import Schedule
 from harness.errors import BadInput
 from harness.plan import cost, keys
+from harness.plan.counts import Counts
 from harness.plan.plan import Measurement, Plan, Stage
 from harness.spec.checks import sampler_of
 from harness.spec.schema import DataSettings, EvaluationSettings, GuidanceSettings
@@ -24,13 +25,18 @@ from harness.spec.study import Run, Study
 ADM_STATISTICS = ("VIRTUAL_imagenet256_labeled.npz", "VIRTUAL_imagenet512.npz")
 
 
-def make_plan(study: Study, imported: Mapping[str, Imported] | None = None) -> Plan:
+def make_plan(
+    study: Study,
+    imported: Mapping[str, Imported] | None = None,
+    counts: Counts = Counts(),
+) -> Plan:
     """All stages of a study. Pure: touches no file.
 
-    `imported`: the checkpoints that `model: {checkpoint: NAME}` may name. Raises BadInput for one
-    that is not among them.
+    imported: the checkpoints that `model: {checkpoint: NAME}` may name. counts: Gflops of networks
+    whose family has no formula; those that it lacks are the plan's `uncounted`. Raises BadInput for
+    a checkpoint that is not among the imported.
     """
-    plan = Plan(study)
+    plan = Plan(study, counts=counts)
     _find_trunks(plan)
     for i, run in enumerate(study.runs):
         if run.model.checkpoint is not None:
@@ -105,7 +111,7 @@ def _add_imported(plan: Plan, index: int, run: Run, imported: Mapping[str, Impor
         "train", stored.key, stored.settings, {}, {}, (f"{name} (imported)",), 0.0, index
     )
     plan.run_ids.append(stored.key)
-    gflops = family.gflops(theirs)
+    gflops = _gflops(plan, family, theirs, keys.canonical(dict(stored.architecture)))
     _evaluations(plan, index, run, run.label, {stored.steps or 0: stored.key}, gflops)
 
 
@@ -117,13 +123,22 @@ def _images(data: DataSettings, train: bool) -> dict[str, Any]:
     }
     made = train and source.made  # files are read whole: the number is only checked
     out["train_images"] = data.train_images if made else None
+    if isinstance(data.held_out, float):
+        out["held_out"] = data.held_out
     return {**out, "source": source.content()}
 
 
-def run_gflops(run: Run) -> float | None:
-    """Strict Gflops of the run's model; None where they are to be counted first."""
-    component = run.model.component
-    return None if component is None else component.gflops(run.given())
+def _gflops(plan: Plan, family: Family, given: Input, architecture: str) -> float | None:
+    """Strict Gflops of a network; None where they are to be counted first.
+
+    architecture: the canonical text.
+    """
+    found = family.gflops(given)
+    if found is None:
+        found = plan.counts.gflops.get(architecture)
+    if found is None:
+        plan.uncounted[architecture] = family, given
+    return found
 
 
 def _architecture(run: Run) -> dict[str, Any]:
@@ -221,7 +236,8 @@ def _add_run(plan: Plan, index: int, run: Run) -> None:
     assert component is not None
     arch = _arch_text(plan, run)
     gflops = plan.once(
-        ("gflops", run.model, run.data, run.codec, run.objective), lambda: run_gflops(run)
+        ("gflops", run.model, run.data, run.codec, run.objective),
+        lambda: _gflops(plan, component, run.given(), arch),
     )
     versions = plan.once(("versions", run.model, run.objective, run.train), lambda: _versions(run))
     of_family = f',"components":{versions.family}' if versions.family else ""
@@ -355,8 +371,12 @@ def _reference(plan: Plan, run: Run) -> dict[str, Any]:
     if extractor.own_weights and reference.extractor_sha256 is None:
         later["extractor_weights"] = Path(reference.extractor_weights or "").name
     content = {**keys.content(reference), "extractor": extractor.content()}
-    images = {"data": _images(run.data, train=whole_set)}
-    return with_versions({**later, **images, **content}, source, extractor)
+    images = _images(run.data, train=whole_set)
+    if isinstance(run.data.held_out, str):  # in training it changes nothing
+        images["held_out"] = Path(run.data.held_out).name
+    if reference.held_out:  # said here, so that keys of before stand
+        images["reference_held_out"] = True
+    return with_versions({**later, "data": images, **content}, source, extractor)
 
 
 def _steps(evaluations: Iterable[EvaluationSettings], run: Run) -> Iterator[int]:
@@ -514,4 +534,4 @@ def _sample(
     )
 
 
-__all__ = ["Imported", "Input", "make_plan", "run_gflops", "with_versions"]
+__all__ = ["Imported", "Input", "make_plan", "with_versions"]

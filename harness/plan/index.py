@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from harness.components import registry
 from harness.plan.plan import Plan
-from harness.spec.study import _fields
+from harness.spec.checks import sampler_of
+from harness.spec.schema import ClaimsSettings
+from harness.spec.study import Study, _fields
 from harness.store.studies import Index, Point, StageOf, flat
 
 
@@ -43,7 +46,24 @@ def index(plan: Plan) -> Index:
         )
         for run in study.runs
     )
-    return Index(study.name, study.profile, _text(study), points, stages, study.overrides)
+    claims = dict.fromkeys(claimed(study.settings.claims))
+    return Index(
+        study.name,
+        study.profile,
+        _text(study),
+        points,
+        stages,
+        study.overrides,
+        registry.origins(sorted(_components(study))),
+        claims=claims,
+    )
+
+
+def claimed(claims: ClaimsSettings) -> list[str]:
+    """Ids of the claims that a study decides: the paper's (all, or those named), its own pairs."""
+    from harness.paper import chosen_ids
+
+    return chosen_ids(claims.paper, claims.sampling_pairs)
 
 
 OF_RUNS = ("train", "sample", "evaluate", "complexity")  # kinds that are not the whole study's
@@ -54,3 +74,25 @@ def _text(study: Any) -> str:
         return str(study.path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # it was moved while we worked
         return ""
+
+
+def _components(study: Study) -> set[str]:
+    """Every component that a study names, as "kind:name"."""
+    settings = study.settings
+    found: list[Any] = [*settings.report.sections, settings.dispatch.component]
+    objectives = {id(run.objective): run.objective for run in study.runs}.values()
+    if settings.reference is not None:
+        found.append(settings.reference.extractor)
+    for evaluation in study.evaluations.values():
+        found += evaluation.metrics
+        found += (sampler_of(evaluation, objective) for objective in objectives)
+    for run in study.runs:
+        found += [run.model.component, run.codec, run.objective, run.data.source]
+        if run.train is not None:
+            found += [run.train.optimizer, run.train.schedule]
+    # a section that has no settings stands there by its name
+    return {
+        f"section:{each}" if isinstance(each, str) else f"{each.kind}:{each.name}"
+        for each in {id(each): each for each in found}.values()
+        if each is not None
+    }

@@ -90,6 +90,16 @@ def run_id(data_key: str, settings_without_step: str) -> str:
     return hashlib.sha256(f"{data_key}{settings_without_step}".encode()).hexdigest()
 
 
+def trajectory(settings: str, inputs: Mapping[str, str]) -> tuple[str, int]:
+    """A train stage's run (`run_id`) and step, from its canonical settings and its inputs' keys.
+
+    Raises KeyError for an imported checkpoint, which was trained elsewhere.
+    """
+    plain = json.loads(settings)
+    step = int(plain.pop("step"))
+    return run_id(inputs["data"], canonical(plain)), step
+
+
 def stage_key(
     kind: str, settings: str, inputs: Mapping[str, str], version: int | None = None
 ) -> str:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, NamedTuple
 
+from harness.components.family import Family, Input
 from harness.plan import keys
+from harness.plan.counts import Counts
 from harness.plan.stages import Place, Task
 from harness.spec.study import Study
 
@@ -68,6 +70,9 @@ class Plan:
     trunks: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     branched_gflops: float = 0.0  # of training trunks and the branches that leave them
     apart_gflops: float = 0.0  # of training the same runs each from its beginning
+    counts: Counts = field(default_factory=Counts)  # of networks without a formula
+    # canonical architecture -> a network whose Gflops neither a formula nor `counts` tells
+    uncounted: dict[str, tuple[Family, Input]] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict)
     _kept: list[Any] = field(default_factory=list)
 
@@ -153,6 +158,7 @@ class Plan:
             device=settings.dispatch.device,
             threads=settings.dispatch.threads,
             data_path=data.path,
+            held_out_path=data.held_out if isinstance(data.held_out, str) else None,
             images_expected=None if source.made else data.train_images,
             max_corrupt=data.max_corrupt,
             autoencoder_weights=autoencoder.weights,
@@ -167,7 +173,9 @@ class Plan:
             checkpoint_every=train.checkpoint_every if train else None,
             keep_checkpoints=train.keep_checkpoints if train else 2,
             fsdp=train.fsdp if train else False,
-            tensorboard=train.tensorboard if train else False,
+            trackers=self._trackers(train),
+            study=self.study.name,
+            evaluation=stage.evaluation,
             rendezvous_minutes=settings.dispatch.rendezvous_minutes,
             exchange_minutes=settings.dispatch.exchange_minutes,
             model=run.model.label if run else None,
@@ -176,6 +184,16 @@ class Plan:
             own=self._own(run, train, reference, evaluation),
             components=tuple(file.described() for file in self.study.components),
         )
+
+    def _trackers(self, train: Any) -> tuple[dict[str, Any], ...]:
+        """Those of `dispatch.trackers`, and TensorBoard where `train.tensorboard` asks for it."""
+        named: dict[str, dict[str, Any]] = {}
+        if train is not None and train.tensorboard:
+            named["tensorboard"] = {"name": "tensorboard"}
+        for tracker in self.study.settings.dispatch.trackers:
+            found: Any = tracker
+            named[found.name] = {"name": found.name, **found.model_dump(mode="json")}
+        return tuple(named.values())
 
     def _own(self, run: Any, train: Any, reference: Any, evaluation: Any) -> dict[str, Any]:
         """Settings of components that are in no key, by role."""

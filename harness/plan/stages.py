@@ -35,6 +35,8 @@ class Images(StageSettings):
     num_classes: int
     seed: int
     train_images: int | None = None
+    held_out: float | str | None = None  # a share of the images, or the name of a folder of others
+    reference_held_out: bool = False  # the reference is made of what is held out
 
 
 class KeyedStage(StageSettings):
@@ -162,6 +164,7 @@ class Place:
     device: str = "auto"
     threads: int | None = None
     data_path: str | None = None
+    held_out_path: str | None = None  # a folder of images that are not trained on
     images_expected: int | None = None  # of a data set read from files
     max_corrupt: int = 0
     autoencoder_weights: str | None = None
@@ -176,7 +179,9 @@ class Place:
     checkpoint_every: int | None = None
     keep_checkpoints: int = 2
     fsdp: bool = False
-    tensorboard: bool = False
+    trackers: tuple[dict[str, Any], ...] = ()  # by name, with their settings
+    study: str | None = None  # its name, and that of the evaluation, for trackers
+    evaluation: str | None = None
     rendezvous_minutes: float = 10.0
     exchange_minutes: float = 15.0
     model: str | None = None  # its label, for records
@@ -206,5 +211,6 @@ class Task:
     def from_json(text: str) -> Task:
         data: dict[str, Any] = json.loads(text)
         place = data["place"]
-        place["components"] = tuple(place.get("components", ()))
+        for name in ("components", "trackers"):
+            place[name] = tuple(place.get(name, ()))
         return Task(**{**data, "place": Place(**place)})

@@ -14,12 +14,12 @@ identity).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.plan.keys import canonical, run_id
+from harness.plan import keys
 from harness.plan.plan import Measurement, Plan, Stage
+from harness.plan.stages import Task
 
 NUMBERS = ("evaluate", "complexity", "floor")  # kinds that are wanted for themselves
 
@@ -210,16 +210,9 @@ class Starts:
         return self._known
 
 
-def trajectory(stage: Stage) -> tuple[str, int]:
+def trajectory(stage: Stage | Task) -> tuple[str, int]:
     """A train stage's run (keys.run_id) and step."""
-    return trajectory_of(stage.settings, stage.inputs)
-
-
-def trajectory_of(settings: str, inputs: Mapping[str, str]) -> tuple[str, int]:
-    """The same of a committed one, by what its manifest says."""
-    plain = json.loads(settings)
-    step = int(plain.pop("step"))
-    return run_id(inputs["data"], canonical(plain)), step
+    return keys.trajectory(stage.settings, stage.inputs)
 
 
 def left(stage: Stage, saved: float) -> float | None:

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis import metrics, selection
-from harness.report.blocks import Text
+from harness.analysis.extractor_strength import weak_sentence
+from harness.report.blocks import Text, strong
 from harness.report.findings import Findings
 from harness.report.prepared import prepared
 from harness.report.wording import DASH, number
@@ -45,7 +46,9 @@ def alike(found: Findings, metric: str) -> pd.DataFrame:
 def floors(found: Findings, names: list[str]) -> list[Text]:
     floors = [(m, selection.floor(found.report.frames["metrics"], m)) for m in names]
     told = [f"{metrics.short_title(m)} {number(f)}" for m, f in floors if f is not None]
-    return [f"Real images: {', '.join(told)}. "] if told else []
+    weak = weak_sentence(found.report.frames["metrics"], found.metric)
+    said: list[Text] = [f"Real images: {', '.join(told)}. "] if told else []
+    return [*said, strong(weak.strip()), " "] if weak else said
 
 
 def metrics_of(found: Findings) -> list[str]:

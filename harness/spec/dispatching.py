@@ -137,6 +137,12 @@ class DispatchSettings(Settings):
     retries: dict[FailureClass, Count] = Field(default={})
     "Tries after the first, by class of failure, as {preempted: 50}; not given: by the class."
 
+    trackers: tuple[Annotated[Named, Choice("tracker")], ...] = ()
+    "Who is told losses, metrics and samples: tensorboard, wandb, trackio, mlflow. Never in a key."
+
+    notify: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    "A command and its words, told of the first failed stage and of the end of `run`; no shell."
+
     @field_validator("local")
     @classmethod
     def _can_be_shared(cls, value: dict[str, int]) -> dict[str, int]:

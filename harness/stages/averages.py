@@ -140,7 +140,7 @@ class Averages:
             if step % kept.every == 0:
                 name = snapshot_of(step)
                 _share(artifact.file(f"{SNAPSHOTS}/{name}"), self.scratch / name)
-                self.taken[name] = artifact.manifest["files"][f"{SNAPSHOTS}/{name}"]["sha256"]
+                self.taken[name] = artifact.manifest.files[f"{SNAPSHOTS}/{name}"].sha256
 
     def commit(self, folder: Path, step: int, weights: dict[str, Tensor]) -> None:
         """The further averages into an artifact; `weights`: the training state's tensors by name.
@@ -179,7 +179,7 @@ def _share(source: Path, target: Path) -> None:
 
 def steps_of(artifact: Artifact) -> list[int]:
     """The steps of a checkpoint's snapshots, ascending."""
-    names = [Path(n) for n in artifact.manifest["files"] if n.startswith(f"{SNAPSHOTS}/")]
+    names = [Path(n) for n in artifact.manifest.files if n.startswith(f"{SNAPSHOTS}/")]
     return sorted(int(name.stem.removeprefix("step-")) for name in names)
 
 
@@ -190,7 +190,7 @@ def weights_of(
 
     Raises BadInput, naming what there is, when the checkpoint does not hold what is asked for.
     """
-    found = artifact.manifest["files"]
+    found = artifact.manifest.files
     if decay is not None:
         if file_of(decay) not in found:
             raise BadInput(

@@ -1,16 +1,15 @@
 """The reference stage: the feature extractor, the real images' statistics, and the floor.
 
-For an embedded data set the extractor is a classifier trained here, on images of their own; the
-reference and the floor are further images, disjoint from those and from the training set. The floor
-is what real images score against the reference: no model can be expected below it.
+An extractor that is trained here has images of its own: of an embedded data set its own split, of
+one that lies on disk a part that neither reference nor floor has (harness.metrics.division). The
+floor is what real images score against the reference: no model can be expected below it.
 
 Files committed: reference.npz, and extractor.safetensors when it was trained here.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,17 +19,24 @@ from harness.components.source import Images, Split
 from harness.data.images import ArrayImages
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, load_extractor, measure
+from harness.metrics.division import divide
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
+from harness.stages import files_read
+from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.work import Outcome, Work
-from harness.store.provenance import versions
+from harness.store.results import ReferenceResult
 
 METRICS = ("fd", "sfd", "is", "precision", "recall")
 
 
 def run(settings: ReferenceStage, work: Work) -> Outcome:
     """Make or load the extractor, measure the real images with it."""
-    extractor, about = _extractor(settings, work)
+    source, roles = source_of(settings.data, work), _roles(settings, work)
+    files = files_read.begin(work, source, roles)
+    parts = _divided(settings, work)
+    extractor, about = _extractor(settings, work, parts)
     if settings.extractor_sha256 not in (None, extractor.sha256):
         raise BadInput(
             f"the weights of {extractor.name} have checksum {extractor.sha256}, "
@@ -45,7 +51,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                 f"the study asks for {settings.statistics_sha256}"
             )
     else:
-        real, count = _images(settings, work, "reference", settings.images)
+        real, count = _images(settings, work, "reference", settings.images, parts)
         reference = Reference.from_images(  # streamed: a training set's features are 20 GB
             real,
             extractor,
@@ -61,7 +67,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
     floor: dict[str, float] = {}
     rows = []
     if settings.floor_images:
-        real, count = _images(settings, work, "floor", settings.floor_images)
+        real, count = _images(settings, work, "floor", settings.floor_images, parts)
         features = extract(
             real,
             extractor,
@@ -76,55 +82,41 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             rows.append(
                 {
                     "key": work.task.key,
-                    "metric": metric.name,
-                    "value": metric.value,
-                    "std": metric.std,
-                    "std_df": metric.std_df if metric.std is not None else None,
                     "of": "floor",
                     "floor": metric.value,
                     "reference_key": work.task.key,
                     "data": settings.data.name,
                     "image_size": settings.data.image_size,
                     "samples": count,
-                    **metric_columns(metric.details, extractor.resize),
+                    **measured_row(metric, extractor.resize, **trained_how(about)),
                 }
             )
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     return Outcome(
-        {
-            "extractor": extractor.name,
-            "extractor_sha256": extractor.sha256,
-            "resize": extractor.resize,
-            "reference_sha256": reference.sha256,
-            "images": reference.images,
-            "source": reference.source,
-            "floor": floor,
-            "floor_images": settings.floor_images,
-            **about,
-        },
+        ReferenceResult(
+            extractor=extractor.name,
+            extractor_sha256=extractor.sha256,
+            resize=extractor.resize,
+            reference_sha256=reference.sha256,
+            images=reference.images,
+            source=reference.source,
+            training=about,
+            floor=floor,
+        ),
         {"metrics": rows},
     )
 
 
-def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
-    """The record's columns that a metric's details fill; what has no column is `measured_with`."""
-    names = (
-        "std_method",
-        "extractor",
-        "extractor_sha256",
-        "reference_images",
-        "reference_sha256",
-        "recall_images",
-        "k",
-        "split_size",
-        "distance_dtype",
-    )
-    rest = {n: value for n, value in details.items() if n not in names}
-    rest["versions"] = {n: v for n, v in versions().items() if n not in ("harness", "torch")}
-    return {
-        "resize": resize,
-        **{n: details.get(n) for n in names},
-        "measured_with": json.dumps(rest, sort_keys=True, separators=(",", ":")),
+def _roles(settings: ReferenceStage, work: Work) -> list[str]:
+    """Which files from outside are read."""
+    of = {
+        "data": work.place.statistics is None,
+        "floor": settings.floor_images > 0,
+        "extractor": not component_of(settings, work).trained,
+        "statistics": True,
     }
+    return [role for role in OF_KIND["reference"] if of[role]]
 
 
 def component_of(settings: ReferenceStage, work: Work) -> Extractor:
@@ -139,14 +131,49 @@ def extractor_of(work: Work) -> Any:
     """The extractor behind the input `reference`: trained with it, or published weights."""
     known = work.inputs["reference"]
     trained = known.folder / "extractor.safetensors"
-    weights = trained if "extractor.safetensors" in known.manifest["files"] else None
-    made_with = ReferenceStage.model_validate(known.manifest["settings"])
+    weights = trained if trained.name in known.manifest.files else None
+    made_with = ReferenceStage.model_validate(known.manifest.settings)
     return load_extractor(
         component_of(made_with, work), weights or work.place.extractor_weights, str(work.device)
     )
 
 
-def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any]]:
+def trained_how(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a number says of the extractor that was trained for it; else nothing."""
+    said = ("accuracy", "chance", "held_out")
+    return {f"extractor_{name}": facts[name] for name in said if facts.get(name) is not None}
+
+
+Parts = Mapping[str, np.ndarray]  # positions in the data on disk, by what they are for
+
+
+def _divided(settings: ReferenceStage, work: Work) -> Parts | None:
+    """Who has which images of a data set on disk; None where nothing has to be divided."""
+    component = component_of(settings, work)
+    if not component.trained or source_of(settings.data, work).made:
+        return None
+    images, floor = (
+        images_of(settings.data, work, split, None, check_classes=False)
+        for split in ("reference", "floor")
+    )
+    own_floor = len(floor) != len(images) or floor.fingerprint != images.fingerprint
+    division = divide(
+        len(images),
+        extractor_images=settings.extractor_images,
+        least=component.least_images(settings.data.num_classes),
+        images=settings.images,
+        dimensions=component.dimensions,
+        floor_images=0 if own_floor else settings.floor_images,
+    )
+    parts = division.indices(len(images), settings.seed)
+    if own_floor:
+        del parts["floor"]
+    return parts
+
+
+def _extractor(
+    settings: ReferenceStage, work: Work, parts: Parts | None
+) -> tuple[Any, dict[str, Any]]:
     component = component_of(settings, work)
     if not component.trained:
         return load_extractor(component, work.place.extractor_weights, str(work.device)), {}
@@ -154,7 +181,12 @@ def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any
 
     def load(split: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
         images = images_of(settings.data, work, split, count, check_classes=False)  # type: ignore[arg-type]
-        return in_memory(images, settings.data.image_size)
+        if parts is None:
+            return in_memory(images, settings.data.image_size)
+        part = parts["extractor" if split == "classifier" else "reference"]
+        if count is not None and count < len(part):
+            part = np.sort(np.random.default_rng(settings.seed).permutation(part)[:count])
+        return in_memory(images, settings.data.image_size, part)
 
     path = work.folder / "extractor.safetensors"
     about = component.train(
@@ -163,29 +195,34 @@ def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any
         images=settings.extractor_images,
         steps=settings.extractor_steps,
         seed=settings.seed,
+        data=settings.data.name,
     )
     return load_extractor(component, path, str(work.device)), about
 
 
-def in_memory(images: Images, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """All images of a source at one size, uint8 (N, size, size, C), and their labels (N,)."""
+def in_memory(
+    images: Images, size: int, chosen: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of a source (default: all) at one size: uint8 (N, size, size, C), labels (N,)."""
     from harness.data.crop import centre_crop
 
-    if isinstance(images, ArrayImages):
+    if isinstance(images, ArrayImages) and chosen is None:
         return images.images, images.labels
-    found = [images[i] for i in range(len(images))]
+    found = [images[int(i)] for i in (range(len(images)) if chosen is None else chosen)]
     return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
 
 
 def _images(
-    settings: ReferenceStage, work: Work, split: Split, count: int | None
+    settings: ReferenceStage, work: Work, split: Split, count: int | None, parts: Parts | None
 ) -> tuple[Iterator[np.ndarray], int]:
     """Batches of real images, and how many: `count` drawn by the seed, or all there are."""
     made = source_of(settings.data, work).made
     wanted = count if count is not None else settings.data.train_images
     images = images_of(settings.data, work, split, wanted if made else None, check_classes=False)
     chosen = np.arange(len(images))
-    if count is not None and count < len(images):
+    if parts is not None and split in parts:
+        chosen = parts[split]
+    elif count is not None and count < len(images):
         chosen = np.sort(np.random.default_rng(settings.seed).permutation(len(images))[:count])
     return _batches(images, chosen, settings.data.image_size, work.place.batch_size), len(chosen)
 

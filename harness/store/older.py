@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.store.artifacts import CorruptArtifact, Store
 
@@ -60,9 +60,9 @@ def recipe(settings: str) -> str:
 def _precision(store: Store, key: str) -> str | None:
     """What the column `sampling_precision` of a sample stage would say; None if it is gone."""
     with contextlib.suppress(CorruptArtifact, KeyError):
-        manifest: dict[str, Any] | None = store.manifest("sample", key)
+        manifest = store.manifest("sample", key)
         if manifest is not None:
-            settings = manifest["settings"]
+            settings = manifest.settings
             tf32 = settings["tf32"] and settings["precision"] == "float32"
             return "tf32" if tf32 else str(settings["precision"])
     return None

@@ -12,6 +12,8 @@ apply", never 0.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -202,6 +204,16 @@ IDENTITY = {"runs": ("key",), "metrics": ("key", "metric"), "training": ("key", 
 def comparable(table: str) -> list[str]:
     """The columns that must be equal between two executions of the same stages."""
     return [c.name for c in TABLES[table] if not c.volatile]
+
+
+def texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with its objects as canonical JSON text: a column holds no object."""
+    return {
+        name: json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in row.items()
+    }
 
 
 def check(table: str, row: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.store.artifacts import MANIFEST, RECORD, CorruptArtifact, Store
+from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.pruned import KEPT
 
 # Beside artifacts: folder -> what it holds, in a person's words.
 OTHERS = {
@@ -24,10 +25,13 @@ OTHERS = {
     "staging": "files of commits that go on, or were cut off",
     "quarantine": "damaged artifacts, kept for a look",
     "tensorboard": "events for TensorBoard",
-    "indexes": "headers of tar files",
+    "environments": "packages that were installed where numbers were made",
+    "trackers": "what trackers keep",
+    "indexes": "headers of tar files, looks at data",
     "claims": "who works on a stage now",
     "drivers": "processes that work",
     "checkpoints": "names of imported checkpoints",
+    "forgotten": "what was let go of: delete it, or `merge` it back",
     "pruned": "marks of artifacts whose payload was removed",
 }
 
@@ -39,7 +43,7 @@ class Held:
     kind: str
     key: str
     payload: int  # bytes of what stages read: checkpoints, samples, latents
-    told: int  # bytes of manifest and rows, which pruning keeps
+    told: int  # bytes of manifest, rows and list of files, which pruning keeps
     seconds: float | None  # that the stage took, by its manifest
     label: str
 
@@ -89,16 +93,16 @@ def _held(store: Store, kind: str, key: str) -> Held:
             size = 0
             with contextlib.suppress(OSError):  # moved away just now
                 size = os.lstat(os.path.join(place, name)).st_size
-            if name in (MANIFEST, RECORD) and place == str(folder):
+            if name in KEPT and place == str(folder):
                 told += size
             else:
                 payload += size
     seconds, label = None, ""
     with contextlib.suppress(CorruptArtifact):
-        manifest = store.manifest(kind, key) or {}
-        measured = manifest.get("measured") or {}
-        seconds = measured.get("seconds")
-        label = str(manifest.get("label") or "")
+        manifest = store.manifest(kind, key)
+        if manifest is not None:
+            seconds = manifest.measured.seconds if manifest.measured else None
+            label = manifest.label
     return Held(kind, key, payload, told, seconds, label)
 
 

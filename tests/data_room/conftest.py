@@ -18,6 +18,8 @@ from harness.data import ArrayImages
 class Identity:
     name = "identity"
     factor = 1
+    channels = 3
+    pixels = True
     scale = 1.0
     sha256 = None
 
@@ -30,6 +32,8 @@ class Pooling:
 
     name = "sd-vae"
     factor = 8
+    channels = 4
+    pixels = False
     scale = 0.18215
     sha256 = "a" * 64
 

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from example_package import PACKAGE, install
 
-PACKAGE = Path(__file__).parents[1] / "example_components"
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -32,9 +32,7 @@ def harness(folder: Path, *words: str, path: list[str]) -> subprocess.CompletedP
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package in a site folder of its own."""
     site = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(site)]
-    done = subprocess.run([*command, str(PACKAGE)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    install(site)
     return site
 
 
@@ -45,9 +43,9 @@ def test_a_package_brings_one_of_each_kind_and_its_study_runs(
     (tmp_path / "study.yaml").write_text((PACKAGE / "study.yaml").read_text())
     path = [str(installed)]
     listing = harness(tmp_path, "components", path=path).stdout
-    for name in ("plain-cnn", "arc", "arc-steps", "rings", "random-filters", "mean-gap"):
+    for name in ("plain-cnn", "folded", "arc", "arc-steps", "rings", "random-filters", "mean-gap"):
         assert f"  {name}" in listing
-    assert listing.count("[package harness-example-components 0.1.0]") == 8
+    assert listing.count("[package harness-example-components 0.1.0]") == 9
     for profile in ("laptop", "workers"):  # its own executor, then ours: nothing is done twice
         done = harness(tmp_path, "run", "study.yaml", "--profile", profile, path=path)
         assert done.returncode == 0, done.stderr
@@ -64,13 +62,33 @@ def test_a_package_brings_one_of_each_kind_and_its_study_runs(
     without = harness(tmp_path, "plan", "study.yaml", path=[])
     assert without.returncode == 2 and "Traceback" not in without.stderr
     assert "rings" in without.stderr
+    assert "it, version 1 of package harness-example-components 0.1.0: install that" in (
+        without.stderr
+    )
+    # its numbers can be read all the same; those of a study with a mistake are not given out
+    read = harness(tmp_path, "results", "study.yaml", "--profile", profile, "--csv", path=[])
+    assert read.returncode == 0 and "package" not in read.stdout
+    assert len(list(csv.DictReader(io.StringIO(read.stdout)))) == len(rows)
+    assert "these are the numbers of example as it was run" in read.stderr
+    (tmp_path / "study.yaml").write_text((PACKAGE / "study.yaml").read_text() + "sed: 3\n")
+    wrong = harness(tmp_path, "results", "study.yaml", path=[str(installed)])
+    assert wrong.returncode == 2 and "sed" in wrong.stderr
 
 
 @pytest.mark.slow
 def test_the_same_files_beside_a_study_run_on_warm_workers_and_changes_are_asked_about(
     tmp_path: Path,
 ) -> None:
-    names = ("family", "objective", "sampler", "source", "extractor", "metric", "section")
+    names = (
+        "family",
+        "autoencoder",
+        "objective",
+        "sampler",
+        "source",
+        "extractor",
+        "metric",
+        "section",
+    )
     for name in names:
         text = (PACKAGE / "harness_example" / f"{name}.py").read_text()
         (tmp_path / f"my_{name}.py").write_text(text)
