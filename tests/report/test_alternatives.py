@@ -57,7 +57,7 @@ def test_the_best_size_of_each_budget_is_that_of_the_surface(make):
     for row in rows:
         budget, best = (float(row[i].split(" [")[0].replace(",", "")) for i in (0, 1))
         # of 8 (1e3 F)^-1/2 + 8 (D / 3e4)^-1/2 at 3 F D = budget: 1e3 F = D / 3e4
-        assert 0.5 < best / np.sqrt(budget / 3 / 3e7) < 2
+        assert 0.5 < best / 1e3 / np.sqrt(budget / 3 / 3e7) < 2
     assert "grow as the budget to the power" in said(report)
 
 

@@ -18,25 +18,26 @@ def isoflop(rows: pd.DataFrame, surface: Surface, budgets: Sequence[float], titl
     """`rows`: label, gflops, train_gflops, value, low, high of checkpoints; budgets in Gflops."""
     figure, (panel,) = marks.grid(1, 2.4)
     sizes = rows["gflops"].astype(float)
+    unit, scale = wording.gflops_unit(float(sizes.max()))
     span = np.geomspace(float(sizes.min()), float(sizes.max()), 60)
     lines = []
     for i, budget in enumerate(budgets):
         colour = style.OTHER_COLOURS[i % len(style.OTHER_COLOURS)]
         fitted = surface.at(span, budget / (FACTOR * span))
-        panel.plot(span, fitted, color=colour, linewidth=1.0, zorder=2,
+        panel.plot(span / scale, fitted, color=colour, linewidth=1.0, zorder=2,
                    label=f"{wording.number(budget)} Gflops")  # fmt: skip
         best = surface.optimum(budget).value
         at = float(np.clip(best, span[0], span[-1]))
         value = float(surface.at(at, budget / (FACTOR * at)))
         face = colour if span[0] <= best <= span[-1] else "white"
-        panel.plot(at, value, marker="X", markersize=6, color=colour, zorder=4,
+        panel.plot(at / scale, value, marker="X", markersize=6, color=colour, zorder=4,
                    markerfacecolor=face, linestyle="none")  # fmt: skip
         lines.append(f"{wording.number(budget)} Gflops: best at {wording.number(best)}")
-    marks.points(panel, rows.assign(size=None), "gflops", "Gflops")
-    style.log_axis(panel.xaxis, sizes.to_list())
+    marks.points(panel, rows.assign(size=None), "gflops", unit, scale)
+    style.log_axis(panel.xaxis, (sizes / scale).to_list())
     values = rows["value"].astype(float)
     style.log_axis(panel.yaxis, values.to_list())
-    panel.set_xlabel("model compute (Gflops)")
+    panel.set_xlabel(f"model compute ({unit})")
     panel.set_ylabel(wording.on_axis(title))
     panel.legend(title="budget", fontsize=6, title_fontsize=6, loc="upper right", frameon=False)
     columns = [

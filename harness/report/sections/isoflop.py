@@ -15,7 +15,7 @@ from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong,
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import missing, trained
-from harness.report.wording import number, within
+from harness.report.wording import gflops_unit, number, within
 
 BUDGETS = 5
 
@@ -66,9 +66,10 @@ def points(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def budgets_of(rows: pd.DataFrame) -> list[float]:
-    """Budgets in Gflops, even in the logarithm, over those at which several sizes were measured."""
+    """Budgets in Gflops, even in the logarithm, where at least three sizes were measured."""
     by_size = rows.groupby("gflops")["train_gflops"]
-    low, high = float(by_size.min().astype(float).max()), float(by_size.max().astype(float).min())
+    low = float(by_size.min().astype(float).nsmallest(3).iloc[-1])
+    high = float(by_size.max().astype(float).nlargest(3).iloc[-1])
     if not low < high:
         low, high = (float(v) for v in (rows["train_gflops"].min(), rows["train_gflops"].max()))
     return [float(v) for v in np.geomspace(low, high, BUDGETS)]
@@ -98,17 +99,19 @@ def sentences(surface: isoflop.Surface, rows: pd.DataFrame, budgets: list[float]
 
 def _table(surface: isoflop.Surface, rows: pd.DataFrame, budgets: list[float]) -> Block:
     body: list[list[str | Cell]] = []
+    unit, scale = gflops_unit(float(rows["gflops"].max()))
     for budget in budgets:
         best = surface.optimum(budget)
         images = budget / (isoflop.FACTOR * best.value)
         measured = "" if inside(rows, best.value) else "beyond the sizes measured"
+        size = within(*(v / scale for v in best))
         body.append([
-            number(budget), within(best.value, best.low, best.high), number(images),
+            number(budget), size, number(images),
             number(float(surface.at(best.value, images))), measured,
         ])  # fmt: skip
     caption: list[Text] = [
         strong("The best size per budget. "),
         f"Of the surface fitted to {surface.points} checkpoints; brackets: 95% intervals.",
     ]
-    head: list[str | Cell] = ["Budget (Gflops)", "best Gflops", "training images", "quality", ""]
+    head: list[str | Cell] = ["Budget (Gflops)", f"best {unit}", "images", "quality", ""]
     return table("isoflop", "rrrrl", [head], body, caption)
