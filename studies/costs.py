@@ -201,7 +201,7 @@ def tables() -> dict[str, str]:
         )
     kinds = Counter(stage.kind for _, stage in every.values())
     each = [
-        "| stage | files of its artifact | records | stages of the whole paper |",
+        "| stage | files of its artifact | records | stages of all studies |",
         "| --- | --- | ---: | ---: |",
         *(
             f"| {kind} | {_files_text(kind)} | {RECORDS.get(kind, 0)} | {kinds[kind]:,} |"

@@ -64,3 +64,11 @@ def test_the_best_size_of_each_budget_is_that_of_the_surface(make):
 def test_too_few_sizes_give_no_surface_and_say_why(make):
     found = make.frames(sizes=("S", "B"), patches=(2,), sweep=())
     assert "needs eight points of three sizes" in said(make.report(found, ("isoflop",)))
+
+
+def test_values_that_follow_no_power_law_give_no_best_size(make):
+    found = on_a_surface(make)
+    rows = found["metrics"]
+    early = rows["step"].fillna(9999).astype(int) < 800
+    rows.loc[early, "value"] = 60.0
+    assert "No best size is claimed" in said(make.report(found, ("isoflop",)))

@@ -11,13 +11,14 @@ from harness.analysis import isoflop
 from harness.components.section import Section
 from harness.errors import BadInput
 from harness.report import figures
-from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
+from harness.report.blocks import Block, Cell, Note, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import missing, trained
 from harness.report.wording import gflops_unit, number, within
 
 BUDGETS = 5
+FAR = math.log(1.25)  # a surface that misses the values by more is not their law
 
 
 class IsoFlop(Section):
@@ -40,6 +41,9 @@ class IsoFlop(Section):
             )
         except BadInput as error:
             return [paragraph(em(f"No surface is fitted: {error}."))]
+        off = misfit(surface, rows)
+        if off > FAR:
+            return [unlawful(off)]
         budgets = budgets_of(rows)
         if not all(math.isfinite(surface.optimum(b).value) for b in budgets):
             return [paragraph(em("The values do not bound the best size of a budget."))]
@@ -63,6 +67,25 @@ def points(curves: pd.DataFrame) -> pd.DataFrame:
     compute = rows["train_gflops"].astype(float)
     rows["images"] = compute / (isoflop.FACTOR * rows["gflops"].astype(float))
     return rows
+
+
+def unlawful(off: float) -> Block:
+    """What is said of a surface that misses the values by `off`, in logarithms."""
+    factor = number(math.exp(off), 2)
+    return Note(
+        "No best size is claimed.",
+        [
+            f"The surface misses the measured values by a factor of {factor} (root mean square of "
+            "logarithms): quality follows no power law of size and images here, perhaps because "
+            "some checkpoints have hardly begun to learn."
+        ],
+    )
+
+
+def misfit(surface: isoflop.Surface, rows: pd.DataFrame) -> float:
+    """Root mean square of log(measured / fitted)."""
+    fitted = surface.at(rows["gflops"].astype(float), rows["images"].astype(float))
+    return float(np.sqrt(np.mean(np.log(rows["value"].to_numpy(float) / fitted) ** 2)))
 
 
 def budgets_of(rows: pd.DataFrame) -> list[float]:
