@@ -27,7 +27,10 @@ def level(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, Mapping) and "name" in value:  # a component
         return str(value["name"])
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)  # two settings never look like one
 
 
 def said(name: str, value: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.commands import floors
 from harness.components import standin
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
@@ -61,7 +62,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
             metavar="PATTERN",
             action="append",
             default=[],
-            help=f"{effect}: a stage kind, a key's beginning, or text of its label",
+            help=f"{effect}: a stage kind (as floor), a key's beginning, or text of its label",
         )
 
 
@@ -102,6 +103,7 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
         if not more:
             raise
         raise BadInput("\n".join([str(error), *more])) from error
+    floors.leave_out(plan)
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(

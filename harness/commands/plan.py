@@ -14,6 +14,7 @@ from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
+from harness.plan.stages import STAGE_SETTINGS
 from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 def measured_rates(opened: Opened) -> estimate.Rates:
     """Speeds from benchmarks, and from artifacts committed under this results folder."""
     found: list[tuple[str, Measured]] = []
-    kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
+    kinds = tuple(STAGE_SETTINGS)
     for kind in kinds:
         for key in sorted(opened.store.committed([kind]))[: MOST_MANIFESTS // len(kinds)]:
             with contextlib.suppress(CorruptArtifact):
@@ -148,7 +149,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "not_counted": opened.plan.counts.unasked,
         "problems": problems,
         "changed": files.changed,
-        "notes": [*files.notes, *identity.absent(opened.study, problems)],
+        "notes": [*opened.plan.notes, *files.notes, *identity.absent(opened.study, problems)],
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
             f"{kind} {', '.join(sorted(models))}: {other}"

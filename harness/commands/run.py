@@ -120,7 +120,7 @@ def do(args: argparse.Namespace) -> int:
     files = identity.look(opened.plan, opened.stages, opened.store, every=True)
     if files.changed:
         raise BadInput("\n".join(files.changed))
-    for note in [*files.notes, *identity.absent(opened.study)]:
+    for note in [*opened.plan.notes, *files.notes, *identity.absent(opened.study)]:
         print(f"note: {note}", file=sys.stderr)
     check_budget(args, opened, missing)
     opened.store.check_writable()

@@ -112,6 +112,13 @@ class Source(Component):
     def open(self, wanted: Wanted) -> Images:
         """The images. Raises BadInput and Missing, saying what was found."""
 
+    def floors_apart(self, path: str) -> bool | None:
+        """Are the images of split `floor` others than those of `reference`? None: not known.
+
+        Where they are the same, floors are measured of what the reference leaves over.
+        """
+        return True if self.made else None
+
     def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
         """The files that the source reads for a split, which lie at `path` or below it.
 

@@ -26,6 +26,7 @@ VERSIONS: dict[str, int] = {
     "complexity": 1,
     "train": 1,
     "sample": 1,
+    "floor": 1,
     "evaluate": 1,
 }
 

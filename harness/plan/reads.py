@@ -33,13 +33,15 @@ FIELDS = {  # role -> the study's field, and that which puts the files' identity
 }
 OF_KIND = {  # stage kind -> what it may read
     "encode": ("data", "autoencoder"),
-    "reference": ("data", "floor", "extractor", "statistics"),
+    "reference": ("data", "extractor", "statistics"),
     "floor": ("floor", "extractor"),
 }
 
 
 def where(role: str, place: Place) -> str | None:
     """The path that a study gives a role's files; None: it gives none."""
+    if role == "floor" and place.held_out_path is not None:
+        return place.held_out_path
     found: str | None = getattr(place, PATHS[role])
     return found
 
@@ -49,4 +51,6 @@ def files_of(role: str, place: Place, source: Source) -> Sequence[Path | str]:
     path = where(role, place)
     if path is None or (role in SPLITS and source.made):
         return []
-    return source.listing(path, SPLITS[role]) if role in SPLITS else everything(path)
+    if role not in SPLITS:
+        return everything(path)
+    return source.listing(path, "train" if path == place.held_out_path else SPLITS[role])

@@ -86,7 +86,10 @@ class Snapshots(StageSettings):
 
 
 class Recipe(StageSettings):
-    """How a model is trained, without how long."""
+    """How a model is trained, without how long.
+
+    What has no default is named as in the study's `train`, and every key has it.
+    """
 
     batch_size: int
     learning_rate: float
@@ -147,12 +150,24 @@ class EvaluateStage(KeyedStage):
     subsets: int
 
 
+class FloorStage(KeyedStage):
+    """Metrics of held-out real images against one reference."""
+
+    split: Literal["floor"]  # the part of the data
+    images: int
+    metrics: tuple[Content, ...]
+    k: int
+    split_size: int
+    subsets: int
+
+
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "reference": ReferenceStage,
     "encode": EncodeStage,
     "complexity": ComplexityStage,
     "train": TrainStage,
     "sample": SampleStage,
+    "floor": FloorStage,
     "evaluate": EvaluateStage,
 }
 

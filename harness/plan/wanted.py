@@ -87,9 +87,15 @@ def decide(
     first = [k for k in chosen if k not in needed or k in numbers]
     last = _last_checkpoints(chosen) | shown
     wanted = first + [k for k in chosen if k in last and k not in removed]
+    # A floor is measured beside what is there: nothing that was removed is made again for it.
+    late = {
+        k
+        for k in wanted
+        if chosen[k].kind == "floor" and any(i in removed for i in chosen[k].inputs.values())
+    }
     starts = Starts(plan, here, removed, checkpoints)
     todo: dict[str, Stage] = {}
-    pending = [key for key in wanted if key not in kept]
+    pending = [key for key in wanted if key not in kept and key not in late]
     while pending:
         key = pending.pop()
         if key not in todo and key not in here and key in chosen:
@@ -97,6 +103,9 @@ def decide(
             stage = todo[key] = starts.of(stage) if stage.kind == "train" else stage
             pending += stage.inputs.values()
             pending += stage.after.values()
+    for key in late - here - kept:
+        if all(i in here or i in todo for i in chosen[key].inputs.values()):
+            todo[key] = chosen[key]
     remaining = {key: todo[key] for key in chosen if key in todo}
     done = (here | kept) - remaining.keys()
     todos = remaining.values()

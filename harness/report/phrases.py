@@ -11,9 +11,9 @@ import pandas as pd
 from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
 from harness.analysis.ranking import best
-from harness.analysis.selection import errors
+from harness.analysis.selection import Protocol, errors
 from harness.report.blocks import Block, Text, em, paragraph, strong
-from harness.report.findings import Findings
+from harness.report.findings import Findings, Floor
 from harness.report.prepared import numbers
 from harness.report.wording import count, listed, number, small_ints, within
 
@@ -31,9 +31,9 @@ def count_word(n: int, one: str) -> str:
     return f"{small_ints(n)} {one}{'' if n == 1 else 's'}"
 
 
-def real_images(found: Findings) -> str:
+def real_images(floor: Floor) -> str:
     """A Frechet distance depends on the number of images, so it is said."""
-    return "real images" if found.floor_images is None else f"{found.floor_images:,} real images"
+    return "real images" if floor.images is None else f"{floor.images:,} real images"
 
 
 def apart(found: Findings) -> str:
@@ -59,15 +59,21 @@ def weak_clause(found: Findings) -> list[Text]:
     return [strong(said.strip()), " "] if said else []
 
 
-def floor_clause(found: Findings) -> list[Text]:
-    """What real images score, and decoded noise, for captions; and whether the features know."""
+def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
+    """What real images score beside values that were measured so, and decoded noise, for captions.
+
+    Fewer real images than samples are told without a line: they would score another number. And
+    whether the features know what they are to tell apart.
+    """
     weak = weak_clause(found)
     if found.references > 1:
         return ["Each reference has a floor of its own. ", *weak]
-    if found.floor is None:
+    floor = found.floor(protocol)
+    if floor is None:
         return ["No floor was measured. ", *weak]
-    real = real_images(found)
-    said = f"{real[0].upper()}{real[1:]} give {number(found.floor)} (dashed where in range)"
+    real = real_images(floor)
+    how = "dashed where in range" if floor.enough else "fewer than the samples, so no line"
+    said = f"{real[0].upper()}{real[1:]} give {number(floor.value)} ({how})"
     if found.ceiling is not None:
         said += f"; decoded noise gives {number(found.ceiling)}"
     return [said + ". ", *weak]
@@ -171,10 +177,15 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
 
 
 def floor_sentence(found: Findings) -> list[Text]:
-    if found.floor is None:
+    floor = found.floor(found.protocol)
+    if floor is None:
         return weak_clause(found)
-    real = real_images(found)
-    return [f"{real[0].upper()}{real[1:]} score {number(found.floor)}. ", *weak_clause(found)]
+    real = real_images(floor)
+    fewer = "" if floor.enough else ", fewer than the samples and not to be compared with them"
+    return [
+        f"{real[0].upper()}{real[1:]} score {number(floor.value)}{fewer}. ",
+        *weak_clause(found),
+    ]
 
 
 def law_sentence(found: Findings, group: str = "") -> list[Text]:
@@ -222,11 +233,12 @@ def offset_sentence(found: Findings, law: Any) -> list[Text]:
     n = None if found.protocol is None else found.protocol.samples
     at = "an unknown number of" if n is None else f"{n:,}"
     said = f"E is of {found.short} at {at} samples"
-    if found.floor is None:
+    floor = found.floor(found.protocol)
+    if floor is None:
         return [said + "; no floor was measured beside it. "]
-    gap = law.above_floor(found.floor, found.floor_std or 0.0)
-    images = "" if found.floor_images is None else f" ({found.floor_images:,} images)"
-    return [f"{said}; the floor{images} is {number(found.floor)}, E minus floor {within(*gap)}. "]
+    gap = law.above_floor(floor.value, floor.std or 0.0)
+    images = "" if floor.images is None else f" ({floor.images:,} images)"
+    return [f"{said}; the floor{images} is {number(floor.value)}, E minus floor {within(*gap)}. "]
 
 
 def sampling_sentence(found: Findings) -> list[Text]:

@@ -371,6 +371,9 @@ class EvaluationSettings(Settings):
     split_size: Positive = 5000
     "Images in a chunk of the Inception Score."
 
+    floor_images: Count | None = None
+    "Held-out real images measured beside; null: reference.floor_images, at most `samples`."
+
     subsets: Count = 10
     "Random halves of the samples behind the spread of Fréchet distances; 0: no spread."
 

@@ -12,7 +12,8 @@ from harness.metrics import Reference, extract, measure
 from harness.metrics.features import Features
 from harness.plan.stages import EvaluateStage
 from harness.stages.columns import measured_row
-from harness.stages.reference import extractor_of, rgb, trained_how
+from harness.stages.real_images import rgb
+from harness.stages.reference import extractor_of, trained_how
 from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
 from harness.store.artifacts import Artifact
@@ -59,7 +60,6 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
     rows = [
         {
             **shared,
-            "floor": known.floor.get(m.name),
             **measured_row(m, extractor.resize, **more),
         }
         for m in measured

@@ -1,8 +1,8 @@
-"""The reference stage: the feature extractor, the real images' statistics, and the floor.
+"""The reference stage: the feature extractor, and the real images' statistics.
 
 An extractor that is trained here has images of its own: of an embedded data set its own split, of
-one that lies on disk a part that neither reference nor floor has (harness.metrics.division). The
-floor is what real images score against the reference: no model can be expected below it.
+one that lies on disk a part that neither reference nor floor has (harness.metrics.division). What
+other real images score against the reference is a stage of its own (harness.stages.floor).
 
 Files committed: reference.npz, and extractor.safetensors when it was trained here.
 """
@@ -15,27 +15,23 @@ from typing import Any
 import numpy as np
 
 from harness.components import Extractor, stored
-from harness.components.source import Images, Split
-from harness.data.images import ArrayImages
 from harness.errors import BadInput
-from harness.metrics import Reference, extract, load_extractor, measure
+from harness.metrics import Reference, load_extractor
 from harness.metrics.division import divide
 from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
 from harness.stages import files_read
-from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
+from harness.stages.real_images import batches, chosen, in_memory
 from harness.stages.work import Outcome, Work
 from harness.store.results import ReferenceResult
-
-METRICS = ("fd", "sfd", "is", "precision", "recall")
 
 
 def run(settings: ReferenceStage, work: Work) -> Outcome:
     """Make or load the extractor, measure the real images with it."""
     source, roles = source_of(settings.data, work), _roles(settings, work)
     files = files_read.begin(work, source, roles)
-    parts = _divided(settings, work)
+    parts = divided(settings, work)
     extractor, about = _extractor(settings, work, parts)
     if settings.extractor_sha256 not in (None, extractor.sha256):
         raise BadInput(
@@ -51,7 +47,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                 f"the study asks for {settings.statistics_sha256}"
             )
     else:
-        real, count = _images(settings, work, "reference", settings.images, parts)
+        real, count = _images(settings, work, parts)
         reference = Reference.from_images(  # streamed: a training set's features are 20 GB
             real,
             extractor,
@@ -63,34 +59,6 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             progress=lambda done: work.progress(done=done, total=count, unit="images"),
         )
     reference.save(work.folder / "reference.npz")
-
-    floor: dict[str, float] = {}
-    rows = []
-    if settings.floor_images:
-        real, count = _images(settings, work, "floor", settings.floor_images, parts)
-        features = extract(
-            real,
-            extractor,
-            batch_size=batch,
-            progress=lambda done: work.progress(done=done, total=count, unit="images"),
-        )
-        split = count  # one chunk
-        for metric in measure(
-            features, reference, metrics=METRICS, split_size=split, device=str(work.device)
-        ):
-            floor[metric.name] = metric.value
-            rows.append(
-                {
-                    "key": work.task.key,
-                    "of": "floor",
-                    "floor": metric.value,
-                    "reference_key": work.task.key,
-                    "data": settings.data.name,
-                    "image_size": settings.data.image_size,
-                    "samples": count,
-                    **measured_row(metric, extractor.resize, **trained_how(about)),
-                }
-            )
     files_read.checksums(work, source, files)
     files_read.finish(work, source, files)
     return Outcome(
@@ -102,9 +70,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             images=reference.images,
             source=reference.source,
             training=about,
-            floor=floor,
-        ),
-        {"metrics": rows},
+        )
     )
 
 
@@ -112,7 +78,6 @@ def _roles(settings: ReferenceStage, work: Work) -> list[str]:
     """Which files from outside are read."""
     of = {
         "data": work.place.statistics is None,
-        "floor": settings.floor_images > 0,
         "extractor": not component_of(settings, work).trained,
         "statistics": True,
     }
@@ -138,17 +103,20 @@ def extractor_of(work: Work) -> Any:
     )
 
 
-def trained_how(facts: Mapping[str, Any]) -> dict[str, Any]:
+def trained_how(training: Mapping[str, Any]) -> dict[str, Any]:
     """What the record of a number says of the extractor that was trained for it; else nothing."""
     said = ("accuracy", "chance", "held_out")
-    return {f"extractor_{name}": facts[name] for name in said if facts.get(name) is not None}
+    return {f"extractor_{n}": training[n] for n in said if training.get(n) is not None}
 
 
 Parts = Mapping[str, np.ndarray]  # positions in the data on disk, by what they are for
 
 
-def _divided(settings: ReferenceStage, work: Work) -> Parts | None:
-    """Who has which images of a data set on disk; None where nothing has to be divided."""
+def divided(settings: ReferenceStage, work: Work) -> Parts | None:
+    """Who has which images of a data set on disk; None where nothing has to be divided.
+
+    "floor" is missing where floors have images of their own.
+    """
     component = component_of(settings, work)
     if not component.trained or source_of(settings.data, work).made:
         return None
@@ -200,41 +168,14 @@ def _extractor(
     return load_extractor(component, path, str(work.device)), about
 
 
-def in_memory(
-    images: Images, size: int, chosen: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Images of a source (default: all) at one size: uint8 (N, size, size, C), labels (N,)."""
-    from harness.data.crop import centre_crop
-
-    if isinstance(images, ArrayImages) and chosen is None:
-        return images.images, images.labels
-    found = [images[int(i)] for i in (range(len(images)) if chosen is None else chosen)]
-    return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
-
-
 def _images(
-    settings: ReferenceStage, work: Work, split: Split, count: int | None, parts: Parts | None
+    settings: ReferenceStage, work: Work, parts: Parts | None
 ) -> tuple[Iterator[np.ndarray], int]:
-    """Batches of real images, and how many: `count` drawn by the seed, or all there are."""
+    """Batches of real images, and how many: as many as asked, drawn by the seed, or all."""
+    count = settings.images
     made = source_of(settings.data, work).made
     wanted = count if count is not None else settings.data.train_images
-    images = images_of(settings.data, work, split, wanted if made else None, check_classes=False)
-    chosen = np.arange(len(images))
-    if parts is not None and split in parts:
-        chosen = parts[split]
-    elif count is not None and count < len(images):
-        chosen = np.sort(np.random.default_rng(settings.seed).permutation(len(images))[:count])
-    return _batches(images, chosen, settings.data.image_size, work.place.batch_size), len(chosen)
-
-
-def _batches(images: Images, chosen: np.ndarray, size: int, batch: int) -> Iterator[np.ndarray]:
-    from harness.data.crop import centre_crop
-
-    for start in range(0, len(chosen), batch):
-        rows = [centre_crop(images[int(i)][0], size) for i in chosen[start : start + batch]]
-        yield rgb(np.stack(rows))
-
-
-def rgb(images: np.ndarray) -> np.ndarray:
-    """uint8 (N, H, W, 1 or 3) to three channels; gray is repeated."""
-    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
+    wanted = wanted if made else None
+    images = images_of(settings.data, work, "reference", wanted, check_classes=False)
+    indices = parts["reference"] if parts else chosen(count, len(images), settings.seed)
+    return batches(images, indices, settings.data.image_size, work.place.batch_size), len(indices)

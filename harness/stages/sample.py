@@ -36,7 +36,8 @@ from harness.plan.stages import SampleStage
 from harness.stages import samples
 from harness.stages.averages import weights_of
 from harness.stages.columns import SAMPLING, recorded
-from harness.stages.reference import extractor_of, rgb
+from harness.stages.real_images import rgb
+from harness.stages.reference import extractor_of
 from harness.stages.samples import Arrays
 from harness.stages.work import Outcome, Stopped, Work
 from harness.store.results import SampleResult, TrainResult

@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.store import files
 from harness.store.results import (
     RESULTS,
+    BenchmarkResult,
     ComplexityResult,
     EvaluateResult,
     ReferenceResult,
@@ -210,6 +211,15 @@ def result(manifest: Manifest, kind: type[R]) -> R:
         ) from error
 
 
+def benchmark(data: Any) -> BenchmarkResult:
+    """A benchmark from its JSON value. Raises ValueError where it is none that says a rate."""
+    found: BenchmarkResult = _adapter(BenchmarkResult).validate_python(data)
+    rate = found.seconds_per_gflop or found.seconds_per_image
+    if not {"device", "committed"} <= found.made.keys() or rate is None or rate <= 0:
+        raise ValueError("no benchmark")
+    return found
+
+
 def _adapter(kind: type[Any]) -> Any:
     if kind.__name__ not in _adapters:
         from pydantic import TypeAdapter
@@ -247,7 +257,7 @@ def _sample_1(facts: dict[str, Any], _: Manifest) -> dict[str, Any]:
 
 
 def _reference_1(facts: dict[str, Any], _: Manifest) -> dict[str, Any]:
-    known = {*ReferenceResult.__dataclass_fields__, "floor_images"}
+    known = {*ReferenceResult.__dataclass_fields__, "floor", "floor_images"}
     return {**facts, "training": {k: v for k, v in facts.items() if k not in known}}
 
 

@@ -11,11 +11,12 @@ import json
 from typing import TYPE_CHECKING
 
 from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.tables import MODEL
 
 if TYPE_CHECKING:
     import pandas
 
-HAS_COLUMN = ("batch_size", "learning_rate")  # of the recipe: not in the column `recipe`
+HAS_COLUMN = {column.name for column in MODEL}  # of the recipe: not in the column `recipe`
 
 
 def complete(frames: dict[str, pandas.DataFrame], store: Store) -> None:

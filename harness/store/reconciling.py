@@ -22,7 +22,8 @@ from harness.store.fragments import scan
 TABLES_OF = {  # stage kind -> the tables its records go to
     "train": ("runs", "training"),
     "evaluate": ("metrics",),
-    "reference": ("metrics",),
+    "floor": ("metrics",),
+    "reference": ("metrics",),  # until 0.1 the floors were its rows
 }
 
 KINDS_OF = {t: [k for k, its in TABLES_OF.items() if t in its] for t in tables.TABLES}

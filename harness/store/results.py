@@ -105,8 +105,14 @@ class ReferenceResult:
     images: int  # behind the statistics; 0: not known (ADM's files do not say)
     source: str  # where they come from, in words
     training: Mapping[str, Any] = field(default_factory=dict)  # of an extractor trained here
-    # Of results of before floors were stages of their own: recorded metric -> value.
-    floor: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FloorResult:
+    """Real images, measured: the numbers stand in the records."""
+
+    images: int  # that were measured
+    absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why not
 
 
 @dataclass(frozen=True)
@@ -116,11 +122,52 @@ class EvaluateResult:
     absent: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """How fast a machine did something. No stage: `bench` keeps it in results/bench."""
+
+    kind: str  # train, sample, encode
+    model: str
+    precision: str
+    made: Mapping[str, Any]  # versions, device, when
+    image_size: int | None = None
+    block: str | None = None
+    batch_size: int | None = None
+    batch_per_device: int | None = None  # images of one pass; None: the batch
+    tf32: bool = False
+    compile: bool = False
+    checkpointing: bool = False
+    device: str = "auto"  # as it was asked for
+    steps: int = 0  # that were timed
+    guidance: float = 1.0
+    gflops: float | None = None  # of one forward pass
+    steps_per_second: float | None = None
+    images_per_second: float | None = None
+    host_images_per_second: float | None = None  # that noise can be drawn for
+    gflops_per_second: float | None = None
+    seconds_per_gflop: float | None = None
+    seconds_per_image: float | None = None
+    memory_bytes: int | None = None
+    utilisation: float | None = None  # None: the device's peak is not known
+    matmul_gflops_per_second: float | None = None
+
+    @property
+    def device_name(self) -> str:
+        """The chip's."""
+        return str(self.made["device"])
+
+    @property
+    def committed(self) -> str:
+        """When, UTC."""
+        return str(self.made["committed"])
+
+
 RESULTS: dict[str, type[Any]] = {
     "encode": EncodeResult,
     "complexity": ComplexityResult,
     "train": TrainResult,
     "sample": SampleResult,
     "reference": ReferenceResult,
+    "floor": FloorResult,
     "evaluate": EvaluateResult,
 }

@@ -109,7 +109,11 @@ RUNS = (
 )
 
 METRICS = (
-    Column("key", "string", "of the evaluate stage (of the reference stage for floors)"),
+    Column(
+        "key",
+        "string",
+        "of the evaluate or floor stage (of the reference stage for floors until version 5)",
+    ),
     Column("metric", "string", "fid, ... for inception-2015; else named for the extractor"),
     Column("value", "float64", "the number", "the metric's"),
     Column(
@@ -118,7 +122,7 @@ METRICS = (
     Column("std_method", "string", "how std was found"),
     Column("of", "string", "samples; floor: real images; ceiling: decoded noise; each measured so"),
     Column(
-        "floor", "float64", "the same metric for real images against this reference", "the metric's"
+        "floor", "float64", "the same metric for as many real images, measured so", "the metric's"
     ),
     Column("sample_key", "string", "of the sample stage"),
     Column("checkpoint_key", "string", "of the train stage"),
@@ -162,6 +166,8 @@ METRICS = (
     Column(
         "ceiling", "float64", "the same metric for decoded noise, as many images", "the metric's"
     ),
+    Column("floor_images", "int64", "real images behind `floor`", "images"),
+    Column("invalid", "string", "why the number says nothing; null: it is as it should be"),
     Column("ema", "float64", "decay of the average sampled from; null: the training's first"),
     Column("ema_length", "float64", "relative length of one made after training; null: none"),
 )

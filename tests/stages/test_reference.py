@@ -49,7 +49,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
     def number(image: np.ndarray) -> int:
         return int(image[0, 0, 0]) * 256 + int(image[0, 0, 1])
 
-    batches, in_memory = stage._batches, stage.in_memory
+    batches, in_memory = stage.batches, stage.in_memory
 
     def told(images, chosen, size, batch):  # type: ignore[no-untyped-def]
         of = "floor" if "reference" in found else "reference"
@@ -62,7 +62,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
         found["test" if "extractor" in found else "extractor"] = set(map(number, pixels))
         return pixels, labels
 
-    monkeypatch.setattr(stage, "_batches", told)
+    monkeypatch.setattr(stage, "batches", told)
+    monkeypatch.setattr("harness.stages.floor.batches", told)
     monkeypatch.setattr(stage, "in_memory", taken)
     return found
 
@@ -73,6 +74,8 @@ def test_extractor_reference_and_floor_share_no_image(
     write(tmp_path / "own", 340)
     task = laboratory.task("reference", *OVERRIDES, data_path=str(tmp_path / "own"))
     laboratory.run(task)
+    floor = laboratory.task("floor", *OVERRIDES, data_path=str(tmp_path / "own"))
+    laboratory.run(floor)
     assert {part: len(images) for part, images in seen.items()} == {
         "extractor": 150,
         "test": 150,
@@ -83,10 +86,11 @@ def test_extractor_reference_and_floor_share_no_image(
     assert not seen["extractor"] & seen["reference"]
     assert not seen["extractor"] & seen["floor"] and not seen["reference"] & seen["floor"]
 
-    facts = laboratory.manifest(task)["facts"]
-    assert facts["extractor"] == "classifier-own" and facts["images"] == 150
+    result = laboratory.result(task)
+    assert result.extractor == "classifier-own" and result.images == 150
+    facts = result.training
     assert facts["accuracy"] > 0.8 and facts["held_out"] == 150 and 0.4 < facts["chance"] < 0.7
-    rows = laboratory.rows(task, "metrics")
+    rows = laboratory.rows(floor, "metrics")
     assert {row["metric"] for row in rows} >= {"fd_classifier_own", "is_classifier_own"}
     told = json.loads(rows[0]["measured_with"])
     assert told["extractor_accuracy"] == facts["accuracy"]
@@ -100,6 +104,7 @@ def test_a_floor_with_a_folder_of_its_own_leaves_the_others_more(
     write(tmp_path / "own" / "val", 60, first=400)
     task = laboratory.task("reference", *OVERRIDES, data_path=str(tmp_path / "own"))
     laboratory.run(task)
+    laboratory.run(laboratory.task("floor", *OVERRIDES, data_path=str(tmp_path / "own")))
     assert len(seen["extractor"]) == len(seen["reference"]) == 170
     assert len(seen["floor"]) == 40 and min(seen["floor"]) >= 400
 

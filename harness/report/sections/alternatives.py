@@ -55,7 +55,7 @@ class Alternatives(Section):
             "± is half a 95% interval"
             + (", over training seeds. " if basis == {"seeds"} else
                ", of these checkpoints sampled again: another training would differ by more. "),
-            *floor_clause(found),
+            *floor_clause(found, found.protocol),
             f"{len(drawn) - MOST} more rows are not shown. " if len(drawn) > MOST else "",
         ]  # fmt: skip
         return [

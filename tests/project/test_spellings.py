@@ -1,0 +1,55 @@
+"""A setting is declared once in the schema, once in a stage's settings and once as a column.
+
+Between the study's YAML and the records (rooms spec, plan, stages, store) a name is spelled where
+it is a field, a keyword or a text. At 87b48fe `learning_rate` stood in 14 lines of 9 files and
+`sampling_steps` in 13 files of the package. Whoever reads the value by attribute spells nothing:
+a renamed field is an error of the type checker there.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+HARNESS = Path(__file__).resolve().parents[2] / "harness"
+ROOMS = ("spec", "plan", "stages", "store")
+DECLARED = {  # where each is declared, and how often: schema, stage, column
+    "learning_rate": {"spec/schema.py": 1, "plan/stages.py": 1, "store/tables.py": 1},
+    "sampling_steps": {"spec/schema.py": 2, "plan/stages.py": 1, "store/tables.py": 1},  # validator
+    "batch_size": {"store/tables.py": 1},
+    "label_dropout": {"spec/schema.py": 1, "plan/stages.py": 1},
+    "guidance_channels": {"plan/stages.py": 1, "store/tables.py": 1},
+    "split_size": {"spec/schema.py": 1, "plan/stages.py": 2, "store/tables.py": 1},  # and floor
+}
+# Places beside those. learning_rate: the recipe whose speed is measured, what a tracker is told.
+# sampling_steps: an error's place, one of the list in a key, Measurement, the order of rows, what a
+# tracker is told (twice).
+MORE = {"learning_rate": 2, "sampling_steps": 6, "label_dropout": 1, "guidance_channels": 1}
+
+
+def spelled(name: str) -> dict[str, int]:
+    """File -> how often it spells the name as a field, a keyword or a text."""
+    found: Counter[str] = Counter()
+    for room in ROOMS:
+        for path in (HARNESS / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                field = isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == name
+                keyword = isinstance(node, ast.keyword) and node.arg == name
+                text = isinstance(node, ast.Constant) and node.value == name
+                found[path.relative_to(HARNESS).as_posix()] += field or keyword or text
+    return {path: count for path, count in found.items() if count}
+
+
+@pytest.mark.parametrize("name", DECLARED)
+def test_a_setting_is_declared_once_in_each_place(name: str) -> None:
+    found = spelled(name)
+    assert {path: found.get(path) for path in DECLARED[name]} == DECLARED[name]
+
+
+@pytest.mark.parametrize("name", MORE)
+def test_a_setting_is_spelled_in_few_other_places(name: str) -> None:
+    found = {path: n for path, n in spelled(name).items() if path not in DECLARED[name]}
+    assert sum(found.values()) <= MORE[name], found
