@@ -20,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from harness.components.family import of_architecture
 from harness.dispatch.executors import executor_of
 from harness.dispatch.slurm.batch import arrange
 from harness.plan import Plan, make_plan
@@ -127,13 +128,12 @@ def gigabytes(plan: Plan, stage: Stage) -> float:
 
 @functools.cache
 def parameters(architecture: str) -> int:
-    """Of a DiT, given its settings as JSON."""
+    """Of a network, given its architecture as JSON."""
     import torch
 
-    from harness.models import build
-
+    family, given = of_architecture(json.loads(architecture))
     with torch.device("meta"):
-        model = build(**json.loads(architecture))
+        model = family.build(given)
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
@@ -192,7 +192,7 @@ def tables() -> dict[str, str]:
         )
     kinds = Counter(stage.kind for _, stage in every.values())
     each = [
-        "| stage | files of its artifact | records | stages of the whole paper |",
+        "| stage | files of its artifact | records | stages of all studies |",
         "| --- | --- | ---: | ---: |",
         *(
             f"| {kind} | {_files_text(kind)} | {RECORDS.get(kind, 0)} | {kinds[kind]:,} |"

@@ -62,7 +62,9 @@ class Surface:
         value = float(log_best(np.array(self.alpha), np.array(self.beta), np.array(ratio)))
         low = log_best(self._alphas, self._betas, self._log_ratio - self._reach).min()
         high = log_best(self._alphas, self._betas, self._log_ratio + self._reach).max()
-        return Interval(math.exp(value), math.exp(min(value, low)), math.exp(max(value, high)))
+        with np.errstate(over="ignore"):  # a side that the values do not bound is infinite
+            ends = np.exp([value, min(value, low), max(value, high)])
+        return Interval(*(float(end) for end in ends))
 
 
 def surface(

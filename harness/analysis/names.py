@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 SHORT = {
@@ -24,6 +25,8 @@ def level(value: Any) -> str:
     """A setting's value: "0.004", "off" for false and none, text as it is."""
     if value is None or isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, Mapping) and "name" in value:  # a component
+        return str(value["name"])
     if not isinstance(value, float):
         return str(value)
     short = f"{value:g}"
@@ -34,6 +37,10 @@ def said(name: str, value: Any) -> str:
     """Both: "lr 0.004", "dropout 0"; a name alone where the value is a word ("adaln-zero")."""
     if name == "image_size":
         return f"{level(value)} px"
+    if name == "horizon":  # of a training whose rate depends on it
+        return f"to {value:,} steps"
+    if name == "schedule":
+        return "constant" if value is None else level(value)
     alone = isinstance(value, str) and name in ("block", "data", "autoencoder", "family",
                                                 "objective")  # fmt: skip
     return level(value) if alone else f"{setting(name)} {level(value)}"

@@ -110,7 +110,10 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     model = out["model"].fillna("unnamed").astype(str)
     words: list[list[str]] = [[] for _ in range(len(out))]
     for column in CONFIGURATION[1:]:
-        if column in out and out[column].dropna().nunique() > 1:
+        if column == "objective_settings" and column in out:
+            for own, more in zip(words, _settings_words(out), strict=True):
+                own += more
+        elif column in out and out[column].dropna().nunique() > 1:
             for own, value in zip(words, out[column], strict=True):
                 own += [names.said(column, _plain(value))] if pd.notna(value) else []
     for own, more in zip(words, _recipe_words(out["recipe"]), strict=True):
@@ -133,8 +136,39 @@ def _recipe_words(recipes: pd.Series) -> list[list[str]]:
     read = {r: json.loads(r) for r in recipes.dropna().unique()}
     every = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
     varied = [n for n in every if len({repr(r.get(n)) for r in read.values()}) > 1]
-    words = {text: [names.said(n, recipe.get(n)) for n in varied] for text, recipe in read.items()}
+    varied = [n for n in varied if n != "objective"]  # has columns of its own
+    known = {r.get("diffusion_steps") for r in read.values()} - {None}
+    if len(known) < 2 and "diffusion_steps" in varied:  # only objectives without them differ
+        varied.remove("diffusion_steps")
+    words = {
+        text: [
+            word
+            for n in varied
+            if n != "horizon" or recipe.get(n) is not None
+            for word in _said(n, recipe.get(n), [r.get(n) for r in read.values()])
+        ]
+        for text, recipe in read.items()
+    }
     return [words.get(r, []) if isinstance(r, str) else [] for r in recipes]
+
+
+def _said(name: str, value: Any, among: list[Any]) -> list[str]:
+    """A setting in words; of a component also its settings that tell it from its namesakes."""
+    words = [names.said(name, value)]
+    if isinstance(value, dict):
+        alike = [v for v in among if isinstance(v, dict) and v.get("name") == value.get("name")]
+        keys = [k for k in value if k != "name" and len({repr(v.get(k)) for v in alike}) > 1]
+        words += [names.said(k, value[k]) for k in keys]
+    return words
+
+
+def _settings_words(out: pd.DataFrame) -> list[list[str]]:
+    """Per row the settings of its objective that tell it from others of the same objective."""
+    texts = [(str(o), t if isinstance(t, str) else "{}") for o, t in
+             zip(out["objective"], out["objective_settings"], strict=True)]  # fmt: skip
+    read = {each: {"name": each[0], **json.loads(each[1])} for each in dict.fromkeys(texts)}
+    words = {each: _said("objective", its, list(read.values()))[1:] for each, its in read.items()}
+    return [words[each] for each in texts]
 
 
 def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:

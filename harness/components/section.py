@@ -27,6 +27,8 @@ BUILT_IN: dict[str, str] = {
         ("guidance", "guidance", "Guidance"),
         ("decoders", "decoders", "Decoders"),
         ("comparison", "comparison", "Comparison"),
+        ("alternatives", "alternatives", "Alternatives"),
+        ("isoflop", "isoflop", "IsoFlop"),
         ("method", "method", "Method"),
         ("cost", "cost", "Cost"),
         ("failures", "failures", "Failures"),

@@ -36,6 +36,7 @@ class EDM(Objective):
     """EDM: a preconditioned denoiser over noise levels drawn from a log-normal."""
 
     name = "edm"
+    default_sampler = "edm-heun"
 
     noise_mean: float = -1.2
     "Mean of ln(sigma) in training (the paper's P_mean)."

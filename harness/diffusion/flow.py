@@ -36,6 +36,7 @@ class Flow(Objective):
     """Flow matching: straight paths from noise to data (SiT), predicting velocity or data (JiT)."""
 
     name = "flow"
+    default_sampler = "flow-euler"
 
     prediction: Literal["velocity", "data"] = "velocity"
     "What the network returns: the velocity (SiT), or the clean data (JiT)."

@@ -40,19 +40,24 @@ def columns_of(settings: TrainStage, work: Work, parts: Parts) -> dict[str, Any]
         "image_size": encoded.image_size,
         "autoencoder": encoded.autoencoder,
         "train_gflops": training_gflops(counted.gflops, recipe.batch_size, settings.step),
-        "recipe": recipe_of(settings),
+        "recipe": recipe_of(settings, getattr(parts.family, "base_width", None)),
         "objective": parts.objective.name,
         "objective_settings": _own_settings(settings.objective),
     }
 
 
-def recipe_of(settings: TrainStage) -> dict[str, Any]:
-    """What tells two trainings apart that records have no column of their own for."""
+def recipe_of(settings: TrainStage, base_width: int | None = None) -> dict[str, Any]:
+    """What tells two trainings apart that records have no column of their own for.
+
+    base_width: of a family whose rates are scaled by the width.
+    """
     of_its_own = set(recorded(settings.recipe, MODEL))
     own = settings.recipe.model_dump(mode="json", exclude=of_its_own, exclude_unset=True)
     others: dict[str, Any] = {"flip": settings.flip, "diffusion_steps": settings.diffusion_steps}
     if settings.objective is not None:
         others = {"flip": settings.flip, "objective": settings.objective}
+    if base_width is not None:
+        others["base_width"] = base_width
     return {**own, **others}
 
 

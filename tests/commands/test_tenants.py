@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tiny_study import Harness
 
+from harness import components
+
 STUDY = """\
 study: {name}
 title: {name}
@@ -117,3 +119,9 @@ def test_samplers_that_do_not_serve_are_refused_with_those_that_do(
     code, told = verb("validate", "tiny.yaml")
     assert code == 2
     assert said in told
+
+
+@pytest.mark.parametrize("name", components.names("objective"))
+def test_every_objective_names_a_sampler_for_a_study_that_names_none(name: str) -> None:
+    default = components.get("objective", name).default_sampler
+    assert name in components.get("sampler", default).serves

@@ -5,6 +5,7 @@ from __future__ import annotations
 from harness.report.figures.compute import sampling, training_compute
 from harness.report.figures.factors import effects
 from harness.report.figures.guidance import guidance
+from harness.report.figures.isoflop import isoflop
 from harness.report.figures.marks import Drawing
 from harness.report.figures.scaling import gflops, metrics
 from harness.report.figures.systems import bubbles, systems
@@ -17,6 +18,7 @@ __all__ = [
     "effects",
     "gflops",
     "guidance",
+    "isoflop",
     "loss",
     "metrics",
     "sampling",

@@ -1,0 +1,74 @@
+"""Two sections on equal compute: trainings beside each other, and the best size of each budget."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from report_words import cells_of, said
+
+
+def of_two_objectives(make, gap):
+    """Two trainings of equal compute, each with its own sampler; `gap`: of their values."""
+    found = make.frames(sizes=("S",), patches=(2,), milestones=(1500,), sweep=())
+    rows = found["metrics"].assign(std=0.5, std_df=20.0)
+    ours = rows[rows["of"] == "samples"]
+    other = ours.assign(
+        run="other", objective="flow", sampler="flow-euler", recipe='{"objective": "flow"}',
+        value=ours["value"] * gap, key=ours["key"] + "-flow",
+    )  # fmt: skip
+    found["metrics"] = pd.concat([rows, other], ignore_index=True)
+    return found
+
+
+def test_trainings_of_equal_compute_stand_beside_each_other_whatever_samples_them(make):
+    report = make.report(of_two_objectives(make, 2.0), ("alternatives",))
+    rows = cells_of(report, "tab-alternatives")["rows"]
+    assert [row[2] for row in rows] == ["ancestral 50", "flow-euler 50"]
+    assert [row[-1] for row in rows] == ["best", "apart"]
+    assert "one has a best that is told from all others" in said(report)
+
+
+def test_a_difference_within_the_noise_is_called_a_tie(make):
+    report = make.report(of_two_objectives(make, 1.001), ("alternatives",))
+    assert cells_of(report, "tab-alternatives")["rows"][1][-1] == "tie"
+    assert "none has a best that is told from all its others" in said(report)
+
+
+def on_a_surface(make, noise=0.01):
+    """Checkpoints whose best size grows as the budget to the power 0.5."""
+    found = make.frames(patches=(2,), milestones=(100, 200, 400, 800, 1600), sweep=())
+    rows = found["metrics"].copy()
+    ours = rows["metric"].str.startswith("fd") & (rows["of"] == "samples")
+    f = rows.loc[ours, "gflops"].astype(float)
+    d = rows.loc[ours, "step"].astype(float) * rows.loc[ours, "batch_size"].astype(float)
+    g = f.to_numpy() * 1e3
+    value = 2 + 8 * g**-0.5 + 8 * (d.to_numpy() / 3e4) ** -0.5
+    wobble = np.exp(np.random.default_rng(0).normal(0, noise, len(value)))
+    rows.loc[ours, "value"] = value * wobble
+    rows["std"], rows["std_df"] = rows["value"] * noise, 30.0
+    found["metrics"] = rows
+    return found
+
+
+def test_the_best_size_of_each_budget_is_that_of_the_surface(make):
+    report = make.report(on_a_surface(make), ("isoflop",))
+    rows = cells_of(report, "tab-isoflop")["rows"]
+    assert len(rows) == 5
+    for row in rows:
+        budget, best = (float(row[i].split(" [")[0].replace(",", "")) for i in (0, 1))
+        # of 8 (1e3 F)^-1/2 + 8 (D / 3e4)^-1/2 at 3 F D = budget: 1e3 F = D / 3e4
+        assert 0.5 < best / 1e3 / np.sqrt(budget / 3 / 3e7) < 2
+    assert "grow as the budget to the power" in said(report)
+
+
+def test_too_few_sizes_give_no_surface_and_say_why(make):
+    found = make.frames(sizes=("S", "B"), patches=(2,), sweep=())
+    assert "needs eight points of three sizes" in said(make.report(found, ("isoflop",)))
+
+
+def test_values_that_follow_no_power_law_give_no_best_size(make):
+    found = on_a_surface(make)
+    rows = found["metrics"]
+    early = rows["step"].fillna(9999).astype(int) < 800
+    rows.loc[early, "value"] = 60.0
+    assert "No best size is claimed" in said(make.report(found, ("isoflop",)))
