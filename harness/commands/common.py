@@ -10,11 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.commands import floors
 from harness.components import standin
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput
+from harness.plan import keys
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
@@ -60,7 +62,7 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
             metavar="PATTERN",
             action="append",
             default=[],
-            help=f"{effect}: a stage kind, a key's beginning, or text of its label",
+            help=f"{effect}: a stage kind (as floor), a key's beginning, or text of its label",
         )
 
 
@@ -101,6 +103,7 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
         if not more:
             raise
         raise BadInput("\n".join([str(error), *more])) from error
+    floors.leave_out(plan)
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(
@@ -139,8 +142,11 @@ def imported_checkpoints(results: Path) -> dict[str, Imported]:
     """What `harness import` has put into a results folder, by name."""
     found = {}
     for path in sorted((results / "checkpoints").glob("[!_]*.json")):
-        with contextlib.suppress(OSError, ValueError, TypeError):
-            entry = Imported(**json.loads(path.read_text()))
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            said = json.loads(path.read_text())
+            if not isinstance(said["settings"], str):  # JSON text in JSON until 0.1
+                said["settings"] = keys.canonical(said["settings"])
+            entry = Imported(**said)
             found[entry.name] = entry
     return found
 

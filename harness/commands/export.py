@@ -14,6 +14,7 @@ from harness.plan.index import index
 from harness.spec.study import load_study
 from harness.store import files, records
 from harness.store.artifacts import Artifact, Store
+from harness.store.results import TrainResult
 from harness.upkeep.usage import size
 
 
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from harness.components.family import of_architecture
     from harness.models import DiT, export
 
-    family, given = of_architecture(artifact.facts["architecture"])
+    family, given = of_architecture(artifact.result(TrainResult).architecture)
     model = family.build(given)
     if not isinstance(model, DiT):
         raise BadInput(

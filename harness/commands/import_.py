@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import tempfile
 from dataclasses import asdict
@@ -14,8 +15,9 @@ from harness.errors import BadInput, Missing
 from harness.plan import keys
 from harness.plan.build import Imported
 from harness.spec import source as yaml_source
-from harness.store import files
+from harness.store import codec, files
 from harness.store.artifacts import Store
+from harness.store.results import TrainResult
 
 if TYPE_CHECKING:
     from harness.components.family import Input
@@ -101,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
             raise BadInput(
                 f"{path} names another checkpoint already ({known.key[:12]}): choose another --name"
             )
-        described = {
+        columns = {
             "run": key,
             "model": args.name,
             "family": "imported",
@@ -123,14 +125,9 @@ def run(args: argparse.Namespace) -> int:
             key,
             staging,
             {},
+            codec.told(TrainResult(columns, architecture, **trained_for)),
             {
-                "described": described,
-                "architecture": architecture,
-                **trained_for,
-                "seconds": 0.0,
-            },
-            {
-                "settings": settings,
+                "settings": json.loads(settings),
                 "inputs": {},
                 "label": f"import {args.name}",
                 "provenance": {
@@ -142,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
             },
         )
     entry = Imported(args.name, key, architecture, settings, args.steps)
-    files.write_json(path, asdict(entry))
+    files.write_json(path, {**asdict(entry), "settings": json.loads(settings)})
     facts = family.facts()
     shape = f"{facts['depth']} blocks, width {facts['width']}, {facts['heads']} heads, " + (
         f"{facts.get('block', family.name)}, patch {facts['patch_size']}"

@@ -14,9 +14,11 @@ from harness.dispatch import preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
+from harness.plan.stages import STAGE_SETTINGS
 from harness.plan.wanted import left
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
+from harness.store.codec import Measured
 
 MOST_MANIFESTS = 2000  # read for measured speeds
 MOST_SHOWN = 10  # of what would be made again
@@ -42,14 +44,14 @@ def run(args: argparse.Namespace) -> int:
 
 def measured_rates(opened: Opened) -> estimate.Rates:
     """Speeds from benchmarks, and from artifacts committed under this results folder."""
-    found: list[tuple[str, dict[str, Any]]] = []
-    kinds = ("train", "sample", "evaluate", "reference", "encode", "complexity")
+    found: list[tuple[str, Measured]] = []
+    kinds = tuple(STAGE_SETTINGS)
     for kind in kinds:
         for key in sorted(opened.store.committed([kind]))[: MOST_MANIFESTS // len(kinds)]:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(kind, key)
-                if manifest:
-                    found.append((kind, manifest["measured"]))
+                if manifest is not None and manifest.measured is not None:
+                    found.append((kind, manifest.measured))
     benchmarks = estimate.read_benchmarks(opened.store.root)
     return estimate.rates(found, uses_cuda(opened), benchmarks, opened.plan)
 
@@ -141,6 +143,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             for s in state.remade
         ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
+        "notes": opened.plan.notes,
         "problems": preflight.problems(opened.plan, state.missing),
         "counted": counted_networks(opened.plan),
         "not_counted": opened.plan.counts.unasked,
@@ -230,6 +233,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
         print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:
         print(f"missing here: {problem}")
+    for note in content["notes"]:
+        print(f"note: {note}")
     if every:
         print()
         for stage in content["stages"]:

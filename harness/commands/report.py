@@ -19,12 +19,16 @@ from harness.plan.wanted import shown_samples
 from harness.spec import shipped
 from harness.store import files
 from harness.store.artifacts import CorruptArtifact
+from harness.store.results import ComplexityResult
 
 if TYPE_CHECKING:
     import numpy as np
 
     from harness.dispatch.ledger import Attempt
     from harness.report.input import ReportInput, Spent
+
+
+OF_ARCHITECTURE = ("block", "depth", "width", "heads", "patch_size")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -276,18 +280,19 @@ def _complexity(opened: Opened) -> list[dict[str, Any]]:
             artifact = opened.store.open(stage.kind, stage.key, verify=False)
             if artifact is None:
                 continue
-            facts = artifact.facts
+            counted = artifact.result(ComplexityResult)
+            shape = counted.architecture or {}
             run = opened.study.runs[stage.run] if stage.run is not None else None
-            row = {k: facts.get(k) for k in ("block", "tokens", "params", "gflops", "gflops_paper")}
-            row |= {k: facts.get(k) for k in ("depth", "width", "heads", "patch_size")}
+            row: dict[str, Any] = {k: shape.get(k) for k in OF_ARCHITECTURE}
+            row |= {k: getattr(counted, k) for k in ("tokens", "params", "gflops", "gflops_paper")}
             # the study's own name, whoever counted this architecture first
-            row["model"] = run.model.label if run else facts["model"]
-            row["image_size"] = run.data.image_size if run else UNETS.get(facts["model"])
+            row["model"] = run.model.label if run else counted.model
+            row["image_size"] = run.data.image_size if run else UNETS.get(counted.model)
             size = row["image_size"] or 0
-            latents = facts.get("channels") == 4 and facts.get("input_size") == size // 8
+            latents = shape.get("channels") == 4 and shape.get("input_size") == size // 8
             paper = None
             if run is None or latents:  # the paper's DiTs are on those alone
-                paper = published.get(Point(str(row["model"]), size, facts.get("block")))
+                paper = published.get(Point(str(row["model"]), size, shape.get("block")))
             row["paper_gflops"] = paper.gflops if paper else None
             row["paper_params_m"] = paper.params_m if paper else None
             rows.append(row)
@@ -324,7 +329,7 @@ def _made_counts(opened: Opened) -> list[dict[str, Any]]:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(stage.kind, stage.key)
                 if manifest is not None:
-                    found.append(manifest["provenance"])
+                    found.append(dict(manifest.provenance))
     return found
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands import common
 from harness.commands.common import Opened
+from harness.commands.floors import invalid_references
 from harness.dispatch.ledger import Ledger
 from harness.errors import BadInput
 from harness.spec.source import read
@@ -97,7 +99,7 @@ def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
     """
     from harness.plan.index import index
 
-    return _frames(opened.store.root, index(opened.plan))
+    return _frames(opened.store.root, index(opened.plan), invalid_references(opened.plan))
 
 
 def frames_as_run(args: argparse.Namespace, error: BadInput) -> dict[str, pandas.DataFrame]:
@@ -127,13 +129,17 @@ def frames_as_run(args: argparse.Namespace, error: BadInput) -> dict[str, pandas
     return _frames(root, found)
 
 
-def _frames(root: Path, index: Index) -> dict[str, pandas.DataFrame]:
-    from harness.store import records
+def _frames(
+    root: Path, index: Index, invalid: Mapping[str, str] | None = None
+) -> dict[str, pandas.DataFrame]:
+    """The rows of one study. invalid: references whose old floors say nothing, and why."""
+    from harness.store import floors, records
     from harness.store.of_study import of_study
 
     found = records.read(root, repair=True)
     for note in found.notes:
         print(note, file=sys.stderr)
+    floors.mark(found.frames["metrics"], invalid or {})
     return of_study(found.frames, index)
 
 
@@ -172,8 +178,33 @@ def print_table(frame: pandas.DataFrame, table: str) -> None:
     if not console.is_terminal:
         console.width = 250
     console.print(out)
-    for floor in floors.itertuples():
-        console.print(f"floor (real images): {floor.metric} {floor.value:.4g}", highlight=False)
+    for line in floor_lines(floors):
+        console.print(line, highlight=False)
+
+
+def floor_lines(floors: pandas.DataFrame) -> list[str]:
+    """One line per floor: the metric, its value, of how many images, and what tells it apart.
+
+    One that an older version measured is left out where the metric has a newer one.
+    """
+    import pandas as pd
+
+    if floors.empty:
+        return []
+    old = floors["key"] == floors["reference_key"]
+    lines = []
+    for row, is_old in zip(floors.to_dict("records"), old.fillna(False), strict=True):
+        newer = floors[~old.fillna(True)]
+        if is_old and (newer["metric"] == row["metric"]).any():
+            continue
+        shown = [f"{row['samples']:,} images"] if pd.notna(row["samples"]) else []
+        shown += [f"k = {row['k']}"] if pd.notna(row["k"]) else []
+        line = f"floor (real images): {row['metric']} {row['value']:.4g}"
+        line += f" ({', '.join(shown)})" if shown else ""
+        if pd.notna(row["invalid"]):
+            line = f"{line}, invalid: {row['invalid']}"
+        lines.append(line)
+    return list(dict.fromkeys(lines))
 
 
 def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from harness.commands import common
 from harness.commands import run as run_verb
@@ -33,14 +34,19 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         return dry_run(opened, keys)
     forgiven = opened.ledger.forgive(keys)
+    told = sys.stderr if args.json else sys.stdout
     if args.stage and not forgiven:
         print(
             f"none of the {len(meant):,} stages that match has failed; nothing was started "
-            f"(to go on with the study: {common.command(args, 'run')})"
+            f"(to go on with the study: {common.command(args, 'run')})",
+            file=told,
         )
         return 0
     count = f"{len(forgiven):,} failed {'stage is' if len(forgiven) == 1 else 'stages are'}"
-    print(f"{count} tried again" if forgiven else "no stage has failed; what is missing goes on")
+    print(
+        f"{count} tried again" if forgiven else "no stage has failed; what is missing goes on",
+        file=told,
+    )
     return run_verb.run(args)
 
 

@@ -15,13 +15,15 @@ from typing import Any
 from harness.commands import common, report
 from harness.commands.common import Opened
 from harness.commands.display import LiveDisplay, PlainDisplay
+from harness.commands.events import EventStream
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import describe
+from harness.dispatch.notify import Notices
 from harness.dispatch.standing import Standing, removed, standing
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, HarnessError, Missing
 from harness.plan import estimate
 from harness.plan.index import index
 from harness.plan.plan import Stage
@@ -36,6 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_filters(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would run; create and start nothing"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="what happens, as one JSON object a line"
     )
     parser.add_argument("--no-report", action="store_true", help="do not write the PDF")
     parser.add_argument(
@@ -69,6 +74,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if not args.json:
+        return do(args)
+    if args.dry_run:
+        raise BadInput("--json tells what happens, and with --dry-run nothing does: plan --json")
+    code, error = 2, None
+    args.out, args.stream = sys.stdout, None
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for programs
+        try:
+            code = do(args)
+        except HarnessError as failure:
+            error = str(failure)
+            raise
+        finally:
+            stream = args.stream or EventStream([], set(), "", args.out)
+            stream.closed(code, error)
+    return code
+
+
+def do(args: argparse.Namespace) -> int:
+    """Everything that is not done, and the report."""
     if args.workers is not None:
         args.overrides = [*args.overrides, f"dispatch.workers={args.workers}"]
     if args.executor is not None:
@@ -92,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
         raise Missing(
             "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
         )
+    for note in opened.plan.notes:
+        print(f"note: {note}")
     check_budget(args, opened, missing)
     opened.store.check_writable()
     brought = opened.study.components
@@ -101,23 +128,40 @@ def run(args: argparse.Namespace) -> int:
     component_files.remember(brought, opened.store.root)
     studies.write(opened.store.root, index(opened.plan))
     compact(opened, above=MANY)  # also when we only submit: nobody else may come by for weeks
-    code = drive(args, opened, state)
-    if args.detach:
-        return code
-    compact(opened)
-    if code != 130 and not args.no_report:
-        report.write_report(opened, args.report)
+    study = opened.study
+    notices = Notices(study.settings.dispatch.notify, study.name, study.profile)
+    code, error = 2, None
+    try:
+        code = drive(args, opened, state, notices)
+        if args.detach:
+            return code
+        compact(opened)
+        if code != 130 and not args.no_report:
+            report.write_report(opened, args.report)
+    except HarnessError as failure:
+        error = str(failure)
+        raise
+    finally:
+        notices.ended(code, error)
+        for trouble in notices.troubles:
+            print(trouble, file=sys.stderr)
     return code
 
 
-def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
+def drive(
+    args: argparse.Namespace, opened: Opened, state: Standing, notices: Notices | None = None
+) -> int:
     """Run the driver with a display; its exit code."""
     executor = executor_of(opened.study).open(opened.store.root, opened.study)
-    kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    retry, known = common.again(args, opened), known_seconds(opened, state.missing)
-    display = kind(state.stages, state.done, retry, known=known)
+    display = display_of(args, opened, state)
+
+    def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
+        display(event, stage, content)
+        if notices is not None:
+            notices(event, stage, content)
+
     driver = Driver(
-        opened.plan, opened.stages, opened.store, opened.ledger, executor, display, args.remake
+        opened.plan, opened.stages, opened.store, opened.ledger, executor, watch, args.remake
     )
     interrupted: list[int] = []
 
@@ -156,6 +200,18 @@ def drive(args: argparse.Namespace, opened: Opened, state: Standing) -> int:
             file=sys.stderr,
         )
     return code
+
+
+def display_of(args: argparse.Namespace, opened: Opened, state: Standing) -> PlainDisplay:
+    """What shows the run: for programs, for a terminal, or as lines."""
+    retry, known = common.again(args, opened), known_seconds(opened, state.missing)
+    if args.json:
+        args.stream = EventStream(state.stages, state.done, retry, args.out, known)
+        args.stream.opened(opened.study.name, opened.study.profile)
+        stream: PlainDisplay = args.stream
+        return stream
+    kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
+    return kind(state.stages, state.done, retry, known=known)
 
 
 def known_seconds(opened: Opened, missing: list[Stage]) -> dict[str, float]:
@@ -220,11 +276,11 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
         if stage.key in state.done:
             with contextlib.suppress(CorruptArtifact):
                 manifest = opened.store.manifest(stage.kind, stage.key)
-                if manifest is not None:
-                    measured.append((stage.kind, manifest["measured"]))
+                if manifest is not None and manifest.measured is not None:
+                    measured.append((stage.kind, manifest.measured))
     benchmarks = estimate.read_benchmarks(opened.store.root)
     rates = estimate.rates(measured, dispatch.device != "cpu", benchmarks, opened.plan)
-    spent = [(kind, m["seconds"]) for kind, m in measured]
+    spent = [(kind, m.seconds) for kind, m in measured]
     lost = budget.spent(opened.plan, history).lost_gpu_hours
     asked = [s for s in stages if s.key in wanted]
     hours = budget.gpu_hours(opened.plan, asked, spent, rates, lost)

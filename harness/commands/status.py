@@ -46,12 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     for note in records.reconcile(Store(args.results), verify=False):
         print(note, file=sys.stderr)
+    if args.watch and not args.json and sys.stdout.isatty():
+        return watch(args)
     while True:
         began = time.monotonic()
         opened = common.open_study(args)
         shown = look(opened)
-        if args.watch and sys.stdout.isatty():
-            print("\033[H\033[2J", end="")  # a fresh screen
         if args.json:
             print(json.dumps(document(opened, shown), indent=1), flush=True)
         else:
@@ -59,6 +59,29 @@ def run(args: argparse.Namespace) -> int:
         if not args.watch or not shown.moves:
             return 1 if shown.failed else 0
         time.sleep(max(WATCH_S, 4 * (time.monotonic() - began)))  # a big study is not cheap to read
+
+
+def watch(args: argparse.Namespace) -> int:
+    """The screen, until nothing runs any more; then everything once more as text, which stays."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from harness import terminal
+    from harness.commands.screen import Screen
+
+    opened = common.open_study(args)
+    shown = look(opened)
+    console, screen = Console(), Screen(opened, terminal.can_print("◐▁"))
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while shown.moves:
+            began = time.monotonic()
+            live.update(screen.draw(opened, shown, *console.size), refresh=True)
+            took = time.monotonic() - began
+            time.sleep(max(WATCH_S, 4 * took))  # a big study is not cheap to read
+            opened = common.open_study(args)
+            shown = look(opened)
+    print_status(args, opened, shown)
+    return 1 if shown.failed else 0
 
 
 @dataclass(frozen=True)

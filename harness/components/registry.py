@@ -44,6 +44,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "schedule": ("harness.components.schedule", "Schedule"),
     "executor": ("harness.components.executor", "Executor"),
     "section": ("harness.components.section", "Section"),
+    "tracker": ("harness.components.tracker", "Tracker"),
 }
 WORDS = {"source": "data source", "section": "report section"}  # in sentences, where they differ
 

@@ -81,6 +81,13 @@ class Source(Component):
     def open(self, wanted: Wanted) -> Images:
         """The images. Raises BadInput and Missing, saying what was found."""
 
+    def held_out(self, path: str) -> bool | None:
+        """Are the images of split `floor` others than those of `reference`? None: not known.
+
+        Where they are the same, floors are measured of what the reference leaves over.
+        """
+        return True if self.made else None
+
     def listing(self, path: str) -> list[Path]:
         """The files that the source reads, in order: their names, sizes and times are kept by
         `encode`, so that data that changed under its name is noticed."""

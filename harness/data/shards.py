@@ -52,7 +52,7 @@ class TarShards:
         num_classes: int | None = None,
         index: str | Path | None = None,
     ) -> None:
-        self.tars = _find_tars(Path(root), split)
+        self.tars = find_tars(Path(root), split)
         found = headers.read(self.tars, None if index is None else Path(index))
         if not len(found):
             raise BadInput(f"{root}: the {len(self.tars)} tar files hold no images")
@@ -126,7 +126,8 @@ class TarShards:
         return hashlib.sha256("".join(lines).encode(errors="surrogateescape")).hexdigest()
 
 
-def _find_tars(root: Path, split: str) -> list[Path]:
+def find_tars(root: Path, split: str) -> list[Path]:
+    """The archives of a split, in order. Raises BadInput or Missing where there are none."""
     if root.is_file():
         return [root]
     place = split_folder(root, split)

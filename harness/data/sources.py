@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.components.source import Images, Source, Wanted
-from harness.errors import BadInput
+from harness.errors import BadInput, HarnessError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +70,14 @@ class ImageFolderSource(_Files):
     name = "image-folder"
     layout: ClassVar[str] = "one folder of images per class"
 
+    def held_out(self, path: str) -> bool | None:
+        """Is there a folder `val`?"""
+        from harness.data.folder import split_folder
+
+        if not Path(path).is_dir():
+            return None
+        return split_folder(Path(path), "val") != split_folder(Path(path), "train")
+
     def open(self, wanted: Wanted) -> Images:
         from harness.data.folder import ImageFolder
 
@@ -81,6 +89,15 @@ class WebDatasetSource(_Files):
 
     name = "webdataset"
     layout: ClassVar[str] = "tar shards of image and class files"
+
+    def held_out(self, path: str) -> bool | None:
+        """Are there tars of `val`?"""
+        from harness.data.shards import find_tars
+
+        try:
+            return find_tars(Path(path), "val") != find_tars(Path(path), "train")
+        except (HarnessError, OSError):
+            return None  # said where they are opened
 
     def open(self, wanted: Wanted) -> Images:
         from harness.data.shards import TarShards

@@ -23,11 +23,11 @@ def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
             label = plan.uncounted[text][0].label
             found.append(f"the network of {label} cannot be built and counted: {why}")
     found += executor_of(study).check(study)
-    if kinds & {"encode", "reference"}:
+    if kinds & {"encode", "reference", "floor"}:
         found += _data(study, kinds)
     if kinds & {"encode", "sample"}:
         found += _autoencoder(study)
-    if kinds & {"reference", "evaluate"}:
+    if kinds & {"reference", "floor", "evaluate"}:
         found += _reference(study, kinds)
     return list(dict.fromkeys(found))
 
@@ -36,7 +36,7 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
     found = []
     for data in {id(r.data): r.data for r in study.runs}.values():
         source: Any = data.source
-        reads = "encode" in kinds or (
+        reads = kinds & {"encode", "floor"} or (
             study.settings.reference is not None and study.settings.reference.statistics is None
         )
         if source.made or not reads:

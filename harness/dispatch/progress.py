@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from harness.plan.plan import Stage
 from harness.plan.wanted import trajectory
+from harness.store import codec
 from harness.store.artifacts import Store
+from harness.store.results import TrainResult
 
 
 def saved(store: Store, stages: Iterable[Stage]) -> dict[str, float]:
@@ -41,5 +43,5 @@ def _start(stage: Stage, store: Store) -> int:
         with contextlib.suppress(Exception):
             manifest = store.manifest("train", previous)
             if manifest is not None:
-                return int(manifest["facts"]["described"]["step"])
+                return codec.result(manifest, TrainResult).step or 0
     return 0

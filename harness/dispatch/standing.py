@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harness.dispatch.ledger import Attempt, Ledger, is_final
-from harness.plan import wanted
+from harness.plan import keys, wanted
 from harness.plan.plan import Plan, Stage
 from harness.plan.wanted import Checkpoint, Work
 from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
@@ -86,9 +85,8 @@ def checkpoints(plan: Plan, store: Store) -> Iterator[Checkpoint]:
             if stage is not None:
                 yield Checkpoint(*wanted.trajectory(stage), key)
             elif (manifest := store.manifest("train", key)) is not None:
-                settings = manifest["settings"]
-                text = settings if isinstance(settings, str) else json.dumps(settings)
-                yield Checkpoint(*wanted.trajectory_of(text, manifest["inputs"]), key)
+                text = keys.canonical(manifest.settings)
+                yield Checkpoint(*keys.trajectory(text, manifest.inputs), key)
 
 
 def removed(remade: list[Stage]) -> str:

@@ -9,6 +9,7 @@ import platform
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,101 +29,81 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 
+@dataclass(frozen=True)
+class Measuring:
+    """How two sets of images are measured."""
+
+    metrics: Sequence[str | MetricComponent] = DEFAULT_METRICS
+    k: int = 3  # neighbours for precision and recall
+    split_size: int = 5000  # images in a chunk of the Inception Score
+    short_last_chunk: str = "refuse"  # or drop, keep: see scores.inception_score
+    subsets: int = 0  # random halves behind the spread of Frechet distances
+    seed: int = 0  # of subsets, and of the images that precision and recall use of many
+    batch_size: int = 64
+    device: str = "cpu"
+
+    def recorded(self) -> dict[str, Any]:
+        """What the provenance of a value says of it."""
+        names = ("k", "split_size", "short_last_chunk", "seed", "batch_size", "device")
+        return {name: getattr(self, name) for name in names}
+
+
 def evaluate(
     samples_npz: Path | str,
     reference_npz: Path | str,
     extractor: str | Extractor = INCEPTION,
     *,
     weights: Path | str | None = None,
-    metrics: Sequence[str | MetricComponent] = DEFAULT_METRICS,
-    k: int = 3,
-    split_size: int = 5000,
-    short_last_chunk: str = "refuse",
-    subsets: int = 0,
-    seed: int = 0,
-    batch_size: int = 64,
-    device: str = "cpu",
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
+    **how: Any,
 ) -> dict[str, Any]:
     """Metrics of the images at `samples_npz` against those at `reference_npz`.
 
     Either may be an npz with `arr_0` (uint8, NHWC) or a folder of images; the reference may also be
     ADM's npz with statistics (`mu, sigma, mu_s, sigma_s`, and `arr_0` for precision and recall) or
-    a file written by Reference.save. `seed`: of random subsets, and of the images that precision
-    and recall use of a reference of more than 10,000. `tell(note)` is called at once with what is
-    known before the features are extracted.
+    a file written by Reference.save. how: fields of `Measuring` (metrics, k, split_size,
+    short_last_chunk, subsets, seed, batch_size, device). `tell(note)` is called at once with what
+    is known before the features are extracted.
 
     Returns {"metrics": {name: value}, "std": {name: value or None}, "details": {name: {...}},
     "notes": [...], "provenance": {...}}. What cannot be computed is absent from "metrics", and a
     note says why. Raises BadInput and Missing for files that cannot be used.
     """
-    from harness.metrics.chunks import count_used
     from harness.metrics.extractors import load_extractor
-    from harness.metrics.features import extract
-    from harness.metrics.images import open_images
-    from harness.metrics.reference import PR_IMAGES
 
-    wanted = chosen(metrics)
-    check_seed(seed)
-    # Both sides are opened and checked before the weights are loaded and an hour is spent.
-    _check_order(samples_npz, reference_npz)
-    samples = open_images(samples_npz)
-    real = check_reference(reference_npz)
-    notes = list(samples.notes)
-    if any(m.name == "is" for m in wanted):
-        try:
-            count_used(samples.count, split_size, short_last_chunk)
-        except BadInput as error:
-            name = metric_name("is", extractor if isinstance(extractor, str) else extractor.name)
-            notes.append(f"{name} is not measured: {error}")
-    if real is not None and real.size != samples.size:
-        notes.append(
-            f"the samples have {_pixels(samples.size)} pixels, the reference {_pixels(real.size)}"
-        )
-    if real is not None and real.count > PR_IMAGES:
-        notes.append(
-            f"metrics of single images (precision, recall) use {PR_IMAGES:,} of the reference's "
-            f"{real.count:,}, drawn by seed {seed}"
-        )
+    measuring = Measuring(**how)
+    wanted = chosen(measuring.metrics)
+    check_seed(measuring.seed)
+    files = _open(samples_npz, reference_npz)  # before the weights are loaded and an hour is spent
+    name = extractor if isinstance(extractor, str) else extractor.name
+    notes = _known_before(files, wanted, name, measuring)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         loaded = (
-            load_extractor(extractor, weights, device) if isinstance(extractor, str) else extractor
+            load_extractor(extractor, weights, measuring.device)
+            if isinstance(extractor, str)
+            else extractor
         )
         if tell is not None:
             for note in notes:
                 tell(note)
-        reference = open_reference(
-            reference_npz, loaded, real, batch_size=batch_size, seed=seed, progress=progress
-        )
-        samples_sha256 = samples.sha256()
-        generated: Features = extract(
-            samples.batches(batch_size),
-            loaded,
-            batch_size=batch_size,
-            progress=None
-            if progress is None
-            else lambda done: progress("samples", done, samples.count),
-            # Spatial features are as large as the others and only their moments are used, unless
-            # their spread is asked for.
-            keep=("pool", "probabilities", *(("spatial",) if subsets else ())),
-        )
-        if reference.sha256 == samples_sha256 or _same_images(generated, reference):
+        both = _extracted(files, loaded, measuring, progress)
+        if both.same_images():
             notes.append(
                 f"{samples_npz} and {reference_npz} hold the same images: "
                 "these values only check the evaluation itself"
             )
         values = measure(
-            generated,
-            reference,
+            both.generated,
+            both.reference,
             metrics=wanted,
-            k=k,
-            split_size=split_size,
-            short_last_chunk=short_last_chunk,
-            subsets=subsets,
-            seed=seed,
-            device=device,
+            k=measuring.k,
+            split_size=measuring.split_size,
+            short_last_chunk=measuring.short_last_chunk,
+            subsets=measuring.subsets,
+            seed=measuring.seed,
+            device=measuring.device,
             absent=lambda name, reason: notes.append(f"{name} is not measured: {reason}"),
         )
     notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
@@ -131,27 +112,116 @@ def evaluate(
         "std": {m.name: m.std for m in values},
         "details": {m.name: m.details for m in values},
         "notes": list(dict.fromkeys(notes)),
-        "provenance": {
-            "samples": str(samples_npz),
-            "samples_sha256": samples_sha256,
-            "samples_count": samples.count,
-            "image_size": list(samples.size),
-            "reference_image_size": None if real is None else list(real.size),
-            "reference": str(reference_npz),
-            "reference_sha256": reference.sha256,
-            "reference_images": reference.images or None,
-            "recall_images": None if reference.features is None else len(reference.features),
-            "extractor": loaded.name,
-            "extractor_sha256": loaded.sha256,
-            "resize": loaded.resize,
-            "k": k,
-            "split_size": split_size,
-            "short_last_chunk": short_last_chunk,
-            "seed": seed,
-            "batch_size": batch_size,
-            "device": device,
-            "versions": versions(),
-        },
+        "provenance": _provenance(files, both, loaded, measuring),
+    }
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Both sides, opened and checked: headers alone were read."""
+
+    samples_path: Path | str
+    reference_path: Path | str
+    samples: Images
+    real: Images | None  # None: the reference holds statistics
+
+
+def _open(samples_npz: Path | str, reference_npz: Path | str) -> _Files:
+    from harness.metrics.images import open_images
+
+    _check_order(samples_npz, reference_npz)
+    samples = open_images(samples_npz)
+    return _Files(samples_npz, reference_npz, samples, check_reference(reference_npz))
+
+
+def _known_before(
+    files: _Files, wanted: Sequence[MetricComponent], extractor: str, measuring: Measuring
+) -> list[str]:
+    """Notes on what will not be measured, or not of everything, by the files' headers."""
+    from harness.metrics.chunks import count_used
+    from harness.metrics.reference import PR_IMAGES
+
+    samples, real = files.samples, files.real
+    notes = list(samples.notes)
+    if any(m.name == "is" for m in wanted):
+        try:
+            count_used(samples.count, measuring.split_size, measuring.short_last_chunk)
+        except BadInput as error:
+            notes.append(f"{metric_name('is', extractor)} is not measured: {error}")
+    if real is not None and real.size != samples.size:
+        notes.append(
+            f"the samples have {_pixels(samples.size)} pixels, the reference {_pixels(real.size)}"
+        )
+    if real is not None and real.count > PR_IMAGES:
+        notes.append(
+            f"metrics of single images (precision, recall) use {PR_IMAGES:,} of the reference's "
+            f"{real.count:,}, drawn by seed {measuring.seed}"
+        )
+    return notes
+
+
+@dataclass(frozen=True)
+class _Both:
+    """The two sides as features."""
+
+    generated: Features
+    reference: Reference
+    samples_sha256: str
+
+    def same_images(self) -> bool:
+        same_file = self.reference.sha256 == self.samples_sha256
+        return same_file or _same_images(self.generated, self.reference)
+
+
+def _extracted(
+    files: _Files, extractor: Extractor, measuring: Measuring, progress: Progress | None
+) -> _Both:
+    """Both sides through the extractor: the reference first, as it may be refused."""
+    from harness.metrics.features import extract
+
+    samples, size = files.samples, measuring.batch_size
+    tell = None if progress is None else lambda n: progress("samples", n, samples.count)
+    reference = open_reference(
+        files.reference_path,
+        extractor,
+        files.real,
+        batch_size=size,
+        seed=measuring.seed,
+        progress=progress,
+    )
+    samples_sha256 = samples.sha256()
+    generated = extract(
+        samples.batches(size),
+        extractor,
+        batch_size=size,
+        progress=tell,
+        # Spatial features are as large as the others and only their moments are used, unless
+        # their spread is asked for.
+        keep=("pool", "probabilities", *(("spatial",) if measuring.subsets else ())),
+    )
+    return _Both(generated, reference, samples_sha256)
+
+
+def _provenance(
+    files: _Files, both: _Both, extractor: Extractor, measuring: Measuring
+) -> dict[str, Any]:
+    """What made the values."""
+    reference, real = both.reference, files.real
+    return {
+        "samples": str(files.samples_path),
+        "samples_sha256": both.samples_sha256,
+        "samples_count": files.samples.count,
+        "image_size": list(files.samples.size),
+        "reference_image_size": None if real is None else list(real.size),
+        "reference": str(files.reference_path),
+        "reference_sha256": reference.sha256,
+        "reference_images": reference.images or None,
+        "recall_images": None if reference.features is None else len(reference.features),
+        "extractor": extractor.name,
+        "extractor_sha256": extractor.sha256,
+        "resize": extractor.resize,
+        **measuring.recorded(),
+        "versions": versions(),
     }
 
 

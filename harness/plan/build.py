@@ -16,8 +16,14 @@ from harness.errors import BadInput
 from harness.plan import cost, keys
 from harness.plan.counts import Counts
 from harness.plan.plan import Measurement, Plan, Stage
+from harness.plan.stages import Recipe
 from harness.spec.checks import sampler_of
-from harness.spec.schema import DataSettings, EvaluationSettings, GuidanceSettings
+from harness.spec.schema import (
+    DataSettings,
+    EvaluationSettings,
+    GuidanceSettings,
+    ReferenceSettings,
+)
 from harness.spec.study import Run, Study
 
 # A file that a reference is made of is known by its checksum, where the study gives one, else by
@@ -321,7 +327,7 @@ def _texts(objective: Any, versions: str) -> dict[str, str]:
 
 def _recipe(train: Any, horizon: bool) -> dict[str, Any]:
     """How a model is trained, as a key writes it; `horizon`: with how long, where that matters."""
-    own = ("batch_size", "learning_rate", "ema", "label_dropout", "grad_clip", "precision", "tf32")
+    own = (name for name, field in Recipe.model_fields.items() if field.is_required())
     recipe = {name: getattr(train, name) for name in own}
     schedule = train.schedule.key_fields("schedule")
     if horizon and schedule and train.schedule.horizon_matters:
@@ -344,7 +350,53 @@ def _evaluations(
         run=index,
     )
     for name, evaluation in evaluations.items():
+        _add_floor(plan, index, run, name, evaluation, reference)
         _add_evaluation(plan, index, run, label, name, evaluation, checkpoints, reference, gflops)
+
+
+def floor_images(evaluation: EvaluationSettings, reference: ReferenceSettings) -> int:
+    """Real images that an evaluation's floor is measured of; 0: it has none.
+
+    As many as samples, where the study holds so many out: a distance depends on the number.
+    """
+    if evaluation.floor_images is not None:
+        return evaluation.floor_images
+    return min(reference.floor_images, evaluation.samples)
+
+
+def _add_floor(
+    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
+) -> None:
+    """What real images score against the reference, measured as this evaluation measures."""
+    plan.once(
+        ("floor", evaluation, reference),
+        lambda: _plan_floor(plan, index, run, name, evaluation, reference),
+    )
+
+
+def _plan_floor(
+    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
+) -> None:
+    settings = plan.study.settings.reference
+    assert settings is not None
+    images = floor_images(evaluation, settings)
+    if images < 2:
+        return
+    text = plan.text(
+        "floor",
+        evaluation,
+        make=lambda: {
+            **_measured(evaluation),
+            "split": "floor",
+            "images": images,
+            # a whole chunk, where there are fewer images than in one
+            "split_size": min(evaluation.split_size, images),
+        },
+    )
+    extractor: Any = settings.extractor
+    words = (f"{run.data.name} {extractor.name}", f": {images:,} real images for {name}")
+    key = plan.add("floor", text, {"reference": reference}, words, None, None, index, name)
+    plan.floors.setdefault(key, {})[name] = None
 
 
 def _reference(plan: Plan, run: Run) -> dict[str, Any]:
@@ -422,6 +474,20 @@ def _add_evaluation(
             )
 
 
+def _measured(evaluation: EvaluationSettings) -> dict[str, Any]:
+    """How an evaluation measures, as keys say it."""
+    metrics: Any = evaluation.metrics
+    return with_versions(
+        {
+            "metrics": [metric.content() for metric in metrics],
+            "k": evaluation.k,
+            "split_size": evaluation.split_size,
+            "subsets": evaluation.subsets,
+        },
+        *metrics,
+    )
+
+
 class _Variant(NamedTuple):
     """One way of sampling that an evaluation asks for."""
 
@@ -437,17 +503,7 @@ def _variants(
     evaluation: EvaluationSettings, run: Run, gflops: float | None
 ) -> tuple[str, keys.KeyMaker, list[_Variant]]:
     """What is the same for every checkpoint: the evaluate settings, and the ways to sample."""
-    metrics: Any = evaluation.metrics
-    measured = with_versions(
-        {
-            "metrics": [metric.content() for metric in metrics],
-            "k": evaluation.k,
-            "split_size": evaluation.split_size,
-            "subsets": evaluation.subsets,
-        },
-        *metrics,
-    )
-    text = keys.canonical(measured)
+    text = keys.canonical(_measured(evaluation))
     sampler = sampler_of(evaluation, run.objective)
     variants = []
     for n in _each(evaluation.sampling_steps):

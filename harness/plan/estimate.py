@@ -23,6 +23,7 @@ from typing import Any
 
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import DataSettings
+from harness.store.codec import Measured
 
 
 @dataclass(frozen=True)
@@ -173,26 +174,24 @@ def read_benchmarks(results: Path) -> list[dict[str, Any]]:
 
 
 def rates(
-    measurements: Iterable[tuple[str, Mapping[str, Any]]],
+    measurements: Iterable[tuple[str, Measured]],
     cuda: bool,
     benchmarks: Iterable[Mapping[str, Any]] = (),
     plan: Plan | None = None,
 ) -> Rates:
     """Rates on GPUs, or on processors.
 
-    measurements: (kind, manifest["measured"]) of committed artifacts; benchmarks: oldest first.
+    measurements: (kind, what the manifest says) of committed artifacts; benchmarks: oldest first.
     plan: whose settings theirs are compared with.
     """
     found: dict[tuple[str, str | None], list[float]] = {}
     count = 0
     for kind, measured in measurements:
-        if is_gpu(measured.get("device", "")) != cuda:
+        if is_gpu(measured.device) != cuda or measured.resumed:
             continue
-        if measured.get("resumed"):
-            continue
-        gflops, seconds = measured.get("gflops"), measured["seconds"] * measured.get("devices", 1)
+        gflops, seconds = measured.gflops, measured.seconds * measured.devices
         rate = seconds / gflops if gflops else seconds
-        found.setdefault((kind, measured.get("model")), []).append(rate)
+        found.setdefault((kind, measured.model), []).append(rate)
         count += 1
     kinds: dict[str, list[float]] = {}
     for (kind, _), values in found.items():

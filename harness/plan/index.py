@@ -24,6 +24,7 @@ def index(plan: Plan) -> Index:
             steps[key] = measurement.step
         for key in (measurement.sample, measurement.evaluate):
             evaluations.setdefault(key, {})[measurement.evaluation] = None
+    evaluations |= plan.floors
     stages = {}
     for key, stage in plan.stages.items():
         if stage.kind == "train" and key not in steps:

@@ -26,6 +26,7 @@ VERSIONS: dict[str, int] = {
     "complexity": 1,
     "train": 1,
     "sample": 1,
+    "floor": 1,
     "evaluate": 1,
 }
 
@@ -88,6 +89,16 @@ class KeyMaker:
 def run_id(data_key: str, settings_without_step: str) -> str:
     """The id of a run: a train stage's identity, less how far it is trained."""
     return hashlib.sha256(f"{data_key}{settings_without_step}".encode()).hexdigest()
+
+
+def trajectory(settings: str, inputs: Mapping[str, str]) -> tuple[str, int]:
+    """A train stage's run (`run_id`) and step, from its canonical settings and its inputs' keys.
+
+    Raises KeyError for an imported checkpoint, which was trained elsewhere.
+    """
+    plain = json.loads(settings)
+    step = int(plain.pop("step"))
+    return run_id(inputs["data"], canonical(plain)), step
 
 
 def stage_key(

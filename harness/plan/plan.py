@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from harness.components.family import Family, Input
 from harness.plan import keys
 from harness.plan.counts import Counts
-from harness.plan.stages import Place, Task
+from harness.plan.stages import STAGE_SETTINGS, Place, Task
 from harness.spec.study import Study
 
 
@@ -65,6 +65,8 @@ class Plan:
     study: Study
     stages: dict[str, Stage] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
+    floors: dict[str, dict[str, None]] = field(default_factory=dict)  # key -> its evaluations
+    notes: list[str] = field(default_factory=list)  # what is not planned, and why
     run_ids: list[str | None] = field(default_factory=list)
     # (key of the data, settings) of a trunk that runs of several lengths share -> its stages' steps
     trunks: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
@@ -110,13 +112,20 @@ class Plan:
         """`canonical(make())`, computed once."""
         return self.once(what, lambda: keys.canonical(make()))
 
+    def drop(self, keys: Iterable[str], note: str) -> None:
+        """Leave out stages that no other needs, and say why."""
+        for key in keys:
+            self.stages.pop(key, None)
+            self.floors.pop(key, None)
+        self.notes.append(note)
+
     # --- asking ---------------------------------------------------------------------------------
 
     def select(self, only: Iterable[str] = (), skip: Iterable[str] = ()) -> list[Stage]:
         """Stages that match `only` with all they need, less `skip` and all that needs those.
 
         A pattern is a stage kind, a key's beginning (6 digits or more), or text of the label with
-        * and ? as wild cards.
+        * and ? as wild cards. Evaluations bring the floors that stand beside their numbers.
         """
         only, skip = list(only), list(skip)
         if not only and not skip:
@@ -125,6 +134,15 @@ class Plan:
         for key in reversed(list(self.stages)):
             if key in wanted:
                 wanted |= self.stages[key].needs & self.stages.keys()
+        measured = {
+            (stage.inputs.get("reference"), stage.evaluation)
+            for key, stage in self.stages.items()
+            if key in wanted and stage.kind == "evaluate"
+        }
+        for key, names in self.floors.items():
+            reference = self.stages[key].inputs["reference"]
+            if any((reference, name) in measured for name in names):
+                wanted.add(key)
         skipped: set[str] = set()
         for key, stage in self.stages.items():
             if (skip and matches(stage, skip)) or stage.needs & skipped:
@@ -172,7 +190,9 @@ class Plan:
             checkpoint_every=train.checkpoint_every if train else None,
             keep_checkpoints=train.keep_checkpoints if train else 2,
             fsdp=train.fsdp if train else False,
-            tensorboard=train.tensorboard if train else False,
+            trackers=self._trackers(train),
+            study=self.study.name,
+            evaluation=stage.evaluation,
             rendezvous_minutes=settings.dispatch.rendezvous_minutes,
             exchange_minutes=settings.dispatch.exchange_minutes,
             model=run.model.label if run else None,
@@ -181,6 +201,16 @@ class Plan:
             own=self._own(run, train, reference, evaluation),
             components=tuple(file.described() for file in self.study.components),
         )
+
+    def _trackers(self, train: Any) -> tuple[dict[str, Any], ...]:
+        """Those of `dispatch.trackers`, and TensorBoard where `train.tensorboard` asks for it."""
+        named: dict[str, dict[str, Any]] = {}
+        if train is not None and train.tensorboard:
+            named["tensorboard"] = {"name": "tensorboard"}
+        for tracker in self.study.settings.dispatch.trackers:
+            found: Any = tracker
+            named[found.name] = {"name": found.name, **found.model_dump(mode="json")}
+        return tuple(named.values())
 
     def _own(self, run: Any, train: Any, reference: Any, evaluation: Any) -> dict[str, Any]:
         """Settings of components that are in no key, by role."""
@@ -219,7 +249,8 @@ def matches(stage: Stage, patterns: Iterable[str]) -> bool:
     """Is the stage one of those that `patterns` (see Plan.select) name?"""
     return any(
         stage.kind == p
-        or (len(p) >= 6 and stage.key.startswith(p))
+        if p in STAGE_SETTINGS  # a kind is that kind, whatever labels say
+        else (len(p) >= 6 and stage.key.startswith(p))
         or fnmatch.fnmatchcase(stage.label, p if "*" in p or "?" in p else f"*{p}*")
         for p in patterns
     )

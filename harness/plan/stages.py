@@ -77,7 +77,10 @@ class ComplexityStage(KeyedStage):
 
 
 class Recipe(StageSettings):
-    """How a model is trained, without how long."""
+    """How a model is trained, without how long.
+
+    What has no default is named as in the study's `train`, and every key has it.
+    """
 
     batch_size: int
     learning_rate: float
@@ -134,12 +137,24 @@ class EvaluateStage(KeyedStage):
     subsets: int
 
 
+class FloorStage(KeyedStage):
+    """Metrics of held-out real images against one reference."""
+
+    split: Literal["floor"]  # the part of the data
+    images: int
+    metrics: tuple[Content, ...]
+    k: int
+    split_size: int
+    subsets: int
+
+
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "reference": ReferenceStage,
     "encode": EncodeStage,
     "complexity": ComplexityStage,
     "train": TrainStage,
     "sample": SampleStage,
+    "floor": FloorStage,
     "evaluate": EvaluateStage,
 }
 
@@ -165,7 +180,9 @@ class Place:
     checkpoint_every: int | None = None
     keep_checkpoints: int = 2
     fsdp: bool = False
-    tensorboard: bool = False
+    trackers: tuple[dict[str, Any], ...] = ()  # by name, with their settings
+    study: str | None = None  # its name, and that of the evaluation, for trackers
+    evaluation: str | None = None
     rendezvous_minutes: float = 10.0
     exchange_minutes: float = 15.0
     model: str | None = None  # its label, for records
@@ -195,5 +212,6 @@ class Task:
     def from_json(text: str) -> Task:
         data: dict[str, Any] = json.loads(text)
         place = data["place"]
-        place["components"] = tuple(place.get("components", ()))
+        for name in ("components", "trackers"):
+            place[name] = tuple(place.get(name, ()))
         return Task(**{**data, "place": Place(**place)})

@@ -14,12 +14,12 @@ identity).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from harness.plan.keys import canonical, run_id
+from harness.plan import keys
 from harness.plan.plan import Measurement, Plan, Stage
+from harness.plan.stages import Task
 
 NUMBERS = ("evaluate", "complexity", "floor")  # kinds that are wanted for themselves
 
@@ -87,9 +87,15 @@ def decide(
     first = [k for k in chosen if k not in needed or k in numbers]
     last = _last_checkpoints(chosen) | shown
     wanted = first + [k for k in chosen if k in last and k not in removed]
+    # A floor is measured beside what is there: nothing that was removed is made again for it.
+    late = {
+        k
+        for k in wanted
+        if chosen[k].kind == "floor" and any(i in removed for i in chosen[k].inputs.values())
+    }
     starts = Starts(plan, here, removed, checkpoints)
     todo: dict[str, Stage] = {}
-    pending = [key for key in wanted if key not in kept]
+    pending = [key for key in wanted if key not in kept and key not in late]
     while pending:
         key = pending.pop()
         if key not in todo and key not in here and key in chosen:
@@ -97,6 +103,9 @@ def decide(
             stage = todo[key] = starts.of(stage) if stage.kind == "train" else stage
             pending += stage.inputs.values()
             pending += stage.after.values()
+    for key in late - here - kept:
+        if all(i in here or i in todo for i in chosen[key].inputs.values()):
+            todo[key] = chosen[key]
     remaining = {key: todo[key] for key in chosen if key in todo}
     done = (here | kept) - remaining.keys()
     todos = remaining.values()
@@ -210,16 +219,9 @@ class Starts:
         return self._known
 
 
-def trajectory(stage: Stage) -> tuple[str, int]:
+def trajectory(stage: Stage | Task) -> tuple[str, int]:
     """A train stage's run (keys.run_id) and step."""
-    return trajectory_of(stage.settings, stage.inputs)
-
-
-def trajectory_of(settings: str, inputs: Mapping[str, str]) -> tuple[str, int]:
-    """The same of a committed one, by what its manifest says."""
-    plain = json.loads(settings)
-    step = int(plain.pop("step"))
-    return run_id(inputs["data"], canonical(plain)), step
+    return keys.trajectory(stage.settings, stage.inputs)
 
 
 def left(stage: Stage, saved: float) -> float | None:

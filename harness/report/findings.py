@@ -22,6 +22,25 @@ from harness.report.prepared import prepared
 
 
 @dataclass(frozen=True)
+class Floor:
+    """What real images score against the reference."""
+
+    value: float
+    images: int | None  # behind it; None: not told
+    enough: bool  # as many as the samples it stands beside: distances depend on the number
+
+
+def floor_of(rows: pd.DataFrame, metric: str, protocol: selection.Protocol | None) -> Floor | None:
+    """The floor of values that were measured so; see `selection.floor_beside`."""
+    found = selection.floor_beside(rows, metric, protocol)
+    if found is None:
+        return None
+    value, images = found
+    samples = None if protocol is None else protocol.samples
+    return Floor(value, images, images is None or samples is None or images >= samples)
+
+
+@dataclass(frozen=True)
 class Findings:
     """The study's primary metric and everything computed from it.
 
@@ -34,8 +53,6 @@ class Findings:
     title: str  # for axes and text
     short: str  # for table heads
     higher: bool  # is larger better
-    floor: float | None
-    floor_images: int | None  # real images behind it
     ceiling: float | None  # what decoded noise scores
     references: int  # distinct ones behind the compared values: only within one do they compare
     final: pd.DataFrame  # quality per model at the compared step
@@ -56,6 +73,17 @@ class Findings:
     seeds: int
     without_value: int  # rows of the primary metric that hold no finite number
     verdicts: list[Any] = field(default_factory=list)  # harness.paper.claims.Verdict
+
+    def floor(self, protocol: selection.Protocol | None) -> Floor | None:
+        """What real images score, for values that were measured so; None: not known, or several."""
+        if self.references > 1 or self.metric is None:
+            return None
+        return floor_of(self.report.frames["metrics"], self.metric, protocol)
+
+    def line(self, protocol: selection.Protocol | None) -> float | None:
+        """The floor as a line beside such values: only where it is of as many images."""
+        found = self.floor(protocol)
+        return found.value if found is not None and found.enough else None
 
     @property
     def better(self) -> str:
@@ -102,8 +130,6 @@ def find(report: ReportInput) -> Findings:
     by_seed = selection.final_rows(first, name)
     generated = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "samples")]
     finite = np.isfinite(generated["value"].to_numpy(float, na_value=np.nan))
-    floors = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "floor")]
-    real = floors["samples"].dropna().unique()
     correlations, laws, no_law = fitted(finals if one else finals.iloc[:0], higher)
     step = chosen[1] if chosen else None
     protocol = chosen[0] if chosen else None
@@ -114,8 +140,6 @@ def find(report: ReportInput) -> Findings:
         title=metrics.title(name) if metric else "quality",
         short=metrics.short_title(name) if metric else "quality",
         higher=higher,
-        floor=selection.floor(rows, name) if one else None,
-        floor_images=int(real[0]) if len(real) == 1 else None,
         ceiling=ceiling,
         references=references,
         final=finals,

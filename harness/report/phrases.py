@@ -10,9 +10,9 @@ import pandas as pd
 
 from harness.analysis.intervals import Interval
 from harness.analysis.ranking import best
-from harness.analysis.selection import errors
+from harness.analysis.selection import Protocol, errors
 from harness.report.blocks import Block, Text, em, paragraph, strong
-from harness.report.findings import Findings
+from harness.report.findings import Findings, Floor
 from harness.report.prepared import numbers
 from harness.report.wording import count, listed, number, small_ints, within
 
@@ -30,9 +30,9 @@ def count_word(n: int, one: str) -> str:
     return f"{small_ints(n)} {one}{'' if n == 1 else 's'}"
 
 
-def real_images(found: Findings) -> str:
+def real_images(floor: Floor) -> str:
     """A Frechet distance depends on the number of images, so it is said."""
-    return "real images" if found.floor_images is None else f"{found.floor_images:,} real images"
+    return "real images" if floor.images is None else f"{floor.images:,} real images"
 
 
 def apart(found: Findings) -> str:
@@ -52,14 +52,19 @@ def missing(what: str, found: Findings) -> Block:
     return paragraph(em(f"{what}{more}."))
 
 
-def floor_clause(found: Findings) -> list[Text]:
-    """What real images score, and decoded noise, for captions."""
+def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
+    """What real images score beside values that were measured so, and decoded noise, for captions.
+
+    Fewer real images than samples are told without a line: they would score another number.
+    """
     if found.references > 1:
         return ["Each reference has a floor of its own. "]
-    if found.floor is None:
+    floor = found.floor(protocol)
+    if floor is None:
         return ["No floor was measured. "]
-    real = real_images(found)
-    said = f"{real[0].upper()}{real[1:]} give {number(found.floor)} (dashed where in range)"
+    real = real_images(floor)
+    how = "dashed where in range" if floor.enough else "fewer than the samples, so no line"
+    said = f"{real[0].upper()}{real[1:]} give {number(floor.value)} ({how})"
     if found.ceiling is not None:
         said += f"; decoded noise gives {number(found.ceiling)}"
     return [said + ". "]
@@ -150,10 +155,12 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
 
 
 def floor_sentence(found: Findings) -> list[Text]:
-    if found.floor is None:
+    floor = found.floor(found.protocol)
+    if floor is None:
         return []
-    real = real_images(found)
-    return [f"{real[0].upper()}{real[1:]} score {number(found.floor)}. "]
+    real = real_images(floor)
+    fewer = "" if floor.enough else ", fewer than the samples and not to be compared with them"
+    return [f"{real[0].upper()}{real[1:]} score {number(floor.value)}{fewer}. "]
 
 
 def law_sentence(found: Findings, group: str = "") -> list[Text]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from harness.analysis import metrics, selection
 from harness.report.blocks import Text
-from harness.report.findings import Findings
+from harness.report.findings import Findings, floor_of
 from harness.report.prepared import prepared
 from harness.report.wording import DASH, number
 
@@ -43,9 +44,19 @@ def alike(found: Findings, metric: str) -> pd.DataFrame:
 
 
 def floors(found: Findings, names: list[str]) -> list[Text]:
-    floors = [(m, selection.floor(found.report.frames["metrics"], m)) for m in names]
-    told = [f"{metrics.short_title(m)} {number(f)}" for m, f in floors if f is not None]
-    return [f"Real images: {', '.join(told)}. "] if told else []
+    """What real images score, by number of images, for captions of tables."""
+    by_images: dict[int | None, list[str]] = {}
+    for m in names:
+        # k and chunks are of single metrics: those of the primary one say nothing of the others
+        way = None if found.protocol is None else replace(found.protocol, k=None, split_size=None)
+        floor = floor_of(found.report.frames["metrics"], m, way)
+        if floor is not None:
+            told = f"{metrics.short_title(m)} {number(floor.value)}"
+            by_images.setdefault(floor.images, []).append(told)
+    return [
+        f"{'Real' if images is None else f'{images:,} real'} images: {', '.join(told)}. "
+        for images, told in by_images.items()
+    ]
 
 
 def metrics_of(found: Findings) -> list[str]:

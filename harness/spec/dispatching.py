@@ -82,7 +82,7 @@ class SlurmSettings(Settings):
         return self.tasks_per_node or (max(1, self.gpus_per_node) if kind in SHARED else 1)
 
 
-StageKind = Literal["reference", "encode", "complexity", "train", "sample", "evaluate"]
+StageKind = Literal["reference", "encode", "complexity", "train", "sample", "floor", "evaluate"]
 STAGE_KINDS: tuple[str, ...] = get_args(StageKind)
 SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
 FailureClass = Literal[  # harness.dispatch.failures says what is done about each
@@ -136,6 +136,12 @@ class DispatchSettings(Settings):
 
     retries: dict[FailureClass, Count] = Field(default={})
     "Tries after the first, by class of failure, as {preempted: 50}; not given: by the class."
+
+    trackers: tuple[Annotated[Named, Choice("tracker")], ...] = ()
+    "Who is told losses, metrics and samples: tensorboard, wandb, trackio, mlflow. Never in a key."
+
+    notify: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    "A command and its words, told of the first failed stage and of the end of `run`; no shell."
 
     @field_validator("local")
     @classmethod

@@ -186,7 +186,7 @@ class TrainSettings(Settings):
     "Shard the model over its processes (FSDP2), where it does not fit one device."
 
     tensorboard: Annotated[bool, NotInKey()] = False
-    "Write events to results/tensorboard/KEY."
+    "Write events to results/tensorboard; the same as `dispatch: {trackers: [tensorboard]}`."
 
     @field_validator("milestones")
     @classmethod
@@ -317,6 +317,9 @@ class EvaluationSettings(Settings):
     split_size: Positive = 5000
     "Images in a chunk of the Inception Score."
 
+    floor_images: Count | None = None
+    "Held-out real images measured beside; null: reference.floor_images, at most `samples`."
+
     subsets: Count = 10
     "Random halves of the samples behind the spread of Fréchet distances; 0: no spread."
 
@@ -390,6 +393,9 @@ class StudySettings(Settings):
 
     study: Name
     "The study's name."
+
+    requires: str | None = None
+    "Versions of the harness that can read this study, as harness>=0.2; null: any."
 
     title: str = ""
     "Of the report; the study's name where there is none."

@@ -16,13 +16,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness import __version__
 from harness.components import files, standin
 from harness.components.autoencoder import Autoencoder
 from harness.components.family import Input
 from harness.components.files import File
 from harness.components.objective import Objective
 from harness.errors import BadInput
-from harness.spec import choices, model, overriding, shipped, site
+from harness.spec import choices, model, overriding, requires, shipped, site
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.checks import cross_checks
@@ -135,6 +136,7 @@ def load_study(
 
 def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     base = site.beneath(yaml_source.read(path))
+    requires.check(base, __version__)
     chosen, merged = _with_profile(base, profile, str(path))
     before = merged
     for assignment in overrides:
@@ -176,6 +178,7 @@ def check_without_components(
     """
     path = shipped.find(path)
     base = yaml_source.read(path)
+    requires.check(base, __version__)
     chosen, merged = _with_profile(base, profile, str(path))
     for assignment in overrides:
         merged = yaml_source.override(merged, assignment)

@@ -32,8 +32,10 @@ from harness.stages import train
 from harness.stages.execute import device_name, pick_device
 from harness.stages.utilisation import utilisation
 from harness.stages.work import Work
-from harness.store import provenance
+from harness.store import codec, provenance
 from harness.store.artifacts import Artifact
+from harness.store.codec import Manifest
+from harness.store.results import EncodeResult
 
 KINDS = ("train", "sample", "encode")
 LATENTS = 512  # synthetic training set
@@ -170,8 +172,17 @@ def _latents(folder: Path, arch: zoo.Architecture) -> Artifact:
     labels = random.integers(0, arch.num_classes, LATENTS)
     writer.write(0, rows.astype(settings.dtype), labels)
     writer.finish()
-    facts = {"autoencoder": settings.autoencoder}
-    return Artifact("encode", "synthetic", folder, {"facts": facts, "files": {}})
+    result = EncodeResult(
+        settings.dataset,
+        arch.input_size,
+        LATENTS,
+        settings.shape,
+        arch.num_classes,
+        sha256="",
+        autoencoder=settings.autoencoder,
+    )
+    manifest = Manifest("encode", "synthetic", {}, codec.told(result))
+    return Artifact("encode", "synthetic", folder, manifest)
 
 
 def _sample(setting: Setting, device: torch.device) -> dict[str, Any]:

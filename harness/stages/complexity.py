@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from typing import Any
 
 from harness.components.family import of_architecture
 from harness.models import complexity as count
-from harness.models.counting import count_family
+from harness.models.counting import Complexity, count_family
 from harness.plan.stages import ComplexityStage
 from harness.stages.work import Outcome, Work
+from harness.store.results import ComplexityResult
 
 
 def run(settings: ComplexityStage, work: Work) -> Outcome:
     """Counts one architecture on the meta device: no memory, no arithmetic."""
     if settings.baseline is not None:
-        counted = count(settings.baseline)
-        return Outcome({**asdict(counted), "model": settings.baseline, "block": None})
+        return Outcome(_result(count(settings.baseline), settings.baseline))
     assert settings.architecture is not None
     family, given = of_architecture(settings.architecture)
     counted = count_family(family, given)
     name = work.place.model or counted.name
-    return Outcome({**asdict(counted), "name": name, "model": name, **settings.architecture})
+    return Outcome(_result(counted, name, settings.architecture))
+
+
+def _result(
+    counted: Complexity, model: str, architecture: dict[str, Any] | None = None
+) -> ComplexityResult:
+    return ComplexityResult(
+        model,
+        gflops=counted.gflops,
+        gflops_paper=counted.gflops_paper,
+        params=counted.params,
+        activations=counted.activations,
+        tokens=counted.tokens,
+        architecture=architecture,
+    )

@@ -22,6 +22,7 @@ from harness.plan.stages import EncodeStage
 from harness.plan.stages import Images as ImagesSettings
 from harness.stages.work import Outcome, Stopped, Work
 from harness.store import Store
+from harness.store.results import EncodeResult
 
 SHOWN = 5  # names in a message
 READERS = 8  # threads that read and decode image files ahead of the encoder
@@ -84,7 +85,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
     if not world.all(stopped is None):
         raise stopped or Stopped("another process was asked to; all go on from their shards")
     if not world.main:
-        return Outcome({})
+        return Outcome(None)
     writer = LatentWriter(folder, shape)
     index = writer.finish(max_corrupt=work.place.max_corrupt)
     latents = Latents.open(folder)
@@ -109,18 +110,18 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
         )
     os.rename(folder, work.folder / "latents")
     return Outcome(
-        {
-            "count": latents.count,
-            "shape": list(latents.shape),
-            "num_classes": latents.num_classes,
-            "sha256": latents.sha256,
-            "fingerprint": fingerprint,
-            "autoencoder": codec.name,
-            "autoencoder_sha256": autoencoder.sha256,
-            "corrupt": len(index["corrupt"]),
-            "data": data.name,
-            "image_size": data.image_size,
-        }
+        EncodeResult(
+            data=data.name,
+            image_size=data.image_size,
+            count=latents.count,
+            shape=tuple(latents.shape),
+            num_classes=latents.num_classes,
+            sha256=latents.sha256,
+            autoencoder=codec.name,
+            autoencoder_sha256=autoencoder.sha256,
+            fingerprint=fingerprint,
+            corrupt=len(index["corrupt"]),
+        )
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -12,23 +11,27 @@ from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
 from harness.metrics.features import Features
 from harness.plan.stages import EvaluateStage
-from harness.stages.reference import extractor_of, metric_columns, rgb
+from harness.stages.columns import measured_row
+from harness.stages.real_images import rgb
+from harness.stages.reference import extractor_of
 from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
 from harness.store.artifacts import Artifact
+from harness.store.results import EvaluateResult, ReferenceResult, SampleResult
 
 
 def run(settings: EvaluateStage, work: Work) -> Outcome:
     """One pass of the extractor for all metrics. One that cannot be computed is absent."""
-    samples, known = work.inputs["samples"], work.inputs["reference"]
+    drawn = work.inputs["samples"].result(SampleResult)
+    known = work.inputs["reference"].result(ReferenceResult)
     extractor = extractor_of(work)
-    if extractor.sha256 != known.facts["extractor_sha256"]:
+    if extractor.sha256 != known.extractor_sha256:
         raise BadInput(
             f"the weights of {extractor.name} here have checksum {extractor.sha256}, the reference "
-            f"was made with {known.facts['extractor_sha256']}"
+            f"was made with {known.extractor_sha256}"
         )
-    reference = Reference.load(known.file("reference.npz"))
-    features = _features(settings, samples, extractor, work)
+    reference = Reference.load(work.inputs["reference"].file("reference.npz"))
+    features = _features(settings, work.inputs["samples"], extractor, work)
     absent: dict[str, str] = {}
     measured = measure(
         features,
@@ -46,36 +49,28 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
         "key": work.task.key,
         "of": "samples",
         "sample_key": work.task.inputs["samples"],
-        "checkpoint_key": samples.facts["checkpoint_key"],
+        "checkpoint_key": drawn.checkpoint_key,
         "reference_key": work.task.inputs["reference"],
-        **samples.facts["described"],
-        **samples.facts["sampling"],
+        **drawn.columns,
     }
-    decoder = samples.facts.get("decoder_sha256")  # none: pixels, or an earlier version's samples
-    made_with = {} if decoder is None else {"decoder_sha256": decoder}
+    more = {} if drawn.decoder_sha256 is None else {"decoder_sha256": drawn.decoder_sha256}
     rows = [
         {
             **shared,
-            "metric": m.name,
-            "value": m.value,
-            "std": m.std,
-            "std_df": m.std_df if m.std is not None else None,
-            "floor": known.facts["floor"].get(m.name),
-            **metric_columns({**m.details, **made_with}, extractor.resize),
+            **measured_row(m, extractor.resize, **more),
         }
         for m in measured
     ]
-    values = {m.name: m.value for m in measured}
-    (work.folder / "metrics.json").write_text(json.dumps(values, indent=1, allow_nan=False))
-    return Outcome({"values": values, "absent": absent}, {"metrics": rows})
+    return Outcome(EvaluateResult(absent), {"metrics": rows})
 
 
 def _features(settings: EvaluateStage, samples: Artifact, extractor: Any, work: Work) -> Features:
     """Of the stored images; or as the sample stage extracted them."""
-    if samples.facts["images"] == "none":
+    drawn = samples.result(SampleResult)
+    if drawn.images == "none":
         with np.load(samples.file("features.npz"), allow_pickle=False) as stored:
             return Features(**{"pool": None, **stored})
-    batch, total = work.place.batch_size, samples.facts["sampling"]["samples"]
+    batch, total = work.place.batch_size, drawn.samples
     return extract(
         (rgb(images) for images in read_images(samples.folder, batch)),
         extractor,

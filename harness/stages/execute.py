@@ -23,10 +23,10 @@ from harness.components import registry
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
 from harness.plan.stages import STAGE_SETTINGS, Task
-from harness.stages import distributed, peers
+from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
-from harness.store import provenance, records
+from harness.store import codec, environments, provenance, records
 from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
 from harness.store.files import DiskFull, NotWritable
 
@@ -152,6 +152,9 @@ def _execute(
         "devices": world.size,
     }
     ours = _commit(task, store, staging, outcome, device, measured) if world.main else False
+    if ours:
+        drawn = work.inputs.get("samples")
+        tracking.committed(task, outcome.rows, drawn.folder if drawn else None, store.root)
     world.wait()
     if world.main:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -208,13 +211,13 @@ def _commit(
 ) -> bool:
     made = provenance.made(device_name(device), torch.get_num_threads())
     if brought := _brought(task):
-        made["component_sha256"] = json.dumps(brought, sort_keys=True)
+        made["component_sha256"] = brought
     ours = store.commit(
         task.kind,
         task.key,
         staging,
         finish_rows(outcome.rows, made),
-        outcome.facts,
+        codec.told(outcome.result),
         {
             "settings": json.loads(task.settings),
             "inputs": task.inputs,
@@ -222,6 +225,7 @@ def _commit(
             "provenance": {
                 **made,
                 "versions": provenance.versions(),
+                "environment": environments.keep(store.root),
                 "components": registry.origins(json.loads(task.settings).get("components", {})),
             },
             "measured": measured,
@@ -248,7 +252,7 @@ def finish_rows(rows: Rows, made: dict[str, Any]) -> Rows:
         extra = {k: v for k, v in made.items() if k in columns}
         finished[table] = []
         for row in given:
-            whole = {**row, **extra}
+            whole = tables.texts({**row, **extra})
             tables.check(table, whole)
             finished[table].append(
                 {

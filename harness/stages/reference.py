@@ -1,31 +1,27 @@
-"""The reference stage: the feature extractor, the real images' statistics, and the floor.
+"""The reference stage: the feature extractor, and the real images' statistics.
 
 For an embedded data set the extractor is a classifier trained here, on images of their own; the
-reference and the floor are further images, disjoint from those and from the training set. The floor
-is what real images score against the reference: no model can be expected below it.
+reference is of further images, disjoint from those and from the training set. What other real
+images score against it is a stage of its own (harness.stages.floor).
 
 Files committed: reference.npz, and extractor.safetensors when it was trained here.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from harness.components import Extractor, stored
-from harness.components.source import Images, Split
-from harness.data.images import ArrayImages
 from harness.errors import BadInput
-from harness.metrics import Reference, extract, load_extractor, measure
+from harness.metrics import Reference, load_extractor
 from harness.plan.stages import ReferenceStage
 from harness.stages.encode import images_of, source_of
+from harness.stages.real_images import batches, chosen, in_memory
 from harness.stages.work import Outcome, Work
-from harness.store.provenance import versions
-
-METRICS = ("fd", "sfd", "is", "precision", "recall")
+from harness.store.results import ReferenceResult
 
 
 def run(settings: ReferenceStage, work: Work) -> Outcome:
@@ -45,7 +41,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                 f"the study asks for {settings.statistics_sha256}"
             )
     else:
-        real, count = _images(settings, work, "reference", settings.images)
+        real, count = _images(settings, work)
         reference = Reference.from_images(  # streamed: a training set's features are 20 GB
             real,
             extractor,
@@ -57,74 +53,17 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             progress=lambda done: work.progress(done=done, total=count, unit="images"),
         )
     reference.save(work.folder / "reference.npz")
-
-    floor: dict[str, float] = {}
-    rows = []
-    if settings.floor_images:
-        real, count = _images(settings, work, "floor", settings.floor_images)
-        features = extract(
-            real,
-            extractor,
-            batch_size=batch,
-            progress=lambda done: work.progress(done=done, total=count, unit="images"),
-        )
-        split = count  # one chunk
-        for metric in measure(
-            features, reference, metrics=METRICS, split_size=split, device=str(work.device)
-        ):
-            floor[metric.name] = metric.value
-            rows.append(
-                {
-                    "key": work.task.key,
-                    "metric": metric.name,
-                    "value": metric.value,
-                    "std": metric.std,
-                    "std_df": metric.std_df if metric.std is not None else None,
-                    "of": "floor",
-                    "floor": metric.value,
-                    "reference_key": work.task.key,
-                    "data": settings.data.name,
-                    "image_size": settings.data.image_size,
-                    "samples": count,
-                    **metric_columns(metric.details, extractor.resize),
-                }
-            )
     return Outcome(
-        {
-            "extractor": extractor.name,
-            "extractor_sha256": extractor.sha256,
-            "resize": extractor.resize,
-            "reference_sha256": reference.sha256,
-            "images": reference.images,
-            "source": reference.source,
-            "floor": floor,
-            "floor_images": settings.floor_images,
-            **about,
-        },
-        {"metrics": rows},
+        ReferenceResult(
+            extractor=extractor.name,
+            extractor_sha256=extractor.sha256,
+            resize=extractor.resize,
+            reference_sha256=reference.sha256,
+            images=reference.images,
+            source=reference.source,
+            training=about,
+        )
     )
-
-
-def metric_columns(details: dict[str, Any], resize: str) -> dict[str, Any]:
-    """The record's columns that a metric's details fill; what has no column is `measured_with`."""
-    names = (
-        "std_method",
-        "extractor",
-        "extractor_sha256",
-        "reference_images",
-        "reference_sha256",
-        "recall_images",
-        "k",
-        "split_size",
-        "distance_dtype",
-    )
-    rest = {n: value for n, value in details.items() if n not in names}
-    rest["versions"] = {n: v for n, v in versions().items() if n not in ("harness", "torch")}
-    return {
-        "resize": resize,
-        **{n: details.get(n) for n in names},
-        "measured_with": json.dumps(rest, sort_keys=True, separators=(",", ":")),
-    }
 
 
 def component_of(settings: ReferenceStage, work: Work) -> Extractor:
@@ -139,8 +78,8 @@ def extractor_of(work: Work) -> Any:
     """The extractor behind the input `reference`: trained with it, or published weights."""
     known = work.inputs["reference"]
     trained = known.folder / "extractor.safetensors"
-    weights = trained if "extractor.safetensors" in known.manifest["files"] else None
-    made_with = ReferenceStage.model_validate(known.manifest["settings"])
+    weights = trained if trained.name in known.manifest.files else None
+    made_with = ReferenceStage.model_validate(known.manifest.settings)
     return load_extractor(
         component_of(made_with, work), weights or work.place.extractor_weights, str(work.device)
     )
@@ -167,37 +106,12 @@ def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any
     return load_extractor(component, path, str(work.device)), about
 
 
-def in_memory(images: Images, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """All images of a source at one size, uint8 (N, size, size, C), and their labels (N,)."""
-    from harness.data.crop import centre_crop
-
-    if isinstance(images, ArrayImages):
-        return images.images, images.labels
-    found = [images[i] for i in range(len(images))]
-    return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
-
-
-def _images(
-    settings: ReferenceStage, work: Work, split: Split, count: int | None
-) -> tuple[Iterator[np.ndarray], int]:
-    """Batches of real images, and how many: `count` drawn by the seed, or all there are."""
+def _images(settings: ReferenceStage, work: Work) -> tuple[Iterator[np.ndarray], int]:
+    """Batches of real images, and how many: as many as asked, drawn by the seed, or all."""
+    count = settings.images
     made = source_of(settings.data, work).made
     wanted = count if count is not None else settings.data.train_images
-    images = images_of(settings.data, work, split, wanted if made else None, check_classes=False)
-    chosen = np.arange(len(images))
-    if count is not None and count < len(images):
-        chosen = np.sort(np.random.default_rng(settings.seed).permutation(len(images))[:count])
-    return _batches(images, chosen, settings.data.image_size, work.place.batch_size), len(chosen)
-
-
-def _batches(images: Images, chosen: np.ndarray, size: int, batch: int) -> Iterator[np.ndarray]:
-    from harness.data.crop import centre_crop
-
-    for start in range(0, len(chosen), batch):
-        rows = [centre_crop(images[int(i)][0], size) for i in chosen[start : start + batch]]
-        yield rgb(np.stack(rows))
-
-
-def rgb(images: np.ndarray) -> np.ndarray:
-    """uint8 (N, H, W, 1 or 3) to three channels; gray is repeated."""
-    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images
+    wanted = wanted if made else None
+    images = images_of(settings.data, work, "reference", wanted, check_classes=False)
+    indices = chosen(count, len(images), settings.seed)
+    return batches(images, indices, settings.data.image_size, work.place.batch_size), len(indices)

@@ -33,12 +33,14 @@ from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
 from harness.plan.cost import guided as guided_evaluations
 from harness.plan.cost import sampling_gflops
-from harness.plan.keys import canonical
 from harness.plan.stages import SampleStage
 from harness.stages import samples
-from harness.stages.reference import extractor_of, rgb
+from harness.stages.columns import SAMPLING, recorded
+from harness.stages.real_images import rgb
+from harness.stages.reference import extractor_of
 from harness.stages.samples import Arrays
 from harness.stages.work import Outcome, Stopped, Work
+from harness.store.results import SampleResult, TrainResult
 
 SAVE_S = 60.0  # seconds of sampling worth keeping over a kill
 SAVE_BYTES = 1 << 28  # and how much of it to hold in memory
@@ -47,13 +49,13 @@ SAVE_BYTES = 1 << 28  # and how much of it to hold in memory
 def run(settings: SampleStage, work: Work) -> Outcome:
     """Draw settings.samples images."""
     checkpoint, world = work.inputs["checkpoint"], work.world
-    described, made = checkpoint.facts["described"], _parts(settings, work)
-    if described["autoencoder"] != made.codec.name:
+    trained, made = checkpoint.result(TrainResult), _parts(settings, work)
+    if trained.autoencoder != made.codec.name:
         raise BadInput(
-            f"the checkpoint was trained on {described['autoencoder']} latents, "
+            f"the checkpoint was trained on {trained.autoencoder} latents, "
             f"the study decodes with {made.codec.name}"
         )
-    autoencoder = _autoencoder(settings, work, checkpoint.facts.get("autoencoder_sha256"))
+    autoencoder = _autoencoder(settings, work, trained.autoencoder_sha256)
     decoder_sha256 = autoencoder.decoder_sha256
     size = min(work.place.batch_size, settings.samples)
     kept = world.share(
@@ -65,7 +67,7 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     if not world.all(finished):
         raise Stopped("samples drawn so far are kept")
     if not world.main:
-        return Outcome({})
+        return Outcome(None)
 
     parts = samples.finished(work.scratch, settings.samples, decoder_sha256)
     if samples.missing(parts, settings.samples, size):
@@ -74,49 +76,47 @@ def run(settings: SampleStage, work: Work) -> Outcome:
         settings.seed, np.arange(settings.samples), made.given.num_classes
     ).numpy()
     _write(settings, work, parts, labels)
-    scale, (low, high) = settings.guidance_scale, settings.guidance_interval or (None, None)
-    tf32 = settings.tf32 and settings.precision == "float32"
     return Outcome(
-        {
-            "described": described,
-            "checkpoint_key": work.task.inputs["checkpoint"],
-            "images": settings.images,
-            "autoencoder_sha256": autoencoder.sha256,
-            "decoder_sha256": decoder_sha256,
-            "sampling": {
-                "sampler": made.sampler.name,
-                "sampler_settings": _more(made.sampler),
-                "sampling_steps": settings.sampling_steps,
-                "eta": settings.eta,
-                "guidance_scale": scale,
-                "guidance_channels": settings.guidance_channels,
-                "guidance_low": low,
-                "guidance_high": high,
-                "clip": settings.clip,
-                "sampling_precision": "tf32" if tf32 else settings.precision,
-                "sampling_gflops": sampling_gflops(
-                    described["gflops"],
-                    made.sampler.evaluations(made.objective, settings.sampling_steps),
-                    scale,
-                    guided_evaluations(
-                        made.sampler,
-                        made.objective,
-                        settings.sampling_steps,
-                        settings.guidance_interval,
-                    ),
-                ),
-                "decoder": settings.decoder,
-                "samples": settings.samples,
-                "sampling_seed": settings.seed,
-            },
-        }
+        SampleResult(
+            columns={**trained.columns, **_columns(settings, made, trained.gflops)},
+            checkpoint_key=work.task.inputs["checkpoint"],
+            samples=settings.samples,
+            images=settings.images,
+            autoencoder_sha256=autoencoder.sha256,
+            decoder_sha256=decoder_sha256,
+        )
     )
 
 
-def _more(sampler: Sampler) -> str | None:
-    """The sampler's settings that have no column of their own, as JSON; None without any."""
-    own = {k: v for k, v in sampler.keyed().items() if k not in ("eta", "clip")}
-    return canonical(own) if own else None
+def _columns(settings: SampleStage, made: _Parts, gflops: float) -> dict[str, Any]:
+    """What records say of how samples were drawn."""
+    steps, scale, interval = (
+        settings.sampling_steps,
+        settings.guidance_scale,
+        settings.guidance_interval,
+    )
+    low, high = interval or (None, None)
+    tf32 = settings.tf32 and settings.precision == "float32"
+    return {
+        **recorded(settings, SAMPLING),
+        "sampler": made.sampler.name,
+        "sampler_settings": _more(made.sampler),
+        "guidance_low": low,
+        "guidance_high": high,
+        "sampling_precision": "tf32" if tf32 else settings.precision,
+        "sampling_gflops": sampling_gflops(
+            gflops,
+            made.sampler.evaluations(made.objective, steps),
+            scale,
+            guided_evaluations(made.sampler, made.objective, steps, interval),
+        ),
+        "sampling_seed": settings.seed,
+    }
+
+
+def _more(sampler: Sampler) -> dict[str, Any] | None:
+    """The sampler's settings that have no column of their own; None without any."""
+    return {k: v for k, v in sampler.keyed().items() if k not in ("eta", "clip")} or None
 
 
 @dataclass(frozen=True)
@@ -131,13 +131,13 @@ class _Parts:
 
 
 def _parts(settings: SampleStage, work: Work) -> _Parts:
-    facts, own = work.inputs["checkpoint"].facts, work.place.own
-    family, given = of_architecture(facts["architecture"])
+    trained, own = work.inputs["checkpoint"].result(TrainResult), work.place.own
+    family, given = of_architecture(trained.architecture)
     stage = settings.model_dump()
     return _Parts(
         family,
         given,
-        stored.read("objective", facts, places=own.get("objective")),
+        stored.read("objective", trained.trained_for, places=own.get("objective")),
         stored.read("sampler", stage, places=own.get("sampler")),
         stored.read("autoencoder", stage, places=own.get("autoencoder")),
     )

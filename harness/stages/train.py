@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -30,15 +29,18 @@ from harness.diffusion.draws import training_draws
 from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
 from harness.plan.cost import training_gflops
-from harness.plan.keys import canonical, run_id
+from harness.plan.keys import trajectory
 from harness.plan.stages import TrainStage
 from harness.stages import checkpoints
 from harness.stages.batches import batches
 from harness.stages.checkpoints import TrainingState, local
+from harness.stages.columns import recorded
 from harness.stages.distributed import Agreement, World, divisors
 from harness.stages.parallel import parallel, warm_up
 from harness.stages.training_log import TrainingDiverged, TrainingLog
 from harness.stages.work import Outcome, Stopped, Work
+from harness.store.results import ComplexityResult, EncodeResult, TrainResult
+from harness.store.tables import MODEL
 
 SAVE, STOP = 1, 2  # what processes agree on between steps
 AHEAD = 4  # batches kept ready on a GPU
@@ -51,7 +53,7 @@ class OutOfMemory(HarnessError):
 
 def run(settings: TrainStage, work: Work) -> Outcome:
     """Train to settings.step. See DESIGN's promises 1 to 3."""
-    gflops = work.after["complexity"].facts["gflops"]
+    gflops = work.after["complexity"].result(ComplexityResult).gflops
     try:
         state, log = fit(settings, work, gflops)
     except torch.OutOfMemoryError as error:
@@ -67,7 +69,8 @@ def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState,
     rows, passes = _split(recipe.batch_size, place.batch_per_device, world)
 
     encoded = work.inputs["data"]
-    latents = Latents.open(encoded.folder / "latents", autoencoder=encoded.facts["autoencoder"])
+    made_by = encoded.result(EncodeResult).autoencoder
+    latents = Latents.open(encoded.folder / "latents", autoencoder=made_by)
     parts = components_of(settings, work)
     family, given, objective = parts.family, parts.given, parts.objective
 
@@ -181,7 +184,7 @@ def _resume(state: TrainingState, log: TrainingLog, work: Work) -> None:
         previous = work.after["previous"]
         tensors, about = checkpoints.read(previous.folder)
         state.restore(tensors, about["step"])
-        log.seconds = previous.facts["seconds"]
+        log.seconds = previous.result(TrainResult).seconds
         log.interval_start = state.step
         print(f"continues the milestone at step {state.step:,}", flush=True)
 
@@ -207,78 +210,80 @@ def _take_part(state: TrainingState, work: Work) -> None:
 def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: Work) -> Outcome:
     if not work.world.main:
         _take_part(state, work)
-        return Outcome({})
+        return Outcome(None)
     whole = {name: value.cpu() for name, value in state.tensors()}
     checkpoints.write(work.folder, whole, {"step": state.step})
     weights = {k[4:]: v for k, v in whole.items() if k.startswith("ema.")}
     checkpoints.write_tensors(work.folder / "ema.safetensors", weights)
 
-    recipe, place = settings.recipe, work.place
-    plain = json.loads(work.task.settings)
-    del plain["step"]
-    counted = work.after["complexity"].facts
-    parts = components_of(settings, work)
-    encoded = work.inputs["data"].facts
-    described = {
-        "run": run_id(work.task.inputs["data"], canonical(plain)),
-        "recipe": _recipe(settings),
-        "model": place.model,
-        "family": place.family,
-        **{name: parts.facts.get(name) for name in NETWORK},
-        "input_size": parts.given.side,
-        "tokens": counted["tokens"],
-        "params": counted["params"],
-        "gflops": counted["gflops"],
-        "gflops_paper": counted["gflops_paper"],
-        "data": encoded["data"],
-        "data_sha256": encoded["sha256"],
-        "image_size": encoded["image_size"],
-        "autoencoder": encoded["autoencoder"],
-        "seed": settings.seed,
-        "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-        "step": settings.step,
-        "train_gflops": training_gflops(counted["gflops"], recipe.batch_size, settings.step),
-        "objective": parts.objective.name,
-        "objective_settings": _own_settings(settings.objective),
-    }
-    shared = {k: described[k] for k in ("run", "model", "seed")} | {"key": work.task.key}
+    columns = _columns(settings, work)
+    shared = {k: columns[k] for k in ("run", "model", "seed")} | {"key": work.task.key}
     seconds = log.seconds + log.elapsed()
     trained = state.step - (log.first if log.first is not None else state.step)
+    trained = state.step - (log.first if log.first is not None else state.step)
+    images = settings.recipe.batch_size * trained
     row = {
+        **columns,
         "key": work.task.key,
-        **described,
         "loss": log.rows[-1]["loss"] if log.rows else None,
         "settings": work.task.settings,
         "seconds": seconds,
-        "images_per_second": recipe.batch_size * trained / log.elapsed() if trained else None,
+        "images_per_second": images / log.elapsed() if images else None,
     }
-    facts = {
-        "described": described,
-        "architecture": settings.architecture,
-        "diffusion_steps": settings.diffusion_steps,
-        "objective": settings.objective,
-        # of the encoder that made the latents: sampling must decode with its own decoder
-        "autoencoder_sha256": work.inputs["data"].facts.get("autoencoder_sha256"),
-        "seconds": seconds,
-    }
-    return Outcome(facts, {"runs": [row], "training": [{**r, **shared} for r in log.rows]})
+    result = TrainResult(
+        columns=columns,
+        architecture=settings.architecture,
+        objective=settings.objective,
+        diffusion_steps=settings.diffusion_steps,
+        autoencoder_sha256=work.inputs["data"].result(EncodeResult).autoencoder_sha256,
+        seconds=seconds,
+    )
+    return Outcome(result, {"runs": [row], "training": [{**r, **shared} for r in log.rows]})
 
 
-def _recipe(settings: TrainStage) -> str:
+def _columns(settings: TrainStage, work: Work) -> dict[str, Any]:
+    """What records say of the checkpoint: its network, data and training."""
+    counted = work.after["complexity"].result(ComplexityResult)
+    encoded = work.inputs["data"].result(EncodeResult)
+    parts, recipe = components_of(settings, work), settings.recipe
+    return {
+        **recorded(settings, MODEL),
+        **recorded(recipe, MODEL),
+        "run": trajectory(work.task.settings, work.task.inputs)[0],
+        "model": work.place.model,
+        "family": work.place.family,
+        **{name: parts.facts.get(name) for name in NETWORK},
+        "input_size": parts.given.side,
+        "tokens": counted.tokens,
+        "params": counted.params,
+        "gflops": counted.gflops,
+        "gflops_paper": counted.gflops_paper,
+        "data": encoded.data,
+        "data_sha256": encoded.sha256,
+        "image_size": encoded.image_size,
+        "autoencoder": encoded.autoencoder,
+        "train_gflops": training_gflops(counted.gflops, recipe.batch_size, settings.step),
+        "recipe": _recipe(settings),
+        "objective": parts.objective.name,
+        "objective_settings": _own_settings(settings.objective),
+    }
+
+
+def _recipe(settings: TrainStage) -> dict[str, Any]:
     """What tells two trainings apart that records have no column of their own for."""
-    own = settings.recipe.model_dump(exclude={"batch_size", "learning_rate"}, exclude_unset=True)
+    of_its_own = set(recorded(settings.recipe, MODEL))
+    own = settings.recipe.model_dump(mode="json", exclude=of_its_own, exclude_unset=True)
     others: dict[str, Any] = {"flip": settings.flip, "diffusion_steps": settings.diffusion_steps}
     if settings.objective is not None:
         others = {"flip": settings.flip, "objective": settings.objective}
-    return canonical({**own, **others})
+    return {**own, **others}
 
 
-def _own_settings(component: Any) -> str | None:
-    """What a key says of a component beside its name, as JSON; None where that is nothing."""
+def _own_settings(component: Any) -> dict[str, Any] | None:
+    """What a key says of a component beside its name; None where that is nothing."""
     if not isinstance(component, dict):
         return None
-    return canonical({k: v for k, v in component.items() if k != "name"})
+    return {k: v for k, v in component.items() if k != "name"}
 
 
 @dataclass(frozen=True)

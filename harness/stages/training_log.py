@@ -1,7 +1,8 @@
-"""What training tells: a row per log interval, a line in the log, TensorBoard events when asked."""
+"""What training tells: a row per log interval, a line in the log, and trackers where there are."""
 
 from __future__ import annotations
 
+import json
 import math
 import resource
 import time
@@ -10,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.errors import HarnessError, Missing
+from harness.errors import HarnessError
 from harness.plan.cost import TRAINING_FACTOR
 from harness.plan.stages import TrainStage
+from harness.plan.wanted import trajectory
+from harness.stages.tracking import Trackers, of_task
 from harness.stages.utilisation import utilisation
 from harness.stages.work import Work
 
@@ -40,7 +43,7 @@ class TrainingLog:
         self.first: int | None = None  # step this process began at
         self.interval_first: int | None = None  # first step of this process in the interval
         self.last_told: int | None = None
-        self.events = _events(work) if work.place.tensorboard and work.world.main else None
+        self.trackers = _trackers(settings, work) if work.world.main else None
 
     def elapsed(self) -> float:
         return time.monotonic() - self.began
@@ -112,10 +115,8 @@ class TrainingLog:
                 + (f"  {used:.1%} of the chip" if used is not None else ""),
                 flush=True,
             )
-        if self.events is not None:
-            for name, value in row.items():
-                if name != "step" and value is not None:
-                    self.events.add_scalar(f"train/{name}", value, step)
+        if self.trackers is not None:
+            self.trackers.scalars(step, {f"train/{n}": v for n, v in row.items() if n != "step"})
         self.sums.zero_()
         self.interval_start, self.interval_began, self.interval_first = step, now, step
 
@@ -142,8 +143,8 @@ class TrainingLog:
         self.interval_start, self.seconds = about["interval_start"], about["seconds"]
 
     def close(self) -> None:
-        if self.events is not None:
-            self.events.close()
+        if self.trackers is not None:
+            self.trackers.close()
 
     def _diagnosis(self, step: int, sums: list[float], grad_norm: float | None = None) -> str:
         what = [n for n, v in zip(LOSSES, sums, strict=True) if not math.isfinite(v)]
@@ -161,19 +162,13 @@ class TrainingLog:
         )
 
 
-def _events(work: Work) -> Any:
-    """TensorBoard's writer, in results/tensorboard/KEY. Raises Missing if it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise Missing(
-            "train.tensorboard is on and the package tensorboard is not installed: "
-            "pip install tensorboard, or leave it out with --set train.tensorboard=false"
-        ) from error
-    folder = work.scratch.parent.parent / "tensorboard" / work.task.key
-    writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
-    writer.add_text("stage", work.task.label)  # type: ignore[no-untyped-call]
-    return writer
+def _trackers(settings: TrainStage, work: Work) -> Trackers | None:
+    """Those of the study; None where there are none."""
+    if not work.place.trackers:
+        return None
+    results = work.scratch.parent.parent
+    about = {**json.loads(work.task.settings), "params": work.place.facts.get("params")}
+    return of_task(work.task, trajectory(work.task)[0], results, about)
 
 
 def _memory(device: torch.device) -> int:

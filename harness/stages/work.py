@@ -41,5 +41,5 @@ class Work:
 class Outcome:
     """What a stage contributes besides its files."""
 
-    facts: dict[str, Any]  # for downstream stages
+    result: Any  # of the kind's class in harness.store.results; None of helping processes
     rows: Rows = field(default_factory=dict)  # records

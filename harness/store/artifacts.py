@@ -19,27 +19,23 @@ import shutil
 import stat
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.errors import HarnessError
-from harness.store import files
+from harness.store import codec, files
+from harness.store.codec import CorruptArtifact, FileEntry, Manifest, UnreadableArtifact
+
+__all__ = ["Artifact", "CorruptArtifact", "Rows", "Store", "UnreadableArtifact"]
 
 MANIFEST = "manifest.json"
 RECORD = "record.json"
 DEAR = ("train", "encode")  # kinds whose files are kept though their rows are damaged
 DAY = 24 * 3600.0
 Rows = dict[str, list[dict[str, Any]]]
-
-
-class CorruptArtifact(HarnessError):
-    """A committed artifact no longer matches its manifest."""
-
-
-class UnreadableArtifact(CorruptArtifact):
-    """It is there and cannot be read now (permission, a disk's error): no reason to lose it."""
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -49,15 +45,17 @@ class Artifact:
     kind: str
     key: str
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What downstream stages need to know without opening files."""
-        return self.manifest["facts"]
+    def result(self, kind: type[R]) -> R:
+        """What its stage left besides files, of the kind's class in harness.store.results.
+
+        Raises UnreadableResult, which says what version wrote it.
+        """
+        return codec.result(self.manifest, kind)
 
     def file(self, name: str) -> Path:
-        if name not in self.manifest["files"]:
+        if name not in self.manifest.files:
             raise CorruptArtifact(f"{self.folder} has no file {name!r}")
         return self.folder / name
 
@@ -66,13 +64,14 @@ class Artifact:
         return _read_rows(self.folder, self.manifest)
 
 
-def _read_rows(folder: Path, manifest: dict[str, Any]) -> Rows:
+def _read_rows(folder: Path, manifest: Manifest) -> Rows:
     path = folder / RECORD
     try:
         data = files.read_bytes(path)
     except OSError as error:
         raise _unread(path, error) from None
-    if files.digest(data) != manifest["files"].get(RECORD, {}).get("sha256"):
+    entry = manifest.files.get(RECORD)
+    if entry is None or files.digest(data) != entry.sha256:
         raise CorruptArtifact(f"{path} does not match its checksum")
     return json.loads(data)
 
@@ -84,7 +83,7 @@ def _unread(path: Path, error: OSError) -> CorruptArtifact:
     return UnreadableArtifact(f"{path} cannot be read: {error.strerror}")
 
 
-def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
+def _check_file(path: Path, entry: FileEntry, verify: bool) -> None:
     """Raises CorruptArtifact where a file is not what the manifest says."""
     try:
         found = path.stat()
@@ -94,31 +93,16 @@ def _check_file(path: Path, entry: dict[str, Any], verify: bool) -> None:
         raise _unread(path, error) from None
     if not stat.S_ISREG(found.st_mode):
         raise CorruptArtifact(f"{path} is not a file")
-    if found.st_size != entry["bytes"]:
+    if found.st_size != entry.bytes:
         raise CorruptArtifact(
-            f"{path} has {found.st_size:,} bytes, its manifest says {entry['bytes']:,}"
+            f"{path} has {found.st_size:,} bytes, its manifest says {entry.bytes:,}"
         )
     try:
-        sound = not verify or files.sha256(path) == entry["sha256"]
+        sound = not verify or files.sha256(path) == entry.sha256
     except OSError as error:
         raise _unread(path, error) from None
     if not sound:
         raise CorruptArtifact(f"{path} does not match its checksum")
-
-
-def _is_whole(manifest: dict[str, Any]) -> bool:
-    """Has it what is read of a manifest everywhere?"""
-    entries = manifest.get("files")
-    return (
-        isinstance(entries, dict)
-        and all(isinstance(e, dict) and {"bytes", "sha256"} <= e.keys() for e in entries.values())
-        and {"facts"} <= manifest.keys()
-    )
-
-
-def _checksum(manifest: dict[str, Any]) -> str:
-    """Of a manifest without its own checksum."""
-    return files.digest(json.dumps(manifest, sort_keys=True, allow_nan=False).encode())
 
 
 class Store:
@@ -163,11 +147,11 @@ class Store:
                 raise files.NotReadable(f"cannot read {folder}: {error.strerror}") from None
         return found
 
-    def manifest(self, kind: str, key: str) -> dict[str, Any] | None:
+    def manifest(self, kind: str, key: str) -> Manifest | None:
         """The manifest, or None when nothing is committed. Raises CorruptArtifact if unreadable."""
         path = self.folder(kind, key) / MANIFEST
         try:
-            manifest = json.loads(files.read_bytes(path))
+            data = json.loads(files.read_bytes(path))
         except (FileNotFoundError, NotADirectoryError):
             if not files.gone(path.parent):
                 raise CorruptArtifact(f"{path.parent} has no manifest") from None
@@ -176,14 +160,7 @@ class Store:
             raise _unread(path, error) from None
         except ValueError as error:
             raise CorruptArtifact(f"{path} cannot be read: {error}") from None
-        if not isinstance(manifest, dict) or manifest.get("key") != key:
-            raise CorruptArtifact(f"{path} is not the manifest of {key}")
-        # Older ones have no checksum of their own.
-        if manifest.pop("sha256", None) not in (None, _checksum(manifest)):
-            raise CorruptArtifact(f"{path} does not match its checksum")
-        if not _is_whole(manifest):
-            raise CorruptArtifact(f"{path} is not a whole manifest")
-        return manifest
+        return codec.read(data, kind, key, path)
 
     def rows(self, kind: str, key: str) -> Rows | None:
         """The rows of a committed artifact, whatever its other files are like; None without one.
@@ -204,7 +181,7 @@ class Store:
         if manifest is None:
             return None
         folder = self.folder(kind, key)
-        for name, entry in manifest["files"].items():
+        for name, entry in manifest.files.items():
             if name != RECORD or kind not in DEAR:
                 _check_file(folder / name, entry, verify or name == RECORD)
         return Artifact(kind, key, folder, manifest)
@@ -223,13 +200,13 @@ class Store:
         key: str,
         staging: Path,
         rows: Rows,
-        facts: dict[str, Any],
-        about: dict[str, Any],
+        facts: Mapping[str, Any],
+        about: Mapping[str, Any],
     ) -> bool:
         """Commit `staging` under `key`. True if ours stands, False if another valid one did first.
 
-        `rows` are the records; `facts` what downstream stages read; `about` everything else the
-        manifest keeps (settings, inputs, provenance, measurements).
+        `rows` are the records; `facts` the stage's result as `codec.told` writes it; `about` what
+        else the manifest keeps (settings, inputs, label, provenance, measured).
         """
         try:
             files.step("write", staging / RECORD)
@@ -237,20 +214,12 @@ class Store:
             entries = {}
             for path in sorted(p for p in staging.rglob("*") if p.is_file()):
                 files.sync_file(path)
-                entries[path.relative_to(staging).as_posix()] = {
-                    "bytes": path.stat().st_size,
-                    "sha256": files.sha256(path),
-                }
-            manifest = {
-                "format": 1,
-                "kind": kind,
-                "key": key,
-                "files": entries,
-                "facts": facts,
-                "tables": {table: len(r) for table, r in rows.items() if r},
-                **about,
-            }
-            files.write_json(staging / MANIFEST, {**manifest, "sha256": _checksum(manifest)})
+                entries[path.relative_to(staging).as_posix()] = FileEntry(
+                    path.stat().st_size, files.sha256(path)
+                )
+            tables = {table: len(r) for table, r in rows.items() if r}
+            manifest = codec.written(kind, key, entries, facts, tables, about)
+            files.write_json(staging / MANIFEST, manifest)
             target = self.folder(kind, key)
             files.make_folder(target.parent)
             ours = self._rename(kind, key, staging, target)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.store import fragments, loading, older, reconciling, tables
+from harness.store import floors, fragments, loading, older, reconciling, tables
 from harness.store.artifacts import Store
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def read(root: str | Path, repair: bool = False) -> Read:
         notes += about
         frames[table] = content.to_pandas(types_mapper=_nullable)
     older.complete(frames, store)
+    floors.complete(frames["metrics"])
     frames["training"] = _with_facts(frames["training"], frames["runs"])
     for table, frame in frames.items():
         frame.attrs.update(attributes(table))

@@ -124,7 +124,8 @@ _DTYPES: dict[str, Any] = {
 def _with_seeds(frame: pd.DataFrame) -> pd.DataFrame:
     """`seeds` and `seed_std`: over rows that differ in nothing recorded but their seed."""
     volatile = {c.name for c in tables.METRICS if c.volatile}
-    left_out = {*REPEATED, *volatile, "label", "floor", "ceiling", "harness", "torch"}
+    beside = {"floor", "floor_images", "ceiling"}
+    left_out = {*REPEATED, *volatile, *beside, "label", "harness", "torch"}
     same = [c for c in frame if c not in left_out and frame[c].nunique(dropna=False) > 1]
     group = frame.groupby(["metric", *same], dropna=False, sort=False).ngroup()
     per_seed = frame["value"].groupby([group, frame["seed"]], dropna=False).mean()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.tables import MODEL
 
 if TYPE_CHECKING:
     import pandas
 
-HAS_COLUMN = ("batch_size", "learning_rate")  # of the recipe: not in the column `recipe`
+HAS_COLUMN = {column.name for column in MODEL}  # of the recipe: not in the column `recipe`
 
 
 def complete(frames: dict[str, pandas.DataFrame], store: Store) -> None:
@@ -60,9 +61,9 @@ def recipe(settings: str) -> str:
 def _precision(store: Store, key: str) -> str | None:
     """What the column `sampling_precision` of a sample stage would say; None if it is gone."""
     with contextlib.suppress(CorruptArtifact, KeyError):
-        manifest: dict[str, Any] | None = store.manifest("sample", key)
+        manifest = store.manifest("sample", key)
         if manifest is not None:
-            settings = manifest["settings"]
+            settings = manifest.settings
             tf32 = settings["tf32"] and settings["precision"] == "float32"
             return "tf32" if tf32 else str(settings["precision"])
     return None

@@ -34,7 +34,7 @@ def prune(store: Store, kind: str, key: str) -> int:
     mark.parent.mkdir(parents=True, exist_ok=True)
     files.write_atomic(mark, f"{kind}\n".encode())
     freed = 0
-    for name in manifest["files"]:
+    for name in manifest.files:
         path = store.folder(kind, key) / name
         if name not in (MANIFEST, RECORD) and path.exists():
             freed += path.stat().st_size

@@ -22,7 +22,8 @@ from harness.store.fragments import scan
 TABLES_OF = {  # stage kind -> the tables its records go to
     "train": ("runs", "training"),
     "evaluate": ("metrics",),
-    "reference": ("metrics",),
+    "floor": ("metrics",),
+    "reference": ("metrics",),  # until 0.1 the floors were its rows
 }
 
 KINDS_OF = {t: [k for k, its in TABLES_OF.items() if t in its] for t in tables.TABLES}
@@ -72,7 +73,9 @@ def unrecorded(store: Store, table: str, keys: set[str] | Callable[[], set[str]]
     for kind, key in sorted(pair for pair in committed if pair[1] not in known):
         try:
             manifest = store.manifest(kind, key)
-            if manifest is None or not manifest.get("tables", {table: 1}).get(table):
+            if manifest is None:
+                continue
+            if manifest.tables is not None and not manifest.tables.get(table):
                 continue  # nothing to record: do not read a checkpoint to find that out
             rows = (store.rows(kind, key) or {}).get(table, [])
         except CorruptArtifact as error:  # the driver offers the stage again

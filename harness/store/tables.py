@@ -12,10 +12,12 @@ apply", never 0.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,11 @@ RUNS = (
 )
 
 METRICS = (
-    Column("key", "string", "of the evaluate stage (of the reference stage for floors)"),
+    Column(
+        "key",
+        "string",
+        "of the evaluate or floor stage (of the reference stage for floors until version 5)",
+    ),
     Column("metric", "string", "fid, ... for inception-2015; else named for the extractor"),
     Column("value", "float64", "the number", "the metric's"),
     Column(
@@ -116,7 +122,7 @@ METRICS = (
     Column("std_method", "string", "how std was found"),
     Column("of", "string", "samples; floor: real images; ceiling: decoded noise; each measured so"),
     Column(
-        "floor", "float64", "the same metric for real images against this reference", "the metric's"
+        "floor", "float64", "the same metric for as many real images, measured so", "the metric's"
     ),
     Column("sample_key", "string", "of the sample stage"),
     Column("checkpoint_key", "string", "of the train stage"),
@@ -160,6 +166,8 @@ METRICS = (
     Column(
         "ceiling", "float64", "the same metric for decoded noise, as many images", "the metric's"
     ),
+    Column("floor_images", "int64", "real images behind `floor`", "images"),
+    Column("invalid", "string", "why the number says nothing; null: it is as it should be"),
 )
 
 TRAINING = (
@@ -200,6 +208,16 @@ IDENTITY = {"runs": ("key",), "metrics": ("key", "metric"), "training": ("key", 
 def comparable(table: str) -> list[str]:
     """The columns that must be equal between two executions of the same stages."""
     return [c.name for c in TABLES[table] if not c.volatile]
+
+
+def texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with its objects as canonical JSON text: a column holds no object."""
+    return {
+        name: json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        if isinstance(value, Mapping)
+        else value
+        for name, value in row.items()
+    }
 
 
 def check(table: str, row: dict[str, Any]) -> None:

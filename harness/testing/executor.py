@@ -7,6 +7,7 @@ that hands stages to a queue needs that queue, and its own tests.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -14,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from harness.components.executor import Executor
 from harness.dispatch.claims import Claims
@@ -36,7 +36,9 @@ dispatch: {device: cpu, workers: 1, threads: 1}
 report: {sections: [gflops]}
 profiles: {laptop: {}}
 """
+MARK = "HARNESS_CONFORMANCE"  # in the environment of all that an executor starts
 PATIENCE_S = 180.0  # for anything that must happen, on a busy machine
+CLOSING_S = 30.0  # for what was told to end
 
 
 class Bench:
@@ -48,12 +50,11 @@ class Bench:
         self.root = folder / "results"
         self.plan: Plan = make_plan(load_study(file))
         self.store, self.ledger = Store(self.root), Ledger(self.root)
-        self.before = set(_children_of(os.getpid()))
         self.executor: PoolExecutor = component.open(self.root, self.plan.study)
 
     def processes(self) -> set[int]:
         """The living processes that the executor has started."""
-        return set(_children_of(os.getpid())) - self.before
+        return set(_marked(str(self.root.parent)))
 
     def stage(self, kind: str) -> Stage:
         return next(s for s in self.plan.stages.values() if s.kind == kind)
@@ -92,12 +93,22 @@ class Bench:
 
 @contextmanager
 def bench(component: Executor) -> Iterator[Bench]:
-    with tempfile.TemporaryDirectory(prefix="harness-executor-") as folder:
+    with tempfile.TemporaryDirectory(prefix="harness-executor-") as folder, _mark(folder):
         made = Bench(Path(folder), component)
         try:
             yield made
         finally:
             made.executor.close()
+
+
+@contextmanager
+def _mark(value: str) -> Iterator[None]:
+    """What is started meanwhile carries a mark, by which `Bench.processes` knows it."""
+    os.environ[MARK] = value
+    try:
+        yield
+    finally:
+        del os.environ[MARK]
 
 
 # --- the laws -------------------------------------------------------------------------------------
@@ -135,7 +146,8 @@ def a_killed_attempt_is_seen(component: Executor) -> None:
         victims = made.processes()
         assert victims, "no process of ours runs the stage: say in the component's tests how to"
         for pid in victims:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # one of its own that ended meanwhile
+                os.kill(pid, signal.SIGKILL)
         event = made.wait(stage.key, "failed", "lost", "done", "stopped")
         assert event.event == "failed", f"a killed stage was told as {event.event}"
         assert event.content.get("failure") in ("killed", "out of memory"), event.content
@@ -174,10 +186,10 @@ def nothing_outlives_close(component: Executor) -> None:
     with bench(component) as made:
         made.train()
         made.executor.close()
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + CLOSING_S
         while (left := made.processes()) and time.monotonic() < until:
             time.sleep(0.1)
-        assert not left, f"processes {sorted(left)} run on after close"
+        assert not left, f"after close these run on: {', '.join(map(_command, sorted(left)))}"
         made.executor.close()
 
 
@@ -213,23 +225,28 @@ LAWS = (
 )
 
 
-def _children_of(parent: int) -> list[int]:
-    """Living processes that a process started, and those that these started.
+def _marked(mark: str) -> list[int]:
+    """Living processes that carry a mark in the environment they were started with.
 
-    Less the fork server and the resource tracker of Python's multiprocessing: these are the
-    process's own, and end with it.
+    Not the children of this process: whoever tests has others at work (compilers, Python's own
+    fork server), and a process that outlives its parent is nobody's child and still ours.
     """
-    parents: dict[int, int] = {}
+    found = []
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
-                fields: Any = (entry / "stat").read_text().rpartition(")")[2].split()
-                command = (entry / "cmdline").read_bytes()
-            except OSError:
+                ended = (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+                environment = (entry / "environ").read_bytes().split(b"\0")
+            except OSError:  # it ended meanwhile, or is another user's
                 continue
-            if fields[0] != "Z" and b"multiprocessing." not in command:
-                parents[int(entry.name)] = int(fields[1])
-    found = [parent]
-    for one in found:
-        found += [pid for pid, above in parents.items() if above == one and pid not in found]
-    return found[1:]
+            if not ended and f"{MARK}={mark}".encode() in environment:
+                found.append(int(entry.name))
+    return found
+
+
+def _command(pid: int) -> str:
+    """A process as a person reads it: its number and its command line."""
+    with contextlib.suppress(OSError):
+        said = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
+        return f"{pid} ({said.decode(errors='replace').strip()})"
+    return f"{pid} (ended meanwhile)"

@@ -27,7 +27,7 @@ from typing import Any
 
 from harness import __version__
 from harness.errors import BadInput
-from harness.store import files, records, studies
+from harness.store import environments, files, records, studies
 from harness.store.artifacts import RECORD, CorruptArtifact, Store
 from harness.store.studies import Index
 from harness.upkeep.merging import PRUNED, Merged, merge
@@ -73,6 +73,8 @@ def write(
         raise BadInput(f"{path} is there already: give another name, or move it away")
     with tempfile.TemporaryDirectory() as folder:
         content: dict[str, Path] = {STUDY: study}
+        lists = sorted((store.root / environments.FOLDER).glob("*.json"))
+        content |= {_name(place, store.root): place for place in lists}
         damaged, count = [], 0
         for kind, key in stages:
             try:

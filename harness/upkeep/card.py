@@ -6,11 +6,14 @@ The card's head is what model hubs read (YAML between dashes).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
+
+from harness.store import codec
+from harness.store.codec import Manifest
+from harness.store.results import TrainResult
 
 PAPER = (
     "William Peebles and Saining Xie. Scalable Diffusion Models with Transformers. ICCV 2023. "
@@ -30,14 +33,13 @@ LOAD = {
 }
 
 
-def card(
-    manifest: Mapping[str, Any], metrics: Sequence[Mapping[str, Any]], path: str, form: str
-) -> str:
+def card(manifest: Manifest, metrics: Sequence[Mapping[str, Any]], path: str, form: str) -> str:
     """The card of a train stage's checkpoint, in Markdown.
 
     metrics: the rows of the records that were measured of it; path, form: what was exported.
     """
-    about = manifest["facts"]["described"]
+    checkpoint = codec.result(manifest, TrainResult)
+    about = checkpoint.columns
     name = str(about.get("model") or "a diffusion transformer")
     head = {
         "library_name": "diffusers" if form == "diffusers" else "pytorch",
@@ -51,7 +53,7 @@ def card(
         f"# {name}" + (f", {about['step']:,} steps" if about.get("step") else ""),
         "The EMA weights of a diffusion transformer, written by the scaling-study harness.",
         f"## Use\n\n```python\n{LOAD[form].format(path=path)}```",
-        "## Model\n\n" + _table(_model(about, manifest["facts"])),
+        "## Model\n\n" + _table(_model(about, checkpoint.architecture)),
         "## Training\n\n" + _table(_training(about)),
         "## Measured\n\n" + _measured(metrics),
         "## What made it\n\n" + _table(_made(manifest)),
@@ -60,8 +62,8 @@ def card(
     return "\n\n".join(parts) + "\n"
 
 
-def _model(about: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]:
-    shape = {k: facts.get("architecture", {}).get(k) for k in ("channels", "num_classes")}
+def _model(about: Mapping[str, Any], architecture: Mapping[str, Any]) -> dict[str, Any]:
+    shape = {k: architecture.get(k) for k in ("channels", "num_classes")}
     return {
         "block": about.get("block"),
         "depth, width, heads": _joined(about, "depth", "width", "heads"),
@@ -76,8 +78,7 @@ def _model(about: Mapping[str, Any], facts: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _training(about: Mapping[str, Any]) -> dict[str, Any]:
-    recipe = about.get("recipe")
-    more = json.loads(recipe) if isinstance(recipe, str) else {}
+    more = about.get("recipe") or {}
     return {
         "data": about.get("data"),
         "data, SHA-256": about.get("data_sha256"),
@@ -91,16 +92,17 @@ def _training(about: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _made(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    made = manifest.get("provenance") or {}
+def _made(manifest: Manifest) -> dict[str, Any]:
+    made = manifest.provenance
+    weights = manifest.files.get("ema.safetensors")
     return {
-        "key": manifest["key"],
+        "key": manifest.key,
         "harness": made.get("harness"),
         "commit": made.get("commit"),
         "torch": made.get("torch"),
         "device": made.get("device"),
         "date": str(made.get("committed") or "")[:10] or None,
-        "weights, SHA-256": (manifest["files"].get("ema.safetensors") or {}).get("sha256"),
+        "weights, SHA-256": weights.sha256 if weights else None,
     }
 
 

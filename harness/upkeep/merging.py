@@ -23,7 +23,8 @@ from harness.store.artifacts import RECORD, CorruptArtifact, Store
 from harness.store.conflicts import contradiction
 
 PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
-ALIKE = ("logs", "tensorboard", "studies")  # folders whose files are taken where there are none
+# folders whose files are taken where there are none
+ALIKE = ("logs", "tensorboard", "trackers", "studies", "environments")
 Rows = list[dict[str, Any]]
 
 
@@ -207,8 +208,17 @@ def _records(
 def _compare_names(found: Merged, source: Path, target: Path) -> None:
     for path in sorted((source / "checkpoints").glob("[!_]*.json")):
         other = target / "checkpoints" / path.name
-        if other.exists() and other.read_bytes() != path.read_bytes():
+        if other.exists() and _named_key(other) != _named_key(path):
             found.contradictions.append(f"the imported checkpoint {path.stem} is another one here")
+
+
+def _named_key(path: Path) -> Any:
+    """The key of the imported checkpoint that a file names; where it is none, what it holds."""
+    data = path.read_bytes()
+    try:
+        return json.loads(data)["key"]
+    except (ValueError, KeyError, TypeError):
+        return data
 
 
 def _names(found: Merged, source: Path, target: Path) -> None:

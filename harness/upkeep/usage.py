@@ -24,6 +24,8 @@ OTHERS = {
     "staging": "files of commits that go on, or were cut off",
     "quarantine": "damaged artifacts, kept for a look",
     "tensorboard": "events for TensorBoard",
+    "environments": "packages that were installed where numbers were made",
+    "trackers": "what trackers keep",
     "indexes": "headers of tar files",
     "claims": "who works on a stage now",
     "drivers": "processes that work",
@@ -95,10 +97,10 @@ def _held(store: Store, kind: str, key: str) -> Held:
                 payload += size
     seconds, label = None, ""
     with contextlib.suppress(CorruptArtifact):
-        manifest = store.manifest(kind, key) or {}
-        measured = manifest.get("measured") or {}
-        seconds = measured.get("seconds")
-        label = str(manifest.get("label") or "")
+        manifest = store.manifest(kind, key)
+        if manifest is not None:
+            seconds = manifest.measured.seconds if manifest.measured else None
+            label = manifest.label
     return Held(kind, key, payload, told, seconds, label)
 
 

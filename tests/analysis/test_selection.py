@@ -228,6 +228,37 @@ def test_floors_of_several_references_are_not_averaged():
     assert selection.floor(frame(row(S), real, other), "fd_glyphs_cnn") is None
 
 
+def floors(*given):
+    """(value, images, k) each, of one reference."""
+    names = dict.fromkeys(NAMES)
+    return [
+        {**names, "metric": "fd_glyphs_cnn", "of": "floor", "value": v, "samples": n, "k": k}
+        for v, n, k in given
+    ]
+
+
+def test_the_floor_beside_values_is_of_as_many_images_and_their_k():
+    values = frame(row(S, samples=1000), *floors((0.9, 1000, None), (0.7, 2000, None)))
+    protocol = selection.final_protocol(values, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(values, "fd_glyphs_cnn", protocol) == (0.9, 1000)
+    assert selection.floor(values, "fd_glyphs_cnn") is None  # no one number is the floor of all
+    more = frame(row(S, samples=1500), *floors((0.9, 1000, None), (0.7, 2000, None)))
+    protocol = selection.final_protocol(more, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(more, "fd_glyphs_cnn", protocol) == (0.7, 2000)
+    fewer = frame(row(S, samples=5000), *floors((0.9, 1000, None)))
+    protocol = selection.final_protocol(fewer, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(fewer, "fd_glyphs_cnn", protocol) == (0.9, 1000)  # says how few
+    of_k = frame(row(S, samples=1000, k=5), *floors((0.9, 1000, 3), (0.8, 1000, 5)))
+    protocol = selection.final_protocol(of_k, "fd_glyphs_cnn")[0]
+    assert selection.floor_beside(of_k, "fd_glyphs_cnn", protocol) == (0.8, 1000)
+
+
+def test_a_floor_that_says_nothing_is_none():
+    values = frame(row(S, samples=1000), *floors((0.0, 1000, None)))
+    values["invalid"] = [None, "its images are among the reference's"]
+    assert selection.floor(values, "fd_glyphs_cnn") is None
+
+
 def test_settings_that_differ_in_a_late_digit_are_told_apart():
     got = final(row(S, 10.0, learning_rate=1e-3), row(S, 20.0, learning_rate=1.0000001e-3))
     assert sorted(got["value"]) == [10.0, 20.0]

@@ -14,7 +14,8 @@ from tiny_study import TINY
 
 from harness.commands import common, report, results
 from harness.commands.common import Opened
-from harness.store import records
+from harness.store import codec, records
+from harness.store.results import ComplexityResult
 
 
 def opened(folder: Path, overrides: tuple[str, ...] = (), **changes: Any) -> Opened:
@@ -125,7 +126,7 @@ def test_versions_are_those_recorded_with_the_numbers(tmp_path: Path) -> None:
 
 def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: Path) -> None:
     """DiT-S/8 on 256 x 256 pixels is another network than the paper's, by any count."""
-    facts = {"block": "adaln-zero", "tokens": 1, "params": 1, "gflops": 1.0, "gflops_paper": 1.0}
+    counted = ComplexityResult("mine", gflops=1.0, gflops_paper=1.0, params=1, tokens=1)
     for autoencoder, channels, side, expected in (
         ("identity", 3, 256, None),
         ("sd-vae", 4, 32, 0.36),
@@ -138,7 +139,8 @@ def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: 
             model={"family": "DiT"},
         )
         key = next(k for k, s in study.plan.stages.items() if s.kind == "complexity")
-        counted = {**facts, "model": "mine", "channels": channels, "input_size": side}
-        study.store.commit("complexity", key, study.store.staging(key), {}, counted, {})
+        shape = {"block": "adaln-zero", "channels": channels, "input_size": side}
+        told = codec.told(dataclasses.replace(counted, architecture=shape))
+        study.store.commit("complexity", key, study.store.staging(key), {}, told, {})
         (row,) = report._complexity(study)
         assert row["model"] == "DiT-S/8" and row["paper_gflops"] == expected

@@ -193,7 +193,7 @@ def test_two_ranks_one_of_them_killed_end_bit_for_bit_where_undisturbed_ones_do(
     store = Store(tmp_path / "war" / "results")
     (key, *_) = store.committed(["train"])
     manifest = store.manifest("train", key)
-    assert manifest is not None and manifest["measured"]["devices"] == 2
+    assert manifest is not None and manifest.measured is not None and manifest.measured.devices == 2
     states = sorted(
         json.loads(p.read_text())["state"]
         for p in (tmp_path / "war" / "results" / "attempts").glob("*/*.json")

@@ -12,6 +12,7 @@ from harness.cli import main
 from harness.plan import Plan, Stage, make_plan
 from harness.plan.estimate import Rates, Speed, rates, read_benchmarks, total_seconds
 from harness.spec import load_study
+from harness.store.codec import Measured
 
 
 def test_nothing_measured_is_no_estimate() -> None:
@@ -26,9 +27,9 @@ def test_a_measured_rate_scales_with_gflops_and_prefers_the_same_model() -> None
     large = next(s for s in trains if "XL/2" in s.label)
     found = rates(
         [
-            ("train", {"seconds": 2.0, "gflops": 1.0, "model": "DiT-micro-S/8", "device": "EPYC"}),
-            ("train", {"seconds": 6.0, "gflops": 1.0, "model": "DiT-micro-B/8", "device": "EPYC"}),
-            ("train", {"seconds": 9.0, "gflops": 9.0, "model": "x", "device": "NVIDIA H100"}),
+            ("train", Measured(2.0, gflops=1.0, model="DiT-micro-S/8", device="EPYC")),
+            ("train", Measured(6.0, gflops=1.0, model="DiT-micro-B/8", device="EPYC")),
+            ("train", Measured(9.0, gflops=9.0, model="x", device="NVIDIA H100")),
         ],
         cuda=False,
     )
@@ -103,7 +104,7 @@ def test_a_model_without_a_benchmark_takes_the_nearest_of_the_others(asking: Pla
 
 
 def test_what_was_committed_goes_before_a_benchmark_of_another_precision(asking: Plan) -> None:
-    measured = {"seconds": 5.0, "gflops": 1.0, "model": "DiT-micro-S/8", "device": "EPYC"}
+    measured = Measured(5.0, gflops=1.0, model="DiT-micro-S/8", device="EPYC")
     for precision, expected in (("bf16", 1.0), ("float32", 5.0)):
         records = [record(1.0, precision=precision)]
         found = rates([("train", measured)], cuda=False, benchmarks=records, plan=asking)

@@ -185,3 +185,41 @@ def test_what_is_saved_of_a_stage_is_not_left_to_do(plan: Plan) -> None:
     train = of(plan, "train")[0]
     assert train.gflops and left(train, 0.25) == pytest.approx(0.75 * train.gflops)
     assert left(train, 2.0) == 0.0
+
+
+# --- floors ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def floored(file: Path) -> Plan:
+    return make_plan(load_study(file, None, ["reference.floor_images=40"]))
+
+
+def test_a_floor_is_wanted_for_itself_and_once_for_all_runs(floored: Plan) -> None:
+    (floor,) = of(floored, "floor")
+    assert floor.inputs == {"reference": of(floored, "reference")[0].key}
+    found = work(floored, set(floored.stages) - {floor.key})
+    assert [s.key for s in found.todo] == [floor.key]
+    assert set(found.read) >= set(floor.inputs.values())
+
+
+def test_nothing_that_was_removed_is_made_again_for_a_floor(floored: Plan) -> None:
+    """Results of before floors were stages, whose reference was pruned or deleted since."""
+    (floor,), (reference,) = of(floored, "floor"), of(floored, "reference")
+    rest = set(floored.stages) - {floor.key, reference.key}
+    for how in ({"pruned": {reference.key}}, {"made": {reference.key}}):
+        found = work(floored, rest, **how)
+        assert not found.todo and not found.remade and floor.key in found.unneeded
+    number = of(floored, "evaluate")[0].key  # which needs the reference, and so makes it again
+    found = work(floored, rest - {number}, pruned={reference.key})
+    assert {s.key for s in found.todo} == {reference.key, number, floor.key}
+    assert [s.key for s in found.remade] == [reference.key]
+
+
+def test_what_is_measured_brings_its_floor_and_nothing_else_does(floored: Plan) -> None:
+    (floor,) = of(floored, "floor")
+    label = of(floored, "evaluate")[0].label
+    assert floor in floored.select([label])
+    assert floor not in floored.select(["sample"]) and floor not in floored.select(["reference"])
+    assert [s.kind for s in floored.select(["floor"])] == ["reference", "floor"]
+    assert floor not in floored.select([label], ["floor"])

@@ -98,6 +98,18 @@ def test_real_images_are_counted_where_their_number_is_recorded(make):
     assert "2,000 real images score 0.900" in text and "2,000 real images give 0.900 (da" in text
 
 
+def test_fewer_real_images_than_samples_are_told_and_drawn_as_no_line(make):
+    """Their distance is another number's: it would seem out of reach, or beaten."""
+    found = make.frames(sizes=("S", "B", "XL"), patches=(4,))
+    rows = found["metrics"]
+    rows.loc[rows["of"] == "floor", "samples"] = 20
+    text = said(make.report(found, ("headline", "gflops")))
+    assert "20 real images give 0.900 (fewer than the samples, so no line)" in text
+    assert "20 real images score 0.900, fewer than the samples and not to be compared" in text
+    _, files = parts(make.report(found, ("gflops",)))
+    assert "real images 0.9" not in files["fig-gflops.svg"].decode()
+
+
 def test_seeds_that_some_models_lack_are_not_claimed_for_all(make):
     found = make.frames(seeds=(0, 1, 2), sizes=("S", "B", "XL"), patches=(4,))
     rows = found["metrics"]

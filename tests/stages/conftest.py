@@ -17,7 +17,8 @@ from harness.plan.build import make_plan
 from harness.plan.plan import Plan, Stage
 from harness.plan.stages import Task
 from harness.stages.execute import execute
-from harness.store import Store
+from harness.store import Store, codec
+from harness.store.results import RESULTS
 
 torch.set_num_threads(1)
 
@@ -87,9 +88,15 @@ class Laboratory:
         return execute(task, self.store, progress, stopping)
 
     def manifest(self, task: Task) -> dict[str, Any]:
+        """As JSON."""
+        assert self.store.manifest(task.kind, task.key) is not None
+        return json.loads((self.folder(task) / "manifest.json").read_text())
+
+    def result(self, task: Task) -> Any:
+        """What the stage left besides files."""
         found = self.store.manifest(task.kind, task.key)
         assert found is not None
-        return found
+        return codec.result(found, RESULTS[task.kind])
 
     def folder(self, task: Task) -> Path:
         return self.store.folder(task.kind, task.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from harness.plan import estimate, make_plan
 from harness.spec import load_study
 from harness.stages.benchmark import Setting, measure
 from harness.stages.work import Stopped
+from harness.store.codec import Measured
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
 
@@ -67,7 +69,7 @@ def test_the_latest_benchmark_of_kind_model_precision_and_device_is_used(
         (folder / f"{i}.json").write_text(json.dumps(made))
     (folder / "torn.json").write_text("{")
     benchmarks = estimate.read_benchmarks(tmp_path / "b")
-    committed = [("train", {"seconds": 100.0, "gflops": 1.0, "model": model, "device": "AMD"})]
+    committed = [("train", Measured(100.0, gflops=1.0, model=model, device="AMD"))]
     rates = estimate.rates(committed, False, benchmarks)
     stages = {s.kind: s for s in laboratory.plan().stages.values()}
     train = stages["train"]
@@ -107,8 +109,8 @@ def test_encoding_is_estimated_from_its_benchmark_and_the_number_of_images(tmp_p
 def test_rates_are_of_one_device_and_not_of_what_an_interrupted_attempt_did_last() -> None:
     plan = make_plan(load_study("studies/scaling.yaml", "imagenet256"))
     train = next(s for s in plan.stages.values() if s.kind == "train")
-    whole = {"seconds": 10.0, "gflops": 4.0, "model": "m", "device": "NVIDIA H100", "devices": 8}
-    rest = {**whole, "seconds": 0.1, "resumed": True}
+    whole = Measured(10.0, gflops=4.0, model="m", device="NVIDIA H100", devices=8)
+    rest = replace(whole, seconds=0.1, resumed=True)
     rates = estimate.rates([("train", whole), ("train", rest)], cuda=True)
     assert rates.measured == 1
     assert rates.seconds(train, "m") == pytest.approx(10.0 * 8 / 4.0 * (train.gflops or 0))

@@ -46,7 +46,6 @@ def test_every_metric_asked_for_is_a_row_that_says_what_made_it(laboratory: Labo
         assert row["samples"] == 40 and row["reference_key"] == task.inputs["reference"]
         assert row["extractor"] == "glyphs-cnn" and len(row["extractor_sha256"]) == 64
         assert row["step"] == 12 and row["sampling_steps"] == 3
-        assert row["floor"] is not None
         assert row["resize"] == "none" and len(row["reference_sha256"]) == 64
         assert row["reference_images"] > 0 and row["harness"] and row["torch"]
         assert {"torch-fidelity", "numpy", "scipy"} <= set(with_(row)["versions"])
@@ -110,16 +109,6 @@ def test_what_cannot_be_measured_is_absent_and_never_zero(
     assert "is_glyphs_cnn" in laboratory.manifest(task)["facts"]["absent"]
 
 
-def test_the_floor_is_real_images_against_the_reference(laboratory: Laboratory) -> None:
-    task = laboratory.task("reference")
-    rows = {r["metric"]: r for r in laboratory.rows(task, "metrics")}
-    facts = laboratory.manifest(task)["facts"]
-    assert {r["of"] for r in rows.values()} == {"floor"}
-    assert {r["samples"] for r in rows.values()} == {30}
-    assert rows["fd_glyphs_cnn"]["value"] == rows["fd_glyphs_cnn"]["floor"]
-    assert facts["floor"] == {name: row["value"] for name, row in rows.items()}
-
-
 def test_the_reference_is_made_in_one_pass_without_a_feature_matrix(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -137,13 +126,6 @@ def test_the_reference_is_made_in_one_pass_without_a_feature_matrix(
     laboratory.run(task)
     facts = laboratory.manifest(task)["facts"]
     assert sum(seen) == facts["images"]
-
-
-def test_no_floor_images_give_no_floor(laboratory: Laboratory) -> None:
-    task = laboratory.task("reference", "reference.floor_images=0")
-    laboratory.run(task)
-    assert laboratory.rows(task, "metrics") == []
-    assert laboratory.manifest(task)["facts"]["floor"] == {}
 
 
 def test_an_extractor_with_other_weights_than_the_study_asks_for_is_refused(

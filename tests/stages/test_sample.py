@@ -149,10 +149,8 @@ def test_guidance_inside_an_interval_guides_those_timesteps_and_costs_them_twice
         task = laboratory.task("sample", final(guidance=guidance))
         laboratory.run(task)
         found[name] = samples(laboratory, task)["arr_0"]
-        told = laboratory.manifest(task)["facts"]["sampling"]
-        gflops[name] = (
-            told["sampling_gflops"] / laboratory.manifest(task)["facts"]["described"]["gflops"]
-        )
+        told = laboratory.result(task).columns
+        gflops[name] = told["sampling_gflops"] / told["gflops"]
         planned = laboratory.plan(final(guidance=guidance)).stages[task.key]
         assert planned.gflops == pytest.approx(told["sampling_gflops"] * 16)
         if "interval" in guidance:
@@ -183,7 +181,7 @@ def test_clipping_keeps_the_predicted_image_in_range_and_is_recorded(
             laboratory = trained.copy(tmp_path / f"{sampler}-{clip}")
             task = laboratory.task("sample", final(sampler=sampler, clip=clip))
             laboratory.run(task)
-            assert laboratory.manifest(task)["facts"]["sampling"]["clip"] is clip
+            assert laboratory.result(task).columns["clip"] is clip
             found[sampler, clip] = samples(laboratory, task)["arr_0"]
     assert asked == [False, True, False, True]
     for sampler in ("ancestral", "ddim"):  # an untrained model's predictions leave the range
@@ -210,9 +208,9 @@ def test_ddim_with_guidance_depends_on_both(laboratory: Laboratory) -> None:
         )
         laboratory.run(task)
         images.append(samples(laboratory, task)["arr_0"])
-        described = laboratory.manifest(task)["facts"]["sampling"]
+        described = laboratory.result(task).columns
         assert described["guidance_scale"] == float(scale)
-    gflops = laboratory.manifest(task)["facts"]["described"]["gflops"]
+    gflops = described["gflops"]
     assert described["sampling_gflops"] == pytest.approx(gflops * 3 * 2)
     assert not np.array_equal(*images)
 
@@ -359,7 +357,7 @@ def test_however_images_are_kept_the_metrics_are_the_same(
         task = laboratory.task("evaluate", override)
         laboratory.make(task, override)
         laboratory.run(task)
-        values[name] = laboratory.manifest(task)["facts"]["values"]
+        values[name] = {r["metric"]: r["value"] for r in laboratory.rows(task, "metrics")}
     assert values[keep] == pytest.approx(values["npz"], rel=1e-6)
     if keep == "none":
         (folder,) = (laboratory.root / "results/artifacts/sample").iterdir()

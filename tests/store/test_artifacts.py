@@ -33,7 +33,7 @@ def test_a_committed_artifact_can_be_opened_and_read(tmp_path: Path) -> None:
     artifact = store.open("train", KEY)
     assert artifact is not None
     assert artifact.file("model.bin").read_bytes() == b"weights"
-    assert artifact.facts == {"n": 1}
+    assert artifact.manifest.facts == {"n": 1}
     assert store.committed(["train", "sample"]) == {KEY}
     assert not list((tmp_path / "staging").iterdir())
 

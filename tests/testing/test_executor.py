@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from tiny_study import TINY
@@ -61,6 +61,34 @@ def test_a_broken_promise_is_named(law: Any, said: str, monkeypatch: pytest.Monk
     monkeypatch.setattr(laws, "PATIENCE_S", 25.0)
     with pytest.raises(AssertionError, match=said):
         law(Lying())
+
+
+class Leaving(Processes):
+    """Closes without a word to what it started."""
+
+    def close(self) -> None:
+        pass
+
+
+class Careless(Subprocess):
+    """Another bad one."""
+
+    def open(self, root: Path, study: Any) -> Any:
+        self.opened.append(Leaving(root, 1))
+        return self.opened[-1]
+
+    opened: ClassVar[list[Leaving]] = []
+
+
+@pytest.mark.slow
+def test_what_outlives_close_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(laws, "CLOSING_S", 1.0)
+    try:
+        with pytest.raises(AssertionError, match=r"these run on: \d+ \(.*harness.dispatch.one"):
+            laws.nothing_outlives_close(Careless())
+    finally:
+        for one in Careless.opened:
+            Processes.close(one)
 
 
 def test_the_example_is_short() -> None:

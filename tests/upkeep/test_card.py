@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import yaml
 
+from harness.store.codec import FileEntry, Manifest
 from harness.upkeep.card import card
 
-MANIFEST = {
-    "key": "c" * 64,
-    "files": {"ema.safetensors": {"bytes": 1, "sha256": "f" * 64}},
-    "facts": {
+MANIFEST = Manifest(
+    "train",
+    "c" * 64,
+    files={"ema.safetensors": FileEntry(1, "f" * 64)},
+    facts={
         "architecture": {"channels": 4, "num_classes": 1000},
-        "described": {
+        "columns": {
             "model": "DiT-S/2",
             "block": "adaln-zero",
             "depth": 12,
@@ -22,11 +26,11 @@ MANIFEST = {
             "gflops": 6.06,
             "data": "imagenet",
             "step": 400_000,
-            "recipe": '{"ema": 0.9999, "grad_clip": null, "flip": false}',
+            "recipe": {"ema": 0.9999, "grad_clip": None, "flip": False},
         },
     },
-    "provenance": {"harness": "0.1.0", "commit": None, "host": "secret-node", "torch": "2.15"},
-}
+    provenance={"harness": "0.1.0", "commit": None, "host": "secret-node", "torch": "2.15"},
+)
 MEASURED = {
     "metric": "fid",
     "value": 68.4,
@@ -55,7 +59,7 @@ def test_what_is_not_known_is_left_out() -> None:
     assert "Nothing was measured" in text
     for absent in ("None", "nan", "grad clip", "commit", "patch size", "learning rate"):
         assert absent not in text, absent
-    bare = {**MANIFEST, "facts": {"described": {}}, "provenance": {}}
+    bare = replace(MANIFEST, facts={"columns": {}, "architecture": {}}, provenance={})
     assert "# a diffusion transformer" in card(bare, [], "out.pt", "official")
 
 

@@ -35,8 +35,8 @@ class Blocks(Section):
         caption: list[Text] = [
             strong("Block designs over training. "),
             f"{found.title}. ",
-            *floor_clause(found),
+            *floor_clause(found, found.curves_protocol),
             interval_clause(found.curves),
         ]
-        drawing = figures.blocks(found.curves, found.title, found.floor)
+        drawing = figures.blocks(found.curves, found.title, found.line(found.curves_protocol))
         return [paragraph(*spans), drawn("blocks", drawing, caption)]

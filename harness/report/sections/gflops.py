@@ -69,7 +69,9 @@ def drawing(found: Findings) -> figures.Drawing:
         theirs[OTHER] = found.report.against_label
         rows = pd.concat([rows, theirs], ignore_index=True)
     title = "the paper, 400K steps"
-    return figures.gflops(rows, found.title, found.floor, dict(found.laws), beside, title)
+    return figures.gflops(
+        rows, found.title, found.line(found.protocol), dict(found.laws), beside, title
+    )
 
 
 def caption(found: Findings) -> list[Text]:
@@ -80,7 +82,7 @@ def caption(found: Findings) -> list[Text]:
     ]
     if found.laws:
         spans.append("Line: scaling law; its band: 95% interval of the mean. ")
-    spans += floor_clause(found)
+    spans += floor_clause(found, found.protocol)
     spans.append(interval_clause(found.final))
     spans.append(learned_clause(found))
     if found.seeds > 1:

@@ -57,10 +57,10 @@ class Guidance(Section):
         caption: list[Text] = [
             strong("Guidance scale. "),
             f"{found.title} {wording.at(step)} ({way.sentence()}); scale 1 is no guidance. ",
-            *floor_clause(found),
+            *floor_clause(found, way),
             interval_clause(every),
         ]
-        drawing = figures.guidance(every, found.title, found.floor)
+        drawing = figures.guidance(every, found.title, found.line(way))
         return [paragraph(*spans), drawn("guidance", drawing, caption)]
 
 

@@ -16,7 +16,7 @@ from harness.errors import BadInput
 from harness.report import figures, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
-from harness.report.findings import Findings, original
+from harness.report.findings import Findings, floor_of, original
 from harness.report.phrases import FLOPS, PAPER, correlation_text, top
 from harness.report.prepared import prepared
 from harness.report.tables import ARROW, alike, floors, metrics_of, over, whole
@@ -141,7 +141,9 @@ def other_metrics(found: Findings, names: list[str]) -> list[Block]:
         curves, _ = selection.over_training(rows, metric)
         curves = prepared(curves, higher=higher)
         both = [one.assign(over="end"), curves.assign(over="training")]
-        panels.append((f"{short} {ARROW[higher]}", pd.concat(both), selection.floor(rows, metric)))
+        floor = floor_of(rows, metric, found.protocol)
+        line = floor.value if floor is not None and floor.enough else None
+        panels.append((f"{short} {ARROW[higher]}", pd.concat(both), line))
         try:
             c = correlation(one["gflops"], one["value"])
         except BadInput:

@@ -31,9 +31,11 @@ class SamplingCompute(Section):
         caption: list[Text] = [
             strong("Sampling compute against quality. "),
             f"{found.title}, {found.sweep_protocol.sentence()}. ",
-            *floor_clause(found),
+            *floor_clause(found, found.sweep_protocol),
             interval_clause(found.sweep),
             "" if found.pair is None else "Rings: the pair of the text. ",
         ]
-        drawing = figures.sampling(found.sweep, found.title, found.floor, found.pair)
+        drawing = figures.sampling(
+            found.sweep, found.title, found.line(found.sweep_protocol), found.pair
+        )
         return [paragraph(*spans), drawn("sampling-compute", drawing, caption)]

@@ -29,8 +29,10 @@ class Training(Section):
         caption: list[Text] = [strong("Quality over training. "), how]
         if len(panels_by(found.curves)) == 2:
             caption.append("Above: sizes at one patch size. Below: patch sizes at one size. ")
-        caption += [*floor_clause(found), interval_clause(found.curves)]
-        drawing = figures.training(found.curves, found.title, found.short, found.floor)
+        caption += [*floor_clause(found, found.curves_protocol), interval_clause(found.curves)]
+        drawing = figures.training(
+            found.curves, found.title, found.short, found.line(found.curves_protocol)
+        )
         text: list[Text] = [ref("fig-training"), " follows each model over its training; "]
         text += [ref("tab-steps"), " has the values."]
         return [paragraph(*text), drawn("training", drawing, caption), steps_table(found, how)]

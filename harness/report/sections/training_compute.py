@@ -38,8 +38,10 @@ class TrainingCompute(Section):
             strong("Training compute against quality. "),
             f"{found.title}. Each line is a model, each mark a checkpoint; names stand where a "
             "model takes the envelope over. ",
-            *floor_clause(found),
+            *floor_clause(found, found.curves_protocol),
             interval_clause(found.curves),
         ]
-        drawing = figures.training_compute(found.curves, found.title, found.floor, found.frontier)
+        drawing = figures.training_compute(
+            found.curves, found.title, found.line(found.curves_protocol), found.frontier
+        )
         return [paragraph(*spans), drawn("training-compute", drawing, caption)]

@@ -1,0 +1,40 @@
+"""`requires: harness>=0.2` in a study: which versions of the harness it was written for.
+
+Looked at before anything else of the study: a field that a later version brought would otherwise be
+told as a spelling mistake.
+"""
+
+from __future__ import annotations
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import Version
+
+from harness.errors import BadInput
+from harness.spec.source import Source
+
+NAMES = ("harness", "scaling-study-harness")
+
+
+def check(study: Source, version: str) -> None:
+    """Raise BadInput, with file and line, unless `version` is one that the study can be read by."""
+    text = study.data.get("requires")
+    if text is None:
+        return
+    place = study.place(("requires",))
+    if not isinstance(text, str):
+        raise BadInput(f"{place}: requires: {text!r} is no text: write it as 'harness>=0.2'")
+    try:
+        wanted = Requirement(text)
+    except InvalidRequirement as error:
+        first = str(error).splitlines()[0]
+        raise BadInput(f"{place}: requires: {text!r}: {first}; write it as harness>=0.2") from None
+    if wanted.name.lower().replace("_", "-") not in NAMES:
+        raise BadInput(
+            f"{place}: requires: {text!r} asks for {wanted.name}; a study says which harness it "
+            "needs, as harness>=0.2 (packages of its components stand in their own files)"
+        )
+    if not wanted.specifier.contains(Version(version), prereleases=True):
+        raise BadInput(
+            f"{place}: this study needs harness{wanted.specifier}, and this is {version}: "
+            "pip install --upgrade scaling-study-harness, or use the version it asks for"
+        )

@@ -1,0 +1,38 @@
+"""Real images as feature extractors take them: which of a source, in batches, three channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from harness.components.source import Images
+from harness.data.crop import centre_crop
+from harness.data.images import ArrayImages
+
+
+def chosen(count: int | None, available: int, seed: int) -> np.ndarray:
+    """Sorted indices of `count` of the images that there are, drawn by the seed; None: of all."""
+    if count is None or count >= available:
+        return np.arange(available)
+    return np.sort(np.random.default_rng(seed).permutation(available)[:count])
+
+
+def batches(images: Images, indices: np.ndarray, size: int, batch: int) -> Iterator[np.ndarray]:
+    """uint8 (<= batch, size, size, 3) of the images at `indices`, one batch at a time."""
+    for start in range(0, len(indices), batch):
+        rows = [centre_crop(images[int(i)][0], size) for i in indices[start : start + batch]]
+        yield rgb(np.stack(rows))
+
+
+def in_memory(images: Images, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """All images of a source at one size, uint8 (N, size, size, C), and their labels (N,)."""
+    if isinstance(images, ArrayImages):
+        return images.images, images.labels
+    found = [images[i] for i in range(len(images))]
+    return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
+
+
+def rgb(images: np.ndarray) -> np.ndarray:
+    """uint8 (N, H, W, 1 or 3) to three channels; gray is repeated."""
+    return np.repeat(images, 3, axis=3) if images.shape[3] == 1 else images

@@ -1,0 +1,129 @@
+"""What each kind of stage leaves behind besides its files: one frozen class a kind.
+
+A stage returns one of these, the manifest keeps it (`harness.store.codec`), and the stages and
+commands behind it are given it back. `columns` are columns of the records, by the names that
+`harness.store.tables` declares; an object among them becomes JSON text where rows are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class EncodeResult:
+    """A data set as the model's inputs."""
+
+    data: str  # its name
+    image_size: int  # pixels per side
+    count: int  # images
+    shape: tuple[int, ...]  # of one row, (C, H, W)
+    num_classes: int
+    sha256: str  # of the latents' index
+    autoencoder: str
+    autoencoder_sha256: str | None = None  # of its encoder; None: pixels
+    fingerprint: str | None = None  # of the images
+    corrupt: int = 0  # images that could not be read
+
+
+@dataclass(frozen=True)
+class ComplexityResult:
+    """What one forward pass of a network costs for one image."""
+
+    model: str
+    gflops: float  # strict; see harness.models.counting
+    gflops_paper: float
+    params: int
+    activations: int | None = None
+    tokens: int | None = None  # None for a U-Net
+    architecture: Mapping[str, Any] | None = None  # as its family writes it; None: a baseline
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A checkpoint."""
+
+    columns: Mapping[str, Any]  # what records say of it and of the training behind it
+    architecture: Mapping[str, Any]  # as its family writes it
+    objective: Any = None  # as keys name it; None: DDPM, of `diffusion_steps`
+    diffusion_steps: int | None = None
+    # of the encoder that made the latents: sampling must decode with its own decoder
+    autoencoder_sha256: str | None = None
+    seconds: float = 0.0  # of training so far
+
+    @property
+    def step(self) -> int | None:
+        """None of an imported checkpoint that does not say."""
+        return self.columns.get("step")
+
+    @property
+    def gflops(self) -> float:
+        """Of one forward pass."""
+        return float(self.columns["gflops"])
+
+    @property
+    def autoencoder(self) -> str:
+        """By whose latents it was trained."""
+        return str(self.columns["autoencoder"])
+
+    @property
+    def trained_for(self) -> dict[str, Any]:
+        """The objective, as `harness.components.stored` reads it."""
+        return {"objective": self.objective, "diffusion_steps": self.diffusion_steps}
+
+
+@dataclass(frozen=True)
+class SampleResult:
+    """Images drawn from a checkpoint.
+
+    `columns` are the checkpoint's and those of the drawing together: samples can be measured after
+    their checkpoint was deleted.
+    """
+
+    columns: Mapping[str, Any]
+    checkpoint_key: str
+    samples: int
+    images: str  # how they are kept: npz, folder, none
+    autoencoder_sha256: str | None = None
+    decoder_sha256: str | None = None  # None: pixels, or an earlier version's samples
+
+
+@dataclass(frozen=True)
+class ReferenceResult:
+    """Statistics of real images."""
+
+    extractor: str
+    extractor_sha256: str
+    resize: str  # how images reach the extractor's size
+    reference_sha256: str
+    images: int  # behind the statistics; 0: not known (ADM's files do not say)
+    source: str  # where they come from, in words
+    training: Mapping[str, Any] = field(default_factory=dict)  # of an extractor trained here
+
+
+@dataclass(frozen=True)
+class FloorResult:
+    """Real images, measured: the numbers stand in the records."""
+
+    images: int  # that were measured
+    absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why not
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What was measured stands in the records; here is what could not be, and why."""
+
+    absent: Mapping[str, str] = field(default_factory=dict)
+
+
+RESULTS: dict[str, type[Any]] = {
+    "encode": EncodeResult,
+    "complexity": ComplexityResult,
+    "train": TrainResult,
+    "sample": SampleResult,
+    "reference": ReferenceResult,
+    "floor": FloorResult,
+    "evaluate": EvaluateResult,
+}

@@ -1,0 +1,1 @@
+"""Trackers of training runs: TensorBoard, Weights & Biases, trackio, MLflow. One file for each."""

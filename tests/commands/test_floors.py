@@ -1,0 +1,76 @@
+"""`plan` leaves out floors that would say nothing, and old ones are shown as such."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from verbs import Said
+
+from harness.commands.results import floor_lines
+
+STUDY = """
+study: own
+title: A study of files
+data: {{name: own, source: image-folder, path: {path}, image_size: 8, channels: 3, num_classes: 2,
+  train_images: 8}}
+autoencoder: {{name: identity}}
+model: {{depth: 1, width: 8, heads: 2, patch_size: 4}}
+train: {{steps: 2, batch_size: 4}}
+reference: {{extractor: inception-2015, images: {images}, recall_images: 4, floor_images: 4}}
+evaluations: {{final: {{sampling_steps: 2, samples: 4, metrics: [precision], k: 1}}}}
+profiles: {{laptop: {{}}}}
+"""
+
+
+def images(root: Path, *parts: str) -> Path:
+    for part in parts:
+        for i in range(8):
+            place = root / part / f"class-{i % 2}"
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((8, 8, 3), i * 8, np.uint8)).save(place / f"{i}.png")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("parts", "kept", "planned"),
+    [
+        (("",), "null", 0),  # the reference is the whole folder
+        (("",), "8", 0),
+        (("",), "5", 1),  # three are left over
+        (("train", "val"), "null", 1),
+        ((), "null", 1),  # the folder is not on this machine: the stage itself looks
+    ],
+)
+def test_a_floor_without_images_of_its_own_is_not_planned_and_the_plan_says_what_to_do(
+    parts: tuple[str, ...], kept: str, planned: int, tmp_path: Path, verb: Said
+) -> None:
+    path = images(tmp_path / "images", *parts)
+    (tmp_path / "own.yaml").write_text(STUDY.format(path=path, images=kept))
+    code, out = verb("plan", str(tmp_path / "own.yaml"), "--stages")
+    assert code in (0, 3), out
+    assert out.count("floor own inception-2015: 4 real images for final") == planned
+    note = "no floor is measured"
+    assert (note in out) is not planned
+    if not planned:
+        assert "hold a folder `val` of such images beside `train`" in out and str(path) in out
+
+
+def test_floors_are_listed_by_images_and_k_with_old_ones_where_there_is_no_newer() -> None:
+    rows = [
+        ("r", "r", "fd", 1.5, 20, None, None),
+        ("r", "r", "precision", 0.9, 20, 3, None),
+        ("f", "r", "fd", 1.25, 1000, None, None),
+        ("q", "q", "sfd", 0.0, 20, None, "its images are among the reference's"),
+    ]
+    columns = ["key", "reference_key", "metric", "value", "samples", "k", "invalid"]
+    frame = pd.DataFrame(rows, columns=columns).astype({"samples": "Int64", "k": "Int64"})
+    assert floor_lines(frame) == [
+        "floor (real images): precision 0.9 (20 images, k = 3)",
+        "floor (real images): fd 1.25 (1,000 images)",
+        "floor (real images): sfd 0 (20 images), invalid: its images are among the reference's",
+    ]
+    assert floor_lines(frame.iloc[:0]) == []
