@@ -332,7 +332,7 @@ class _Sections:
         """A section with an axis' changes; None, and a problem, when it is wrong."""
         if not changes and name in self.untouched:
             return self.untouched[name]
-        key = (name, json.dumps(changes, sort_keys=True, default=str))
+        key = (name, _text(changes))
         if key not in self.known:
             self.known[key] = self._make(name, _nested(changes), point)
         return self.known[key]
@@ -361,7 +361,7 @@ class _Sections:
         self, changes: dict[str, Any], diffusion: DiffusionSettings, point: dict[str, Any]
     ) -> Objective | None:
         """The objective; `diffusion`: the run's section, which DDPM's steps stand in too."""
-        key = ("objective", f"{diffusion.steps} {json.dumps(changes, sort_keys=True, default=str)}")
+        key = ("objective", f"{diffusion.steps} {_text(changes)}")
         if key not in self.known:
             base = self.written.objective
             base = {"name": base} if isinstance(base, str) else base
@@ -380,7 +380,7 @@ class _Sections:
 
     def codec(self, settings: AutoencoderSettings, point: dict[str, Any]) -> Autoencoder | None:
         """The component that an `autoencoder` section names, with its own settings."""
-        key = ("codec", settings.model_dump_json())
+        key = ("codec", str(id(settings)))  # which `known` keeps
         if key not in self.known:
             own = {"name": settings.name, **(settings.model_extra or {})}
             self.known[key] = choices.component(
@@ -489,6 +489,11 @@ def _same(run: Run, other: Run) -> bool:
         and run.codec == other.codec
         and run.objective == other.objective
     )
+
+
+def _text(changes: Mapping[str, Any]) -> str:
+    """One text per content."""
+    return json.dumps(changes, sort_keys=True, default=str) if changes else ""
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
