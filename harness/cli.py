@@ -40,6 +40,8 @@ VERBS = {
     "bench": "measure this machine's training and sampling speed",
     "du": "what a results folder holds, by kind and by study",
     "prune": "free the space of checkpoints and samples that nothing needs; numbers stay",
+    "fingerprint": "which files a study reads, and if they are those its results were made of",
+    "forget": "let go of stages and all that was made of them; dry without --yes",
     "merge": "bring another results folder into this one; nothing lost, nothing doubled",
     "import": "take in a foreign checkpoint, or the archive of a study",
     "export": "write a checkpoint in another format, or a whole study as an archive",
@@ -94,8 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except HarnessError as error:
-        for line in str(error).splitlines():
-            print(f"error: {line}", file=sys.stderr)
+        for line in str(error).splitlines():  # indented ones are to be copied from
+            print(line if line.startswith("  ") else f"error: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -47,15 +47,6 @@ def prepare() -> None:
             stream.reconfigure(errors="harness.plain")  # type: ignore[union-attr]
 
 
-def can_print(text: str) -> bool:
-    """Has standard output's encoding all characters of a text?"""
-    try:
-        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
-
-
 def output_lost(error: BaseException) -> int | None:
     """The exit code where standard output could not be written; None if that was not the matter.
 

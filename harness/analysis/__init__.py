@@ -89,15 +89,10 @@ _LAZY = {
     "regression": "harness.analysis.correlations",
     "best": "harness.analysis.ranking",
     "ranks": "harness.analysis.ranking",
-    "power_law": "harness.analysis.fits",
-    "PowerLaw": "harness.analysis.fits",
     "frontier": "harness.analysis.compute",
-    "compare_sampling": "harness.analysis.compute",
-    "share_larger_ahead": "harness.analysis.compute",
     "headline_pair": "harness.analysis.sampling",
     "HeadlinePair": "harness.analysis.sampling",
     "compare_pairs": "harness.analysis.sampling",
-    "steps_forward": "harness.analysis.compute",
 }
 
 __all__ = list(_LAZY)

@@ -39,7 +39,8 @@ from harness.errors import BadInput
 
 COMPUTE = ("size", "patch_size", "depth", "width", "heads", "step", "batch_size")
 REPLICATE = ("seed", "sampling_seed")
-FACTORS = ("family", "block", "image_size", "data", "autoencoder", "learning_rate")
+FACTORS = ("family", "block", "image_size", "data", "autoencoder", "learning_rate", "objective",
+           "objective_settings")  # fmt: skip
 EFFECT = ("factor", "level", "against", "ratio", "ratio_low", "ratio_high", "p", "p_holm", "better",
           "models", "seeds", "basis", "gflops_ratio")  # fmt: skip
 
@@ -114,6 +115,8 @@ def paired(rows: pd.DataFrame, factor: str, first: Any, second: Any) -> Pairs:
     others = [c for c in ("model", *COMPUTE, *FACTORS, *recipe) if c in full and c != factor]
     if factor == "block" or factor == "family":  # what follows from the factor is not held equal
         others = [c for c in others if c not in ("depth", "width", "heads")]
+    if factor == "objective":
+        others = [c for c in others if c != "objective_settings"]
     std, df = errors(full)
     full = full.assign(_std=std, _df=df, seed=full.get("seed", 0))
     keys = [*others, "seed"]

@@ -20,7 +20,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,9 +34,16 @@ from harness.analysis.intervals import (
     pooled_df,
 )
 from harness.analysis.metrics import higher_is_better
-from harness.analysis.selection import errors, series
+from harness.analysis.sampling_curves import (
+    GRID,
+    Curve,
+    mean_error,
+    read_curves,
+    seed_variance,
+    shared_error,
+)
+from harness.analysis.selection import series
 
-GRID = 201
 DRAWS = 1000  # of two curves, for the interval of the saving
 PAIRS = ("smaller", "larger", "low", "high", "ratio", "ratio_low", "ratio_high", "share", "p",
          "p_holm", "ahead", "basis")  # fmt: skip
@@ -69,27 +75,6 @@ class HeadlinePair:
     selected = True
 
 
-@dataclass(frozen=True)
-class _Curve:
-    """One model's sweep, by compute; `y` is on the scale of comparison, one row per seed."""
-
-    label: str
-    gflops: float
-    steps: Array
-    compute: Array
-    value: Array  # mean over seeds
-    std: Array  # recorded standard errors of the mean, on the scale of y
-    df: float
-    y: Array  # (seeds, steps)
-    logarithmic: bool
-
-    def weights(self, low: float, high: float) -> Array:
-        """Of the mean over log compute in [low, high], linear in between."""
-        grid = np.linspace(math.log(low), math.log(high), GRID)
-        x = np.log(self.compute)
-        return np.array([np.interp(grid, x, unit).mean() for unit in np.eye(len(x))])
-
-
 def compare_pairs(
     sweep: pd.DataFrame,
     metric: str,
@@ -114,16 +99,16 @@ def compare_pairs(
     "checkpoints" or null: no standard errors). Pairs without a common range, or of equal Gflops,
     are absent.
     """
-    curves, logarithmic = _curves(sweep)
+    curves, logarithmic = read_curves(sweep)
     chosen = _chosen(sweep, curves, pairs)
     sign = 1.0 if higher_is_better(metric) else -1.0
-    shared = _shared(curves) if correlation is None else correlation
+    shared = shared_error(curves) if correlation is None else correlation
     scale = (
         1.0
         if logarithmic or not curves
         else float(np.mean([np.abs(c.value).mean() for c in curves.values()]))
     )
-    seeds = _seed_variance(curves)
+    seeds = seed_variance(curves)
     rows = []
     for small, large in chosen:
         a, b = curves[small], curves[large]
@@ -132,7 +117,7 @@ def compare_pairs(
             continue
         wa, wb = a.weights(low, high), b.weights(low, high)
         gain = sign * float(b.y.mean(axis=0) @ wb - a.y.mean(axis=0) @ wa) / scale
-        std, df, basis = _error(a, b, wa, wb, shared, seeds)
+        std, df, basis = mean_error(a, b, wa, wb, shared, seeds)
         grid = np.linspace(math.log(low), math.log(high), GRID)
         ours, theirs = (np.interp(grid, np.log(c.compute), c.y.mean(axis=0)) for c in (b, a))
         rows.append(
@@ -202,8 +187,8 @@ def headline_pair(
     found = found[found["ahead"] == "larger"]
     if not len(found):
         return None
-    curves, _ = _curves(sweep)
-    shared = _shared(curves) if correlation is None else correlation
+    curves, _ = read_curves(sweep)
+    shared = shared_error(curves) if correlation is None else correlation
     sign = 1.0 if higher_is_better(metric) else -1.0
     order = sorted(
         found.to_dict("records"),
@@ -237,7 +222,7 @@ def headline_pair(
     return None
 
 
-def _least(large: _Curve, small: _Curve, ours: Array, theirs: Array, sign: float) -> int | None:
+def _least(large: Curve, small: Curve, ours: Array, theirs: Array, sign: float) -> int | None:
     """The cheapest step count at which the larger beats the smaller's most steps with less."""
     ahead = (
         (sign * (ours - theirs[-1]) > 0)
@@ -247,7 +232,7 @@ def _least(large: _Curve, small: _Curve, ours: Array, theirs: Array, sign: float
     return int(np.argmax(ahead)) if ahead.any() else None
 
 
-def _absolute(curve: _Curve) -> Array:
+def _absolute(curve: Curve) -> Array:
     """Standard errors of the values themselves: of each step count's mean over seeds."""
     n = len(curve.y)
     error = curve.std if n == 1 else curve.y.std(axis=0, ddof=1) / math.sqrt(n)
@@ -255,7 +240,7 @@ def _absolute(curve: _Curve) -> Array:
 
 
 def _saving(
-    large: _Curve, small: _Curve, point: int, sign: float, shared: float, confidence: float
+    large: Curve, small: Curve, point: int, sign: float, shared: float, confidence: float
 ) -> Interval:
     """Saving over curves that the errors allow, each selected anew; 1 where none would be ahead."""
     value = float(small.compute[-1] / large.compute[point])
@@ -272,57 +257,8 @@ def _saving(
     return Interval(value, min(value, float(low)), max(value, float(high)))
 
 
-def _curves(sweep: pd.DataFrame) -> tuple[dict[str, _Curve], bool]:
-    """Curves of at least two step counts by label, and whether they are compared as logarithms."""
-    std, df = errors(sweep)
-    columns = ("label", "gflops", "sampling_steps", "sampling_gflops", "value")
-    seeds = sweep["seed"].to_list() if "seed" in sweep else [0] * len(sweep)
-    points: dict[str, dict[Any, dict[float, list[tuple[float, ...]]]]] = {}
-    facts: dict[str, tuple[float, dict[float, float]]] = {}
-    lists = [sweep[c].to_list() for c in columns]
-    for label, gflops, steps, compute, value, seed, e, f in zip(
-        *lists, seeds, std, df, strict=True
-    ):
-        if not (pd.notna(compute) and compute > 0 and pd.notna(value) and math.isfinite(value)):
-            continue
-        of_label = points.setdefault(str(label), {})
-        of_label.setdefault(seed, {}).setdefault(float(steps), []).append((float(value), e, f))
-        facts.setdefault(str(label), (float(gflops), {}))[1][float(steps)] = float(compute)
-    everything = [v for s in points.values() for r in s.values() for m in r.values() for v, *_ in m]
-    logarithmic = min(everything, default=0.0) > 0
-    out = {}
-    for label, by_seed in points.items():
-        gflops, computes = facts[label]
-        steps = np.array(sorted(computes))
-        # A seed without all step counts cannot be compared over them.
-        whole = [by_step for by_step in by_seed.values() if len(by_step) == len(steps)]
-        if len(steps) < 2 or not whole:
-            continue
-        cells = [[np.array(by_step[s]) for s in steps] for by_step in whole]
-        values = np.array([[cell[:, 0].mean() for cell in row] for row in cells])
-        # Of the mean over all repetitions, whose recorded errors are independent.
-        variance = np.array(
-            [[(cell[:, 1] ** 2).sum() / len(cell) ** 2 for cell in r] for r in cells]
-        )
-        error = np.sqrt(variance.sum(axis=0)) / len(whole)
-        freedom = [f for row in cells for cell in row for f in cell[:, 2] if math.isfinite(f)]
-        mean = values.mean(axis=0)
-        out[label] = _Curve(
-            label,
-            gflops,
-            steps,
-            np.array([computes[s] for s in steps]),
-            mean,
-            error / mean if logarithmic else error,
-            min(freedom, default=math.inf),
-            np.log(values) if logarithmic else values,
-            logarithmic,
-        )
-    return out, logarithmic
-
-
 def _chosen(
-    sweep: pd.DataFrame, curves: dict[str, _Curve], pairs: Sequence[tuple[str, str]] | str
+    sweep: pd.DataFrame, curves: dict[str, Curve], pairs: Sequence[tuple[str, str]] | str
 ) -> list[tuple[str, str]]:
     if not isinstance(pairs, str):
         return [(a, b) for a, b in pairs if a in curves and b in curves]
@@ -336,66 +272,3 @@ def _chosen(
         labels.sort(key=lambda name: (curves[name].gflops, name))
         chosen += list(combinations(labels, 2) if pairs == "all" else pairwise(labels))
     return chosen
-
-
-def _shared(curves: dict[str, _Curve]) -> float:
-    """Correlation of the errors of one model's step counts, from 0 to 1.
-
-    Each curve may have its own level and its own slope in log steps, about a profile that all
-    share; what is left is the part of the error that step counts do not share. 1 where too few are
-    left.
-    """
-    points = [
-        (i, float(s), y, e)
-        for i, c in enumerate(curves.values())
-        for s, y, e in zip(c.steps, c.y.mean(axis=0), c.std, strict=True)
-        if math.isfinite(e) and e > 0
-    ]
-    if not points:
-        return 1.0
-    model, steps, y, e = (np.array(column) for column in zip(*points, strict=True))
-    log_steps = np.log(steps) - np.log(steps).mean()
-    levels = (model[:, None] == np.unique(model)).astype(float)
-    profile = (steps[:, None] == np.unique(steps)).astype(float)
-    design = np.hstack([levels, levels * log_steps[:, None], profile]) / e[:, None]
-    solution, _, rank, _ = np.linalg.lstsq(design, y / e, rcond=None)
-    left = len(y) - int(rank)
-    if left < 6:
-        return 1.0
-    own = float(((y / e - design @ solution) ** 2).sum()) / left
-    return min(1.0, max(0.0, 1.0 - own))
-
-
-def _seed_variance(curves: dict[str, _Curve]) -> tuple[float, float] | None:
-    """(variance between seeds of a curve's mean, degrees of freedom), pooled over the models.
-
-    None unless every model has at least two seeds: the training seed is the replicate.
-    """
-    if not curves or any(len(c.y) < 2 for c in curves.values()):
-        return None
-    df = sum(len(c.y) - 1 for c in curves.values())
-    squares = 0.0
-    for c in curves.values():
-        means = c.y @ c.weights(c.compute[0], c.compute[-1])
-        squares += float(means.var(ddof=1)) * (len(means) - 1)
-    return squares / df, float(df)
-
-
-def _error(
-    a: _Curve,
-    b: _Curve,
-    wa: Array,
-    wb: Array,
-    shared: float,
-    seeds: tuple[float, float] | None,
-) -> tuple[float, float, str | None]:
-    """(standard error of the mean difference on the scale of y, degrees of freedom, basis)."""
-    if seeds is not None:
-        return math.sqrt(seeds[0] * (1 / len(a.y) + 1 / len(b.y))), seeds[1], "seeds"
-    variances = [
-        (1 - shared) * float((w**2 * c.std**2).sum()) + shared * float(w @ c.std) ** 2
-        for c, w in ((a, wa), (b, wb))
-    ]
-    if not all(math.isfinite(v) for v in variances):
-        return math.nan, math.nan, None
-    return math.sqrt(sum(variances)), pooled_df(variances, [a.df, b.df]), "checkpoints"

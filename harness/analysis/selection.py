@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis import names
+
 # What makes two trained models the same configuration but for the seed.
 CONFIGURATION = (
     "model",
@@ -26,6 +28,8 @@ CONFIGURATION = (
     "data",
     "batch_size",
     "learning_rate",
+    "objective",
+    "objective_settings",
 )
 FACTS = (
     "family",
@@ -39,8 +43,6 @@ FACTS = (
     "gflops",
     "gflops_paper",
 )
-# Labels in the report say which of these differ within a study.
-_SAID = {"image_size": "{} px", "batch_size": "batch {}", "learning_rate": "lr {}"}
 
 
 @dataclass(frozen=True)
@@ -98,13 +100,17 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     the beginning of their ids does.
     """
     out = frame.copy()
-    label = out["model"].fillna("unnamed").astype(str)
+    model = out["model"].fillna("unnamed").astype(str)
+    words: list[list[str]] = [[] for _ in range(len(out))]
     for column in CONFIGURATION[1:]:
-        if out[column].dropna().nunique() > 1:
-            form = _SAID.get(column, "{}")
-            words = [form.format(_plain(v)) if pd.notna(v) else "" for v in out[column]]
-            label = label + pd.Series([f" {w}" if w else "" for w in words], index=out.index)
-    out["label"] = label + _recipe_words(out["recipe"])
+        if column in out and out[column].dropna().nunique() > 1:
+            for own, value in zip(words, out[column], strict=True):
+                own += [names.said(column, _plain(value))] if pd.notna(value) else []
+    for own, more in zip(words, _recipe_words(out["recipe"]), strict=True):
+        own += more
+    told = [", ".join(own) for own in words]
+    out["label"] = [f"{m} {t}".rstrip() for m, t in zip(model, told, strict=True)]
+    out["label"] = out["label"].astype(model.dtype)
     of_one = out.groupby("label", dropna=False)["data_sha256"].transform("nunique")
     other = pd.Series([f" data {str(v)[:6]}" for v in out["data_sha256"]], index=out.index)
     out["label"] = out["label"].where(of_one < 2, out["label"] + other)
@@ -115,22 +121,13 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _recipe_words(recipes: pd.Series) -> pd.Series:
+def _recipe_words(recipes: pd.Series) -> list[list[str]]:
     """Of each recipe (JSON, or null: not recorded) the settings that differ among them."""
     read = {r: json.loads(r) for r in recipes.dropna().unique()}
-    names = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
-    varied = [n for n in names if len({repr(r.get(n)) for r in read.values()}) > 1]
-    words = {
-        text: "".join(f" {n.replace('_', ' ')} {_word(recipe.get(n))}" for n in varied)
-        for text, recipe in read.items()
-    }
-    return pd.Series([words.get(r, "") for r in recipes], index=recipes.index, dtype=object)
-
-
-def _word(setting: Any) -> str:
-    if isinstance(setting, bool) or setting is None:
-        return "on" if setting else "off"
-    return str(_plain(setting)) if isinstance(setting, (int, float)) else str(setting)
+    every = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
+    varied = [n for n in every if len({repr(r.get(n)) for r in read.values()}) > 1]
+    words = {text: [names.said(n, recipe.get(n)) for n in varied] for text, recipe in read.items()}
+    return [words.get(r, []) if isinstance(r, str) else [] for r in recipes]
 
 
 def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -56,37 +56,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from harness.errors import BadInput
     from harness.stages.benchmark import Setting, measure
-    from harness.store import files
+    from harness.store import codec, files
 
     fields = {k: v for k, v in vars(args).items() if k in Setting.__dataclass_fields__}
     for name in ("steps", "batch_size"):
         if fields[name] < 1:
             raise BadInput(f"--{name.replace('_', '-')} must be at least 1, not {fields[name]}")
     record = measure(Setting(**fields))
-    stamp = record["made"]["committed"].replace(":", "").replace("+0000", "Z")
-    model = record["model"].replace("/", "-")
+    stamp = record.committed.replace(":", "").replace("+0000", "Z")
+    model = record.model.replace("/", "-")
     path = Path(args.results) / "bench" / f"{args.kind}-{model}-{stamp}.json"
-    files.write_json(path, record)
+    files.write_json(path, codec.told(record))
     if args.json:
-        print(json.dumps(record, indent=1))
+        print(json.dumps(codec.told(record), indent=1))
         return 0
-    used, rate = record["utilisation"], record["gflops_per_second"]
+    used, rate = record.utilisation, record.gflops_per_second
+    matmul, host = record.matmul_gflops_per_second, record.host_images_per_second
     lines = {
-        "model": f"{record['model']}, batch {args.batch_size}, {args.precision}"
+        "model": f"{record.model}, batch {args.batch_size}, {args.precision}"
         + (", compiled" if args.compile else ""),
-        "device": record["made"]["device"],
-        "steps/s": f"{record['steps_per_second']:.3g}",
-        "images/s": f"{record['images_per_second']:.3g}"
+        "device": record.device_name,
+        "steps/s": f"{record.steps_per_second:.3g}",
+        "images/s": f"{record.images_per_second:.3g}"
         + (f" at {args.steps} sampling steps, not decoded" if args.kind == "sample" else ""),
-        "host feeds": f"{record['host_images_per_second']:,.3g} images/s with noise"
-        if record.get("host_images_per_second")
-        else "-",
+        "host feeds": f"{host:,.3g} images/s with noise" if host else "-",
         "Gflops/s": "-" if rate is None else f"{rate:,.1f} (multiply-accumulates)",
         "utilisation": "- (the device's peak is not known)" if used is None else f"{used:.1%}",
         "of a matmul": "-"
-        if rate is None
-        else f"{rate / record['matmul_gflops_per_second']:.0%} of what a large product reaches",
-        "peak memory": f"{record['memory_bytes'] / 2**30:.2f} GiB",
+        if rate is None or not matmul
+        else f"{rate / matmul:.0%} of what a large product reaches",
+        "peak memory": f"{(record.memory_bytes or 0) / 2**30:.2f} GiB",
         "record": str(path),
     }
     for name, value in lines.items():

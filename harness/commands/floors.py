@@ -19,9 +19,12 @@ INVALID = "its images are among the reference's"
 def none_left(data: DataSettings, reference: ReferenceSettings) -> bool:
     """Is the reference made of all images that there are, as far as can be seen from here?"""
     source: Any = data.source
+    extractor: Any = reference.extractor
     if source.made or data.path is None or not Path(data.path).exists():
         return False
-    if source.held_out(data.path) is not False:
+    if extractor.trained and reference.statistics is None:
+        return False  # on a part of them: floors have another (harness.metrics.division)
+    if data.held_out is not None or source.floors_apart(data.path) is not False:
         return False
     whole = reference.images is None or reference.statistics is not None
     return whole or (data.train_images is not None and data.train_images <= (reference.images or 0))
@@ -45,8 +48,9 @@ def leave_out(plan: Plan) -> None:
             plan.drop(
                 keys,
                 f"no floor is measured: {data.path} has no images that are held out, and the "
-                "reference is made of all of them. Let data.path hold a folder `val` of such "
-                "images beside `train`, or give reference.images fewer than there are",
+                "reference is made of all of them. Say data.held_out (a share, as "
+                "0.1, or a folder), or let data.path hold a folder `val` beside `train`, or give "
+                "reference.images fewer than there are",
             )
 
 
@@ -62,6 +66,6 @@ def invalid_references(plan: Plan) -> dict[str, str]:
             source: Any = data.source
             if source.made or data.path is None or not Path(data.path).exists():
                 continue
-            if source.held_out(data.path) is False:
+            if data.held_out is None and source.floors_apart(data.path) is False:
                 found[key] = INVALID
     return found

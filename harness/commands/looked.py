@@ -1,15 +1,18 @@
-"""What can be known of a folder of images by looking: classes, counts, sizes."""
+"""What can be known of a folder of images, as the settings of a study."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, HarnessError, Missing
 
-MOST_READ = 200  # images whose size is looked at, spread evenly over all of them
+HELD_OUT = 0.1  # of the images, for floors
+OWN = "classifier"  # an extractor trained on the study's own images
+
+if TYPE_CHECKING:
+    from harness.metrics.division import Division
 
 
 @dataclass(frozen=True)
@@ -17,88 +20,137 @@ class Found:
     """A folder of images."""
 
     name: str  # of the data, from the folder's
-    source: str  # the data source that reads it
+    source: str | dict[str, Any]  # the data source that reads it, as a study writes it
     path: str  # as it was given
-    classes: tuple[str, ...]
+    classes: tuple[str, ...]  # none: no labels
     count: int  # images
     side: int  # the shorter side of the smallest image looked at, pixels
-    largest: int  # the shorter side of the largest
-    read: int  # images that were looked at
-    damaged: int  # of them
+    channels: int  # 1 where all that were looked at are gray, else 3
+    about: str  # classes, counts and sizes in words
     extractor: str  # that can measure them
+    own_floor: bool  # are there images beside those of training? Else some are held out
 
     def settings(self) -> dict[str, Any]:
         """The study's data section, without the image size."""
+        gray = {"channels": 1} if self.channels == 1 else {}
         return {
             "name": self.name,
             "source": self.source,
             "path": self.path,
+            **gray,
             "num_classes": len(self.classes),
             "train_images": self.count,
+            **({"held_out": HELD_OUT} if self.holds_out else {}),
             "flip": False,
         }
 
-    def reference(self) -> dict[str, Any]:
-        return {"extractor": self.extractor}
+    def reference(self, recall_images: int, most: int | None = None) -> dict[str, Any]:
+        """The study's reference section, of at most `most` images (None: of all there are)."""
+        section: dict[str, Any] = {"extractor": self.extractor}
+        there = self.trained_on
+        division = _division(there, len(self.classes))
+        if self.extractor == OWN and division is not None:
+            section["extractor_images"] = division.extractor
+            there = division.reference
+        if most is not None:
+            section["images"] = min(there, most)
+        section["recall_images"] = min(there, recall_images, most or there)
+        return section | self.floor_images(2000)
+
+    @property
+    def holds_out(self) -> bool:
+        """Is a share held out for floors?"""
+        return not self.own_floor and round(self.count * HELD_OUT) >= 2
+
+    @property
+    def trained_on(self) -> int:
+        """Images that are not held out."""
+        return self.count - (round(self.count * HELD_OUT) if self.holds_out else 0)
+
+    def floor_images(self, most: int) -> dict[str, int]:
+        """How many images to make floors of, as the reference section writes it."""
+        return {"floor_images": min(most, self.count - self.trained_on)} if self.holds_out else {}
 
     @property
     def sentence(self) -> str:
-        shown = ", ".join(self.classes[:4]) + (", ..." if len(self.classes) > 4 else "")
-        sides = f"{self.side}" if self.side == self.largest else f"{self.side} to {self.largest}"
-        damaged = f"; {self.damaged} of {self.read} cannot be read" if self.damaged else ""
-        return (
-            f"{self.path}, {self.count:,} images of {len(self.classes):,} classes ({shown}), "
-            f"shorter side {sides} pixels{damaged}"
-        )
+        return f"{self.path}, {self.about}"
 
 
 def look(folder: str) -> Found:
-    """What lies in a folder of images (one folder per class, or tar shards).
+    """What lies in a folder of images, whichever source reads it.
 
     Raises Missing if it is not there, BadInput if no source can read it, saying what would do.
     """
-    import numpy as np
-
-    from harness.data.images import Corrupt, open_images
-    from harness.data.sources import EMBEDDED
+    from harness.data import looking
+    from harness.data.images import open_images
 
     path = Path(folder)
     if not path.exists():
         raise Missing(f"--data {folder}: there is no such folder")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.resolve().name).strip("-._") or "images"
-    if name in EMBEDDED:
-        name = f"my-{name}"
-    source = "webdataset" if _tars(path) else "image-folder"
-    images = open_images(name, source, folder)
-    sides, damaged = [], 0
-    for index in np.linspace(0, len(images) - 1, min(MOST_READ, len(images))).astype(int):
-        try:
-            sides.append(min(images[int(index)][0].shape[:2]))
-        except Corrupt:
-            damaged += 1
-    if not sides:
-        raise BadInput(f"--data {folder}: none of {damaged} images looked at can be read")
+    name = looking.data_name(path)
+    found = looking.find_source(path)
+    if found is None:
+        raise BadInput(f"--data {folder}: no source of images recognises it; {_layouts()}")
+    source, settings = found
+    images = open_images(name, source, folder, settings=settings)
+    seen = looking.look(images, f"--data {folder}")
     return Found(
         name,
-        source,
+        {"name": source, **settings} if settings else source,
         folder,
-        tuple(images.class_names),
-        len(images),
-        int(min(sides)),
-        int(max(sides)),
-        len(sides) + damaged,
-        damaged,
-        _extractor(),
+        seen.classes,
+        seen.count,
+        seen.side,
+        seen.channels,
+        seen.sentence,
+        _extractor(seen.count, len(seen.classes)),
+        _own_floor(images, name, source, folder, settings),
     )
 
 
-def _tars(path: Path) -> bool:
-    return path.suffix == ".tar" or any(path.glob("*.tar")) or any(path.glob("*/*.tar"))
+def _own_floor(images: Any, name: str, source: str, folder: str, settings: dict[str, Any]) -> bool:
+    """Does the source have other images than those of training, as a folder `val`?"""
+    from harness.data.images import open_images
+
+    try:
+        floor = open_images(name, source, folder, split="floor", settings=settings)
+    except HarnessError:
+        return False
+    return floor.fingerprint != images.fingerprint
 
 
-def _extractor() -> str:
-    """One that needs nothing from elsewhere, where there is one; else Inception-2015."""
+def _layouts() -> str:
+    """What each source reads, in words."""
     from harness.components import registry
+    from harness.components.source import Source
 
-    own = "classifier"  # trained on the study's own images
-    return own if own in registry.names("extractor") else "inception-2015"
+    said = []
+    for entry in registry.entries("source"):
+        cls = entry.load()
+        if issubclass(cls, Source) and not cls.made:
+            said.append(f"{entry.name} reads {cls.layout}")
+    return "; ".join(said)
+
+
+def _extractor(count: int, classes: int) -> str:
+    """One that needs nothing from elsewhere, where the images suffice; else Inception-2015."""
+    kept = count - round(count * HELD_OUT)
+    return "inception-2015" if _division(kept, classes) is None else OWN
+
+
+def _division(count: int, classes: int) -> Division | None:
+    """Who has which of the images that are trained on: an extractor of their own, a reference."""
+    from harness.metrics.classifier_component import Classifier
+    from harness.metrics.division import divide
+    from harness.spec.schema import ReferenceSettings
+
+    try:
+        return divide(
+            count,
+            extractor_images=ReferenceSettings.model_fields["extractor_images"].default,
+            least=Classifier().least_images(classes),
+            images=None,
+            dimensions=Classifier.dimensions,
+        )
+    except BadInput:
+        return None

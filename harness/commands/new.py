@@ -146,10 +146,9 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
 
 def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
     """The template's laptop profile, with the user's images."""
-    kept = min(found.count, 5000)
     changed = {
         "data": {"image_size": LAPTOP_SIDE},
-        "reference": {**found.reference(), "images": kept, "recall_images": min(kept, 2000)},
+        "reference": found.reference(most=5000, recall_images=2000),
     }
     return {section: changed.get(section, content) for section, content in own.items()}
 
@@ -163,7 +162,7 @@ def _gpu(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
         "data": {"image_size": next((s for s in GPU_SIDES if s <= found.side), GPU_SIDES[-1])},
         "autoencoder": {"name": "identity"},
         "train": train,
-        "reference": {**found.reference(), "recall_images": min(found.count, 10_000)},
+        "reference": found.reference(recall_images=10_000),
         "evaluations": _fewer(big["evaluations"], 10_000),
         "dispatch": {"executor": "local", "device": "cuda"},
     }
@@ -177,7 +176,7 @@ def _slurm(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
         "data": {"image_size": side},
         "autoencoder": big["autoencoder"] if latent else {"name": "identity"},
         "train": big["train"],
-        "reference": {**found.reference(), "recall_images": min(found.count, 10_000)},
+        "reference": found.reference(recall_images=10_000),
         "evaluations": big["evaluations"],
         "dispatch": big["dispatch"],
     }

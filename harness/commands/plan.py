@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.commands import common
 from harness.commands.common import Opened, duration, quantity
-from harness.dispatch import preflight, progress
+from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
@@ -121,6 +121,8 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             elif entry["seconds"] is not None:
                 entry["seconds"] += seconds
     unknown = [e["seconds"] is None for e in by_kind.values()]
+    problems = preflight.problems(opened.plan, state.missing)
+    files = identity.look(opened.plan, opened.stages, opened.store)
     return {
         "study": opened.study.name,
         "profile": opened.study.profile,
@@ -143,10 +145,11 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             for s in state.remade
         ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
-        "notes": opened.plan.notes,
-        "problems": preflight.problems(opened.plan, state.missing),
         "counted": counted_networks(opened.plan),
         "not_counted": opened.plan.counts.unasked,
+        "problems": problems,
+        "changed": files.changed,
+        "notes": [*opened.plan.notes, *files.notes, *identity.absent(opened.study, problems)],
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
             f"{kind} {', '.join(sorted(models))}: {other}"
@@ -233,6 +236,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
         print(f"estimated with a benchmark of other settings: {difference}")
     for problem in content["problems"]:
         print(f"missing here: {problem}")
+    for sentence in content["changed"]:
+        print(f"changed here: {sentence}")
     for note in content["notes"]:
         print(f"note: {note}")
     if every:

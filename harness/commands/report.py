@@ -17,7 +17,7 @@ from harness.components.section import Section
 from harness.errors import BadInput, HarnessError
 from harness.plan.wanted import shown_samples
 from harness.spec import shipped
-from harness.store import files
+from harness.store import files, studies
 from harness.store.artifacts import CorruptArtifact
 from harness.store.results import ComplexityResult
 
@@ -211,6 +211,14 @@ def gather(opened: Opened) -> ReportInput:
         text=_text(opened),
         spent=_spent(opened),
         failures=_failures(opened),
+        claims=settings.claims.paper,
+        claim_pairs=settings.claims.sampling_pairs,
+        claims_since=studies.stored_claims(
+            opened.store.root, opened.study.name, opened.study.profile
+        ),
+        claims_after=studies.claims_after(
+            opened.store.root, opened.study.name, opened.study.profile
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from harness.commands.common import Opened
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
 from harness.components.executor import BUILT_IN
-from harness.dispatch import budget, preflight
+from harness.dispatch import budget, identity, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import describe
@@ -117,8 +117,11 @@ def do(args: argparse.Namespace) -> int:
         raise Missing(
             "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
         )
-    for note in opened.plan.notes:
-        print(f"note: {note}")
+    files = identity.look(opened.plan, opened.stages, opened.store, every=True)
+    if files.changed:
+        raise BadInput("\n".join(files.changed))
+    for note in [*opened.plan.notes, *files.notes, *identity.absent(opened.study)]:
+        print(f"note: {note}", file=sys.stderr)
     check_budget(args, opened, missing)
     opened.store.check_writable()
     brought = opened.study.components
@@ -309,4 +312,6 @@ def dry_run(opened: Opened) -> int:
         print(removed(state.remade))
     for problem in preflight.problems(opened.plan, state.missing):
         print(f"missing here: {problem}")
+    for sentence in identity.look(opened.plan, opened.stages, opened.store, every=True).changed:
+        print(f"changed here: {sentence}")
     return 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -74,6 +75,15 @@ def _cell(stages: Sequence[Seen]) -> tuple[str, float | None]:
         if one.state == "running" and told.get("total"):
             share = min(1.0, told.get("done", 0) / told["total"])
     return state, share if state == "running" else None
+
+
+def can_print(text: str) -> bool:
+    """Has standard output's encoding all characters of a text?"""
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
 
 
 def sparkline(values: Sequence[float], width: int = CURVE, bars: str = BARS) -> str:

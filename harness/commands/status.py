@@ -15,7 +15,7 @@ from typing import Any
 from harness.commands import common
 from harness.commands.common import Opened, duration
 from harness.commands.display import progress_text
-from harness.dispatch import budget, view
+from harness.dispatch import budget, identity, view
 from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
 from harness.dispatch.executor import QueueExecutor
@@ -66,12 +66,11 @@ def watch(args: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.live import Live
 
-    from harness import terminal
-    from harness.commands.screen import Screen
+    from harness.commands.screen import Screen, can_print
 
     opened = common.open_study(args)
     shown = look(opened)
-    console, screen = Console(), Screen(opened, terminal.can_print("◐▁"))
+    console, screen = Console(), Screen(opened, can_print("◐▁"))
     with Live(console=console, screen=True, auto_refresh=False) as live:
         while shown.moves:
             began = time.monotonic()
@@ -112,6 +111,8 @@ def look(opened: Opened) -> Shown:
     seen, notes = view.look(opened.plan, state.stages, state, opened.ledger, jobs)
     if jobs is not None:
         notes += jobs.foreign(opened.plan.stages)
+    files = identity.look(opened.plan, opened.stages, opened.store)
+    notes += [*files.changed, *files.notes, *identity.absent(opened.study)]
     return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
 
 

@@ -28,6 +28,9 @@ BUILT_IN = {
     "clip": "harness.metrics.extractor_components:CLIP",
     "glyphs-cnn": "harness.metrics.extractor_components:GlyphsCNN",
     "digits-cnn": "harness.metrics.extractor_components:DigitsCNN",
+    "classifier": "harness.metrics.classifier_component:Classifier",
+    "self-supervised": "harness.metrics.label_free_components:SelfSupervised",
+    "random-conv": "harness.metrics.label_free_components:RandomConvolutions",
 }
 
 
@@ -64,6 +67,15 @@ class Extractor(Component):
     def check(self, data: Any) -> None:
         """Raise BadInput when the extractor does not fit a study's data (its DataSettings)."""
 
+    def least_images(self, classes: int) -> int:
+        """How few images of `classes` classes it can be trained on, where it is trained."""
+        return 1
+
+    def goes_by(self, name: str) -> bool:
+        """Is a loaded network of this name this extractor's? One trained on any data has the
+        data's name in its own, and so have its metrics."""
+        return name == self.name
+
     def missing(self, weights: str | None) -> str | None:
         """What is not on this machine that loading needs, as a sentence; None: nothing."""
         return None
@@ -83,9 +95,15 @@ class Extractor(Component):
         images: int,
         steps: int,
         seed: int,
+        data: str,
     ) -> dict[str, Any]:
         """Train on the spot and write the weights to `path`; return what is worth recording.
 
-        load(split, count) gives (images uint8 (N, H, W, C), labels (N,)) of a split of the data.
+        load(split, count) gives (images uint8 (N, H, W, C), labels (N,)) of a split of the data:
+        "classifier" to train on, "classifier-test" to measure what came out. At most `count` of
+        images that lie on disk, which are those that the reference and the floor do not have (the
+        test's: that the reference has). data: the name of the data.
+        The facts "accuracy", "chance" (the share of the most frequent class) and "held_out" (the
+        images behind both) go into the records of everything that is measured.
         """
         raise NotImplementedError

@@ -15,6 +15,7 @@ BUILT_IN: dict[str, str] = {
         ("abstract", "abstract", "Abstract"),
         ("claims", "claims", "Claims"),
         ("gflops", "gflops", "Gflops"),
+        ("factors", "factors", "Factors"),
         ("training", "training", "Training"),
         ("loss", "loss", "Loss"),
         ("training-compute", "training_compute", "TrainingCompute"),

@@ -10,11 +10,13 @@ Deterministic: the order of the images is a function of what is stored, not of t
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from harness.components.base import Component
+from harness.components.below import everything
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +25,11 @@ BUILT_IN = {
     "embedded": "harness.data.sources:Embedded",
     "image-folder": "harness.data.sources:ImageFolderSource",
     "webdataset": "harness.data.sources:WebDatasetSource",
+    "cifar": "harness.data.cifar:Cifar",
+    "imagenet-npz": "harness.data.imagenet_npz:ImageNetNpz",
+    "parquet": "harness.data.parquet:Parquet",
+    "arrays": "harness.data.arrays:Arrays",
+    "unlabelled-folder": "harness.data.unlabelled:UnlabelledFolder",
 }
 
 Split = Literal["train", "reference", "floor", "classifier", "classifier-test"]
@@ -33,7 +40,8 @@ class Images(Protocol):
 
     @property
     def class_names(self) -> list[str]:
-        """Label -> name; labels are 0 to len(class_names) - 1."""
+        """Label -> name; labels are 0 to len(class_names) - 1. Empty: images without labels, each
+        of label 0, which then is the null label; models of them are unconditional."""
         ...
 
     @property
@@ -71,24 +79,59 @@ class Source(Component):
     example_name: ClassVar[str | None] = None  # a data.name that its conformance is checked with
     layout: ClassVar[str] = "as its source reads them"  # in words, for who has to put files there
 
+    @property
+    def labelled(self) -> bool:
+        """Do its images have labels? Where not, a study says `num_classes: 0`."""
+        return True
+
     def check(self, data: Any) -> None:
         """Raise BadInput when the study's data section does not go with this source.
 
         `data` is harness.spec.schema.DataSettings.
         """
 
+    @classmethod
+    def recognise(cls, path: Path) -> dict[str, Any] | None:
+        """The settings with which this source reads what lies at `path`; None: it is not its own.
+
+        `new --data` asks every source; one that says {} is named in the study without settings. It
+        looks at names and headers, and is quick.
+        """
+        return None
+
+    def example(self, folder: Path, seed: int, damaged: bool = False) -> Path | None:
+        """Write a dozen small images as this source wants them, and return the study's data.path.
+
+        For conformance (harness.testing), which can check what it is given alone. The images depend
+        on `seed`; with `damaged`, exactly one of them cannot be read. None: there is no example,
+        or (damaged) single images cannot be damaged without the whole being refused.
+        """
+        return None
+
     @abstractmethod
     def open(self, wanted: Wanted) -> Images:
         """The images. Raises BadInput and Missing, saying what was found."""
 
-    def held_out(self, path: str) -> bool | None:
+    def floors_apart(self, path: str) -> bool | None:
         """Are the images of split `floor` others than those of `reference`? None: not known.
 
         Where they are the same, floors are measured of what the reference leaves over.
         """
         return True if self.made else None
 
-    def listing(self, path: str) -> list[Path]:
-        """The files that the source reads, in order: their names, sizes and times are kept by
-        `encode`, so that data that changed under its name is noticed."""
-        return []
+    def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
+        """The files that the source reads for a split, which lie at `path` or below it.
+
+        Their names, sizes, times and checksums are kept by the stages that read them, so that data
+        that changed under its name is noticed. By default everything there. Raises Missing,
+        BadInput and OSError where it cannot be told. Headers and contents are not read: it is asked
+        each time that a study is looked at.
+        """
+        return everything(path)
+
+    def quick_fingerprint(self, path: str) -> str | None:
+        """The fingerprint of the training images, where names and sizes alone make it, else None.
+
+        It is compared where results do not know the files that they were made of.
+        """
+        return None

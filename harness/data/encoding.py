@@ -6,6 +6,7 @@ again after any interruption it writes those that are missing. Whoever comes las
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -146,18 +147,20 @@ def encode(
     total, done = sum(len(writer.items(shard)) for shard in todo), 0
     met = writer.corrupt()
 
-    def read(item: int) -> tuple[np.ndarray, int] | Corrupt:
+    def read(item: int) -> tuple[np.ndarray, int, list[str]] | Corrupt:
         try:
             pixels, label = images[item]
         except Corrupt as error:
             return error
-        return _fit(pixels, settings, autoencoder.factor), label
+        size = settings.shape[1] * autoencoder.factor
+        return _fit(pixels, settings, autoencoder.factor), label, changed(pixels, size)
 
     with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
         for shard in todo:
             rows = [np.empty((0, *settings.row_shape), dtype=settings.dtype)]
             labels: list[int] = []
             corrupt: list[dict[str, str]] = []
+            stored: Counter[str] = Counter()
             # Batches are cut by position in the shard, so that content depends on the shard alone.
             for found in _batches(read, writer.items(shard), batch_size, pool):
                 good = [entry for entry in found if not isinstance(entry, Corrupt)]
@@ -168,13 +171,16 @@ def encode(
                 ]
                 check_corrupt(met + corrupt, max_corrupt)
                 if good:
-                    pixels = np.stack([pixels for pixels, _ in good])
+                    pixels = np.stack([pixels for pixels, _, _ in good])
                     rows.append(_latents(pixels, autoencoder, settings, device))
-                    labels += [label for _, label in good]
+                    labels += [label for _, label, _ in good]
+                    stored.update(what for _, _, kinds in good for what in kinds)
                 done += len(found)
                 if progress is not None:
                     progress(done, total)
-            writer.write(shard, np.concatenate(rows), np.array(labels, dtype=np.int64), corrupt)
+            writer.write(
+                shard, np.concatenate(rows), np.array(labels, dtype=np.int64), corrupt, stored
+            )
             met += corrupt
     return writer
 
@@ -191,6 +197,17 @@ def _batches(
     for chunk in [*chunks[1:], range(0)]:
         current, ahead = ahead, [pool.submit(read, item) for item in chunk]
         yield [future.result() for future in current]
+
+
+def changed(pixels: np.ndarray, size: int) -> list[str]:
+    """In what an image is not as an RGB one of at least `size` pixels: what is done to it.
+
+    gray, alpha (transparency is dropped), palette, cmyk, 16-bit; enlarged: its shorter side has
+    fewer pixels than the study's images.
+    """
+    kind = "gray" if pixels.shape[2] == 1 else getattr(pixels, "stored", None)
+    found = [] if kind is None else [kind]
+    return [*found, "enlarged"] if min(pixels.shape[:2]) < size else found
 
 
 def _fit(pixels: np.ndarray, settings: LatentSettings, factor: int) -> np.ndarray:

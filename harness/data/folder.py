@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.components.below import files_below, is_litter
 from harness.data.images import Corrupt, read_image
 from harness.errors import BadInput, Missing
 
@@ -22,8 +23,8 @@ class ImageFolder:
     """Images under root/class/**: labels are the sorted class folders' positions.
 
     `root` holds the class folders, or a split's folder that does (train/class/..., or ImageNet's
-    ILSVRC/Data/CLS-LOC/train/class/...). Files that are not images by extension, and hidden ones,
-    are passed over; the order is by path, the same on every machine.
+    ILSVRC/Data/CLS-LOC/train/class/...). Files that are not images by extension, and litter, are
+    passed over; links to folders are followed; the order is by path, the same on every machine.
     Raises Missing if the folder does not exist, BadInput if it holds no class or an empty one.
     """
 
@@ -40,8 +41,9 @@ class ImageFolder:
             raise BadInput(f"{self.root} has no class folders: {hint}")
         self.files: list[tuple[str, int]] = []  # (path below root, label)
         empty = []
+        seen: dict[str, str] = {}
         for label, name in enumerate(self.class_names):
-            found = sorted(_images_below(self.root / name, name))
+            found = _images_of(self.root, name, seen)
             self.files.extend((path, label) for path in found)
             if not found:
                 empty.append(name)
@@ -68,9 +70,31 @@ class ImageFolder:
         """SHA-256 of the file list: paths below the root and sizes in bytes (not contents)."""
         digest, root = hashlib.sha256(), f"{self.root}/"
         for path, _ in self.files:  # a million: pathlib would take four times as long
-            line = f"{path}\0{os.stat(root + path).st_size}\n"
+            line = f"{path}\0{_bytes(root + path)}\n"
             digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()
+
+
+def listing(root: str | Path, split: str = "train") -> list[str]:
+    """The image files of a split: those that ImageFolder reads, by their whole paths."""
+    top, seen = split_folder(Path(root), split), dict[str, str]()
+    return [
+        f"{top}/{path}" for name in sorted(_folders(top)) for path in _images_of(top, name, seen)
+    ]
+
+
+def _images_of(root: Path, name: str, seen: dict[str, str]) -> list[str]:
+    """Paths of the images in a class folder, at any depth, as name/..., sorted."""
+    found = files_below(root / name, _is_image, seen)
+    return sorted([f"{name}/{path}" for path in found])
+
+
+def _bytes(path: str) -> int:
+    """The size of a file; -1 of one that cannot be read (a link to nothing): a corrupt image."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return -1
 
 
 def split_folder(root: Path, split: str) -> Path:
@@ -98,20 +122,9 @@ def _is_class(folder: Path) -> bool:
 
 
 def _folders(place: Path) -> list[str]:
-    """The names of the folders in a folder, without hidden ones."""
-    return [e.name for e in os.scandir(place) if e.is_dir() and not e.name.startswith(".")]
+    """The names of the folders in a folder, without litter."""
+    return [e.name for e in os.scandir(place) if e.is_dir() and not is_litter(e.name)]
 
 
 def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in EXTENSIONS and not name.startswith(".")
-
-
-def _images_below(folder: Path, name: str) -> list[str]:
-    """Paths of the images in a class folder, at any depth, as name/..., with forward slashes."""
-    found: list[str] = []
-    for place, folders, files in os.walk(folder):
-        folders[:] = [entry for entry in folders if not entry.startswith(".")]
-        below = Path(place).relative_to(folder).as_posix()
-        prefix = name if below == "." else f"{name}/{below}"
-        found.extend(f"{prefix}/{file}" for file in files if _is_image(file))
-    return found
+    return os.path.splitext(name)[1].lower() in EXTENSIONS and not is_litter(name)

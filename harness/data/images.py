@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -33,6 +34,27 @@ class Corrupt(HarnessError):
         self.reason = reason
 
 
+class Decoded(np.ndarray):
+    """An image's pixels that remember how they were stored, where that was not 8-bit RGB or gray.
+
+    `encode` counts these, so that a study can say how many of its images lost an alpha channel.
+    """
+
+    stored: str | None = None  # "alpha", "palette", "cmyk", "16-bit", ...
+
+    def __array_finalize__(self, other: object) -> None:
+        self.stored = None  # of what is computed from it nothing is claimed
+
+
+def decoded(pixels: np.ndarray, stored: str | None) -> np.ndarray:
+    """`pixels` as an image that was stored as `stored`; None: nothing to be said."""
+    if stored is None:
+        return pixels
+    image = pixels.view(Decoded)
+    image.stored = stored
+    return image
+
+
 @dataclass(frozen=True)
 class ArrayImages:
     """Images that are in memory: an embedded set."""
@@ -48,7 +70,7 @@ class ArrayImages:
             )
         if len(self.images) != len(self.labels) or len(self.images) == 0:
             raise BadInput(f"{len(self.images)} images with {len(self.labels)} labels")
-        if self.labels.min() < 0 or self.labels.max() >= len(self.class_names):
+        if self.labels.min() < 0 or self.labels.max() >= max(1, len(self.class_names)):
             raise BadInput(
                 f"labels {self.labels.min()} to {self.labels.max()} for "
                 f"{len(self.class_names)} classes"
@@ -81,12 +103,14 @@ def open_images(
     num_classes: int | None = None,
     fingerprint: str | None = None,
     index: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Images:
     """The images a study's data section names.
 
     source: a data source's name (embedded: `name` is glyphs or digits, drawn at image_size x
     image_size). count: how many of an embedded set. num_classes, fingerprint: what the data must
     have, when given. index: a folder that keeps what the headers of tars said (see headers.read).
+    settings: the source's own.
     Raises BadInput for an unknown source or set, or data that is not as it must be; Missing if
     `path` is not there.
     """
@@ -101,7 +125,8 @@ def open_images(
         seed=seed,
         index=None if index is None else Path(index),
     )
-    opened: Images = components.get("source", source)().open(wanted)  # type: ignore[attr-defined]
+    made = components.get("source", source).model_validate(settings or {})
+    opened: Images = made.open(wanted)  # type: ignore[attr-defined]
     place = path or f"the embedded set {name}"
     return checked_images(opened, place, num_classes=num_classes, fingerprint=fingerprint)
 
@@ -114,6 +139,11 @@ def checked_images(
     place: where they lie, for the message.
     """
     if num_classes is not None and len(images.class_names) != num_classes:
+        if not images.class_names:
+            raise BadInput(
+                f"{place} has images without labels, and data.num_classes says {num_classes}; "
+                "say data.num_classes: 0, which trains without classes"
+            )
         raise BadInput(
             f"{place} has {len(images.class_names)} classes, and data.num_classes says "
             f"{num_classes}; one of the two is wrong (is data.path the folder of class folders?)"
@@ -140,13 +170,23 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
             if reason := too_narrow(*image.size):  # the header's: nothing is decoded yet
                 raise Corrupt(path, reason)
             image.load()
-            return to_rgb(image)
+            return decoded(to_rgb(image), how_stored(image))
     except Corrupt:
         raise
     # Pillow raises nearly anything on a damaged file, SyntaxError and struct.error included.
     except Exception as error:
         reason = re.sub(r" *<[^<>]* at 0x[0-9a-fA-F]+>", "", str(error))  # differs in every run
         raise Corrupt(path, f"cannot be decoded ({type(error).__name__}: {reason})") from None
+
+
+def how_stored(image: Image.Image) -> str | None:
+    """What an image is brought to RGB from: gray, alpha, palette, cmyk, 16-bit; None: it is RGB."""
+    mode = image.mode
+    if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        return "alpha"
+    if mode == "I" or mode.startswith("I;16"):
+        return "16-bit"
+    return {"RGB": None, "L": "gray", "1": "gray", "P": "palette"}.get(mode, mode.lower())
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:

@@ -127,7 +127,7 @@ class TarShards:
 
 
 def find_tars(root: Path, split: str) -> list[Path]:
-    """The archives of a split, in order. Raises BadInput or Missing where there are none."""
+    """The tars of a split below `root`, or the one that it is. Raises Missing and BadInput."""
     if root.is_file():
         return [root]
     place = split_folder(root, split)

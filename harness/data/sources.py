@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.components.source import Images, Source, Wanted
+from harness.components.source import Images, Source, Split, Wanted
 from harness.errors import BadInput, HarnessError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class ImageFolderSource(_Files):
     name = "image-folder"
     layout: ClassVar[str] = "one folder of images per class"
 
-    def held_out(self, path: str) -> bool | None:
+    def floors_apart(self, path: str) -> bool | None:
         """Is there a folder `val`?"""
         from harness.data.folder import split_folder
 
@@ -83,6 +83,35 @@ class ImageFolderSource(_Files):
 
         return ImageFolder(self._path(wanted), split=_stored(wanted.split))
 
+    def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
+        from harness.data import folder
+
+        return folder.listing(path, _stored(split))
+
+    def quick_fingerprint(self, path: str) -> str | None:
+        from harness.data.folder import ImageFolder
+
+        return ImageFolder(path).fingerprint
+
+    @classmethod
+    def recognise(cls, path: Path) -> dict[str, Any] | None:
+        """A folder that holds folders, the first of which hold an image somewhere."""
+        from harness.data.unlabelled import holds_class_folders
+
+        return {} if path.is_dir() and holds_class_folders(path) else None
+
+    def example(self, folder: Path, seed: int, damaged: bool = False) -> Path | None:
+        """Two classes of six PNGs."""
+        from PIL import Image
+
+        for k, pixels in enumerate(drawn(seed)):
+            path = folder / f"class{k % 2}" / f"{k:02d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+        if damaged:
+            path.write_bytes(b"no image")
+        return folder
+
 
 class WebDatasetSource(_Files):
     """Tar shards of image and class files, in WebDataset's layout."""
@@ -90,7 +119,7 @@ class WebDatasetSource(_Files):
     name = "webdataset"
     layout: ClassVar[str] = "tar shards of image and class files"
 
-    def held_out(self, path: str) -> bool | None:
+    def floors_apart(self, path: str) -> bool | None:
         """Are there tars of `val`?"""
         from harness.data.shards import find_tars
 
@@ -109,6 +138,52 @@ class WebDatasetSource(_Files):
             num_classes=wanted.num_classes,
             index=index,
         )
+
+    def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
+        from harness.data import shards
+
+        return shards.find_tars(Path(path), _stored(split))
+
+    @classmethod
+    def recognise(cls, path: Path) -> dict[str, Any] | None:
+        """A tar, or a folder with tars in it or one below."""
+        tars = path.suffix == ".tar" or any(path.glob("*.tar")) or any(path.glob("*/*.tar"))
+        return {} if tars else None
+
+    def example(self, folder: Path, seed: int, damaged: bool = False) -> Path | None:
+        """Two tars of six PNGs, of three classes."""
+        import io
+        import tarfile
+
+        from PIL import Image
+
+        folder.mkdir(parents=True, exist_ok=True)
+        images = drawn(seed)
+        for part in range(2):
+            with tarfile.open(folder / f"train-{part}.tar", "w") as tar:
+                for k in range(6 * part, 6 * part + 6):
+                    file = io.BytesIO()
+                    Image.fromarray(images[k]).save(file, "PNG")
+                    content = b"no image" if damaged and k == 7 else file.getvalue()
+                    for name, held in (
+                        (f"{k:04d}.cls", b"%d" % (k % 3)),
+                        (f"{k:04d}.png", content),
+                    ):
+                        member = tarfile.TarInfo(name)
+                        member.size = len(held)
+                        tar.addfile(member, io.BytesIO(held))
+        return folder
+
+
+def drawn(seed: int) -> list[np.ndarray]:
+    """Twelve images for examples, of two sizes, and others for another seed.
+
+    Fingerprints of files are of their names and sizes.
+    """
+    import numpy
+
+    draws = numpy.random.default_rng(seed)
+    return [draws.integers(0, 256, (9 + seed, 8 + k % 2, 3), dtype=numpy.uint8) for k in range(12)]
 
 
 def _stored(split: str) -> str:

@@ -26,6 +26,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from harness.data import moments
 from harness.errors import BadInput, HarnessError
 
 FORMAT = 1
@@ -42,7 +43,7 @@ class LatentSettings:
     dtype: str  # "uint8" for pixels, "float16" or "float32" for posteriors
     items: int  # images in the data set, corrupt ones included
     shard_size: int  # items per shard, corrupt ones included
-    num_classes: int
+    num_classes: int  # 0: images without labels
     autoencoder: str  # its name
     autoencoder_sha256: str | None  # of the encoder's weights; None for the identity
     scale: float  # multiplies a drawn posterior sample
@@ -52,7 +53,7 @@ class LatentSettings:
         dtypes = {"pixels": ("uint8",), "posterior": ("float16", "float32")}
         if self.dtype not in dtypes.get(self.kind, ()):
             raise BadInput(f"latents of kind {self.kind!r} cannot be stored as {self.dtype!r}")
-        if self.items < 1 or self.shard_size < 1 or self.num_classes < 1:
+        if self.items < 1 or self.shard_size < 1 or self.num_classes < 0:
             raise BadInput(
                 f"nothing to encode: {self.items} images of {self.num_classes} classes, "
                 f"{self.shard_size} per shard"
@@ -100,9 +101,11 @@ class LatentWriter:
         latents: np.ndarray,
         labels: np.ndarray,
         corrupt: list[dict[str, str]] | None = None,
+        stored: dict[str, int] | None = None,
     ) -> None:
         """Commit one shard: latents (n, *row_shape), labels (n,), and {"path", "reason"} of each
-        item that could not be read. n + corrupt is the shard's number of items."""
+        item that could not be read. n + corrupt is the shard's number of items. stored: how many
+        were not as the study wants them, by what they were (gray, alpha, enlarged, ...)."""
         corrupt = corrupt or []
         expected = len(self.items(shard)) - len(corrupt)
         if latents.shape != (expected, *self.settings.row_shape) or labels.shape != (expected,):
@@ -124,6 +127,8 @@ class LatentWriter:
             "count": len(latents),
             "files": files,
             "corrupt": corrupt,
+            "stored": dict(sorted((stored or {}).items())),
+            "moments": asdict(moments.of_rows(latents, self.settings.kind, self.settings.scale)),
         }
         _write_json(self.folder / commit_name(shard), commit)
 
@@ -150,6 +155,8 @@ class LatentWriter:
             "count": sum(commit["count"] for commit in done),
             "shards": [{"count": commit["count"], "files": commit["files"]} for commit in done],
             "corrupt": corrupt,
+            "stored": _summed([commit.get("stored", {}) for commit in done]),
+            "moments": _moments([moments.read(commit.get("moments")) for commit in done]),
         }
         _write_json(self.folder / INDEX, index)
         for left_over in self.folder.glob(".*.partial"):  # of processes that were killed
@@ -209,6 +216,21 @@ def check_corrupt(corrupt: list[dict[str, str]], limit: int) -> None:
         + "\n".join(lines)
         + "\nrepair or remove them, or raise data.max_corrupt to leave them out"
     )
+
+
+def _summed(counts: list[dict[str, int]]) -> dict[str, int]:
+    """By what they were, how many images of all shards."""
+    names = sorted({name for each in counts for name in each})
+    return {name: sum(each.get(name, 0) for each in counts) for name in names}
+
+
+def _moments(parts: list[moments.Moments | None]) -> dict[str, float] | None:
+    """Mean and deviation over all shards; None where a shard of an older version has none."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    whole = sum(known, moments.NONE)
+    return {"mean": whole.mean, "std": whole.std}
 
 
 def shard_name(shard: int) -> str:

@@ -116,14 +116,18 @@ def thread_pool(threads: int) -> ThreadPoolExecutor:
 def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor:
     """Uniform labels in [0, num_classes), (N,) int64; each depends on (seed, index) alone.
 
+    Without classes (0) each is 0, the null label of unconditional models.
+
     A hash of the index under the seed's key (SplitMix64, Steele et al. 2014), so that 50,000 labels
     cost no 50,000 generators; high bits scaled to the range (bias below num_classes / 2^32).
     """
     index = np.asarray(
         indices if isinstance(indices, np.ndarray) else list(indices), dtype=np.int64
     ).astype(np.uint64)
-    if num_classes < 1:
-        raise BadInput(f"labels need at least one class, not {num_classes}")
+    if num_classes < 0:
+        raise BadInput(f"labels of {num_classes} classes")
+    if num_classes == 0:
+        return torch.zeros(len(index), dtype=torch.int64)
     key = stream_key("sample-label", seed)
     h = index * np.uint64(0x9E3779B97F4A7C15) + np.uint64(key & (2**64 - 1))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):

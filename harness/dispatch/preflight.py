@@ -49,6 +49,10 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
                 f"the images of {data.name!r} are not at {data.path} ({layout}); put them there or "
                 "say --set data.path=FOLDER"
             )
+        if isinstance(data.held_out, str) and not Path(data.held_out).exists():
+            found.append(
+                f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"
+            )
     return found
 
 

@@ -162,18 +162,24 @@ class _TrainedOnEmbedded(_Published):
         images: int,
         steps: int,
         seed: int,
+        data: str,
     ) -> dict[str, Any]:
-        from harness.metrics import glyphs_cnn
+        from harness.metrics import classifier, glyphs_cnn
 
+        held_out = load("classifier-test", self.held_out(images))
         trained = glyphs_cnn.train(
             *load("classifier", images),
             seed=seed,
             steps=steps,
             name=self.name,
-            held_out=load("classifier-test", self.held_out(images)),
+            held_out=held_out,
         )
         glyphs_cnn.save(trained, path)
-        return {"accuracy": trained.accuracy}
+        return {
+            "accuracy": trained.accuracy,
+            "chance": classifier.chance_of(held_out[1]),
+            "held_out": trained.held_out,
+        }
 
 
 class GlyphsCNN(_TrainedOnEmbedded):

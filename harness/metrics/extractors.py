@@ -78,7 +78,7 @@ def load_extractor(
     component = components.get("extractor", name)() if isinstance(name, str) else name
     assert isinstance(component, components.Extractor)
     extractor = component.load(weights, device)
-    if extractor.name != component.name:
+    if not component.goes_by(extractor.name):
         raise BadInput(
             f"{weights} holds the weights of extractor {extractor.name}, not of {component.name}"
         )

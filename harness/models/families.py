@@ -14,7 +14,6 @@ from pydantic import Field, model_validator
 
 from harness.components.base import Later
 from harness.components.family import Family, Input, whole_patches
-from harness.errors import BadInput
 from harness.models import zoo
 
 if TYPE_CHECKING:
@@ -118,8 +117,6 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
 
     def check(self, given: Input) -> None:
         whole_patches(self.label, given.side, self.patch)
-        if given.num_classes < 1:
-            raise BadInput(f"{self.label} is class-conditional: it needs at least one class")
 
     def tokens(self, given: Input) -> int:
         return (given.side // self.patch) ** 2

@@ -116,10 +116,8 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         }
 
     def check(self, given: Input) -> None:
-        """Raise BadInput when patches do not tile the input, or there is no class."""
+        """Raise BadInput when patches do not tile the input."""
         whole_patches(self.label, given.side, self.patch_size)
-        if given.num_classes < 1:
-            raise BadInput(f"{self.label} is class-conditional: it needs at least one class")
 
     def tokens(self, given: Input) -> int:
         """Image tokens, (side / patch size)^2."""

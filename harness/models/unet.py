@@ -104,8 +104,6 @@ class UNetFamily(Family):
                 f"{given.side} {halvings} times; it must be a multiple of {2**halvings}, or give "
                 "fewer multipliers"
             )
-        if given.num_classes < 1:
-            raise BadInput(f"{self.label} is class-conditional: it needs at least one class")
 
     def keyed(self) -> dict[str, Any]:
         """The settings, with the size's width in the place of its name."""

@@ -239,9 +239,14 @@ def architecture(
 def _check(architecture: Architecture, latent_factor: int) -> None:
     """Raise BadInput where the numbers do not fit together."""
     a = architecture
-    for field in ("depth", "width", "heads", "patch_size", "input_size", "channels", "num_classes"):
-        if getattr(a, field) < 1:
-            raise BadInput(f"{field} must be at least 1, not {getattr(a, field)}")
+    least = {"num_classes": 0}  # without classes the null label is the only one
+    for field in (
+        "depth", "width", "heads", "patch_size", "input_size", "channels", "num_classes"
+    ):  # fmt: skip
+        if getattr(a, field) < least.get(field, 1):
+            raise BadInput(
+                f"{field} must be at least {least.get(field, 1)}, not {getattr(a, field)}"
+            )
     if a.block not in BLOCKS:
         raise BadInput(f"unknown block {a.block!r}; the designs are {', '.join(BLOCKS)}")
     if a.width % a.heads:

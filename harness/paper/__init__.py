@@ -7,6 +7,7 @@ holds single numbers from the text with the place they stand in.
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from importlib import resources
 
 from harness.errors import BadInput
@@ -47,6 +48,28 @@ def model(
         if found == (name, image_size, block, train_steps_k):
             return row
     return None
+
+
+def ids() -> list[str]:
+    """Of the sentences of `claims_text`, then of the numbers of `claims`."""
+    return [str(row["id"]) for name in ("claims_text", "claims") for row in table(name)]
+
+
+def pair_id(smaller: str, larger: str) -> str:
+    """What a study's own pair is called where claims are stored."""
+    return f"sampling:{smaller}<{larger}"
+
+
+def chosen_ids(named: Sequence[str] | None, pairs: Sequence[tuple[str, str]] = ()) -> list[str]:
+    """Ids of what a study decides: all of the paper's or those named, and its own pairs.
+
+    Raises BadInput for an id that the paper has not.
+    """
+    known = ids()
+    for name in named or ():
+        if name not in known:
+            raise BadInput(f"claims.paper: unknown claim {name!r}; claims: {', '.join(known)}")
+    return [*(known if named is None else named), *(pair_id(*pair) for pair in pairs)]
 
 
 def claim(id: str) -> float:

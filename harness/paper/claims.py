@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -33,22 +32,18 @@ from harness.paper.evidence import (
     SUPPORTED,
     UNDECIDED,
     Evidence,
+    Verdict,
     nothing,
     papers_evidence,
 )
 
-__all__ = ["Evidence", "Verdict", "decide", "decide_all", "papers_evidence"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What was said, what these numbers say, and the numbers."""
-
-    id: str
-    where: str
-    said: str
-    verdict: str
-    numbers: str  # a clause with every number the verdict rests on
+__all__ = [
+    "Evidence",
+    "Verdict",
+    "decide",
+    "decide_all",
+    "papers_evidence",
+]
 
 
 def decide(id: str, evidence: Evidence) -> Verdict:

@@ -9,7 +9,24 @@ import pandas as pd
 from harness import paper
 
 SUPPORTED, CONTRADICTED, UNDECIDED = "supported", "contradicted", "undecided"
+NOT_DECIDABLE = "not decidable: "
 AGREES, DISAGREES = "agrees, spread not published", "disagrees, spread not published"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said, what these numbers say, and the numbers."""
+
+    id: str
+    where: str
+    said: str
+    verdict: str
+    numbers: str  # a clause with every number the verdict rests on
+
+    @property
+    def decidable(self) -> bool:
+        """Had these records anything to say of it?"""
+        return not self.numbers.startswith(NOT_DECIDABLE)
 
 
 @dataclass(frozen=True)
@@ -47,7 +64,7 @@ def papers_evidence() -> Evidence:
 
 
 def nothing(what: str) -> tuple[str, str]:
-    return UNDECIDED, f"not decidable: {what}"
+    return UNDECIDED, NOT_DECIDABLE + what
 
 
 def evidence(metrics: pd.DataFrame, training: pd.DataFrame | None = None) -> Evidence:

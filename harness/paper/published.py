@@ -18,9 +18,13 @@ def _table2() -> dict[str, dict[str, paper.Value]]:
     return {str(r["model"]): r for r in paper.table("table2_imagenet256")}
 
 
+def said(values: list[float]) -> str:
+    return ", ".join(f"{v:.2f}" for v in values)
+
+
 def sota(e: Evidence) -> tuple[str, str]:
     fids = sorted((float(r["fid"]), name) for name, r in _table2().items())  # type: ignore[arg-type]
-    words = f"{fids[0][0]} ({fids[0][1]}) against {fids[1][0]} ({fids[1][1]})"
+    words = f"{fids[0][0]:.2f} ({fids[0][1]}) against {fids[1][0]:.2f} ({fids[1][1]})"
     return _published_rows(fids[0][1].startswith("DiT"), e, words)
 
 
@@ -31,7 +35,7 @@ def recall(e: Evidence) -> tuple[str, str]:
     plain = [v for n, v in theirs.items() if "-G" not in n]
     guided = [v for n, v in theirs.items() if "-G" in n]
     agrees = ours[0] > max(plain) and min(ours[1:]) > max(guided)
-    words = f"{ours} against {plain} without guidance and {guided} with"
+    words = f"{said(ours)} against {said(plain)} without guidance and {said(guided)} with"
     if not agrees:
         matched = ours[0] > max(plain) and ours[1] > theirs["LDM-4-G (cfg=1.25)"] and (
             ours[2] > theirs["LDM-4-G (cfg=1.50)"])  # fmt: skip
@@ -43,7 +47,7 @@ def recall(e: Evidence) -> tuple[str, str]:
 def decoder(e: Evidence) -> tuple[str, str]:
     fids = [float(r["fid"]) for r in paper.table("table4_decoders")]  # type: ignore[arg-type]
     other = float(_table2()["LDM-4-G (cfg=1.50)"]["fid"])  # type: ignore[arg-type]
-    words = f"{fids} against {other} (LDM-4-G)"
+    words = f"{said(fids)} against {other:.2f} (LDM-4-G)"
     return _published_rows(max(fids) < other and max(fids) / min(fids) < 1.1, e, words)
 
 
@@ -55,7 +59,8 @@ def at_512(e: Evidence) -> tuple[str, str]:
         str(r["model"]): float(r["total_gflops"])  # type: ignore[arg-type]
         for r in paper.table("table5_unets") if r["image_size"] == 512
     }  # fmt: skip
-    words = f"{ours} against {best}; {gflops} Gflops against {unets}"
+    others = " and ".join(f"{total:,.0f} ({name})" for name, total in unets.items())
+    words = f"{ours} against {best}; {gflops} Gflops against {others}"
     return _published_rows(ours < best and gflops < min(unets.values()), e, words)
 
 

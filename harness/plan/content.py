@@ -38,6 +38,8 @@ def images(data: DataSettings, train: bool) -> dict[str, Any]:
     }
     made = train and source.made  # files are read whole: the number is only checked
     out["train_images"] = data.train_images if made else None
+    if isinstance(data.held_out, float):
+        out["held_out"] = data.held_out
     return {**out, "source": source.content()}
 
 
@@ -84,8 +86,12 @@ def reference(reference: ReferenceSettings, run: Run) -> dict[str, Any]:
     if extractor.own_weights and reference.extractor_sha256 is None:
         newer["extractor_weights"] = Path(reference.extractor_weights or "").name
     content = {**keys.content(reference), "extractor": extractor.content()}
-    data = {"data": images(run.data, train=whole_set)}
-    return with_versions({**newer, **data, **content}, source, extractor)
+    data = images(run.data, train=whole_set)
+    if isinstance(run.data.held_out, str):  # in training it changes nothing
+        data["held_out"] = Path(run.data.held_out).name
+    if reference.held_out:  # said here, so that keys of before stand
+        data["reference_held_out"] = True
+    return with_versions({**newer, "data": data, **content}, source, extractor)
 
 
 def floor_images(evaluation: EvaluationSettings, reference: ReferenceSettings) -> int:

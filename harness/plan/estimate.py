@@ -23,7 +23,9 @@ from typing import Any
 
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import DataSettings
+from harness.store import codec
 from harness.store.codec import Measured
+from harness.store.results import BenchmarkResult
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,15 @@ class Speed:
     batch_per_device: int | None = None  # images of one pass
 
     @staticmethod
-    def of_record(record: Mapping[str, Any]) -> Speed:
-        """What a benchmark measured. Raises KeyError, ValueError or TypeError if it is none."""
-        batches = [int(record.get(name) or 0) for name in ("batch_size", "batch_per_device")]
+    def of_record(record: BenchmarkResult) -> Speed:
+        """What a benchmark measured."""
+        batches = [size for size in (record.batch_size, record.batch_per_device) if size]
         return Speed(
-            record["precision"],
-            compile=bool(record.get("compile")),
-            checkpointing=bool(record.get("checkpointing")),
-            tf32=bool(record.get("tf32")),
-            batch_per_device=min((size for size in batches if size > 0), default=None),
+            record.precision,
+            compile=record.compile,
+            checkpointing=record.checkpointing,
+            tf32=record.tf32,
+            batch_per_device=min(batches, default=None),
         )
 
     @staticmethod
@@ -88,7 +90,7 @@ class Rates:
     by_model: Mapping[tuple[str, str | None], float]
     by_kind: Mapping[str, float]
     measured: int  # artifacts and benchmarks behind the rates
-    benchmarks: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    benchmarks: Mapping[tuple[str, str], Sequence[BenchmarkResult]] = field(default_factory=dict)
     encoding: Mapping[tuple[str, int], float] = field(default_factory=dict)  # seconds per image
     plan: Plan | None = None  # whose settings benchmarks are compared with
     _known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -133,7 +135,7 @@ class Rates:
             speeds = [Speed.of_record(record) for record in latest_first]
             k = min(range(len(speeds)), key=lambda k: asked.distance(speeds[k]))
             same = speeds[k].precision == asked.precision
-            rate = latest_first[k]["seconds_per_gflop"]
+            rate = latest_first[k].seconds_per_gflop or 0.0
             self._known[key] = rate, asked.differences(speeds[k]), same
         return self._known[key]  # type: ignore[no-any-return]
 
@@ -159,24 +161,19 @@ def _processes(plan: Plan) -> int:
     return plan.study.settings.dispatch.component.processes(plan.study, "train")
 
 
-def read_benchmarks(results: Path) -> list[dict[str, Any]]:
+def read_benchmarks(results: Path) -> list[BenchmarkResult]:
     """The records of `bench` under a results folder, oldest first; unreadable ones left out."""
     found = []
     for path in (results / "bench").glob("*.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            record = json.loads(path.read_text())
-            rate = record["seconds_per_gflop"] or record["seconds_per_image"]
-            known = record["made"]["device"], record["kind"], record["model"]
-            Speed.of_record(record)
-            if float(rate) > 0 and all(isinstance(word, str) for word in known):
-                found.append((str(record["made"]["committed"]), record))
-    return [record for _, record in sorted(found, key=lambda f: f[0])]
+        with contextlib.suppress(OSError, ValueError):
+            found.append(codec.benchmark(json.loads(path.read_text())))
+    return sorted(found, key=lambda record: record.committed)
 
 
 def rates(
     measurements: Iterable[tuple[str, Measured]],
     cuda: bool,
-    benchmarks: Iterable[Mapping[str, Any]] = (),
+    benchmarks: Iterable[BenchmarkResult] = (),
     plan: Plan | None = None,
 ) -> Rates:
     """Rates on GPUs, or on processors.
@@ -196,15 +193,15 @@ def rates(
     kinds: dict[str, list[float]] = {}
     for (kind, _), values in found.items():
         kinds.setdefault(kind, []).extend(values)
-    benched: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    benched: dict[tuple[str, str], list[BenchmarkResult]] = {}
     encoding: dict[tuple[str, int], float] = {}
     for record in benchmarks:
-        if is_gpu(record["made"]["device"]) == cuda:
-            rate = record["seconds_per_gflop"]
-            if rate is None:
-                encoding[record["model"], record["image_size"]] = record["seconds_per_image"]
-                continue
-            benched.setdefault((record["kind"], record["model"]), []).append(record)
+        if is_gpu(record.device_name) != cuda:
+            continue
+        if record.seconds_per_gflop is not None:
+            benched.setdefault((record.kind, record.model), []).append(record)
+        elif record.image_size is not None and record.seconds_per_image is not None:
+            encoding[record.model, record.image_size] = record.seconds_per_image
     return Rates(
         {k: statistics.median(v) for k, v in found.items()},
         {k: statistics.median(v) for k, v in kinds.items()},

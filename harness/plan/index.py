@@ -8,6 +8,7 @@ from typing import Any
 from harness.components import registry
 from harness.plan.plan import Plan
 from harness.spec.checks import sampler_of
+from harness.spec.schema import ClaimsSettings
 from harness.spec.study import Study, _fields
 from harness.store.studies import Index, Point, StageOf, flat
 
@@ -46,6 +47,7 @@ def index(plan: Plan) -> Index:
         )
         for run in study.runs
     )
+    claims = dict.fromkeys(claimed(study.settings.claims))
     return Index(
         study.name,
         study.profile,
@@ -54,7 +56,15 @@ def index(plan: Plan) -> Index:
         stages,
         study.overrides,
         registry.origins(sorted(_components(study))),
+        claims=claims,
     )
+
+
+def claimed(claims: ClaimsSettings) -> list[str]:
+    """Ids of the claims that a study decides: the paper's (all, or those named), its own pairs."""
+    from harness.paper import chosen_ids
+
+    return chosen_ids(claims.paper, claims.sampling_pairs)
 
 
 OF_RUNS = ("train", "sample", "evaluate", "complexity")  # kinds that are not the whole study's

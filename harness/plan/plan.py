@@ -176,6 +176,7 @@ class Plan:
             device=settings.dispatch.device,
             threads=settings.dispatch.threads,
             data_path=data.path,
+            held_out_path=data.held_out if isinstance(data.held_out, str) else None,
             images_expected=None if source.made else data.train_images,
             max_corrupt=data.max_corrupt,
             autoencoder_weights=autoencoder.weights,

@@ -35,6 +35,8 @@ class Images(StageSettings):
     num_classes: int
     seed: int
     train_images: int | None = None
+    held_out: float | str | None = None  # a share of the images, or the name of a folder of others
+    reference_held_out: bool = False  # the reference is made of what is held out
 
 
 class KeyedStage(StageSettings):
@@ -166,6 +168,7 @@ class Place:
     device: str = "auto"
     threads: int | None = None
     data_path: str | None = None
+    held_out_path: str | None = None  # a folder of images that are not trained on
     images_expected: int | None = None  # of a data set read from files
     max_corrupt: int = 0
     autoencoder_weights: str | None = None

@@ -28,13 +28,14 @@ def compose(report: ReportInput) -> Document:
 
     wanted = [named(one, report) for one in report.sections]
     found = find(report)
+    sections = [Section(one.name, one.title, list(one.blocks(found))) for one in wanted]
     return Document(
         title=report.title,
         study=report.study,
         profile=report.profile,
         date=report.date.strftime("%-d %B %Y, %H:%M UTC"),
         timestamp=int(report.date.timestamp()),
-        sections=[Section(one.name, one.title, list(one.blocks(found))) for one in wanted],
+        sections=[s for s in sections if s.blocks],  # without factors there is no such section
     )
 
 

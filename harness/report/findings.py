@@ -16,6 +16,12 @@ from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.errors import BadInput
+from harness.paper.chosen import decide_pair
+from harness.paper.claims import decide_all, papers_evidence
+from harness.paper.evidence import Verdict, evidence
+from harness.paper.numbers import decide_numbers
+from harness.report.effects import Effects
+from harness.report.effects import find as find_effects
 from harness.report.figures.marks import OTHER
 from harness.report.input import ReportInput
 from harness.report.prepared import prepared
@@ -28,6 +34,7 @@ class Floor:
     value: float
     images: int | None  # behind it; None: not told
     enough: bool  # as many as the samples it stands beside: distances depend on the number
+    std: float | None = None  # its standard error; None: not recorded
 
 
 def floor_of(rows: pd.DataFrame, metric: str, protocol: selection.Protocol | None) -> Floor | None:
@@ -37,7 +44,9 @@ def floor_of(rows: pd.DataFrame, metric: str, protocol: selection.Protocol | Non
         return None
     value, images = found
     samples = None if protocol is None else protocol.samples
-    return Floor(value, images, images is None or samples is None or images >= samples)
+    enough = images is None or samples is None or images >= samples
+    error = error_of(rows[rows["value"] == value], metric, "floor")
+    return Floor(value, images, enough, error[0] if error else None)
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,9 @@ class Findings:
     correlations: Mapping[str, Correlations]  # by group
     laws: Mapping[str, ScalingLaw]
     no_law: Mapping[str, str]  # why there is none
+    learned_correlations: Mapping[str, Correlations]  # without models that did not learn,
+    learned_laws: Mapping[str, ScalingLaw]  # of groups that have such
+    limit_laws: Mapping[str, ScalingLaw]  # of the distance at infinitely many samples
     curves: pd.DataFrame  # quality over training
     curves_protocol: selection.Protocol | None
     frontier: pd.DataFrame
@@ -72,7 +84,9 @@ class Findings:
     papers_setting: bool  # may the paper's values stand on one axis with ours?
     seeds: int
     without_value: int  # rows of the primary metric that hold no finite number
-    verdicts: list[Any] = field(default_factory=list)  # harness.paper.claims.Verdict
+    effects: Effects = field(default_factory=Effects)
+    verdicts: list[Verdict] = field(default_factory=list)
+    no_verdicts: str = ""  # why there are none
 
     def floor(self, protocol: selection.Protocol | None) -> Floor | None:
         """What real images score, for values that were measured so; None: not known, or several."""
@@ -95,6 +109,11 @@ class Findings:
         return list(dict.fromkeys(self.final["group"])) if len(self.final) else []
 
     @property
+    def failed(self) -> set[str]:
+        """Labels of models that did not learn: not told from decoded noise."""
+        return {str(r["label"]) for r in self.final.to_dict("records") if r["learned"] is False}
+
+    @property
     def checkpoints(self) -> bool:
         """One training seed: a sentence is about these checkpoints, not about the models."""
         return self.seeds < 2
@@ -109,6 +128,7 @@ def find(report: ReportInput) -> Findings:
     references = len(parts)
     one = references < 2
     ceiling = None if not one else only(rows, name, "ceiling")
+    noise = error_of(rows, name, "ceiling")
     higher = metrics.higher_is_better(name)
     # A reference's values share no axis with another's.
     finals, curves, sweeps = (
@@ -116,9 +136,9 @@ def find(report: ReportInput) -> Findings:
         for frames in zip(
             *(
                 (
-                    prepared(selection.final_quality(part, name), mark, ceiling, higher),
-                    prepared(selection.over_training(part, name)[0], mark, ceiling, higher),
-                    prepared(selection.sampling_sweep(part, name)[0], mark, ceiling, higher),
+                    prepared(selection.final_quality(part, name), mark, ceiling, higher, noise),
+                    prepared(selection.over_training(part, name)[0], mark, ceiling, higher, noise),
+                    prepared(selection.sampling_sweep(part, name)[0], mark, ceiling, higher, noise),
                 )
                 for mark, part in parts
             ),
@@ -131,9 +151,15 @@ def find(report: ReportInput) -> Findings:
     generated = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "samples")]
     finite = np.isfinite(generated["value"].to_numpy(float, na_value=np.nan))
     correlations, laws, no_law = fitted(finals if one else finals.iloc[:0], higher)
+    failed = [v is False for v in finals["learned"]]
+    lacking = set(finals["group"][np.array(failed, dtype=bool)]) if one else set()
+    kept = finals[[not f and g in lacking for f, g in zip(failed, finals["group"], strict=True)]]
+    kept_correlations, kept_laws, _ = fitted(kept, higher)
     step = chosen[1] if chosen else None
     protocol = chosen[0] if chosen else None
+    limits = at_the_limit(first if one else first.iloc[:0], name, protocol, step)
     found_pairs, pair = sampled(first if one else first.iloc[:0], name)
+    decided, undecided = verdicts(report, finals, one)
     return Findings(
         report=report,
         metric=metric,
@@ -148,6 +174,9 @@ def find(report: ReportInput) -> Findings:
         correlations=correlations,
         laws=laws,
         no_law=no_law,
+        learned_correlations=kept_correlations,
+        learned_laws=kept_laws,
+        limit_laws=limits,
         curves=curves,
         curves_protocol=selection.over_training(first, name)[1],
         frontier=fronts(curves, name),
@@ -159,7 +188,9 @@ def find(report: ReportInput) -> Findings:
         papers_setting=is_the_papers_setting(by_seed, metric, protocol, step),
         seeds=int(by_seed["seed"].nunique()) if len(by_seed) else 0,
         without_value=int((~finite).sum()),
-        verdicts=verdicts(report) if one else [],
+        effects=find_effects(parts, name),
+        verdicts=decided,
+        no_verdicts=undecided,
     )
 
 
@@ -192,6 +223,13 @@ def only(rows: pd.DataFrame, metric: str, of: str) -> float | None:
     return distinct.pop() if len(distinct) == 1 else None
 
 
+def error_of(rows: pd.DataFrame, metric: str, of: str) -> tuple[float, float] | None:
+    """(standard error, degrees of freedom) of the floor or ceiling; None where none is recorded."""
+    found = rows[(rows["metric"] == metric) & (rows["of"] == of) & rows["value"].notna()]
+    std, df = selection.errors(found.drop_duplicates("value"))
+    return (float(std[0]), float(df[0])) if len(std) == 1 and np.isfinite(std[0]) else None
+
+
 def fitted(
     final: pd.DataFrame, higher: bool
 ) -> tuple[dict[str, Correlations], dict[str, ScalingLaw], dict[str, str]]:
@@ -218,6 +256,19 @@ def fitted(
     return correlations, laws, reasons
 
 
+def at_the_limit(
+    rows: pd.DataFrame, metric: str, protocol: selection.Protocol | None, step: int | None
+) -> dict[str, ScalingLaw]:
+    """Laws of the Frechet distance at infinitely many samples, where it was measured beside."""
+    own = metrics.features(metric)
+    names = [m for m in rows["metric"].dropna().unique() if metrics.kind(m) == "fd_infinity"]
+    names = [m for m in names if metrics.features(m) == own]
+    if protocol is None or metrics.kind(metric) != "fd" or len(names) != 1:
+        return {}
+    found = selection.of_the_same_samples(rows, str(names[0]), protocol, step)
+    return fitted(prepared(found), False)[1]
+
+
 def fronts(curves: pd.DataFrame, metric: str) -> pd.DataFrame:
     """`compute.frontier` of each group of curves."""
     if not len(curves):
@@ -239,9 +290,36 @@ def sampled(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
     return pairs, sampling.headline_pair(sweep, metric) if alone and len(pairs) else None
 
 
-def verdicts(report: ReportInput) -> list[Any]:
-    """What these records say of the paper's claims; empty where nothing was measured."""
-    return []
+def verdicts(report: ReportInput, final: pd.DataFrame, one: bool) -> tuple[list[Verdict], str]:
+    """What these records say of the claims, and why nothing where they are not asked.
+
+    Decided where a section shows them: recipes, image sizes and references are not pooled.
+    """
+    names = {s if isinstance(s, str) else s.name for s in report.sections}
+    if not names & {"claims", "headline", "abstract"}:
+        return [], ""
+    if report.papers_own:
+        source = papers_evidence()
+    elif not len(final):
+        return [], "No model has a measured quality yet."
+    elif not one:
+        return [], "Values of several references do not compare: no claim is decided."
+    elif final["group"].nunique() > 1 and not _blocks_alone(final):
+        return [], (
+            "The study's settings are several, and the paper's claims are of one: they are not "
+            "decided from settings that are pooled."
+        )
+    else:
+        source = evidence(report.frames["metrics"], report.frames["training"])
+    every = [*decide_all(source), *decide_numbers(source, report.frames["metrics"])]
+    if report.claims is not None:
+        every = [v for v in every if v.id in report.claims]
+    return [*every, *(decide_pair(*pair, source) for pair in report.claim_pairs)], ""
+
+
+def _blocks_alone(final: pd.DataFrame) -> bool:
+    """Do the groups differ in the block design alone?"""
+    return set(final["group"]) <= {str(b) for b in final["block"].dropna().unique()}
 
 
 def original(family: object, size: object, patch_size: object) -> str | None:

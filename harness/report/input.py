@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,14 @@ class ReportInput:
     """What the attempts cost, one per kind of stage."""
     failures: Sequence[tuple[str, str]] = ()
     """(phrase of `missing`, last words of its error)."""
+    claims: Sequence[str] | None = None
+    """Ids of the claims that are decided (harness.paper.claims.every_id); None: all."""
+    claim_pairs: Sequence[tuple[str, str]] = ()
+    """(smaller, larger) of the study's own: is the larger ahead at equal sampling compute?"""
+    claims_since: Mapping[str, str] = field(default_factory=dict)
+    """When each claim was first stored, by its id; empty where none ever was."""
+    claims_after: Set[str] = frozenset()
+    """Those that were stored after the study's first run."""
     papers_own: bool = False
     """The numbers are the paper's: they are not set beside themselves."""
     against: pd.DataFrame | None = None

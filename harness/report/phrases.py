@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
 from harness.analysis.ranking import best
 from harness.analysis.selection import Protocol, errors
@@ -52,22 +53,30 @@ def missing(what: str, found: Findings) -> Block:
     return paragraph(em(f"{what}{more}."))
 
 
+def weak_clause(found: Findings) -> list[Text]:
+    """That the extractor knows too little for its numbers to be trusted; nothing where it does."""
+    said = weak_sentence(found.report.frames["metrics"], found.metric)
+    return [strong(said.strip()), " "] if said else []
+
+
 def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
     """What real images score beside values that were measured so, and decoded noise, for captions.
 
-    Fewer real images than samples are told without a line: they would score another number.
+    Fewer real images than samples are told without a line: they would score another number. And
+    whether the features know what they are to tell apart.
     """
+    weak = weak_clause(found)
     if found.references > 1:
-        return ["Each reference has a floor of its own. "]
+        return ["Each reference has a floor of its own. ", *weak]
     floor = found.floor(protocol)
     if floor is None:
-        return ["No floor was measured. "]
+        return ["No floor was measured. ", *weak]
     real = real_images(floor)
     how = "dashed where in range" if floor.enough else "fewer than the samples, so no line"
     said = f"{real[0].upper()}{real[1:]} give {number(floor.value)} ({how})"
     if found.ceiling is not None:
         said += f"; decoded noise gives {number(found.ceiling)}"
-    return [said + ". "]
+    return [said + ". ", *weak]
 
 
 def interval_clause(rows: pd.DataFrame) -> str:
@@ -110,7 +119,20 @@ def correlation_sentence(found: Findings, group: str = "") -> list[Text]:
     if math.isnan(c.pearson.low):
         spans.append(", too few for an interval")
     spans.append(f"; Spearman's is {correlation_text(c.spearman)}. ")
+    without = found.learned_correlations.get(group)
+    if without is not None:
+        spans.append(
+            f"Over the {small_ints(without.models)} that learned they are "
+            f"{correlation_text(without.pearson)} and {correlation_text(without.spearman)}. "
+        )
+    elif group in lacking(found):
+        spans.append("Too few learned to say what it is over those. ")
     return spans
+
+
+def lacking(found: Findings) -> set[str]:
+    """Groups with models that did not learn."""
+    return {str(r["group"]) for r in found.final.to_dict("records") if r["learned"] is False}
 
 
 def correlation_text(r: Interval) -> str:
@@ -157,10 +179,13 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
 def floor_sentence(found: Findings) -> list[Text]:
     floor = found.floor(found.protocol)
     if floor is None:
-        return []
+        return weak_clause(found)
     real = real_images(floor)
     fewer = "" if floor.enough else ", fewer than the samples and not to be compared with them"
-    return [f"{real[0].upper()}{real[1:]} score {number(floor.value)}{fewer}. "]
+    return [
+        f"{real[0].upper()}{real[1:]} score {number(floor.value)}{fewer}. ",
+        *weak_clause(found),
+    ]
 
 
 def law_sentence(found: Findings, group: str = "") -> list[Text]:
@@ -185,7 +210,35 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
             f"Fitted without the largest model it predicts {within(*left.predicted)} where "
             f"{number(left.measured)} was measured ({100 * left.error:+.0f}%). ".replace("-", "−")
         )
+    spans += offset_sentence(found, law)
+    without = found.learned_laws.get(group)
+    if without is not None:
+        spans.append(
+            f"Over the {small_ints(without.models)} that learned a = {within(*without.exponent)} "
+            f"and E = {within(*without.offset)}. "
+        )
+    elif group in lacking(found):
+        spans.append("No law is fitted to those that learned alone. ")
+    limit = found.limit_laws.get(group)
+    if limit is not None:
+        spans.append(
+            "Of the distance extrapolated to infinitely many samples "
+            f"a = {within(*limit.exponent)} and E = {within(*limit.offset)}. "
+        )
     return spans
+
+
+def offset_sentence(found: Findings, law: Any) -> list[Text]:
+    """E is of the metric at N samples; what of it real images have too."""
+    n = None if found.protocol is None else found.protocol.samples
+    at = "an unknown number of" if n is None else f"{n:,}"
+    said = f"E is of {found.short} at {at} samples"
+    floor = found.floor(found.protocol)
+    if floor is None:
+        return [said + "; no floor was measured beside it. "]
+    gap = law.above_floor(floor.value, floor.std or 0.0)
+    images = "" if floor.images is None else f" ({floor.images:,} images)"
+    return [f"{said}; the floor{images} is {number(floor.value)}, E minus floor {within(*gap)}. "]
 
 
 def sampling_sentence(found: Findings) -> list[Text]:
@@ -207,6 +260,13 @@ def sampling_sentence(found: Findings) -> list[Text]:
         f", the smaller in {int(ahead.get('smaller', 0))}, and "
         f"{int(ahead.get('undecided', 0))} are undecided (95%, Holm over pairs). ",
     ]
+    failed = found.failed
+    kept = pairs[~(pairs["smaller"].isin(failed) | pairs["larger"].isin(failed))]
+    if len(kept) < len(pairs):
+        left = int((kept["ahead"] == "larger").sum())
+        spans.append(
+            f"Among models that learned it is ahead in {left} of {count(len(kept), 'pair')}. "
+        )
     p = found.pair
     if p is not None:
         spans.append(

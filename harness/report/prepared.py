@@ -15,13 +15,17 @@ CONFIDENCE = 0.95
 
 
 def prepared(
-    rows: pd.DataFrame, reference: str = "", ceiling: float | None = None, higher: bool = False
+    rows: pd.DataFrame,
+    reference: str = "",
+    ceiling: float | None = None,
+    higher: bool = False,
+    noise: tuple[float, float] | None = None,
 ) -> pd.DataFrame:
     """`rows` (of harness.analysis.selection) with columns group, low, high and learned.
 
     The group is what of a label does not name the model: block, recipe, image size, and the
     `reference` where there are several. `low`, `high`: the 95 % interval of `value`, NaN where no
-    standard error is known.
+    standard error is known. `noise`: the ceiling's standard error and its degrees of freedom.
     """
     out = rows.copy()
     models = out["model"].astype(object) if "model" in out else out["label"]
@@ -36,7 +40,10 @@ def prepared(
     ]
     out["low"] = [np.nan if e is None else e.low for e in ends]
     out["high"] = [np.nan if e is None else e.high for e in ends]
-    known: Any = learned(numbers(out, "value"), std, ceiling, df=freedom, higher=higher)
+    known: Any = learned(
+        numbers(out, "value"), std, ceiling, noise[0] if noise else None, df=freedom,
+        ceiling_df=noise[1] if noise else None, higher=higher,
+    )  # fmt: skip
     out["learned"] = pd.Series(list(known), index=out.index, dtype=object)
     return out
 

@@ -9,7 +9,8 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis import metrics, selection
-from harness.report.blocks import Text
+from harness.analysis.extractor_strength import weak_sentence
+from harness.report.blocks import Text, strong
 from harness.report.findings import Findings, floor_of
 from harness.report.prepared import prepared
 from harness.report.wording import DASH, number
@@ -53,10 +54,12 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
         if floor is not None:
             told = f"{metrics.short_title(m)} {number(floor.value)}"
             by_images.setdefault(floor.images, []).append(told)
-    return [
+    said: list[Text] = [
         f"{'Real' if images is None else f'{images:,} real'} images: {', '.join(told)}. "
         for images, told in by_images.items()
     ]
+    weak = weak_sentence(found.report.frames["metrics"], found.metric)
+    return [*said, strong(weak.strip()), " "] if weak else said
 
 
 def metrics_of(found: Findings) -> list[str]:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from harness.analysis.fits import Correlation
-
 DASH = "–"  # for a cell without a value
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -86,27 +84,6 @@ def small_ints(n: int) -> str:
         "twelve",
     ]
     return words[n] if n < len(words) else f"{n:,}"
-
-
-def trend(correlation: Correlation | None, higher: bool) -> tuple[str, str]:
-    """(strength, verdict) of "more compute, better samples".
-
-    The strength is of the Spearman correlation in the direction of better samples: "strong" from
-    0.8, "moderate" from 0.5, "weak" from 0.3, "none" down to -0.3, else "opposite"; "unknown"
-    without a correlation. The verdict is a clause for the abstract.
-    """
-    if correlation is None:
-        return "unknown", "too few models were measured to speak of a trend"
-    gain = correlation.spearman if higher else -correlation.spearman
-    if gain >= 0.8:
-        return "strong", "models that spend more compute are consistently better"
-    if gain >= 0.5:
-        return "moderate", "models that spend more compute tend to be better"
-    if gain >= 0.3:
-        return "weak", "models that spend more compute are only weakly better"
-    if gain > -0.3:
-        return "none", "no clear trend of quality with compute is visible"
-    return "opposite", "models that spend more compute came out worse"
 
 
 def gflops_unit(largest: float) -> tuple[str, float]:

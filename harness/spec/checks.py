@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
+from harness.spec import own_data
 from harness.spec.explain import nearest
-from harness.spec.schema import EvaluationSettings, GuidanceSettings, StudySettings
+from harness.spec.schema import (
+    EvaluationSettings,
+    GuidanceSettings,
+    ReferenceSettings,
+    StudySettings,
+)
 from harness.spec.source import Path_, Source
 
 if TYPE_CHECKING:
@@ -27,6 +34,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
         *_baselines(settings),
         *_reference(settings, runs),
         *_evaluations(settings, runs),
+        *_claims(settings, runs),
     ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
 
@@ -35,10 +43,71 @@ def _data(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
     """A source that goes with what is said of its data."""
     for data in {id(r.data): r.data for r in runs}.values():
         source: Any = data.source
+        if (lines := own_data.unsaid(data)) is not None:
+            yield ("data",), lines
+            continue
         try:
             source.check(data)
         except BadInput as error:
             yield ("data",), str(error)
+            continue
+        try:
+            _held_out(settings, data)
+        except BadInput as error:
+            yield ("data", "held_out"), str(error)
+        if source.labelled == (data.num_classes == 0):
+            yield ("data", "num_classes"), _of_classes(source, data)
+
+
+def _held_out(settings: StudySettings, data: Any) -> None:
+    """Raise BadInput for a held-out part that cannot be, or is too small for what is asked."""
+    from harness.data.held_out import count_of
+
+    reference = settings.reference
+    if data.held_out is None:
+        if reference is not None and reference.held_out:
+            raise BadInput(
+                "reference.held_out is true, and nothing is held out: give data.held_out, a share "
+                "as 0.1 or a folder"
+            )
+        return
+    if reference is not None and reference.held_out and reference.statistics is not None:
+        raise BadInput(
+            "reference.held_out is true, and reference.statistics are of other images: leave one "
+            "of them out"
+        )
+    if data.source.made:
+        raise BadInput(
+            f"data.held_out is for images that lie on disk; source {data.source.name!r} makes "
+            "others for floors: leave it out"
+        )
+    if not isinstance(data.held_out, float) or data.train_images is None:
+        return
+    held = count_of(data.train_images, data.held_out)
+    if reference is None:
+        return
+    kept = data.train_images - held
+    sizes = (held, kept) if reference.held_out else (kept, held)
+    wanted = (reference.images or 0, reference.floor_images)
+    for field, size, asked in zip(("images", "floor_images"), sizes, wanted, strict=True):
+        if asked > size:
+            raise BadInput(
+                f"data.held_out {data.held_out:g} of {data.train_images:,} images leaves {size:,} "
+                f"for reference.{field}, which is {asked:,}: lower it, or hold out another share"
+            )
+
+
+def _of_classes(source: Any, data: Any) -> str:
+    if source.labelled:
+        return (
+            "data.num_classes is 0, and source "
+            f"{source.name!r} reads labels: give their number of classes, or, to train without "
+            "them, a source of images alone (unlabelled-folder, or arrays with labels: null)"
+        )
+    return (
+        f"data.num_classes is {data.num_classes}, and these images have no labels (source "
+        f"{source.name!r}): write num_classes: 0, which trains unconditional models"
+    )
 
 
 def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
@@ -110,6 +179,7 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
     for data in {id(r.data): r.data for r in runs}.values():
         try:
             extractor.check(data)
+            _divided(reference, extractor, data)
         except BadInput as error:
             yield ("reference", "extractor"), f"reference.extractor: {error}"
     for field, what in (("images", "a covariance"), ("recall_images", "neighbours")):
@@ -119,6 +189,47 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
                 ("reference", field),
                 f"reference.{field} is {value}: {what} needs at least 2 images",
             )
+
+
+def _divided(reference: ReferenceSettings, extractor: Any, data: Any) -> None:
+    """BadInput where the images are too few to train an extractor on some and measure others."""
+    from harness.metrics.division import divide
+
+    if not extractor.trained:
+        return
+    least = extractor.least_images(data.num_classes)
+    if reference.extractor_images < least:
+        raise BadInput(
+            f"reference.extractor_images is {reference.extractor_images}: {extractor.name} needs "
+            f"at least {least} for {data.num_classes} classes"
+        )
+    if data.source.made or data.train_images is None:  # a split of its own; known when it runs
+        return
+    share = data.held_out if isinstance(data.held_out, float) else 0.0
+    divide(
+        data.train_images - round(data.train_images * share),
+        extractor_images=reference.extractor_images,
+        least=least,
+        images=reference.images,
+        dimensions=extractor.dimensions,
+        floor_images=0 if data.held_out is not None else reference.floor_images,
+    )
+
+
+def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """Claims that exist, of models that the study has."""
+    try:
+        paper.chosen_ids(settings.claims.paper)
+    except BadInput as error:
+        yield ("claims", "paper"), str(error)
+    models = list(dict.fromkeys([r.model.label for r in runs] + [r.label for r in runs]))
+    for i, pair in enumerate(settings.claims.sampling_pairs):
+        for name in pair:
+            if name not in models:
+                yield (
+                    ("claims", "sampling_pairs", i),
+                    f"claims.sampling_pairs: no model {name!r} here{nearest(name, models)}",
+                )
 
 
 def _evaluations(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
@@ -245,6 +356,13 @@ def _guidance(guidance: GuidanceSettings, runs: Sequence[Run]) -> Iterator[tuple
                 f"{objective.name}: {low:g} to {high:g})",
             )
     if guidance.scale == 1.0:
+        return
+    if any(r.data.num_classes == 0 for r in runs):
+        yield (
+            "guidance.scale",
+            f"is {guidance.scale:g}, but the data have no classes (data.num_classes: 0): there is "
+            "nothing to guide towards; leave guidance out",
+        )
         return
     if any(r.train and r.train.label_dropout == 0 and not r.model.checkpoint for r in runs):
         yield (

@@ -68,8 +68,8 @@ class DataSettings(Settings):
     channels: Literal[1, 3] = 3
     "1 (gray) or 3 (RGB)."
 
-    num_classes: Positive = 10
-    "Labels are 0 to num_classes - 1; one more stands for no class in guidance."
+    num_classes: Count = 10
+    "Labels are 0 to num_classes - 1; one more stands for no class in guidance. 0: unconditional."
 
     train_images: Positive | None = None
     "Embedded sets: how many to make. Others are read whole: how many there must be, if given."
@@ -77,11 +77,23 @@ class DataSettings(Settings):
     flip: bool = False
     "Random horizontal flips in training."
 
+    held_out: float | str | None = None
+    "Images not trained on, for floors: a share of them (0.1), or a folder of their own."
+
     seed: Count = 0
-    "Of the embedded sets' rendering."
+    "Of the embedded sets' rendering, and of which images are held out."
 
     max_corrupt: Annotated[Count, NotInKey()] = 0
     "Unreadable images that are skipped before the stage fails."
+
+    @field_validator("held_out")
+    @classmethod
+    def _a_share(cls, value: float | str | None) -> float | str | None:
+        if isinstance(value, (int, float)) and not 0 < value <= 0.5:
+            raise ValueError("must be a share above 0 and up to 0.5, or a folder's path")
+        if value == "":
+            raise ValueError("must be a share, or a folder's path: this one is empty")
+        return value
 
 
 class AutoencoderSettings(Settings):
@@ -231,6 +243,9 @@ class ReferenceSettings(Settings):
     floor_images: Count = 0
     "Other real images, measured against the reference: what no model can be expected below."
 
+    held_out: Annotated[bool, NotInKey()] = False
+    "Made of data.held_out instead of the training set; floors are then of training images."
+
     statistics: Annotated[str | None, NotInKey()] = None
     "ADM's npz of statistics instead of images."
 
@@ -371,16 +386,33 @@ class MatrixSettings(Settings):
         return {axis: values for axis, values in value.items() if values is not None}
 
 
+class ClaimsSettings(Settings):
+    """What the study sets out to decide, fixed before it is run. In no key."""
+
+    paper: tuple[str, ...] | None = None
+    "Ids of the paper's claims and numbers that the report decides; null: all."
+
+    sampling_pairs: tuple[tuple[str, str], ...] = ()
+    "Pairs (smaller, larger) of models: is the larger ahead at equal sampling compute?"
+
+
 class ReportSettings(Settings):
     """The report: its sections in order. Not part of any key."""
 
     sections: tuple[Annotated[Component, Choice("section")], ...] = (
         "headline",
+        "claims",
         "gflops",
+        "factors",
         "training",
+        "loss",
         "samples",
         "models",
+        "method",
+        "cost",
+        "failures",
         "provenance",
+        "study",
     )
     "Report sections, in order."
 
@@ -441,6 +473,9 @@ class StudySettings(Settings):
 
     baselines: tuple[str, ...] = ()
     "U-Nets counted beside the runs (Table 5)."
+
+    claims: ClaimsSettings = ClaimsSettings()
+    "Claims that are decided; those added after the first run are marked in the report."
 
     report: ReportSettings = ReportSettings()
     "The report."

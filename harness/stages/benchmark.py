@@ -35,7 +35,7 @@ from harness.stages.work import Work
 from harness.store import codec, provenance
 from harness.store.artifacts import Artifact
 from harness.store.codec import Manifest
-from harness.store.results import EncodeResult
+from harness.store.results import BenchmarkResult, EncodeResult
 
 KINDS = ("train", "sample", "encode")
 LATENTS = 512  # synthetic training set
@@ -61,7 +61,7 @@ class Setting:
     guidance: float = 1.0
 
 
-def measure(setting: Setting) -> dict[str, Any]:
+def measure(setting: Setting) -> BenchmarkResult:
     """One record: rates, memory, utilisation, and what they were measured on.
 
     gflops_per_second: multiply-accumulates / 1e9; matmul_gflops_per_second: what one large matrix
@@ -72,9 +72,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         torch.cuda.reset_peak_memory_stats(device)
     found = {"train": _train, "sample": _sample, "encode": _encode}[setting.kind](setting, device)
     rate = found.get("gflops_per_second")
-    return {
-        **asdict(setting),
-        **found,
+    own = {
         "memory_bytes": found.get("memory_bytes") or _memory(device),
         "seconds_per_gflop": None if not rate else 1.0 / rate,
         "seconds_per_image": 1.0 / found["images_per_second"],
@@ -84,6 +82,7 @@ def measure(setting: Setting) -> dict[str, Any]:
         "matmul_gflops_per_second": _matmul(setting, device),
         "made": provenance.made(device_name(device), torch.get_num_threads()),
     }
+    return BenchmarkResult(**{**asdict(setting), **found, **own})
 
 
 def _train(setting: Setting, device: torch.device) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from harness.metrics.features import Features
 from harness.plan.stages import EvaluateStage
 from harness.stages.columns import measured_row
 from harness.stages.real_images import rgb
-from harness.stages.reference import extractor_of
+from harness.stages.reference import extractor_of, trained_how
 from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
 from harness.store.artifacts import Artifact
@@ -53,7 +53,10 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
         "reference_key": work.task.inputs["reference"],
         **drawn.columns,
     }
-    more = {} if drawn.decoder_sha256 is None else {"decoder_sha256": drawn.decoder_sha256}
+    more: dict[str, Any] = (
+        {} if drawn.decoder_sha256 is None else {"decoder_sha256": drawn.decoder_sha256}
+    )
+    more |= trained_how(known.training)
     rows = [
         {
             **shared,

@@ -12,20 +12,24 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.components import stored
+from harness.components.source import Images
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import FloorStage, ReferenceStage
+from harness.stages import files_read
 from harness.stages.columns import measured_row
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen
-from harness.stages.reference import extractor_of
+from harness.stages.reference import component_of, divided, extractor_of, trained_how
 from harness.stages.work import Outcome, Work
-from harness.store.results import FloorResult
+from harness.store.results import FloorResult, ReferenceResult
 
 NO_IMAGES = (
     "no image is left for a floor: the reference is made of all of them, and images measured "
-    "against themselves say nothing. Let data.path hold a folder `val` of held-out images beside "
-    "`train`, give reference.images fewer than there are, or say reference.floor_images: 0"
+    "against themselves say nothing. Say data.held_out (a share, as 0.1, or a folder), let "
+    "data.path hold a folder `val` beside `train`, give reference.images fewer than there are, or "
+    "say reference.floor_images: 0"
 )
 
 
@@ -33,6 +37,8 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     """One pass of the reference's extractor over held-out images, for all metrics."""
     known = work.inputs["reference"]
     made_with = ReferenceStage.model_validate(known.manifest.settings)
+    source, roles = source_of(made_with.data, work), _roles(made_with, work)
+    files = files_read.begin(work, source, roles)
     images, count = _images(settings, made_with, work)
     extractor = extractor_of(work)
     features = extract(
@@ -53,6 +59,8 @@ def run(settings: FloorStage, work: Work) -> Outcome:
         device=str(work.device),
         absent=absent.__setitem__,
     )
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     for name, reason in absent.items():
         print(f"{name} of real images is not measured: {reason}", flush=True)
     shared = {
@@ -64,8 +72,17 @@ def run(settings: FloorStage, work: Work) -> Outcome:
         "samples": count,
         "floor_images": count,
     }
-    rows = [{**shared, "floor": m.value, **measured_row(m, extractor.resize)} for m in measured]
+    more = trained_how(known.result(ReferenceResult).training)
+    rows = [
+        {**shared, "floor": m.value, **measured_row(m, extractor.resize, **more)} for m in measured
+    ]
     return Outcome(FloorResult(count, absent), {"metrics": rows})
+
+
+def _roles(reference: ReferenceStage, work: Work) -> list[str]:
+    """Which files from outside are read: weights of a trained extractor came with the reference."""
+    trained = component_of(reference, work).trained
+    return [role for role in OF_KIND["floor"] if role != "extractor" or not trained]
 
 
 def _images(
@@ -79,13 +96,23 @@ def _images(
     indices = np.arange(len(images))
     if made:  # whose parts are disjoint
         return batches(images, indices, data.image_size, work.place.batch_size), len(indices)
-    behind = images_of(data, work, "reference", None, check_classes=False)
-    if len(behind) == len(images) and behind.fingerprint == images.fingerprint:
-        used = chosen(reference.images, len(images), reference.seed)
-        if reference.statistics is not None or reference.statistics_sha256 is not None:
-            used = indices  # statistics of all of them
-        indices = np.setdiff1d(indices, used)
+    parts = divided(reference, work)  # where the extractor was trained on some of them, too
+    if parts is not None:
+        indices = parts.get("floor", indices)
+    else:
+        indices = _left_over(images, reference, work)
     if not len(indices):
         raise BadInput(f"data {data.name!r} at {work.place.data_path}: {NO_IMAGES}")
     indices = indices[chosen(settings.images, len(indices), reference.seed)]
     return batches(images, indices, data.image_size, work.place.batch_size), len(indices)
+
+
+def _left_over(images: Images, reference: ReferenceStage, work: Work) -> np.ndarray:
+    """Positions of the images that the reference was not made of."""
+    indices = np.arange(len(images))
+    behind = images_of(reference.data, work, "reference", None, check_classes=False)
+    if len(behind) != len(images) or behind.fingerprint != images.fingerprint:
+        return indices  # images of their own
+    if work.place.statistics is not None:  # of all of them
+        return indices[:0]
+    return np.setdiff1d(indices, chosen(reference.images, len(images), reference.seed))

@@ -25,11 +25,13 @@ def batches(images: Images, indices: np.ndarray, size: int, batch: int) -> Itera
         yield rgb(np.stack(rows))
 
 
-def in_memory(images: Images, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """All images of a source at one size, uint8 (N, size, size, C), and their labels (N,)."""
-    if isinstance(images, ArrayImages):
+def in_memory(
+    images: Images, size: int, indices: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images of a source (default: all) at one size: uint8 (N, size, size, C), labels (N,)."""
+    if isinstance(images, ArrayImages) and indices is None:
         return images.images, images.labels
-    found = [images[i] for i in range(len(images))]
+    found = [images[int(i)] for i in (range(len(images)) if indices is None else indices)]
     return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
 
 

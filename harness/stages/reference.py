@@ -1,15 +1,15 @@
 """The reference stage: the feature extractor, and the real images' statistics.
 
-For an embedded data set the extractor is a classifier trained here, on images of their own; the
-reference is of further images, disjoint from those and from the training set. What other real
-images score against it is a stage of its own (harness.stages.floor).
+An extractor that is trained here has images of its own: of an embedded data set its own split, of
+one that lies on disk a part that neither reference nor floor has (harness.metrics.division). What
+other real images score against the reference is a stage of its own (harness.stages.floor).
 
 Files committed: reference.npz, and extractor.safetensors when it was trained here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,10 @@ import numpy as np
 from harness.components import Extractor, stored
 from harness.errors import BadInput
 from harness.metrics import Reference, load_extractor
+from harness.metrics.division import divide
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
+from harness.stages import files_read
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen, in_memory
 from harness.stages.work import Outcome, Work
@@ -26,7 +29,10 @@ from harness.store.results import ReferenceResult
 
 def run(settings: ReferenceStage, work: Work) -> Outcome:
     """Make or load the extractor, measure the real images with it."""
-    extractor, about = _extractor(settings, work)
+    source, roles = source_of(settings.data, work), _roles(settings, work)
+    files = files_read.begin(work, source, roles)
+    parts = divided(settings, work)
+    extractor, about = _extractor(settings, work, parts)
     if settings.extractor_sha256 not in (None, extractor.sha256):
         raise BadInput(
             f"the weights of {extractor.name} have checksum {extractor.sha256}, "
@@ -41,7 +47,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
                 f"the study asks for {settings.statistics_sha256}"
             )
     else:
-        real, count = _images(settings, work)
+        real, count = _images(settings, work, parts)
         reference = Reference.from_images(  # streamed: a training set's features are 20 GB
             real,
             extractor,
@@ -53,6 +59,8 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             progress=lambda done: work.progress(done=done, total=count, unit="images"),
         )
     reference.save(work.folder / "reference.npz")
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     return Outcome(
         ReferenceResult(
             extractor=extractor.name,
@@ -64,6 +72,16 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
             training=about,
         )
     )
+
+
+def _roles(settings: ReferenceStage, work: Work) -> list[str]:
+    """Which files from outside are read."""
+    of = {
+        "data": work.place.statistics is None,
+        "extractor": not component_of(settings, work).trained,
+        "statistics": True,
+    }
+    return [role for role in OF_KIND["reference"] if of[role]]
 
 
 def component_of(settings: ReferenceStage, work: Work) -> Extractor:
@@ -85,7 +103,45 @@ def extractor_of(work: Work) -> Any:
     )
 
 
-def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any]]:
+def trained_how(training: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record of a number says of the extractor that was trained for it; else nothing."""
+    said = ("accuracy", "chance", "held_out")
+    return {f"extractor_{n}": training[n] for n in said if training.get(n) is not None}
+
+
+Parts = Mapping[str, np.ndarray]  # positions in the data on disk, by what they are for
+
+
+def divided(settings: ReferenceStage, work: Work) -> Parts | None:
+    """Who has which images of a data set on disk; None where nothing has to be divided.
+
+    "floor" is missing where floors have images of their own.
+    """
+    component = component_of(settings, work)
+    if not component.trained or source_of(settings.data, work).made:
+        return None
+    images, floor = (
+        images_of(settings.data, work, split, None, check_classes=False)
+        for split in ("reference", "floor")
+    )
+    own_floor = len(floor) != len(images) or floor.fingerprint != images.fingerprint
+    division = divide(
+        len(images),
+        extractor_images=settings.extractor_images,
+        least=component.least_images(settings.data.num_classes),
+        images=settings.images,
+        dimensions=component.dimensions,
+        floor_images=0 if own_floor else settings.floor_images,
+    )
+    parts = division.indices(len(images), settings.seed)
+    if own_floor:
+        del parts["floor"]
+    return parts
+
+
+def _extractor(
+    settings: ReferenceStage, work: Work, parts: Parts | None
+) -> tuple[Any, dict[str, Any]]:
     component = component_of(settings, work)
     if not component.trained:
         return load_extractor(component, work.place.extractor_weights, str(work.device)), {}
@@ -93,7 +149,12 @@ def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any
 
     def load(split: str, count: int | None) -> tuple[np.ndarray, np.ndarray]:
         images = images_of(settings.data, work, split, count, check_classes=False)  # type: ignore[arg-type]
-        return in_memory(images, settings.data.image_size)
+        if parts is None:
+            return in_memory(images, settings.data.image_size)
+        part = parts["extractor" if split == "classifier" else "reference"]
+        if count is not None and count < len(part):
+            part = np.sort(np.random.default_rng(settings.seed).permutation(part)[:count])
+        return in_memory(images, settings.data.image_size, part)
 
     path = work.folder / "extractor.safetensors"
     about = component.train(
@@ -102,16 +163,19 @@ def _extractor(settings: ReferenceStage, work: Work) -> tuple[Any, dict[str, Any
         images=settings.extractor_images,
         steps=settings.extractor_steps,
         seed=settings.seed,
+        data=settings.data.name,
     )
     return load_extractor(component, path, str(work.device)), about
 
 
-def _images(settings: ReferenceStage, work: Work) -> tuple[Iterator[np.ndarray], int]:
+def _images(
+    settings: ReferenceStage, work: Work, parts: Parts | None
+) -> tuple[Iterator[np.ndarray], int]:
     """Batches of real images, and how many: as many as asked, drawn by the seed, or all."""
     count = settings.images
     made = source_of(settings.data, work).made
     wanted = count if count is not None else settings.data.train_images
     wanted = wanted if made else None
     images = images_of(settings.data, work, "reference", wanted, check_classes=False)
-    indices = chosen(count, len(images), settings.seed)
+    indices = parts["reference"] if parts else chosen(count, len(images), settings.seed)
     return batches(images, indices, settings.data.image_size, work.place.batch_size), len(indices)

@@ -17,6 +17,7 @@ from harness.errors import HarnessError
 from harness.store import files
 from harness.store.results import (
     RESULTS,
+    BenchmarkResult,
     ComplexityResult,
     EvaluateResult,
     ReferenceResult,
@@ -208,6 +209,15 @@ def result(manifest: Manifest, kind: type[R]) -> R:
             f"the result of {manifest.kind} {manifest.key[:12]}, written by {manifest.version}, "
             f"cannot be read by this version: {what}"
         ) from error
+
+
+def benchmark(data: Any) -> BenchmarkResult:
+    """A benchmark from its JSON value. Raises ValueError where it is none that says a rate."""
+    found: BenchmarkResult = _adapter(BenchmarkResult).validate_python(data)
+    rate = found.seconds_per_gflop or found.seconds_per_image
+    if not {"device", "committed"} <= found.made.keys() or rate is None or rate <= 0:
+        raise ValueError("no benchmark")
+    return found
 
 
 def _adapter(kind: type[Any]) -> Any:

@@ -8,8 +8,10 @@ grow with the records. One process at a time (the caller holds the claim "compac
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 import uuid
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,41 @@ def _compact(root: Path, table: str, above: int) -> int:
         return _merge(root, table, single, compacted, small)
     except (FileNotFoundError, UnreadableRecords):
         return 0  # another process merged them, or can: that of a newer version
+
+
+def take_out(root: Path, keys: Collection[str], away: Path) -> None:
+    """Move the rows of `keys` from the records to those of the results folder `away`.
+
+    A file that holds others' rows as well is written again without these, and durable before it
+    goes. Errors: DiskFull, NotWritable, UnreadableRecords for files that cannot be read.
+    """
+    for table in tables.TABLES:
+        single, compacted = fragments.listing(root, table)
+        there = fragments.folder(away, table)
+        for path in compacted:
+            try:
+                inside = fragments.keys_in(path) & set(keys)
+                for key in inside:
+                    data = fragments.encode(table, _rows_of(table, path, key))
+                    name = f"{key}.{files.digest(data)[:16]}.json"
+                    files.write_atomic(there / name, data)
+                if inside:
+                    out = _Output(root, table)
+                    try:
+                        _copy(out, table, path, {key: [path] for key in inside})
+                        out.publish()
+                    finally:
+                        out.aside.unlink(missing_ok=True)
+            except Damaged as error:
+                raise UnreadableRecords(
+                    f"{path} {error}: the `run` command of its study moves it away; then again"
+                ) from None
+        for key in single.keys() & set(keys):
+            for path in single[key]:
+                files.make_folder(there)
+                with files.explained(path):
+                    files.step("move", path)
+                    os.replace(path, there / path.name)
 
 
 def _rows(path: Path) -> int:

@@ -1,6 +1,6 @@
 """Artifacts whose payload was removed to save space: their manifest and their rows stay.
 
-    results/pruned/KEY     its manifest and record alone are left, on purpose
+    results/pruned/KEY     its manifest, record and list of files alone are left, on purpose
 
 Such a stage is done for whoever reads numbers. What needs its files has to make it again.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 
 from harness.store import files
 from harness.store.artifacts import MANIFEST, RECORD, Store
+
+KEPT = (MANIFEST, RECORD, "files.parquet")  # the last says of which files it was made
 
 
 def pruned_keys(store: Store) -> set[str]:
@@ -36,7 +38,7 @@ def prune(store: Store, kind: str, key: str) -> int:
     freed = 0
     for name in manifest.files:
         path = store.folder(kind, key) / name
-        if name not in (MANIFEST, RECORD) and path.exists():
+        if name not in KEPT and path.exists():
             freed += path.stat().st_size
             files.step("delete", path)
             path.unlink()

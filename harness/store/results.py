@@ -26,6 +26,10 @@ class EncodeResult:
     autoencoder_sha256: str | None = None  # of its encoder; None: pixels
     fingerprint: str | None = None  # of the images
     corrupt: int = 0  # images that could not be read
+    # images that were not RGB of the study's size or more, by what they were: gray, alpha, enlarged
+    stored: Mapping[str, int] = field(default_factory=dict)
+    # mean and std of what training draws from these; None: of an older version
+    moments: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,46 @@ class EvaluateResult:
     """What was measured stands in the records; here is what could not be, and why."""
 
     absent: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """How fast a machine did something. No stage: `bench` keeps it in results/bench."""
+
+    kind: str  # train, sample, encode
+    model: str
+    precision: str
+    made: Mapping[str, Any]  # versions, device, when
+    image_size: int | None = None
+    block: str | None = None
+    batch_size: int | None = None
+    batch_per_device: int | None = None  # images of one pass; None: the batch
+    tf32: bool = False
+    compile: bool = False
+    checkpointing: bool = False
+    device: str = "auto"  # as it was asked for
+    steps: int = 0  # that were timed
+    guidance: float = 1.0
+    gflops: float | None = None  # of one forward pass
+    steps_per_second: float | None = None
+    images_per_second: float | None = None
+    host_images_per_second: float | None = None  # that noise can be drawn for
+    gflops_per_second: float | None = None
+    seconds_per_gflop: float | None = None
+    seconds_per_image: float | None = None
+    memory_bytes: int | None = None
+    utilisation: float | None = None  # None: the device's peak is not known
+    matmul_gflops_per_second: float | None = None
+
+    @property
+    def device_name(self) -> str:
+        """The chip's."""
+        return str(self.made["device"])
+
+    @property
+    def committed(self) -> str:
+        """When, UTC."""
+        return str(self.made["committed"])
 
 
 RESULTS: dict[str, type[Any]] = {

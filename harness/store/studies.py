@@ -10,7 +10,11 @@ component that it names is not at hand: the study's text is here as well.
      "runs": [{"label": "DiT-S/2 seed=1", "axes": {"model.size": "S", "seed": 1},
                "model": "DiT-S/2", "family": "DiT", "size": "S"}, ...],
      "components": {"family:my-net": {"from": "package nets 1.2", "version": 3}},
-     "stages": {KEY: {"kind": "evaluate", "runs": [0], "evaluations": ["final"], "step": 400}}}
+     "stages": {KEY: {"kind": "evaluate", "runs": [0], "evaluations": ["final"], "step": 400}},
+     "claims": {"size-helps": "2026-11-25T15:00:00+00:00", ...}}
+
+`claims` says when each claim of the study was first stored: what is added after the first run was
+chosen with the data at hand. A file from before claims were stored has none.
 
 SHA is that of everything but `written`: the study under other --set has a file of its own, the same
 study run again has not.
@@ -21,7 +25,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,6 +72,7 @@ class Index:
     # "kind:name" of what others brought -> {"from", "version", "sha256"} (registry.origins)
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     written: str | None = None  # UTC; None while it is not
+    claims: Mapping[str, str | None] = field(default_factory=dict)  # id: first stored, UTC
 
     @property
     def axes(self) -> tuple[str, ...]:
@@ -86,14 +91,23 @@ class Index:
 
 
 def write(root: Path, index: Index) -> Path:
-    """Write a study's file. Errors: NotWritable, DiskFull."""
-    content = _content(index)
+    """Write a study's file; claims keep the time at which they were first stored.
+
+    Errors: NotWritable, DiskFull.
+    """
+    written = _now()
+    known = stored_claims(root, index.study, index.profile)
+    claims = {name: known.get(name, since or written) for name, since in index.claims.items()}
+    content = _content(replace(index, claims=claims))
     sha = files.digest(json.dumps(content, sort_keys=True).encode())[:12]
     path = Path(root) / FOLDER / f"{_plain(f'{index.study}-{index.profile}')}-{sha}.json"
-    written = datetime.now(UTC).isoformat(timespec="seconds")
     text = json.dumps({**content, "written": written}, separators=(",", ":"), ensure_ascii=False)
     files.write_atomic(path, text.encode())
     return path
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _plain(name: str) -> str:
@@ -106,6 +120,8 @@ def _content(index: Index) -> dict[str, Any]:
     del content["written"]
     if not index.components:  # as files were before there were any
         del content["components"]
+    if not content["claims"]:
+        del content["claims"]  # as files were before claims were stored
     return json.loads(json.dumps(content, allow_nan=False))
 
 
@@ -131,6 +147,7 @@ def read(path: Path) -> Index:
             overrides=tuple(content["overrides"]),
             components=content.get("components", {}),
             written=written,
+            claims=dict(content.get("claims", {})),
         )
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}") from None
@@ -177,6 +194,30 @@ def find(root: Path, name: str) -> Index:
             "path of its YAML file"
         )
     return max(indexes, key=lambda index: index.written or "")
+
+
+def stored_claims(root: Path, study: str, profile: str) -> dict[str, str]:
+    """When each claim of a study under a profile was first stored, over all of its files here."""
+    found: dict[str, str] = {}
+    for index in _of(root, study, profile):
+        for name, since in index.claims.items():
+            if since is not None:
+                found[name] = min(found.get(name, since), since)
+    return found
+
+
+def claims_after(root: Path, study: str, profile: str) -> frozenset[str]:
+    """Claims that were stored after the study's first run: chosen with data at hand."""
+    found = stored_claims(root, study, profile)
+    before = [i.written for i in _of(root, study, profile) if not i.claims and i.written]
+    first = min([*found.values(), *before], default="")
+    return frozenset(name for name, since in found.items() if since > first)
+
+
+def _of(root: Path, study: str, profile: str) -> list[Index]:
+    name = _plain(f"{study}-{profile}")
+    paths = [path for path in _paths(root) if path.stem.rpartition("-")[0] == name]
+    return [i for i in _sound(paths) if (i.study, i.profile) == (study, profile)]
 
 
 def _paths(root: Path) -> list[Path]:

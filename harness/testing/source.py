@@ -1,6 +1,11 @@
-"""The laws of data sources. Sources that read files are checked with `path` in their Wanted."""
+"""The laws of data sources. Those that read files are checked on the example that they write."""
 
 from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -26,7 +31,7 @@ def wanted(seed: int = 0, split: str = "train", count: int = COUNT) -> Wanted:
 def check_images(images: Images) -> None:
     """The laws of what a source opens. Raises AssertionError; call it on images of your own."""
     assert len(images) > 0, "a source opens at least one image"
-    classes = len(images.class_names)
+    classes = max(1, len(images.class_names))  # without labels, each is 0
     for index in range(min(len(images), 50)):
         image, label = images[index]
         assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] in (1, 3), (
@@ -74,9 +79,67 @@ def splits_are_disjoint(source: Source) -> None:
             assert other == split, f"image {index} of {split} is one of {other}'s too"
 
 
-def _named(source: Source, asked: Wanted) -> Wanted:
-    from dataclasses import replace
+def an_example_keeps_these_laws_too(source: Source) -> None:
+    """Of a source of files: its example opens, twice alike, and other images are noticed."""
+    with tempfile.TemporaryDirectory() as place:
+        opened = _example(source, Path(place))
+        if (one := opened("one", 0)) is None:
+            return
+        check_images(one)
+        assert source.labelled == bool(one.class_names), (
+            f"labelled is {source.labelled}, and there are {len(one.class_names)} classes"
+        )
+        again = opened("one", 0)
+        assert again is not None and one.fingerprint == again.fingerprint, (
+            "the same files have two fingerprints"
+        )
+        for index in range(len(one)):
+            assert np.array_equal(one[index][0], again[index][0]), (
+                f"image {index} differs between opens"
+            )
+            assert one[index][1] == again[index][1], f"label {index} differs between opens"
+        other = opened("other", 1)
+        assert other is not None and one.fingerprint != other.fingerprint, (
+            "other images have the same fingerprint"
+        )
 
+
+def a_damaged_image_is_corrupt_for_its_item_alone(source: Source) -> None:
+    from harness.data.images import Corrupt
+
+    with tempfile.TemporaryDirectory() as place:
+        images = _example(source, Path(place))("damaged", 0, True)
+        if images is None:
+            return
+        corrupt = 0
+        for index in range(len(images)):
+            try:
+                images[index]
+            except Corrupt:
+                corrupt += 1
+        assert corrupt == 1, f"one image is damaged, and {corrupt} raise Corrupt"
+
+
+def the_files_of_an_example_are_listed(source: Source) -> None:
+    with tempfile.TemporaryDirectory() as place:
+        path = source.example(Path(place), 0)
+        listed = [] if path is None else source.listing(str(path))
+        absent = [str(file) for file in listed if not Path(file).is_file()]
+        assert not absent, f"listing names files that are not there: {absent[0]}"
+        assert len(set(listed)) == len(listed), "listing names a file twice"
+
+
+def _example(source: Source, place: Path) -> Callable[..., Images | None]:
+    """A function that writes an example into a folder of `place`, and opens it."""
+
+    def opened(folder: str, seed: int, damaged: bool = False) -> Images | None:
+        path = source.example(place / folder, seed, damaged)
+        return None if path is None else source.open(replace(wanted(), path=str(path)))
+
+    return opened
+
+
+def _named(source: Source, asked: Wanted) -> Wanted:
     return replace(asked, name=source.example_name or asked.name)
 
 
@@ -85,4 +148,7 @@ LAWS = (
     order_and_fingerprint_are_the_same_each_time,
     the_fingerprint_notices_other_images,
     splits_are_disjoint,
+    an_example_keeps_these_laws_too,
+    a_damaged_image_is_corrupt_for_its_item_alone,
+    the_files_of_an_example_are_listed,
 )

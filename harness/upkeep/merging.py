@@ -18,10 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput, Missing
+from harness.plan import reads
 from harness.store import files, records, tables
 from harness.store.artifacts import RECORD, CorruptArtifact, Store
 from harness.store.conflicts import contradiction
 
+FILES = "files.parquet"  # as harness.store.file_lists
+# What a manifest's facts say of the files behind a stage, in results of before it kept a list.
+MADE_OF = ("fingerprint", "autoencoder_sha256", "extractor_sha256", "reference_sha256")
 PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
 # folders whose files are taken where there are none
 ALIKE = ("logs", "tensorboard", "trackers", "studies", "environments")
@@ -54,6 +58,7 @@ def merge(source: Path, target: Path, *, keep_ours: bool = False, dry_run: bool 
     rows = {t: _rows_of(source, theirs, t) for t in tables.TABLES}
     here = {t: _rows_of(target, ours, t) for t in tables.TABLES}
     _compare(found, rows, here)
+    _compare_files(found, theirs, ours)
     _compare_names(found, source, target)
     if found.contradictions and not keep_ours:
         raise BadInput(
@@ -120,6 +125,34 @@ def _compare(
         for key in of.keys() & here[table].keys():
             if (what := contradiction(table, here[table][key], of[key])) is not None:
                 found.contradictions.append(f"{key[:12]}: {what}")
+
+
+def _compare_files(found: Merged, theirs: Store, ours: Store) -> None:
+    """Of stages that both did: were they made of the same images, weights and statistics?
+
+    By the lists of files that they keep, else by the checksums that their manifests have.
+    """
+    from harness.store import file_lists
+
+    for kind in reads.OF_KIND:
+        for key in sorted(theirs.committed([kind]) & ours.committed([kind])):
+            try:
+                mine, other = ours.manifest(kind, key), theirs.manifest(kind, key)
+                lists = [file_lists.read(s.folder(kind, key) / FILES, True) for s in (ours, theirs)]
+            except CorruptArtifact:
+                continue  # said where it is read
+            label = f"{key[:12]}: {(mine and mine.label) or kind}"
+            for role in lists[0].keys() & lists[1].keys():
+                difference = file_lists.compare(lists[0][role], lists[1][role])
+                if difference.other:
+                    found.contradictions.append(
+                        f"{label} was made of other files there ({role}): {difference}"
+                    )
+            facts = [m.facts if m else {} for m in (mine, other)]
+            for name in MADE_OF:
+                a, b = (str(f.get(name) or "") for f in facts)
+                if a and b and a != b and not lists[0].keys() & lists[1].keys():
+                    found.contradictions.append(f"{label}: {name} is {a[:12]} here, {b[:12]} there")
 
 
 def _artifacts(found: Merged, theirs: Store, ours: Store, dry_run: bool) -> Iterator[str]:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.store.artifacts import MANIFEST, RECORD, CorruptArtifact, Store
+from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.pruned import KEPT
 
 # Beside artifacts: folder -> what it holds, in a person's words.
 OTHERS = {
@@ -26,10 +27,11 @@ OTHERS = {
     "tensorboard": "events for TensorBoard",
     "environments": "packages that were installed where numbers were made",
     "trackers": "what trackers keep",
-    "indexes": "headers of tar files",
+    "indexes": "headers of tar files, looks at data",
     "claims": "who works on a stage now",
     "drivers": "processes that work",
     "checkpoints": "names of imported checkpoints",
+    "forgotten": "what was let go of: delete it, or `merge` it back",
     "pruned": "marks of artifacts whose payload was removed",
 }
 
@@ -41,7 +43,7 @@ class Held:
     kind: str
     key: str
     payload: int  # bytes of what stages read: checkpoints, samples, latents
-    told: int  # bytes of manifest and rows, which pruning keeps
+    told: int  # bytes of manifest, rows and list of files, which pruning keeps
     seconds: float | None  # that the stage took, by its manifest
     label: str
 
@@ -91,7 +93,7 @@ def _held(store: Store, kind: str, key: str) -> Held:
             size = 0
             with contextlib.suppress(OSError):  # moved away just now
                 size = os.lstat(os.path.join(place, name)).st_size
-            if name in (MANIFEST, RECORD) and place == str(folder):
+            if name in KEPT and place == str(folder):
                 told += size
             else:
                 payload += size

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.analysis.sampling import _curves, _error, _shared, compare_pairs, headline_pair
+from harness.analysis.sampling import compare_pairs, headline_pair
+from harness.analysis.sampling_curves import mean_error, read_curves, shared_error
 
 STEPS = np.array([16, 32, 64, 128, 256, 1000])
 PAPERS = {
@@ -41,10 +42,10 @@ TWELVE = pd.concat(
 
 def standard_error(small, large, shared):
     """True standard error of the pair's mean difference in log value."""
-    curves, _ = _curves(TWELVE)
+    curves, _ = read_curves(TWELVE)
     a, b = curves[small], curves[large]
     low, high = max(a.compute[0], b.compute[0]), min(a.compute[-1], b.compute[-1])
-    return _error(a, b, a.weights(low, high), b.weights(low, high), shared, None)[0]
+    return mean_error(a, b, a.weights(low, high), b.weights(low, high), shared, None)[0]
 
 
 def found(advantage, draws, shared=0.0, seed=0):
@@ -164,9 +165,9 @@ def test_how_much_step_counts_share_is_seen_from_the_curves():
         for _ in range(20):
             own, common = rng.normal(size=(12, 6)), rng.normal(size=(12, 1))
             values = 50 * np.exp(STD * (np.sqrt(1 - shared) * own + np.sqrt(shared) * common))
-            seen.append(_shared(_curves(TWELVE.assign(value=values.ravel()))[0]))
+            seen.append(shared_error(read_curves(TWELVE.assign(value=values.ravel()))[0]))
         assert np.mean(seen) == pytest.approx(shared, abs=0.12)
-    assert _shared(_curves(papers_pair(0.3))[0]) == 1.0  # too few curves to see it
+    assert shared_error(read_curves(papers_pair(0.3))[0]) == 1.0  # too few curves to see it
 
 
 def test_values_that_are_not_positive_are_compared_as_they_are():

@@ -159,9 +159,9 @@ def test_models_trained_another_way_are_told_apart_not_averaged():
     ]
     got = final(*rows)
     assert dict(zip(got["label"], got["value"], strict=True)) == {
-        f"{S} ema 0.9999 flip on": 10.0,
-        f"{S} ema 0.99 flip on": 20.0,
-        f"{S} ema 0.9999 flip off": 30.0,
+        f"{S} ema 0.9999, flip on": 10.0,
+        f"{S} ema 0.99, flip on": 20.0,
+        f"{S} ema 0.9999, flip off": 30.0,
     }
 
 

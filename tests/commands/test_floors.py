@@ -56,7 +56,11 @@ def test_a_floor_without_images_of_its_own_is_not_planned_and_the_plan_says_what
     note = "no floor is measured"
     assert (note in out) is not planned
     if not planned:
-        assert "hold a folder `val` of such images beside `train`" in out and str(path) in out
+        assert (
+            "hold a folder `val` beside `train`" in out
+            and "data.held_out" in out
+            and str(path) in out
+        )
 
 
 def test_floors_are_listed_by_images_and_k_with_old_ones_where_there_is_no_newer() -> None:

@@ -12,6 +12,8 @@ from PIL import Image
 
 from harness.cli import main
 from harness.commands import commented, new
+from harness.components import registry
+from harness.components.source import Source
 from harness.plan import make_plan
 from harness.spec import load_study, profiles
 from harness.spec import source as yaml_source
@@ -54,6 +56,21 @@ def test_every_template_gives_a_study_that_can_be_planned(
         ), "a study under another name has the same keys"
 
 
+def test_a_folder_with_enough_images_gets_an_extractor_of_its_own(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which needs no network; the parts of the images that it names are disjoint and fit."""
+    for name in ("cats", "my dogs"):
+        for i in range(6, 160):
+            (photos / name / f"{i}.png").write_bytes((photos / name / "0.png").read_bytes())
+    assert main(["new", "mine", "--data", "photos"]) == 0
+    for profile in ("laptop", "gpu"):
+        reference = load_study("mine.yaml", profile).settings.reference
+        assert reference is not None and reference.extractor.name == "classifier"  # type: ignore[union-attr]
+        assert (reference.extractor_images, reference.floor_images) == (144, 32)
+        assert reference.images in (None, 144) and reference.recall_images == 144
+
+
 def test_what_it_says_of_the_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "cats" / "0.png").write_bytes(b"no image")
     assert main(["new", "mine", "--data", "photos"]) == 0
@@ -77,18 +94,52 @@ def test_it_tells_editors_where_the_schema_is(photos: Path) -> None:
         (["x", "--from", "complexity"], "begin with one of blocks"),
         (["x", "--from", "../scaling"], "begin with one of blocks"),
         (["x", "--data", "nowhere"], "there is no such folder"),
-        (["x", "--data", "photos/cats"], "lie loose"),
+        (["x", "--data", "empty"], "no source of images recognises it; image-folder reads"),
         (["taken"], "is there already"),
     ],
 )
 def test_bad_input_writes_nothing(
     photos: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    del photos
+    (photos.parent / "empty").mkdir()
     Path("taken.yaml").write_text("mine\n")
     assert main(["new", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert Path("taken.yaml").read_text() == "mine\n" and not Path("x.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "classes"),
+    [
+        ("cifar", "15 images of 10 classes", 10),
+        ("parquet", "12 images of 3 classes", 3),
+        ("arrays", "12 images of 3 classes", 3),
+        ("webdataset", "12 images of 3 classes", 3),
+        ("imagenet-npz", "12 images of 1,000 classes", 1000),
+        ("unlabelled-folder", "12 images without labels", 0),
+    ],
+)
+def test_it_finds_the_source_of_whatever_lies_there(
+    photos: Path, name: str, said: str, classes: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = registry.get("source", name)()
+    assert isinstance(source, Source)
+    path = source.example(photos.parent / "mine", 0)
+    assert main(["new", "x", "--data", str(path)]) == 0
+    assert said in capsys.readouterr().out
+    found = load_study("x.yaml").settings.data
+    assert found.source == source and found.num_classes == classes
+
+
+def test_gray_images_and_transparency_are_said(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in photos.rglob("*.png"):
+        Image.open(path).convert("L" if path.stem != "0" else "RGBA").save(path)
+    assert main(["new", "x", "--data", "photos"]) == 0
+    said = capsys.readouterr().out
+    assert "2 of 12 have transparency, which is dropped; 10 of 12 are gray" in said
+    assert load_study("x.yaml").settings.data.channels == 3
 
 
 def test_an_embedded_sets_name_is_not_taken(photos: Path) -> None:

@@ -66,7 +66,7 @@ CUSTOM = {"depth": 2, "width": 48, "heads": 4, "patch_size": 2, "input_size": 8}
         ({"input_size": None, "image_size": 24, "patch_size": 2}, "nearest image size: 16 or 32"),
         ({"block": "adaln0"}, "adaln-zero, adaln, cross-attention, in-context"),
         ({"depth": 0}, "depth must be at least 1"),
-        ({"num_classes": 0}, "num_classes must be at least 1"),
+        ({"num_classes": -1}, "num_classes must be at least 0"),
         ({"heads": None}, "also needs heads"),
         ({"name": "DiT-S/2"}, "fixes depth, width, heads, patch_size"),
     ],

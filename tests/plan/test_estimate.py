@@ -12,6 +12,7 @@ from harness.cli import main
 from harness.plan import Plan, Stage, make_plan
 from harness.plan.estimate import Rates, Speed, rates, read_benchmarks, total_seconds
 from harness.spec import load_study
+from harness.store import codec
 from harness.store.codec import Measured
 
 
@@ -48,7 +49,7 @@ def test_benchmark_files_that_are_none_are_left_out(tmp_path: Path) -> None:
     (folder / "good.json").write_text(json.dumps(good))
     for i, bad in enumerate(({}, [1], {**good, "made": {}}, {**good, "seconds_per_gflop": "fast"})):
         (folder / f"{i}.json").write_text(json.dumps(bad))
-    assert read_benchmarks(tmp_path) == [good]
+    assert read_benchmarks(tmp_path) == [codec.benchmark(good)]
 
 
 def record(seconds: float, model: str = "DiT-micro-S/8", **setting: object) -> dict[str, object]:
@@ -92,14 +93,14 @@ def rate(found: Rates, stage: Stage, model: str = "DiT-micro-S/8") -> float:
 def test_the_benchmark_of_the_nearest_settings_is_used(
     asking: Plan, records: list[dict[str, object]], expected: float
 ) -> None:
-    found = rates([], cuda=False, benchmarks=records, plan=asking)
+    found = rates([], cuda=False, benchmarks=map(codec.benchmark, records), plan=asking)
     assert rate(found, training(asking)) == pytest.approx(expected)
 
 
 def test_a_model_without_a_benchmark_takes_the_nearest_of_the_others(asking: Plan) -> None:
     other = {"model": "DiT-micro-B/8"}
     records = [record(2.0), record(4.0, **other), record(9.0, **other, checkpointing=True)]
-    found = rates([], cuda=False, benchmarks=records, plan=asking)
+    found = rates([], cuda=False, benchmarks=map(codec.benchmark, records), plan=asking)
     assert rate(found, training(asking, "XL/2"), "DiT-micro-XL/2") == pytest.approx(3.0)
 
 
@@ -107,7 +108,9 @@ def test_what_was_committed_goes_before_a_benchmark_of_another_precision(asking:
     measured = Measured(5.0, gflops=1.0, model="DiT-micro-S/8", device="EPYC")
     for precision, expected in (("bf16", 1.0), ("float32", 5.0)):
         records = [record(1.0, precision=precision)]
-        found = rates([("train", measured)], cuda=False, benchmarks=records, plan=asking)
+        found = rates(
+            [("train", measured)], cuda=False, benchmarks=map(codec.benchmark, records), plan=asking
+        )
         assert rate(found, training(asking)) == pytest.approx(expected)
 
 

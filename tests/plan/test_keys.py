@@ -225,7 +225,7 @@ def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
         "train.optimizer",  # components: test_component_keys
         "train.schedule",
     }
-    known = {*RELEVANT, *IRRELEVANT, *decided_elsewhere}
+    known = {*RELEVANT, *IRRELEVANT, *OF_FILES, *decided_elsewhere}
     for section, kind in sections.items():
         for name in kind.model_fields:
             assert f"{section}.{name}" in known, f"{section}.{name}: does it change an output?"
@@ -256,7 +256,7 @@ def as_written(read: Any, written: Any) -> Any:
     """Without the fields of a part that came later and are at their default."""
     if not isinstance(written, dict):
         return read
-    assert all(read[k] is None for k in read.keys() - written.keys())
+    assert not any(read[k] for k in read.keys() - written.keys())  # None or False
     return {k: as_written(read[k], v) for k, v in written.items()}
 
 
@@ -332,9 +332,34 @@ def reference_key(folder: Path, data: dict[str, Any], **reference: Any) -> str:
     return next(k for k, s in make_plan(load_study(path)).stages.items() if s.kind == "reference")
 
 
+OF_FILES = ("data.held_out", "reference.held_out")  # of images that lie on disk
+
+
+def test_what_is_held_out_is_in_the_keys(tmp_path: Path) -> None:
+    files = {"name": "mine", "source": "image-folder", "path": "x", "num_classes": 4}
+    study = changed(STUDY, "data", {**STUDY["data"], **files})
+    study["reference"] = {"extractor": "inception-2015"}
+    plain = plan_of(tmp_path, study)
+    share = plan_of(tmp_path, changed(study, "data.held_out", 0.1))
+    kinds = {label.split()[0] for label in plain if plain[label] != share[label]}
+    assert kinds == {*DOWNSTREAM_OF_DATA, "reference"}
+    of_it = plan_of(
+        tmp_path, changed(changed(study, "data.held_out", 0.1), "reference.held_out", True)
+    )
+    assert {label.split()[0] for label in of_it if of_it[label] != share[label]} == {
+        "reference",
+        "evaluate",
+    }
+    folder = plan_of(tmp_path, changed(study, "data.held_out", "elsewhere/held"))
+    assert {label.split()[0] for label in folder if folder[label] != plain[label]} == {
+        "reference",
+        "evaluate",
+    }
+
+
 def test_references_of_other_files_or_of_images_never_share_a_key(tmp_path: Path) -> None:
     """A corrected path would otherwise find everything done, with the wrong file's numbers."""
-    files = {"name": "imagenet", "source": "image-folder", "path": "x"}
+    files = {"name": "imagenet", "source": "image-folder", "path": "x", "num_classes": 1000}
     ours = [
         reference_key(tmp_path, files),  # made of the images
         reference_key(tmp_path, files, images=50_000),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from harness.analysis.fits import Correlation
 from harness.report import wording
 
 
@@ -40,28 +39,6 @@ def test_a_correlation_short_of_one_is_never_printed_as_one():
     assert wording.signed(-0.9965) == "−0.997"
     assert wording.signed(0.99999) == "0.999"
     assert wording.signed(-1.0) == "−1.00"
-
-
-@pytest.mark.parametrize(
-    ("spearman", "higher", "strength"),
-    [
-        (-0.9, False, "strong"),
-        (-0.8, False, "strong"),
-        (-0.6, False, "moderate"),
-        (-0.4, False, "weak"),
-        (0.0, False, "none"),
-        (0.7, False, "opposite"),
-        (0.9, True, "strong"),
-        (-0.9, True, "opposite"),
-    ],
-)
-def test_the_word_for_a_trend_follows_its_strength_and_direction(spearman, higher, strength):
-    correlation = Correlation(spearman, spearman, 0.01, 12)
-    assert wording.trend(correlation, higher)[0] == strength
-
-
-def test_no_correlation_is_called_unknown():
-    assert wording.trend(None, False)[0] == "unknown"
 
 
 def test_lists_read_as_prose():

@@ -14,6 +14,7 @@ from harness.plan import estimate, make_plan
 from harness.spec import load_study
 from harness.stages.benchmark import Setting, measure
 from harness.stages.work import Stopped
+from harness.store import codec
 from harness.store.codec import Measured
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
@@ -24,11 +25,11 @@ def test_a_record_holds_rates_that_fit_each_other(kind: str) -> None:
     setting = Setting(kind, "DiT-micro-S/4", batch_size=4, steps=2, device="cpu")
     found = measure(setting)
     factor = 3 if kind == "train" else 2  # backward; sampler steps
-    rate = found["images_per_second"] * found["gflops"] * factor
-    assert found["gflops_per_second"] == pytest.approx(rate)
-    assert found["seconds_per_gflop"] == pytest.approx(1 / rate)
-    assert found["memory_bytes"] > 1e7 and found["matmul_gflops_per_second"] > 0
-    assert found["utilisation"] is None  # of a CPU no peak is known
+    rate = found.images_per_second * found.gflops * factor
+    assert found.gflops_per_second == pytest.approx(rate)
+    assert found.seconds_per_gflop == pytest.approx(1 / rate)
+    assert found.memory_bytes > 1e7 and found.matmul_gflops_per_second > 0
+    assert found.utilisation is None  # of a CPU no peak is known
 
 
 def test_the_command_stores_a_record_that_the_estimate_reads(
@@ -38,7 +39,7 @@ def test_the_command_stores_a_record_that_the_estimate_reads(
     assert main(["bench", "train", "--device", "cpu", *given]) == 0
     printed = json.loads(capsys.readouterr().out)
     (record,) = estimate.read_benchmarks(tmp_path)
-    assert record == printed and record["model"] == "DiT-micro-S/4"
+    assert record == codec.benchmark(printed) and record.model == "DiT-micro-S/4"
 
 
 def record(kind: str, model: str, precision: str, rate: float, time: str, device: str) -> Any:

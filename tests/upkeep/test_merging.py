@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from harness.cli import main
 from harness.errors import BadInput, Missing
-from harness.store import files, records
+from harness.store import file_lists, files, records
 from harness.store.artifacts import Store
 from harness.upkeep.merging import merge
 
@@ -68,6 +69,41 @@ def test_a_contradiction_stops_everything(store: Store, other: Store, commit) ->
     assert json.loads((store.folder("evaluate", "a" * 64) / "record.json").read_text()) == (
         measured("a", 1.0)
     )
+
+
+@pytest.mark.parametrize("content, times", [(b"cat", 0), (b"cat", 9), (b"dog", 0)])
+def test_one_key_of_other_files_is_a_contradiction(
+    tmp_path: Path, store: Store, other: Store, content: bytes, times: int
+) -> None:
+    """Of the same names and sizes: their contents tell; when they were written does not matter."""
+    for of, said in ((store, b"cat"), (other, content)):
+        place = of.root.parent / "images" / of.root.name
+        place.mkdir(parents=True)
+        (place / "a.png").write_bytes(said)
+        os.utime(place / "a.png", ns=(0, times))
+        staging = of.staging("e" * 64)
+        files_there = file_lists.look(place, [place / "a.png"])
+        whole = file_lists.with_contents(place, files_there)
+        file_lists.write(staging / file_lists.FILES, {"data": whole})
+        about = {"label": "encode pets", "inputs": {}, "measured": {}, "settings": {}}
+        of.commit("encode", "e" * 64, staging, {}, {}, about)
+    if content == b"cat":
+        assert merge(other.root, store.root).shared == 1
+        return
+    with pytest.raises(
+        BadInput, match=r"encode pets was made of other files there \(data\): 1 fil"
+    ):
+        merge(other.root, store.root)
+
+
+def test_without_lists_the_manifests_checksums_tell(store: Store, other: Store) -> None:
+    for of, said in ((store, "a" * 64), (other, "b" * 64)):
+        staging = of.staging("e" * 64)
+        about = {"label": "encode pets", "inputs": {}, "measured": {}, "settings": {}}
+        facts = {"autoencoder_sha256": said, "fingerprint": "f" * 64}
+        of.commit("encode", "e" * 64, staging, {}, facts, about)
+    with pytest.raises(BadInput, match="autoencoder_sha256 is aaaaaaaaaaaa here, bbbbbbbbbbbb the"):
+        merge(other.root, store.root)
 
 
 def test_a_damaged_artifact_stays_behind(store: Store, other: Store, commit) -> None:

@@ -16,7 +16,15 @@ from harness.report.phrases import (
     sampling_sentence,
     seeds,
 )
-from harness.report.wording import count, number, small_ints
+from harness.report.wording import count, listed, number, small_ints
+
+WORDS = {  # of a verdict, and in the abstract
+    "supported": "supported",
+    "agrees": "in agreement without a published spread",
+    "contradicted": "contradicted",
+    "disagrees": "in disagreement without a published spread",
+    "undecided": "undecided",
+}
 
 
 class Abstract(Section):
@@ -56,6 +64,7 @@ def sentences(found: Findings) -> list[Text]:
             f"The study's {small_ints(len(groups))} settings are not pooled: what follows is said "
             "of each alone. "
         )
+    spans += claims_sentence(found)
     spans += floor_sentence(found)
     failed = [r["label"] for r in found.final.to_dict("records") if r["learned"] is False]
     if failed:
@@ -64,6 +73,21 @@ def sentences(found: Findings) -> list[Text]:
             f"{found.short} is not told from decoded noise's. "
         )
     return spans
+
+
+def claims_sentence(found: Findings) -> list[Text]:
+    """How many of the paper's claims these records decide, and how."""
+    told = [v for v in found.verdicts if v.decidable]
+    if not told:
+        return []
+    counts = {w: sum(v.verdict.startswith(w) for v in told) for w in WORDS}
+    said = [f"{small_ints(n)} {phrase}" for w, phrase in WORDS.items() if (n := counts[w])]
+    whose = "The paper's own tables" if found.report.papers_own else "These records"
+    n = len(told)
+    return [
+        f"{whose} speak of {small_ints(n)} of the paper's {len(found.verdicts)} claims and "
+        f"numbers: {listed(said)}. "
+    ]
 
 
 def measured(found: Findings) -> list[Text]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.analysis import compute
 from harness.components.section import Section
 from harness.report import figures
 from harness.report.against import differences
@@ -25,7 +24,7 @@ from harness.report.phrases import (
     seeds,
 )
 from harness.report.prepared import prepared
-from harness.report.wording import at, count, listed, number, within
+from harness.report.wording import at, count, number, within
 
 
 class Gflops(Section):
@@ -44,7 +43,6 @@ class Gflops(Section):
         elif len(found.groups) == 1:
             spans += correlation_sentence(found, found.groups[0])
             spans += law_sentence(found, found.groups[0])
-            spans += neighbours(found)
         else:
             spans += each_group(found)
         if found.without_value:
@@ -129,16 +127,3 @@ def each_group(found: Findings) -> list[Text]:
         if said:
             spans += [strong(f"{group or 'otherwise'}: "), *said]
     return spans
-
-
-def neighbours(found: Findings) -> list[Text]:
-    """How often a step in size or patch size improved the value: counts, as they were measured."""
-    told = []
-    for what, along in (
-        ("one size up at the same patch size", "size"),
-        ("a smaller patch at the same size", "patch_size"),
-    ):
-        better, total = compute.steps_forward(found.final, found.metric or "", along)
-        if total:
-            told.append(f"{what} has the better value in {better} of {total} cases")
-    return [f"Of neighbouring models, {listed(told)}. "] if told else []

@@ -1,0 +1,86 @@
+"""Arrays in npz files, read at random: mapped where they are stored, in memory where compressed.
+
+Never loads pickles: an array of objects is refused.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import BadInput
+
+_LOCAL_HEADER = 30  # bytes before the name in a zip's local file header
+
+
+def members(path: Path) -> dict[str, zipfile.ZipInfo]:
+    """The arrays of an npz by name. Raises BadInput for a file that is none."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                entry.filename.removesuffix(".npy"): entry
+                for entry in archive.infolist()
+                if entry.filename.endswith(".npy")
+            }
+    except (OSError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path} is not a whole npz file: {error}") from None
+
+
+def checksums(path: Path) -> list[tuple[str, int, int]]:
+    """(name, CRC-32, bytes) of each array, from the file's own directory: quick, of the content."""
+    return sorted((name, entry.CRC, entry.file_size) for name, entry in members(path).items())
+
+
+def array(path: Path, name: str) -> np.ndarray:
+    """One array of an npz; a memory map where the file stores it uncompressed.
+
+    Raises BadInput, naming what there is, for one that is not there, holds objects or is damaged.
+    """
+    found = members(path)
+    if name not in found:
+        raise BadInput(f"{path} holds no array {name!r}; it holds {', '.join(found) or 'none'}")
+    entry = found[name]
+    try:
+        if entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & 0x1:
+            return _mapped(path, entry)
+        with np.load(path, allow_pickle=False) as content:
+            out: np.ndarray = content[name]
+            return out
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise BadInput(f"{path}: the array {name!r} cannot be read: {error}") from None
+
+
+def _mapped(path: Path, entry: zipfile.ZipInfo) -> np.ndarray:
+    with open(path, "rb") as file:
+        file.seek(entry.header_offset)
+        head = file.read(_LOCAL_HEADER)
+        if head[:4] != b"PK\x03\x04":
+            raise ValueError("its header is damaged")
+        name, extra = (int.from_bytes(head[i : i + 2], "little") for i in (26, 28))
+        file.seek(entry.header_offset + _LOCAL_HEADER + name + extra)
+        return mapped(path, file, entry.file_size)
+
+
+def mapped(path: Path, file: Any, size: int) -> np.ndarray:
+    """The array whose npy text begins where `file` stands; `size`: bytes of the whole text."""
+    begin = file.tell()
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _header_2
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("it holds objects, which are pickles and are not loaded")
+    expected = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    held = size - (file.tell() - begin)
+    if held != expected or begin + size > path.stat().st_size:
+        raise ValueError(f"it has {held:,} bytes of {expected:,}: it is cut off")
+    if expected == 0:
+        return np.empty(shape, dtype)
+    order: Any = "F" if fortran else "C"
+    return np.memmap(path, dtype, "r", file.tell(), shape, order)
+
+
+def _header_2(file: Any) -> Any:
+    return np.lib.format.read_array_header_2_0(file)

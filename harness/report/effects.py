@@ -1,0 +1,103 @@
+"""What each factor of a study does, and whether that changes with scale: once, for all sections."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis import names, selection
+from harness.analysis.factors import axes, factor_effects, paired, with_recipe
+from harness.analysis.interactions import Interaction, interaction
+from harness.analysis.intervals import Interval, interval
+from harness.errors import BadInput
+
+PAPERS: dict[str, Any] = {  # the paper's own level stands first: others are compared with it
+    "block": "adaln-zero",
+    "learning_rate": 1e-4,
+    "label_dropout": 0.1,
+    "weight_decay": 0.0,
+    "ema": 0.9999,
+    "image_size": 256,
+    "objective": "ddpm",
+}
+POINTS = ("factor", "level", "against", "model", "gflops", "ratio", "low", "high")
+
+
+@dataclass(frozen=True)
+class Effects:
+    """Factors of one reference. `part` names the reference where there are several."""
+
+    factors: tuple[str, ...] = ()
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)  # factors.factor_effects, with `part`
+    points: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(POINTS)))
+    """Per model the ratio of a level's value to the first level's, 95 % each; names are short."""
+    turns: tuple[Interaction, ...] = ()
+    """How the ratio changes with model compute; their levels are corrected for their number."""
+
+
+def find(parts: list[tuple[str, pd.DataFrame]], metric: str) -> Effects:
+    """Effects of every factor within each reference's rows: (name, metrics rows)."""
+    tables, points, turns, factors = [], [], [], []
+    for part, rows in parts:
+        measured = selection.final_rows(rows, metric)
+        if not len(measured):
+            continue
+        for factor in axes(measured).factors:
+            table = factor_effects(measured, factor, metric)
+            if not len(table):
+                continue  # no two trainings differ in it alone
+            factors.append(factor)
+            tables.append(table.assign(part=part))
+            base = first(table)
+            points += _points(measured, factor, base)
+            turns += [(measured, factor, *_turned(r, base)) for r in table.to_dict("records")]
+    level = 1 - 0.05 / max(1, len(turns))
+    found = []
+    for measured, factor, one, other in turns:
+        with contextlib.suppress(BadInput):  # one model, or no standard errors
+            found.append(interaction(measured, factor, one, other, level))
+    return Effects(
+        tuple(dict.fromkeys(factors)),
+        pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
+        pd.DataFrame(points, columns=list(POINTS)),
+        tuple(found),
+    )
+
+
+def first(table: pd.DataFrame) -> Any:
+    """The level that others are drawn against: the paper's where it is one, else the first."""
+    levels = list(dict.fromkeys([*table["level"], *table["against"]]))
+    theirs = PAPERS.get(str(table["factor"].iloc[0]))
+    return theirs if theirs in levels else levels[0]
+
+
+def _turned(row: dict[Any, Any], base: Any) -> tuple[Any, Any]:
+    """(level, against) with the first level behind."""
+    one, other = row["level"], row["against"]
+    return (other, one) if one == base else (one, other)
+
+
+def _points(rows: pd.DataFrame, factor: str, base: Any) -> list[Any]:
+    full, _ = with_recipe(rows)
+    levels = [v for v in sorted(full[factor].dropna().unique(), key=str) if v != base]
+    out = []
+    for one in levels:
+        pairs = paired(rows, factor, one, base)
+        for model, gflops, gain, variance in zip(
+            pairs.models, pairs.gflops, pairs.gain, pairs.variance, strict=True
+        ):
+            ends = Interval(gain, math.nan, math.nan)
+            if np.isfinite(variance):
+                ends = interval(gain, math.sqrt(variance), pairs.df)
+            said = (names.setting(factor), names.level(one), names.level(base))
+            out.append((*said, model, float(gflops), *(_exp(v) for v in ends)))
+    return out
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < 700 else math.inf

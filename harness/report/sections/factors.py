@@ -1,0 +1,155 @@
+"""Factors: what each setting that varied does at equal model and seed, and at which scale."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from harness.analysis import names
+from harness.components.section import Section
+from harness.report import figures
+from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
+from harness.report.draw import drawn
+from harness.report.findings import Findings
+from harness.report.wording import DASH, listed, number, small_ints, within
+
+MOST = 40  # rows of a table
+
+
+class Factors(Section):
+    """Each factor's paired differences with intervals, and how they change with model compute."""
+
+    name = "factors"
+    title = "Factors"
+
+    def blocks(self, findings: Findings) -> list[Block]:
+        found = findings.effects
+        if not found.factors:
+            return []  # nothing varied but compute and seeds
+        spans: list[Text] = [
+            ref("fig-factors"),
+            " compares trainings that differ in one setting alone, model by model and seed by "
+            "seed; ",
+            ref("tab-factors"),
+            " has every pair of levels. ",
+            *sentences(findings),
+        ]
+        caption: list[Text] = [
+            strong("Factors. "),
+            f"{findings.title} of each level over that of the first, at equal model and seed; "
+            "1: no difference. Bars: 95% intervals of each model alone. ",
+        ]
+        drawing = figures.effects(found.points, findings.title)
+        blocks: list[Block] = [paragraph(*spans), drawn("factors", drawing, caption)]
+        return [*blocks, effects_table(findings), *turns_table(findings)]
+
+
+def better_level(row: dict[Any, Any]) -> Any:
+    """The better level of a row of factor_effects, or None for a tie."""
+    level = row["better"]
+    return None if level is None or level != level else level
+
+
+def sentences(found: Findings) -> list[Text]:
+    """Of every factor: is any level better than another?"""
+    spans: list[Text] = []
+    for factor, rows in found.effects.table.groupby("factor", sort=False):
+        told = [better_level(r) for r in rows.to_dict("records")]
+        won = [names.level(v) for v in dict.fromkeys(told) if v is not None]
+        name = names.setting(str(factor))
+        ties = sum(v is None for v in told)
+        spans.append(strong(f"{name[0].upper()}{name[1:]}: "))
+        if not won:
+            spans.append("no level is told from another. ")
+            continue
+        ahead = {
+            level: sum(v is not None and names.level(v) == level for v in told) for level in won
+        }
+        said = [f"{level} is better in {ahead[level]}" for level in won]
+        total = len(told)
+        spans.append(f"of {small_ints(total)} pair{'s' if total > 1 else ''} of levels, "
+                     f"{listed(said)}" + (f", {ties} are ties. " if ties else ". "))  # fmt: skip
+    turning = [t for t in found.effects.turns if t.slope.low > 0 or t.slope.high < 0]
+    if found.effects.turns:
+        spans.append(
+            f"{small_ints(len(turning)).capitalize()} of {len(found.effects.turns)} comparisons "
+            "change with model compute beyond their intervals. "
+        )
+    return spans
+
+
+def effects_table(found: Findings) -> Block:
+    effects = found.effects.table
+    several = effects["part"].nunique() > 1
+    rows: list[list[str | Cell]] = []
+    for r in effects.to_dict("records")[:MOST]:
+        level = better_level(r)
+        who = {"seeds": "models", "checkpoints": "these checkpoints"}.get(r["basis"], "no errors")
+        name = names.setting(r["factor"]) + (f", {r['part']}" if several else "")
+        rows.append(
+            [
+                name,
+                names.level(r["level"]),
+                names.level(r["against"]),
+                within(r["ratio"], r["ratio_low"], r["ratio_high"]),
+                "tie" if level is None else Cell(names.level(level), strong=True),
+                DASH if math.isnan(r["p_holm"]) else number(r["p_holm"], 2),
+                str(r["models"]),
+                str(r["seeds"]),
+                number(r["gflops_ratio"], 4),
+                who,
+            ]
+        )
+    head: list[str | Cell] = ["Factor", "level", "against", f"ratio of {found.short}", "better"]
+    head += ["p (Holm)", "models", "seeds", "ratio of Gflops", "speaks of"]
+    caption: list[Text] = [
+        strong("Effects of the factors. "),
+        f"Geometric mean over models of {found.short} at the level over that against which it "
+        f"stands, with 95% intervals, Holm over the pairs of a factor; {found.better}. A tie is a "
+        "ratio whose interval holds 1. ",
+    ]
+    if len(effects) > MOST:
+        caption.append(f"{len(effects) - MOST:,} more pairs are in no table. ")
+    if (effects["basis"] == "checkpoints").any():
+        caption.append("With one training seed the intervals are of these checkpoints. ")
+    return table("factors", "lllrlrrrrl", [head], rows, caption, wide=True, size=7.9, gap=3.4)
+
+
+def turns_table(found: Findings) -> list[Block]:
+    """Does the better level change with scale, and where are both equal?"""
+    turns = found.effects.turns
+    if not turns:
+        return []
+    rows: list[list[str | Cell]] = []
+    for t in turns[:MOST]:
+        slope = [math.exp(v) if v < 700 else math.inf for v in t.slope]
+        changes = t.slope.low > 0 or t.slope.high < 0
+        rows.append(
+            [
+                names.setting(t.factor),
+                names.level(t.first),
+                names.level(t.second),
+                within(*slope),
+                Cell("changes", strong=True) if changes else "not told",
+                crossing(t.crossing),
+                str(t.models),
+            ]
+        )
+    head: list[str | Cell] = ["Factor", "level", "against", "ratio's change per tenfold compute"]
+    head += ["with scale", "equal at (Gflops)", "models"]
+    caption: list[Text] = [
+        strong("Effects and scale. "),
+        "By which factor the ratio of the two levels grows with tenfold model compute (1: it does "
+        "not), and the model compute at which both are equal (Fieller's interval; open where no "
+        f"crossing is excluded); intervals are 95% for all {len(turns)} together.",
+    ]
+    return [table("interactions", "lllrllr", [head], rows, caption, wide=True, size=7.9)]
+
+
+def crossing(at: Any) -> str:
+    """Where two levels are equal; an open side is "below" or "above"."""
+    if at is None or not (math.isfinite(at.low) or math.isfinite(at.high)):
+        return "not located"
+    low = "below" if at.low <= 0 else number(at.low)
+    high = "above" if math.isinf(at.high) else number(at.high)
+    return f"{number(at.value)} [{low}, {high}]"

@@ -1,0 +1,57 @@
+"""What a study must say of images of one's own, since planning opens none."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import HarnessError
+
+NEEDED = ("name", "image_size", "num_classes")
+
+
+def unsaid(data: Any) -> str | None:
+    """What a data section leaves out that a plan must know, with the lines to paste; else None.
+
+    The one place where checking a study looks at images: what is missing is found out there.
+    data: harness.spec.schema.DataSettings with its source.
+    """
+    source = data.source
+    absent = [field for field in NEEDED if field not in data.model_fields_set]
+    if source.made or not absent:
+        return None
+    said = f"data does not say {', '.join(absent)}, and a plan opens no images"
+    if data.path is None:
+        return f"{said}: write them, and data.path ({source.layout})"
+    try:
+        about, lines = _found(data)
+    except HarnessError as error:
+        return f"{said}: write them. What lies at {data.path} does not tell: {error}"
+    return f"{said}. {data.path} has {about}; paste these lines:\n{lines}"
+
+
+def _found(data: Any) -> tuple[str, str]:
+    """What lies at data.path in words, and as the study's lines."""
+    from harness.data import looking
+    from harness.data.images import open_images
+
+    path, own = Path(data.path), data.source.model_dump(exclude_defaults=True)
+    name = looking.data_name(path)
+    images = open_images(name, data.source.name, data.path, settings=own)
+    seen = looking.look(images, data.path)
+    found = {
+        "name": name,
+        "source": {"name": data.source.name, **own} if own else data.source.name,
+        "path": data.path,
+        "image_size": 1 << (seen.side.bit_length() - 1),  # patch sizes divide powers of two
+        "channels": seen.channels,
+        "num_classes": len(seen.classes),
+        "train_images": seen.count,
+    }
+    said = {field: getattr(data, field) for field in found if field in data.model_fields_set}
+    lines = {**found, **said, "source": found["source"]}
+    text = yaml.safe_dump({"data": lines}, sort_keys=False, allow_unicode=True, width=10**6)
+    return seen.sentence, textwrap.indent(text.rstrip(), "  ")

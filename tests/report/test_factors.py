@@ -1,0 +1,86 @@
+"""The section `factors`: paired differences at equal model and seed, never pooled recipes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_words import cells_of, parts, said
+
+ABLATION = ("factors",)
+
+
+def ablation(make, effect=0.8, turn=0.0, seeds=(0, 1, 2), noise=0.02, settings=None):
+    """S, B, L at patch 4 by two recipes; `effect`: the second's ratio at 0.01 Gflops; `turn`: the
+    change of its log per tenfold compute."""
+    settings = settings or ({"label_dropout": 0.1}, {"label_dropout": 0.0})
+    rng = np.random.default_rng(3)
+    frames = []
+    for i, recipe in enumerate(settings):
+        found = make.frames(sizes=("S", "B", "L"), patches=(4,), seeds=seeds, sweep=(), noise=0.0,
+                            milestones=(500, 1500))  # fmt: skip
+        for name in ("metrics", "runs"):
+            found[name]["recipe"] = json.dumps({"ema": 0.999, **recipe})
+            found[name]["run"] = found[name]["run"] + f"-{i}"
+        rows = found["metrics"]
+        real = (rows["of"] == "samples").fillna(False)
+        log = np.log10(rows.loc[real, "gflops"].to_numpy(float) / 0.01)
+        ratio = np.exp((np.log(effect) + turn * log) * (i > 0))
+        noises = {k: rng.normal(0, noise) for k in rows.loc[real, "run"].unique()}
+        ratio = ratio * np.exp([noises[r] for r in rows.loc[real, "run"]])
+        fd = real & rows["metric"].str.startswith("fd").fillna(False)
+        values = rows.loc[real, "value"].to_numpy(float) * ratio
+        rows.loc[fd, "value"] = values[fd[real].to_numpy(bool)]
+        frames.append(found)
+    merged = {n: pd.concat([f[n] for f in frames], ignore_index=True) for n in frames[0]}
+    return merged
+
+
+def test_a_true_effect_is_told_with_its_interval_and_short_labels(make):
+    found = ablation(make)
+    report = make.report(found, ABLATION, samples={})
+    text = said(report)
+    assert "Dropout: of one pair of levels, 0 is better in 1." in text
+    (row,) = cells_of(report, "tab-factors")["rows"]
+    assert row[0] == "dropout" and row[4]["text"] == "0" and row[9] == "models"
+    assert row[1:3] == ["0", "0.1"] and row[3].startswith("0.8")
+    assert row[6:8] == ["3", "3"]
+    _, files = parts(report)
+    assert "dropout: over 0.1" in files["fig-factors.svg"].decode()
+
+
+def test_no_effect_is_a_tie(make):
+    text = said(make.report(ablation(make, effect=1.0), ABLATION, samples={}))
+    assert "no level is told from another" in text and "tie" in text
+
+
+@pytest.mark.parametrize(("turn", "verdict"), [(0.0, "not told"), (0.6, "changes")])
+def test_an_effect_that_changes_with_scale_is_seen(make, turn, verdict):
+    report = make.report(ablation(make, turn=turn, noise=0.005), ABLATION, samples={})
+    (row,) = cells_of(report, "tab-interactions")["rows"]
+    said_of = row[4] if isinstance(row[4], str) else row[4]["text"]
+    assert said_of == verdict
+    if turn:  # 0.8 * 10**(0.6 x / ln 10) = 1 at log10(g / 0.01) = -ln 0.8 / 0.6 = 0.372
+        assert row[5].startswith("0.02")
+
+
+def test_a_study_without_factors_has_no_such_section(make):
+    content, _ = parts(make.report(make.frames(sizes=("S",), patches=(4,)), ABLATION))
+    assert content["bands"] == []
+
+
+def test_one_seed_speaks_of_these_checkpoints(make):
+    found = ablation(make, seeds=(0,), noise=0.0)
+    found["metrics"]["std"] = found["metrics"]["value"].astype(float) * 0.01
+    report = make.report(found, ABLATION, samples={})
+    (row,) = cells_of(report, "tab-factors")["rows"]
+    assert row[9] == "these checkpoints"
+    assert "of these checkpoints" in said(report)
+
+
+def test_recipes_are_not_pooled_in_the_headline(make):
+    text = said(make.report(ablation(make), ("headline", "gflops"), samples={}))
+    assert "two settings are not pooled" in text
+    assert "dropout 0.1" in text and "dropout 0" in text

@@ -1,0 +1,181 @@
+"""A study of one's own images says what planning needs, or is told what to paste."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from harness.cli import main
+from harness.components import registry
+from harness.components.source import Source
+from harness.plan import make_plan
+from harness.spec import BadStudy, load_study
+
+STUDY = """\
+study: own
+data: {%s}
+model: {family: DiT-micro, size: S, patch_size: 2}
+train: {steps: 10}
+"""
+
+
+def study(folder: Path, data: str) -> Path:
+    path = folder / "own.yaml"
+    path.write_text(STUDY % data)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for k in range(6):
+        path = tmp_path / "photos" / f"kind{k % 3}" / f"{k}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (40, 33 + k), 20 * k).save(path)
+    return tmp_path / "photos"
+
+
+def test_the_lines_to_paste_make_the_study_valid(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = study(tmp_path, "source: image-folder, path: photos")
+    for verb in ("plan", "validate", "run"):
+        assert main([verb, str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "own.yaml:2: data does not say name, image_size, num_classes" in said
+    assert "photos has 6 images of 3 classes (kind0, kind1, kind2), shorter side 33 to 38" in said
+    assert "6 of 6 are gray" in said
+    block = said[: said.index("\nerror:", said.index("paste these lines"))]
+    lines = "\n".join(line for line in block.splitlines() if line.startswith("  "))
+    data = yaml.safe_load(lines)["data"]
+    assert data == {
+        "name": "photos",
+        "source": "image-folder",
+        "path": "photos",
+        "image_size": 32,
+        "channels": 1,
+        "num_classes": 3,
+        "train_images": 6,
+    }
+    pasted = path.read_text().replace("data: {source: image-folder, path: photos}", lines.lstrip())
+    path.write_text(pasted.replace("data:\n", "data:\n", 1))
+    assert main(["validate", str(path)]) == 0
+
+
+def test_what_was_said_stays_as_it_was_said(tmp_path: Path) -> None:
+    with pytest.raises(BadStudy, match=r"does not say num_classes(.|\n)*name: mine(.|\n)*size: 16"):
+        load_study(
+            study(tmp_path, "name: mine, source: image-folder, path: photos, image_size: 16")
+        )
+
+
+def test_without_a_path_or_with_a_bad_one_it_says_which_fields(tmp_path: Path) -> None:
+    with pytest.raises(BadStudy, match=r"does not say name, image_size, num_classes.*data\.path"):
+        load_study(study(tmp_path, "source: parquet"))
+    with pytest.raises(BadStudy, match=r"What lies at nowhere does not tell: nowhere is not"):
+        load_study(study(tmp_path, "source: parquet, path: nowhere"))
+
+
+@pytest.mark.parametrize("name", [n for n in registry.names("source") if n != "embedded"])
+def test_every_source_tells(name: str, tmp_path: Path) -> None:
+    source = registry.get("source", name)()
+    assert isinstance(source, Source)
+    path = source.example(tmp_path / "example", 0)
+    with pytest.raises(BadStudy, match=rf"paste(.|\n)*source: {name}(.|\n)*num_classes: \d+"):
+        load_study(study(tmp_path, f"source: {name}, path: {path}"))
+
+
+LABELLED = "name: a, source: image-folder, path: photos, image_size: 8, num_classes: %d"
+UNLABELLED = "name: a, source: unlabelled-folder, path: photos, image_size: 8, num_classes: %d"
+GUIDED = """\
+reference: {extractor: clip}
+evaluations: {final: {samples: 10, metrics: [fd], guidance: {scale: 2.0}}}
+"""
+
+
+def test_classes_and_labels_go_together(tmp_path: Path) -> None:
+    assert load_study(study(tmp_path, LABELLED % 3)).runs[0].data.num_classes == 3
+    assert load_study(study(tmp_path, UNLABELLED % 0)).runs[0].data.num_classes == 0
+    with pytest.raises(BadStudy, match=r"num_classes is 3, and these images have no labels.*: 0"):
+        load_study(study(tmp_path, UNLABELLED % 3))
+    with pytest.raises(BadStudy, match=r"num_classes is 0, and source 'image-folder' reads labels"):
+        load_study(study(tmp_path, LABELLED % 0))
+
+
+def test_guidance_without_classes_is_refused(tmp_path: Path) -> None:
+    path = study(tmp_path, UNLABELLED % 0)
+    path.write_text(path.read_text() + GUIDED)
+    with pytest.raises(BadStudy, match=r"guidance\.scale is 2, but the data have no classes"):
+        load_study(path)
+
+
+HELD = "name: a, source: image-folder, path: photos, image_size: 8, num_classes: 3, train_images: "
+
+
+def held(tmp_path: Path, data: str, reference: str = "floor_images: 10") -> Path:
+    path = study(tmp_path, HELD + data)
+    path.write_text(path.read_text() + f"reference: {{extractor: clip, {reference}}}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("data", "reference", "said"),
+    [
+        ("600, held_out: 0", "", "must be a share above 0 and up to 0.5, or a folder"),
+        ("600, held_out: 0.6", "", "must be a share above 0 and up to 0.5, or a folder"),
+        ("600, held_out: ''", "", "this one is empty"),
+        ("6, held_out: 0.1", "", r"0\.1 of 6 images is 1, and a comparison needs 2"),
+        (
+            "600, held_out: 0.1",
+            "floor_images: 61",
+            r"0\.1 of 600 images leaves 60 for reference.floor_images, which is 61",
+        ),
+        ("600, held_out: 0.1", "images: 541", r"leaves 540 for reference.images, which is 541"),
+        (
+            "600, held_out: 0.1",
+            "images: 61, held_out: true",
+            "leaves 60 for reference.images, which is 61",
+        ),
+        ("600", "held_out: true", r"nothing is held out: give data\.held_out"),
+        (
+            "600, held_out: 0.1",
+            "held_out: true, statistics: a.npz",
+            "statistics are of other images",
+        ),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused(
+    tmp_path: Path, data: str, reference: str, said: str
+) -> None:
+    with pytest.raises(BadStudy, match=said):
+        load_study(held(tmp_path, data, reference or "floor_images: 10"))
+
+
+def test_embedded_sets_hold_nothing_out(tmp_path: Path) -> None:
+    with pytest.raises(BadStudy, match="source 'embedded' makes others for floors"):
+        load_study(study(tmp_path, "train_images: 100, held_out: 0.1"))
+
+
+def test_what_is_held_out_is_in_the_keys_that_it_changes(tmp_path: Path) -> None:
+    """By rule, training has fewer images; a folder of others changes floors alone."""
+
+    def settings(data: str, reference: str = "") -> dict[str, str]:
+        path = held(tmp_path, data, f"floor_images: 10{reference}")
+        final = "{final: {samples: 10, metrics: [fd]}}"
+        path.write_text(path.read_text() + f"evaluations: {final}\n")
+        plan = make_plan(load_study(path))
+        return {stage.kind: stage.key for stage in plan.stages.values()}
+
+    plain, rule, folder, other = (
+        settings(f"600{more}")
+        for more in ("", ", held_out: 0.1", ", held_out: a/val", ", held_out: b/val2")
+    )
+    assert rule["encode"] != plain["encode"] and rule["train"] != plain["train"]
+    assert folder["encode"] == other["encode"] == plain["encode"]
+    assert len({each["reference"] for each in (plain, rule, folder, other)}) == 4
+    assert settings("600, held_out: c/val")["reference"] == folder["reference"]  # wherever it lies
+    swapped = settings("600, held_out: 0.1", ", held_out: true")
+    assert swapped["reference"] != rule["reference"] and swapped["train"] == rule["train"]

@@ -1,0 +1,188 @@
+"""A stage and all that hangs on it goes; nothing that another study refers to does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_study import TINY
+
+from harness.cli import main
+from harness.dispatch.ledger import Ledger
+from harness.dispatch.standing import standing
+from harness.errors import BadInput
+from harness.plan import make_plan
+from harness.plan.index import index
+from harness.plan.plan import Plan
+from harness.spec import load_study
+from harness.store import records, studies
+from harness.store.artifacts import Store
+from harness.upkeep import forgetting
+
+
+def commit(store: Store, stage: Any) -> None:
+    staging = store.staging(stage.key)
+    (staging / "payload.bin").write_bytes(b"x" * 1000)
+    rows = {}
+    if stage.kind == "evaluate":
+        rows = {"metrics": [{"key": stage.key, "metric": "fd", "value": 1.0, "of": "samples"}]}
+    about = {
+        "settings": json.loads(stage.settings),
+        "inputs": stage.inputs,
+        "label": stage.label,
+        "provenance": {},
+        "measured": {"seconds": 2.0, "gflops": None, "model": None, "device": ""},
+    }
+    assert store.commit(stage.kind, stage.key, staging, rows, {}, about)
+    records.reconcile_one(store, stage.kind, stage.key)
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store("results")
+
+
+@pytest.fixture
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """The study with every stage committed and recorded, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(TINY)
+    plan = make_plan(load_study("tiny.yaml"))
+    for stage in plan.stages.values():
+        commit(Store("results"), stage)
+    studies.write(Path("results"), index(plan))
+    return plan
+
+
+def committed(plan: Plan, store: Store) -> set[str]:
+    return store.committed({s.kind for s in plan.stages.values()}) & plan.stages.keys()
+
+
+def numbers(store: Store) -> set[str]:
+    return set(records.read_frames(store.root)["metrics"]["key"])
+
+
+def stages(plan: Plan, *kinds: str) -> set[str]:
+    return {s.key for s in plan.stages.values() if s.kind in kinds}
+
+
+def test_it_only_says_so_without_yes(done: Plan, store: Store, capsys: Any) -> None:
+    assert main(["forget", "tiny.yaml", "encode"]) == 0
+    out = capsys.readouterr().out
+    assert "nothing was done: say --yes" in out and "evaluate" in out
+    assert committed(done, store) == done.stages.keys()
+    assert not Path("results/forgotten").exists()
+
+
+@pytest.mark.parametrize("compacted", [False, True], ids=["fragments", "compacted"])
+def test_a_stage_goes_with_all_that_was_made_of_it_and_nothing_else(
+    done: Plan, store: Store, compacted: bool, capsys: Any
+) -> None:
+    if compacted:
+        records.compact(store.root, 0)
+    train = next(s for s in done.stages.values() if s.kind == "train" and s.run == 0)
+    later = {k for k, s in done.stages.items() if s.after.get("previous") == train.key}
+    gone = {train.key, *later}
+    for kind in ("sample", "evaluate"):
+        gone |= {k for k, s in done.stages.items() if s.kind == kind and s.needs & gone}
+    before = numbers(store)
+    assert main(["forget", "tiny.yaml", train.key, "--yes"]) == 0
+    assert committed(done, store) == done.stages.keys() - gone
+    assert numbers(store) == before - gone
+    state = standing(done, done.stages.values(), store, Ledger(store.root))
+    assert {s.key for s in state.missing} == gone
+    assert state.remade == []  # `run` asks nothing
+    assert records.reconcile(store) == []  # nothing is written again
+
+
+def test_forgetting_the_data_leaves_what_does_not_depend_on_it(done: Plan, store: Store) -> None:
+    assert main(["forget", "tiny.yaml", "encode", "--yes"]) == 0
+    assert committed(done, store) == stages(done, "complexity", "reference")
+    assert numbers(store) == set()
+
+
+def test_what_was_let_go_of_can_be_brought_back(done: Plan, store: Store, capsys: Any) -> None:
+    before = numbers(store)
+    assert main(["forget", "tiny.yaml", "train", "--yes"]) == 0
+    (away,) = Path("results/forgotten").iterdir()
+    assert main(["merge", str(away)]) == 0
+    assert committed(done, store) == done.stages.keys() and numbers(store) == before
+
+
+def test_what_another_study_refers_to_is_not_touched(done: Plan, store: Store, capsys: Any) -> None:
+    Path("other.yaml").write_text(TINY.replace("study: tiny", "study: other"))
+    studies.write(store.root, index(make_plan(load_study("other.yaml"))))
+    assert main(["forget", "tiny.yaml", "encode", "--yes"]) == 2
+    said = capsys.readouterr()
+    assert "stages of other (laptop) as well" in said.out and "--shared" in said.err
+    assert committed(done, store) == done.stages.keys()
+    assert main(["forget", "tiny.yaml", "encode", "--yes", "--shared"]) == 0
+    assert not stages(done, "encode", "train") & committed(done, store)
+
+
+def test_what_other_settings_made_of_it_goes_too(done: Plan, store: Store) -> None:
+    longer = make_plan(load_study("tiny.yaml", None, ["train.steps=9"]))
+    new = [s for k, s in longer.stages.items() if k not in done.stages]
+    for stage in new:
+        commit(store, stage)
+    assert main(["forget", "tiny.yaml", "encode", "--yes"]) == 0
+    assert not {s.key for s in new} & store.committed({"train", "sample", "evaluate"})
+
+
+def test_nothing_is_done_while_somebody_works_on_one_of_them(done: Plan, store: Store) -> None:
+    theirs = Ledger(store.root)
+    train = next(iter(sorted(stages(done, "train"))))
+    assert theirs.claim(train)
+    chosen = forgetting.choose(done, [done.stages[train]], store)
+    with pytest.raises(BadInput, match="somebody works on train"):
+        forgetting.remove(done, chosen, store)
+    theirs.release(train)
+    theirs.register("tiny", "laptop")
+    with pytest.raises(BadInput, match="drives tiny"):
+        forgetting.remove(done, chosen, store)
+    theirs.leave()
+    assert committed(done, store) == done.stages.keys()
+    forgetting.remove(done, chosen, store)
+    assert train not in committed(done, store)
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_step_leaves_what_the_same_command_completes(
+    done: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.store import files
+
+    class Killed(BaseException):
+        pass
+
+    records.compact(store.root, 0)
+    encode = next(iter(stages(done, "encode")))
+    steps = 0
+    while True:
+        left = [steps]
+
+        def step(operation: str, path: Path, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Killed
+
+        with monkeypatch.context() as patched:
+            patched.setattr(files, "step", step)
+            try:
+                chosen = forgetting.choose(done, [done.stages[encode]], store)
+                forgetting.remove(done, chosen, store)
+                break
+            except Killed:
+                pass
+        assert numbers(store) <= committed(done, store)  # none is shown that was let go of
+        steps += 3
+    assert committed(done, store) == stages(done, "complexity", "reference")
+    assert numbers(store) == set()
+
+
+def test_an_imported_checkpoint_is_refused(done: Plan, store: Store) -> None:
+    train = done.stages[next(iter(stages(done, "train")))]
+    with pytest.raises(BadInput, match="was imported"):
+        forgetting.choose(done, [train], store, imported={train.key})
