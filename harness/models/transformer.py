@@ -133,3 +133,8 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         depth, width, heads = self.shape
         settings = {k: v for k, v in super().keyed().items() if k != "size"}
         return {**settings, "depth": depth, "width": width, "heads": heads}
+
+
+def swiglu_width(width: int) -> int:
+    """Channels between SwiGLU's linears: about as many parameters as with GELU at 4 times."""
+    return int(2 / 3 * 4 * width)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from harness.spec.source import Place, Source
+from harness.spec.source import Line, Source
 from harness.spec.source import override as apply
 
 AXES = ("matrix", "axes")
@@ -77,7 +77,7 @@ def blamed(
 
 def _leaves(override: str) -> list[str]:
     """The fields it gives a value: model.size of model.size=XL, and of model={size: XL}."""
-    empty = Source({}, {(): Place("")})
+    empty = Source({}, {(): Line("")})
     found: list[str] = []
 
     def walk(value: Any, path: str) -> None:
