@@ -51,7 +51,7 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
             if self.size not in self.sizes:
                 raise ValueError(
                     f"unknown model.size {self.size!r} of {self.name}; sizes: "
-                    f"{', '.join(self.sizes)}; or give depth, width and heads"
+                    f"{', '.join(self.sizes)}"
                 )
         elif any(v is None for v in custom):
             raise ValueError("a custom model needs depth, width and heads, all three")
