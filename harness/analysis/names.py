@@ -24,7 +24,10 @@ def level(value: Any) -> str:
     """A setting's value: "0.004", "off" for false and none, text as it is."""
     if value is None or isinstance(value, bool):
         return "on" if value else "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)  # two settings never look like one
 
 
 def said(name: str, value: Any) -> str:

@@ -62,6 +62,8 @@ class Protocol:
     samples: int | None
     k: int | None
     split_size: int | None
+    ema: float | None = None
+    ema_length: float | None = None
 
     @property
     def guided(self) -> bool:
@@ -81,6 +83,10 @@ class Protocol:
             parts.append(f"at timesteps {self.guidance_low:g} to {self.guidance_high:g} alone")
         if self.clip:
             parts.append("x0 clipped")
+        if self.ema is not None:
+            parts.append(f"EMA {self.ema:g}")
+        if self.ema_length is not None:
+            parts.append(f"EMA of length {self.ema_length:g}")
         return ", ".join(parts)
 
     @property

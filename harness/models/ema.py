@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LONGEST = 0.28  # std from which gamma would fall below 0: more than a plain mean's
+FAR = 0.03  # a made profile may be this far from the one wanted, as a share of its norm
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Snapshot:
     std: float
 
 
+@cache
 def gamma(std: float) -> float:
     """The exponent of a profile of relative standard deviation `std` (EDM2, appendix C.1).
 
@@ -101,15 +104,54 @@ def post_hoc_weights(snapshots: Sequence[Snapshot], step: int, std: float) -> np
             f"from averages of lengths {', '.join(f'{each:g}' for each in lengths)}, lengths of "
             f"{low:g} to {high * 1.5:g} can be made, not {std:g}"
         )
-    at = np.array([snapshots[i].step for i in usable], dtype=np.float64)
-    exponents = np.array([gamma(snapshots[i].std) for i in usable])
-    wanted_at, wanted = np.array([float(step)]), np.array([gamma(std)])
-    products = _inner(at[:, None], exponents[:, None], at[None, :], exponents[None, :])
-    aims = _inner(at[:, None], exponents[:, None], wanted_at[None, :], wanted[None, :])
-    solved = np.linalg.lstsq(products, aims, rcond=None)[0][:, 0]
+    products, aims, _ = _products([snapshots[i] for i in usable], step, std)
     weights = np.zeros(len(snapshots))
-    weights[usable] = solved
+    weights[usable] = np.linalg.lstsq(products, aims, rcond=None)[0]
     return weights
+
+
+def misfit(snapshots: Sequence[Snapshot], step: int, std: float) -> float:
+    """How far the profile that `post_hoc_weights` make is from the one wanted, over its norm.
+
+    Errors: as `post_hoc_weights`.
+    """
+    weights = post_hoc_weights(snapshots, step, std)
+    products, aims, norm = _products(snapshots, step, std)
+    rest = norm - 2 * weights @ aims + weights @ products @ weights
+    return float(np.sqrt(max(rest, 0.0) / norm))
+
+
+def check_post_hoc(every: int, lengths: Sequence[float], step: int, std: float) -> None:
+    """Raise BadInput, naming what fits, unless an average of `std` at `step` can be made well.
+
+    From averages of these lengths, kept every so many steps and at `step`.
+    """
+
+    def of(spacing: int) -> float:
+        kept = snapshot_steps(spacing, step)
+        return misfit([Snapshot(s, each) for each in lengths for s in kept], step, std)
+
+    found = of(every)
+    if found <= FAR:
+        return
+    closer = [step // n for n in (2, 4, 8, 16, 32, 64) if step // n and step // n < every]
+    fits = next((spacing for spacing in closer if of(spacing) <= FAR), None)
+    advice = f"every {fits:,} steps would do" if fits else "a length that was kept would do"
+    raise BadInput(
+        f"from snapshots every {every:,} steps, an average of length {std:g} at step {step:,} is "
+        f"{found:.0%} off what was asked for (at most {FAR:.0%}): {advice}"
+    )
+
+
+def _products(
+    snapshots: Sequence[Snapshot], step: int, std: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Inner products of the snapshots' profiles (S, S), with the wanted one (S,), and its own."""
+    at = np.array([each.step for each in snapshots], dtype=np.float64)
+    exponents = np.array([gamma(each.std) for each in snapshots])
+    end, wanted = np.array([float(step)]), np.array([gamma(std)])
+    products = _inner(at[:, None], exponents[:, None], at[None, :], exponents[None, :])
+    return products, _inner(at, exponents, end, wanted), float(_inner(end, wanted, end, wanted)[0])
 
 
 def _inner(t_a: np.ndarray, g_a: np.ndarray, t_b: np.ndarray, g_b: np.ndarray) -> np.ndarray:

@@ -63,7 +63,12 @@ def encode(run: Run) -> dict[str, Any]:
 def recipe(train: Any, horizon: bool) -> dict[str, Any]:
     """How a model is trained, as a key writes it; `horizon`: with how long, where that matters."""
     own = (name for name, field in Recipe.model_fields.items() if field.is_required())
-    found = {name: getattr(train, name) for name in own}
+    first, *more = train.emas
+    found = {**{name: getattr(train, name) for name in own}, "ema": first}
+    if more:
+        found["more_ema"] = sorted(more, reverse=True)
+    if train.ema_snapshots is not None:
+        found["ema_snapshots"] = keys.content(train.ema_snapshots)
     schedule = train.schedule.key_fields("schedule")
     if horizon and schedule and train.schedule.horizon_matters:
         schedule["horizon"] = train.steps
@@ -139,6 +144,10 @@ def sample(
     newer: dict[str, Any] = {}
     if guided and guidance.interval is not None:
         newer["guidance_interval"] = guidance.interval
+    if evaluation.ema is not None and run.train is not None and evaluation.ema != run.train.emas[0]:
+        newer["ema"] = evaluation.ema
+    if evaluation.ema_length is not None:
+        newer["ema_length"] = evaluation.ema_length
     return with_versions(
         {
             **newer,

@@ -116,6 +116,10 @@ def _words(evaluation: EvaluationSettings, steps: int, guidance: Any) -> str:
             words += f" on {guidance.channels or 'all'} channels"
         if guidance.interval is not None:
             words += " at timesteps {} to {}".format(*guidance.interval)
+    if evaluation.ema is not None:
+        words += f", EMA {evaluation.ema:g}"
+    if evaluation.ema_length is not None:
+        words += f", EMA of length {evaluation.ema_length:g}"
     if evaluation.decoder is not None:
         words += f", decoder {evaluation.decoder}"
     return words

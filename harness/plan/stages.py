@@ -78,6 +78,13 @@ class ComplexityStage(KeyedStage):
     baseline: str | None = None
 
 
+class Snapshots(StageSettings):
+    """Averages by relative length, kept every so many steps (harness.models.ema)."""
+
+    every: int
+    lengths: tuple[float, ...]
+
+
 class Recipe(StageSettings):
     """How a model is trained, without how long.
 
@@ -96,6 +103,8 @@ class Recipe(StageSettings):
     optimizer: Content | None = None  # any other
     schedule: Content | None = None  # None: a constant rate
     horizon: int | None = None  # of training, where the schedule depends on it
+    more_ema: tuple[float, ...] | None = None  # decays kept beside `ema`, descending
+    ema_snapshots: Snapshots | None = None
 
 
 class TrainStage(KeyedStage):
@@ -128,6 +137,8 @@ class SampleStage(KeyedStage):
     guidance_interval: tuple[int | float, int | float] | None = None
     eta: float | None = None  # DDIM's, which keys have always had here
     clip: bool = False
+    ema: float | None = None  # one of the checkpoint's further decays; None: its first
+    ema_length: float | None = None  # of an average made of its snapshots
 
 
 class EvaluateStage(KeyedStage):

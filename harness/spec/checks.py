@@ -261,6 +261,7 @@ def _evaluation(
     for g in guidance if isinstance(guidance, tuple) else (guidance,):
         yield from _guidance(g, runs)
     yield from _metrics(evaluation, settings)
+    yield from _averages(evaluation, runs)
     last = min((r.train.steps for r in runs if r.train), default=None)
     if isinstance(evaluation.at, tuple) and last is not None and max(evaluation.at) > last:
         yield "at", f"{max(evaluation.at)} lies beyond train.steps {last}"
@@ -268,6 +269,44 @@ def _evaluation(
         yield "at", "must be end: an imported checkpoint has no other steps"
     if evaluation.at == "milestones" and any(r.train and not r.train.milestones for r in runs):
         yield "at", "is milestones, but train.milestones is empty"
+
+
+def _averages(evaluation: EvaluationSettings, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+    """An average of the weights that every run keeps, or that can be made of what it keeps."""
+    ema, length = evaluation.ema, evaluation.ema_length
+    if ema is None and length is None:
+        return
+    field = "ema" if length is None else "ema_length"
+    if any(run.model.checkpoint for run in runs):
+        yield field, "is given, but an imported checkpoint has one average: leave it out"
+    said: set[str] = set()
+    trained = [r.train for r in runs if r.train is not None and not r.model.checkpoint]
+    for train in {id(each): each for each in trained}.values():
+        steps: Any = evaluation.at
+        if isinstance(steps, str):
+            steps = (train.steps,) if steps == "end" else train.milestones
+        try:
+            if ema is not None and ema not in train.emas:
+                raise BadInput(
+                    f"is {ema:g}, and train.ema keeps {', '.join(f'{e:g}' for e in train.emas)}: "
+                    "name one of them, or add it to the list"
+                )
+            if length is None:
+                continue
+            if train.ema_snapshots is None:
+                raise BadInput(
+                    f"is {length:g}, which is made of snapshots, and train.ema_snapshots keeps "
+                    f"none: give it, as {{every: {max(train.steps // 16, 1)}}}, and train with it"
+                )
+            from harness.models.ema import check_post_hoc  # which imports numpy
+
+            kept = train.ema_snapshots
+            for step in steps:
+                if step <= train.steps:
+                    check_post_hoc(kept.every, kept.lengths, step, length)
+        except BadInput as error:
+            said.add(str(error))
+    yield from ((field, sentence) for sentence in sorted(said))
 
 
 def sampler_of(evaluation: EvaluationSettings, objective: Any) -> Sampler:

@@ -40,6 +40,7 @@ __all__ = [
     "ReportSettings",
     "Settings",
     "SlurmSettings",
+    "SnapshotSettings",
     "StudySettings",
     "TrainSettings",
 ]
@@ -131,6 +132,23 @@ class DiffusionSettings(Settings):
         return value
 
 
+class SnapshotSettings(Settings):
+    """Averages kept on the way, to make one of any length after training (EDM2, 2312.02696)."""
+
+    every: Positive
+    "Training steps between two of them; a further one is at each checkpoint that is evaluated."
+
+    lengths: tuple[Annotated[float, Field(gt=0, lt=0.28)], ...] = (0.05, 0.10)
+    "Of the averages: each profile's standard deviation as a share of the training (EDM2's two)."
+
+    @field_validator("lengths")
+    @classmethod
+    def _two(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if len(value) < 2 or any(b <= a for a, b in itertools.pairwise(value)):
+            raise ValueError("lengths must be two or more that ascend, as [0.05, 0.1]")
+        return value
+
+
 class TrainSettings(Settings):
     """The recipe. Defaults are the paper's (section 4, Experimental setup)."""
 
@@ -158,8 +176,11 @@ class TrainSettings(Settings):
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     "The optimizer's decays of the gradient's and its square's averages, where it has them."
 
-    ema: Decay = 0.9999
-    "Decay of the weights' exponential moving average, which is what is sampled from."
+    ema: Decay | tuple[Decay, ...] = 0.9999
+    "Decay of the weights' exponential moving average; of a list the first is sampled from."
+
+    ema_snapshots: SnapshotSettings | None = None
+    "Keep what averages of any length can be made of after training; null: do not."
 
     label_dropout: Fraction = 0.1
     "Share of labels replaced by the null label, for guidance."
@@ -206,6 +227,18 @@ class TrainSettings(Settings):
         if any(b <= a for a, b in itertools.pairwise(value)):
             raise ValueError("milestones must ascend without repeats")
         return value
+
+    @field_validator("ema")
+    @classmethod
+    def _decays_once(cls, value: float | tuple[float, ...]) -> float | tuple[float, ...]:
+        if isinstance(value, tuple) and (not value or len(set(value)) < len(value)):
+            raise ValueError("a list of decays has one or more, none of them twice")
+        return value
+
+    @property
+    def emas(self) -> tuple[float, ...]:
+        """All decays that are kept; the first is what is sampled from."""
+        return self.ema if isinstance(self.ema, tuple) else (self.ema,)
 
     @model_validator(mode="after")
     def _milestones_within(self) -> TrainSettings:
@@ -299,6 +332,12 @@ class EvaluationSettings(Settings):
     sampling_steps: Positive | tuple[Positive, ...] = 250
     "Steps of the sampler; a list measures each."
 
+    ema: Decay | None = None
+    "Which of train.ema's decays is sampled from; null: the first."
+
+    ema_length: Annotated[float, Field(gt=0, lt=0.28)] | None = None
+    "Sample from an average of this length instead, made of train.ema_snapshots (EDM2's sigma_rel)."
+
     eta: Fraction = 0.0
     "DDIM's: 0 is deterministic, 1 ancestral."
 
@@ -356,6 +395,12 @@ class EvaluationSettings(Settings):
         if value == ():
             raise ValueError("the list is empty: give at least one value")
         return value
+
+    @model_validator(mode="after")
+    def _one_average(self) -> EvaluationSettings:
+        if self.ema is not None and self.ema_length is not None:
+            raise ValueError("give ema or ema_length, not both: samples are of one average")
+        return self
 
     @field_validator("subsets")
     @classmethod

@@ -89,7 +89,7 @@ def _train(setting: Setting, device: torch.device) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         settings, work, gflops = training(setting, Path(folder), device)
         with contextlib.redirect_stdout(io.StringIO()):  # the rows it prints are returned
-            _, log = train.fit(settings, work, gflops)
+            _, log, _ = train.fit(settings, work, gflops)
     row = log.rows[-1]  # the first row warmed up (and compiled)
     return {
         "gflops": gflops,

@@ -46,14 +46,15 @@ class TrainingState:
     ema: nn.Module
     optimizer: torch.optim.Optimizer
     step: int = 0
+    more: Mapping[str, nn.Module] = field(default_factory=dict)  # further averages, by name
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """All tensors by name, one after another: model.*, ema.*, and the optimizer's moments.
+        """All tensors by name, one after another: model.*, ema.*, further averages, moments.
 
         With sharded parameters every process must go through all of them, in the same order: each
         is put together by an exchange, and exchanges are matched by nothing but their order.
         """
-        for prefix, module in (("model", self.model), ("ema", self.ema)):
+        for prefix, module in self._modules():
             for name, value in module.state_dict().items():
                 yield f"{prefix}.{name}", whole(value)
         for name, parameter in self.model.named_parameters():
@@ -64,7 +65,7 @@ class TrainingState:
     def restore(self, tensors: Mapping[str, Tensor], step: int) -> None:
         """The inverse of `tensors`. Raises KeyError if a tensor of the model is not there."""
         with torch.no_grad():
-            for prefix, module in (("model", self.model), ("ema", self.ema)):
+            for prefix, module in self._modules():
                 for name, value in module.state_dict().items():
                     local(value).copy_(part(tensors[f"{prefix}.{name}"], value))
             keys = sorted({k.split(".")[1] for k in tensors if k.startswith("optimizer.")})
@@ -83,8 +84,12 @@ class TrainingState:
         self.step = step
 
     def bytes(self) -> int:
-        """Size of a checkpoint: model, EMA and two moments."""
-        return sum(t.numel() * t.element_size() for t in self.model.state_dict().values()) * 4
+        """Size of a checkpoint: model, averages and two moments."""
+        own = sum(t.numel() * t.element_size() for t in self.model.state_dict().values())
+        return own * (4 + len(self.more))
+
+    def _modules(self) -> list[tuple[str, nn.Module]]:
+        return [("model", self.model), ("ema", self.ema), *self.more.items()]
 
 
 def whole(value: Tensor) -> Tensor:
@@ -363,6 +368,9 @@ def check(folder: Path) -> None:
         raise ValueError(f"{STATE} has {size:,} bytes, {about['bytes']:,} were written")
     if files.sha256(folder / STATE) != about["sha256"]:
         raise ValueError(f"{STATE} does not match its checksum")
+    for name, digest in about.get("snapshots", {}).items():  # of averages; see stages/averages
+        if files.sha256(folder.parent / "snapshots" / name) != digest:
+            raise ValueError(f"snapshot {name} does not match its checksum")
 
 
 def read(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

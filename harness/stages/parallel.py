@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,11 @@ class Parallel:
     exchange: Callable[[bool], Any]  # exchange(last): only the last pass's backward exchanges
 
 
-def parallel(model: nn.Module, ema: nn.Module, family: Family, work: Work) -> Parallel:
+def parallel(
+    model: nn.Module, averages: Iterable[nn.Module], family: Family, work: Work
+) -> Parallel:
     """One process: the model itself. Several: DistributedDataParallel copies, or with train.fsdp
-    shards (FSDP2; of `ema` too), for models that do not fit one device.
+    shards (FSDP2; of `averages` too), for models that do not fit one device.
     """
     world, device = work.world, work.device
     forward: Any = model
@@ -35,7 +37,7 @@ def parallel(model: nn.Module, ema: nn.Module, family: Family, work: Work) -> Pa
         from torch.distributed.fsdp import fully_shard
 
         mesh = init_device_mesh(device.type, (world.size,))
-        for module in (model, ema):
+        for module in (model, *averages):
             for unit in family.shard_units(module):
                 fully_shard(unit, mesh=mesh)
             fully_shard(module, mesh=mesh)

@@ -1,4 +1,4 @@
-"""The sample stage: images from a checkpoint's EMA weights, in ADM's npz format (`arr_0`).
+"""The sample stage: images from one of a checkpoint's averages, in ADM's npz format (`arr_0`).
 
 Noise and label of sample i depend on (seed, i) alone, so the batch size, the number of processes
 and a resume change nothing but rounding. Each process draws consecutive batches and keeps them in
@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 
 from harness import autoencoders
@@ -35,6 +34,7 @@ from harness.plan.cost import guided as guided_evaluations
 from harness.plan.cost import sampling_gflops
 from harness.plan.stages import SampleStage
 from harness.stages import samples
+from harness.stages.averages import weights_of
 from harness.stages.columns import SAMPLING, recorded
 from harness.stages.real_images import rgb
 from harness.stages.reference import extractor_of
@@ -227,7 +227,7 @@ def _sampler(
     parts = _parts(settings, work)
     objective, given = parts.objective, parts.given
     model: Any = parts.family.build(given)
-    model.load_state_dict(safetensors.torch.load_file(checkpoint.file("ema.safetensors")))
+    model.load_state_dict(weights_of(checkpoint, settings.ema, settings.ema_length))
     model.to(device).eval().requires_grad_(False)
     if work.place.compile:
         model = torch.compile(model)

@@ -4,14 +4,14 @@ Step n draws its images, timesteps, noise and dropped labels from (seed, n) alon
 killed and resumed any number of times is, on the CPU, bit for bit the undisturbed one; and any
 split of the global batch over processes and micro-batches reads the same images.
 
-Files committed: ema.safetensors (what is sampled from) and state.safetensors (to go on from).
+Files committed: ema.safetensors (what is sampled from), state.safetensors (to go on from), and
+further averages and snapshots of them where the recipe asks (harness.stages.averages).
 On several devices: started once per device (torchrun, SLURM); see harness.stages.ranks.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import itertools
 import math
 from dataclasses import dataclass
@@ -28,23 +28,20 @@ from harness.data.randomness import torch_seed
 from harness.diffusion.draws import training_draws
 from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
-from harness.plan.cost import training_gflops
-from harness.plan.keys import trajectory
 from harness.plan.stages import TrainStage
 from harness.stages import checkpoints
+from harness.stages.averages import Averages
 from harness.stages.batches import batches
-from harness.stages.checkpoints import TrainingState, local
-from harness.stages.columns import recorded
+from harness.stages.checkpoints import TrainingState
 from harness.stages.distributed import Agreement, World, divisors
-from harness.stages.parallel import parallel, warm_up
+from harness.stages.parallel import Parallel, parallel, warm_up
+from harness.stages.trained import columns_of
 from harness.stages.training_log import TrainingDiverged, TrainingLog
 from harness.stages.work import Outcome, Stopped, Work
 from harness.store.results import ComplexityResult, EncodeResult, TrainResult
-from harness.store.tables import MODEL
 
 SAVE, STOP = 1, 2  # what processes agree on between steps
 AHEAD = 4  # batches kept ready on a GPU
-NETWORK = ("size", "patch_size", "block", "depth", "width", "heads")  # columns of the records
 
 
 class OutOfMemory(HarnessError):
@@ -55,123 +52,170 @@ def run(settings: TrainStage, work: Work) -> Outcome:
     """Train to settings.step. See DESIGN's promises 1 to 3."""
     gflops = work.after["complexity"].result(ComplexityResult).gflops
     try:
-        state, log = fit(settings, work, gflops)
+        state, log, averages = fit(settings, work, gflops)
     except torch.OutOfMemoryError as error:
         raise OutOfMemory(_memory_advice(settings, work, error)) from error
-    return _commit(state, log, settings, work)
+    return _commit(state, log, averages, settings, work)
 
 
-def fit(settings: TrainStage, work: Work, gflops: float) -> tuple[TrainingState, TrainingLog]:
+def fit(
+    settings: TrainStage, work: Work, gflops: float
+) -> tuple[TrainingState, TrainingLog, Averages]:
     """The training loop, from wherever an earlier attempt got to."""
-    recipe, place, device, world = settings.recipe, work.place, work.device, work.world
-    torch.backends.cuda.matmul.allow_tf32 = recipe.tf32
-    torch.backends.cudnn.allow_tf32 = recipe.tf32
-    rows, passes = _split(recipe.batch_size, place.batch_per_device, world)
-
-    encoded = work.inputs["data"]
-    made_by = encoded.result(EncodeResult).autoencoder
-    latents = Latents.open(encoded.folder / "latents", autoencoder=made_by)
-    parts = components_of(settings, work)
-    family, given, objective = parts.family, parts.given, parts.objective
-
-    torch.manual_seed(torch_seed("initialisation", settings.seed))
-    model = family.build(given, checkpointing=place.checkpointing)
-    model.to(device).train()
-    null_label = given.num_classes
-    ema = copy.deepcopy(model).requires_grad_(False).eval()
-    together = parallel(model, ema, family, work)
-    if world.size > 1:
-        with _precision(recipe.precision, device):
-            size = passes[0].stop - passes[0].start
-            warm_up(together, objective, (size, *latents.shape), device)
-    rates = _Rates(
-        parts.optimizer.build(family.parameter_groups(model, recipe.learning_rate)),
-        parts.schedule,
-        recipe.horizon or parts.schedule.covering(settings.step),
-    )
-    optimizer = rates.optimizer
-    state = TrainingState(model, ema, optimizer)
+    place, device, world = work.place, work.device, work.world
+    training = _begin(settings, work)
+    state, averages = training.state, training.averages
     log = TrainingLog(settings, gflops, work)
     writer = checkpoints.Writer(work.scratch, place.keep_checkpoints)
     if world.main:
         checkpoints.clear_leftovers(work.scratch)
         checkpoints.check_space(work.scratch, state.bytes())
-    _resume(state, log, work)
-    live = [local(p) for p in model.parameters()]
-    averaged = [local(p) for p in ema.parameters()]
-
-    threads = host_threads() if device.type == "cuda" else 0
-
-    def make(step: int) -> tuple[Tensor, ...]:
-        """This process's rows of the batch of one step: latents, timesteps, noise, labels."""
-        draws = training_draws(
-            settings.seed,
-            step,
-            recipe.batch_size,
-            latents.shape,
-            objective.draw_times,
-            recipe.label_dropout,
-            settings.flip,
-            latents.posterior,
-            rows,
-            threads,
-        )
-        indices = batch_indices(settings.seed, step, recipe.batch_size, latents.count)
-        flip = draws.flip if settings.flip else None
-        x, y = latents.batch(indices[slice(*rows)], flip, draws.posterior_noise)
-        return x, draws.t, draws.noise, torch.where(draws.drop, null_label, y)
+    _resume(state, log, averages, work)
+    averages.begin(training.model)
 
     agreed = Agreement(world)
     schedule = checkpoints.Schedule(place.checkpoint_minutes, place.checkpoint_every)
     steps = range(state.step, settings.step)
-    ahead = batches(make, steps, device, AHEAD if device.type == "cuda" else 0)
+    ahead = batches(training.batch, steps, device, AHEAD if device.type == "cuda" else 0)
     log.begin(state.step)
     with contextlib.closing(ahead), contextlib.closing(log):
-        for x, t, noise, y in ahead:
-            rates.set(state.step)
-            optimizer.zero_grad(set_to_none=True)
-            for part in passes:
-                last = part is passes[-1]
-                with together.exchange(last):
-                    with _precision(recipe.precision, device):
-                        losses = objective.training_losses(
-                            together.forward, x[part], t[part], noise[part], y=y[part]
-                        )
-                    # Gradients are averaged over processes: their sum is the whole batch's mean.
-                    (losses["loss"].sum() * (world.size / recipe.batch_size)).backward()
-                log.add(losses)
-
-            state.step += 1
-            logging = state.step % place.log_every == 0 or state.step == settings.step
-            if recipe.grad_clip is not None:
-                norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.grad_clip)
-            elif logging:
-                norm = nn.utils.get_total_norm(
-                    [p.grad for p in model.parameters() if p.grad is not None]
-                )
-            optimizer.step()
-            with torch.no_grad():
-                torch._foreach_lerp_(averaged, live, 1.0 - recipe.ema)
-
+        for batch in ahead:
+            norm = training.take(batch, log)
             log.tell(state.step, settings.step)
-            if logging:
+            if norm is not None:
                 log.close_interval(state.step, checkpoints.whole(norm))
             writer.check()
             # The main process knows whether the disk keeps up: its wish is enough.
             wish = SAVE if world.main and schedule.due(state.step, writer.busy()) else 0
             verdict = agreed(STOP if work.stopping() else wish)
             if verdict and state.step < settings.step:
-                _save(state, log, writer, work)
+                _save(state, log, averages, writer, work)
                 if verdict == STOP:
                     writer.wait()
                     world.wait()
                     raise Stopped(f"checkpoint written at step {state.step:,} of {settings.step:,}")
     writer.wait()
-    _check_weights(averaged, state, settings, world)
-    return state, log
+    _check_weights(averages.tensors(), state, settings, world)
+    return state, log, averages
 
 
-def _resume(state: TrainingState, log: TrainingLog, work: Work) -> None:
+@dataclass(frozen=True)
+class _Training:
+    """What one step works on: data, components, and this process's part of the model."""
+
+    settings: TrainStage
+    work: Work
+    latents: Latents
+    parts: Parts
+    model: nn.Module
+    together: Parallel
+    rates: _Rates
+    state: TrainingState
+    averages: Averages
+    rows: tuple[int, int]  # this process's, of the global batch
+    passes: list[slice]  # among them
+    threads: int  # that draw noise
+
+    def batch(self, step: int) -> tuple[Tensor, ...]:
+        """This process's rows of the batch of one step: latents, timesteps, noise, labels."""
+        settings, recipe, latents = self.settings, self.settings.recipe, self.latents
+        draws = training_draws(
+            settings.seed,
+            step,
+            recipe.batch_size,
+            latents.shape,
+            self.parts.objective.draw_times,
+            recipe.label_dropout,
+            settings.flip,
+            latents.posterior,
+            self.rows,
+            self.threads,
+        )
+        indices = batch_indices(settings.seed, step, recipe.batch_size, latents.count)
+        flip = draws.flip if settings.flip else None
+        x, y = latents.batch(indices[slice(*self.rows)], flip, draws.posterior_noise)
+        null_label = self.parts.given.num_classes
+        return x, draws.t, draws.noise, torch.where(draws.drop, null_label, y)
+
+    def take(self, batch: tuple[Tensor, ...], log: TrainingLog) -> Tensor | None:
+        """One step. The gradient's norm where a row of the log ends with it, else None."""
+        state, recipe, optimizer = self.state, self.settings.recipe, self.rates.optimizer
+        self.rates.set(state.step)
+        optimizer.zero_grad(set_to_none=True)
+        self._backward(batch, log)
+        state.step += 1
+        every, norm = self.work.place.log_every, None
+        logging = state.step % every == 0 or state.step == self.settings.step
+        if recipe.grad_clip is not None:
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), recipe.grad_clip)
+        elif logging:
+            norm = nn.utils.get_total_norm(
+                [p.grad for p in self.model.parameters() if p.grad is not None]
+            )
+        optimizer.step()
+        self.averages.update(state.step)
+        self.averages.keep(state.step, self.work.world.main)
+        return norm if logging else None
+
+    def _backward(self, batch: tuple[Tensor, ...], log: TrainingLog) -> None:
+        """The gradients of all passes, added up."""
+        recipe, (x, t, noise, y) = self.settings.recipe, batch
+        for part in self.passes:
+            last = part is self.passes[-1]
+            with self.together.exchange(last):
+                with _precision(recipe.precision, self.work.device):
+                    losses = self.parts.objective.training_losses(
+                        self.together.forward, x[part], t[part], noise[part], y=y[part]
+                    )
+                # Gradients are averaged over processes: their sum is the whole batch's mean.
+                scale = self.work.world.size / recipe.batch_size
+                (losses["loss"].sum() * scale).backward()
+            log.add(losses)
+
+
+def _begin(settings: TrainStage, work: Work) -> _Training:
+    """Data opened, the network initialised, wrapped and warmed up."""
+    recipe, device, world = settings.recipe, work.device, work.world
+    torch.backends.cuda.matmul.allow_tf32 = recipe.tf32
+    torch.backends.cudnn.allow_tf32 = recipe.tf32
+    rows, passes = _split(recipe.batch_size, work.place.batch_per_device, world)
+
+    encoded = work.inputs["data"]
+    made_by = encoded.result(EncodeResult).autoencoder
+    latents = Latents.open(encoded.folder / "latents", autoencoder=made_by)
+    parts = components_of(settings, work)
+
+    torch.manual_seed(torch_seed("initialisation", settings.seed))
+    model = parts.family.build(parts.given, checkpointing=work.place.checkpointing)
+    model.to(device).train()
+    averages = Averages.of(model, recipe, work.scratch)
+    together = parallel(model, averages.modules, parts.family, work)
+    if world.size > 1:
+        with _precision(recipe.precision, device):
+            size = passes[0].stop - passes[0].start
+            warm_up(together, parts.objective, (size, *latents.shape), device)
+    rates = _Rates(
+        parts.optimizer.build(parts.family.parameter_groups(model, recipe.learning_rate)),
+        parts.schedule,
+        recipe.horizon or parts.schedule.covering(settings.step),
+    )
+    return _Training(
+        settings,
+        work,
+        latents,
+        parts,
+        model,
+        together,
+        rates,
+        TrainingState(model, averages.first, rates.optimizer, more=averages.more),
+        averages,
+        rows,
+        passes,
+        threads=host_threads() if device.type == "cuda" else 0,
+    )
+
+
+def _resume(state: TrainingState, log: TrainingLog, averages: Averages, work: Work) -> None:
     """From the newest checkpoint of an earlier attempt, else the milestone before, else nothing."""
     world = work.world
     found = world.share(checkpoints.newest(work.scratch) if world.main else None)
@@ -179,22 +223,31 @@ def _resume(state: TrainingState, log: TrainingLog, work: Work) -> None:
         tensors, about = checkpoints.read(found)
         log.restore(tensors["log.sums"], about)
         state.restore(tensors, about["step"])
+        averages.restore(about)
         print(f"resumed at step {state.step:,}", flush=True)
     elif "previous" in work.after:
         previous = work.after["previous"]
         tensors, about = checkpoints.read(previous.folder)
         state.restore(tensors, about["step"])
+        if world.main:
+            averages.continue_from(previous)
         log.seconds = previous.result(TrainResult).seconds
         log.interval_start = state.step
         print(f"continues the milestone at step {state.step:,}", flush=True)
 
 
-def _save(state: TrainingState, log: TrainingLog, writer: checkpoints.Writer, work: Work) -> None:
+def _save(
+    state: TrainingState,
+    log: TrainingLog,
+    averages: Averages,
+    writer: checkpoints.Writer,
+    work: Work,
+) -> None:
     """A checkpoint: every process gives its part, the main one writes."""
     log.check_finite(state.step)
     sums = log.tensors()
     if work.world.main:
-        about = {"step": state.step, **log.about()}
+        about = {"step": state.step, **log.about(), **averages.about()}
         writer.save(itertools.chain(state.tensors(), sums.items()), about)
     else:
         _take_part(state, work)
@@ -207,7 +260,13 @@ def _take_part(state: TrainingState, work: Work) -> None:
             pass
 
 
-def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: Work) -> Outcome:
+def _commit(
+    state: TrainingState,
+    log: TrainingLog,
+    averages: Averages,
+    settings: TrainStage,
+    work: Work,
+) -> Outcome:
     if not work.world.main:
         _take_part(state, work)
         return Outcome(None)
@@ -215,11 +274,11 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
     checkpoints.write(work.folder, whole, {"step": state.step})
     weights = {k[4:]: v for k, v in whole.items() if k.startswith("ema.")}
     checkpoints.write_tensors(work.folder / "ema.safetensors", weights)
+    averages.commit(work.folder, state.step, whole)
 
-    columns = _columns(settings, work)
+    columns = columns_of(settings, work, components_of(settings, work))
     shared = {k: columns[k] for k in ("run", "model", "seed")} | {"key": work.task.key}
     seconds = log.seconds + log.elapsed()
-    trained = state.step - (log.first if log.first is not None else state.step)
     trained = state.step - (log.first if log.first is not None else state.step)
     images = settings.recipe.batch_size * trained
     row = {
@@ -239,51 +298,6 @@ def _commit(state: TrainingState, log: TrainingLog, settings: TrainStage, work: 
         seconds=seconds,
     )
     return Outcome(result, {"runs": [row], "training": [{**r, **shared} for r in log.rows]})
-
-
-def _columns(settings: TrainStage, work: Work) -> dict[str, Any]:
-    """What records say of the checkpoint: its network, data and training."""
-    counted = work.after["complexity"].result(ComplexityResult)
-    encoded = work.inputs["data"].result(EncodeResult)
-    parts, recipe = components_of(settings, work), settings.recipe
-    return {
-        **recorded(settings, MODEL),
-        **recorded(recipe, MODEL),
-        "run": trajectory(work.task.settings, work.task.inputs)[0],
-        "model": work.place.model,
-        "family": work.place.family,
-        **{name: parts.facts.get(name) for name in NETWORK},
-        "input_size": parts.given.side,
-        "tokens": counted.tokens,
-        "params": counted.params,
-        "gflops": counted.gflops,
-        "gflops_paper": counted.gflops_paper,
-        "data": encoded.data,
-        "data_sha256": encoded.sha256,
-        "image_size": encoded.image_size,
-        "autoencoder": encoded.autoencoder,
-        "train_gflops": training_gflops(counted.gflops, recipe.batch_size, settings.step),
-        "recipe": _recipe(settings),
-        "objective": parts.objective.name,
-        "objective_settings": _own_settings(settings.objective),
-    }
-
-
-def _recipe(settings: TrainStage) -> dict[str, Any]:
-    """What tells two trainings apart that records have no column of their own for."""
-    of_its_own = set(recorded(settings.recipe, MODEL))
-    own = settings.recipe.model_dump(mode="json", exclude=of_its_own, exclude_unset=True)
-    others: dict[str, Any] = {"flip": settings.flip, "diffusion_steps": settings.diffusion_steps}
-    if settings.objective is not None:
-        others = {"flip": settings.flip, "objective": settings.objective}
-    return {**own, **others}
-
-
-def _own_settings(component: Any) -> dict[str, Any] | None:
-    """What a key says of a component beside its name; None where that is nothing."""
-    if not isinstance(component, dict):
-        return None
-    return {k: v for k, v in component.items() if k != "name"}
 
 
 @dataclass(frozen=True)

@@ -168,6 +168,8 @@ METRICS = (
     ),
     Column("floor_images", "int64", "real images behind `floor`", "images"),
     Column("invalid", "string", "why the number says nothing; null: it is as it should be"),
+    Column("ema", "float64", "decay of the average sampled from; null: the training's first"),
+    Column("ema_length", "float64", "relative length of one made after training; null: none"),
 )
 
 TRAINING = (

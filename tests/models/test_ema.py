@@ -9,8 +9,10 @@ import torch
 from harness.errors import BadInput
 from harness.models.ema import (
     Snapshot,
+    check_post_hoc,
     combine,
     gamma,
+    misfit,
     post_hoc_weights,
     power_decay,
     snapshot_steps,
@@ -137,3 +139,36 @@ def test_snapshots_are_kept_every_so_many_steps_and_at_the_end() -> None:
     assert snapshot_steps(100, 200) == [100, 200]
     with pytest.raises(BadInput, match="1 step or more"):
         snapshot_steps(0, 10)
+
+
+def kept(every: int, until: int) -> list[Snapshot]:
+    return [Snapshot(s, std) for std in (0.05, 0.10) for s in snapshot_steps(every, until)]
+
+
+def test_the_misfit_is_the_distance_of_the_two_profiles() -> None:
+    snapshots = kept(250, 1000)
+    weights = post_hoc_weights(snapshots, 1000, 0.13)
+    t = (np.arange(1_000_000) + 0.5) / 1000
+
+    def profile(std: float, until: float) -> np.ndarray:
+        g = gamma(std)
+        return np.where(t <= until, (g + 1) / until * (t / until) ** g, 0.0)
+
+    made = sum(w * profile(s.std, s.step) for w, s in zip(weights, snapshots, strict=True))
+    wanted = profile(0.13, 1000)
+    expected = np.sqrt(((made - wanted) ** 2).sum() / (wanted**2).sum())
+    assert misfit(snapshots, 1000, 0.13) == pytest.approx(expected, rel=1e-3)
+    assert expected > 0.03
+
+
+def test_more_snapshots_make_a_better_average_and_a_kept_one_is_exact() -> None:
+    found = [misfit(kept(every, 1000), 1000, 0.075) for every in (500, 250, 125, 62)]
+    assert found == sorted(found, reverse=True) and found[-1] < 0.005
+    assert misfit(kept(500, 1000), 1000, 0.10) < 1e-6
+
+
+def test_snapshots_too_far_apart_are_refused_with_a_spacing_that_fits() -> None:
+    with pytest.raises(BadInput, match=r"(?s)4% off.*at most 3%.*every 125 steps would do"):
+        check_post_hoc(500, (0.05, 0.10), 1000, 0.075)
+    check_post_hoc(125, (0.05, 0.10), 1000, 0.075)
+    check_post_hoc(500, (0.05, 0.10), 1000, 0.10)

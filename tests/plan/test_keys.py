@@ -115,6 +115,7 @@ RELEVANT = {
     "train.weight_decay": (0.1, TRAINING),
     "train.betas": ([0.9, 0.99], TRAINING),
     "train.ema": (0.9, TRAINING),
+    "train.ema_snapshots": ({"every": 5, "lengths": [0.05, 0.1]}, TRAINING),
     "train.label_dropout": (0.2, TRAINING),
     "train.grad_clip": (1.0, TRAINING),
     "train.precision": ("bf16", TRAINING),
@@ -222,6 +223,8 @@ def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
         "train.steps",  # which checkpoints there are: test_plan
         "train.milestones",
         "evaluations.final.at",
+        "evaluations.final.ema",  # one that train.ema keeps: test_averages_asked
+        "evaluations.final.ema_length",
         "train.optimizer",  # components: test_component_keys
         "train.schedule",
     }

@@ -40,10 +40,10 @@ def write_as_before(root: Path, table: str, key: str, row: dict[str, object]) ->
 
 
 def test_the_recipe_is_what_the_train_stage_writes_today() -> None:
-    from harness.stages.train import _recipe
+    from harness.stages.trained import recipe_of
 
     text = canonical(SETTINGS)
-    assert older.recipe(text) == canonical(_recipe(TrainStage.model_validate_json(text)))
+    assert older.recipe(text) == canonical(recipe_of(TrainStage.model_validate_json(text)))
 
 
 def test_older_records_are_filled_in_from_what_they_and_their_artifacts_say(tmp_path: Path) -> None:
