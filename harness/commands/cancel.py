@@ -16,7 +16,7 @@ from collections.abc import Container
 from dataclasses import replace
 
 from harness.commands import common
-from harness.commands.common import Opened
+from harness.commands.common import Opened, plural
 from harness.commands.status import drivers, queue
 from harness.dispatch.claims import Owner
 from harness.dispatch.executors import executor_of, queues_called
@@ -50,7 +50,10 @@ def run(args: argparse.Namespace) -> int:
     if here and not whole:
         for attempt in here:
             opened.ledger.end(attempt, "stopped", "stopped", WHY)
-        print(f"{_stages(len(here))} asked to save and stop; their driver goes on with the rest")
+        print(
+            f"{plural(len(here), 'stage')} asked to save and stop; "
+            "their driver goes on with the rest"
+        )
     if not (asked or here or jobs):
         print("nothing of this study is running" if whole else "none of these stages is running")
     return 0
@@ -93,7 +96,10 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
     jobs = queue(opened, attempts)
     if jobs is None:
         given = queues_called(attempts)
-        print(f"{_stages(len(attempts))} were given to {given}: cancel them where it can be asked")
+        print(
+            f"{plural(len(attempts), 'stage')} {'was' if len(attempts) == 1 else 'were'} "
+            f"given to {given}: cancel where it can be asked"
+        )
         return
     alive = []
     for attempt in attempts:
@@ -112,8 +118,4 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
     shared = len({(attempt.batch, attempt.index) for attempt in alive}) - len(ended)
     if shared:
         jobs_ended += f", {shared:,} {'goes' if shared == 1 else 'go'} on with other stages"
-    print(f"cancelled {_stages(len(alive))} on {queues_called(attempts)} ({jobs_ended})")
-
-
-def _stages(count: int) -> str:
-    return f"{count:,} stage" if count == 1 else f"{count:,} stages"
+    print(f"cancelled {plural(len(alive), 'stage')} on {queues_called(attempts)} ({jobs_ended})")

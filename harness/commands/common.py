@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import difflib
 import json
 import shlex
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from harness.plan import keys
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
+from harness.spec.schema import STAGE_KINDS
 from harness.spec.study import Study, load_study
 from harness.store import origins
 from harness.store.artifacts import Store
@@ -110,6 +112,16 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
             "no stage is left: --only and --skip exclude everything; "
             f"`{command(args, 'plan', '--stages')}` lists what there is"
         )
+    for option in ("only", "skip"):
+        for pattern in getattr(args, option, ()):
+            if pattern in STAGE_KINDS or any(matches(s, [pattern]) for s in plan.stages.values()):
+                continue
+            near = difflib.get_close_matches(pattern, STAGE_KINDS, n=1)
+            raise BadInput(
+                f"--{option} {pattern}: no stage matches it"
+                f"{f' (did you mean {near[0]}?)' if near else ''}; "
+                f"`{command(args, 'plan', '--stages')}` lists what there is"
+            )
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
 
 
@@ -170,14 +182,42 @@ def again(args: argparse.Namespace, opened: Opened) -> str:
     return command(args, "retry" if queue else "run")
 
 
+UNITS = {  # of operations, in Gflops
+    "Zflops": 1e12,
+    "Eflops": 1e9,
+    "Pflops": 1e6,
+    "Tflops": 1e3,
+    "Gflops": 1.0,
+    "Mflops": 1e-3,
+    "kflops": 1e-6,
+}
+
+
+def unit_of(gflops: float) -> str:
+    """The unit in which an amount reads best: the largest of which there is one at least."""
+    return next((name for name, size in UNITS.items() if gflops >= size), "kflops")
+
+
 def quantity(gflops: float | None) -> str:
-    """Gflops with a readable unit (1e3 Gflops = 1 Tflops, ...); "-" when unknown."""
+    """Gflops with a readable unit (1e3 Gflops = 1 Tflops, ...); "-" when unknown.
+
+    >>> quantity(0.0544), quantity(118.64), quantity(0.0)
+    ('54.4 Mflops', '118.6 Gflops', '0 Gflops')
+    """
     if gflops is None:
         return "-"
-    for factor, unit in ((1e12, "Zflops"), (1e9, "Eflops"), (1e6, "Pflops"), (1e3, "Tflops")):
-        if gflops >= factor:
-            return f"{gflops / factor:,.1f} {unit}"
-    return f"{gflops:,.1f} Gflops"
+    if not gflops:
+        return "0 Gflops"
+    unit = unit_of(gflops)
+    return f"{gflops / UNITS[unit]:,.1f} {unit}"
+
+
+def plural(number: int, what: str, several: str | None = None) -> str:
+    """
+    >>> plural(1, "stage"), plural(1200, "stage"), plural(2, "class", "classes")
+    ('1 stage', '1,200 stages', '2 classes')
+    """
+    return f"{number:,} {what if number == 1 else several or what + 's'}"
 
 
 def duration(seconds: float | None) -> str:

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     latest = opened.ledger.latest(s.key for s in chosen)
     if not latest:
         raise BadInput(
-            f"{len(chosen):,} stages match {args.stage!r}, and none of them was started yet under "
+            f"{_matching(len(chosen), args.stage)} started yet under "
             f"{args.results}/ (`{common.command(args, 'status')}` says where they stand)"
         )
     silent = _silent(opened, chosen, latest)
@@ -68,6 +68,12 @@ def run(args: argparse.Namespace) -> int:
             print(f"==> {stage.label}: {how}: {path}")
             print(text)
     return 0
+
+
+def _matching(count: int, pattern: str) -> str:
+    if count == 1:
+        return f"1 stage matches {pattern!r}, and it was not"
+    return f"{count:,} stages match {pattern!r}, and none of them was"
 
 
 def _silent(

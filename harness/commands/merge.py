@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.commands import common
+from harness.commands.common import plural
 from harness.upkeep.merging import Merged, merge
 from harness.upkeep.usage import size
 
@@ -37,11 +38,12 @@ def told(done: Merged, source: str, target: str, dry_run: bool = False) -> str:
     verb = "would come" if dry_run else "came"
     rows = sum(done.rows.values())
     lines = [
-        f"{len(done.artifacts):,} artifacts ({size(done.bytes)}) {verb} from {source} to {target}; "
-        f"{done.shared:,} were there already"
+        f"{plural(len(done.artifacts), 'artifact')} ({size(done.bytes)}) {verb} from {source} "
+        f"to {target}; {done.shared:,} were there already"
     ]
     if rows:
-        lines.append(f"{rows:,} stages whose artifacts are gone {verb} with their numbers alone")
+        what = plural(rows, "stage whose artifact is", "stages whose artifacts are")
+        lines.append(f"{what} gone {verb} with numbers alone")
     if done.names:
         lines.append(f"imported checkpoints: {', '.join(done.names)}")
     lines += [f"{target} keeps its own: {line}" for line in done.contradictions]

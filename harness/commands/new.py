@@ -16,6 +16,7 @@ from typing import Any
 
 import harness
 from harness.commands import commented, looked, schema
+from harness.commands.common import plural
 from harness.errors import BadInput
 from harness.spec import BadStudy, load_study, shipped
 from harness.spec import source as yaml_source
@@ -86,7 +87,9 @@ def check(study: dict[str, Any], name: str) -> list[str]:
         draft.write_text(commented.dump(study))
         for i, profile in enumerate(list(study["profiles"])):
             try:
-                lines.append(f"{profile}: {len(load_study(draft, profile).runs)} runs, checked")
+                lines.append(
+                    f"{profile}: {plural(len(load_study(draft, profile).runs), 'run')}, checked"
+                )
             except BadStudy as error:
                 if i == 0:
                     raise

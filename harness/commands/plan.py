@@ -1,4 +1,7 @@
-"""`plan`: what would run, what is done, what it costs. Touches nothing."""
+"""`plan`: what would run, what is done, what it costs. Touches nothing.
+
+(Of a large tree of images it keeps what it saw: results/indexes.)
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,14 @@ import json
 from typing import Any
 
 from harness.commands import common
-from harness.commands.common import Opened, duration, quantity
+from harness.commands.common import Opened, duration, plural, quantity
 from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
 from harness.plan.stages import STAGE_SETTINGS
 from harness.plan.wanted import left
+from harness.spec.remarks import remarks
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
 from harness.store.codec import Measured
@@ -149,7 +153,12 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "not_counted": opened.plan.counts.unasked,
         "problems": problems,
         "changed": files.changed,
-        "notes": [*opened.plan.notes, *files.notes, *identity.absent(opened.study, problems)],
+        "notes": [
+            *remarks(opened.study),
+            *opened.plan.notes,
+            *files.notes,
+            *identity.absent(opened.study, problems),
+        ],
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": [
             f"{kind} {', '.join(sorted(models))}: {other}"
@@ -178,7 +187,8 @@ def _print_removed(content: dict[str, Any]) -> None:
     if remade:
         cost = quantity(sum(one["gflops"] or 0.0 for one in remade))
         print(
-            f"removed, and needed again: {len(remade):,} stages, {cost} (`run` asks for --remake)"
+            f"removed, and needed again: {plural(len(remade), 'stage')}, {cost} "
+            "(`run` asks for --remake)"
         )
         for one in remade[:MOST_SHOWN]:
             price = f"  {quantity(one['gflops'])}" if one["gflops"] else ""
@@ -192,7 +202,8 @@ def _print_removed(content: dict[str, Any]) -> None:
 def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     count = sum(entry["stages"] for entry in content["kinds"].values())
-    print(f"{content['runs']:,} runs, {count:,} stages, {content['executor']}")
+    runs, stages = plural(content["runs"], "run"), plural(count, "stage")
+    print(f"{runs}, {stages}, {content['executor']}")
     for file in opened.study.components:
         print(f"runs the study's own {file.path} (SHA-256 {file.sha256[:12]})")
     if content["placement"]:
@@ -214,7 +225,8 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
         print("everything is done")
     else:
         seconds = missing["device_seconds"]
-        print(f"to do: {missing['stages']:,} stages, {quantity(missing['gflops'])}", end="")
+        todo = plural(missing["stages"], "stage")
+        print(f"to do: {todo}, {quantity(missing['gflops'])}", end="")
         print(
             f", {duration(seconds)} of one device"
             if seconds is not None

@@ -6,11 +6,12 @@ import argparse
 import contextlib
 import hashlib
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands import common
+from harness.commands import common, remarks, report_place
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
@@ -132,7 +133,11 @@ def write_report(
     Figures and their numbers lie beside it, in a folder of its name.
     """
     form = _form(form, given)
-    path = report_path(opened, given, form)
+    path, said = report_place.place(
+        opened, report_path(opened, given, form), asked=given is not None
+    )
+    if said is not None:
+        print(f"note: {said}", file=sys.stderr)
     name = f"{opened.study.name}-{opened.study.profile}.json"
     remembered = opened.store.root / "reports" / name
     key = report_key(opened)
@@ -151,6 +156,7 @@ def write_report(
     save(document, path, form)
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))
+        report_place.remember(opened, path)
     with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
         files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
@@ -192,7 +198,8 @@ def gather(opened: Opened) -> ReportInput:
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
     counted = _made_counts(opened)  # a study of complexity alone has no other records
     committed = committed or [made["committed"] for made in counted]
-    latest = max(committed, default=datetime(1970, 1, 1, tzinfo=UTC).isoformat())
+    committed = committed or _when_committed(opened)
+    latest = max(committed, default=datetime.now(UTC).isoformat(timespec="seconds"))
     settings = opened.study.settings
     return ReportInput(
         study=opened.study.name,
@@ -202,7 +209,7 @@ def gather(opened: Opened) -> ReportInput:
         frames=frames,
         provenance=_provenance(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
-        about=settings.about,
+        about=" ".join([settings.about, *_sentences(remarks.remarks(opened))]).strip(),
         complexity=_complexity(opened),
         samples=shown,
         samples_how=how,
@@ -220,6 +227,11 @@ def gather(opened: Opened) -> ReportInput:
             opened.store.root, opened.study.name, opened.study.profile
         ),
     )
+
+
+def _sentences(notes: list[str]) -> list[str]:
+    """Notes as the first page says them."""
+    return [f"Note: {note}." for note in notes]
 
 
 def _text(opened: Opened) -> str:
@@ -327,6 +339,17 @@ def _samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
                 grids[opened.study.runs[index].label] = images
     _, scale, steps, _ = way
     return grids, f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
+
+
+def _when_committed(opened: Opened) -> list[str]:
+    """When stages were committed that have no records: of a study that has only just begun."""
+    found = []
+    for stage in opened.plan.stages.values():
+        with contextlib.suppress(CorruptArtifact):
+            manifest = opened.store.manifest(stage.kind, stage.key)
+            if manifest is not None and manifest.provenance.get("committed"):
+                found.append(str(manifest.provenance["committed"]))
+    return found
 
 
 def _made_counts(opened: Opened) -> list[dict[str, Any]]:

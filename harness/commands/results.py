@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands import common
+from harness.commands import common, remarks, results_table
 from harness.commands.common import Opened
 from harness.commands.floors import invalid_references
+from harness.commands.results_table import floor_lines, side_by_side
 from harness.dispatch.ledger import Ledger
 from harness.errors import BadInput
 from harness.spec.source import read
@@ -21,12 +22,7 @@ if TYPE_CHECKING:
 
     from harness.store.studies import Index
 
-SHOWN = {  # of the tables that are too wide for a terminal; --csv has every column
-    "runs": "label block seed step params gflops loss train_gflops seconds images_per_second",
-    "training": "label seed step loss mse vb grad_norm images_per_second",
-}
-ALWAYS = ("label", "step")  # columns of the metrics table; others where they vary
-OF_METRIC = ("k", "split_size")  # of a metric, not of the samples
+__all__ = ["floor_lines", "side_by_side"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,17 +55,27 @@ def run(args: argparse.Namespace) -> int:
         return compact(root)
     if args.study is None:
         raise BadInput("say which STUDY's results, as scaling")
+    lacking: list[str] = []
+    notes: list[str] = []
     try:
-        frames = frames_of(common.open_study(args))
+        opened = common.open_study(args)
+        frames = frames_of(opened)
+        if args.table == "metrics":
+            plain = args.csv or args.json  # a program reads it: what is missing in it alone
+            notes = remarks.unmeasured(opened) if plain else remarks.remarks(opened)
+            lacking = remarks.lacking(opened)
     except BadInput as error:
         frames = frames_as_run(args, error)
     frame = frames[args.table]
+    if args.csv or args.json:
+        for note in notes:
+            print(f"note: {note}", file=sys.stderr)
     if args.csv:
         print(frame.to_csv(index=False), end="")
     elif args.json:
         print(frame.to_json(orient="records", indent=1))
     else:
-        print_table(frame, args.table)
+        results_table.show(frame, args.table, lacking, notes)
     return 0
 
 
@@ -156,102 +162,3 @@ def recorded(opened: Opened) -> set[str]:
         if key in found:
             found |= opened.plan.stages[key].needs & opened.plan.stages.keys()
     return found
-
-
-def print_table(frame: pandas.DataFrame, table: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    if frame.empty:
-        print("nothing is recorded yet")
-        return
-    if table == "metrics":
-        floors = frame[frame["of"] == "floor"]
-        wide = side_by_side(frame)
-    else:
-        floors = frame.iloc[:0]
-        wide = frame[[c for c in SHOWN[table].split() if c in frame]]
-    out = Table(*map(str, wide.columns))
-    for row in wide.itertuples(index=False):
-        out.add_row(*(_cell(v) for v in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 250
-    console.print(out)
-    for line in floor_lines(floors):
-        console.print(line, highlight=False)
-
-
-def floor_lines(floors: pandas.DataFrame) -> list[str]:
-    """One line per floor: the metric, its value, of how many images, and what tells it apart.
-
-    One that an older version measured is left out where the metric has a newer one.
-    """
-    import pandas as pd
-
-    if floors.empty:
-        return []
-    old = floors["key"] == floors["reference_key"]
-    lines = []
-    for row, is_old in zip(floors.to_dict("records"), old.fillna(False), strict=True):
-        newer = floors[~old.fillna(True)]
-        if is_old and (newer["metric"] == row["metric"]).any():
-            continue
-        shown = [f"{row['samples']:,} images"] if pd.notna(row["samples"]) else []
-        shown += [f"k = {row['k']}"] if pd.notna(row["k"]) else []
-        line = f"floor (real images): {row['metric']} {row['value']:.4g}"
-        line += f" ({', '.join(shown)})" if shown else ""
-        if pd.notna(row["invalid"]):
-            line = f"{line}, invalid: {row['invalid']}"
-        lines.append(line)
-    return list(dict.fromkeys(lines))
-
-
-def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
-    """One row per measurement of a model, one column per metric, and what tells the rows apart.
-
-    Neighbours and chunks are of single metrics: they are columns only where samples were measured
-    with several. Nothing is averaged: two values of one metric that these columns do not tell apart
-    get two rows.
-    """
-    import pandas as pd
-
-    from harness.analysis import labelled
-    from harness.analysis.selection import PROTOCOL
-
-    rows = metrics[metrics["of"] == "samples"]
-    if "label" not in rows:
-        rows = labelled(rows).sort_values(["step", "sampling_steps", "gflops", "label"])
-    told = [*ALWAYS, "evaluation", "seed", *PROTOCOL, "sampling_seed"]
-    told = [c for c in told if c in rows and (c in ALWAYS or _tells(rows, c))]
-    names = list(dict.fromkeys(rows["metric"]))
-    out: list[dict[str, object]] = []
-    at: dict[tuple[object, ...], list[dict[str, object]]] = {}
-    for row in rows.to_dict("records"):
-        identity = tuple("-" if pd.isna(row[c]) else row[c] for c in told)
-        lines = at.setdefault(identity, [])
-        line = next((x for x in lines if row["metric"] not in x), None)
-        if line is None:
-            line = {**dict(zip(told, identity, strict=True)), "gflops": row["gflops"]}
-            lines.append(line)
-            out.append(line)
-        line[row["metric"]] = row["value"]
-    return pd.DataFrame(out, columns=[*told, "gflops", *names])
-
-
-def _tells(rows: pandas.DataFrame, column: str) -> bool:
-    """Do rows differ in the column? Null is a value of its own within one metric (all channels
-    guided; an old record without the column)."""
-    if column in OF_METRIC:
-        samples = ["metric", *(c for c in ("sample_key", "label", "step") if c in rows)]
-        return bool((rows.groupby(samples, dropna=False)[column].nunique(dropna=False) > 1).any())
-    by_metric = rows.groupby("metric")[column].nunique(dropna=False)
-    return bool(rows[column].nunique() > 1 or (by_metric > 1).any())
-
-
-def _cell(value: object) -> str:
-    import pandas as pd
-
-    if value is None or value is pd.NA or value != value:
-        return "-"
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

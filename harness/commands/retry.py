@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     told = sys.stderr if args.json else sys.stdout
     if args.stage and not forgiven:
         print(
-            f"none of the {len(meant):,} stages that match has failed; nothing was started "
+            f"{_none_of(len(meant))} failed; nothing was started "
             f"(to go on with the study: {common.command(args, 'run')})",
             file=told,
         )
@@ -48,6 +48,13 @@ def run(args: argparse.Namespace) -> int:
         file=told,
     )
     return run_verb.run(args)
+
+
+def _none_of(count: int) -> str:
+    one = count == 1
+    return (
+        "the stage that matches has not" if one else f"none of the {count:,} stages that match has"
+    )
 
 
 def dry_run(opened: Opened, keys: list[str]) -> int:

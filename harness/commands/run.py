@@ -13,9 +13,11 @@ import sys
 from typing import Any
 
 from harness.commands import common, report
-from harness.commands.common import Opened
+from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
+from harness.commands.remarks import unmeasured
+from harness.commands.results import recorded
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, identity, preflight
 from harness.dispatch.driver import Driver
@@ -27,6 +29,7 @@ from harness.errors import BadInput, HarnessError, Missing
 from harness.plan import estimate
 from harness.plan.index import index
 from harness.plan.plan import Stage
+from harness.spec import remarks as of_settings
 from harness.store import component_files, records, studies
 from harness.store.artifacts import CorruptArtifact
 
@@ -59,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-over-budget",
         action="store_true",
         help="start although the study may take more than dispatch.gpu_hours",
+    )
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="do also what leads to failed stages alone, as training that cannot be measured",
     )
     parser.add_argument(
         "--remake",
@@ -139,8 +147,13 @@ def do(args: argparse.Namespace) -> int:
         if args.detach:
             return code
         compact(opened)
+        for note in unmeasured(opened):
+            print(f"note: {note}")
         if code != 130 and not args.no_report:
-            report.write_report(opened, args.report)
+            if opened.standing().done or recorded(opened):
+                report.write_report(opened, args.report)
+            else:
+                print("no report: nothing is recorded yet")
     except HarnessError as failure:
         error = str(failure)
         raise
@@ -164,7 +177,14 @@ def drive(
             notices(event, stage, content)
 
     driver = Driver(
-        opened.plan, opened.stages, opened.store, opened.ledger, executor, watch, args.remake
+        opened.plan,
+        opened.stages,
+        opened.store,
+        opened.ledger,
+        executor,
+        watch,
+        args.remake,
+        args.keep_going,
     )
     interrupted: list[int] = []
 
@@ -179,9 +199,11 @@ def drive(
     try:
         with display:
             display.line(
-                f"{opened.study.name} ({opened.study.profile}): {len(state.stages):,} stages, "
-                f"{len(state.done):,} done"
+                f"{opened.study.name} ({opened.study.profile}): "
+                f"{plural(len(state.stages), 'stage')}, {len(state.done):,} done"
             )
+            for note in of_settings.remarks(opened.study):
+                display.line(f"note: {note}")
             code = driver.detach() if args.detach else driver.run()
     finally:
         for number, handler in previous.items():
@@ -196,9 +218,16 @@ def drive(
     if interrupted and code != 1:
         print(f"stopped; go on with: {same(args)}", file=sys.stderr)
         return 130
-    if driver.agenda.blocked:
+    held = len(driver.agenda.held)
+    if held:
         print(
-            f"{len(driver.agenda.blocked)} stages wait for those that failed; "
+            f"{plural(held, 'stage')} not started: what they lead to cannot be done "
+            "(--keep-going does them all the same)",
+            file=sys.stderr,
+        )
+    if len(driver.agenda.blocked) > held:
+        print(
+            f"{waits(len(driver.agenda.blocked) - held)} for those that failed; "
             f"after a fix: {common.again(args, opened)}",
             file=sys.stderr,
         )
@@ -239,8 +268,7 @@ def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool
     """Say how to come back to jobs that go on alone."""
     running, waiting = len(driver.agenda.running), len(driver.agenda.waiting)
     print(
-        f"{running:,} stages are queued or running and go on without this process, "
-        f"{waiting:,} are not submitted yet\n"
+        f"{_go_on(running)} without this process, {_not_yet(waiting)}\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
         f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",
@@ -249,11 +277,27 @@ def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool
     return 130 if interrupted and code != 1 else code
 
 
+def _go_on(count: int) -> str:
+    if count == 1:
+        return "1 stage is queued or running and goes on"
+    return f"{count:,} stages are queued or running and go on"
+
+
+def _not_yet(count: int) -> str:
+    return f"{count:,} {'is' if count == 1 else 'are'} not submitted yet"
+
+
+def waits(count: int) -> str:
+    return f"{plural(count, 'stage')} {'waits' if count == 1 else 'wait'}"
+
+
 def same(args: argparse.Namespace) -> str:
     """This command again, for the same part of the study."""
     words = [w for name in ("only", "skip") for p in getattr(args, name) for w in (f"--{name}", p)]
     if args.allow_over_budget:
         words.append("--allow-over-budget")
+    if args.keep_going:
+        words.append("--keep-going")
     if args.remake:
         words.append("--remake")
     return common.command(args, "run", *words)
@@ -307,7 +351,7 @@ def dry_run(opened: Opened) -> int:
     for stage in state.missing:
         word = "failed before" if stage.key in state.failed else "would run"
         print(f"{word}: {stage.label}")
-    print(f"{len(state.missing):,} stages to do, {len(state.done):,} done")
+    print(f"{plural(len(state.missing), 'stage')} to do, {len(state.done):,} done")
     if state.remade:
         print(removed(state.remade))
     for problem in preflight.problems(opened.plan, state.missing):

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from harness.commands import common
+from harness.commands.common import plural
 from harness.errors import HarnessError
+from harness.spec.remarks import remarks
 from harness.spec.study import check_without_components, load_study, profiles
 
 
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     problems: dict[str, None] = {}
+    notes: dict[str, None] = {}
     lines = []
     imported = common.imported_checkpoints(Path(args.results))
     for path in args.study:
@@ -56,10 +59,14 @@ def run(args: argparse.Namespace) -> int:
             except HarnessError as error:
                 problems.update(dict.fromkeys(str(error).splitlines()))
                 continue
-            planned = f"{stages:,} stages" if stages is not None else ""
+            planned = plural(stages, "stage") if stages is not None else ""
             planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"
-            lines.append(f"{path} ({study.profile}): {len(study.runs):,} runs, {planned}")
+            named_in = f"{path} ({study.profile})"
+            notes.update(dict.fromkeys(f"{named_in}: {note}" for note in remarks(study)))
+            lines.append(f"{path} ({study.profile}): {plural(len(study.runs), 'run')}, {planned}")
     if problems:
         raise HarnessError("\n".join(problems))
     print("\n".join(lines))
+    for note in notes:
+        print(f"note: {note}")
     return 0

@@ -67,6 +67,11 @@ class Extractor(Component):
     def check(self, data: Any) -> None:
         """Raise BadInput when the extractor does not fit a study's data (its DataSettings)."""
 
+    def width(self, part: str, image_size: int) -> int | None:
+        """How many numbers a part of the features has ("pool", "spatial") for images of
+        `image_size` pixels; None where that is not known before loading."""
+        return self.dimensions if part == "pool" else None
+
     def least_images(self, classes: int) -> int:
         """How few images of `classes` classes it can be trained on, where it is trained."""
         return 1

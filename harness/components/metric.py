@@ -85,6 +85,16 @@ class Metric(Component):
                 "does not give"
             )
 
+    def remark(
+        self, name: str, samples: int, reference_images: int | None, extractor: Any, image_size: int
+    ) -> str | None:
+        """What has to be known of the values before they are read, in a sentence; None: nothing.
+
+        name: its recorded name; reference_images: None where that is not known; extractor: the
+        component; image_size: pixels.
+        """
+        return None
+
     def balls(self, k: int) -> dict[str, int]:
         """Which nearest-neighbour balls it reads: {"inside": k} or {"density": k}; none."""
         return {}

@@ -9,7 +9,9 @@ from harness.dispatch.ledger import Attempt
 from harness.plan.plan import Stage, critical_path
 
 # What unblocks everything first, then numbers (they are quick), then the longest chain.
-FIRST = {"encode": 0, "reference": 1, "complexity": 2, "floor": 3, "evaluate": 3}
+FIRST = {"encode": 0, "reference": 1, "complexity": 2, "floor": 3, "ceiling": 3, "evaluate": 3}
+# What is not started where all that it leads to is behind a failed stage.
+COSTLY = ("encode", "train", "sample")
 
 
 @dataclass
@@ -22,7 +24,9 @@ class Agenda:
     running: dict[str, Attempt] = field(default_factory=dict)  # ours
     elsewhere: set[str] = field(default_factory=set)  # another driver's, or a queue's beside us
     waiting: dict[str, Stage] = field(default_factory=dict)
-    blocked: set[str] = field(default_factory=set)  # behind failed ones
+    blocked: set[str] = field(default_factory=set)  # behind failed ones, or held
+    held: set[str] = field(default_factory=set)  # of those: they would lead to failed ones alone
+    keep_going: bool = False  # do what leads to failed stages alone all the same
     not_before: dict[str, float] = field(default_factory=dict)  # when one may be tried again
     given: set[str] = field(default_factory=set)  # other studies' checkpoints that ours start from
 
@@ -45,6 +49,7 @@ class Agenda:
         self.stages, self.done, self.failed, self.given = stages, done, dict(failed), given or set()
         self._sort()
         self.blocked.clear()
+        self.held.clear()
         over = done | self.failed.keys() | self.running.keys() | self.elsewhere
         self.waiting = {k: s for k, s in stages.items() if k not in over}
         self.block(self.failed)
@@ -105,3 +110,22 @@ class Agenda:
                 self.waiting.pop(key, None)
                 if key not in self.failed:
                     self.blocked.add(key)  # one that a queue has is cancelled there
+        if lost and not self.keep_going:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Start nothing whose every use is behind a failed stage: a training whose reference was
+        refused would cost its weeks, and could not be measured."""
+        useful: set[str] = set()  # a stage that leads to one that can be done
+        used: set[str] = set()  # a stage that another one needs
+        for key in reversed(self.order):  # what needs a stage comes before it here
+            if key in self.failed or key in self.blocked:
+                used |= self.stages[key].needs
+                continue
+            if key not in used or key in useful or self.stages[key].kind not in COSTLY:
+                useful |= {key, *self.stages[key].needs}
+            used |= self.stages[key].needs
+        for key in [k for k in self.waiting if k in used and k not in useful]:
+            self.waiting.pop(key)
+            self.blocked.add(key)
+            self.held.add(key)

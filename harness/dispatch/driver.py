@@ -42,6 +42,7 @@ class Driver:
     """Runs the missing stages of a plan through an executor.
 
     remake: make again what was there before and was removed, where something wanted needs it.
+    keep_going: do also what leads to failed stages alone.
     """
 
     def __init__(
@@ -53,11 +54,12 @@ class Driver:
         executor: Executor,
         watch: Watch = lambda event, stage, content: None,
         remake: bool = True,
+        keep_going: bool = False,
     ) -> None:
         self.plan, self.store, self.ledger = plan, store, ledger
         self.executor, self.watch = executor, watch
         self.chosen, self.remake = list(stages), remake
-        self.agenda = Agenda({s.key: s for s in self.chosen})
+        self.agenda = Agenda({s.key: s for s in self.chosen}, keep_going=keep_going)
         self.policy = POLICIES[executor.policy](self)
         self.stopping = False
         self.before: dict[str, Attempt] = {}  # failures of before we began, by key

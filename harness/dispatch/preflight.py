@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
 from harness.plan.plan import Plan, Stage
 from harness.spec.study import Study
@@ -25,9 +26,9 @@ def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     found += executor_of(study).check(study)
     if kinds & {"encode", "reference", "floor"}:
         found += _data(study, kinds)
-    if kinds & {"encode", "sample"}:
+    if kinds & {"encode", "sample", "ceiling"}:
         found += _autoencoder(study)
-    if kinds & {"reference", "floor", "evaluate"}:
+    if kinds & {"reference", "floor", "ceiling", "evaluate"}:
         found += _reference(study, kinds)
     return list(dict.fromkeys(found))
 
@@ -49,6 +50,8 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
                 f"the images of {data.name!r} are not at {data.path} ({layout}); put them there or "
                 "say --set data.path=FOLDER"
             )
+        elif (wrong := headers.folder_problem(Path(data.path))) is not None:
+            found.append(f"the images of {data.name!r}: {wrong} (data.path)")
         if isinstance(data.held_out, str) and not Path(data.held_out).exists():
             found.append(
                 f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"
@@ -58,7 +61,10 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
 
 def _autoencoder(study: Study) -> list[str]:
     runs = {id(r.codec): r for r in study.runs}.values()
-    return [m for r in runs if (m := r.codec.missing(r.autoencoder.weights)) is not None]
+    found = [m for r in runs if (m := r.codec.missing(r.autoencoder.weights)) is not None]
+    named = {r.autoencoder.weights for r in study.runs if r.autoencoder.weights is not None}
+    paths = [Path(name) for name in sorted(named) if Path(name).exists()]
+    return found + [m for path in paths if (m := headers.weights_problem(path)) is not None]
 
 
 def _reference(study: Study, kinds: set[str]) -> list[str]:
@@ -73,6 +79,14 @@ def _reference(study: Study, kinds: set[str]) -> list[str]:
             "--set reference.statistics=FILE"
         )
     extractor: Any = reference.extractor
+    statistics = Path(reference.statistics) if reference.statistics else None
+    if statistics is not None and "reference" in kinds and statistics.exists():
+        wrong = headers.statistics_problem(statistics, extractor)
+        found += [f"{wrong} (reference.statistics)"] if wrong else []
+    weights = reference.extractor_weights
+    if weights is not None and Path(weights).exists():
+        wrong = headers.weights_problem(Path(weights))
+        found += [f"{wrong} (reference.extractor_weights)"] if wrong else []
     if (missing := extractor.missing(reference.extractor_weights)) is not None:
         found.append(missing)
     if importlib.util.find_spec("torch_fidelity") is None:

@@ -38,6 +38,9 @@ def _hub(*parts: str) -> Path:
     return Path(os.environ.get("TORCH_HOME", str(Path(cache) / "torch")), "hub", *parts)
 
 
+SPATIAL = 17 * 17 * 7  # of Inception, as sFID takes them
+
+
 class _Downloaded(_Published):
     """Published weights, which are downloaded when they are first needed."""
 
@@ -65,6 +68,9 @@ class Inception2015(_Downloaded):
     whole_set_statistics: ClassVar[bool] = True
     stored: ClassVar[str] = "weights-inception-2015-12-05-6726825d.pth"
 
+    def width(self, part: str, image_size: int) -> int | None:
+        return self.dimensions if part == "pool" else SPATIAL
+
     def load(self, weights: Path | str | None = None, device: str = "cpu") -> Network:
         from harness.metrics.inception import load
 
@@ -78,6 +84,9 @@ class InceptionCustom(_Published):
     gives: ClassVar[tuple[str, ...]] = ALL
     dimensions: ClassVar[int | None] = 2048
     own_weights: ClassVar[bool] = True
+
+    def width(self, part: str, image_size: int) -> int | None:
+        return self.dimensions if part == "pool" else SPATIAL
 
     def missing(self, weights: str | None) -> str | None:
         if weights is None:
@@ -141,6 +150,10 @@ class _TrainedOnEmbedded(_Published):
                 f"extractor {self.name} is trained on {self.data}, the data are {data.name}: "
                 "choose an extractor that fits"
             )
+
+    def width(self, part: str, image_size: int) -> int | None:
+        # harness.metrics.glyphs_cnn: 7 channels of a map as large as the image, 16 x 16 at most
+        return self.dimensions if part == "pool" else 7 * min(image_size, 16) ** 2
 
     def held_out(self, images: int) -> int:
         """How many images measure the classifier's accuracy."""

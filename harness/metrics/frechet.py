@@ -23,6 +23,7 @@ import scipy.linalg
 from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import BadInput
+from harness.metrics.few import few
 from harness.metrics.moments import Moments
 
 _STRIP = 64
@@ -55,19 +56,14 @@ def frechet_distance(mu1: ArrayLike, sigma1: ArrayLike, mu2: ArrayLike, sigma2: 
     return max(0.0, means + (traces - 2.0 * _trace_of_root(s1, s2)))
 
 
-def moments_distance(generated: Moments, reference: Moments) -> float:
-    """frechet_distance of two Moments; warns when a set has no more samples than dimensions."""
-    few = [
-        f"{moments.count} {which} samples"
-        for which, moments in (("generated", generated), ("reference", reference))
-        if 0 < moments.count <= moments.dimensions
-    ]
-    if few:
-        warnings.warn(
-            f"{' and '.join(few)} for {generated.dimensions} dimensions: the covariance is "
-            "rank-deficient and the Frechet distance strongly biased upwards",
-            stacklevel=2,
-        )
+def moments_distance(generated: Moments, reference: Moments, name: str | None = None) -> float:
+    """frechet_distance of two Moments; warns when a set has no more samples than dimensions.
+
+    name: of the metric, for the warning.
+    """
+    short = few(name, generated.count, reference.count, generated.dimensions)
+    if short is not None:
+        warnings.warn(short, stacklevel=2)
     return frechet_distance(
         generated.mean, generated.covariance, reference.mean, reference.covariance
     )

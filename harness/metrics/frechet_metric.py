@@ -32,13 +32,23 @@ class FrechetDistance(Metric):
         if samples < 2:
             raise BadInput(f"metric {self.name} needs at least 2 samples, for a covariance")
 
+    def remark(
+        self, name: str, samples: int, reference_images: int | None, extractor: Any, image_size: int
+    ) -> str | None:
+        from harness.metrics.few import few
+
+        return few(name, samples, reference_images, extractor.width(self.part, image_size))
+
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.frechet import moments_distance
         from harness.metrics.uncertainty import HALVES, over_halves
 
         theirs = reference.pool if self.part == "pool" else reference.spatial
         if theirs is None:
-            raise Absent(f"the reference has no {self.part} statistics")
+            raise Absent(
+                f"the reference has no {self.part} statistics"
+                + (" (mu_s, sigma_s), as pytorch-fid's have none" if self.part == "spatial" else "")
+            )
         if len(generated) < 2:
             raise Absent("a covariance needs at least 2 samples")
         ours = generated.moments(self.part)
@@ -47,7 +57,7 @@ class FrechetDistance(Metric):
         details: dict[str, Any] = {"dimensions": ours.dimensions}
         rows = getattr(generated, self.part)
         try:
-            value = moments_distance(ours, theirs)
+            value = moments_distance(ours, theirs, self.recorded(reference.extractor))
             if shared.subsets < 2 or rows is None or len(rows) < 4:
                 return Value(value, details=details)
             std = over_halves(rows, theirs, shared.subsets, shared.seed)

@@ -49,8 +49,9 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         custom = (self.depth, self.width, self.heads)
         if all(v is None for v in custom):
             if self.size not in self.sizes:
+                found = "model.size is missing" if self.size is None else ""
                 raise ValueError(
-                    f"unknown model.size {self.size!r} of {self.name}; sizes: "
+                    f"{found or f'unknown model.size {self.size!r}'} of {self.name}; sizes: "
                     f"{', '.join(self.sizes)}"
                 )
         elif any(v is None for v in custom):

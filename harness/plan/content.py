@@ -120,8 +120,20 @@ def floor(evaluation: EvaluationSettings, images: int) -> dict[str, Any]:
     }
 
 
-def measured(evaluation: EvaluationSettings) -> dict[str, Any]:
-    """How an evaluation measures, as keys say it."""
+def ceiling(evaluation: EvaluationSettings, run: Run) -> dict[str, Any]:
+    """What decoded noise scores, measured as this evaluation measures."""
+    return {
+        **measured(evaluation, run.codec),
+        "images": evaluation.samples,
+        "seed": evaluation.seed,
+        "autoencoder": run.codec.content(),
+        "autoencoder_sha256": run.autoencoder.sha256,
+        "decoder": evaluation.decoder or run.autoencoder.decoder,
+    }
+
+
+def measured(evaluation: EvaluationSettings, *others: Component) -> dict[str, Any]:
+    """How an evaluation measures, as keys say it; others: components that it also takes."""
     metrics: Any = evaluation.metrics
     return with_versions(
         {
@@ -131,6 +143,7 @@ def measured(evaluation: EvaluationSettings) -> dict[str, Any]:
             "subsets": evaluation.subsets,
         },
         *metrics,
+        *others,
     )
 
 

@@ -34,6 +34,7 @@ class Asked:
     key: keys.KeyMaker
     variants: tuple[Variant, ...]
     steps: tuple[int, ...] | None  # of training; None: whatever an imported checkpoint has
+    ceiling: str  # canonical settings of the stage that measures decoded noise
     extracts: bool  # features are extracted as samples are decoded
 
 
@@ -81,6 +82,7 @@ def _asked(name: str, evaluation: EvaluationSettings, run: Run, gflops: float | 
         keys.KeyMaker("evaluate", text, ("reference", "samples")),
         tuple(_variants(evaluation, run, gflops)),
         None if run.model.checkpoint is not None else at(evaluation, run),
+        keys.canonical(content.ceiling(evaluation, run)),
         evaluation.keep_images == "none",
     )
 
@@ -150,6 +152,7 @@ def add(
     for asked in wanted.asked:
         if first:
             _add_floor(plan, index, wanted, asked)
+            _add_ceiling(plan, index, wanted, asked)
         name = asked.name
         for step in checkpoints if asked.steps is None else asked.steps:
             checkpoint, step_words = checkpoints[step], f" at {step:,}: "
@@ -187,4 +190,13 @@ def _add_floor(plan: Plan, index: int, wanted: Measuring, asked: Asked) -> None:
     words = (wanted.words, f": {images:,} real images for {asked.name}")
     inputs = {"reference": wanted.key}
     key = plan.add("floor", text, inputs, words, None, None, index, asked.name)
+    plan.floors.setdefault(key, {})[asked.name] = None
+
+
+def _add_ceiling(plan: Plan, index: int, wanted: Measuring, asked: Asked) -> None:
+    """What decoded noise scores against the reference, measured as this evaluation measures."""
+    number = asked.evaluation.samples
+    words = (wanted.words, f": {number:,} images of decoded noise for {asked.name}")
+    inputs = {"reference": wanted.key}
+    key = plan.add("ceiling", asked.ceiling, inputs, words, None, None, index, asked.name)
     plan.floors.setdefault(key, {})[asked.name] = None

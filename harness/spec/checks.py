@@ -182,6 +182,11 @@ def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem
             _divided(reference, extractor, data)
         except BadInput as error:
             yield ("reference", "extractor"), f"reference.extractor: {error}"
+    if reference.floor_images == 1:
+        yield (
+            ("reference", "floor_images"),
+            "reference.floor_images is 1: a covariance needs at least 2 images; 0 for no floor",
+        )
     for field, what in (("images", "a covariance"), ("recall_images", "neighbours")):
         value = getattr(reference, field)
         if value is not None and value < 2:
@@ -378,7 +383,8 @@ def _metrics(evaluation: EvaluationSettings, settings: StudySettings) -> Iterato
         if images <= largest:
             yield (
                 "k",
-                f"asks for {largest} neighbours among {images} reference images "
+                f"asks for {largest} neighbours among {images} reference image"
+                f"{'' if images == 1 else 's'} "
                 "(reference.images, reference.recall_images): give more images, or a smaller k",
             )
 

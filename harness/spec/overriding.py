@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from harness.spec.explain import nearest
 from harness.spec.source import Line, Source
 from harness.spec.source import override as apply
 
@@ -27,6 +28,7 @@ def idle(overrides: Iterable[str], before: Source, merged: Source) -> list[str]:
     }
     partial = _include(merged)
     problems = []
+    known: set[str] = set(_mapping(before, "evaluations"))
     for override in overrides:
         field, _, text = override.partition("=")
         field = field.strip()
@@ -44,6 +46,7 @@ def idle(overrides: Iterable[str], before: Source, merged: Source) -> list[str]:
                 f"--set {override}: changes nothing: it is laid over the axes that are there "
                 f"({', '.join(axes) or 'none'}); --set matrix.axes.AXIS=null drops one"
             )
+        problems += _empty(override, before) + _another_evaluation(override, before, known)
         dropped = field.removeprefix("matrix.axes.")
         if dropped != field and text.strip() in ("null", "~", "") and dropped not in _axes(before):
             there = ", ".join(_axes(before)) or "none"
@@ -51,6 +54,55 @@ def idle(overrides: Iterable[str], before: Source, merged: Source) -> list[str]:
                 f"--set {override}: there is no axis {dropped!r} to drop; axes: {there}"
             )
     return problems
+
+
+def _empty(override: str, before: Source) -> list[str]:
+    """An empty mapping laid over one with content."""
+    field = override.partition("=")[0]
+    value: Any = before.data
+    for part in field.strip().split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if field.strip() == ".".join(AXES) or not isinstance(value, Mapping) or not value:
+        return []
+    if _inner(override) != {}:
+        return []
+    return [
+        f"--set {override}: changes nothing: an empty mapping is laid over the one that is there "
+        f"({', '.join(map(str, value))}); set its fields one by one"
+    ]
+
+
+def _inner(override: str) -> Any:
+    """The value that it gives."""
+    field = override.partition("=")[0].strip()
+    value: Any = apply(Source({}, {(): Line("")}), override).data
+    for part in field.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
+def _another_evaluation(override: str, before: Source, known: set[str]) -> list[str]:
+    """A field of an evaluation that there is not: it would be made, and be a second one.
+
+    known: the evaluations that there are; one that is given whole comes to them.
+    """
+    first, *rest = override.partition("=")[0].strip().split(".")
+    if first != "evaluations" or not rest:
+        return []
+    if len(rest) == 1:
+        known.add(rest[0])
+    if rest[0] in known:
+        return []
+    return [
+        f"--set {override}: there is no evaluation {rest[0]!r}{nearest(rest[0], known)}; there "
+        f"are: {', '.join(sorted(known)) or 'none'} (another one is added whole, as --set "
+        f"'evaluations.{rest[0]}={{...}}')"
+    ]
+
+
+def _mapping(source: Source, field: str) -> Mapping[str, Any]:
+    value = source.data.get(field)
+    return value if isinstance(value, Mapping) else {}
 
 
 def blamed(

@@ -18,52 +18,15 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from in_process import here_alone
 from verbs import Said
 
 from harness.cli import main
-from harness.dispatch.executor import Event, PoolExecutor
 from harness.store import Store, compaction, records
 
 KEPT = Path(__file__).parents[1] / "data" / "frozen" / "results"
 DAMAGES = ("truncated to 0", "truncated by half", "one byte flipped", "removed", "unreadable")
 DAMAGES = (*DAMAGES, "replaced by a folder")
-
-
-class InThisProcess(PoolExecutor):
-    """An executor that does the work where the test is: one start of torch for all of them."""
-
-    def __init__(self, store: Store) -> None:
-        self.store, self.waiting = store, list[Any]()
-
-    def free(self) -> int:
-        return 0 if self.waiting else 1
-
-    def start(self, task: Any, *_: Any, **__: Any) -> None:
-        self.waiting.append(task)
-
-    def poll(self, timeout: float) -> list[Event]:
-        from harness.stages.execute import classify, execute
-
-        if not self.waiting:
-            return []
-        task = self.waiting.pop()
-        try:
-            return [Event("done", task.key, {"ours": execute(task, self.store)})]
-        except Exception as error:
-            content = {"failure": classify(error), "message": f"{type(error).__name__}: {error}"}
-            return [Event("failed", task.key, content)]
-
-    def stop(self, *_: Any) -> None:
-        pass
-
-    cancel = close = stop
-
-
-def here_alone(patch: pytest.MonkeyPatch) -> None:
-    """`run` does the work of local workers in this process."""
-    patch.setattr(
-        "harness.dispatch.local.workers.LocalWorkers", lambda root, _: InThisProcess(Store(root))
-    )
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +89,10 @@ READING: tuple[tuple[str, ...], ...] = (
     ("status", "kept.yaml"),
     ("report", "kept.yaml"),
     ("logs", "complexity", "kept.yaml"),
+    ("du",),
+    ("prune", "kept.yaml"),
+    ("export", "--study", "kept.yaml", "--light", "light.tar.gz"),
+    ("merge", "results", "--dry-run", "--results", "other"),
 )
 CHANGING: tuple[tuple[str, ...], ...] = (
     ("retry", "kept.yaml"),
@@ -188,6 +155,18 @@ def a_dead_claim(root: Path) -> Path:
 
 
 FILES["claim"] = a_dead_claim
+
+
+def a_scratch_checkpoint(root: Path) -> Path:
+    """Left by an attempt whose stage another one has finished."""
+    whole = first("artifacts/train/*/state.safetensors")(root)
+    path = root / "scratch" / whole.parent.name / "step-1" / whole.name
+    path.parent.mkdir(parents=True)
+    shutil.copy(whole, path)
+    return path
+
+
+FILES["scratch checkpoint"] = a_scratch_checkpoint
 
 
 def numbers(verb: Said) -> dict[tuple[str, ...], float]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.commands.results import side_by_side
+from harness.commands.results_table import floor_lines, readable, side_by_side
 from harness.store.tables import METRICS
 
 
@@ -66,3 +66,85 @@ def test_recipes_that_differ_are_named_and_not_averaged() -> None:
 def test_what_nothing_tells_apart_gets_two_rows_never_a_mean() -> None:
     table = side_by_side(frame({"value": 9.0, "key": "a"}, {"value": 11.0, "key": "b"}))
     assert sorted(table["fid"]) == [9.0, 11.0]
+
+
+def test_a_measurement_is_one_row_whatever_chunks_and_neighbours_its_metrics_had() -> None:
+    """Two evaluations of the same samples with other neighbours: two rows, not five."""
+    rows = [
+        {"metric": m, "value": v, "evaluation": e, "label": "S/8", "sample_key": "x", **own}
+        for e, k, base in (("near", 3, 1.0), ("far", 5, 2.0))
+        for m, v, own in (
+            ("fid", 9.0, {}),
+            ("precision", base, {"k": k}),
+            ("inception_score", 3.0, {"split_size": 10}),
+        )
+    ]
+    table = side_by_side(pd.DataFrame(rows).assign(of="samples", gflops=1.0, step=6, seed=0))
+    assert table[["evaluation", "fid", "precision", "inception_score"]].to_dict("records") == [
+        {"evaluation": "near", "fid": 9.0, "precision": 1.0, "inception_score": 3.0},
+        {"evaluation": "far", "fid": 9.0, "precision": 2.0, "inception_score": 3.0},
+    ]
+
+
+def test_one_metric_with_two_numbers_of_neighbours_says_which() -> None:
+    table = side_by_side(
+        frame(
+            {"metric": "fid", "value": 9.0},
+            {"metric": "precision", "value": 0.1, "k": 3},
+            {"metric": "precision", "value": 0.2, "k": 5},
+        )
+    )
+    assert table["k"].tolist() == [3, 5] and table["precision"].tolist() == [0.1, 0.2]
+    assert table["fid"].dropna().tolist() == [9.0]
+
+
+def test_gflops_of_micro_models_are_told_in_a_unit_that_reads_well() -> None:
+    micro = readable(pd.DataFrame({"label": ["S", "B"], "gflops": [5.44e-05, 0.00018867]}))
+    assert micro["kflops"].round(3).tolist() == [54.4, 188.67]
+    large = readable(pd.DataFrame({"gflops": [0.36, 118.64], "train_gflops": [2e9, 4e9]}))
+    assert large["Gflops"].tolist() == [0.36, 118.64]
+    assert large["train_Eflops"].tolist() == [2.0, 4.0]
+
+
+def floors(*rows: dict[str, Any]) -> pd.DataFrame:
+    base = {"of": "floor", "key": "f", "metric": "fid", "value": 1.0, "samples": 40, "k": None}
+    return pd.DataFrame([{**base, "reference_sha256": "abc", **row} for row in rows])
+
+
+def test_one_floor_needs_no_name() -> None:
+    rows = floors({"reference_key": "r"})
+    assert floor_lines(rows) == ["floor (real images): fid 1 (40 images)"]
+
+
+def test_floors_of_two_references_say_whose_they_are() -> None:
+    rows = floors(
+        {"reference_key": "r", "value": 1.5},
+        {"reference_key": "s", "value": 2.5},
+        {"reference_key": "r", "of": "samples", "data.channels": 1},
+        {"reference_key": "s", "of": "samples", "data.channels": 3},
+    )
+    rows["data.channels"] = rows["data.channels"].astype("Int64")
+    rows.attrs["axes"] = ["data.channels", "model.size"]
+    assert floor_lines(rows[rows["of"] == "floor"], rows) == [
+        "floor (real images, data.channels=1): fid 1.5 (40 images)",
+        "floor (real images, data.channels=3): fid 2.5 (40 images)",
+    ]
+
+
+def test_floors_that_no_axis_tells_apart_are_named_by_their_reference() -> None:
+    rows = floors(
+        {"reference_key": "r", "reference_sha256": "0123456789"},
+        {"reference_key": "s", "reference_sha256": "abcdefghij"},
+    )
+    assert floor_lines(rows, rows) == [
+        "floor (real images, reference 012345): fid 1 (40 images)",
+        "floor (real images, reference abcdef): fid 1 (40 images)",
+    ]
+
+
+def test_floors_of_two_sample_counts_say_how_many_images() -> None:
+    rows = floors({"reference_key": "r"}, {"reference_key": "r", "samples": 1000, "value": 0.5})
+    assert floor_lines(rows, rows) == [
+        "floor (real images): fid 1 (40 images)",
+        "floor (real images): fid 0.5 (1,000 images)",
+    ]

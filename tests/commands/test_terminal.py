@@ -52,6 +52,25 @@ def test_a_verb_speaks_to_any_terminal(
         done.stdout.decode("ascii")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [("report", "kept.yaml", "--report", "x.pdf"), ("logs", "train", "kept.yaml")],
+    ids=("report", "logs"),
+)
+@pytest.mark.parametrize(
+    "environment",
+    [{"PYTHONIOENCODING": "ascii", "LC_ALL": "C"}, {"COLUMNS": "40", "TERM": "dumb"}],
+    ids=("ascii", "narrow"),
+)
+def test_reports_and_logs_speak_to_any_terminal(
+    words: tuple[str, ...], environment: dict[str, str], folder: Path
+) -> None:
+    done = harness(folder, *words, **environment)
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+
+
 def test_evaluate_says_its_spread_in_ascii(folder: Path, tmp_path: Path) -> None:
     extractor = next(folder.glob("results/artifacts/reference/*/extractor.safetensors"))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 12, 4, 4, 3), np.uint8)

@@ -56,7 +56,7 @@ def test_what_needs_a_failed_stage_is_blocked_and_nothing_else(plan: Plan) -> No
     agenda.begin(dict(plan.stages), set(), {encode.key: attempt(plan, encode.key, "failed")})
     kinds = {plan.stages[k].kind for k in agenda.blocked}
     assert kinds == {"train", "sample", "evaluate"}
-    assert {s.kind for s in agenda.waiting.values()} == {"complexity", "reference"}
+    assert {s.kind for s in agenda.waiting.values()} == {"complexity", "reference", "floor"}
 
 
 def test_a_stage_that_is_to_wait_is_not_ready_before_its_time(plan: Plan) -> None:
@@ -67,3 +67,49 @@ def test_a_stage_that_is_to_wait_is_not_ready_before_its_time(plan: Plan) -> Non
     agenda.again(first.key, not_before=10.0)
     assert first not in agenda.ready(9.0)
     assert first in agenda.ready(10.0) and first in agenda.ready()
+
+
+def of_kind(plan: Plan, kind: str) -> list[str]:
+    return [s.key for s in plan.stages.values() if s.kind == kind]
+
+
+def test_nothing_costly_starts_that_leads_to_failed_stages_alone(plan: Plan) -> None:
+    """A reference was refused: no model can be measured, so none is trained."""
+    (reference,) = of_kind(plan, "reference")
+    failed = {reference: attempt(plan, reference, "failed")}
+    agenda = Agenda(dict(plan.stages))
+    agenda.begin(dict(plan.stages), set(), failed)
+    assert {plan.stages[k].kind for k in agenda.held} == {"encode", "train", "sample"}
+    assert not {plan.stages[k].kind for k in agenda.waiting} & {"encode", "train", "sample"}
+    assert {s.kind for s in agenda.ready()} >= {"complexity"}
+    assert sorted(states(agenda)) == sorted(plan.stages)
+
+
+def test_keep_going_does_them_all_the_same(plan: Plan) -> None:
+    (reference,) = of_kind(plan, "reference")
+    agenda = Agenda(dict(plan.stages), keep_going=True)
+    agenda.begin(dict(plan.stages), set(), {reference: attempt(plan, reference, "failed")})
+    assert not agenda.held
+    assert {"encode", "train", "sample"} <= {s.kind for s in agenda.waiting.values()}
+
+
+def test_one_model_that_fails_keeps_no_other_from_its_work(plan: Plan) -> None:
+    first, *others = of_kind(plan, "train")
+    agenda = Agenda(dict(plan.stages))
+    agenda.begin(dict(plan.stages), set(), {first: attempt(plan, first, "failed")})
+    run = plan.stages[first].run
+    apart = [k for k in others if plan.stages[k].run != run]
+    assert apart and set(apart) <= agenda.waiting.keys()
+    assert set(of_kind(plan, "encode") + of_kind(plan, "reference")) <= agenda.waiting.keys()
+
+
+def test_a_measurement_that_fails_stops_no_further_training(plan: Plan) -> None:
+    """What it was measured of is done; the next milestone has a measurement of its own."""
+    evaluate = of_kind(plan, "evaluate")[0]
+    upstream: set[str] = set()
+    for key in reversed(list(plan.stages)):
+        if key == evaluate or key in upstream:
+            upstream |= plan.stages[key].needs
+    agenda = Agenda(dict(plan.stages))
+    agenda.begin(dict(plan.stages), upstream, {evaluate: attempt(plan, evaluate, "failed")})
+    assert not agenda.held and not agenda.blocked

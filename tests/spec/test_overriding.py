@@ -36,6 +36,8 @@ def load(folder: Path, *overrides: str, text: str = STUDY) -> list[str]:
         ("model.size=XL", "every run has its model.size from the matrix's axis 'model'"),
         ("model={size: XL}", "every run has its model.size from the matrix's axis 'model'"),
         ("matrix.axes={}", "laid over the axes that are there (model, seed)"),
+        ("matrix={}", "an empty mapping is laid over the one that is there (axes)"),
+        ("train={}", "changes nothing: an empty mapping is laid over the one that is there"),
         ("matrix.axes.sed=null", "there is no axis 'sed' to drop; axes: model, seed"),
     ],
 )
@@ -81,3 +83,43 @@ def test_what_an_override_makes_wrong_is_not_blamed_on_the_file(
     with pytest.raises(BadInput) as caught:
         load(tmp_path, override)
     assert str(caught.value).startswith(f"--set {override}: "), caught.value
+
+
+MEASURED = STUDY.replace(
+    "profiles:",
+    """reference: {images: 60, recall_images: 40}
+evaluations: {final: {samples: 40, split_size: 40, sampling_steps: 2}}
+profiles:""",
+)
+
+
+def test_a_field_of_an_evaluation_that_is_not_there_makes_no_second_one(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as refused:
+        load(tmp_path, "evaluations.finall.samples=20", text=MEASURED)
+    assert "there is no evaluation 'finall' (did you mean 'final'?); there are: final" in str(
+        refused.value
+    )
+
+
+def test_an_evaluation_is_added_whole_and_then_is_one(tmp_path: Path) -> None:
+    added = "evaluations.long={samples: 40, split_size: 40, sampling_steps: 4}"
+    path = tmp_path / "study.yaml"
+    path.write_text(MEASURED)
+    study = load_study(path, overrides=[added, "evaluations.long.sampling_steps=5"])
+    assert study.evaluations["long"].sampling_steps == 5 and set(study.evaluations) == {
+        "final",
+        "long",
+    }
+
+
+def test_a_size_that_an_axis_gave_and_that_is_dropped_is_missing(tmp_path: Path) -> None:
+    """Not "unknown model.size None"."""
+    with pytest.raises(BadInput) as refused:
+        load(tmp_path, "matrix.axes.model=null", "model.patch_size=8")
+    assert "model.size is missing" in str(refused.value) and "None" not in str(refused.value)
+
+
+@pytest.mark.parametrize("field", ["images", "recall_images", "floor_images"])
+def test_one_reference_image_is_none(field: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=f"reference.{field} is 1: .* needs at least 2 images"):
+        load(tmp_path, f"reference.{field}=1", text=MEASURED)

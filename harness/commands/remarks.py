@@ -1,0 +1,54 @@
+"""What a reader of the numbers should know: metrics that could not be measured, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from harness.commands.common import Opened, plural
+from harness.errors import HarnessError
+from harness.spec import remarks as of_settings
+from harness.store import Store, codec
+from harness.store.results import EvaluateResult
+
+
+def remarks(opened: Opened) -> list[str]:
+    """What the study's settings say beforehand, and what its evaluations could not measure."""
+    return [*of_settings.remarks(opened.study), *unmeasured(opened)]
+
+
+def unmeasured(opened: Opened) -> list[str]:
+    """One sentence per metric and reason, with the evaluations that it is missing from."""
+    names: dict[str, dict[str, None]] = {}
+    for measurement in opened.plan.measurements:
+        names.setdefault(measurement.evaluate, {})[measurement.evaluation] = None
+    done = opened.store.committed(["evaluate"])
+    found: dict[tuple[str, str], list[str]] = {}
+    here = [key for key in names if key in done]
+    for key in here:
+        for metric, reason in _absent(opened.store.root, key).items():
+            found.setdefault((metric, reason), []).append(key)
+    sentences = []
+    for (metric, reason), keys in found.items():
+        of = ", ".join(dict.fromkeys(name for key in keys for name in names[key]))
+        count = f"{len(keys):,} of {plural(len(here), 'measurement')}"
+        sentences.append(f"{metric} is not measured in {count} ({of}): {reason}")
+    return sentences
+
+
+@cache  # what is committed does not change, and `status --watch` asks every two seconds
+def _absent(root: Path, key: str) -> Mapping[str, str]:
+    """Metrics that an evaluation lacks, by recorded name; {} where it cannot be read."""
+    try:
+        manifest = Store(root).manifest("evaluate", key)
+        return {} if manifest is None else codec.result(manifest, EvaluateResult).absent
+    except HarnessError:
+        return {}
+
+
+def lacking(opened: Opened) -> list[str]:
+    """The recorded names of metrics that some evaluation could not measure."""
+    done = opened.store.committed(["evaluate"])
+    keys = dict.fromkeys(m.evaluate for m in opened.plan.measurements if m.evaluate in done)
+    return list(dict.fromkeys(n for key in keys for n in _absent(opened.store.root, key)))

@@ -1,0 +1,79 @@
+"""Where a report goes: two results folders, or `--set` variants, never take each other's place.
+
+Beside a report lies a folder of its figures, and in it `made-of.json`: which study, profile,
+results folder and overrides it was made of. A report that was given no path and finds the place of
+its name taken by one of another make goes beside it, under a name that says what differs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from harness.commands.common import Opened
+from harness.store import files
+
+MADE = "made-of.json"
+OUTSIDE = ("dispatch.", "report.", "title=", "about=")  # overrides that make no other numbers
+
+
+def made_of(opened: Opened, path: Path) -> dict[str, Any]:
+    """What a report at `path` is made of; the results folder as seen from there."""
+    study = opened.study
+    results = os.path.relpath(opened.store.root.resolve(), path.resolve().parent)
+    overrides = sorted(o for o in study.overrides if not o.startswith(OUTSIDE))
+    return {
+        "study": study.name,
+        "profile": study.profile,
+        "results": Path(results).as_posix(),
+        "set": overrides,
+    }
+
+
+def place(opened: Opened, path: Path, asked: bool) -> tuple[Path, str | None]:
+    """Where to write, and what to say of it. asked: the path was given, and is kept to."""
+    mine = made_of(opened, path)
+    theirs = read(path)
+    if theirs is None or theirs == mine:
+        return path, None
+    other = _words(theirs)
+    if asked:
+        return path, f"{path} was the report of {other}; it is replaced"
+    beside = path.with_name(f"{path.stem}-{_suffix(mine, theirs)}{path.suffix}")
+    return beside, f"{path} is the report of {other}; --report FILE says where else"
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """What the report at `path` was made of; None where there is none, or it does not say."""
+    if not path.exists():
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads((path.with_suffix("") / MADE).read_text())
+        if isinstance(content, dict) and {"study", "profile", "results", "set"} <= content.keys():
+            return content
+    return None
+
+
+def remember(opened: Opened, path: Path) -> None:
+    """Write down what the report at `path` was made of. Raises HarnessError."""
+    files.write_json(path.with_suffix("") / MADE, made_of(opened, path))
+
+
+def _suffix(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
+    """What tells a report's name apart from another one's."""
+    parts = []
+    if mine["results"] != theirs["results"]:
+        parts.append(Path(mine["results"]).name)
+    if mine["set"] != theirs["set"] or not parts:
+        digest = hashlib.sha256(json.dumps(mine, sort_keys=True).encode()).hexdigest()
+        parts.append(f"set-{digest[:6]}" if mine["set"] else digest[:6])
+    return "-".join(parts)
+
+
+def _words(made: dict[str, Any]) -> str:
+    given = "".join(f" --set {override}" for override in made["set"])
+    return f"{made['study']} ({made['profile']}){given} from {Path(made['results']).name}/"

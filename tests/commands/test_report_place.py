@@ -1,0 +1,94 @@
+"""Reports of two results folders, or of `--set` variants, do not take each other's place."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.commands import common, report, report_place
+from harness.commands.common import Opened
+
+
+@pytest.fixture(autouse=True)
+def rendered(monkeypatch: pytest.MonkeyPatch, study: Path) -> None:
+    """Here, and without typesetting."""
+    monkeypatch.chdir(study.parent)
+    monkeypatch.setattr(report, "gather", lambda opened: None)
+    monkeypatch.setattr(report, "report_key", lambda opened: "key")
+    monkeypatch.setattr("harness.report.document.compose", lambda given: None)
+    monkeypatch.setattr("harness.report.typst_writer.pdf", lambda *_: b"%PDF")
+    monkeypatch.setattr("harness.report.document.save_parts", lambda *_: [])
+
+
+def opened(*overrides: str, results: str = "results") -> Opened:
+    given = argparse.Namespace(study="tiny.yaml", profile=None, overrides=list(overrides))
+    given.results = results
+    return common.open_study(given)
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    said = capsys.readouterr()
+    (line,) = [line for line in said.out.splitlines() if line.startswith("report: ")]
+    return line.removeprefix("report: "), said.err
+
+
+def test_the_same_study_again_takes_its_own_place(capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        report.write_report(opened(), again=True)
+        assert written(capsys) == ("reports/tiny.pdf", "")
+
+
+def test_another_results_folder_goes_beside_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    report.write_report(opened())
+    written(capsys)
+    for _ in range(2):
+        report.write_report(opened(results="elsewhere/other"), again=True)
+        path, said = written(capsys)
+        assert path == "reports/tiny-other.pdf"
+        assert "reports/tiny.pdf is the report of tiny (laptop) from results/" in said
+    report.write_report(opened(), again=True)
+    assert written(capsys) == ("reports/tiny.pdf", "")
+
+
+def test_a_variant_goes_beside_under_a_name_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    report.write_report(opened("train.steps=9"))
+    assert written(capsys) == ("reports/tiny.pdf", "")  # the place was free
+    names = []
+    for overrides in (["train.steps=12"], ["train.steps=12", "seed=1"], []):
+        report.write_report(opened(*overrides), again=True)
+        path, said = written(capsys)
+        assert "is the report of tiny (laptop) --set train.steps=9 from results/" in said
+        names.append(path)
+    assert len({*names, "reports/tiny.pdf"}) == 4
+    assert names[0].startswith("reports/tiny-set-")
+
+
+def test_how_it_was_dispatched_makes_no_variant(capsys: pytest.CaptureFixture[str]) -> None:
+    report.write_report(opened())
+    report.write_report(opened("dispatch.workers=1", "title=Another"), again=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_path_that_was_given_is_kept_to_and_what_it_replaces_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report.write_report(opened(), "mine.pdf")
+    written(capsys)
+    report.write_report(opened(results="other"), "mine.pdf", again=True)
+    path, said = written(capsys)
+    assert path == "mine.pdf" and "mine.pdf was the report of tiny (laptop) from results/" in said
+    assert json.loads((Path("mine") / report_place.MADE).read_text())["results"] == "other"
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "not json"])
+def test_a_damaged_note_of_what_it_was_made_of_is_passed_over(
+    content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report.write_report(opened())
+    (Path("reports/tiny") / report_place.MADE).write_text(content)
+    capsys.readouterr()
+    report.write_report(opened(results="other"), again=True)
+    assert written(capsys) == ("reports/tiny.pdf", "")

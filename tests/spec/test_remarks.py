@@ -1,0 +1,68 @@
+"""Notes on a study that is right, and whose values its reader should read with care."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_study import TINY
+
+from harness.spec import load_study
+from harness.spec.remarks import remarks
+
+
+def of(tmp_path: Path, *overrides: str) -> list[str]:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return remarks(load_study(path, overrides=overrides))
+
+
+def test_a_distance_of_fewer_samples_than_features_is_named_with_its_dimension(
+    tmp_path: Path,
+) -> None:
+    pool, spatial = of(tmp_path)
+    assert pool.startswith(
+        "fd_glyphs_cnn: 40 generated samples and 60 reference samples for 64 dim"
+    )
+    assert spatial.startswith(
+        "sfd_glyphs_cnn: 40 generated samples and 60 reference samples for 448 "
+    )
+    assert pool.endswith("strongly biased upwards (evaluations.final)")
+
+
+def test_enough_of_both_sides_is_no_remark(tmp_path: Path) -> None:
+    enough = ("evaluations.final.samples=500", "evaluations.final.split_size=500")
+    assert of(tmp_path, *enough, "reference.images=500", "data.train_images=64") == []
+
+
+def test_the_side_that_is_short_is_the_one_named(tmp_path: Path) -> None:
+    metrics = "evaluations.final.metrics=[fd]"
+    (said,) = of(tmp_path, metrics, "evaluations.final.samples=80", "reference.images=60")
+    assert said.startswith("fd_glyphs_cnn: 60 reference samples for 64 dimensions")
+
+
+def test_a_metric_of_no_covariance_has_no_remark(tmp_path: Path) -> None:
+    assert of(tmp_path, "evaluations.final.metrics=[precision, is]") == []
+
+
+@pytest.mark.parametrize(("samples", "count"), [(2048, 1), (2050, 0), (2023, 2)])
+def test_fid_and_sfid_have_their_own_dimensions(tmp_path: Path, samples: int, count: int) -> None:
+    """2,048 samples span no 2,048 dimensions, and do span sFID's 2,023."""
+    found = of(
+        tmp_path,
+        "reference.extractor=inception-2015",
+        f"evaluations.final.samples={samples}",
+        f"evaluations.final.split_size={samples}",
+        "reference.images=5000",
+    )
+    assert [s.split(":")[0] for s in found] == ["fid", "sfid"][:count]
+    dimensions = {s.split(":")[0]: s for s in found}
+    assert all(("2048 dim" if name == "fid" else "2023 dim") in s for name, s in dimensions.items())
+
+
+def test_evaluations_with_the_same_remark_share_it(tmp_path: Path) -> None:
+    found = of(
+        tmp_path,
+        "evaluations.other={sampling_steps: 3, samples: 40, split_size: 40}",
+    )
+    assert len(found) == 2 and found[0].endswith("(evaluations.final, evaluations.other)")
