@@ -48,12 +48,15 @@ BESIDE = 2  # of every stage: its attempt and its log
 SLURM = {"stage": 1, "element": 2, "array": 3}  # state; out, err; packs, batch, script
 
 
+BETWEEN = {"cifar10": 1, "imagenet64": 8}  # profiles of pixels -> GPUs that they are made for
+
+
 def plans() -> dict[str, Plan]:
     """Every study under its paper profile, by "name (profile)"."""
     found = {}
     for path in sorted(HERE.glob("*.yaml")):
         for profile in yaml.safe_load(path.read_text()).get("profiles", {}):
-            if profile.startswith("imagenet"):
+            if profile.startswith("imagenet") and profile not in BETWEEN:
                 found[f"{path.stem} ({profile})"] = make_plan(load_study(path, profile))
     return found
 
@@ -63,37 +66,22 @@ def eflops(stages: Iterable[Stage], kind: str) -> float:
     return sum(s.gflops or 0.0 for s in stages if s.kind == kind) / 1e9
 
 
-@functools.cache
-def decoder_gflops(image_size: int) -> float:
-    """Gflops (10^9 multiply-accumulates) of the SD VAE's decoder for one image."""
-    import torch
-    from diffusers import AutoencoderKL
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.device("meta"):
-        vae = AutoencoderKL(
-            down_block_types=["DownEncoderBlock2D"] * 4,
-            up_block_types=["UpDecoderBlock2D"] * 4,
-            block_out_channels=[128, 256, 512, 512],
-            layers_per_block=2,
-            latent_channels=4,
-        )
-        with FlopCounterMode(display=False) as counter:
-            vae.decode(torch.empty(1, 4, image_size // 8, image_size // 8))
-    return counter.get_total_flops() / 2e9
-
-
 def decoding(stages: Iterable[tuple[Plan, Stage]]) -> float:
     """Eflops of decoding all samples."""
     return (
         sum(
-            json.loads(stage.settings)["samples"]
-            * decoder_gflops(plan.study.settings.data.image_size)
+            json.loads(stage.settings)["samples"] * _decoder(plan, stage.run)
             for plan, stage in stages
             if stage.kind == "sample"
         )
         / 1e9
     )
+
+
+def _decoder(plan: Plan, run: int | None) -> float:
+    """Gflops of decoding one image of a run."""
+    its = plan.study.runs[run or 0]
+    return its.codec.decoder_gflops(its.data.image_size) or 0.0
 
 
 def hours(amount: float, gpu: str) -> float:
@@ -216,11 +204,27 @@ def tables() -> dict[str, str]:
         for name, rows in {
             "rates": rates,
             "compute": compute,
+            "between": between(),
             "work": work,
             "files": each,
             "storage": storage,
         }.items()
     }
+
+
+def between() -> list[str]:
+    """The table of the profiles between laptop and cluster, with hours on all their GPUs."""
+    rows = [
+        "| profile | stages | train, Eflops | sample, Eflops | GPUs | hours, A100 | hours, H100 |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for profile, gpus in BETWEEN.items():
+        stages = list(make_plan(load_study(HERE / "scaling.yaml", profile)).stages.values())
+        train, sample = (eflops(stages, kind) for kind in ("train", "sample"))
+        taken = [rounded(hours(train + sample, gpu) / gpus) for gpu in PEAK]
+        cells = f"{len(stages):,} | {train:,.1f} | {sample:,.1f} | {gpus} | {' | '.join(taken)}"
+        rows.append(f"| {profile} | {cells} |")
+    return rows
 
 
 def _files_text(kind: str) -> str:

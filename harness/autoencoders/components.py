@@ -51,7 +51,12 @@ class Identity(_Built):
     """Pixels in [-1, 1] are the latents."""
 
     name = "identity"
+    exact: ClassVar[bool] = True
     decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("identity")
+
+    def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
+        """Nothing is decoded."""
+        return 0.0
 
 
 class StableDiffusion(_Built):
@@ -59,6 +64,12 @@ class StableDiffusion(_Built):
 
     name = "sd-vae"
     decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("sd-vae")
+
+    def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
+        """Of any of its decoders, which differ in their weights alone."""
+        from harness.autoencoders.counting import decoder_gflops
+
+        return decoder_gflops(None, image_size)
 
     def missing(self, weights: str | None) -> str | None:
         if weights is not None:

@@ -124,15 +124,31 @@ def load(
 
 
 def _load_kl(name: str, decoder: str, folder: Path, sha256: str | None) -> Any:
-    from diffusers import AutoencoderKL
+    path = folder / WEIGHTS
+    found = _file_sha256(path)
+    model = load_model("AutoencoderKL", folder, f"{name} ({decoder})")
+    encoder = state_sha256(model, ENCODER)
+    if sha256 is not None and sha256.lower() not in (found, encoder):
+        raise BadInput(
+            f"{path} has SHA-256 {found} (its encoder alone {encoder}), not {sha256} as the study "
+            "says: these are other weights, or a damaged copy"
+        )
+    return model
+
+
+def load_model(architecture: str, folder: Path, label: str) -> Any:
+    """A diffusers model of a class from a folder with config.json and WEIGHTS.
+
+    Raises BadInput, calling it `label`, for weights that cannot be loaded or do not fit the config.
+    """
+    import diffusers
     from diffusers.utils import logging
 
     path = folder / WEIGHTS
-    found = _file_sha256(path)
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # what it would warn of is raised below
     try:
-        model, report = AutoencoderKL.from_pretrained(
+        model, report = getattr(diffusers, architecture).from_pretrained(
             str(folder),
             local_files_only=True,
             use_safetensors=True,
@@ -141,8 +157,7 @@ def _load_kl(name: str, decoder: str, folder: Path, sha256: str | None) -> Any:
         )
     except Exception as error:  # diffusers raises many kinds on a damaged file
         raise BadInput(
-            f"{path} cannot be loaded as {name} ({decoder}): "
-            f"{type(error).__name__}: {str(error)[:300]}"
+            f"{path} cannot be loaded as {label}: {type(error).__name__}: {str(error)[:300]}"
         ) from None
     finally:
         logging.set_verbosity(level)
@@ -154,12 +169,6 @@ def _load_kl(name: str, decoder: str, folder: Path, sha256: str | None) -> Any:
                 f"{path} does not fit its config.json: {len(report[what])} "
                 f"{what.replace('_', ' ')} ({keys}, ...)"
             )
-    encoder = state_sha256(model, ENCODER)
-    if sha256 is not None and sha256.lower() not in (found, encoder):
-        raise BadInput(
-            f"{path} has SHA-256 {found} (its encoder alone {encoder}), not {sha256} as the study "
-            "says: these are other weights, or a damaged copy"
-        )
     return model
 
 

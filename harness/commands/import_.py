@@ -172,7 +172,11 @@ def _autoencoder(name: str | None, given: Input) -> _Autoencoder:
 
     found = []
     for each in (name,) if name else registry.names("autoencoder"):
-        component: Any = registry.get("autoencoder", each)()
+        cls: Any = registry.get("autoencoder", each)
+        if any(field.is_required() for field in cls.model_fields.values()):
+            found.append(f"{each} as its settings say")  # which a name does not tell
+            continue
+        component = cls()
         for channels in (3, 1):  # of an image
             try:
                 shape = component.latent_shape(TRIED_SIZE, channels)

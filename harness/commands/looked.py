@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import BadInput, HarnessError, Missing
 
 HELD_OUT = 0.1  # of the images, for floors
+WITHOUT_LABELS = "random-conv"  # the better of the extractors that need none
 OWN = "classifier"  # an extractor trained on the study's own images
 
 if TYPE_CHECKING:
@@ -134,6 +135,8 @@ def _layouts() -> str:
 
 def _extractor(count: int, classes: int) -> str:
     """One that needs nothing from elsewhere, where the images suffice; else Inception-2015."""
+    if not classes:
+        return WITHOUT_LABELS
     kept = count - round(count * HELD_OUT)
     return "inception-2015" if _division(kept, classes) is None else OWN
 

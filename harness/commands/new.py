@@ -21,6 +21,7 @@ from harness.errors import BadInput
 from harness.spec import BadStudy, load_study, shipped
 from harness.spec import source as yaml_source
 from harness.spec.base import NAME
+from harness.spec.schema import EvaluationSettings
 
 LAPTOP_SIDE = 16  # pixels: four times the tokens of the default study's digits
 GPU_SIDES = (64, 32, 16, 8)  # without an autoencoder; the patch sizes 8, 4 and 2 divide each
@@ -144,7 +145,29 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
         "gpu": _gpu(big, found),
         "slurm": _slurm(big, found),
     }
+    for profile in study["profiles"].values():
+        profile["evaluations"] = {
+            name: {**evaluation, **_metrics(evaluation, found)} if evaluation else evaluation
+            for name, evaluation in profile["evaluations"].items()
+        }
     return study
+
+
+def _metrics(evaluation: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
+    """An evaluation's metrics, where the extractor cannot give all that it asks for."""
+    from harness.components import Extractor, Metric, registry
+
+    extractor = registry.get("extractor", found.extractor)
+    assert issubclass(extractor, Extractor)
+    asked = evaluation.get("metrics", EvaluationSettings.model_fields["metrics"].default)
+    had = []
+    for metric in asked:
+        name = metric if isinstance(metric, str) else metric["name"]
+        cls = registry.get("metric", name)
+        assert issubclass(cls, Metric)
+        if set(cls.needs) <= set(extractor.gives):
+            had.append(metric)
+    return {} if len(had) == len(asked) else {"metrics": had}
 
 
 def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def show(
         return
     floors = frame.iloc[:0]
     if table == "metrics":
-        floors = frame[frame["of"] == "floor"]
+        floors = frame[frame["of"].isin(list(BESIDE))]
         wide = side_by_side(frame)
         for name in lacking:
             if name not in wide:
@@ -148,8 +148,16 @@ def _tells(rows: pandas.DataFrame, column: str) -> bool:
     return bool(rows[column].nunique() > 1 or (by_metric > 1).any())
 
 
+BESIDE = {  # what stands beside samples, of what
+    "floor": "real images",
+    "reconstruction": "decoded encodings",
+    "ceiling": "decoded noise",
+}
+
+
 def floor_lines(floors: pandas.DataFrame, frame: pandas.DataFrame | None = None) -> list[str]:
-    """One line per floor: the metric, its value, of how many images, and what tells it apart.
+    """One line per floor, ceiling and reconstruction: metric, value, of how many images, and what
+    tells it apart.
 
     One that an older version measured is left out where the metric has a newer one. frame: all
     rows, which tell whose the references are, where there are several.
@@ -173,8 +181,9 @@ def floor_lines(floors: pandas.DataFrame, frame: pandas.DataFrame | None = None)
             continue
         shown = [f"{row['samples']:,} images"] if pd.notna(row["samples"]) else []
         shown += [f"k = {row['k']}"] if pd.notna(row["k"]) else []
-        of = ", ".join(w for w in ("real images", whose.get(row["reference_key"])) if w)
-        line = f"floor ({of}): {row['metric']} {row['value']:.4g}"
+        kind = row["of"] if row.get("of") in BESIDE else "floor"
+        of = ", ".join(w for w in (BESIDE[kind], whose.get(row["reference_key"])) if w)
+        line = f"{kind} ({of}): {row['metric']} {row['value']:.4g}"
         line += f" ({', '.join(shown)})" if shown else ""
         if pd.notna(row.get("invalid")):
             line = f"{line}, invalid: {row['invalid']}"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BUILT_IN = {
     "identity": "harness.autoencoders.components:Identity",
     "sd-vae": "harness.autoencoders.components:StableDiffusion",
+    "diffusers": "harness.autoencoders.diffusers_component:Diffusers",
 }
 
 
@@ -50,6 +51,7 @@ class Autoencoder(Component):
 
     kind: ClassVar[str] = "autoencoder"
     decoders: ClassVar[tuple[str, ...]] = ("original",)  # that can be chosen when decoding
+    exact: ClassVar[bool] = False  # decoding what was encoded gives the very image
 
     @abstractmethod
     def latent_shape(self, image_size: int, channels: int) -> tuple[int, int, int]:
@@ -62,8 +64,12 @@ class Autoencoder(Component):
         """What is not on this machine that loading needs, as a sentence; None: nothing."""
         return None
 
-    def decoder_gflops(self, image_size: int) -> float | None:
-        """10^9 multiply-accumulates to decode one image; None: not known."""
+    def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
+        """10^9 multiply-accumulates to decode one image; None: not known.
+
+        weights: the folder on this machine, for an autoencoder whose design is told there. Counting
+        may import torch.
+        """
         return None
 
     @abstractmethod

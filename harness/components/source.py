@@ -129,6 +129,13 @@ class Source(Component):
         """
         return everything(path)
 
+    def quick_classes(self, path: str) -> int | None:
+        """How many classes there are, where names of files and folders alone tell it, else None.
+
+        `plan` and `run` compare it with data.num_classes, before anything is encoded.
+        """
+        return None
+
     def quick_fingerprint(self, path: str) -> str | None:
         """The fingerprint of the training images, where names and sizes alone make it, else None.
 

@@ -144,6 +144,12 @@ class Cifar(FileSource):
         named = (*images, *(file for file, _ in layout.names.values()))
         return [folder / name for name in dict.fromkeys(named) if (folder / name).is_file()]
 
+    def quick_classes(self, path: str) -> int | None:
+        try:
+            return _find(Path(path))[1].classes.get(self.labels)
+        except Missing:
+            return None
+
     @classmethod
     def recognise(cls, path: Path) -> dict[str, Any] | None:
         """Does one of the published layouts lie here?"""

@@ -122,6 +122,12 @@ def _bytes(path: str) -> int:
         return -1
 
 
+def class_folders(root: str | Path) -> list[str]:
+    """The names of the class folders of training, sorted; none where `root` is no folder."""
+    place = Path(root)
+    return sorted(_folders(split_folder(place, "train"))) if place.is_dir() else []
+
+
 def split_folder(root: Path, split: str) -> Path:
     """The folder of a split below `root`, or `root` itself where there is none.
 

@@ -88,6 +88,11 @@ class ImageFolderSource(_Files):
 
         return folder.listing(path, _stored(split))
 
+    def quick_classes(self, path: str) -> int | None:
+        from harness.data.folder import class_folders
+
+        return len(class_folders(path)) or None
+
     def quick_fingerprint(self, path: str) -> str | None:
         from harness.data.folder import ImageFolder
 

@@ -6,13 +6,12 @@ nothing that guidance could lead away from.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
+from harness.components.below import files_below
 from harness.components.source import Images, Split, Wanted
 from harness.data.file_source import FileSource
 from harness.data.folder import ImageFolder, _folders, _is_image, split_folder
@@ -28,7 +27,7 @@ class UnlabelledImages(ImageFolder):
     def __init__(self, root: str | Path, split: str = "train") -> None:
         self.root = split_folder(Path(root), split)
         self.class_names = []
-        found = sorted(images_below(self.root))
+        found = sorted(files_below(self.root, _is_image))
         if not found:
             raise BadInput(f"{self.root} holds no images")
         self.files = [(path, 0) for path in found]
@@ -39,18 +38,10 @@ class UnlabelledImages(ImageFolder):
         return np.zeros(len(self.files), dtype=np.int64)
 
 
-def images_below(folder: Path) -> Iterator[str]:
-    """Paths below a folder of its images, at any depth, with forward slashes."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        below = Path(place).relative_to(folder)
-        yield from ((below / name).as_posix() for name in files if _is_image(name))
-
-
 def holds_class_folders(root: Path) -> bool:
     """Does a folder look like one of class folders: is there an image below its first ones?"""
     place = split_folder(root, "train")
-    return any(any(images_below(place / name)) for name in sorted(_folders(place))[:3])
+    return any(any(files_below(place / name, _is_image)) for name in sorted(_folders(place))[:3])
 
 
 class UnlabelledFolder(FileSource):

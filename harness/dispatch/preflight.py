@@ -52,6 +52,12 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             )
         elif (wrong := headers.folder_problem(Path(data.path))) is not None:
             found.append(f"the images of {data.name!r}: {wrong} (data.path)")
+        elif (classes := source.quick_classes(data.path)) not in (None, data.num_classes):
+            found.append(
+                f"{data.path} has {classes:,} classes, and data.num_classes says "
+                f"{data.num_classes:,}: one of the two is wrong (is data.path the folder of class "
+                "folders?)"
+            )
         if isinstance(data.held_out, str) and not Path(data.held_out).exists():
             found.append(
                 f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"

@@ -120,6 +120,21 @@ def floor(evaluation: EvaluationSettings, images: int) -> dict[str, Any]:
     }
 
 
+def reconstruction(evaluation: EvaluationSettings, images: int, run: Run) -> dict[str, Any]:
+    """A floor whose images go through the autoencoder first: it bounds models on its latents."""
+    metrics: Any = evaluation.metrics
+    return with_versions(
+        {
+            **floor(evaluation, images),
+            "autoencoder": run.codec.content(),
+            "autoencoder_sha256": run.autoencoder.sha256,
+            "decoder": evaluation.decoder or run.autoencoder.decoder,
+        },
+        *metrics,
+        run.codec,
+    )
+
+
 def ceiling(evaluation: EvaluationSettings, run: Run) -> dict[str, Any]:
     """What decoded noise scores, measured as this evaluation measures."""
     return {

@@ -103,7 +103,8 @@ class Rates:
         data: the run's, for the number of images an `encode` stage has to do.
         """
         if stage.kind == "encode" and data is not None and data.train_images is not None:
-            name = json.loads(stage.settings)["autoencoder"]
+            content = json.loads(stage.settings)["autoencoder"]
+            name = content["name"] if isinstance(content, dict) else content
             if (name, data.image_size) in self.encoding:
                 return self.encoding[name, data.image_size] * data.train_images
         rate = self.by_model.get((stage.kind, model), self.by_kind.get(stage.kind))

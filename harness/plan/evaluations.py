@@ -35,6 +35,7 @@ class Asked:
     variants: tuple[Variant, ...]
     steps: tuple[int, ...] | None  # of training; None: whatever an imported checkpoint has
     ceiling: str  # canonical settings of the stage that measures decoded noise
+    reconstruction: tuple[str, str, str] | None  # of a floor through the autoencoder, with words
     extracts: bool  # features are extracted as samples are decoded
 
 
@@ -83,8 +84,22 @@ def _asked(name: str, evaluation: EvaluationSettings, run: Run, gflops: float | 
         tuple(_variants(evaluation, run, gflops)),
         None if run.model.checkpoint is not None else at(evaluation, run),
         keys.canonical(content.ceiling(evaluation, run)),
+        _reconstruction(name, evaluation, run),
         evaluation.keep_images == "none",
     )
+
+
+def _reconstruction(
+    name: str, evaluation: EvaluationSettings, run: Run
+) -> tuple[str, str, str] | None:
+    """Canonical settings, and the words of the label. None of an exact autoencoder: the images
+    themselves would come back."""
+    images = 0 if run.codec.exact else run.autoencoder.reconstructions
+    if images < 2:
+        return None
+    text = keys.canonical(content.reconstruction(evaluation, images, run))
+    words = f"{run.data.name} through {run.codec.name}", f": {images:,} real images for {name}"
+    return text, *words
 
 
 def _variants(evaluation: EvaluationSettings, run: Run, gflops: float | None) -> Iterable[Variant]:
@@ -184,12 +199,17 @@ def _add_floor(plan: Plan, index: int, wanted: Measuring, asked: Asked) -> None:
     settings = plan.study.settings.reference
     assert settings is not None
     images = content.floor_images(asked.evaluation, settings)
+    if asked.reconstruction is not None:
+        text, *words = asked.reconstruction
+        inputs = {"reference": wanted.key}
+        key = plan.add("floor", text, inputs, tuple(words), None, None, index, asked.name)
+        plan.floors.setdefault(key, {})[asked.name] = None
     if images < 2:
         return
     text = keys.canonical(content.floor(asked.evaluation, images))
-    words = (wanted.words, f": {images:,} real images for {asked.name}")
+    label = (wanted.words, f": {images:,} real images for {asked.name}")
     inputs = {"reference": wanted.key}
-    key = plan.add("floor", text, inputs, words, None, None, index, asked.name)
+    key = plan.add("floor", text, inputs, label, None, None, index, asked.name)
     plan.floors.setdefault(key, {})[asked.name] = None
 
 

@@ -159,6 +159,9 @@ class FloorStage(KeyedStage):
     k: int
     split_size: int
     subsets: int
+    autoencoder: Content | None = None  # through which they go first; None: they stay as they are
+    autoencoder_sha256: str | None = None
+    decoder: str | None = None
 
 
 class CeilingStage(KeyedStage):

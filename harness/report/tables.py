@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.analysis import metrics, selection
 from harness.analysis.extractor_strength import weak_sentence
+from harness.report import reconstructions
 from harness.report.blocks import Text, strong
 from harness.report.findings import Findings, floor_of
 from harness.report.prepared import prepared
@@ -58,6 +59,8 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
         f"{'Real' if images is None else f'{images:,} real'} images: {', '.join(told)}. "
         for images, told in by_images.items()
     ]
+    if decoded := reconstructions.sentence(found.report.frames["metrics"], names):
+        said.append(decoded)
     weak = weak_sentence(found.report.frames["metrics"], found.metric)
     return [*said, strong(weak.strip()), " "] if weak else said
 

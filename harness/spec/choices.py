@@ -115,7 +115,11 @@ def component(
     except BadInput as error:
         problems.append(f"{place_of(where, path, point)}: {dotted}: {error}")
         return None
-    whole = given if section is None else cls.complete(given, section)
+    try:
+        whole = given if section is None else cls.complete(given, section)
+    except BadInput as error:
+        problems.append(f"{place_of(where, path, point)}: {dotted}: {error}")
+        return None
     return validated(cls, whole, where, path, problems, point)
 
 

@@ -178,7 +178,7 @@ class _Sections:
         if key not in self.known:
             own = {"name": settings.name, **(settings.model_extra or {})}
             self.known[key] = choices.component(
-                "autoencoder", own, self.where, ("autoencoder",), self.problems, point
+                "autoencoder", own, self.where, ("autoencoder",), self.problems, point, settings
             )
         return self.known[key]  # type: ignore[no-any-return]
 

@@ -114,6 +114,9 @@ class AutoencoderSettings(Settings):
     sha256: str | None = None
     "Checksum of the encoder's parameters, as `encode` records it; checked when given."
 
+    reconstructions: Annotated[Count, NotInKey()] = 0
+    "Held-out images that are encoded, decoded and measured: what bounds any model. 0: none."
+
 
 class DiffusionSettings(Settings):
     """The DDPM objective's forward process: linear betas 1e-4 to 2e-2 (the paper keeps ADM's)."""

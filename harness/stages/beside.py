@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from harness.stages.reference import extractor_of, trained_how
 from harness.stages.work import Work
 from harness.store.results import ReferenceResult
 
-OF = {"floor": "real images", "ceiling": "decoded noise"}
+OF = {"floor": "real images", "reconstruction": "decoded encodings", "ceiling": "decoded noise"}
 
 
 def measured_beside(
@@ -24,11 +24,13 @@ def measured_beside(
     images: Iterator[np.ndarray],
     count: int,
     shared: Mapping[str, Any],
+    details: Callable[[], Mapping[str, Any]] = dict,
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Rows of the metrics table, and metrics that cannot be computed with their reasons.
 
     images: batches of `count` images, uint8 (N, H, W, 3). shared: what all rows say; `of` names
-    what was measured. One pass of the reference's extractor.
+    what was measured. details: of every metric, asked for once the images have been seen. One pass
+    of the reference's extractor.
     """
     known = work.inputs["reference"]
     extractor = extractor_of(work)
@@ -52,6 +54,6 @@ def measured_beside(
     )
     for name, reason in absent.items():
         print(f"{name} of {OF[shared['of']]} is not measured: {reason}", flush=True)
-    more = trained_how(known.result(ReferenceResult).training)
+    more = {**trained_how(known.result(ReferenceResult).training), **details()}
     about = {"key": work.task.key, "reference_key": work.task.inputs["reference"], **shared}
     return [{**about, **measured_row(m, extractor.resize, **more)} for m in measured], absent

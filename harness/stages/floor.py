@@ -8,6 +8,7 @@ is no floor, as images measured against themselves say nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from harness.stages import files_read
 from harness.stages.beside import measured_beside
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen
+from harness.stages.reconstruction import Reconstruction
 from harness.stages.reference import component_of, divided
 from harness.stages.work import Outcome, Work
 from harness.store.results import FloorResult
@@ -38,17 +40,29 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     source, roles = source_of(made_with.data, work), _roles(made_with, work)
     files = files_read.begin(work, source, roles)
     images, count = _images(settings, made_with, work)
-    shared = {
-        "of": "floor",
+    through = None if settings.autoencoder is None else Reconstruction(settings, work)
+    if through is not None:
+        images = through.of(images)
+    shared: dict[str, Any] = {
+        "of": "floor" if through is None else "reconstruction",
         "data": made_with.data.name,
         "image_size": made_with.data.image_size,
         "samples": count,
         "floor_images": count,
     }
-    rows, absent = measured_beside(settings, work, images, count, shared)
+    if through is not None:
+        shared |= {"decoder": settings.decoder, "floor_images": None}
+    # as late as the images have gone through it
+    rows, absent = measured_beside(
+        settings, work, images, count, shared, lambda: through.about() if through else {}
+    )
     files_read.checksums(work, source, files)
     files_read.finish(work, source, files)
-    rows = [{**row, "floor": row["value"]} for row in rows]
+    if through is None:
+        rows = [{**row, "floor": row["value"]} for row in rows]
+    else:
+        about = {"key": work.task.key, "reference_key": work.task.inputs["reference"], **shared}
+        rows += [{**about, **row} for row in through.rows()]
     return Outcome(FloorResult(count, absent), {"metrics": rows})
 
 

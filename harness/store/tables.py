@@ -120,7 +120,11 @@ METRICS = (
         "std", "float64", "standard error of the value; null where none is valid", "the metric's"
     ),
     Column("std_method", "string", "how std was found"),
-    Column("of", "string", "samples; floor: real images; ceiling: decoded noise; each measured so"),
+    Column(
+        "of",
+        "string",
+        "samples; floor: real images; reconstruction: those decoded again; ceiling: decoded noise",
+    ),
     Column(
         "floor", "float64", "the same metric for as many real images, measured so", "the metric's"
     ),

@@ -129,6 +129,8 @@ def test_it_finds_the_source_of_whatever_lies_there(
     assert said in capsys.readouterr().out
     found = load_study("x.yaml").settings.data
     assert found.source == source and found.num_classes == classes
+    extractor = load_study("x.yaml").settings.reference.extractor  # type: ignore[union-attr]
+    assert classes or not extractor.needs_labels  # type: ignore[union-attr]
 
 
 def test_gray_images_and_transparency_are_said(

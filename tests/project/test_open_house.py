@@ -23,6 +23,7 @@ WORDS = {
     "local": "a section of `dispatch`",
     "classifier": "a part of the data",
     "parquet": "a file's ending",
+    "diffusers": "a package, and a format of checkpoints",
     "npz": "a file's ending, and a way to keep samples",
 }
 # (file, name) -> why it may stand there.

@@ -11,6 +11,7 @@ from PIL import Image
 from harness.cli import main
 from harness.components import registry
 from harness.components.source import Source
+from harness.dispatch.preflight import problems
 from harness.plan import make_plan
 from harness.spec import BadStudy, load_study
 
@@ -179,3 +180,22 @@ def test_what_is_held_out_is_in_the_keys_that_it_changes(tmp_path: Path) -> None
     assert settings("600, held_out: c/val")["reference"] == folder["reference"]  # wherever it lies
     swapped = settings("600, held_out: 0.1", ", held_out: true")
     assert swapped["reference"] != rule["reference"] and swapped["train"] == rule["train"]
+
+
+@pytest.mark.parametrize("name", ["image-folder", "cifar"])
+def test_another_number_of_classes_is_told_before_anything_is_encoded(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = registry.get("source", name)()
+    assert isinstance(source, Source)
+    path = source.example(tmp_path / "example", 0)
+    told = {"image-folder": 2, "cifar": 10}[name]
+    said = f"name: a, source: {name}, path: {path}, image_size: 8, num_classes: "
+    right = load_study(study(tmp_path, f"{said}{told}"))
+    plan = make_plan(right)
+    assert problems(plan, plan.stages.values()) == []
+    wrong = study(tmp_path, f"{said}{told + 1}")
+    assert main(["plan", str(wrong)]) == 0
+    assert f"has {told} classes, and data.num_classes says {told + 1}" in capsys.readouterr().out
+    assert main(["run", str(wrong)]) == 2
+    assert f"has {told} classes" in capsys.readouterr().err

@@ -24,7 +24,7 @@ def test_a_study_is_found_by_name_from_any_folder(
     by_path = harness.load_study(shipped.folder() / "scaling.yaml", "smoke")
     assert keys(by_name) == keys(by_path) and by_name.path == by_path.path
     assert by_name.path.is_file() and by_name.path.is_absolute()
-    assert profiles("scaling") == ["laptop", "smoke", "imagenet256"]
+    assert profiles("scaling") == ["laptop", "smoke", "cifar10", "imagenet64", "imagenet256"]
 
 
 def test_every_study_of_the_repository_has_its_name() -> None:
