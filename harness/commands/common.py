@@ -105,7 +105,7 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
         if not more:
             raise
         raise BadInput("\n".join([str(error), *more])) from error
-    floors.leave_out(plan)
+    floors.check(plan)
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
     if not stages and plan.stages:
         raise BadInput(

@@ -6,6 +6,7 @@ part that is held out, a reference of the whole folder leaves none over.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,29 @@ def none_left(data: DataSettings, reference: ReferenceSettings) -> bool:
     return whole or (data.train_images is not None and data.train_images <= (reference.images or 0))
 
 
-def leave_out(plan: Plan) -> None:
-    """Take floors without images of their own out of a plan, saying so in its notes."""
+def check(plan: Plan) -> None:
+    """Take floors without images of their own out of a plan, and say of how few the others are.
+
+    Both are told in the plan's notes, with what to do.
+    """
     reference = plan.study.settings.reference
     if reference is None or not plan.floors:
         return
+    _leave_out(plan, reference)
+    told: dict[str, int] = {}
+    for key, names in plan.floors.items():
+        images = json.loads(plan.stages[key].settings)["images"]
+        told |= {n: images for n in names if images < plan.study.evaluations[n].samples}
+    for name, images in told.items():
+        samples = plan.study.evaluations[name].samples
+        plan.notes.append(
+            f"the floor of {name} is of {images:,} real images beside {samples:,} samples: it is "
+            "told, and no line is drawn, as distances depend on the number. For as many say "
+            f"evaluations.{name}.floor_images: {samples}"
+        )
+
+
+def _leave_out(plan: Plan, reference: ReferenceSettings) -> None:
     of_data: dict[int, list[str]] = {}
     settings: dict[int, DataSettings] = {}
     for key in plan.floors:

@@ -48,6 +48,10 @@ def show(
         console.width = 250
     if len(wide):
         _print(readable(wide), console)
+    decoded = frame[frame["of"] == "reconstruction"] if "of" in frame else frame.iloc[:0]
+    for line in floor_lines(decoded):
+        line = line.replace("floor (real images)", "reconstruction (decoded encodings)")
+        console.print(line, highlight=False)
     for line in floor_lines(floors, frame):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     _print_notes(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator
@@ -165,8 +166,14 @@ class DispatchSettings(Settings):
         return found  # type: ignore[no-any-return]
 
     def slurm_for(self, kind: str) -> SlurmSettings:
-        """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives."""
-        own = self.slurm_by_kind.get(kind)  # type: ignore[call-overload]
+        """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives.
+
+        A floor is measured as evaluations are, and takes what they take where nothing else is said.
+        """
+        given_for: Mapping[str, SlurmSettings] = self.slurm_by_kind  # type: ignore[assignment]
+        own = given_for.get(kind)
+        if own is None and kind == "floor":
+            own = given_for.get("evaluate")
         if own is None:
             return self.slurm
         given = {name: getattr(own, name) for name in own.model_fields_set}

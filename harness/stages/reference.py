@@ -110,6 +110,7 @@ def trained_how(training: Mapping[str, Any]) -> dict[str, Any]:
     return {f"extractor_{n}": training[n] for n in said if training.get(n) is not None}
 
 
+PART_OF = {"classifier": "extractor"}  # split -> the part that it is of data on disk
 Parts = Mapping[str, np.ndarray]  # positions in the data on disk, by what they are for
 
 
@@ -152,7 +153,7 @@ def _extractor(
         images = images_of(settings.data, work, split, count, check_classes=False)  # type: ignore[arg-type]
         if parts is None:
             return in_memory(images, settings.data.image_size)
-        part = parts["extractor" if split == "classifier" else "reference"]
+        part = parts[PART_OF.get(split, "reference")]
         if count is not None and count < len(part):
             part = np.sort(np.random.default_rng(settings.seed).permutation(part)[:count])
         return in_memory(images, settings.data.image_size, part)

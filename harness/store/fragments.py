@@ -78,7 +78,7 @@ def listing(root: Path, table: str) -> tuple[dict[str, list[Path]], list[Path]]:
         ) from None
     for name in names:
         parts = name.split(".")
-        if name.startswith("_") or len(parts) != 3 or parts[2] not in ("json", "parquet"):
+        if name.startswith("_") or len(parts) != 3 or f".{parts[2]}" not in (".json", ".parquet"):
             continue
         if parts[0] == COMPACT:
             compact.append(here / name)

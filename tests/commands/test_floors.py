@@ -63,6 +63,16 @@ def test_a_floor_without_images_of_its_own_is_not_planned_and_the_plan_says_what
         )
 
 
+def test_the_plan_says_of_how_few_images_a_floor_is(tmp_path: Path, verb: Said) -> None:
+    path = images(tmp_path / "images", "train", "val")
+    file = tmp_path / "own.yaml"
+    file.write_text(STUDY.format(path=path, images="null"))
+    few = ("--set", "evaluations.final.floor_images=3")
+    said = "the floor of final is of 3 real images beside 4 samples"
+    assert said in verb("plan", str(file), *few)[1]
+    assert "the floor of final" not in verb("plan", str(file))[1]
+
+
 def test_floors_are_listed_by_images_and_k_with_old_ones_where_there_is_no_newer() -> None:
     rows = [
         ("r", "r", "fd", 1.5, 20, None, None),

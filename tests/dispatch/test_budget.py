@@ -96,6 +96,7 @@ def test_a_kinds_settings_are_the_common_ones_with_its_own(plan: Plan) -> None:
     assert dispatch.slurm_for("train") == dispatch.slurm
     own = dispatch.slurm_for("evaluate")
     assert (own.gpus_per_node, own.minutes, own.cpus_per_task) == (1, 120, 12)
+    assert dispatch.slurm_for("floor") == own  # measured as evaluations are
 
 
 @pytest.mark.parametrize(

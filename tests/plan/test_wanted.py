@@ -61,7 +61,7 @@ def test_everything_is_to_do_at_first_and_nothing_at_last(plan: Plan) -> None:
 def test_samples_and_checkpoints_removed_after_their_evaluation_are_not_made_again(
     plan: Plan,
 ) -> None:
-    kept = keys(plan, "evaluate", "reference", "complexity")
+    kept = keys(plan, "evaluate", "ceiling", "reference", "complexity")
     found = work(plan, kept)
     assert not found.todo and not found.remade and found.done == kept
     assert found.unneeded == set(plan.stages) - kept
@@ -73,7 +73,7 @@ def test_samples_and_checkpoints_removed_after_their_evaluation_are_not_made_aga
 
 def test_what_a_missing_number_needs_is_made_again_and_nothing_else(plan: Plan) -> None:
     lacking = of(plan, "evaluate", "S/8 at 3")[0]
-    kept = keys(plan, "evaluate", "reference", "complexity") - {lacking.key}
+    kept = keys(plan, "evaluate", "ceiling", "reference", "complexity") - {lacking.key}
     found = work(plan, kept, made=keys(plan, "sample"))
     assert {s.kind for s in found.todo} == {"encode", "train", "sample", "evaluate"}
     assert [s.label for s in found.todo if s.kind == "train"] == [of(plan, "train")[0].label]

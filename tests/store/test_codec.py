@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from harness.plan.stages import STAGE_SETTINGS
 from harness.store import Store, codec
 from harness.store.codec import (
     FORMAT,
@@ -21,6 +22,7 @@ from harness.store.codec import (
 )
 from harness.store.results import (
     RESULTS,
+    CeilingResult,
     ComplexityResult,
     EncodeResult,
     EvaluateResult,
@@ -39,6 +41,7 @@ EXAMPLES = (
     SampleResult({**COLUMNS, "sampling_steps": 5}, KEY, 8, "none", None, "e" * 64),
     ReferenceResult("glyphs-cnn", "f" * 64, "none", "0" * 64, 60, "glyphs", {"accuracy": 0.5}),
     FloorResult(40, {"kid_x": "too few images"}),
+    CeilingResult(40, {"kid_x": "too few images"}),
     EvaluateResult({"is_glyphs_cnn": "too few images"}),
 )
 
@@ -56,6 +59,7 @@ def test_a_result_is_read_back_as_it_was_written(result: Any) -> None:
 
 def test_every_kind_has_a_frozen_result_and_an_example() -> None:
     assert {type(example) for example in EXAMPLES} == set(RESULTS.values())
+    assert set(RESULTS) == set(STAGE_SETTINGS)
     for cls in RESULTS.values():
         assert cls.__dataclass_params__.frozen and fields(cls), cls
 
