@@ -58,7 +58,10 @@ class _Verb(argparse.ArgumentParser):
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The argument parser; with `only`, the other verbs' options are left out (quicker)."""
+    """The argument parser; with `only`, the other verbs' options are left out (quicker).
+
+    only: a verb; "" leaves out the options of all.
+    """
     top = argparse.ArgumentParser(
         prog="python -m harness",
         description="One YAML study in, one finished scaling study of diffusion transformers out.",
@@ -110,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def parse(given: list[str]) -> argparse.Namespace:
     """The command line. What is wrong in it is told with its verb's usage; SystemExit then."""
     verb = next((a for a in given if not a.startswith("-")), None)
-    top = parser(verb if verb in VERBS else None)
+    top = parser(verb or "")
     if verb is not None and verb not in VERBS:
         top.error(f"there is no verb {verb!r}{_nearest(verb, VERBS)}; verbs: {', '.join(VERBS)}")
     options, rest = top.parse_known_args(given)

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.commands.explain import words
 from harness.components import files, registry
+from harness.components.descriptions import described
 from harness.errors import BadInput
 from harness.spec import shipped
 from harness.spec import source as yaml_source
@@ -30,9 +31,9 @@ def run(args: argparse.Namespace) -> int:
         files.of_study(tuple(str(name) for name in listed), path.parent)
     if args.name is not None:
         entry = registry.entry(args.kind, args.name)
-        rows = [described(entry)]
+        rows = [row_of(entry)]
     else:
-        rows = [described(entry) for entry in registry.entries(args.kind)]
+        rows = [row_of(entry) for entry in registry.entries(args.kind)]
     if args.json:
         print(json.dumps(rows, indent=1))
         return 0
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def described(entry: registry.Entry) -> dict[str, Any]:
+def row_of(entry: registry.Entry) -> dict[str, Any]:
     """One component as plain values: kind, name, source, version, about, settings."""
     try:
         cls = entry.load()
@@ -67,7 +68,7 @@ def described(entry: registry.Entry) -> dict[str, Any]:
                 "required": field.is_required(),
                 "about": " ".join((field.description or "").split()),
             }
-            for name, field in cls.model_fields.items()
+            for name, field in described(cls).model_fields.items()
         },
     }
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness import components
+from harness.components.descriptions import described
 from harness.errors import BadInput
 
 # option -> the least it can be
@@ -88,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _settings() -> Iterator[tuple[str, str, Any]]:
     """(metric, setting, its field) of every metric that has settings of its own."""
     for entry in components.entries("metric"):
-        for field, about in entry.load().model_fields.items():
+        for field, about in described(entry.load()).model_fields.items():
             yield entry.name, field, about
 
 

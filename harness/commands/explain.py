@@ -20,6 +20,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from harness.components import registry
+from harness.components.descriptions import described
 from harness.errors import BadInput
 from harness.spec import choices
 from harness.spec.explain import nearest
@@ -141,7 +142,7 @@ def children(path: str, section: type[BaseModel]) -> Iterator[Setting]:
     """The settings of a section or component, in the schema's order."""
     marked: Any = section  # a component has no choices, and is asked all the same
     chosen = {name: (kind, several) for name, kind, several in choices.fields(marked)}
-    for name, info in section.model_fields.items():
+    for name, info in described(section).model_fields.items():
         dotted = f"{path}.{name}" if path else name
         marks = [m if isinstance(m, type) else type(m) for m in info.metadata]
         outside = dotted.split(".")[0] in OUTSIDE_KEYS or NotInKey in marks

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.components import registry
+from harness.components.descriptions import json_schema
 from harness.errors import BadInput
 from harness.spec import choices, schema
 from harness.spec.model import ModelFields
@@ -47,7 +48,7 @@ def study_schema() -> dict[str, Any]:
 
     Profiles are partial studies.
     """
-    whole = StudySettings.model_json_schema()
+    whole = json_schema(StudySettings)
     sections = {name: getattr(schema, name) for name in schema.__all__ if name.endswith("Settings")}
     for name, section in sections.items():
         its = whole if section is StudySettings else whole["$defs"].get(name)
@@ -66,7 +67,7 @@ def study_schema() -> dict[str, Any]:
     }
     whole["properties"]["profiles"] = {
         "type": "object",
-        "description": StudySettings.model_fields["profiles"].description,
+        "description": whole["properties"]["profiles"]["description"],
         "additionalProperties": {
             "type": ["object", "null"],
             "properties": {k: {} if "$ref" in v else v for k, v in partial.items()},
@@ -87,7 +88,7 @@ def _named(kind: str) -> dict[str, Any]:
             cls = entry.load()
         except ImportError:  # named in a table, and its module is not there
             continue
-        its = cls.model_json_schema()
+        its = json_schema(cls)
         named = {"name": {"const": entry.name, "description": cls.about()}}
         mappings.append(
             {
@@ -102,11 +103,11 @@ def _named(kind: str) -> dict[str, Any]:
 
 def _model(about: dict[str, Any]) -> dict[str, Any]:
     """`model`: what every family's section has, and each family's own fields."""
-    own = ModelFields.model_json_schema()["properties"]
+    own = json_schema(ModelFields)["properties"]
     own["family"]["enum"] = list(registry.names("family"))
     fields: dict[str, Any] = {}
     for entry in registry.entries("family"):
-        for field, its in entry.load().model_json_schema().get("properties", {}).items():
+        for field, its in json_schema(entry.load()).get("properties", {}).items():
             fields.setdefault(field, its)
     return {
         "type": "object",

@@ -50,7 +50,7 @@ class Component(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
+        defer_build=True,  # most of what is imported is not used
     )
 
     kind: ClassVar[str]  # set by the contract

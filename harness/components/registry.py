@@ -25,6 +25,7 @@ from typing import Any
 
 from harness.components import standin
 from harness.components.base import Component
+from harness.components.descriptions import described
 from harness.errors import BadInput
 
 GROUP = "harness.components"
@@ -86,7 +87,7 @@ class Entry:
                 f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: "
                 f"{type(error).__name__}: {error}"
             ) from error
-        return check_class(found, self.where)
+        return found if self.where == BUILT_IN else check_class(found, self.where)
 
 
 _files: dict[tuple[str, str], Entry] = {}  # of the studies' files loaded in this process
@@ -133,17 +134,23 @@ def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
         where = f"package {package}"
         try:
-            loaded, stood_in = standin.read(point.load)
+            classes, stood_in = standin.read(lambda point=point: _classes(point))  # type: ignore[misc]
         except Exception as error:
             raise BadInput(
                 f"{where}: its entry point {point.name} = {point.value} (group {GROUP}) cannot be "
                 f"imported: {type(error).__name__}: {error}; mend the package or uninstall it"
             ) from error
         any_stood_in |= stood_in
-        classes = classes_of(loaded) if isinstance(loaded, ModuleType) else [loaded]
         for cls in classes:
             _add(found, entry_of(cls, where, package=package))
     return found, any_stood_in
+
+
+def _classes(point: metadata.EntryPoint) -> list[type[Component]]:
+    """What an entry point brings, described while its source can be found."""
+    loaded = point.load()
+    classes = classes_of(loaded) if isinstance(loaded, ModuleType) else [loaded]
+    return [described(c) if inspect.isclass(c) and issubclass(c, Component) else c for c in classes]
 
 
 def entry_of(
@@ -176,7 +183,7 @@ def check_class(cls: object, where: str) -> type[Component]:
         raise BadInput(f"{where}: {cls.__name__} has no name: what shall a study write?")
     if not isinstance(cls.version, int) or isinstance(cls.version, bool) or cls.version < 1:
         raise BadInput(f"{where}: {cls.name}'s version is {cls.version!r}, not a whole number >= 1")
-    bare = [f for f, about in cls.model_fields.items() if not about.description]
+    bare = [f for f, about in described(cls).model_fields.items() if not about.description]
     if bare:
         raise BadInput(
             f"{where}: of {cls.name}, the settings {', '.join(bare)} have no description: write a "

@@ -8,21 +8,19 @@ names for the same numbers share everything.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from harness.components.base import Later
-from harness.components.family import Family, Input, whole_patches
+from harness.components.family import Input
 from harness.models import zoo
+from harness.models.transformer import Positive, Transformer
 
 if TYPE_CHECKING:
     from torch import nn
 
-Positive = Annotated[int, Field(gt=0, le=2**63 - 1)]
 
-
-class DiTFamily(Family):
+class DiTFamily(Transformer):
     """The paper's diffusion transformer, by size, or by depth, width and heads."""
 
     name = "DiT"
@@ -31,44 +29,17 @@ class DiTFamily(Family):
     size: str | None = None
     "One of the family's sizes (Table 1): S, B, L, XL, XXL."
 
-    patch_size: Positive | None = None
+    patch_size: Positive | None = None  # type: ignore[assignment]
     "Side of a patch, in the model's input (the paper's are 8, 4 and 2)."
-
-    depth: Positive | None = None
-    "Blocks; with width and heads a size of your own."
-
-    width: Positive | None = None
-    "Hidden size of a token."
-
-    heads: Positive | None = None
-    "Attention heads; they divide the width."
 
     block: Literal["adaln-zero", "adaln", "cross-attention", "in-context"] = "adaln-zero"
     "How a block is told the timestep and the class (section 3.2)."
 
-    base_width: Annotated[Positive | None, Later] = None
-    "The width whose best learning rate the study gives: hidden matrices of a model k times as \
-wide are trained at 1/k of it (muP). Left out, all widths have one rate."
-
     @model_validator(mode="after")
     def _is_a_model(self) -> DiTFamily:
-        custom = (self.depth, self.width, self.heads)
         if self.patch_size is None:
             raise ValueError("model.patch_size is missing (the paper's are 8, 4 and 2)")
-        if all(v is None for v in custom):
-            if self.size not in self.sizes:
-                found = "model.size is missing" if self.size is None else ""
-                raise ValueError(
-                    f"{found or f'unknown model.size {self.size!r}'} of {self.name}; "
-                    f"sizes: {', '.join(self.sizes)}"
-                )
-        elif any(v is None for v in custom):
-            raise ValueError("a custom model needs depth, width and heads, all three")
-        elif self.size is not None:
-            raise ValueError("give model.size, or depth, width and heads, not both")
-        elif self.width % self.heads:  # type: ignore[operator]
-            raise ValueError(f"model.width {self.width} is not divisible by heads {self.heads}")
-        return self
+        return Transformer._is_a_model(self)  # type: ignore[operator, no-any-return]
 
     @classmethod
     def short(cls, name: str) -> dict[str, Any] | None:
@@ -79,23 +50,9 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         return {"size": size, "patch_size": patch_size} if family == cls.name else None
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """(depth, width, heads)."""
-        if self.depth is not None and self.width is not None and self.heads is not None:
-            return self.depth, self.width, self.heads
-        size = self.sizes[self.size or ""]
-        return size.depth, size.width, size.heads
-
-    @property
     def patch(self) -> int:
         assert self.patch_size is not None  # the validator saw to it
         return self.patch_size
-
-    @property
-    def label(self) -> str:
-        """ "DiT-XL/2", or "DiT-12x384x6/2" if custom."""
-        size = self.size if self.size is not None else "x".join(map(str, self.shape))
-        return f"{self.name}-{size}/{self.patch_size}"
 
     @property
     def variant(self) -> str:
@@ -106,21 +63,8 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         return self.shape, self.patch_size, self.block, self.base_width
 
     def facts(self) -> dict[str, Any]:
-        depth, width, heads = self.shape
-        return {
-            "size": self.size,
-            "patch_size": self.patch_size,
-            "block": self.block,
-            "depth": depth,
-            "width": width,
-            "heads": heads,
-        }
-
-    def check(self, given: Input) -> None:
-        whole_patches(self.label, given.side, self.patch)
-
-    def tokens(self, given: Input) -> int:
-        return (given.side // self.patch) ** 2
+        """What a transformer says, and the design of its blocks."""
+        return {**super().facts(), "block": self.block}
 
     def gflops(self, given: Input) -> float:
         from harness.plan.cost import dit_gflops
@@ -134,11 +78,6 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         from harness.models.construct import build
 
         return build(**self.numbers(given), checkpointing=checkpointing)
-
-    @property
-    def rate_scale(self) -> float:
-        """base_width / width."""
-        return self.base_width / self.shape[1] if self.base_width is not None else 1.0
 
     def architecture(self, given: Input) -> dict[str, Any]:
         """The network's numbers, as keys have had them from the beginning, and `base_width`."""

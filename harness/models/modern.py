@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.components.family import Input
-from harness.models.transformer import Transformer
+from harness.models.transformer import Transformer, swiglu_width
 from harness.models.zoo import FAMILIES, Size
 
 if TYPE_CHECKING:
@@ -138,8 +138,3 @@ class DiTModernMicro(DiTModern):
         **FAMILIES["DiT-micro"].sizes,
         "L": Size(4, 88, 2, "ours: heads whose channels rotary positions can pair"),
     }
-
-
-def swiglu_width(width: int) -> int:
-    """Channels between SwiGLU's linears: about as many parameters as with GELU at 4 times."""
-    return int(2 / 3 * 4 * width)

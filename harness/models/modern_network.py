@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from harness.models.blocks import EPS, MLP, Linear, ZeroLinear, modulation
 from harness.models.dit import LabelEmbedder, PatchEmbedder, TimestepEmbedder, position_table
-from harness.models.modern import swiglu_width
+from harness.models.transformer import swiglu_width
 
 THETA = 10_000.0  # of rotary positions
 

@@ -52,7 +52,7 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
                 found = "model.size is missing" if self.size is None else ""
                 raise ValueError(
                     f"{found or f'unknown model.size {self.size!r}'} of {self.name}; sizes: "
-                    f"{', '.join(self.sizes)}; or give depth, width and heads"
+                    f"{', '.join(self.sizes)}"
                 )
         elif any(v is None for v in custom):
             raise ValueError("a custom model needs depth, width and heads, all three")
@@ -134,3 +134,8 @@ wide are trained at 1/k of it (muP). Left out, all widths have one rate."
         depth, width, heads = self.shape
         settings = {k: v for k, v in super().keyed().items() if k != "size"}
         return {**settings, "depth": depth, "width": width, "heads": heads}
+
+
+def swiglu_width(width: int) -> int:
+    """Channels between SwiGLU's linears: about as many parameters as with GELU at 4 times."""
+    return int(2 / 3 * 4 * width)

@@ -8,8 +8,9 @@ from typing import Any
 from harness.components import registry
 from harness.plan.plan import Plan
 from harness.spec.checks import sampler_of
+from harness.spec.matrix import fields_of
 from harness.spec.schema import ClaimsSettings
-from harness.spec.study import Study, _fields
+from harness.spec.study import Study
 from harness.store.studies import Index, Point, StageOf, flat
 
 
@@ -40,7 +41,7 @@ def index(plan: Plan) -> Index:
     points = tuple(
         Point(
             run.label,
-            flat(dict(_fields(run.point))),
+            flat(dict(fields_of(run.point))),
             run.model.label,
             run.model.family,
             run.model.facts.get("size"),

@@ -103,7 +103,7 @@ class Plan:
 
     def once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """`make()`, computed once per identity of the objects in `what`."""
-        ids = tuple(o if isinstance(o, (int, str, NoneType)) else id(o) for o in what)
+        ids = tuple([o if isinstance(o, (int, str, NoneType)) else id(o) for o in what])
         if ids not in self._made:
             self._kept.append(what)  # an id is only good while its object lives
             self._made[ids] = make()

@@ -1,7 +1,8 @@
 """What every section of a study is made of: strict, frozen settings, their fields' types.
 
-A field's description is the text below it. It is the one place where its meaning, unit, default's
-reason and source stand: errors, `schema`, `explain` and the reference page show it.
+A field's description is the text below it; harness.components.descriptions reads it when asked for.
+It is the one place where its meaning, unit, default's reason and source stand: errors, `schema`,
+`explain` and the reference page show it.
 """
 
 from __future__ import annotations
@@ -58,5 +59,4 @@ class Settings(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
     )

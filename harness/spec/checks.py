@@ -19,7 +19,7 @@ from harness.spec.source import Path_, Source
 
 if TYPE_CHECKING:
     from harness.components import Extractor, Sampler
-    from harness.spec.study import Run
+    from harness.spec.matrix import Run
 
 Problem = tuple[Path_, str]  # the field it is about, and the sentence
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from harness.spec.explain import nearest
-from harness.spec.source import Place, Source
+from harness.spec.source import Line, Source
 from harness.spec.source import override as apply
 
 AXES = ("matrix", "axes")
@@ -75,7 +75,7 @@ def _empty(override: str, before: Source) -> list[str]:
 def _inner(override: str) -> Any:
     """The value that it gives."""
     field = override.partition("=")[0].strip()
-    value: Any = apply(Source({}, {(): Place("")}), override).data
+    value: Any = apply(Source({}, {(): Line("")}), override).data
     for part in field.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
@@ -129,7 +129,7 @@ def blamed(
 
 def _leaves(override: str) -> list[str]:
     """The fields it gives a value: model.size of model.size=XL, and of model={size: XL}."""
-    empty = Source({}, {(): Place("")})
+    empty = Source({}, {(): Line("")})
     found: list[str] = []
 
     def walk(value: Any, path: str) -> None:

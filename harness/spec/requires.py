@@ -6,9 +6,6 @@ told as a spelling mistake.
 
 from __future__ import annotations
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.version import Version
-
 from harness.errors import BadInput
 from harness.spec.source import Source
 
@@ -20,6 +17,10 @@ def check(study: Source, version: str) -> None:
     text = study.data.get("requires")
     if text is None:
         return
+    # few studies say it, and these take time
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.version import Version
+
     place = study.place(("requires",))
     if not isinstance(text, str):
         raise BadInput(f"{place}: requires: {text!r} is no text: write it as 'harness>=0.2'")

@@ -1,6 +1,6 @@
 """Reading YAML with the place of every value kept, so that an error can point at its line.
 
-`Source` is a plain tree of values beside a map from path to `Place` (file and line, or the
+`Source` is a plain tree of values beside a map from path to `Line` (file and line, or the
 --set that gave it). Merging keeps the places of whichever side a value came from.
 """
 
@@ -30,7 +30,7 @@ Path_ = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Place:
+class Line:
     """Where a value was written."""
 
     file: str
@@ -45,9 +45,9 @@ class Source:
     """Plain data and the place of each path in it."""
 
     data: dict[str, Any]
-    places: dict[Path_, Place]
+    places: dict[Path_, Line]
 
-    def place(self, path: Path_) -> Place:
+    def place(self, path: Path_) -> Line:
         """The place of `path`, or of its nearest written parent."""
         while path not in self.places and path:
             path = path[:-1]
@@ -90,7 +90,7 @@ def parse(text: str, file: str) -> Source:
         node = loader.get_single_node()
         if node is None:
             raise BadInput(f"{file}: the file is empty")
-        places: dict[Path_, Place] = {}
+        places: dict[Path_, Line] = {}
         problems: list[str] = []
         counter = [0]
         data = _build(loader, node, (), file, places, counter, problems)
@@ -119,7 +119,7 @@ def _build(
     node: yaml.Node,
     path: Path_,
     file: str,
-    places: dict[Path_, Place],
+    places: dict[Path_, Line],
     counter: list[int],
     problems: list[str],
 ) -> Any:
@@ -130,7 +130,7 @@ def _build(
         )
     if len(path) > 40:
         raise BadInput(f"{file}:{node.start_mark.line + 1}: nested more than 40 deep; refused")
-    places[path] = Place(file, node.start_mark.line + 1)
+    places[path] = Line(file, node.start_mark.line + 1)
     if node.tag not in PLAIN_TAGS:
         problems.append(
             f"{file}:{node.start_mark.line + 1}: not valid YAML for a study: the tag {node.tag} "
@@ -163,7 +163,7 @@ def _build(
             elif key in out:
                 problems.append(f"{file}:{line}: field {key!r} is given twice")
             value = _build(loader, value_node, (*path, key), file, places, counter, problems)
-            places[(*path, key)] = Place(file, line)
+            places[(*path, key)] = Line(file, line)
             out[key] = value
         return out
     if isinstance(node, yaml.SequenceNode):
@@ -190,7 +190,7 @@ def _written_as(kind: str, text: str) -> bool:
     return bool(pattern.match(text) or (kind == "float" and scalars.INTEGER.match(text)))
 
 
-def merged(base: Source, overlay: Mapping[str, Any], places: Mapping[Path_, Place]) -> Source:
+def merged(base: Source, overlay: Mapping[str, Any], places: Mapping[Path_, Line]) -> Source:
     """`base` with `overlay` laid over it: mappings merge, everything else is replaced."""
     data, out = _merge(base.data, overlay), dict(base.places)
     for path in _replaced(base.data, overlay, ()):
@@ -234,7 +234,7 @@ def _replaced(base: Any, overlay: Any, path: Path_) -> Iterator[Path_]:
         yield path
 
 
-def subtree(source: Source, path: Path_) -> tuple[Any, dict[Path_, Place]]:
+def subtree(source: Source, path: Path_) -> tuple[Any, dict[Path_, Line]]:
     """The value at `path` and the places below it, as paths from there."""
     value: Any = source.data
     for part in path:
@@ -260,5 +260,5 @@ def override(source: Source, assignment: str) -> Source:
     if parts[0] in ("profile", "profiles"):
         raise BadInput(f"{origin}: a profile is chosen with --profile")
     ends = [parts[:i] for i in range(1, len(parts) + 1)]
-    places = {p: Place(origin) for p in ends if p == parts or p not in source.places}
+    places = {p: Line(origin) for p in ends if p == parts or p not in source.places}
     return merged(source, nested, places)

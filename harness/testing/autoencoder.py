@@ -37,6 +37,11 @@ def check_codec(autoencoder: Autoencoder, codec: Any, image_size: int = 32) -> N
     images = torch.rand(2, 3, image_size, image_size) * 2 - 1
     found = codec.encode(images)
     latents = found[0] if isinstance(found, tuple) else found
+    alone = codec.encode(images[1:])
+    alone = alone[0] if isinstance(alone, tuple) else alone
+    assert torch.allclose(alone, latents[1:], rtol=1e-3, atol=1e-4), (
+        "the latent of an image is another in another batch"
+    )
     promised = autoencoder.latent_shape(image_size, 3)
     shape = tuple(latents.shape[1:])
     assert shape == promised or shape == (2 * promised[0], *promised[1:]), (

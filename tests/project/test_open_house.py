@@ -21,14 +21,18 @@ WORDS = {
     "precision": "a training's setting",
     "density": "a ball of neighbours",
     "local": "a section of `dispatch`",
-    "parquet": "how records are stored",
+    "classifier": "a part of the data",
+    "parquet": "a file's ending",
     "diffusers": "a package, and a format of checkpoints",
+    "npz": "a file's ending, and a way to keep samples",
 }
 # (file, name) -> why it may stand there.
 ALLOWED = {
     ("paper/published.py", "DiT"): "rows of the paper's own Table 2",
     ("report/findings.py", "DiT"): "which records are of the paper's own networks",
     ("report/findings.py", "DiT-micro"): "which records are of the paper's own networks",
+    ("report/findings.py", "fd"): "the distance that FD-infinity is the limit of",
+    ("report/findings.py", "fd_infinity"): "a distance that does not depend on the number",
     ("report/sections/models.py", "DiT"): "which records are of the paper's own networks",
     ("report/sections/complexity.py", "DiT"): "networks of the papers that a figure compares with",
     ("report/sections/comparison.py", "is"): "columns of the paper's Table 2",

@@ -32,7 +32,7 @@ def test_the_examples_study_runs_with_its_package_and_a_file_of_its_own(bench: B
     bench.file.write_text(f"{study}components: [my_family.py]\n")
     bench.env["PYTHONPATH"] = os.pathsep.join([os.getcwd(), str(site)])
     said = bench.run("run", "--no-report", "--profile", "cluster")
-    assert "6/6" in said
+    assert "8/8" in said
     metrics = bench.frames()["metrics"]
     own = metrics[metrics["of"] == "samples"]
     assert {"fd_random_filters", "mean-gap_random_filters"} <= set(own["metric"])
