@@ -44,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
             continue
         print(f"  {one['files']:,} files, {size(one['bytes'])}, {one['images']:,} images")
         print(f"  data.fingerprint: {one['fingerprint']}")
+        for note in one["notes"]:
+            print(f"  note: {note}")
     for one in compared:
         print(f"{one['stage']}: {one['role']} at {one['path']}: {one['said']}")
     if not sets and not compared:
@@ -81,6 +83,7 @@ def _of(data: Any) -> dict[str, Any]:
             )
         )
         told |= {"files": len(files), "bytes": files.bytes, "images": len(images)}
+        told["notes"] = list(getattr(images, "notes", ()))
         return {**told, "fingerprint": images.fingerprint}
     except (HarnessError, OSError) as error:
         return {**told, "trouble": str(error)}

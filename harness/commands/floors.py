@@ -38,6 +38,8 @@ def leave_out(plan: Plan) -> None:
     of_data: dict[int, list[str]] = {}
     settings: dict[int, DataSettings] = {}
     for key in plan.floors:
+        if plan.stages[key].kind != "floor":
+            continue
         run = plan.stages[key].run
         data = plan.study.runs[run or 0].data
         of_data.setdefault(id(data), []).append(key)

@@ -1,4 +1,7 @@
-"""`plan`: what would run, what is done, what it costs. Touches nothing."""
+"""`plan`: what would run, what is done, what it costs. Touches nothing.
+
+(Of a large tree of images it keeps what it saw: results/indexes.)
+"""
 
 from __future__ import annotations
 

@@ -25,10 +25,15 @@ def is_litter(name: str) -> bool:
     return name.startswith(".") or name.lower() in LITTER
 
 
-def is_litter_path(path: str) -> bool:
-    """The same of a member of an archive: it, or a folder that it is in."""
-    parts = path.split("/")
-    return any(is_litter(part) for part in parts if part not in ("", ".", ".."))
+def is_litter_member(path: str) -> bool:
+    """The same of a member of an archive, and of what lies in such a folder.
+
+    There a name that begins with a dot may be meant; macOS's attributes (._x.png) are not.
+    """
+    return any(
+        part.startswith("._") or part == ".DS_Store" or part.lower() in LITTER
+        for part in path.split("/")
+    )
 
 
 def files_below(
@@ -64,6 +69,8 @@ def files_below(
                     place = f"{real}/{name}"
                     todo.append((path, os.path.realpath(place) if entry.is_symlink() else place))
                 elif accept(name):
+                    if not entry.is_file() and not entry.is_symlink():
+                        raise BadInput(f"{top}/{path} is no file (a pipe, socket or device)")
                     yield path
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from functools import cached_property
 from pathlib import Path
 
@@ -42,8 +43,9 @@ class ImageFolder:
         self.files: list[tuple[str, int]] = []  # (path below root, label)
         empty = []
         seen: dict[str, str] = {}
+        self.passed_over: Counter[str] = Counter()  # extension of no image -> how many files
         for label, name in enumerate(self.class_names):
-            found = _images_of(self.root, name, seen)
+            found = _images_of(self.root, name, seen, self.passed_over)
             self.files.extend((path, label) for path in found)
             if not found:
                 empty.append(name)
@@ -65,6 +67,16 @@ class ImageFolder:
             raise Corrupt(path, f"cannot be read ({error.strerror})") from None
         return read_image(content, path), label
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person may want to know of what was not read."""
+        if not self.passed_over:
+            return []
+        kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.passed_over.most_common(5))
+        total = sum(self.passed_over.values())
+        files = "1 file that is no image" if total == 1 else f"{total:,} files that are no images"
+        return [f"{self.root}: {files} by their names passed over ({kinds})"]
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the file list: paths below the root and sizes in bytes (not contents)."""
@@ -83,9 +95,22 @@ def listing(root: str | Path, split: str = "train") -> list[str]:
     ]
 
 
-def _images_of(root: Path, name: str, seen: dict[str, str]) -> list[str]:
-    """Paths of the images in a class folder, at any depth, as name/..., sorted."""
-    found = files_below(root / name, _is_image, seen)
+def _images_of(
+    root: Path, name: str, seen: dict[str, str], others: Counter[str] | None = None
+) -> list[str]:
+    """Paths of the images in a class folder, at any depth, as name/..., sorted.
+
+    seen: the folders read; others: counts what is no image by its extension.
+    """
+
+    def accept(file: str) -> bool:
+        if _is_image(file):
+            return True
+        if others is not None:
+            others[os.path.splitext(file)[1].lower() or "without an extension"] += 1
+        return False
+
+    found = files_below(root / name, accept, seen)
     return sorted([f"{name}/{path}" for path in found])
 
 
@@ -102,6 +127,11 @@ def split_folder(root: Path, split: str) -> Path:
 
     CIFAR-100 has a class named train: such a folder, of images and beside other classes, is none.
     """
+    if root.is_file():
+        raise BadInput(
+            f"{root} is a file: data.path is the folder with the images (unpack an archive; tars "
+            "can be read as they are, with data.source: webdataset)"
+        )
     if not root.is_dir():
         raise Missing(
             f"{root} is not a folder: give data.path the folder with the images "
@@ -122,8 +152,21 @@ def _is_class(folder: Path) -> bool:
 
 
 def _folders(place: Path) -> list[str]:
-    """The names of the folders in a folder, without litter."""
-    return [e.name for e in os.scandir(place) if e.is_dir() and not is_litter(e.name)]
+    """The names of the folders in a folder, without litter.
+
+    Raises BadInput for a link to nothing that may have been one: a class would be lost.
+    """
+    found = []
+    for entry in os.scandir(place):
+        if is_litter(entry.name):
+            continue
+        if entry.is_dir():
+            found.append(entry.name)
+        elif entry.is_symlink() and "." not in entry.name and not os.path.exists(entry.path):
+            raise BadInput(
+                f"{entry.path} is a link to nothing: restore what it names, or remove it"
+            )
+    return found
 
 
 def _is_image(name: str) -> bool:

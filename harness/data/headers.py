@@ -24,13 +24,14 @@ from typing import Any
 
 import numpy as np
 
+from harness.components.below import is_litter_member
 from harness.data.folder import EXTENSIONS
 from harness.errors import BadInput
 
 NO_LABEL = -(2**63)
 LABELS = (".cls", ".json")  # a sample's label is taken from the first it has
 DIGITS = re.compile(r"\s*[0-9]+\s*")
-FORMAT = 2
+FORMAT = 3
 THREADS = 8  # tars read at the same time: on a network, most of it is waiting
 BLOCK = 512  # bytes of a header; contents are padded to it
 AHEAD = 4096  # bytes read at a header: also what small members and their labels need
@@ -88,16 +89,26 @@ def images_of(path: Path) -> list[tuple[str, int, int, int]]:
     """(name, offset, size, label) of each image in a tar, in the tar's order."""
     images: list[tuple[str, int, int]] = []
     labels: Labels = {extension: {} for extension in LABELS}
+    odd: dict[str, str] = {}
     try:
         with open(path, "rb", buffering=0) as file:
             end = os.fstat(file.fileno()).st_size
+            if end == 0:
+                raise BadInput(f"{path} is empty (0 bytes): an interrupted copy; copy it again")
             try:
                 _sort_out(path, _plain_members(file.fileno(), end), end, images, labels)
             except _NotPlain:
                 images, labels = [], {extension: {} for extension in LABELS}
-                _sort_out(path, _members(path), end, images, labels)
+                _sort_out(path, _members(path, odd), end, images, labels)
     except (tarfile.TarError, OSError) as error:
-        raise BadInput(f"{path} cannot be read as a tar ({error}); copy it again") from None
+        if (kind := packed_as(path)) is not None:
+            raise BadInput(
+                f"{path} is {kind}, whatever its name says, and cannot be read at random; unpack "
+                "it to a plain .tar (images hardly compress)"
+            ) from None
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise BadInput(f"{path} cannot be read as a tar ({why}); copy it again") from None
+    _refuse_lost(path, odd, images, labels)
     rows = []
     first: dict[str, str] = {}  # image by sample
     for name, offset, size in images:
@@ -113,6 +124,42 @@ def images_of(path: Path) -> list[tuple[str, int, int, int]]:
             raise BadInput(f"{path}: {name} has the label {label!r}; labels are integers from 0")
         rows.append((name, offset, size, label))
     return rows
+
+
+def _refuse_lost(
+    path: Path, odd: dict[str, str], images: list[tuple[str, int, int]], labels: Labels
+) -> None:
+    """Raise BadInput where a sample is lost because its image or its label is no file."""
+    there = {_sample(name) for name, *_ in images}.union(*labels.values())
+    lost = [name for name in odd if _sample(name) in there]
+    if lost:
+        others = f" (and {len(lost) - 1:,} other members are no files)" if len(lost) > 1 else ""
+        raise BadInput(
+            f"{path}: {lost[0]} is {odd[lost[0]]}{others}; pack the tar again with --dereference"
+        )
+
+
+# The first bytes of what tars are packed into, or taken for.
+PACKED = {
+    b"\x1f\x8b": "compressed by gzip",
+    b"\xfd7zXZ\x00": "compressed by xz",
+    b"BZh": "compressed by bzip2",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"\x04\x22\x4d\x18": "compressed by lz4",
+    b"PK": "a zip archive",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a rar archive",
+}
+
+
+def packed_as(path: str | Path) -> str | None:
+    """How a file is packed, in words, by its first bytes; None: in no way that is known."""
+    try:
+        with open(path, "rb") as file:
+            first = file.read(8)
+    except OSError:
+        return None
+    return next((words for magic, words in PACKED.items() if first.startswith(magic)), None)
 
 
 # By extension and the sample's name; a text is no label, and kept for the error.
@@ -168,10 +215,11 @@ def _plain_members(handle: int, end: int) -> Members:
         raise _NotPlain  # cut off
 
 
-def _members(path: Path) -> Members:
+def _members(path: Path, odd: dict[str, str]) -> Members:
     """The same of any tar, hard links as the files they name, which GNU tar writes before them.
 
-    Raises BadInput where tarfile would take damage for the tar's end, and for a link to nothing.
+    odd: is given the images and labels that are no files, and what they are. Raises BadInput where
+    tarfile would take damage for the tar's end, for a link to nothing and for a sparse file.
     """
     files: dict[str, tuple[int, int]] = {}
     with tarfile.open(path, "r:") as tar:
@@ -185,6 +233,9 @@ def _members(path: Path) -> Members:
                     )
             else:
                 content = (info.offset_data, info.size) if info.isfile() else None
+                named = not info.isdir() and _extension(info.name) in {*EXTENSIONS, *LABELS}
+                if named and not is_litter_member(info.name) and (what := _odd(path, info)):
+                    odd[info.name] = what
             if content is not None:
                 files[posixpath.normpath(info.name)] = content
                 yield info.name, *content, None
@@ -196,6 +247,19 @@ def _members(path: Path) -> Members:
         raise BadInput(f"{path} is cut off or damaged at byte {last:,}; copy it again")
 
 
+def _odd(path: Path, info: tarfile.TarInfo) -> str | None:
+    """What a member is that is no file, in words. Raises BadInput for a sparse one: its content
+    does not lie in one piece."""
+    if info.issparse():
+        raise BadInput(
+            f"{path}: {info.name} is stored with holes (sparse); pack the tar again without "
+            "--sparse"
+        )
+    if info.isfile():
+        return None
+    return f"a link to {info.linkname}" if info.issym() else "a pipe or device"
+
+
 def _sort_out(
     path: Path,
     members: Members,
@@ -204,6 +268,8 @@ def _sort_out(
     labels: Labels,
 ) -> None:
     for name, offset, size, content in members:
+        if is_litter_member(name):
+            continue
         if offset + size > end:
             raise BadInput(f"{path} is cut off at {name}; copy it again")
         extension = _extension(name)
@@ -228,7 +294,7 @@ def _extension(name: str) -> str:
 
 def _sample(name: str) -> str:
     """What a sample's members share of their names: up to the base name's first dot."""
-    folder, base = posixpath.split(name)
+    folder, base = posixpath.split(posixpath.normpath(name))  # ./0.png and 0.cls are one sample's
     return posixpath.join(folder, base.split(".")[0])
 
 
@@ -262,7 +328,10 @@ def _identity(tars: list[Path]) -> str:
     """What tells these tars, unchanged, from any others."""
     digest = hashlib.sha256(f"{FORMAT}\n".encode())
     for path in tars:
-        about = path.stat()
+        try:
+            about = path.stat()
+        except OSError as error:
+            raise BadInput(f"{path} cannot be read as a tar ({error.strerror})") from None
         digest.update(f"{path.absolute()}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
 

@@ -16,11 +16,26 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.components.below import is_litter
 from harness.data import headers
 from harness.data.folder import split_folder
 from harness.data.headers import NO_LABEL
 from harness.data.images import Corrupt, read_image
 from harness.errors import BadInput, Missing
+
+PACKED_NAMES = (
+    ".gz",
+    ".tgz",
+    ".xz",
+    ".txz",
+    ".zst",
+    ".bz2",
+    ".tbz",
+    ".tbz2",
+    ".lz4",
+    ".zip",
+    ".7z",
+)
 
 
 @dataclass(frozen=True)
@@ -63,10 +78,11 @@ class TarShards:
             self.class_names, self.labels = self._class_archives()
             return
         if unlabelled.any():
-            k = int(unlabelled.argmax())
+            k, count = int(unlabelled.argmax()), int(unlabelled.sum())
+            others = f", and {count - 1:,} other images have none" if count > 1 else ""
             raise BadInput(
-                f"{self.tars[found.tar[k]]}: {found.name(k)} has no label; "
-                "labels are integers from 0"
+                f"{self.tars[found.tar[k]]}: {found.name(k)} has no label{others}; each needs a "
+                '.cls or .json member of the same name (json: "label" or "cls")'
             )
         smallest, largest = int(self.labels.min()), int(self.labels.max())
         count = largest + 1 if num_classes is None else num_classes
@@ -133,8 +149,9 @@ def find_tars(root: Path, split: str) -> list[Path]:
     place = split_folder(root, split)
     names = sorted(name for name in os.listdir(place) if not name.startswith("."))
     # imagenet1k-train-0000.tar beside imagenet1k-validation-00.tar: take the split's own.
-    tars = [name for name in names if name.endswith(".tar")]
+    tars = [name for name in names if name.endswith(".tar") and not is_litter(name)]
     packed = [name for name in names if name.endswith((".tar.gz", ".tgz", ".tar.xz", ".tar.zst"))]
+    packed += [name for name in names if not tars and name.lower().endswith(PACKED_NAMES)]
     if packed:
         raise BadInput(
             f"{place / packed[0]} is compressed and cannot be read at random; unpack it to .tar "

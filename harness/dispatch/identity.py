@@ -115,6 +115,8 @@ def absent(study: Study, said: Iterable[str] = ()) -> list[str]:
     for run in study.runs:
         if not run.data.source.made:  # type: ignore[union-attr]
             paths.append((f"data.path (the images of {run.data.name!r})", run.data.path))
+            if isinstance(run.data.held_out, str):
+                paths.append((f"data.held_out (of {run.data.name!r})", run.data.held_out))
         paths.append(("autoencoder.weights", run.autoencoder.weights))
     if reference is not None:
         paths.append(("reference.extractor_weights", reference.extractor_weights))
@@ -194,7 +196,7 @@ def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
 def _refusal(study: Study, read: Read, words: str) -> str:
     """What has changed, and what can be done."""
     path_field, key_field = reads.FIELDS[read.role]
-    name = json.loads(read.stage.settings)["data"]["name"]
+    name = study.runs[read.stage.run or 0].data.name
     what = {
         "data": f"images of {name!r}",
         "floor": f"held-out images of {name!r}",

@@ -26,9 +26,9 @@ def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     found += executor_of(study).check(study)
     if kinds & {"encode", "reference", "floor"}:
         found += _data(study, kinds)
-    if kinds & {"encode", "sample"}:
+    if kinds & {"encode", "sample", "ceiling"}:
         found += _autoencoder(study)
-    if kinds & {"reference", "floor", "evaluate"}:
+    if kinds & {"reference", "floor", "ceiling", "evaluate"}:
         found += _reference(study, kinds)
     return list(dict.fromkeys(found))
 

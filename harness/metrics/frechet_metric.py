@@ -45,7 +45,10 @@ class FrechetDistance(Metric):
 
         theirs = reference.pool if self.part == "pool" else reference.spatial
         if theirs is None:
-            raise Absent(f"the reference has no {self.part} statistics")
+            raise Absent(
+                f"the reference has no {self.part} statistics"
+                + (" (mu_s, sigma_s), as pytorch-fid's have none" if self.part == "spatial" else "")
+            )
         if len(generated) < 2:
             raise Absent("a covariance needs at least 2 samples")
         ours = generated.moments(self.part)

@@ -21,6 +21,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.components.below import is_litter
 from harness.errors import BadInput, Missing
 from harness.metrics.features import check_layout
 
@@ -56,15 +57,19 @@ class Images:
 class Npz:
     """An npz file opened for reading arrays one at a time, without pickles."""
 
-    def __init__(self, path: Path, members: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, members: dict[str, str]) -> None:
         self.path = path
-        self._members = members
+        self._members = members  # array -> its name in the archive: NumPy adds .npy, others do not
 
     def __contains__(self, name: str) -> bool:
         return name in self._members
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
+
+    def member(self, name: str) -> str:
+        """What the archive calls an array."""
+        return self._members[name]
 
     def read(self, name: str) -> NDArray[Any]:
         """One whole array. BadInput when it is absent or cannot be read."""
@@ -75,6 +80,8 @@ class Npz:
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 array: NDArray[Any] = file[name]
+                if not isinstance(array, np.ndarray):
+                    raise ValueError(f"{name} is no array")
                 return array
         except _UNREADABLE as error:
             raise _broken(self.path, error) from error
@@ -92,7 +99,7 @@ def open_npz(path: Path) -> Npz:
         raise Missing(f"no file at {path}")
     try:
         with zipfile.ZipFile(path) as archive:
-            names = tuple(n.removesuffix(".npy") for n in archive.namelist())
+            members = {n.removesuffix(".npy"): n for n in archive.namelist()}
     except (OSError, zipfile.BadZipFile) as error:
         if path.suffix.lower() in EXTENSIONS:
             raise BadInput(f"{path}: one image; give the folder that holds them all") from error
@@ -101,7 +108,7 @@ def open_npz(path: Path) -> Npz:
                 f"{path}: one bare array; save it with np.savez(path, images)"
             ) from error
         raise _broken(path, error) from error
-    return Npz(path, names)
+    return Npz(path, members)
 
 
 def open_images(path: Path | str) -> Images:
@@ -132,9 +139,10 @@ def _open_array(path: Path) -> Images:
             "images are expected as arr_0, uint8 (N, H, W, 3)"
         )
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("arr_0.npy") as file:
+        member = npz.member("arr_0")
+        with zipfile.ZipFile(path) as archive, archive.open(member) as file:
             shape, fortran, dtype = _header(file)
-            missing = file.tell() + prod(shape) - archive.getinfo("arr_0.npy").file_size
+            missing = file.tell() + prod(shape) - archive.getinfo(member).file_size
     except _UNREADABLE as error:
         raise _broken(path, error) from error
     if fortran and len(shape) > 1:
@@ -146,7 +154,7 @@ def _open_array(path: Path) -> Images:
 
     def batches(size: int) -> Iterator[NDArray[np.uint8]]:
         try:
-            with zipfile.ZipFile(path) as archive, archive.open("arr_0.npy") as file:
+            with zipfile.ZipFile(path) as archive, archive.open(member) as file:
                 _header(file)
                 for start in range(0, count, size):
                     n = min(size, count - start)
@@ -201,7 +209,8 @@ def _open_folder(path: Path) -> Images:
     def sha256() -> str:
         digest = hashlib.sha256()
         for p in files:
-            digest.update(f"{p.relative_to(path).as_posix()}\0{p.stat().st_size}\0".encode())
+            about = f"{p.relative_to(path).as_posix()}\0{p.stat().st_size}\0"
+            digest.update(about.encode(errors="surrogateescape"))
             _digest_file(digest, p)
         return digest.hexdigest()
 
@@ -215,17 +224,17 @@ def _open_folder(path: Path) -> Images:
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Files below `path`, through links; hidden ones and hidden folders (notebooks') apart."""
+    """Files below `path`, through links; litter (hidden files and folders as well) apart."""
     seen = set()
     for folder, folders, names in os.walk(path, followlinks=True):
         place = os.path.realpath(folder)
         if place in seen:
             raise BadInput(f"{folder}: a link to a folder that is read already")
         seen.add(place)
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_litter(name)]
         for name in names:
             file = Path(folder, name)
-            if name.startswith("."):
+            if is_litter(name):
                 continue
             if not file.is_file():
                 raise BadInput(f"{file}: {'a link to nothing' if file.is_symlink() else 'no file'}")

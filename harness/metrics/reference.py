@@ -134,8 +134,10 @@ class Reference:
     ) -> Reference:
         """ADM's reference npz: `mu, sigma` (2048), `mu_s, sigma_s` (2023), `arr_0` images.
 
-        With an extractor, precision and recall get the features of `arr_0`; without one they are
-        left out. BadInput: keys missing, another dimension, a truncated file.
+        pytorch-fid's has `mu, sigma` alone: then there is no sFID. (It resizes images otherwise
+        than ADM does, and a file does not say who wrote it.) With an extractor, precision and
+        recall get the features of `arr_0`; without one they are left out. BadInput: keys missing,
+        another dimension, a truncated file.
         """
         path = Path(path)
         if extractor is not None and extractor.name != INCEPTION:
@@ -144,14 +146,20 @@ class Reference:
                 f"with those of {extractor.name}"
             )
         npz = open_npz(path)
-        missing = [key for key in ("mu", "sigma", "mu_s", "sigma_s") if key not in npz]
+        wanted = ("mu", "sigma", "mu_s", "sigma_s")
+        alone = "mu_s" not in npz and "sigma_s" not in npz
+        missing = [key for key in wanted[: 2 if alone else 4] if key not in npz]
         if missing:
             raise BadInput(
                 f"{path}: not a reference file in ADM's format, {', '.join(missing)} missing "
                 f"(it holds {', '.join(npz) or 'nothing'})"
             )
         pool = _given_moments(npz.read("mu"), npz.read("sigma"), f"{path}: mu, sigma")
-        spatial = _given_moments(npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s")
+        spatial = None
+        if not alone:
+            spatial = _given_moments(
+                npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s"
+            )
         features = None
         if extractor is not None:
             _check_dimensions(extractor, pool, spatial, path)
@@ -172,7 +180,9 @@ class Reference:
             features=features,
             images=0,  # the file does not say how many its moments are of
             sha256=npz.sha256(),
-            source=f"ADM statistics {path.name}",
+            source=f"statistics mu and sigma of {path.name}, without spatial ones"
+            if alone
+            else f"ADM statistics {path.name}",
         )
 
     def save(self, path: Path | str) -> None:

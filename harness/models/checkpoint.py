@@ -110,6 +110,9 @@ def read_checkpoint(
     if path.name in diffusers_format.WEIGHTS and config.is_file():
         notes = diffusers_format.ignored(_json(config), str(config))
     model = _assemble(found.state, recorded.get("heads", heads), str(path), recorded)
+    if path.name in diffusers_format.WEIGHTS and config.is_file():
+        shape = asdict(architecture_of(model))
+        diffusers_format.check_shape(_json(config), shape, str(config))
     return Loaded(model, found.said, notes)
 
 
@@ -233,7 +236,9 @@ def read_weights(path: Path) -> state_dicts.Weights:
             "nothing in it was executed"
         ) from error
     except Exception as error:  # a file of another kind can trip the unpickler anywhere
-        why = str(error) or type(error).__name__
+        why = "it is no file of torch.save, or is damaged"
+        if not isinstance(error, (KeyError, IndexError, OSError, EOFError)) and str(error):
+            why = str(error)
         raise BadInput(f"{path} cannot be read as a checkpoint: {why}") from error
     return state_dicts.found_in(content, str(path))
 
@@ -244,8 +249,10 @@ def _weights_in(folder: Path) -> Path:
         for name in (WEIGHTS, OF_ARTIFACT, *diffusers_format.WEIGHTS):
             if (place / name).is_file():
                 return place / name
+    held = sorted(path.name for path in folder.iterdir())
     raise BadInput(
         f"no checkpoint in {folder}: looked for {WEIGHTS} and {', '.join(diffusers_format.WEIGHTS)}"
+        f" (it holds {some(held) if held else 'nothing'})"
     )
 
 

@@ -56,6 +56,7 @@ OF_A_DIT: dict[str, tuple[Any, ...]] = {
     "num_vector_embeds": (None,),
     "norm_eps": (1e-6, 1e-5),  # DiT's, and diffusers' default, which released folders leave
 }
+CLASSES = ("DiTTransformer2DModel", "Transformer2DModel")  # the latter in releases of 2022
 SHAPE = (
     *("num_attention_heads", "attention_head_dim", "in_channels", "out_channels", "num_layers"),
     *("sample_size", "patch_size", "num_embeds_ada_norm"),
@@ -67,6 +68,10 @@ def ignored(config: Mapping[str, Any], source: str) -> tuple[str, ...]:
 
     Raises BadInput for those that say the network computes something else than a DiT.
     """
+    if not isinstance(config, Mapping):
+        raise BadInput(f"{source} holds no configuration but a {type(config).__name__}")
+    if (name := config.get("_class_name", CLASSES[0])) not in CLASSES:
+        raise BadInput(f"{source} is of {name}, not of {' or '.join(CLASSES)}")
     for field, values in OF_A_DIT.items():
         if field in config and config[field] not in values:
             allowed = " or ".join(map(str, values))
@@ -88,6 +93,32 @@ def ignored(config: Mapping[str, Any], source: str) -> tuple[str, ...]:
     if config.get("norm_eps") == 1e-5:
         notes.append(f"{source}: norm_eps is 1e-05, a DiT's 1e-06 is used")
     return tuple(notes)
+
+
+def check_shape(config: Mapping[str, Any], shape: Mapping[str, int], source: str) -> None:
+    """Raise BadInput where a configuration says another shape than the weights have.
+
+    shape: depth, width, heads, patch_size, channels and num_classes, by the weights.
+    """
+    head = config.get("attention_head_dim")
+    heads = config.get("num_attention_heads")
+    both = isinstance(head, int) and isinstance(heads, int)
+    said = {
+        "num_layers": (config.get("num_layers"), shape["depth"]),
+        "patch_size": (config.get("patch_size"), shape["patch_size"]),
+        "in_channels": (config.get("in_channels"), shape["channels"]),
+        "num_embeds_ada_norm": (config.get("num_embeds_ada_norm"), shape["num_classes"]),
+        "num_attention_heads x attention_head_dim": (
+            heads * head if both else None,  # type: ignore[operator]
+            shape["width"],
+        ),
+    }
+    for name, (theirs, ours) in said.items():
+        if theirs is not None and theirs != ours:
+            raise BadInput(
+                f"{source}: {name} is {theirs}, and the weights beside it have {ours}: they are "
+                "not of one model"
+            )
 
 
 def recognises(state: Mapping[str, Tensor]) -> bool:

@@ -24,6 +24,7 @@ PLAIN = ("model", "state_dict", "model_state_dict", "module", "net", "weights", 
 BETWEEN = re.compile(
     r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\."
 )
+DEEPEST = 8  # entries in entries until a state dict
 # A tensor that every DiT has, in the official names and in diffusers'; and every U-ViT.
 LANDMARKS = (
     "x_embedder.proj.weight",
@@ -56,6 +57,8 @@ def found_in(content: Any, source: str) -> Weights:
             break
         within.append(name)
         content = content[name]
+        if len(within) > DEEPEST:  # also what holds itself
+            raise BadInput(f"{source} holds no state dict within {DEEPEST} entries of one another")
     where = source if not within else f"{source}, entry {'.'.join(within)},"
     if isinstance(content, Mapping) and not content:
         raise BadInput(f"{where} holds no state dict: it is empty")
@@ -118,10 +121,9 @@ def _check(state: Mapping[str, Tensor], source: str) -> None:
         elif t.layout != torch.strided:
             kind = f"is sparse ({str(t.layout).removeprefix('torch.')}): save it dense"
         elif t.is_quantized or not t.is_floating_point():
-            kind = (
-                f"holds {str(t.dtype).removeprefix('torch.')}, no floating numbers: save a "
-                "quantized model with its own weights"
-            )
+            kind = f"holds {str(t.dtype).removeprefix('torch.')}, no floating numbers"
+            if t.is_quantized or t.dtype in (torch.int8, torch.uint8):
+                kind += ": save a quantized model with its own weights"
         if kind is not None:
             raise BadInput(f"{source}: {name} {kind}")
 

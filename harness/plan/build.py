@@ -358,6 +358,7 @@ def _evaluations(
     )
     for name, evaluation in evaluations.items():
         _add_floor(plan, index, run, name, evaluation, reference)
+        _add_ceiling(plan, index, run, name, evaluation, reference)
         _add_evaluation(plan, index, run, label, name, evaluation, checkpoints, reference, gflops)
 
 
@@ -403,6 +404,42 @@ def _plan_floor(
     extractor: Any = settings.extractor
     words = (f"{run.data.name} {extractor.name}", f": {images:,} real images for {name}")
     key = plan.add("floor", text, {"reference": reference}, words, None, None, index, name)
+    plan.floors.setdefault(key, {})[name] = None
+
+
+def _add_ceiling(
+    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
+) -> None:
+    """What decoded noise scores against the reference, measured as this evaluation measures."""
+    plan.once(
+        ("ceiling", evaluation, run.autoencoder, reference),
+        lambda: _plan_ceiling(plan, index, run, name, evaluation, reference),
+    )
+
+
+def _plan_ceiling(
+    plan: Plan, index: int, run: Run, name: str, evaluation: EvaluationSettings, reference: str
+) -> None:
+    assert plan.study.settings.reference is not None
+    text = plan.text(
+        "ceiling",
+        evaluation,
+        run.autoencoder,
+        make=lambda: {
+            **_measured(evaluation, run.codec),
+            "images": evaluation.samples,
+            "seed": evaluation.seed,
+            "autoencoder": run.codec.content(),
+            "autoencoder_sha256": run.autoencoder.sha256,
+            "decoder": evaluation.decoder or run.autoencoder.decoder,
+        },
+    )
+    extractor: Any = plan.study.settings.reference.extractor
+    words = (
+        f"{run.data.name} {extractor.name}",
+        f": {evaluation.samples:,} images of decoded noise for {name}",
+    )
+    key = plan.add("ceiling", text, {"reference": reference}, words, None, None, index, name)
     plan.floors.setdefault(key, {})[name] = None
 
 
@@ -486,8 +523,8 @@ def _add_evaluation(
             )
 
 
-def _measured(evaluation: EvaluationSettings) -> dict[str, Any]:
-    """How an evaluation measures, as keys say it."""
+def _measured(evaluation: EvaluationSettings, *others: Component) -> dict[str, Any]:
+    """How an evaluation measures, as keys say it; others: components that it also takes."""
     metrics: Any = evaluation.metrics
     return with_versions(
         {
@@ -497,6 +534,7 @@ def _measured(evaluation: EvaluationSettings) -> dict[str, Any]:
             "subsets": evaluation.subsets,
         },
         *metrics,
+        *others,
     )
 
 

@@ -27,6 +27,7 @@ VERSIONS: dict[str, int] = {
     "train": 1,
     "sample": 1,
     "floor": 1,
+    "ceiling": 1,
     "evaluate": 1,
 }
 

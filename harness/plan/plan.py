@@ -65,7 +65,8 @@ class Plan:
     study: Study
     stages: dict[str, Stage] = field(default_factory=dict)
     measurements: list[Measurement] = field(default_factory=list)
-    floors: dict[str, dict[str, None]] = field(default_factory=dict)  # key -> its evaluations
+    # floors and ceilings, which stand beside numbers: key -> evaluations
+    floors: dict[str, dict[str, None]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what is not planned, and why
     run_ids: list[str | None] = field(default_factory=list)
     # (key of the data, settings) of a trunk that runs of several lengths share -> its stages' steps
@@ -125,7 +126,7 @@ class Plan:
         """Stages that match `only` with all they need, less `skip` and all that needs those.
 
         A pattern is a stage kind, a key's beginning (6 digits or more), or text of the label with
-        * and ? as wild cards. Evaluations bring the floors that stand beside their numbers.
+        * and ? as wild cards. Evaluations bring the floors and ceilings beside their numbers.
         """
         only, skip = list(only), list(skip)
         if not only and not skip:

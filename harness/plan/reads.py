@@ -33,8 +33,9 @@ FIELDS = {  # role -> the study's field, and that which puts the files' identity
 }
 OF_KIND = {  # stage kind -> what it may read
     "encode": ("data", "autoencoder"),
-    "reference": ("data", "extractor", "statistics"),
+    "reference": ("data", "floor", "extractor", "statistics"),
     "floor": ("floor", "extractor"),
+    "ceiling": ("autoencoder", "extractor"),
 }
 
 

@@ -161,6 +161,20 @@ class FloorStage(KeyedStage):
     subsets: int
 
 
+class CeilingStage(KeyedStage):
+    """Metrics of decoded noise against one reference."""
+
+    images: int
+    seed: int
+    autoencoder: Content
+    autoencoder_sha256: str | None
+    decoder: str
+    metrics: tuple[Content, ...]
+    k: int
+    split_size: int
+    subsets: int
+
+
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "reference": ReferenceStage,
     "encode": EncodeStage,
@@ -168,6 +182,7 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "train": TrainStage,
     "sample": SampleStage,
     "floor": FloorStage,
+    "ceiling": CeilingStage,
     "evaluate": EvaluateStage,
 }
 

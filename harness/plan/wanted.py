@@ -21,7 +21,8 @@ from harness.plan import keys
 from harness.plan.plan import Measurement, Plan, Stage
 from harness.plan.stages import Task
 
-NUMBERS = ("evaluate", "complexity", "floor")  # kinds that are wanted for themselves
+BESIDE = ("floor", "ceiling")  # kinds that stand beside numbers
+NUMBERS = ("evaluate", "complexity", *BESIDE)  # kinds that are wanted for themselves
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,12 @@ def decide(
     first = [k for k in chosen if k not in needed or k in numbers]
     last = _last_checkpoints(chosen) | shown
     wanted = first + [k for k in chosen if k in last and k not in removed]
-    # A floor is measured beside what is there: nothing that was removed is made again for it.
+    # These are measured beside what is there: nothing that was removed is made again for it.
     late = {
         k
         for k in wanted
-        if chosen[k].kind == "floor" and any(i in removed for i in chosen[k].inputs.values())
+        if chosen[k].kind in ("floor", "ceiling")
+        and any(i in removed for i in chosen[k].inputs.values())
     }
     starts = Starts(plan, here, removed, checkpoints)
     todo: dict[str, Stage] = {}

@@ -20,6 +20,7 @@ from harness.paper.chosen import decide_pair
 from harness.paper.claims import decide_all, papers_evidence
 from harness.paper.evidence import Verdict, evidence
 from harness.paper.numbers import decide_numbers
+from harness.report.ceilings import ceiling_of
 from harness.report.effects import Effects
 from harness.report.effects import find as find_effects
 from harness.report.figures.marks import OTHER
@@ -127,19 +128,20 @@ def find(report: ReportInput) -> Findings:
     parts = by_reference(rows, name)
     references = len(parts)
     one = references < 2
-    ceiling = None if not one else only(rows, name, "ceiling")
-    noise = error_of(rows, name, "ceiling")
     higher = metrics.higher_is_better(name)
     # A reference's values share no axis with another's.
     finals, curves, sweeps = (
         pd.concat(frames, ignore_index=True)
         for frames in zip(
             *(
-                (
-                    prepared(selection.final_quality(part, name), mark, ceiling, higher, noise),
-                    prepared(selection.over_training(part, name)[0], mark, ceiling, higher, noise),
-                    prepared(selection.sampling_sweep(part, name)[0], mark, ceiling, higher, noise),
-                )
+                [
+                    beside_noise(rows, part, name, frame, protocol, mark)
+                    for frame, protocol in (
+                        (selection.final_quality(part, name), final_protocol(part, name)),
+                        selection.over_training(part, name),
+                        selection.sampling_sweep(part, name),
+                    )
+                ]
                 for mark, part in parts
             ),
             strict=True,
@@ -157,6 +159,7 @@ def find(report: ReportInput) -> Findings:
     kept_correlations, kept_laws, _ = fitted(kept, higher)
     step = chosen[1] if chosen else None
     protocol = chosen[0] if chosen else None
+    found_ceiling = ceiling_of(rows, name, first, protocol)
     limits = at_the_limit(first if one else first.iloc[:0], name, protocol, step)
     found_pairs, pair = sampled(first if one else first.iloc[:0], name)
     decided, undecided = verdicts(report, finals, one)
@@ -166,7 +169,7 @@ def find(report: ReportInput) -> Findings:
         title=metrics.title(name) if metric else "quality",
         short=metrics.short_title(name) if metric else "quality",
         higher=higher,
-        ceiling=ceiling,
+        ceiling=found_ceiling.value if one and found_ceiling else None,
         references=references,
         final=finals,
         protocol=protocol,
@@ -216,11 +219,26 @@ def by_reference(rows: pd.DataFrame, metric: str) -> list[tuple[str, pd.DataFram
     return parts
 
 
-def only(rows: pd.DataFrame, metric: str, of: str) -> float | None:
-    """The one value of `metric` that was measured `of` "ceiling" or "floor", or None."""
-    values = rows[(rows["metric"] == metric) & (rows["of"] == of)]["value"].dropna().astype(float)
-    distinct = {v for v in values if np.isfinite(v)}
-    return distinct.pop() if len(distinct) == 1 else None
+def final_protocol(rows: pd.DataFrame, metric: str) -> selection.Protocol | None:
+    """How the compared values were measured."""
+    found = selection.final_protocol(rows, metric)
+    return found[0] if found else None
+
+
+def beside_noise(
+    rows: pd.DataFrame,
+    part: pd.DataFrame,
+    metric: str,
+    frame: pd.DataFrame,
+    protocol: selection.Protocol | None,
+    mark: str,
+) -> pd.DataFrame:
+    """A frame ready to be drawn, with whether its models learned anything."""
+    found = ceiling_of(rows, metric, part, protocol)
+    higher = metrics.higher_is_better(metric)
+    if found is None:
+        return prepared(frame, mark, higher=higher)
+    return prepared(frame, mark, found.value, higher, found.noise)
 
 
 def error_of(rows: pd.DataFrame, metric: str, of: str) -> tuple[float, float] | None:

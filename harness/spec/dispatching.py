@@ -82,7 +82,9 @@ class SlurmSettings(Settings):
         return self.tasks_per_node or (max(1, self.gpus_per_node) if kind in SHARED else 1)
 
 
-StageKind = Literal["reference", "encode", "complexity", "train", "sample", "floor", "evaluate"]
+StageKind = Literal[
+    "reference", "encode", "complexity", "train", "sample", "floor", "ceiling", "evaluate"
+]
 STAGE_KINDS: tuple[str, ...] = get_args(StageKind)
 SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
 FailureClass = Literal[  # harness.dispatch.failures says what is done about each

@@ -93,6 +93,8 @@ def _open(data: ImagesSettings, work: Work) -> _Opened:
     source = source_of(data, work)
     files = files_read.begin(work, source, OF_KIND["encode"], "latents") if world.main else {}
     if world.main:
+        for note in getattr(held_out.whole(images), "notes", ()):
+            print(note, flush=True)
         world.wait()
     whole = held_out.whole(images)
     fingerprint = world.share(whole.fingerprint if world.main else None)

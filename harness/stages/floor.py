@@ -11,19 +11,17 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.components import stored
 from harness.components.source import Images
 from harness.errors import BadInput
-from harness.metrics import Reference, extract, measure
 from harness.plan.reads import OF_KIND
 from harness.plan.stages import FloorStage, ReferenceStage
 from harness.stages import files_read
-from harness.stages.columns import measured_row
+from harness.stages.beside import measured_beside
 from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen
-from harness.stages.reference import component_of, divided, extractor_of, trained_how
+from harness.stages.reference import component_of, divided
 from harness.stages.work import Outcome, Work
-from harness.store.results import FloorResult, ReferenceResult
+from harness.store.results import FloorResult
 
 NO_IMAGES = (
     "no image is left for a floor: the reference is made of all of them, and images measured "
@@ -40,42 +38,17 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     source, roles = source_of(made_with.data, work), _roles(made_with, work)
     files = files_read.begin(work, source, roles)
     images, count = _images(settings, made_with, work)
-    extractor = extractor_of(work)
-    features = extract(
-        images,
-        extractor,
-        batch_size=work.place.batch_size,
-        progress=lambda done: work.progress(done=done, total=count, unit="images"),
-        keep=("pool", "probabilities", *(("spatial",) if settings.subsets > 1 else ())),
-    )
-    absent: dict[str, str] = {}
-    measured = measure(
-        features,
-        Reference.load(known.file("reference.npz")),
-        metrics=[stored.read("metric", {"metric": content}) for content in settings.metrics],
-        k=settings.k,
-        split_size=settings.split_size,
-        subsets=settings.subsets,
-        device=str(work.device),
-        absent=absent.__setitem__,
-    )
-    files_read.checksums(work, source, files)
-    files_read.finish(work, source, files)
-    for name, reason in absent.items():
-        print(f"{name} of real images is not measured: {reason}", flush=True)
     shared = {
-        "key": work.task.key,
         "of": "floor",
-        "reference_key": work.task.inputs["reference"],
         "data": made_with.data.name,
         "image_size": made_with.data.image_size,
         "samples": count,
         "floor_images": count,
     }
-    more = trained_how(known.result(ReferenceResult).training)
-    rows = [
-        {**shared, "floor": m.value, **measured_row(m, extractor.resize, **more)} for m in measured
-    ]
+    rows, absent = measured_beside(settings, work, images, count, shared)
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
+    rows = [{**row, "floor": row["value"]} for row in rows]
     return Outcome(FloorResult(count, absent), {"metrics": rows})
 
 

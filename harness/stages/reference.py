@@ -78,6 +78,7 @@ def _roles(settings: ReferenceStage, work: Work) -> list[str]:
     """Which files from outside are read."""
     of = {
         "data": work.place.statistics is None,
+        "floor": settings.data.reference_held_out and work.place.held_out_path is not None,
         "extractor": not component_of(settings, work).trained,
         "statistics": True,
     }

@@ -127,8 +127,10 @@ def _ordered(ask: Callable[[bytes], tuple[int, int]], paths: list[bytes]) -> lis
     rest = paths[256:]
     if not rest or time.monotonic() - began < SLOW_S * len(first):
         return [*first, *map(ask, rest)]
-    with ThreadPoolExecutor(THREADS) as pool:
-        return [*first, *pool.map(ask, rest, chunksize=1024)]
+    parts = [rest[start : start + 1024] for start in range(0, len(rest), 1024)]
+    with ThreadPoolExecutor(THREADS) as pool:  # a future for each file would cost more than it
+        found = pool.map(lambda part: [ask(path) for path in part], parts)
+        return [*first, *(each for part in found for each in part)]
 
 
 def compare(kept: FileList, now: FileList) -> Difference:

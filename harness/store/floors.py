@@ -1,4 +1,4 @@
-"""Floors beside samples: which floor is of which number, found when records are read.
+"""Floors and ceilings beside samples: which is of which number, found when records are read.
 
 A floor is no input of an evaluation: it may be measured before or after, and its row stands for
 itself. It is the floor of a number when reference, metric, k, chunk size and the number of images
@@ -29,8 +29,13 @@ def complete(metrics: pd.DataFrame) -> None:
     metrics.loc[old & neighbours & metrics["k"].isna(), "k"] = OLD_K
     metrics.loc[floors, "floor_images"] = metrics.loc[floors, "samples"]
     samples = ~floors & metrics["reference_key"].notna()
+    ceilings = metrics["of"].eq("ceiling").fillna(False)
+    metrics.loc[ceilings, "ceiling"] = metrics.loc[ceilings, "value"]
+    samples &= ~ceilings
     _of_old(metrics, samples, old)
-    _of_new(metrics, samples, floors & ~old)
+    hit = _beside(metrics, samples, floors & ~old, "floor", SAME)
+    metrics.loc[hit, "floor_images"] = metrics.loc[hit, "samples"]
+    _beside(metrics, samples, ceilings, "ceiling", (*SAME, "autoencoder", "decoder"))
 
 
 def mark(metrics: pd.DataFrame, references: Mapping[str, str]) -> None:
@@ -64,21 +69,23 @@ def _of_old(metrics: pd.DataFrame, samples: Any, old: Any) -> None:
         metrics.loc[lacking, "floor_images"] = found
 
 
-def _of_new(metrics: pd.DataFrame, samples: Any, floors: Any) -> None:
-    """The floor that was measured as the samples were."""
-    if not floors.any():
-        return
-    own = metrics[floors & metrics["value"].notna()]
+def _beside(
+    metrics: pd.DataFrame, samples: Any, others: Any, column: str, same: tuple[str, ...]
+) -> Any:
+    """Fill a column of the samples with what was measured as they were; the rows that have it."""
+    if not others.any():
+        return metrics.index[:0]
+    own = metrics[others & metrics["value"].notna()]
     values: dict[tuple[Any, ...], set[float]] = {}
-    for identity, value in zip(_identities(own, SAME), own["value"], strict=True):
+    for identity, value in zip(_identities(own, same), own["value"], strict=True):
         values.setdefault(identity, set()).add(float(value))
     # Two that these columns do not tell apart (a metric's own settings): neither is it.
     known = {identity: found.pop() for identity, found in values.items() if len(found) == 1}
     rows = metrics[samples]
-    found = [known.get(i) for i in _identities(rows, SAME)]
+    found = [known.get(i) for i in _identities(rows, same)]
     hit = rows.index[[value is not None for value in found]]
-    metrics.loc[hit, "floor"] = [value for value in found if value is not None]
-    metrics.loc[hit, "floor_images"] = metrics.loc[hit, "samples"]
+    metrics.loc[hit, column] = [value for value in found if value is not None]
+    return hit
 
 
 def _identities(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[tuple[Any, ...]]:

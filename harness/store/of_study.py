@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.store import tables
-from harness.store.studies import Index, kinds
+from harness.store.studies import Index, StageOf, kinds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,20 +31,65 @@ def of_study(frames: dict[str, pd.DataFrame], index: Index) -> dict[str, pd.Data
     of metrics: `seeds` and `seed_std`. `attrs` say what each is.
     """
     out = {}
+    whole, copies = index, _copies(index)
+    index = replace(index, stages={**index.stages, **{k: s for c in copies.values() for k, s in c}})
     for table, frame in frames.items():
-        own = frame[frame["key"].isin(index.stages.keys())].copy()
+        own = frame[frame["key"].isin(whole.stages.keys())].copy()
         if table == "training":
             own = _with_beginnings(own, frame)
-        recorded = own["key"]
-        own["key"] = own.pop("_named_by") if "_named_by" in own else recorded
+        own, recorded = _named_apart(own, copies)
         _name_models(own, table, index)
-        own = _with_names(own, table, index)
-        own["key"] = recorded
+        own = _with_names(own, table, index).assign(**recorded)
         if table == "metrics":
             own = _with_seeds(own)
         out[table] = _sorted(own, index).reset_index(drop=True)
         out[table].attrs.update(_attributes(frame, out[table], index))
     return out
+
+
+Copies = dict[str, list[tuple[str, StageOf]]]
+
+
+def _copies(index: Index) -> Copies:
+    """Of stages that the study has under several models' names (one imported checkpoint called
+    two things): a key for each name, and what the stage is there."""
+    found: Copies = {}
+    for key, stage in index.stages.items():
+        models: dict[str | None, list[int]] = {}
+        for run in stage.runs:
+            models.setdefault(index.runs[run].model, []).append(run)
+        if len(models) > 1:
+            found[key] = [
+                (f"{key}@{model}", replace(stage, runs=tuple(runs)))
+                for model, runs in models.items()
+            ]
+    return found
+
+
+def _named_apart(own: pd.DataFrame, copies: Copies) -> tuple[pd.DataFrame, dict[str, pd.Series]]:
+    """The rows with the keys that they are named by, those under several names once for each; and
+    the recorded columns, which are put back afterwards."""
+    import pandas as pd
+
+    named = own.pop("_named_by") if "_named_by" in own else own["key"]
+    own = own.reset_index(drop=True).assign(_named=named.to_numpy())
+    twice = own["_named"].isin(copies)
+    if twice.any():
+        parts = [own[~twice]]
+        for _, row in own[twice].iterrows():
+            given = copies[row["_named"]]
+            part = own.loc[[row.name] * len(given)]
+            parts.append(part.assign(_named=[name for name, _ in given]))
+        own = pd.concat(parts, ignore_index=True)
+    columns = [c for c in ("key", "checkpoint_key") if c in own]
+    recorded = {column: own[column] for column in columns}
+    own["key"] = own.pop("_named")
+    if "checkpoint_key" in own and twice.any():
+        own["checkpoint_key"] = [
+            f"{checkpoint}@{key.partition('@')[2]}" if "@" in key else checkpoint
+            for checkpoint, key in zip(own["checkpoint_key"], own["key"], strict=True)
+        ]
+    return own, recorded
 
 
 def _with_beginnings(own: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:

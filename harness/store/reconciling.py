@@ -23,6 +23,7 @@ TABLES_OF = {  # stage kind -> the tables its records go to
     "train": ("runs", "training"),
     "evaluate": ("metrics",),
     "floor": ("metrics",),
+    "ceiling": ("metrics",),
     "reference": ("metrics",),  # until 0.1 the floors were its rows
 }
 

@@ -116,6 +116,14 @@ class FloorResult:
 
 
 @dataclass(frozen=True)
+class CeilingResult:
+    """Decoded noise, measured: the numbers stand in the records."""
+
+    images: int  # that were measured
+    absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why not
+
+
+@dataclass(frozen=True)
 class EvaluateResult:
     """What was measured stands in the records; here is what could not be, and why."""
 
@@ -169,5 +177,6 @@ RESULTS: dict[str, type[Any]] = {
     "sample": SampleResult,
     "reference": ReferenceResult,
     "floor": FloorResult,
+    "ceiling": CeilingResult,
     "evaluate": EvaluateResult,
 }

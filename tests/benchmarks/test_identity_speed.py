@@ -48,12 +48,14 @@ def test_a_second_look_at_an_unchanged_tree_is_cheap(
     store, source = Store(tmp_path / "results"), Folder()
     folder = store.folder("encode", "k" * 64)
     folder.mkdir(parents=True)
-    spent = {}
+    spent: dict[str, float] = {}
+    processor: dict[str, float] = {}
 
     def timed(name, do):  # type: ignore[no-untyped-def]
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         found = do()
         spent[name] = time.perf_counter() - began
+        processor[name] = time.process_time() - used
         return found
 
     names = timed("names", lambda: listing(root))
@@ -65,10 +67,10 @@ def test_a_second_look_at_an_unchanged_tree_is_cheap(
     whole = timed("first look", lambda: identity._compared(read, store, False, {}))
     again = timed("second look", lambda: identity._compared(read, store, False, {}))
     size = (folder / file_lists.FILES).stat().st_size
-    said = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in spent.items())
-    print(f"\n{FILES:,} files: {said}; the list takes {size / 1e6:.1f} MB")
+    said = ", ".join(f"{n} {s:.3f} s ({processor[n]:.3f})" for n, s in spent.items())
+    print(f"\n{FILES:,} files (processor's time in brackets): {said}; list {size / 1e6:.1f} MB")
     assert whole == again == {}
-    assert spent["first look"] < STAT_S * FILES
+    assert processor["first look"] < STAT_S * FILES
     assert spent["second look"] < SECOND * spent["first look"]
     victim = root / f"n{0:08d}" / "new.JPEG"
     victim.touch()

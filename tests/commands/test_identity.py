@@ -12,40 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from pets import bmp, folder_of_pets, make, study_of
+from tiny_study import Harness
 from verbs import Said
 
 from harness.plan.build import make_plan
 from harness.spec import load_study
-from harness.stages.execute import execute
 from harness.store import Store
 from harness.store.file_lists import FILES, read
-
-PETS = """\
-study: pets
-title: Pets
-about: A study for tests.
-data: {{name: pets, source: {source}, path: {path}, image_size: 8, channels: 3, num_classes: 2}}
-model: {{depth: 1, width: 16, heads: 2, patch_size: 4}}
-train: {{steps: 6, batch_size: 2, learning_rate: 1e-3, log_every: 2}}
-dispatch: {{device: cpu, workers: 1, threads: 1}}
-profiles: {{laptop: {{}}}}
-{more}"""
-
-
-def bmp(value: int, side: int = 8) -> bytes:
-    """An image whose size in bytes does not depend on what it shows."""
-    buffer = io.BytesIO()
-    Image.new("RGB", (side, side), (value, 2 * value % 256, 77)).save(buffer, "BMP")
-    return buffer.getvalue()
-
-
-def folder_of_pets(root: Path) -> Path:
-    for c, name in enumerate(("cat", "dog")):
-        (root / name).mkdir(parents=True)
-        for i in range(3):
-            (root / name / f"{i}.bmp").write_bytes(bmp(10 * i + 100 * c))
-    return root
 
 
 def tar_of_pets(path: Path, value: int = 0) -> Path:
@@ -56,22 +30,6 @@ def tar_of_pets(path: Path, value: int = 0) -> Path:
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
     return path
-
-
-def study_of(path: Path, source: str = "image-folder", more: str = "") -> Path:
-    study = Path("pets.yaml")
-    study.write_text(PETS.format(source=source, path=path, more=more))
-    return study
-
-
-def make(study: Path, *kinds: str, overrides: tuple[str, ...] = ()) -> Store:
-    """Do the stages of these kinds here."""
-    store = Store("results")
-    plan = make_plan(load_study(study, None, overrides))
-    for stage in plan.stages.values():
-        if stage.kind in kinds:
-            execute(plan.task(stage), store)
-    return store
 
 
 @pytest.fixture
@@ -258,6 +216,29 @@ def test_weights_and_statistics_are_compared_too(
     assert code == 2 and f"{field}: " in out and "1 file changed (the file itself)" in out
 
 
+def test_images_of_a_floor_are_compared_too(pets: Path, verb: Said) -> None:
+    from harness.store import file_lists
+
+    more = (
+        "reference: {extractor: random-conv, images: 4, floor_images: 4}\n"
+        "evaluations: {final: {metrics: [fd]}}"
+    )
+    folder_of_pets(Path("others"))
+    study = study_of(Path("images"), more=more)
+    given = ("--set", "data.held_out=others")
+    plan = make_plan(load_study(study, None, given[1:]))
+    (stage,) = [s for s in plan.stages.values() if s.kind == "floor"]
+    folder = Store("results").folder("floor", stage.key)
+    folder.mkdir(parents=True)
+    there = sorted(Path("others").glob("*/*.bmp"))
+    file_lists.write(folder / FILES, {"floor": file_lists.look("others", there)})
+    assert "changed here" not in verb("plan", "pets.yaml", *given)[1]
+    overwrite(Path("others/cat/1.bmp"), bmp(1, side=9))
+    out = verb("plan", "pets.yaml", *given)[1]
+    assert "the held-out images of 'pets' at others are not those that floor" in out
+    assert "1 file changed (cat/1.bmp)" in out
+
+
 def test_a_large_tree_is_not_looked_at_whole_twice(
     pets: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,3 +259,26 @@ def test_a_large_tree_is_not_looked_at_whole_twice(
     overwrite(Path("images/cat/1.bmp"), bmp(1, side=9))
     code, out = verb("run", "pets.yaml")  # which looks at all
     assert code == 2 and "1 file added (cat/more.bmp), 1 changed (cat/1.bmp)" in out
+
+
+@pytest.mark.slow
+def test_overwritten_images_are_trained_on_only_once_the_old_stages_are_let_go_of(
+    verb: Said, harness: Harness
+) -> None:
+    """The whole way: run, images of other sizes, refused, forget, run."""
+    study_of(folder_of_pets(Path("images")))
+    done = harness("run", "pets.yaml", "--no-report")
+    assert done.returncode == 0, done.stdout + done.stderr
+    before = kept(Store("results"))["data"]
+    for path in Path("images").glob("*/*.bmp"):
+        overwrite(path, bmp(200, side=9))
+    for more in ((), ("--set", "train.steps=8")):
+        refused = harness("run", "pets.yaml", "--no-report", *more)
+        assert refused.returncode == 2 and "6 files changed" in refused.stderr
+        assert "Traceback" not in refused.stderr
+    dry = harness("forget", "pets.yaml", "encode")
+    assert dry.returncode == 0 and "nothing was done" in dry.stdout
+    assert harness("forget", "pets.yaml", "encode", "--yes").returncode == 0
+    again = harness("run", "pets.yaml", "--no-report", "--set", "train.steps=8")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert (kept(Store("results"))["data"].sizes != before.sizes).all()

@@ -241,7 +241,7 @@ def deep_png(side: int) -> bytes:
 def test_archives_that_no_numpy_wrote_are_refused_in_words(tmp_path):
     with zipfile.ZipFile(tmp_path / "bare.npz", "w") as archive:
         archive.writestr("arr_0", b"no .npy")
-    with pytest.raises(BadInput, match=r"no item named 'arr_0\.npy'"):
+    with pytest.raises(BadInput, match=r"bare\.npz: not a complete npz file"):
         open_images(tmp_path / "bare.npz")
     Image.new("RGB", (8, 8)).save(tmp_path / "one.png")
     with pytest.raises(BadInput, match="one image; give the folder that holds them all"):

@@ -154,7 +154,7 @@ def test_statistics_of_another_dimension_are_refused_before_an_image_is_read(
     ("changed", "message"),
     [
         ({"mu": None}, "not a reference file in ADM's format, mu missing"),
-        ({"mu_s": None, "sigma_s": None}, "mu_s, sigma_s missing"),
+        ({"sigma_s": None}, "ADM's format, sigma_s missing"),
         ({"sigma": np.eye(4)}, r"shape \(12,\) with covariance of shape \(4, 4\)"),
         ({"sigma": np.full((12, 12), np.nan)}, "adm.npz: mu, sigma hold NaN"),
         ({"sigma_s": np.triu(np.ones((6, 6)))}, "mu_s, sigma_s: the covariance is not symmetric"),
@@ -164,3 +164,21 @@ def test_statistics_of_another_dimension_are_refused_before_an_image_is_read(
 def test_an_adm_file_that_cannot_be_used_is_refused(tmp_path, changed, message):
     with pytest.raises(BadInput, match=message):
         Reference.from_adm(adm_file(tmp_path / "adm.npz", **changed))
+
+
+def test_pytorch_fids_statistics_give_fid_and_the_reason_for_no_sfid(tmp_path, tiny):
+    """mu and sigma alone, in an npz whose members NumPy has named."""
+    from harness.metrics import evaluate
+
+    inception = dataclasses.replace(tiny, name="inception-2015")
+    whole = adm_file(tmp_path / "adm.npz", arr_0=None)
+    path = adm_file(tmp_path / "fid_stats.npz", mu_s=None, sigma_s=None, arr_0=None)
+    samples = np.random.default_rng(1).integers(0, 256, (40, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "samples.npz", samples)
+    found = {
+        name: evaluate(tmp_path / "samples.npz", file, inception, metrics=("fd", "sfd"))
+        for name, file in (("adm", whole), ("fid", path))
+    }
+    assert found["fid"]["metrics"] == {"fid": found["adm"]["metrics"]["fid"]}
+    (said,) = [note for note in found["fid"]["notes"] if "sfid" in note]
+    assert "no spatial statistics (mu_s, sigma_s)" in said

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -176,3 +178,45 @@ def test_fields_of_diffusers_configuration_are_listed_or_refused() -> None:
     ):
         with pytest.raises(BadInput, match=rf"config.json: {field} is '?{value}"):
             diffusers_format.ignored({**released, field: value}, "config.json")
+
+
+@pytest.mark.parametrize(
+    "field, value, said",
+    [
+        ("num_layers", 9, "num_layers is 9, and the weights beside it have 2"),
+        ("patch_size", 3, "patch_size is 3, and the weights beside it have 2"),
+        ("num_embeds_ada_norm", 9, "num_embeds_ada_norm is 9, and the weights"),
+        ("attention_head_dim", 9, "attention_head_dim is 36, and the weights beside it have 24"),
+        ("_class_name", "PixArtTransformer2DModel", "is of PixArtTransformer2DModel, not of DiT"),
+    ],
+)
+def test_a_diffusers_configuration_of_another_model_is_refused(
+    field: str, value: Any, said: str, randomised: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "theirs"
+    diffusers_format.to_diffusers(randomised(build(**SMALL))).save_pretrained(folder)
+    assert read_checkpoint(folder).model.depth == 2
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, field: value}))
+    with pytest.raises(BadInput, match=said):
+        read_checkpoint(folder)
+
+
+def test_a_dictionary_that_holds_itself_is_refused() -> None:
+    content: dict[str, Any] = {}
+    content["model"] = content
+    with pytest.raises(BadInput, match="no state dict within 8 entries"):
+        found_in(content, "odd.pt")
+
+
+@pytest.mark.parametrize("content", [b"hello", b"\x80\x02", b"PK\x03\x04 cut off"])
+def test_a_file_that_is_none_is_said_to_be_none(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "odd.pt").write_bytes(content)
+    with pytest.raises(BadInput, match=r"odd\.pt (cannot be read as a checkpoint: \w+|was ref)"):
+        read_checkpoint(tmp_path / "odd.pt")
+
+
+def test_a_folder_without_a_checkpoint_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "diffusion_pytorch_model.fp16.safetensors").touch()
+    with pytest.raises(BadInput, match=r"it holds diffusion_pytorch_model\.fp16\.safetensors"):
+        read_checkpoint(tmp_path)

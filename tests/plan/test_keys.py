@@ -94,18 +94,18 @@ IRRELEVANT = {
 # What changes an output, and the kinds of stages whose keys must all change with it.
 DOWNSTREAM_OF_DATA = {"encode", "train", "sample", "evaluate"}
 TRAINING = {"train", "sample", "evaluate"}
-REFERENCE = {"reference", "floor", "evaluate"}
-MEASURING = {"floor", "evaluate"}
+REFERENCE = {"reference", "floor", "ceiling", "evaluate"}
+MEASURING = {"floor", "ceiling", "evaluate"}
 RELEVANT = {
     "seed": (1, TRAINING),
     "data.train_images": (101, DOWNSTREAM_OF_DATA),
-    "data.image_size": (16, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
-    "data.channels": (3, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
-    "data.num_classes": (9, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor"}),
-    "data.seed": (1, DOWNSTREAM_OF_DATA | {"reference", "floor"}),
-    "data.fingerprint": ("ab", DOWNSTREAM_OF_DATA | {"reference", "floor"}),
+    "data.image_size": (16, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor", "ceiling"}),
+    "data.channels": (3, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor", "ceiling"}),
+    "data.num_classes": (9, DOWNSTREAM_OF_DATA | {"complexity", "reference", "floor", "ceiling"}),
+    "data.seed": (1, DOWNSTREAM_OF_DATA | {"reference", "floor", "ceiling"}),
+    "data.fingerprint": ("ab", DOWNSTREAM_OF_DATA | {"reference", "floor", "ceiling"}),
     "data.flip": (True, TRAINING),
-    "autoencoder.sha256": ("ab", DOWNSTREAM_OF_DATA),
+    "autoencoder.sha256": ("ab", DOWNSTREAM_OF_DATA | {"ceiling"}),
     "diffusion.steps": (500, TRAINING),
     "model.size": ("B", TRAINING | {"complexity"}),
     "model.patch_size": (2, TRAINING | {"complexity"}),
@@ -135,9 +135,9 @@ RELEVANT = {
     "evaluations.final.eta": (0.5, {"sample", "evaluate"}),
     "evaluations.final.clip": (True, {"sample", "evaluate"}),
     "evaluations.final.guidance": ({"scale": 1.5, "channels": 1}, {"sample", "evaluate"}),
-    "evaluations.final.samples": (20, {"sample", "evaluate"}),
-    "evaluations.final.seed": (1, {"sample", "evaluate"}),
-    "evaluations.final.decoder": ("ft-mse", {"sample", "evaluate"}),
+    "evaluations.final.samples": (20, {"ceiling", "sample", "evaluate"}),
+    "evaluations.final.seed": (1, {"ceiling", "sample", "evaluate"}),
+    "evaluations.final.decoder": ("ft-mse", {"ceiling", "sample", "evaluate"}),
     "evaluations.final.precision": ("bf16", {"sample", "evaluate"}),
     "evaluations.final.tf32": (True, {"sample", "evaluate"}),
     "evaluations.final.keep_images": ("none", {"sample", "evaluate"}),
@@ -324,6 +324,7 @@ def test_keys_of_recorded_results_stand() -> None:
         "train": "8a3d63e6cb6cc4d1",
         "sample": "d3d709e67666bd2f",
         "evaluate": "3604b0d568a2c28f",
+        "ceiling": "1a51c947eea8ef2a",
     }
 
 
@@ -345,17 +346,19 @@ def test_what_is_held_out_is_in_the_keys(tmp_path: Path) -> None:
     plain = plan_of(tmp_path, study)
     share = plan_of(tmp_path, changed(study, "data.held_out", 0.1))
     kinds = {label.split()[0] for label in plain if plain[label] != share[label]}
-    assert kinds == {*DOWNSTREAM_OF_DATA, "reference"}
+    assert kinds == {*DOWNSTREAM_OF_DATA, "reference", "ceiling"}
     of_it = plan_of(
         tmp_path, changed(changed(study, "data.held_out", 0.1), "reference.held_out", True)
     )
     assert {label.split()[0] for label in of_it if of_it[label] != share[label]} == {
         "reference",
+        "ceiling",
         "evaluate",
     }
     folder = plan_of(tmp_path, changed(study, "data.held_out", "elsewhere/held"))
     assert {label.split()[0] for label in folder if folder[label] != plain[label]} == {
         "reference",
+        "ceiling",
         "evaluate",
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -34,3 +36,32 @@ def test_a_training_that_was_made_longer_has_its_whole_curve_once(from_scratch: 
     assert found["label"].nunique() == 1 and found["label"].notna().all()
     assert set(found["key"]) == ({new.key} if from_scratch else {new.key, old.key})
     assert "_named_by" not in found
+
+
+def test_one_checkpoint_under_two_names_has_a_row_for_each() -> None:
+    """Two names of an imported checkpoint are two models of the study, with the same numbers."""
+    whole = index(make_plan(load_study("studies/scaling.yaml", "smoke")))
+    key = next(k for k, s in whole.stages.items() if s.kind == "evaluate")
+    train = next(k for k, s in whole.stages.items() if s.kind == "train")
+    other = next(k for k, s in whole.stages.items() if s.kind == "evaluate" and k != key)
+    first, second, *rest = whole.runs
+    runs = (
+        replace(first, model="theirs", label="theirs", axes={"model.checkpoint": "theirs"}),
+        replace(second, model="again", label="again", axes={"model.checkpoint": "again"}),
+        *rest,
+    )
+    stages = {k: replace(s, runs=(0, 1)) for k, s in whole.stages.items() if k in (key, train)}
+    study = replace(whole, runs=runs, stages={**whole.stages, **stages})
+    frame = pd.DataFrame(
+        [
+            {"key": k, "checkpoint_key": train, "metric": "fid", "of": "samples", "value": v}
+            | {"model": "recorded", "size": None, "family": "imported", "seed": None, "gflops": 1.0}
+            for k, v in ((key, 5.0), (other, 6.0))
+        ]
+    ).astype({"key": "string", "checkpoint_key": "string", "seed": "Int64", "model": "string"})
+    found = of_study({"metrics": frame}, study)["metrics"]
+    two = found[found["key"] == key]
+    assert sorted(two["label"]) == sorted(two["model"]) == ["again", "theirs"]
+    assert list(two["value"]) == [5.0, 5.0] and set(two["checkpoint_key"]) == {train}
+    assert sorted(two["model.checkpoint"]) == ["again", "theirs"]
+    assert len(found) == 3 and not [c for c in found if c.startswith("_")]

@@ -1,0 +1,57 @@
+"""What stands beside samples (floor and ceiling), measured by the code that measures samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from harness.components import stored
+from harness.metrics import Reference, extract, measure
+from harness.plan.stages import CeilingStage, FloorStage
+from harness.stages.columns import measured_row
+from harness.stages.reference import extractor_of, trained_how
+from harness.stages.work import Work
+from harness.store.results import ReferenceResult
+
+OF = {"floor": "real images", "ceiling": "decoded noise"}
+
+
+def measured_beside(
+    settings: FloorStage | CeilingStage,
+    work: Work,
+    images: Iterator[np.ndarray],
+    count: int,
+    shared: Mapping[str, Any],
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Rows of the metrics table, and metrics that cannot be computed with their reasons.
+
+    images: batches of `count` images, uint8 (N, H, W, 3). shared: what all rows say; `of` names
+    what was measured. One pass of the reference's extractor.
+    """
+    known = work.inputs["reference"]
+    extractor = extractor_of(work)
+    features = extract(
+        images,
+        extractor,
+        batch_size=work.place.batch_size,
+        progress=lambda done: work.progress(done=done, total=count, unit="images"),
+        keep=("pool", "probabilities", *(("spatial",) if settings.subsets > 1 else ())),
+    )
+    absent: dict[str, str] = {}
+    measured = measure(
+        features,
+        Reference.load(known.file("reference.npz")),
+        metrics=[stored.read("metric", {"metric": content}) for content in settings.metrics],
+        k=settings.k,
+        split_size=settings.split_size,
+        subsets=settings.subsets,
+        device=str(work.device),
+        absent=absent.__setitem__,
+    )
+    for name, reason in absent.items():
+        print(f"{name} of {OF[shared['of']]} is not measured: {reason}", flush=True)
+    more = trained_how(known.result(ReferenceResult).training)
+    about = {"key": work.task.key, "reference_key": work.task.inputs["reference"], **shared}
+    return [{**about, **measured_row(m, extractor.resize, **more)} for m in measured], absent
