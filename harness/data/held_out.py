@@ -11,11 +11,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from harness.components.source import Images, Split
 from harness.errors import BadInput
+
+if TYPE_CHECKING:  # planning asks for numbers alone
+    import numpy as np
 
 
 def count_of(images: int, share: float) -> int:
@@ -34,6 +36,8 @@ def count_of(images: int, share: float) -> int:
 
 def chosen(images: int, share: float, seed: int) -> np.ndarray:
     """The positions that are held out of `images`, ascending, (count_of(images, share),) int64."""
+    import numpy as np
+
     held = count_of(images, share)
     edges = np.arange(held + 1) * images // held
     key = int.from_bytes(hashlib.sha256(f"held-out/{seed}".encode()).digest()[:16], "little")
@@ -62,12 +66,16 @@ class Part:
     @cached_property
     def labels(self) -> np.ndarray | None:
         """(N,) int64, where the source knows them without opening images; else None."""
+        import numpy as np
+
         known = getattr(self.whole, "labels", None)
         return None if known is None else np.asarray(known)[self.positions]
 
     @cached_property
     def fingerprint(self) -> str:
         """Of the whole, and of which images these are."""
+        import numpy as np
+
         digest = hashlib.sha256(self.whole.fingerprint.encode())
         digest.update(np.ascontiguousarray(self.positions, dtype=np.int64).data)
         return digest.hexdigest()
@@ -88,6 +96,8 @@ def part(images: Images, share: float, seed: int, held_out: bool) -> Part:
     """The images that a share holds out, or all the others."""
     positions = chosen(len(images), share, seed)
     if not held_out:
+        import numpy as np
+
         kept = np.ones(len(images), dtype=bool)
         kept[positions] = False
         positions = np.flatnonzero(kept)

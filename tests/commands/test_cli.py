@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tiny_study import Harness
 
+from harness.spec.schema import STAGE_KINDS
+
 SCALING = str(Path("studies/scaling.yaml").resolve())
 
 
@@ -66,7 +68,7 @@ def test_plan_as_json_says_every_stage_and_the_totals(study: Path, harness: Harn
     content = json.loads(harness("plan", "tiny.yaml", "--json").stdout)
     assert content["runs"] == 2
     kinds = {s["kind"] for s in content["stages"]}
-    assert kinds == {"reference", "encode", "complexity", "train", "sample", "floor", "evaluate"}
+    assert kinds == set(STAGE_KINDS)
     assert content["missing"]["stages"] == len(content["stages"]) == 17
     assert content["missing"]["device_seconds"] is None  # nothing measured: not a guess
     train = [s for s in content["stages"] if s["kind"] == "train"]

@@ -22,7 +22,7 @@ DECLARED = {  # where each is declared, and how often: schema, stage, column
     "batch_size": {"store/tables.py": 1},
     "label_dropout": {"spec/schema.py": 1, "plan/stages.py": 1},
     "guidance_channels": {"plan/stages.py": 1, "store/tables.py": 1},
-    "split_size": {"spec/schema.py": 1, "plan/stages.py": 2, "store/tables.py": 1},  # and floor
+    "split_size": {"spec/schema.py": 1, "plan/stages.py": 3, "store/tables.py": 1},  # beside
 }
 # Places beside those. learning_rate: the recipe whose speed is measured, what a tracker is told.
 # sampling_steps: an error's place, one of the list in a key, Measurement, the order of rows, what a
