@@ -179,12 +179,18 @@ def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
     return {section: changed.get(section, content) for section, content in own.items()}
 
 
+def _asked(big: Mapping[str, Any]) -> dict[str, Any]:
+    """What a profile asks, where the study itself leaves it open: its models."""
+    return {section: big[section] for section in ("model", "matrix") if section in big}
+
+
 def _gpu(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
     """One GPU: pixels, the paper's recipe with a quarter of its steps, 10,000 samples."""
     train = dict(big["train"])
     steps = int(train["steps"]) // 4
     train |= {"steps": steps, "milestones": [steps * i // 4 for i in (1, 2, 3, 4)]}
     return {
+        **_asked(big),
         "data": {"image_size": next((s for s in GPU_SIDES if s <= found.side), GPU_SIDES[-1])},
         "autoencoder": {"name": "identity"},
         "train": train,
@@ -199,6 +205,7 @@ def _slurm(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
     latent = found.side >= LATENT_SIDE
     side = LATENT_SIDE if latent else next((s for s in GPU_SIDES if s <= found.side), GPU_SIDES[-1])
     return {
+        **_asked(big),
         "data": {"image_size": side},
         "autoencoder": big["autoencoder"] if latent else {"name": "identity"},
         "train": big["train"],

@@ -69,7 +69,7 @@ def test_plan_as_json_says_every_stage_and_the_totals(study: Path, harness: Harn
     assert content["runs"] == 2
     kinds = {s["kind"] for s in content["stages"]}
     assert kinds == set(STAGE_KINDS)
-    assert content["missing"]["stages"] == len(content["stages"]) == 17
+    assert content["missing"]["stages"] == len(content["stages"]) == 18
     assert content["missing"]["device_seconds"] is None  # nothing measured: not a guess
     train = [s for s in content["stages"] if s["kind"] == "train"]
     assert content["missing"]["gflops"] == pytest.approx(

@@ -30,11 +30,11 @@ def test_a_budget_is_kept_to_unless_told_otherwise(verb: Said, slurm: Path) -> N
     budget = ("--set", "dispatch.gpu_hours=1", "--set", "dispatch.slurm.minutes=60")
     code, said = verb("run", "tiny.yaml", *SLURM, *budget, "--detach")
     assert code == 2
-    assert "may take 10.5 GPU-hours, its budget is 1.0" in said  # evaluations share tasks
+    assert "may take 12.5 GPU-hours, its budget is 1.0" in said  # evaluations share tasks
     assert "Nothing was started" in said and "--allow-over-budget" in said
     assert not (slurm / "jobs").exists()
     code, said = verb("run", "tiny.yaml", *SLURM, *budget, "--detach", "--allow-over-budget")
-    assert code == 0 and "16 stages are queued or running" in said
+    assert code == 0 and "18 stages are queued or running" in said
     assert "harness status tiny.yaml" in said and "harness cancel tiny.yaml" in said
     assert (slurm / "jobs").exists()
 
@@ -150,7 +150,7 @@ def test_a_study_edited_while_its_jobs_run_names_the_old_ones_and_mixes_nothing(
     assert "complexity         2        -        -        2" in said  # those are the same
     code, said = verb("run", "tiny.yaml", *SLURM, "--detach")
     assert code == 0 and edited in said
-    assert "16 stages are queued or running" in said
+    assert "18 stages are queued or running" in said
     after = (slurm / "jobs").read_text()
     assert after.startswith(before)
     assert len(after.splitlines()) == len(before.splitlines()) + 12  # nothing twice
@@ -233,7 +233,7 @@ def test_a_local_run_does_not_do_beside_slurm_what_is_queued_there(
     verb("run", "tiny.yaml", *SLURM, "--detach")
     code, said = verb("run", "tiny.yaml", "--executor", "local")
     assert code == 2
-    assert "16 stages of tiny were given to SLURM and are not over there" in said
+    assert "18 stages of tiny were given to SLURM and are not over there" in said
     assert "--executor slurm" in said and "harness cancel" in said
     assert not Ledger(study.parent / "results").drivers()
     (slurm / "jobs").unlink()  # SLURM has lost them all

@@ -133,7 +133,7 @@ def test_a_name_that_is_taken_leaves_nothing_behind(
 ) -> None:
     monkeypatch.chdir(official.parent)
     assert main(["validate", "foreign.yaml"]) == 0
-    assert "1 runs, theirs not imported into results yet" in capsys.readouterr().out
+    assert "1 run, theirs not imported into results yet" in capsys.readouterr().out
     command = ["import", str(official), "--name", "theirs", "--heads", "2"]
     assert main(command) == 0
     assert main(["validate", "foreign.yaml"]) == 0

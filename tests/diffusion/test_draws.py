@@ -89,7 +89,11 @@ def test_labels_are_uniform_in_range_and_differ_by_seed() -> None:
 def test_one_class_gives_one_label() -> None:
     assert sample_labels(0, [1, 5], 1).tolist() == [0, 0]
     with pytest.raises(BadInput):
-        sample_labels(0, [1], 0)
+        sample_labels(0, [1], -1)
+
+
+def test_without_classes_all_labels_are_the_null_label() -> None:
+    assert sample_labels(0, [1, 5], 0).tolist() == [0, 0]
 
 
 @given(
