@@ -39,12 +39,12 @@ FEATURES = 2048 + 2023 + 1008  # float32 numbers that Inception-2015 gives per i
 # real run (tests/dispatch/test_costs.py), which does not depend on the models' size.
 FILES = {
     **{"reference": 3, "encode": 3, "complexity": 2, "train": 5},
-    **{"sample": 3, "floor": 2, "evaluate": 2},
+    **{"sample": 3, "floor": 2, "ceiling": 2, "evaluate": 2},
 }
 PER_SHARD = 3  # of encode: latents, labels, checksums
 FEATURES_FILE = 1  # of sample, where features are kept instead of images
 EXTRACTOR_FILE = 1  # of reference, where the extractor is trained here
-RECORDS = {"train": 2, "evaluate": 1, "floor": 1}  # Parquet fragments, until compacted
+RECORDS = {"train": 2, "evaluate": 1, "floor": 1, "ceiling": 1}  # Parquet fragments, until compacted
 BESIDE = 2  # of every stage: its attempt and its log
 SLURM = {"stage": 1, "element": 2, "array": 3}  # state; out, err; packs, batch, script
 

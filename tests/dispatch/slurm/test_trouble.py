@@ -30,7 +30,7 @@ def test_children_that_slurm_cancelled_and_forgot_have_not_failed(
     ledger.end(train, "again", "error", "ValueError: boom")
     monkeypatch.setattr(cluster, "queue", lambda name=None: {})  # MinJobAge is over
     second, _ = started(plan, tmp_path, cluster)
-    assert second.detach() == 0 and len(second.agenda.running) == 3
+    assert second.detach() == 0 and len(second.agenda.running) == 4
     for kind in ("sample", "evaluate"):
         assert [a.state for a in ledger.attempts(by_kind[kind])] == ["lost", "running"]
 
