@@ -36,8 +36,6 @@ ALLOWED = {
     ("report/findings.py", "fd_infinity"): "a distance that does not depend on the number",
     ("report/sections/models.py", "DiT"): "which records are of the paper's own networks",
     ("report/sections/complexity.py", "DiT"): "networks of the papers that a figure compares with",
-    ("report/sections/comparison.py", "is"): "columns of the paper's Table 2",
-    ("report/sections/comparison.py", "recall"): "columns of the paper's Table 2",
     ("commands/new.py", "slurm"): "a section of `dispatch` in the template",
     ("diffusion/schedule.py", "ddim"): 'a word of the paper\'s code for strides: "ddim50"',
     ("analysis/metrics.py", "fd"): "the headline is a Fréchet distance, as the paper's is",

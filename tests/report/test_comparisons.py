@@ -70,7 +70,7 @@ def test_imported_checkpoints_of_unknown_steps_have_a_report(make):
     text = said(make.report(found, ALL))
     assert "Mflops per forward pass" in text and "are measured by Fréchet distance" in text
     assert "at an unknown training step (1,000 samples" in text
-    assert text.count("Quality was not measured at more than one training step") == 3
+    assert text.count("Quality was not measured at more than one training step") == 4
 
 
 def test_models_measured_against_different_references_are_not_compared(make):

@@ -55,7 +55,7 @@ class Comparison(Section):
             body.append([other, *(Cell(text, strong=True) for text in own_head)])
             rules.append(len(body) - 1)
             body += [line for lines in ours["rows"].values() for line in lines]
-        head: list[str | Cell] = ["Model", *PAPERS_HEAD]
+        head: list[str | Cell] = ["Model" if imagenet else "The paper's model", *PAPERS_HEAD]
         caption: list[Text] = [
             strong("Comparison. "),
             f"Rows without a mark: {PAPER}, Table 2; of its 512×512 block, what its text and Table "
