@@ -198,7 +198,7 @@ def test_the_verbs(
     stage = next(iter(make_plan(load_study("scaling", "smoke")).stages.values()))
     made = store.folder(stage.kind, commit(store, stage.kind, "", key=stage.key))
     assert main(["export", "--study", "scaling", "--profile", "smoke"]) == 0
-    assert "1 of 182 stages" in capsys.readouterr().out
+    assert "1 of 184 stages" in capsys.readouterr().out
     assert main(["import", "scaling-smoke.tar", "--results", "there"]) == 0
     assert "--profile smoke --results there" in capsys.readouterr().out
     for wrong in (

@@ -204,7 +204,7 @@ def test_the_verb(
     monkeypatch.chdir(tmp_path)
     commit(other, "train", "a")
     assert main(["merge", "other", "--dry-run"]) == 0
-    assert "1 artifacts" in capsys.readouterr().out
+    assert "1 artifact" in capsys.readouterr().out
     assert main(["merge", "other"]) == 0
     assert "0 were there already" in capsys.readouterr().out
     assert main(["merge", "absent"]) == 2

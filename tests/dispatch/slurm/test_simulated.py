@@ -29,7 +29,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     plan = planned(folder, RUNS)
     took = time.process_time() - began
     print(f"\nplanned {len(plan.stages):,} stages in {took:.2f} s")
-    assert len(plan.stages) == 3 * RUNS + 3
+    assert len(plan.stages) == 3 * RUNS + 4
     assert took < 3
     return plan
 
