@@ -44,7 +44,12 @@ FILES = {
 PER_SHARD = 3  # of encode: latents, labels, checksums
 FEATURES_FILE = 1  # of sample, where features are kept instead of images
 EXTRACTOR_FILE = 1  # of reference, where the extractor is trained here
-RECORDS = {"train": 2, "evaluate": 1, "floor": 1, "ceiling": 1}  # Parquet fragments, until compacted
+RECORDS = {
+    "train": 2,
+    "evaluate": 1,
+    "floor": 1,
+    "ceiling": 1,
+}  # Parquet fragments, until compacted
 BESIDE = 2  # of every stage: its attempt and its log
 SLURM = {"stage": 1, "element": 2, "array": 3}  # state; out, err; packs, batch, script
 
