@@ -26,7 +26,7 @@ STUDY = (
     .replace("log_every: 2", "log_every: 5, checkpoint_every: 7")
     .replace("model.patch_size: [8]", "model.patch_size: [8, 4]")
 )
-STAGES = 4 + 1 + 8 + 1 + 8 + 8
+STAGES = 4 + 1 + 8 + 1 + 8 + 8 + 1 + 1
 
 
 def start(folder: Path) -> subprocess.Popen[str]:
