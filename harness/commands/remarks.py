@@ -37,9 +37,18 @@ def unmeasured(opened: Opened) -> list[str]:
     return sentences
 
 
-@cache  # what is committed does not change, and `status --watch` asks every two seconds
 def _absent(root: Path, key: str) -> Mapping[str, str]:
     """Metrics that an evaluation lacks, by recorded name; {} where it cannot be read."""
+    here = root.absolute()  # whoever asks may go elsewhere
+    try:
+        written = Store(here).folder("evaluate", key).stat().st_mtime_ns
+    except OSError:
+        return {}
+    return _read(here, key, written)
+
+
+@cache  # what is committed does not change, and `status --watch` asks every two seconds
+def _read(root: Path, key: str, written: int) -> Mapping[str, str]:
     try:
         manifest = Store(root).manifest("evaluate", key)
         return {} if manifest is None else codec.result(manifest, EvaluateResult).absent
