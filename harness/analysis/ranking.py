@@ -39,14 +39,14 @@ def best(
     v = np.asarray(values, float)
     out = np.isfinite(v)
     if not out.any():
-        return out
+        return out  # type: ignore[no-any-return]
     top = int(np.nanargmax(np.where(out, v if higher else -v, np.nan)))
     others = [int(i) for i in np.flatnonzero(out) if i != top]
     judged = corrected(_pairs(v, std, df, [(top, i) for i in others]), confidence)
     for i, gap in zip(others, judged, strict=True):
         # A standard error is needed to lose: equal exact values tie as well.
         out[i] = gap.tie
-    return out
+    return out  # type: ignore[no-any-return]
 
 
 def ranks(

@@ -177,7 +177,7 @@ def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     rows = rows[rows["metric"] == metric]
     rows = rows[np.isfinite(rows["value"].astype(float)) & rows["gflops"].notna()].copy()
     columns = [[_plain(v) for v in rows[c]] for c in PROTOCOL]
-    protocols: Any = [Protocol(*p) for p in zip(*columns, strict=True)]  # type: ignore[arg-type]
+    protocols: Any = [Protocol(*p) for p in zip(*columns, strict=True)]
     rows["protocol"] = pd.Series(protocols, index=rows.index, dtype=object)
     return rows
 

@@ -54,7 +54,7 @@ class DiffusersCodec:
     def decode(self, latents: Tensor) -> Tensor:
         """The model's outputs (N, channels, h, w) to images (N, 3, H, W) about [-1, 1]."""
         plain = latents / self.scale * self._spread + self._shift
-        return self.model.decode(plain.to(self.model.dtype)).sample.float()
+        return self.model.decode(plain.to(self.model.dtype)).sample.float()  # type: ignore[no-any-return]
 
 
 def load(about: Diffusers, weights: str | None, device: str) -> DiffusersCodec:

@@ -88,7 +88,7 @@ class StableDiffusionVAE:
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        return self.model.decode((latents / self.scale).to(self.model.dtype)).sample.float()
+        return self.model.decode((latents / self.scale).to(self.model.dtype)).sample.float()  # type: ignore[no-any-return]
 
 
 def load(

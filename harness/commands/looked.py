@@ -117,7 +117,7 @@ def _own_floor(images: Any, name: str, source: str, folder: str, settings: dict[
         floor = open_images(name, source, folder, split="floor", settings=settings)
     except HarnessError:
         return False
-    return floor.fingerprint != images.fingerprint
+    return floor.fingerprint != images.fingerprint  # type: ignore[no-any-return]
 
 
 def _layouts() -> str:

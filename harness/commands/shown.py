@@ -127,4 +127,4 @@ def _labels(folder: Path) -> np.ndarray:
 
     path = folder / "labels.npz"
     with np.load(path if path.is_file() else folder / "samples.npz", allow_pickle=False) as held:
-        return held["labels"]
+        return held["labels"]  # type: ignore[no-any-return]

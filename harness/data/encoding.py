@@ -20,7 +20,7 @@ from torch import Tensor
 
 from harness.components.autoencoder import Autoencoder
 from harness.data.crop import centre_crop
-from harness.data.images import Corrupt, Images
+from harness.data.images import Corrupt, Images  # type: ignore[attr-defined]
 from harness.data.writer import LatentSettings, LatentWriter, check_corrupt
 from harness.errors import BadInput
 

@@ -137,4 +137,4 @@ def _colour(coverage: np.ndarray, draws: np.ndarray, channels: int) -> np.ndarra
     dark = DARK[0] + (DARK[1] - DARK[0]) * draws[:, 0:channels]
     light = LIGHT[0] + (LIGHT[1] - LIGHT[0]) * draws[:, 3 : 3 + channels]
     dark, light = dark[:, None, None, :], light[:, None, None, :]
-    return np.rint(255 * (dark + (light - dark) * coverage[..., None])).astype(np.uint8)
+    return np.rint(255 * (dark + (light - dark) * coverage[..., None])).astype(np.uint8)  # type: ignore[no-any-return]

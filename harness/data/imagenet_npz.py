@@ -81,7 +81,7 @@ class ImageNetNpzImages:
                 pixels = npz.array(path, "data")
                 rows = self._starts[part + 1] - self._starts[part]
                 side = math.isqrt(pixels.shape[-1] // 3) if pixels.ndim == 2 else 0
-                if pixels.dtype != np.uint8 or pixels.shape != (rows, 3 * side * side):
+                if pixels.dtype != np.uint8 or pixels.shape != (rows, 3 * side * side):  # type: ignore[comparison-overlap]
                     raise BadInput(
                         f"{path}: data are {pixels.dtype} {pixels.shape}; as published they are "
                         f"uint8 ({rows}, 3 x side x side)"

@@ -153,7 +153,7 @@ class Latents:
         """A copy of the stored rows, of one flip each if given."""
         if len(self._parts) == 1:
             part = self._parts[0]
-            return part[indices] if flip is None else part[indices, flip]
+            return part[indices] if flip is None else part[indices, flip]  # type: ignore[no-any-return]
         # Mapped files: row by row, so that only what is asked for is read.
         first = self._parts[0][0] if flip is None else self._parts[0][0, 0]
         out = np.empty((len(indices), *first.shape), dtype=first.dtype)

@@ -163,7 +163,7 @@ class Parquet(FileSource):
             return None
         label = next((name for name in LABELS if name in columns), None)
         found = {} if image == "image" else {"image": image}
-        return found if label == "label" else {**found, "label": label}  # type: ignore[dict-item]
+        return found if label == "label" else {**found, "label": label}
 
     def example(self, folder: Path, seed: int, damaged: bool = False) -> Path | None:
         """Two files of six PNGs each, in row groups of four."""

@@ -75,7 +75,7 @@ def _scheduler(steps: int, times: list[int]) -> Any:
     """diffusers' scheduler, about to take its first step; it keeps what the last one found."""
     from diffusers import DPMSolverMultistepScheduler
 
-    scheduler: Any = DPMSolverMultistepScheduler(
+    scheduler: Any = DPMSolverMultistepScheduler(  # type: ignore[no-untyped-call]
         num_train_timesteps=steps,
         trained_betas=linear_betas(steps),
         solver_order=2,

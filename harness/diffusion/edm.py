@@ -100,7 +100,7 @@ class EDM(Objective):
         level = torch.full((x.shape[0],), sigma, dtype=torch.float64, device=x.device)
         scaled = (c_in * x).to(like.dtype)
         output = denoise(scaled, self.network_time(level).to(like.dtype), **condition)
-        return c_skip * x + c_out * first_channels(output, x)
+        return c_skip * x + c_out * first_channels(output, x)  # type: ignore[no-any-return]
 
 
 class EDMHeun(Sampler):

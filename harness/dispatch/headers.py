@@ -63,7 +63,7 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]] | str:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
                 with archive.open(name) as member:
-                    version = npy.read_magic(member)  # type: ignore[no-untyped-call]
+                    version = npy.read_magic(member)
                     read = npy.read_array_header_1_0 if version == (1, 0) else None
                     read = read or npy.read_array_header_2_0
                     shape, _, _ = read(member)

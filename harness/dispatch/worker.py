@@ -117,7 +117,7 @@ def perform(
             failed = {"failure": classify(error), "message": failure_told(error, log)}
             together = os.environ.get("WORLD_SIZE", "1") != "1"
             # After an error a GPU may refuse everything, and ranks do nothing together.
-            leaving = torch.cuda.is_initialized() or together
+            leaving = torch.cuda.is_initialized() or together  # type: ignore[no-untyped-call]
             return "failed", {**failed, "leaving": leaving, "peer": _by_another(error)}
 
 

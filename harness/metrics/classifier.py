@@ -169,7 +169,7 @@ def _fit(
         noisy = chosen + strength * torch.randn(chosen.shape)
         loss = F.cross_entropy(network(noisy)[2], y[index])
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         last = step == recipe.steps - 1
         if validation is None or not (last or (step + 1) % recipe.look_every == 0):
@@ -207,7 +207,7 @@ def _augmented(x: torch.Tensor, recipe: Recipe) -> torch.Tensor:
 @torch.inference_mode()
 def _logits(network: Network, images: torch.Tensor) -> torch.Tensor:
     """uint8 (N, 3, H, W) -> (N, K)."""
-    return torch.cat([network(to_float(part))[2] for part in images.split(EXTRACT_BATCH)])
+    return torch.cat([network(to_float(part))[2] for part in images.split(EXTRACT_BATCH)])  # type: ignore[no-untyped-call]
 
 
 def save(trained: Trained, path: str | Path) -> None:

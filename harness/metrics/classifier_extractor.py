@@ -28,7 +28,7 @@ SPATIAL_CHANNELS = 7  # sFID keeps the first 7 channels of a mid-level map, flat
 SPATIAL_SIDE = 16  # larger maps are averaged down to this, so 7 x 16 x 16 = 1792 numbers at most
 
 
-class EmbeddedExtractor(FeatureExtractorBase):
+class EmbeddedExtractor(FeatureExtractorBase):  # type: ignore[misc]
     """The network as torch-fidelity wants it: uint8 (N, 3, H, W) in, a tuple of features out.
 
     Registered under its own name. torch-fidelity makes one with
@@ -121,7 +121,7 @@ class Extractor:
             images = images.repeat(1, 3, 1, 1)
         _check_images(images, self.module.trained)
         with full_float32():
-            parts = [self.module(part.to(self.device)) for part in images.split(EXTRACT_BATCH)]
+            parts = [self.module(part.to(self.device)) for part in images.split(EXTRACT_BATCH)]  # type: ignore[no-untyped-call]
         columns, names = zip(*parts, strict=True), self.module.features_list
         return {k: torch.cat(v).float().cpu() for k, v in zip(names, columns, strict=True)}
 

@@ -58,7 +58,7 @@ class Points:
     def underflow(self) -> float:
         """What rounding can add to that where squares are too small to be represented."""
         tiny = np.finfo(np.float64 if self.double else np.float32).tiny
-        return 4 * self.rows.shape[1] * float(tiny)
+        return 4 * self.rows.shape[1] * float(tiny)  # type: ignore[no-any-return]
 
     def blocks(self) -> list[slice]:
         return [slice(s, min(s + BLOCK, len(self.rows))) for s in range(0, len(self.rows), BLOCK)]

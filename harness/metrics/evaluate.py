@@ -20,7 +20,7 @@ from harness.metrics.measure import DEFAULT_METRICS, check_seed, measure
 from harness.metrics.names import INCEPTION, chosen, metric_name
 
 if TYPE_CHECKING:
-    from harness.metrics.extractors import Extractor
+    from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]
     from harness.metrics.features import Features
     from harness.metrics.images import Images
     from harness.metrics.reference import Reference

@@ -57,7 +57,7 @@ def _blurred(x: np.ndarray) -> np.ndarray:
         length = x.shape[axis] - WINDOW + 1
         x = sum(
             weight * np.take(x, range(k, k + length), axis=axis) for k, weight in enumerate(weights)
-        )  # type: ignore[assignment]
+        )
     return x
 
 

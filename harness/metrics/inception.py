@@ -32,7 +32,7 @@ CUSTOM = "inception-custom"
 HASH = FILE.removesuffix(".pth").rsplit("-", 1)[-1]  # the published file's name carries it
 
 
-class Inception2015(FeatureExtractorBase):
+class Inception2015(FeatureExtractorBase):  # type: ignore[misc]
     """torch-fidelity extractor with the features "pool", "spatial" and "logits_unbiased"."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Inception2015(FeatureExtractorBase):
         self.requires_grad_(False)
         self.eval()
         # NHWC convolutions are 1.5 times as fast on the CPU, and as fast on a GPU
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.to(memory_format=torch.channels_last)
 
     def _keep_spatial(self, module: torch.nn.Module, inputs: Any, output: torch.Tensor) -> None:
         self._spatial = output[:, :SPATIAL_CHANNELS]
@@ -142,7 +142,7 @@ def published_weights() -> Path:
     """torch-fidelity's weights file in torch's hub cache, downloaded when absent."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if path.exists():
-        return path
+        return path  # type: ignore[no-any-return]
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=HASH)
@@ -152,7 +152,7 @@ def published_weights() -> Path:
             f"Fetch {URL_INCEPTION_V3} on a machine with a network and put it at {path}, "
             "or name the file with --weights"
         ) from error
-    return path
+    return path  # type: ignore[no-any-return]
 
 
 def check_state_dict(path: Path, data: io.BytesIO) -> None:

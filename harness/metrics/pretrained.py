@@ -33,7 +33,7 @@ DINOV2_REPOSITORY = "facebookresearch/dinov2:e1277af2ba9496fbadf7aec6eba56e8d882
 DINOV2_URL = f"https://dl.fbaipublicfiles.com/dinov2/{DINOV2}/{DINOV2}_pretrain.pth"
 
 
-class DinoV2(FeatureExtractorDinoV2):
+class DinoV2(FeatureExtractorDinoV2):  # type: ignore[misc]
     """torch-fidelity's DINOv2 (its resize and normalisation), from a weights file.
 
     torch-fidelity refuses a weights path for DINOv2 and unpickles what it downloads; here the file
@@ -62,7 +62,7 @@ def dinov2_network() -> torch.nn.Module:
     """The network without weights, from torch's hub cache or the fixed commit on GitHub."""
     os.environ["XFORMERS_DISABLED"] = "1"  # as torch-fidelity does: else results vary by machine
     with redirect_stdout(sys.stderr):  # torch.hub prints to stdout, which --json owns
-        network: torch.nn.Module = torch.hub.load(
+        network: torch.nn.Module = torch.hub.load(  # type: ignore[no-untyped-call]
             DINOV2_REPOSITORY, DINOV2, pretrained=False, trust_repo=True, skip_validation=True
         )
     return network

@@ -45,7 +45,7 @@ class RandomConv:
                 f"got {images.dtype} {tuple(images.shape)}"
             )
         with full_float32():
-            parts = [self._features(part.to(self.device)) for part in images.split(EXTRACT_BATCH)]
+            parts = [self._features(part.to(self.device)) for part in images.split(EXTRACT_BATCH)]  # type: ignore[no-untyped-call]
         return {name: torch.cat([part[name] for part in parts]).cpu() for name in parts[0]}
 
     def _features(self, images: torch.Tensor) -> dict[str, torch.Tensor]:

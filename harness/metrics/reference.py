@@ -26,7 +26,7 @@ from harness.metrics.moments import Moments, MomentsAccumulator
 from harness.metrics.names import INCEPTION
 
 if TYPE_CHECKING:
-    from harness.metrics.extractors import Extractor
+    from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]
 
 PR_IMAGES = 10_000  # reference images for precision and recall, as in the paper's evaluation
 _FORMAT = "harness-reference-1"

@@ -69,7 +69,7 @@ def _fit(network: Network, x: torch.Tensor, steps: int) -> None:
         similar = _similarity(network, torch.cat([_view(chosen), _view(chosen)]))
         loss = F.cross_entropy(similar / TEMPERATURE, _partners(len(chosen)))
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
 

@@ -70,7 +70,7 @@ class Attention(nn.Module):
         qkv = self.qkv(x).view(n, tokens, 3, self.heads, width // self.heads).transpose(1, 3)
         q, k, v = qkv.unbind(2)
         x = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(x.transpose(1, 2).reshape(n, tokens, width))
+        return self.proj(x.transpose(1, 2).reshape(n, tokens, width))  # type: ignore[no-any-return]
 
 
 class CrossAttention(nn.Module):
@@ -90,7 +90,7 @@ class CrossAttention(nn.Module):
         kv = self.kv(condition).view(n, condition.shape[1], 2, self.heads, size).transpose(1, 3)
         k, v = kv.unbind(2)
         x = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(x.transpose(1, 2).reshape(n, tokens, width))
+        return self.proj(x.transpose(1, 2).reshape(n, tokens, width))  # type: ignore[no-any-return]
 
 
 class MLP(nn.Module):
@@ -102,7 +102,7 @@ class MLP(nn.Module):
         self.fc2 = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))
+        return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))  # type: ignore[no-any-return]
 
 
 class AdaLNZeroBlock(nn.Module):
@@ -135,7 +135,7 @@ class AdaLNBlock(nn.Module):
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1).chunk(4, dim=-1)
         shift_msa, scale_msa, shift_mlp, scale_mlp = vectors  # (N, 1, D) each
         x = x + self.attn(modulate(x, shift_msa, scale_msa))
-        return x + self.mlp(modulate(x, shift_mlp, scale_mlp))
+        return x + self.mlp(modulate(x, shift_mlp, scale_mlp))  # type: ignore[no-any-return]
 
 
 class CrossAttentionBlock(nn.Module):
@@ -157,7 +157,7 @@ class CrossAttentionBlock(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
         x = x + self.cross_attn(x, condition)
-        return x + self.mlp(self.norm2(x))
+        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
 
 
 class InContextBlock(nn.Module):
@@ -172,7 +172,7 @@ class InContextBlock(nn.Module):
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
 
 
 BLOCK_CLASSES: dict[str, type[nn.Module]] = {

@@ -204,7 +204,7 @@ def to_diffusers(model: DiT) -> Any:
             if match[2] == "attn.qkv":
                 for theirs, part in zip(QKV, state[name].chunk(3), strict=True):
                     out[block + theirs + ending] = part
-    exported: Any = DiTTransformer2DModel(**config(model))
+    exported: Any = DiTTransformer2DModel(**config(model))  # type: ignore[no-untyped-call]
     exported.load_state_dict({name: t.detach().float().cpu() for name, t in out.items()})
     return exported.eval()
 

@@ -88,7 +88,7 @@ class TimestepEmbedder(nn.Module):
         self.mlp = nn.Sequential(first, nn.SiLU(), second)
 
     def forward(self, t: Tensor) -> Tensor:
-        return self.mlp(timestep_features(t).to(self.mlp.get_parameter("0.weight").dtype))
+        return self.mlp(timestep_features(t).to(self.mlp.get_parameter("0.weight").dtype))  # type: ignore[no-any-return]
 
 
 class LabelEmbedder(nn.Module):
@@ -100,7 +100,7 @@ class LabelEmbedder(nn.Module):
         nn.init.normal_(self.embedding_table.weight, std=0.02)
 
     def forward(self, y: Tensor) -> Tensor:
-        return self.embedding_table(y)
+        return self.embedding_table(y)  # type: ignore[no-any-return]
 
 
 class ModulatedFinalLayer(nn.Module):
@@ -114,7 +114,7 @@ class ModulatedFinalLayer(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1)
         shift, scale = vectors.chunk(2, dim=-1)
-        return self.linear(modulate(x, shift, scale))
+        return self.linear(modulate(x, shift, scale))  # type: ignore[no-any-return]
 
 
 class PlainFinalLayer(nn.Module):
@@ -126,7 +126,7 @@ class PlainFinalLayer(nn.Module):
         self.linear = ZeroLinear(width, outputs)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
-        return self.linear(self.norm_final(x))
+        return self.linear(self.norm_final(x))  # type: ignore[no-any-return]
 
 
 class DiT(nn.Module):

@@ -56,7 +56,7 @@ def rotary_table(grid: int, size: int) -> tuple[Tensor, Tensor]:
 
 def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
     """Turn pairs of channels of x (N, heads, T, size) by the angles of its position."""
-    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)
+    even, odd = x.unflatten(-1, (-1, 2)).unbind(-1)  # type: ignore[no-untyped-call]
     turned = torch.stack([-odd, even], dim=-1).flatten(-2)
     return (x * cosine + turned * sine).to(x.dtype)
 
@@ -80,7 +80,7 @@ class Attention(nn.Module):
         if turns is not None:
             q, k = rotate(q, *turns), rotate(k, *turns)
         x = F.scaled_dot_product_attention(q, k, v)
-        return self.proj(x.transpose(1, 2).reshape(n, tokens, width))
+        return self.proj(x.transpose(1, 2).reshape(n, tokens, width))  # type: ignore[no-any-return]
 
 
 class SwiGLU(nn.Module):
@@ -94,7 +94,7 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         gate, value = self.w12(x).chunk(2, dim=-1)
-        return self.w3(F.silu(gate) * value)
+        return self.w3(F.silu(gate) * value)  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -137,7 +137,7 @@ class FinalLayer(nn.Module):
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1)
         shift, scale = vectors.chunk(2, dim=-1)
-        return self.linear(torch.addcmul(shift, self.norm_final(x), 1 + scale))
+        return self.linear(torch.addcmul(shift, self.norm_final(x), 1 + scale))  # type: ignore[no-any-return]
 
 
 class ModernDiT(nn.Module):

@@ -23,14 +23,14 @@ class UNet(nn.Module):
             self.network.enable_gradient_checkpointing()
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        return self.network(x, t, y, return_dict=False)[0]
+        return self.network(x, t, y, return_dict=False)[0]  # type: ignore[no-any-return]
 
 
 def _network(family: UNetFamily, given: Input) -> Any:
     from diffusers import UNet2DModel
 
     attends = [given.side >> level in family.attention for level in range(len(family.levels))]
-    network: Any = UNet2DModel(
+    network: Any = UNet2DModel(  # type: ignore[no-untyped-call]
         sample_size=given.side,
         in_channels=given.channels,
         out_channels=given.out_channels,

@@ -66,7 +66,7 @@ def unet(name: str) -> Any:
         raise unknown(name)
     design = DESIGNS[name]
     if isinstance(design, LDM):
-        return UNet2DConditionModel(
+        return UNet2DConditionModel(  # type: ignore[no-untyped-call]
             sample_size=design.size,
             in_channels=design.latents,
             out_channels=design.latents,
@@ -90,7 +90,7 @@ def _adm(design: ADM) -> Any:
 
     levels = range(len(design.multipliers))
     attends = [design.size >> level in design.attention for level in levels]
-    network: Any = UNet2DModel(
+    network: Any = UNet2DModel(  # type: ignore[no-untyped-call]
         sample_size=design.size,
         in_channels=design.inputs,
         out_channels=6,
@@ -125,7 +125,7 @@ class Wrapped(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
-        return self.network(x, t, condition, return_dict=False)[0]
+        return self.network(x, t, condition, return_dict=False)[0]  # type: ignore[no-any-return]
 
 
 def example_inputs(name: str) -> tuple[Tensor, Tensor, Tensor]:

@@ -42,7 +42,7 @@ class Attention(nn.Module):
                 out = F.scaled_dot_product_attention(*qkv.float().unbind(2)).to(qkv.dtype)
         else:
             out = F.scaled_dot_product_attention(*qkv.unbind(2))
-        return self.proj(out.transpose(1, 2).reshape(n, tokens, width))
+        return self.proj(out.transpose(1, 2).reshape(n, tokens, width))  # type: ignore[no-any-return]
 
 
 class MLP(nn.Module):
@@ -54,7 +54,7 @@ class MLP(nn.Module):
         self.fc2 = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(x)))
+        return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
 
 
 class Block(nn.Module):
@@ -72,7 +72,7 @@ class Block(nn.Module):
         if self.skip_linear is not None and skip is not None:
             x = self.skip_linear(torch.cat([x, skip], dim=-1))
         x = x + self.attn(self.norm1(x))
-        return x + self.mlp(self.norm2(x))
+        return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
 
 
 class PatchEmbedding(nn.Module):
@@ -83,7 +83,7 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(channels, width, patch_size, stride=patch_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.proj(x).flatten(2).transpose(1, 2)
+        return self.proj(x).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
 
 
 class UViT(nn.Module):
@@ -135,13 +135,13 @@ class UViT(nn.Module):
         for block in self.out_blocks:
             x = self._run(block, x, skips.pop())
         x = self.decoder_pred(self.norm(x))[:, 2:]
-        return self.final_layer(self._unpatchify(x))
+        return self.final_layer(self._unpatchify(x))  # type: ignore[no-any-return]
 
     def _run(self, block: nn.Module, *inputs: Tensor) -> Tensor:
         if self.checkpointing and self.training and torch.is_grad_enabled():
             out: Tensor = checkpoint(block, *inputs, use_reentrant=False)
             return out
-        return block(*inputs)
+        return block(*inputs)  # type: ignore[no-any-return]
 
     def _unpatchify(self, x: Tensor) -> Tensor:
         """(N, T, p * p * C) -> (N, C, H, W); within a token the order is row, column, channel."""

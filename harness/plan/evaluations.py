@@ -71,7 +71,7 @@ def at(evaluation: EvaluationSettings, run: Run) -> tuple[int, ...]:
         return (run.train.steps,)
     if evaluation.at == "milestones":
         return run.train.milestones
-    return evaluation.at  # type: ignore[return-value]
+    return evaluation.at
 
 
 def _asked(name: str, evaluation: EvaluationSettings, run: Run, gflops: float | None) -> Asked:

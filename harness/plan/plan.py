@@ -111,7 +111,7 @@ class Plan:
 
     def text(self, *what: Any, make: Callable[[], Any]) -> str:
         """`canonical(make())`, computed once."""
-        return self.once(what, lambda: keys.canonical(make()))
+        return self.once(what, lambda: keys.canonical(make()))  # type: ignore[no-any-return]
 
     def drop(self, keys: Iterable[str], note: str) -> None:
         """Leave out stages that no other needs, and say why."""

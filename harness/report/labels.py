@@ -107,7 +107,7 @@ def _placed(note: Annotation, dx: float, dy: float, across: str, up: str, render
 
 
 def _meet(a: Bbox, b: Bbox) -> bool:
-    return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
+    return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1  # type: ignore[no-any-return]
 
 
 def floor_line(axes: Axes, floor: float | None, points: Sequence[tuple[float, float]]) -> None:

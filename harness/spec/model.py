@@ -74,7 +74,7 @@ class Model:
         mine, theirs = self.component, other.component
         if mine is None or theirs is None:
             return self.checkpoint == other.checkpoint and mine is theirs
-        return mine.identity() == theirs.identity()
+        return mine.identity() == theirs.identity()  # type: ignore[no-any-return]
 
 
 def choose(

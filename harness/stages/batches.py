@@ -31,7 +31,7 @@ def batches(
         for step in steps:
             yield tuple(part.to(device) for part in make(step))
         return
-    stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+    stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
     pool = ThreadPoolExecutor(min(ahead, THREADS), thread_name_prefix="batches")
     left = iter(steps)
     ready: deque[Future[tuple[Made, Any]]] = deque()

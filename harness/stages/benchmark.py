@@ -232,7 +232,7 @@ def _encode(setting: Setting, device: torch.device) -> dict[str, Any]:
     if size % 8:
         raise BadInput(f"image size {size} is not divisible by 8, the autoencoder's factor")
     kinds = 4
-    network: Any = AutoencoderKL(
+    network: Any = AutoencoderKL(  # type: ignore[no-untyped-call]
         down_block_types=("DownEncoderBlock2D",) * kinds,
         up_block_types=("UpDecoderBlock2D",) * kinds,
         block_out_channels=(128, 256, 512, 512),

@@ -86,7 +86,7 @@ class TrainingState:
     def bytes(self) -> int:
         """Size of a checkpoint: model, averages and two moments."""
         own = sum(t.numel() * t.element_size() for t in self.model.state_dict().values())
-        return own * (4 + len(self.more))
+        return own * (4 + len(self.more))  # type: ignore[no-any-return]
 
     def _modules(self) -> list[tuple[str, nn.Module]]:
         return [("model", self.model), ("ema", self.ema), *self.more.items()]

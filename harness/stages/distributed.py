@@ -192,11 +192,11 @@ def join(timeout_s: float, exchange_s: float = 900.0) -> World:
 def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
     global _joined
     local_rank = number("LOCAL_RANK", 0)
-    store, rank, size = next(dist.rendezvous("env://", rank, size, timeout=limit))
+    store, rank, size = next(dist.rendezvous("env://", rank, size, timeout=limit))  # type: ignore[attr-defined]
     store.set_timeout(limit)
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo",
-        store=dist.PrefixStore("harness", store),
+        store=dist.PrefixStore("harness", store),  # type: ignore[attr-defined]
         rank=rank,
         world_size=size,
         timeout=exchange,
@@ -204,9 +204,9 @@ def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
     control = dist.new_group(backend="gloo", timeout=WAIT)
     # A connection of its own: a store's client does one thing at a time.
     host, port = os.environ["MASTER_ADDR"], number("MASTER_PORT")
-    words = dist.TCPStore(host, port, None, False, limit, wait_for_workers=False)
+    words = dist.TCPStore(host, port, None, False, limit, wait_for_workers=False)  # type: ignore[attr-defined]
     start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    _joined = World(rank, size, local_rank, control, dist.PrefixStore(f"peers/{start}", words))
+    _joined = World(rank, size, local_rank, control, dist.PrefixStore(f"peers/{start}", words))  # type: ignore[attr-defined]
     atexit.register(_leave)
     return _joined
 

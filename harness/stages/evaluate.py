@@ -74,7 +74,7 @@ def _features(settings: EvaluateStage, samples: Artifact, extractor: Any, work: 
         with np.load(samples.file("features.npz"), allow_pickle=False) as stored:
             return Features(**{"pool": None, **stored})
     batch, total = work.place.batch_size, drawn.samples
-    return extract(
+    return extract(  # type: ignore[no-any-return]
         (rgb(images) for images in read_images(samples.folder, batch)),
         extractor,
         batch_size=batch,

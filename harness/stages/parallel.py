@@ -78,6 +78,6 @@ def warm_up(
     """
     x, y = torch.zeros(shape, device=device), torch.zeros(shape[0], dtype=torch.long, device=device)
     t = torch.from_numpy(objective.draw_times(np.random.default_rng(0), shape[0])).to(device)
-    objective.training_losses(together.forward, x, t, x, y=y)["loss"].sum().backward()
+    objective.training_losses(together.forward, x, t, x, y=y)["loss"].sum().backward()  # type: ignore[no-untyped-call]
     for parameter in together.forward.parameters():
         parameter.grad = None

@@ -183,7 +183,7 @@ def _beside(settings: SampleStage, work: Work, encoder_sha256: str | None) -> bo
         )
     except HarnessError:
         return False
-    return original.sha256 == encoder_sha256
+    return original.sha256 == encoder_sha256  # type: ignore[no-any-return]
 
 
 def _draw_all(
@@ -261,7 +261,7 @@ def _sampler(
                 f"samples {indices.start} to {indices.stop - 1} are not finite: the checkpoint is "
                 "not usable, nothing is recorded for it"
             )
-        return images.permute(0, 2, 3, 1).cpu().numpy()
+        return images.permute(0, 2, 3, 1).cpu().numpy()  # type: ignore[no-any-return]
 
     return draw
 

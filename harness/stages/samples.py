@@ -31,7 +31,7 @@ class Part:
 
     def read(self, name: str) -> np.ndarray:
         with np.load(self.path, allow_pickle=False) as content:
-            return content[name]
+            return content[name]  # type: ignore[no-any-return]
 
 
 def keep(
@@ -127,8 +127,8 @@ def read_images(folder: Path, size: int) -> Iterator[np.ndarray]:
         zipfile.ZipFile(folder / "samples.npz") as archive,
         archive.open("arr_0.npy") as file,
     ):
-        np.lib.format.read_magic(file)  # type: ignore[arg-type]
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)  # type: ignore[arg-type]
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         row = int(np.prod(shape[1:]))
         for start in range(0, shape[0], size):
             n = min(size, shape[0] - start)

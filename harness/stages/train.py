@@ -169,7 +169,7 @@ class _Training:
                     )
                 # Gradients are averaged over processes: their sum is the whole batch's mean.
                 scale = self.work.world.size / recipe.batch_size
-                (losses["loss"].sum() * scale).backward()
+                (losses["loss"].sum() * scale).backward()  # type: ignore[no-untyped-call]
             log.add(losses)
 
 

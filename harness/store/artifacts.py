@@ -73,7 +73,7 @@ def _read_rows(folder: Path, manifest: Manifest) -> Rows:
     entry = manifest.files.get(RECORD)
     if entry is None or files.digest(data) != entry.sha256:
         raise CorruptArtifact(f"{path} does not match its checksum")
-    return json.loads(data)
+    return json.loads(data)  # type: ignore[no-any-return]
 
 
 def _unread(path: Path, error: OSError) -> CorruptArtifact:

@@ -201,7 +201,7 @@ def _rows_of(table: str, path: Path, key: str) -> Rows:
             found += batch.content.to_pylist()
         return found
     part = fragments.parquet(table, fragments.checked(path), path)
-    return part.filter(pc.equal(part["key"], key)).to_pylist()
+    return part.filter(pc.equal(part["key"], key)).to_pylist()  # type: ignore[no-any-return]
 
 
 class _Output:

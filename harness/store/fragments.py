@@ -211,7 +211,7 @@ def decode(data: bytes, path: Path) -> dict[str, Any]:
         raise newer(path, version, content.get("harness"))
     if not sound:
         raise Damaged("is not a record")
-    return content
+    return content  # type: ignore[no-any-return]
 
 
 def newer(path: Path, version: int, harness: str | None) -> UnreadableRecords:

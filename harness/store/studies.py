@@ -122,7 +122,7 @@ def _content(index: Index) -> dict[str, Any]:
         del content["components"]
     if not content["claims"]:
         del content["claims"]  # as files were before claims were stored
-    return json.loads(json.dumps(content, allow_nan=False))
+    return json.loads(json.dumps(content, allow_nan=False))  # type: ignore[no-any-return]
 
 
 def read(path: Path) -> Index:

@@ -85,9 +85,9 @@ def gradient_is_finite(objective: Objective) -> None:
     scale = torch.ones((), requires_grad=True)
 
     def network(x: Tensor, t: Tensor, y: Tensor) -> Tensor:
-        return scale * _network(objective)(x, t, y)
+        return scale * _network(objective)(x, t, y)  # type: ignore[no-any-return]
 
-    objective.training_losses(network, x, t, noise, y=y)["loss"].sum().backward()
+    objective.training_losses(network, x, t, noise, y=y)["loss"].sum().backward()  # type: ignore[no-untyped-call]
     if scale.grad is None or not bool(torch.isfinite(scale.grad)) or float(scale.grad) == 0.0:
         raise AssertionError(
             f"at times {t.tolist()} the gradient in the network's output is {scale.grad}"
@@ -101,7 +101,7 @@ def the_network_is_called_as_promised(objective: Objective) -> None:
 
     def network(x_t: Tensor, time: Tensor, **condition: Tensor) -> Tensor:
         seen.append((x_t.detach(), time, condition))
-        return _network(objective)(x_t, time, **condition)
+        return _network(objective)(x_t, time, **condition)  # type: ignore[no-any-return]
 
     objective.training_losses(network, x, t, noise, y=y)
     if not seen:

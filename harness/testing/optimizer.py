@@ -100,6 +100,6 @@ def _step(model: nn.Module, stepper: torch.optim.Optimizer, step: int) -> float:
     x = torch.randn(32, 6, generator=torch.Generator().manual_seed(step))
     loss = (model(x) - x[:, :2].sin()).square().mean()
     stepper.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     stepper.step()
     return float(loss.detach())

@@ -121,7 +121,7 @@ def noise_is_asked_for_in_order(sampler: Sampler) -> None:
 
         def watched(i: int, asked: list[int] = asked, noise: Any = noise) -> Tensor:
             asked.append(i)
-            return noise(i)
+            return noise(i)  # type: ignore[no-any-return]
 
         sampler.sample(objective, Watched(objective), noise(-1), steps, watched, y=_labels())
         if asked != sorted(set(asked)) or (asked and asked[0] < 0):

@@ -21,8 +21,8 @@ class TensorBoard(Tracker):
         from torch.utils.tensorboard import SummaryWriter
 
         folder = tracked.results / "tensorboard" / tracked.run
-        writer = SummaryWriter(str(folder))  # type: ignore[no-untyped-call]
-        writer.add_text("run", f"{tracked.study}: {tracked.label}")  # type: ignore[no-untyped-call]
+        writer = SummaryWriter(str(folder))
+        writer.add_text("run", f"{tracked.study}: {tracked.label}")
         return _Writing(writer)
 
 

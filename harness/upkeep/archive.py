@@ -224,4 +224,4 @@ def _unpack(path: Path, folder: Path) -> dict[str, Any]:
         raise BadInput(
             f"{path}: {'; '.join(wrong[:3]) or STUDY + ' is missing'}{more}. Nothing was taken"
         )
-    return about
+    return about  # type: ignore[no-any-return]
