@@ -16,7 +16,7 @@ from harness.components import standin
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
-from harness.errors import BadInput
+from harness.errors import BadInput, Missing
 from harness.plan import keys
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
@@ -229,3 +229,11 @@ def duration(seconds: float | None) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
     return f"{int(seconds // 3600):,} h {int(seconds % 3600 // 60):02d} min"
+
+
+def results_folder(args: argparse.Namespace) -> Path:
+    """The folder that --results names. Raises Missing where it is not there."""
+    root = Path(args.results)
+    if not root.is_dir():
+        raise Missing(f"there is no results folder {root}: say --results FOLDER")
+    return root

@@ -10,7 +10,6 @@ from typing import Any
 
 from harness.commands import common
 from harness.commands.common import duration
-from harness.errors import Missing
 from harness.plan.build import make_plan
 from harness.spec.study import load_study, profiles
 from harness.upkeep.usage import OTHERS, Held, referred, size, usage
@@ -28,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    root = Path(args.results)
-    if not root.is_dir():
-        raise Missing(f"there is no results folder {root}: say --results FOLDER")
+    root = common.results_folder(args)
     found = usage(root)
     studies = keys_of(args.studies, root)
     groups = referred(found.artifacts, studies) if studies else {}

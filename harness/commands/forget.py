@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from pathlib import Path
 
 from harness.commands import common
 from harness.commands.common import duration
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput
 from harness.plan.index import index
 from harness.upkeep import forgetting, pruning
 from harness.upkeep.usage import size
@@ -35,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    root = Path(args.results)
-    if not root.is_dir():
-        raise Missing(f"there is no results folder {root}: say --results FOLDER")
+    root = common.results_folder(args)
     opened = common.open_study(args)
     if not args.stages:
         raise BadInput("which stages? Give a stage kind, a key's beginning, or text of a label")

@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.commands import common
 from harness.commands.common import duration
 from harness.commands.du import keys_of
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput
 from harness.plan.index import index
 from harness.store.artifacts import Store
 from harness.upkeep import pruning
@@ -45,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    root = Path(args.results)
-    if not root.is_dir():
-        raise Missing(f"there is no results folder {root}: say --results FOLDER")
+    root = common.results_folder(args)
     chosen = _unreferenced(args, root) if args.unreferenced else _of_study(args, root)
     for name, kept in chosen.kept.items():
         amount = size(sum(h.payload for h in kept))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.components.extractor import Extractor, Network
-from harness.errors import BadInput, Missing
+from harness.components.extractor import Network
+from harness.errors import BadInput
+from harness.metrics.trained_component import OfOwnImages, trained_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +19,7 @@ PER_CLASS = 10  # images of a class, on average, below which there is nothing to
 HELD_OUT = (50, 2000)  # images that measure it: a quarter of those it is trained on, within this
 
 
-class Classifier(Extractor):
+class Classifier(OfOwnImages):
     """A small classifier trained on the spot on the study's own labelled images.
 
     For data that no published network was made for, and for machines without a network. Its metrics
@@ -28,7 +29,6 @@ class Classifier(Extractor):
     name = "classifier"
     gives: ClassVar[tuple[str, ...]] = ("pool", "spatial", "probabilities")
     dimensions: ClassVar[int | None] = 64
-    trained: ClassVar[bool] = True
     needs_labels: ClassVar[bool] = True
 
     flip: bool = False
@@ -47,20 +47,10 @@ class Classifier(Extractor):
     def least_images(self, classes: int) -> int:
         return PER_CLASS * classes
 
-    def goes_by(self, name: str) -> bool:
-        return name.startswith(f"{self.name}-")
-
     def load(self, weights: Path | str | None = None, device: str = "cpu") -> Network:
         from harness.metrics.classifier_extractor import load
 
-        if weights is None:
-            raise Missing(
-                f"extractor {self.name} is trained by a study's reference stage and has no "
-                "published weights: give the extractor.safetensors file that stage wrote"
-            )
-        if not Path(weights).is_file():
-            raise Missing(f"the weights of extractor {self.name} are not at {weights}")
-        return load(weights, device)
+        return load(trained_file(self.name, weights), device)
 
     def train(
         self,

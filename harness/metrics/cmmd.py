@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.components.metric import Absent, Metric, Value
-from harness.errors import BadInput
+from harness.components.metric import Value
+from harness.metrics.single_images import OfSingleImages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,7 @@ SCALE = 1000.0  # the paper's factor, for values that are easy to read
 BLOCK = 1024
 
 
-class CMMD(Metric):
+class CMMD(OfSingleImages):
     """Squared maximum mean discrepancy with a Gaussian kernel, times 1,000 (CMMD on CLIP's)."""
 
     name = "cmmd"
@@ -42,21 +42,10 @@ class CMMD(Metric):
     normalise: bool = True
     "Features are brought to length 1, as the paper's CLIP embeddings are."
 
-    def check(
-        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
-    ) -> None:
-        super().check(samples, gives, dimensions, shared)
-        if samples < 2:
-            raise BadInput(f"metric {self.name} needs at least 2 samples")
-
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.uncertainty import HALVES, WHOLE, of_halves
 
-        if generated.pool is None or reference.features is None:
-            raise Absent("it needs the features of single images on both sides")
-        if generated.pool.shape[1] != reference.features.shape[1]:
-            raise Absent("samples and reference have features of other dimensions")
-        rows, real = (self._prepared(x) for x in (generated.pool, reference.features))
+        rows, real = (self._prepared(x) for x in self.pools(generated, reference))
         within = float(self._kernel(real, real).mean())
         of_real = self._kernel_means(rows, real)
         value = self._distance(rows, of_real, within)

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.components.extractor import Extractor, Network
 from harness.errors import BadInput, Missing
+from harness.metrics.trained_component import trained_file
 
 if TYPE_CHECKING:
     import numpy as np
 
 ALL = ("pool", "spatial", "probabilities")
-TRAINED_WITHOUT = (
-    "is trained by a study's reference stage and has no published weights: give the .safetensors "
-    "file that stage wrote"
-)
 
 
 class _Published(Extractor):
@@ -162,10 +159,7 @@ class _TrainedOnEmbedded(_Published):
     def load(self, weights: Path | str | None = None, device: str = "cpu") -> Network:
         from harness.metrics.glyphs_cnn import load
 
-        path = self.file(weights)
-        if path is None:
-            raise Missing(f"extractor {self.name} {TRAINED_WITHOUT}")
-        return load(path, device)
+        return load(trained_file(self.name, weights), device)
 
     def train(
         self,

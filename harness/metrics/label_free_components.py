@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.components.extractor import Extractor, Network
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput
+from harness.metrics.trained_component import OfOwnImages, trained_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,7 +17,7 @@ LEAST = 128  # images: two batches
 HELD_OUT = 100  # images that must be known again
 
 
-class SelfSupervised(Extractor):
+class SelfSupervised(OfOwnImages):
     """A small network trained on the spot, without labels, to know an image again.
 
     Its metrics are named for it and for the data (`fd_self_supervised_photos`). For data without
@@ -26,25 +27,14 @@ class SelfSupervised(Extractor):
     name = "self-supervised"
     gives: ClassVar[tuple[str, ...]] = ("pool", "spatial")
     dimensions: ClassVar[int | None] = 64
-    trained: ClassVar[bool] = True
 
     def least_images(self, classes: int) -> int:
         return LEAST
 
-    def goes_by(self, name: str) -> bool:
-        return name.startswith(f"{self.name}-")
-
     def load(self, weights: Path | str | None = None, device: str = "cpu") -> Network:
         from harness.metrics.classifier_extractor import LABEL_FREE, load
 
-        if weights is None:
-            raise Missing(
-                f"extractor {self.name} is trained by a study's reference stage and has no "
-                "published weights: give the extractor.safetensors file that stage wrote"
-            )
-        if not Path(weights).is_file():
-            raise Missing(f"the weights of extractor {self.name} are not at {weights}")
-        return load(weights, device, LABEL_FREE)
+        return load(trained_file(self.name, weights), device, LABEL_FREE)
 
     def train(
         self,

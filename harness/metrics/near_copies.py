@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.components.metric import Absent, Metric, Value
-from harness.errors import BadInput
+from harness.components.metric import Absent, Value
+from harness.metrics.single_images import OfSingleImages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,7 +31,7 @@ SHOWN = 20  # nearest pairs in the record
 BLOCK = 512
 
 
-class NearCopies(Metric):
+class NearCopies(OfSingleImages):
     """Share of samples nearer to a reference image than real images are to each other."""
 
     name = "near_copies"
@@ -43,23 +43,12 @@ class NearCopies(Metric):
     expected: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     "Share of near copies among independent real images, which fixes how near is near."
 
-    def check(
-        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
-    ) -> None:
-        super().check(samples, gives, dimensions, shared)
-        if samples < 2:
-            raise BadInput(f"metric {self.name} needs at least 2 samples")
-
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         import numpy as np
 
         from harness.metrics.uncertainty import of_mean
 
-        if generated.pool is None or reference.features is None:
-            raise Absent("it needs the features of single images on both sides")
-        rows, real = generated.pool, reference.features
-        if rows.shape[1] != real.shape[1]:
-            raise Absent("samples and reference have features of other dimensions")
+        rows, real = self.pools(generated, reference)
         if len(real) < LEAST:
             raise Absent(f"{len(real)} reference images are too few to know how near is near")
         _, apart = nearest(real, real, same=True)

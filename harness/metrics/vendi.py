@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from harness.components.metric import Absent, Metric, Value
-from harness.errors import BadInput
+from harness.components.metric import Absent, Value
+from harness.metrics.single_images import OfSingleImages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.metrics.shared import Shared
 
 
-class Vendi(Metric):
+class Vendi(OfSingleImages):
     """Effective number of different samples, over that of as many reference images.
 
     The score (arXiv 2210.02410, equation 1, cosine kernel) is the exponential of the entropy of the
@@ -36,31 +36,21 @@ class Vendi(Metric):
     most: Annotated[int, Field(ge=2)] = 2000
     "Images of each side that are looked at: the first samples, and reference images."
 
-    def check(
-        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
-    ) -> None:
-        super().check(samples, gives, dimensions, shared)
-        if samples < 2:
-            raise BadInput(f"metric {self.name} needs at least 2 samples")
-
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.uncertainty import HALVES, WHOLE, halves_of
 
-        if generated.pool is None or reference.features is None:
-            raise Absent("it needs the features of single images on both sides")
-        if generated.pool.shape[1] != reference.features.shape[1]:
-            raise Absent("samples and reference have features of other dimensions")
-        count = min(len(generated.pool), len(reference.features), self.most)
+        pool, features = self.pools(generated, reference)
+        count = min(len(pool), len(features), self.most)
         if count < 2:
             raise Absent("it needs at least 2 images on both sides")
         # Centred on the reference: a rectifier's features lie in one corner, all alike.
-        centre = reference.features.mean(axis=0)
-        rows, real = generated.pool[:count] - centre, reference.features[:count] - centre
+        centre = features.mean(axis=0)
+        rows, real = pool[:count] - centre, features[:count] - centre
 
         def share(some: NDArray[np.float32]) -> float:
             return effective_number(some) / effective_number(real[: len(some)])
 
-        details = {"images": count, "recall_images": len(reference.features), "seed": shared.seed}
+        details = {"images": count, "recall_images": len(features), "seed": shared.seed}
         value = share(rows)
         std, df = halves_of(rows, share, seed=shared.seed)
         method = None if std is None else WHOLE.format(HALVES // 2)
