@@ -6,7 +6,9 @@ autoencoder: {name: diffusers, weights: data/sdxl-vae}
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
 
 from harness.autoencoders import diffusers_config
 from harness.components.autoencoder import Autoencoder
@@ -27,13 +29,13 @@ class Diffusers(Autoencoder):
     architecture: Literal["AutoencoderKL", "AutoencoderDC", "AutoencoderTiny"]
     "The class in its config.json."
 
-    channels: int
+    channels: Annotated[int, Field(gt=0)]
     "Channels of a latent: 4 (SD, SDXL), 16 (SD 3.5, FLUX), 32 or more (DC-AE)."
 
-    factor: int
+    factor: Annotated[int, Field(gt=0)]
     "Image size / latent size: 8, or 32 and 64 (DC-AE)."
 
-    scale: float
+    scale: Annotated[float, Field(gt=0)]
     "What latents are multiplied by, so that they have a standard deviation near 1."
 
     shift: float = 0.0
@@ -47,6 +49,18 @@ class Diffusers(Autoencoder):
 
     folder: str | None = None
     "The folder's name, which stands for the weights in keys; null where sha256 is given."
+
+    @model_validator(mode="after")
+    def _by_channel(self) -> Diffusers:
+        """Statistics by channel fit the channels: else latents would be broadcast or infinite."""
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std are both given, or neither is")
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and len(values) != self.channels:
+                raise ValueError(f"{name} has {len(values)} values for {self.channels} channels")
+        if self.std is not None and min(self.std) <= 0:
+            raise ValueError(f"std holds {min(self.std):g}, and latents are divided by it")
+        return self
 
     @classmethod
     def complete(cls, given: dict[str, Any], section: Any) -> dict[str, Any]:
