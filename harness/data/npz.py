@@ -25,8 +25,8 @@ def members(path: Path) -> dict[str, zipfile.ZipInfo]:
                 for entry in archive.infolist()
                 if entry.filename.endswith(".npy")
             }
-    except (OSError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path} is not a whole npz file: {error}") from None
+    except Exception as error:  # of a damaged directory zipfile raises more than its own
+        raise BadInput(f"{path} is not a whole npz file: {said(error)}") from None
 
 
 def checksums(path: Path) -> list[tuple[str, int, int]]:
@@ -49,8 +49,8 @@ def array(path: Path, name: str) -> np.ndarray:
         with np.load(path, allow_pickle=False) as content:
             out: np.ndarray = content[name]
             return out
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{path}: the array {name!r} cannot be read: {error}") from None
+    except Exception as error:  # zipfile, zlib and numpy's parser of headers have each their own
+        raise BadInput(f"{path}: the array {name!r} cannot be read: {said(error)}") from None
 
 
 def _mapped(path: Path, entry: zipfile.ZipInfo) -> np.ndarray:
@@ -84,3 +84,8 @@ def mapped(path: Path, file: Any, size: int) -> np.ndarray:
 
 def _header_2(file: Any) -> Any:
     return np.lib.format.read_array_header_2_0(file)
+
+
+def said(error: Exception) -> str:
+    """What an error of a damaged file says; its name where it says nothing (EOFError)."""
+    return str(error) or type(error).__name__

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import lzma
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -39,6 +40,8 @@ _UNREADABLE = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
+    SyntaxError,  # of numpy's parser of headers
+    tokenize.TokenError,
 )
 
 
@@ -100,7 +103,7 @@ def open_npz(path: Path) -> Npz:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {n.removesuffix(".npy"): n for n in archive.namelist()}
-    except (OSError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         if path.suffix.lower() in EXTENSIONS:
             raise BadInput(f"{path}: one image; give the folder that holds them all") from error
         if path.suffix == ".npy":

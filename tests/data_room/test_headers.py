@@ -228,3 +228,17 @@ def test_a_damaged_index_is_made_again(tars: list[Path], tmp_path: Path) -> None
 def test_an_index_that_cannot_be_written_is_done_without(tars: list[Path], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     assert len(headers.read(tars, tmp_path / "file")) == 3
+
+
+def test_a_changed_byte_anywhere_in_the_index_changes_nothing(
+    tars: list[Path], tmp_path: Path
+) -> None:
+    index = tmp_path / "index"
+    first = headers.read(tars, index)
+    (kept,) = index.iterdir()
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), 5):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        kept.write_bytes(damaged)
+        assert same(first, headers.read(tars, index))

@@ -255,3 +255,19 @@ def test_archives_that_no_numpy_wrote_are_refused_in_words(tmp_path):
     (tmp_path / "lzma.npz").write_bytes(data)
     with pytest.raises(BadInput, match="not a complete npz file"):
         list(open_images(tmp_path / "lzma.npz").batches(9))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_every_changed_byte_of_an_npz_gives_images_or_words(tmp_path, save):
+    path = tmp_path / "a.npz"
+    save(path, random_images(2, 4))
+    whole, refused = path.read_bytes(), 0
+    for place in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0xFF
+        path.write_bytes(damaged)
+        try:
+            list(open_images(path).batches(2))
+        except BadInput:
+            refused += 1
+    assert refused > 200
