@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.components.source import Source, Split, Wanted
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, HarnessError, Missing
 
 # As published sets call the images that are not for training. "test" comes last: where there are
 # both, it often has no labels.
@@ -29,6 +30,13 @@ class FileSource(Source):
                 "files: give these data a name of their own"
             )
 
+    def floors_apart(self, path: str) -> bool | None:
+        """Are there files of their own for floors?"""
+        try:
+            return list(self.listing(path, "floor")) != list(self.listing(path, "train"))
+        except (HarnessError, OSError):
+            return None  # said where they are opened
+
     def path_of(self, wanted: Wanted) -> Path:
         """Where the files lie. Raises BadInput where the study does not say, Missing if nowhere."""
         if wanted.path is None:
@@ -43,22 +51,30 @@ def of_split(paths: Sequence[Path], split: Split) -> list[Path]:
     """The files that serve a split, by the words in their names, in the order of names.
 
     Training, references and extractors take those with `train` in their names, floors those of
-    HELD_OUT_NAMES; where no name says anything, all files serve every split.
+    HELD_OUT_NAMES. Where no name tells them apart, all files serve every split; so two splits have
+    the same files or no file in common, and no floor is measured of a reference's own images.
     """
     named = sorted(paths, key=lambda path: path.name)
-    held_out = [path for path in named if _held_out(path.name)]
-    if split == "floor":
-        for word in HELD_OUT_NAMES:
-            if found := [path for path in held_out if word in path.name.lower()]:
-                return found
-        return named
-    train = [path for path in named if "train" in path.name.lower() and path not in held_out]
-    return train or [path for path in named if path not in held_out] or named
+    train = [path for path in named if _says(path.name, "train")]
+    held_out: list[Path] = []
+    for word in HELD_OUT_NAMES:
+        held_out = [path for path in named if path not in train and _says(path.name, word)]
+        if held_out:
+            break
+    if not train:  # what nothing says is held out; without such files, what the floor leaves over
+        other = [p for p in named if not any(_says(p.name, word) for word in HELD_OUT_NAMES)]
+        train = other or [path for path in named if path not in held_out] or named
+    return held_out if split == "floor" and held_out else train
 
 
-def _held_out(name: str) -> bool:
-    lower = name.lower()
-    return "train" not in lower and any(word in lower for word in HELD_OUT_NAMES)
+def _says(name: str, word: str) -> bool:
+    """Does a file's name say that it is one of training, or held out? "latest" is no test.
+
+    As a word of its own, or as data sets are called: x_test, Xtrain, trainset, testing.
+    """
+    return (
+        re.search(rf"(?<![a-z])[xy]?{word}(ing|set|data|[xy])?(?![a-z])", name.lower()) is not None
+    )
 
 
 def content_sha256(paths: Sequence[Path]) -> str:

@@ -129,9 +129,12 @@ def class_folders(root: str | Path) -> list[str]:
 
 
 def split_folder(root: Path, split: str) -> Path:
-    """The folder of a split below `root`, or `root` itself where there is none.
+    """The folder of a split below `root`; without one that of training, or else `root` itself.
 
-    CIFAR-100 has a class named train: such a folder, of images and beside other classes, is none.
+    Two splits have one folder or have no image in common: a floor is never measured of images that
+    the reference was made of under another name. CIFAR-100 has a class named train: such a folder,
+    of images and beside other classes, is no split's. Raises Missing, and BadInput where training
+    would take a folder `val` for a class of its own.
     """
     if root.is_file():
         raise BadInput(
@@ -143,11 +146,21 @@ def split_folder(root: Path, split: str) -> Path:
             f"{root} is not a folder: give data.path the folder with the images "
             "(one folder per class, or tar shards)"
         )
+    own, training = _split_below(root, split), _split_below(root, "train")
+    if own is None and training is None and (other := _split_below(root, "val")) is not None:
+        raise BadInput(
+            f"{other} holds images that are not for training, and there is no folder train beside "
+            f"it: put the others of {root} into {other.with_name('train')}"
+        )
+    return own or training or root
+
+
+def _split_below(root: Path, split: str) -> Path | None:
     for pattern in SPLIT_FOLDERS:
         candidate = root / pattern.format(split=split)
         if candidate.is_dir() and not _is_class(candidate):
             return candidate
-    return root
+    return None
 
 
 def _is_class(folder: Path) -> bool:

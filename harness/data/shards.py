@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.components.below import is_litter
 from harness.data import headers
+from harness.data.file_source import of_split
 from harness.data.folder import split_folder
 from harness.data.headers import NO_LABEL
 from harness.data.images import Corrupt, read_image
@@ -143,12 +144,15 @@ class TarShards:
 
 
 def find_tars(root: Path, split: str) -> list[Path]:
-    """The tars of a split below `root`, or the one that it is. Raises Missing and BadInput."""
+    """The tars of a split ("train", "val" or "all") below `root`, or the one that it is.
+
+    Where names say which are for training or held out, the split's own (file_source.of_split).
+    Raises Missing and BadInput.
+    """
     if root.is_file():
         return [root]
     place = split_folder(root, split)
     names = sorted(name for name in os.listdir(place) if not name.startswith("."))
-    # imagenet1k-train-0000.tar beside imagenet1k-validation-00.tar: take the split's own.
     tars = [name for name in names if name.endswith(".tar") and not is_litter(name)]
     packed = [name for name in names if name.endswith((".tar.gz", ".tgz", ".tar.xz", ".tar.zst"))]
     packed += [name for name in names if not tars and name.lower().endswith(PACKED_NAMES)]
@@ -157,7 +161,10 @@ def find_tars(root: Path, split: str) -> list[Path]:
             f"{place / packed[0]} is compressed and cannot be read at random; unpack it to .tar "
             "(images hardly compress)"
         )
-    tars = [name for name in tars if split in name] or tars
     if not tars:
         raise Missing(f"{place} holds no .tar files; give data.path the folder with the shards")
-    return [place / name for name in tars]
+    paths = [place / name for name in tars]
+    if split == "all":
+        return paths
+    # imagenet1k-train-0000.tar beside imagenet1k-validation-00.tar: take the split's own.
+    return of_split(paths, "floor" if split == "val" else "train")

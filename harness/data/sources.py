@@ -74,9 +74,10 @@ class ImageFolderSource(_Files):
         """Is there a folder `val`?"""
         from harness.data.folder import split_folder
 
-        if not Path(path).is_dir():
-            return None
-        return split_folder(Path(path), "val") != split_folder(Path(path), "train")
+        try:
+            return split_folder(Path(path), "val") != split_folder(Path(path), "train")
+        except (HarnessError, OSError):
+            return None  # said where it is opened
 
     def open(self, wanted: Wanted) -> Images:
         from harness.data.folder import ImageFolder

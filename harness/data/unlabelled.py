@@ -15,7 +15,7 @@ from harness.components.below import files_below
 from harness.components.source import Images, Split, Wanted
 from harness.data.file_source import FileSource
 from harness.data.folder import ImageFolder, _folders, _is_image, split_folder
-from harness.errors import BadInput
+from harness.errors import BadInput, HarnessError
 
 
 class UnlabelledImages(ImageFolder):
@@ -57,6 +57,13 @@ class UnlabelledFolder(FileSource):
     def open(self, wanted: Wanted) -> Images:
         split = "val" if wanted.split == "floor" else "train"
         return UnlabelledImages(self.path_of(wanted), split)
+
+    def floors_apart(self, path: str) -> bool | None:
+        """Is there a folder `val`?"""
+        try:
+            return split_folder(Path(path), "val") != split_folder(Path(path), "train")
+        except (HarnessError, OSError):
+            return None  # said where it is opened
 
     def listing(self, path: str, split: Split = "train") -> list[Path]:
         """Every image of a split."""

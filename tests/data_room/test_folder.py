@@ -87,3 +87,21 @@ def test_a_vanished_file_is_corrupt(make_folder) -> None:
     with pytest.raises(Corrupt, match=r"a/000.png: cannot be read"):
         images[0]
     assert images[1][0].shape == (12, 10, 3)
+
+
+@pytest.mark.parametrize("below", ["", "train", "ILSVRC/Data/CLS-LOC/train"])
+def test_without_a_folder_val_its_split_is_of_the_very_training_images(
+    make_folder, tmp_path, below
+) -> None:
+    """Under other paths they would pass for images that the reference has not: a wrong floor."""
+    make_folder({"a": 2, "b": 1}, tmp_path / "in" / below)
+    train, val = (ImageFolder(tmp_path / "in", split) for split in ("train", "val"))
+    assert train.fingerprint == val.fingerprint and val.class_names == ["a", "b"]
+
+
+def test_a_folder_val_without_train_is_no_class(make_folder, tmp_path) -> None:
+    """Else training would have the floor's images, as a class called val."""
+    make_folder({"a": 1, "b": 1, "val/a": 1}, tmp_path / "in")
+    with pytest.raises(BadInput, match=r"no folder train beside it: put the others of .*in/train$"):
+        ImageFolder(tmp_path / "in")
+    assert len(ImageFolder(tmp_path / "in", "val")) == 1

@@ -111,3 +111,24 @@ def test_the_fingerprint_follows_the_members(tmp_path, make_tar, encode_png) -> 
         return TarShards(tmp_path, num_classes=5).fingerprint
 
     assert fingerprint(b"1") == fingerprint(b"1") != fingerprint(b"2")
+
+
+@pytest.mark.parametrize(
+    ("files", "train", "val"),
+    [
+        ("train-0 test-0", [0], [1]),  # test is for floors where there is no val
+        ("part-0 val-0", [0], [1]),  # what is held out is not trained on
+        ("train-0 extra-0", [0], [0]),
+        ("train/0 val/0", [0], [1]),
+        ("train/0 train/1", [0, 1], [0, 1]),  # no tars but those of training
+        ("latest-0 other-0", [0, 1], [0, 1]),
+    ],
+)
+def test_tars_of_two_splits_are_the_same_or_have_nothing_in_common(
+    tmp_path, make_tar, encode_png, files, train, val
+) -> None:
+    for label, name in enumerate(files.split()):
+        content = {f"{label}.png": encode_png(picture(1)), f"{label}.cls": b"%d" % label}
+        make_tar(tmp_path / f"{name}.tar", content)
+    for split, labels in (("train", train), ("val", val)):
+        assert TarShards(tmp_path, split).labels.tolist() == labels

@@ -59,3 +59,10 @@ def test_no_folder_and_no_image_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="holds no images"):
         open_images("mine", "unlabelled-folder", str(tmp_path))
     assert find_source(tmp_path) is None
+
+
+def test_a_folder_val_among_images_for_training_is_not_trained_on(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "val/c.png"):
+        save(tmp_path / name)
+    with pytest.raises(BadInput, match="images that are not for training"):
+        UnlabelledImages(tmp_path)
