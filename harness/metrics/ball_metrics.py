@@ -46,7 +46,7 @@ class _Balls(Metric):
 
         from harness.metrics.uncertainty import GIVEN_BALLS, of_mean
 
-        found, k = shared.manifold(generated, reference), self.neighbours(shared)
+        found, k = shared.manifold(generated, reference, self), self.neighbours(shared)
         values = np.asarray(self.values(found, k))
         assert reference.features is not None
         details = {

@@ -26,6 +26,9 @@ def count_used(count: int, split_size: int, short_last_chunk: str) -> int:
 
 
 def _nearest(count: int, split_size: int) -> int:
-    """The largest divisor of `count` up to `split_size`; `count` itself where that is a sliver."""
+    """The largest divisor of `count` up to `split_size`; `count` itself where that is far smaller.
+
+    The score grows with the chunk: one of small chunks is no number to compare.
+    """
     best = next(n for n in range(min(split_size, count), 0, -1) if count % n == 0)
-    return best if best * 10 >= min(split_size, count) else count
+    return best if best * 2 >= min(split_size, count) else count

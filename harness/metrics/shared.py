@@ -26,12 +26,17 @@ class Shared:
     subsets: int = 0  # random halves behind the spread of Frechet distances; 0: no spread
     seed: int = 0  # of subsets
     device: str = "cpu"
-    _found: Manifold | None = field(default=None, repr=False)
+    _found: dict[tuple[int | None, int | None], Manifold] = field(default_factory=dict, repr=False)
+    _of: tuple[Features, Reference] | None = field(default=None, repr=False)
 
-    def manifold(self, generated: Features, reference: Reference) -> Manifold:
-        """Which images lie in whose nearest-neighbour balls, for all metrics that are asked for.
+    def manifold(
+        self, generated: Features, reference: Reference, asking: Metric | None = None
+    ) -> Manifold:
+        """Which images lie in whose nearest-neighbour balls, of the size that `asking` wants.
 
-        Raises Absent where there are no features of single images, or too few of them.
+        One pass serves all metrics that are asked for, as far as they agree about their k. `asking`
+        may be left out where they do. Raises Absent where they do not, and where there are no
+        features of single images, or too few of them.
         """
         from harness.metrics.neighbours import manifold
 
@@ -39,16 +44,30 @@ class Shared:
             raise Absent("the samples' features were not kept, only their moments")
         if reference.features is None:
             raise Absent("the reference holds statistics only, no features of single images")
-        if self._found is None:
-            sizes = {kind: k for m in self.metrics for kind, k in m.balls(self.k).items()}
+        if self._of is None or self._of[0] is not generated or self._of[1] is not reference:
+            self._found, self._of = {}, (generated, reference)
+        sizes = self._sizes(asking)
+        if sizes not in self._found:
             try:
-                self._found = manifold(
+                self._found[sizes] = manifold(
                     generated.pool,
                     reference.features,
-                    k=sizes.get("inside"),
-                    k_density=sizes.get("density"),
+                    k=sizes[0],
+                    k_density=sizes[1],
                     device=self.device,
                 )
             except BadInput as error:
                 raise Absent(str(error)) from error
-        return self._found
+        return self._found[sizes]
+
+    def _sizes(self, asking: Metric | None) -> tuple[int | None, int | None]:
+        """k of the balls of precision's kind and of density's: what `asking` wants comes first."""
+        sizes: dict[str, int] = {} if asking is None else dict(asking.balls(self.k))
+        for metric in self.metrics:
+            for kind, k in metric.balls(self.k).items():
+                if sizes.setdefault(kind, k) != k and asking is None:
+                    raise Absent(
+                        f"metrics want balls of {sizes[kind]} and of {k} neighbours: say which "
+                        "metric asks (Shared.manifold)"
+                    )
+        return sizes.get("inside"), sizes.get("density")
