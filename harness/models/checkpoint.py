@@ -33,6 +33,7 @@ WEIGHTS, ABOUT = "model.safetensors", "model.json"
 OF_ARTIFACT = "ema.safetensors"  # of a train stage, beside its manifest
 FORMAT = "scaling-study-harness DiT"
 WITHOUT_NULL = (1000,)  # rows of a label table: ImageNet's classes, and no null label after them
+OURS = {field.name for field in fields(Architecture)} - {"out_channels"}  # in our own JSON
 State = Mapping[str, Tensor]
 
 
@@ -69,8 +70,9 @@ def load_checkpoint(
     - diffusers' DiTTransformer2DModel: its folder (or a pipeline's, with `transformer/`), or its
       weights file. Our DiT's timestep frequencies are the official ones; see diffusers_format.
 
-    Everything but the number of heads is inferred from the shapes. Heads come from the JSON of our
-    own and diffusers' folders, else from `heads`, else from the zoo by depth and width.
+    The JSON of our own folders says everything. Of others all but the number of heads is inferred
+    from the shapes: heads come from the JSON of diffusers' folders, else from `heads`, else from
+    the zoo by depth and width.
 
     Raises Missing for a path that is not there, BadInput for anything that is not such a
     checkpoint; missing, extra and misshapen tensors are named.
@@ -177,12 +179,15 @@ def _block_of(state: State, width: int) -> str:
 
 
 def _assemble(
-    state: State, heads: int | None, source: str, recorded: Mapping[str, int] | None = None
+    state: State, heads: int | None, source: str, recorded: Mapping[str, Any] | None = None
 ) -> DiT:
+    recorded = recorded or {}
     if diffusers_format.recognises(state):
-        input_size = (recorded or {}).get("input_size")
-        state = diffusers_format.to_official(state, input_size, source)
-    shape = infer(state, heads, source)
+        state = diffusers_format.to_official(state, recorded.get("input_size"), source)
+    if "architecture" in recorded:  # shapes do not tell all: of one null label, or of no variance
+        shape = zoo.architecture(**recorded["architecture"])
+    else:
+        shape = infer(state, heads, source)
     with torch.device("meta"):
         model = DiT(**asdict(shape))
     expected = model.state_dict()
@@ -256,8 +261,11 @@ def _weights_in(folder: Path) -> Path:
     )
 
 
-def _recorded(weights: Path) -> dict[str, int]:
-    """What shapes do not tell and the JSON beside a weights file does: heads and input_size."""
+def _recorded(weights: Path) -> dict[str, Any]:
+    """What shapes do not tell and the JSON beside a weights file does: heads and input_size.
+
+    And `architecture`, all of it, where the file is ours and of a DiT.
+    """
     for weights_names, json_name, names in (
         ((WEIGHTS,), ABOUT, {"heads": "heads", "input_size": "input_size"}),
         ((OF_ARTIFACT,), "manifest.json", {"heads": "heads", "input_size": "input_size"}),
@@ -273,7 +281,13 @@ def _recorded(weights: Path) -> dict[str, int]:
                 found = _json(beside)
                 found = found.get("facts", found)  # an artifact's manifest
                 found = found.get("architecture", found)
-                return {ours: int(found[theirs]) for ours, theirs in names.items()}
+                told: dict[str, Any] = {ours: int(found[n]) for ours, n in names.items()}
+                if set(found) >= OURS and "family" not in found:
+                    numbers = {name: int(found[name]) for name in OURS - {"block"}}
+                    if found.get("out_channels") is not None:
+                        numbers["out_channels"] = int(found["out_channels"])
+                    told["architecture"] = {**numbers, "block": found["block"]}
+                return told
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise BadInput(
                     f"{beside} does not give {' and '.join(names.values())}: {error!r}"

@@ -178,12 +178,20 @@ def to_official(
 def to_diffusers(model: DiT) -> Any:
     """A DiTTransformer2DModel with this DiT's weights (float32, eval mode).
 
-    Raises BadInput for the block designs that it does not have.
+    Raises BadInput for what it does not have: other block designs, an output without a variance,
+    a model without classes.
     """
     from diffusers import DiTTransformer2DModel
 
     if model.block != "adaln-zero":
         raise BadInput(f"diffusers has the adaln-zero design only, this model is {model.block}")
+    if model.out_channels != 2 * model.channels:
+        raise BadInput(
+            f"diffusers' DiT has an output of noise and variance, {2 * model.channels} channels; "
+            f"this model's, trained with another objective, has {model.out_channels}"
+        )
+    if model.num_classes < 1:
+        raise BadInput("diffusers' DiT has classes, and this model is unconditional")
     state = model.state_dict()
     out = {}
     for name in state:

@@ -220,3 +220,33 @@ def test_a_train_stages_artifact_loads_without_being_told_heads(model, tmp_path)
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(BadInput, match="heads"):
         load_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("change", [{"num_classes": 0}, {"out_channels": 4}], ids=str)
+def test_our_own_files_bring_back_what_shapes_do_not_tell(change, randomised, tmp_path):
+    """Models without labels, and those of objectives whose network predicts one thing alone."""
+    model = randomised(build(**{**SMALL, "channels": 4, **change}))
+    saved = save_checkpoint(model, tmp_path / "own")
+    assert same(load_checkpoint(saved), model)
+    artifact = tmp_path / "artifact"
+    artifact.mkdir()
+    save_file(model.state_dict(), artifact / "ema.safetensors")
+    architecture = {**dataclasses.asdict(architecture_of(model)), "base_width": 8}
+    said = {"kind": "train", "facts": {"architecture": architecture}}
+    (artifact / "manifest.json").write_text(json.dumps(said))
+    assert same(load_checkpoint(artifact), model)
+    with pytest.raises(BadInput, match=r"no null label|without a variance"):
+        load_checkpoint(model.state_dict(), heads=4)  # of somebody else's file nobody can tell
+
+
+def test_a_json_of_another_shape_than_the_weights_is_refused(model, tmp_path):
+    folder = save_checkpoint(model, tmp_path)
+    about = json.loads((folder / "model.json").read_text())
+    about["architecture"]["depth"] = 3
+    (folder / "model.json").write_text(json.dumps(about))
+    with pytest.raises(BadInput, match=r"does not fit a DiT of depth 3(.|\n)*missing: blocks\.2\."):
+        load_checkpoint(folder)
+    about["architecture"]["depth"] = "three"
+    (folder / "model.json").write_text(json.dumps(about))
+    with pytest.raises(BadInput, match=r"model\.json does not give"):
+        load_checkpoint(folder)

@@ -127,3 +127,20 @@ def test_an_unknown_format_or_a_path_in_use_is_refused(model, tmp_path):
     with pytest.raises(BadInput, match="exists already"):
         export(model, tmp_path / "model.pt")
     assert (tmp_path / "model.pt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"out_channels": 4}, "noise and variance, 8 channels.* has 4"),
+        ({"num_classes": 0}, "uncon"),
+    ],
+)
+def test_what_diffusers_cannot_hold_is_written_officially(change, said, tmp_path):
+    """A model of the flow objective, and one without labels."""
+    model = build(**{**SMALL, "channels": 4, **change})
+    done = export(model, tmp_path / "model.pt")
+    assert done.difference == 0 and done.path.exists()
+    with pytest.raises(BadInput, match=said):
+        export(model, tmp_path / "transformer", "diffusers")
+    assert not (tmp_path / "transformer").exists()
