@@ -8,43 +8,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from ablations import SIZES, better, study
 from scipy import stats
 
 from harness.analysis.factors import axes, choose, factor_effects, mean_effect, paired, with_recipe
-from harness.analysis.interactions import interaction, line
-from harness.analysis.power import smallest_difference
 from harness.errors import BadInput
-
-SIZES = {"DiT-S/4": 1.4, "DiT-B/4": 5.6, "DiT-L/4": 19.7}
-
-
-def study(effect, seeds=3, spread=0.1, levels=(0.1, 0.2), std=None, rng=None):
-    """Rows of three models by learning rates by seeds; `effect(level, gflops)` on the log scale."""
-    rng = rng or np.random.default_rng(0)
-    rows = [
-        {
-            "model": model,
-            "label": f"{model} lr {level:g}",
-            "gflops": gflops,
-            "learning_rate": level,
-            "seed": seed,
-            "value": 60 * gflops**-0.3 * math.exp(effect(level, gflops) + spread * rng.normal()),
-        }
-        for model, gflops in SIZES.items()
-        for level in levels
-        for seed in range(seeds)
-    ]
-    frame = pd.DataFrame(rows)
-    return frame if std is None else frame.assign(std=std * frame["value"])
-
-
-def better(level, gflops):
-    return -0.3 if level == 0.2 else 0.0
-
-
-def turning(level, gflops):
-    """The higher rate is worse below 5 Gflops and better above."""
-    return -0.4 * math.log10(gflops / 5) if level == 0.2 else 0.0
 
 
 def test_axes_know_their_part():
@@ -117,29 +85,6 @@ def test_of_equal_recipes_one_is_called_better_one_time_in_twenty():
     assert stats.binom.sf(wrong - 1, draws, 0.05) > 1e-3
 
 
-def test_interactions_and_crossings_hold_the_truth():
-    draws, rng = 60, np.random.default_rng(3)
-    slopes = crossings = 0
-    for _ in range(draws):
-        found = interaction(study(turning, 3, 0.05, rng=rng), "learning_rate", 0.1, 0.2)
-        slopes += 0.4 in found.slope
-        crossings += found.crossing is not None and 5 in found.crossing
-    assert stats.binom.cdf(slopes, draws, 0.95) > 1e-3
-    assert stats.binom.cdf(crossings, draws, 0.95) > 1e-3
-    assert found.models == 3 and found.basis == "seeds" and found.slope.low > 0
-
-
-def test_a_crossing_is_open_where_the_slope_may_be_nothing():
-    flat = line(np.array([0.0, 1, 2]), np.array([0.1, 0.12, 0.09]), np.full(3, 0.01), math.inf)
-    assert flat.root().low == -math.inf and 0 in flat.slope_interval()
-    steep = line(np.array([0.0, 1, 2]), np.array([-1.0, 0, 1.0]), np.full(3, 1e-4), math.inf)
-    assert steep.root().value == pytest.approx(1) and steep.root().half_width < 0.05
-    with pytest.raises(BadInput, match="two models"):
-        line(np.array([1.0]), np.array([1.0]), np.array([1.0]), 3)
-    with pytest.raises(BadInput, match="standard errors"):
-        line(np.array([1.0, 2]), np.array([1.0, 2]), np.array([np.nan, 1.0]), 3)
-
-
 def test_a_choice_is_valued_on_other_samples():
     twice = pd.concat([study(lambda *_: 0.0, 1, std=0.1).assign(sampling_seed=s) for s in (0, 1)])
     twice.loc[(twice.sampling_seed == 0) & (twice.learning_rate == 0.2), "value"] = 1.0
@@ -160,19 +105,6 @@ def test_the_best_of_equal_recipes_is_not_flattered():
         )
     ]
     assert abs(np.mean(gains)) < 4 * 0.1 / math.sqrt(len(gains))
-
-
-def test_the_smallest_difference_is_found_as_often_as_promised():
-    least = smallest_difference(0.1, 3)
-    rng = np.random.default_rng(5)
-    gaps = least + 0.1 * math.sqrt(2) * rng.normal(size=(2000, 3))
-    power = (stats.ttest_1samp(gaps, 0, axis=1).pvalue < 0.05).mean()
-    assert power == pytest.approx(0.8, abs=0.04)
-    assert smallest_difference(0.1, 3, models=4) < least / 2
-    assert smallest_difference(0.1, 3, comparisons=3) > least
-    assert smallest_difference(0.1, 1) == pytest.approx(0.1 * 2**0.5 * 2.8016, rel=1e-3)
-    with pytest.raises(BadInput, match="positive spread"):
-        smallest_difference(0.0, 3)
 
 
 def test_values_that_are_not_positive_are_compared_by_their_differences():

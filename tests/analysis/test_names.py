@@ -1,0 +1,50 @@
+"""Settings and their values in short words: never two values that look alike."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.analysis import names
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("learning_rate", 0.004, "lr 0.004"),
+        ("learning_rate", 1e-05, "lr 1e-05"),
+        ("label_dropout", 0.0, "dropout 0"),
+        ("warmup_steps", 100, "warmup steps 100"),
+        ("tf32", True, "tf32 on"),
+        ("tf32", False, "tf32 off"),
+        ("grad_clip", None, "clip off"),
+        ("block", "adaln-zero", "adaln-zero"),
+        ("objective", "flow", "flow"),
+        ("objective", {"name": "flow", "shift": 3}, "objective flow"),
+        ("image_size", 256, "256 px"),
+        ("horizon", 40000, "to 40,000 steps"),
+        ("schedule", None, "constant"),
+        ("schedule", {"name": "cosine"}, "cosine"),
+    ],
+)
+def test_what_is_said(name: str, value: object, said: str) -> None:
+    assert names.said(name, value) == said
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
+def test_two_values_never_look_like_one(a: float, b: float) -> None:
+    assert (names.level(a) == names.level(b)) == (
+        a == b and math.copysign(1, a) == math.copysign(1, b)
+    )
+
+
+@given(st.floats(allow_nan=False))
+def test_a_value_is_read_back(value: float) -> None:
+    assert float(names.level(value)) == value
+
+
+def test_settings_without_a_short_word_are_written_apart() -> None:
+    assert names.setting("weight_decay") == "decay" and names.setting("ema_decay") == "ema decay"
