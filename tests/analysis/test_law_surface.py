@@ -71,7 +71,10 @@ def test_the_grid_is_the_definition_everywhere() -> None:
         assert misfit(point, values, covariance) == pytest.approx(found.misfit[row, column])
         # The mean is the best one of this exponent and share.
         for step in (-1e-3, 1e-3):
-            assert misfit(point + [0, 0, step], values, covariance) > found.misfit[row, column]
+            assert (
+                misfit(point + np.array([0, 0, step]), values, covariance)
+                > found.misfit[row, column]
+            )
     assert float(found.misfit.min()) >= found.least
 
 
@@ -124,10 +127,9 @@ def test_a_shadow_is_the_profile_likelihood_of_a_prediction() -> None:
 
 
 def test_an_exponent_beyond_the_search_has_no_upper_end() -> None:
-    values = np.log(np.array([50.0, 10.0, 10.0, 10.0, 10.0, 10.0]))  # falls at once, then level
-    found, _ = made(values)
+    found, _ = made(logs(0.0, 1.0, STEEPEST - 0.005))
     interval = found.exponent_interval(THRESHOLD)
-    assert interval.high == math.inf and interval.low > 0.5
+    assert interval.high == math.inf and STEEPEST - 0.1 < interval.low < STEEPEST
 
 
 def test_values_that_do_not_fall_have_exponents_from_zero() -> None:
