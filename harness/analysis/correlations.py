@@ -56,12 +56,26 @@ def correlation(
     rank = float(stats.spearmanr(x, y).statistic)
     return Correlations(
         pearson=fisher(pearson, 1 / (n - 3) if n > 3 else math.nan, confidence),
-        spearman=fisher(rank, (1 + rank**2 / 2) / (n - 3) if n > 3 else math.nan, confidence),
+        spearman=_spearman(rank, n, confidence),
         measured_pearson=None if s is None else _measured_pearson(x, y, s, confidence),
         measured_spearman=None if s is None else _measured_spearman(x, y, s, confidence),
         p_value=exact_p(x, y, rank) if n < 9 else float(stats.spearmanr(x, y).pvalue),
         models=n,
     )
+
+
+def _spearman(rank: float, n: int, confidence: float) -> Interval:
+    """Fisher's interval of a rank correlation of n models, open below four.
+
+    Of a perfect order it is that of half a step before it, as far as 1: four models of no trend
+    come in order one time in twelve, and an interval without a width would claim it each time.
+    """
+    if n < 4:
+        return Interval(rank, math.nan, math.nan)
+    most = 1 - 6 / (n * (n * n - 1))  # between the perfect order and that with two exchanged
+    near = min(max(rank, -most), most)
+    found = fisher(near, (1 + near**2 / 2) / (n - 3), confidence)
+    return Interval(rank, -1.0 if rank < -most else found.low, 1.0 if rank > most else found.high)
 
 
 def usable(

@@ -33,7 +33,11 @@ def decide_pair(smaller: str, larger: str, evidence: Evidence) -> Verdict:
         labels[one] = str(own[0])
     found = compare_pairs(rows, evidence.metric, [(labels[smaller], labels[larger])])
     if not len(found):
-        return Verdict(name, where, said, *nothing("no common range of sampling compute"))
+        cost = rows.drop_duplicates("label").set_index("label")["gflops"].astype(float)
+        what = "no common range of sampling compute"
+        if cost[labels[smaller]] >= cost[labels[larger]]:
+            what = f"{larger} has no more Gflops than {smaller}"
+        return Verdict(name, where, said, *nothing(what))
     row = found.iloc[0]
     words = f"{row['ratio']:.3f} times better ({row['ratio_low']:.3f} to {row['ratio_high']:.3f})"
     verdict = {"larger": SUPPORTED, "smaller": CONTRADICTED}.get(str(row["ahead"]), UNDECIDED)

@@ -118,3 +118,23 @@ def test_missing_values_are_left_out_and_too_few_refused():
         compare_correlations([1, 2, 3], [1, 2, 3], [3, 1, 2])
     with pytest.raises(BadInput, match="do not determine"):
         regression([1, 2, 3.0], {"a": [1, 2, 3], "b": [2, 4, 6]})
+
+
+@pytest.mark.parametrize("models", range(4, 9))
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.983])
+def test_a_perfect_order_is_a_trend_only_where_chance_gives_none(models, confidence):
+    """Its interval once had no width: noise in four models was a trend one time in twelve."""
+    compute = 2.0 ** np.arange(models)
+    for sign in (1, -1):
+        found = correlation(compute, np.exp(sign * np.arange(models)), confidence=confidence)
+        assert found.spearman.value == pytest.approx(sign)
+        assert found.spearman.half_width > 0 and sign in found.spearman
+        if found.p_value > 1 - confidence + 1e-9:
+            assert 0 in found.spearman
+
+
+def test_an_order_with_two_models_exchanged_is_less_sure_than_a_perfect_one():
+    compute, values = 2.0 ** np.arange(8), np.arange(8.0)
+    exchanged = values[[0, 1, 2, 4, 3, 5, 6, 7]]
+    whole, less = (correlation(compute, v).spearman for v in (values, exchanged))
+    assert less.value < whole.value and less.low < whole.low and less.high < 1 == whole.high

@@ -71,10 +71,8 @@ def test_the_grid_is_the_definition_everywhere() -> None:
         assert misfit(point, values, covariance) == pytest.approx(found.misfit[row, column])
         # The mean is the best one of this exponent and share.
         for step in (-1e-3, 1e-3):
-            assert (
-                misfit(point + np.array([0, 0, step]), values, covariance)
-                > found.misfit[row, column]
-            )
+            moved = point + np.array([0, 0, step])
+            assert misfit(moved, values, covariance) > found.misfit[row, column]
     assert float(found.misfit.min()) >= found.least
 
 

@@ -1,0 +1,74 @@
+"""Pairs that a study names beforehand: found by label or model, decided by the sweep alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.paper.chosen import decide_pair
+from harness.paper.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
+
+STEPS = np.array([16, 64, 256, 1000])
+GFLOPS = {"DiT-S/2": 6.0, "DiT-L/2": 80.7}
+
+
+def sweep(ratio: float = 1.3, std: float = 0.2, **changes) -> pd.DataFrame:
+    """S/2 at 50 whatever the steps, L/2 better by `ratio`."""
+    rows = [
+        {
+            "label": model, "model": model, "gflops": gflops, "sampling_steps": steps,
+            "sampling_gflops": gflops * steps, "std": std,
+            "value": 50.0 / (ratio if model == "DiT-L/2" else 1.0), **changes,
+        }
+        for model, gflops in GFLOPS.items()
+        for steps in STEPS
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def decided(rows: pd.DataFrame, smaller: str = "DiT-S/2", larger: str = "DiT-L/2", **evidence):
+    return decide_pair(smaller, larger, Evidence(sweep=rows, **evidence))
+
+
+def test_the_verdict_is_whose_curve_is_ahead() -> None:
+    found = decided(sweep())
+    assert found.verdict == SUPPORTED and found.numbers.startswith("1.300 times better (1.2")
+    assert (found.id, found.where) == ("sampling:DiT-S/2<DiT-L/2", "this study")
+    assert found.said == "DiT-L/2 is ahead of DiT-S/2 at equal sampling compute"
+    assert decided(sweep(0.7)).verdict == CONTRADICTED
+    assert decided(sweep(1.01, std=5.0)).verdict == UNDECIDED
+    assert decided(sweep().drop(columns="std")).verdict == UNDECIDED  # no spread, no verdict
+
+
+def test_where_more_is_better_the_higher_curve_is_ahead() -> None:
+    assert decided(sweep(0.7), metric="inception_score").verdict == SUPPORTED
+    assert decided(sweep(1.3), metric="inception_score").verdict == CONTRADICTED
+
+
+def test_a_model_of_several_settings_is_named_by_its_label() -> None:
+    other = sweep(2.0)
+    other["label"] += " lr 0.1"
+    both = pd.concat([sweep(), other])
+    found = decided(both, "DiT-S/2", "DiT-L/2 lr 0.1")
+    assert not found.decidable and "DiT-S/2 was swept in several settings" in found.numbers
+    found = decided(both, "DiT-S/2 lr 0.1", "DiT-L/2 lr 0.1")
+    assert found.verdict == SUPPORTED and "2.000 times better" in found.numbers
+
+
+@pytest.mark.parametrize(
+    ("rows", "smaller", "said"),
+    [
+        (sweep().iloc[:0], "DiT-S/2", "no sweep over sampling steps"),
+        (sweep(), "DiT-B/2", "DiT-B/2 was not swept"),
+        (sweep()[lambda r: (r.gflops > 7) ^ (r.sampling_steps < 100)], "DiT-S/2", "no common"),
+    ],
+)
+def test_what_cannot_be_decided_says_why(rows: pd.DataFrame, smaller: str, said: str) -> None:
+    found = decided(rows, smaller)
+    assert found.verdict == UNDECIDED and not found.decidable and said in found.numbers
+
+
+def test_a_pair_named_the_wrong_way_round_is_told() -> None:
+    found = decided(sweep(), "DiT-L/2", "DiT-S/2")
+    assert not found.decidable and "DiT-S/2 has no more Gflops than DiT-L/2" in found.numbers

@@ -1,0 +1,106 @@
+"""Claims about the other metrics and the loss, on values whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.paper.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
+from harness.paper.metrics import benefit_most, loss, other_metrics
+
+GFLOPS = np.array([0.4, 1.4, 5.6, 6.0, 19.7, 23.0, 80.7, 118.6])
+
+
+def rows(slope: float, noise: float = 0.0, seed: int = 0) -> pd.DataFrame:
+    """Values that change by `slope` per e-fold of compute, about 10."""
+    draws = np.random.default_rng(seed).standard_normal(len(GFLOPS))
+    labels = [f"m{k}" for k in range(len(GFLOPS))]
+    value = 10 + slope * np.log(GFLOPS) + noise * draws
+    return pd.DataFrame({"label": labels, "gflops": GFLOPS, "value": value})
+
+
+def test_the_sign_that_means_better_supports_and_the_other_contradicts() -> None:
+    better = {"sfid": rows(-1, 0.1), "precision": rows(1, 0.1)}
+    verdict, words = other_metrics(Evidence(others=better))
+    assert verdict == SUPPORTED and words.startswith("sFID -1.000 (") and "Prec. 1.000 (" in words
+    worse = {**better, "recall": rows(-1, 0.1)}
+    assert other_metrics(Evidence(others=worse))[0] == CONTRADICTED
+    open_ = {**better, "recall": rows(0, 1.0)}
+    assert other_metrics(Evidence(others=open_))[0] == UNDECIDED
+
+
+def test_other_extractors_metrics_are_of_the_same_kinds_and_kid_is_not_asked_for() -> None:
+    found = other_metrics(Evidence(others={"is_glyphs_cnn": rows(1, 0.1)}))
+    assert found[0] == SUPPORTED
+    verdict, words = other_metrics(Evidence(others={"kid": rows(-1, 0.1)}))
+    assert verdict == UNDECIDED and "no other metrics" in words
+
+
+def test_two_models_have_no_correlation() -> None:
+    verdict, words = other_metrics(Evidence(others={"precision": rows(1).iloc[:2]}))
+    assert verdict == UNDECIDED and "no other metrics of three models" in words
+
+
+def test_other_block_designs_are_not_of_the_series() -> None:
+    main = rows(1, 0.1).assign(block="adaln-zero")
+    other = rows(-50).assign(block="in-context")
+    found = other_metrics(Evidence(others={"precision": pd.concat([main, other])}))
+    assert found == other_metrics(Evidence(others={"precision": main}))
+
+
+def test_noise_in_four_metrics_is_called_a_trend_one_time_in_twenty() -> None:
+    draws, wrong = 30, 0
+    names = ("sfid", "inception_score", "precision", "recall")
+    for k in range(draws):
+        others = {name: rows(0, 1, 10 * k + i) for i, name in enumerate(names)}
+        _, words = other_metrics(Evidence(others=others))
+        limits = [part.rstrip(")").split("(")[1].split(" to ") for part in words.split(", ")]
+        wrong += any(float(low) > 0 or float(high) < 0 for low, high in limits)
+    assert wrong <= 6  # of 30 at 5 %: more is one in a thousand
+
+
+def test_which_metric_benefits_most_is_judged_by_all_pairs() -> None:
+    strong = {"inception_score": rows(1, 0.05), "precision": rows(1, 0.05, 1)}
+    weak = {"recall": rows(1, 5.0, 2)}
+    verdict, words = benefit_most(Evidence(final=rows(-1, 5.0, 3), others={**strong, **weak}))
+    assert verdict == SUPPORTED
+    assert "IS over FID" in words and "Prec. over Rec." in words and words.count(" over ") == 4
+    turned = {"inception_score": rows(1, 5.0, 2), "recall": rows(1, 0.05)}
+    assert benefit_most(Evidence(final=rows(-1, 0.05), others=turned))[0] == CONTRADICTED
+    same = {"inception_score": rows(1, 1.0, 4), "recall": rows(1, 1.0, 5)}
+    assert benefit_most(Evidence(final=rows(-1, 1.0, 6), others=same))[0] == UNDECIDED
+    assert "needed" in benefit_most(Evidence(others={"recall": rows(1)}))[1]
+
+
+@pytest.mark.parametrize(
+    ("turned", "verdict"), [(None, SUPPORTED), (3, SUPPORTED), (1, UNDECIDED), (0, CONTRADICTED)]
+)
+def test_the_loss_is_judged_at_the_first_the_middle_and_the_last_milestone(
+    turned: int | None, verdict: str
+) -> None:
+    """One milestone has the opposite trend (0 and 1: or none); the fourth of five is not asked."""
+    steps = (10, 20, 30, 40, 50)
+    slopes = [-1.0] * 5
+    if turned is not None:
+        slopes[{0: 0, 1: 2, 3: 3}[turned]] = 0.0 if turned == 1 else 1.0
+    parts = [rows(slope, 1.0 if slope == 0 else 0.01, 7) for slope in slopes]
+    losses = pd.concat(
+        part.rename(columns={"value": "loss"}).assign(step=step)
+        for part, step in zip(parts, steps, strict=True)
+    )
+    found, words = loss(Evidence(losses=losses))
+    assert found == verdict
+    assert [part.split("step ")[1] for part in words.split(", ")] == ["10", "30", "50"]
+
+
+def test_four_models_in_order_by_chance_are_not_called_a_trend() -> None:
+    """One time in twelve noise orders four models: their rank correlation is 1 and open."""
+    four = rows(-1).iloc[::2].rename(columns={"value": "loss"}).assign(step=5)
+    assert len(four) == 4 and loss(Evidence(losses=four))[0] == UNDECIDED
+
+
+def test_losses_of_too_few_models_decide_nothing() -> None:
+    assert "no training losses" in loss(Evidence())[1]
+    two = rows(-1).iloc[:2].rename(columns={"value": "loss"}).assign(step=5)
+    assert "no training step" in loss(Evidence(losses=two))[1]
