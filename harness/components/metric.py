@@ -34,6 +34,9 @@ BUILT_IN = {
 }
 
 
+INCEPTION = "inception-2015"  # the features on which metrics have the names of papers
+
+
 class Absent(Exception):
     """Why a metric cannot be computed of these features."""
 
@@ -68,8 +71,6 @@ class Metric(Component):
     @classmethod
     def recorded(cls, extractor: str) -> str:
         """The name that its values on the features of `extractor` have in the records."""
-        from harness.metrics.names import INCEPTION
-
         if extractor == INCEPTION:
             return cls.on_inception or cls.name
         return f"{cls.name}_{extractor.replace('-', '_')}"
