@@ -23,8 +23,12 @@ def write(path: Path, data: bytes) -> Path:
             return path
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = target.with_name(f".{target.name[:100]}.{os.getpid()}")
-        aside.write_bytes(data)
-        os.replace(aside, target)
+        try:
+            aside.write_bytes(data)
+            os.replace(aside, target)
+        except BaseException:  # a full disk, or an interrupt
+            aside.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise HarnessError(f"cannot write the report to {path}: {error.strerror}") from None
     return path

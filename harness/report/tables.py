@@ -22,8 +22,8 @@ ARROW = {True: "↑", False: "↓"}
 _PROTOCOL_WORDS = {  # said where they differ
     "guidance_scale": "guidance {}",
     "guidance_channels": "{} channels",
-    "guidance_low": "from timestep {:g}",
-    "guidance_high": "to {:g}",
+    "guidance_low": "from timestep {}",
+    "guidance_high": "to {}",
     "sampler": "{}",
     "sampling_steps": "{} sampling steps",
     "samples": "{} samples",

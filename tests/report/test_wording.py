@@ -45,3 +45,21 @@ def test_lists_read_as_prose():
     assert wording.listed(["a"]) == "a"
     assert wording.listed(["a", "b", "c"]) == "a, b and c"
     assert wording.count(1, "model") == "1 model" and wording.count(1200, "pair") == "1,200 pairs"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.7, "1 min 00 s"),  # never "60 s"
+        (119.7, "2 min 00 s"),
+        (185, "3 min 05 s"),
+        (3599.6, "1 h 00 min"),
+        (97_800, "27 h 10 min"),
+        (7199, "2 h 00 min"),
+        (3_600_000, "1,000 h 00 min"),
+    ],
+)
+def test_durations_carry_what_they_round_up(seconds, text):
+    assert wording.duration(seconds) == text

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from harness.components.section import Section
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
-from harness.report.wording import count
+from harness.report.wording import at, count
 
 MOST = 40  # rows of the table
 
@@ -25,7 +27,7 @@ class Failures(Section):
         reasons = dict(report.failures)
         names = list(dict.fromkeys([*report.missing, *reasons]))
         rows: list[list[str | Cell]] = [
-            [what.rpartition(": ")[0] or what, reasons.get(what, what.rpartition(": ")[2])]
+            [what.rpartition(": ")[0] or what, reasons.get(what) or _why(what)]
             for what in names[:MOST]
         ]
         rows += [[label, f"{metric} is {value}"] for label, metric, value in lost[:MOST]]
@@ -39,6 +41,8 @@ class Failures(Section):
             text += [" and ", count(len(lost), "value that is", "values that are"), " not finite"]
         more = len(names) - MOST
         text.append(f"; {more:,} more stages are not shown." if more > 0 else ".")
+        if len(lost) > MOST:
+            text.append(f" {len(lost) - MOST:,} more values are not shown.")
         caption: list[Text] = [
             strong("Failures and gaps. "),
             "No number stands in for any of them.",
@@ -47,6 +51,11 @@ class Failures(Section):
             paragraph(*text),
             table("failures", "ll", [["What", "Why"]], rows, caption, wide=True),
         ]
+
+
+def _why(what: str) -> str:
+    """What a phrase of `missing` says behind its colon."""
+    return what.rpartition(": ")[2] if ": " in what else "not done"
 
 
 def _not_finite(found: Findings) -> list[tuple[str, str, str]]:
@@ -58,5 +67,6 @@ def _not_finite(found: Findings) -> list[tuple[str, str, str]]:
         value = r["value"]
         if value is None or value != value or abs(float(value)) == float("inf"):
             said = "infinite" if value is not None and value == value else "not a number"
-            told.append((f"{r['model']} at step {r['step']}", str(r["metric"]), said))
+            step = None if pd.isna(r["step"]) else int(r["step"])
+            told.append((f"{r['model']} {at(step)}", str(r["metric"]), said))
     return told
