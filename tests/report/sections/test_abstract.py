@@ -1,0 +1,80 @@
+"""The abstract: what was measured, and no sentence that the records do not carry."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from harness.paper.evidence import Verdict
+from harness.report.blocks import plain
+from harness.report.findings import find
+from harness.report.sections.abstract import WORDS, claims_sentence, measured, sentences
+
+
+@pytest.fixture
+def found(make):
+    shape = {"sizes": ("S", "B", "XL"), "patches": (4, 2), "sweep": (), "milestones": (750, 1500)}
+    return find(make.report(make.frames(**shape), ("gflops",)))
+
+
+def test_models_costs_steps_and_samples_are_counted(found) -> None:
+    said = plain(measured(found))
+    low, high = 1e3 * found.final["gflops"].min(), 1e3 * found.final["gflops"].max()
+    assert said.startswith("Six models of ") and "Mflops per forward pass" in said
+    assert f"{low:.3g} to {high:.3g}".split(" to ")[0] in said
+    assert "trained for 1,500 steps with one training seed" in said
+    assert "of 1,000 samples each; lower is better" in said
+    one = dataclasses.replace(found, final=found.final.iloc[:1])
+    assert plain(measured(one)).startswith("One model of ") and ", is measured" in plain(
+        measured(one)
+    )
+
+
+def test_a_study_without_a_measurement_counts_its_networks(make) -> None:
+    empty = make.frames(sizes=())
+    report = make.report(empty, ("gflops",), complexity=make.unets(), samples={})
+    said = plain(sentences(find(report)))
+    assert said.startswith("The paper's 12 models on embedded glyphs. No quality was measured; ")
+    assert "counts 7 models." in said
+    nothing = dataclasses.replace(report, complexity=(), about="")
+    assert plain(sentences(find(nothing))) == "Nothing has been measured yet."
+
+
+def test_the_studys_own_words_end_with_a_full_stop(make, found) -> None:
+    for about, first in (("A  study\n of", "A study of. "), ("Why?", "Why? "), ("", "Six models")):
+        report = dataclasses.replace(found.report, about=about)
+        assert plain(sentences(dataclasses.replace(found, report=report))).startswith(first)
+
+
+def test_values_of_several_references_are_not_compared(found) -> None:
+    said = plain(sentences(dataclasses.replace(found, references=2)))
+    assert "measured against two references" in said and "Pearson" not in said
+    assert "best" not in said
+
+
+def test_several_settings_are_not_pooled(make, found) -> None:
+    final = pd.concat([found.final, found.final.assign(group="lr 1")], ignore_index=True)
+    said = plain(sentences(dataclasses.replace(found, final=final)))
+    assert "The study's two settings are not pooled" in said and "Pearson" not in said
+
+
+def test_models_that_did_not_learn_are_counted(found) -> None:
+    final = found.final.copy()
+    final["learned"] = pd.Series([False, False, *[True] * (len(final) - 2)], dtype=object)
+    said = plain(sentences(dataclasses.replace(found, final=final)))
+    assert "Two of 6 did not learn: their FD is not told from decoded noise's" in said
+
+
+def test_claims_are_counted_by_their_verdicts(found) -> None:
+    kinds = ["supported", "supported", "contradicted", "undecided", "agrees, spread not published"]
+    verdicts = [Verdict(str(i), "", "", kind, "numbers") for i, kind in enumerate(kinds)]
+    verdicts.append(Verdict("x", "", "", "undecided", "not decidable: nothing"))
+    said = plain(claims_sentence(dataclasses.replace(found, verdicts=verdicts)))
+    assert said == (
+        "These records speak of five of the paper's 6 claims and numbers: two supported, one in "
+        "agreement without a published spread, one contradicted and one left open. "
+    )
+    assert claims_sentence(found) == []
+    assert len(WORDS) == 5

@@ -1,0 +1,53 @@
+"""The section on decoders (Table 4): the same latents decoded several times."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+from report_words import cells_of, said
+
+from harness.report.papers import papers_report
+
+
+def frames(make, **changes):
+    shape = {
+        "sizes": ("XL",), "patches": (2,), "milestones": (1500,), "sweep": (),
+        "decoders": ("original", "ft-mse", "ft-ema"),
+    }  # fmt: skip
+    return make.frames(**{**shape, **changes})
+
+
+def test_one_row_per_decoder_above_the_papers(make) -> None:
+    table = cells_of(make.report(frames(make), ("decoders",)), "tab-decoders")
+    assert [row[0] for row in table["rows"][:3]] == ["ft-ema", "ft-mse", "original"]
+    assert table["rows"][3][0] == "the paper's, guidance 1.5"
+    assert [row[0] for row in table["rows"][4:]] == ["original", "ft-MSE", "ft-EMA"]
+    assert table["head"][0][1:] == ["FD ↓", "sFD ↓", "Class score ↑", "Prec. ↑", "Rec. ↑"]
+    assert table["rules"] == [3]
+
+
+def test_metrics_that_the_paper_has_not_get_columns_with_dashes_below(make) -> None:
+    found = frames(make)
+    rows = found["metrics"]
+    kid = rows[rows["metric"] == "recall_glyphs_cnn"].assign(metric="kid_glyphs_cnn", value=0.01)
+    found["metrics"] = pd.concat([rows, kid], ignore_index=True)
+    table = cells_of(make.report(found, ("decoders",)), "tab-decoders")
+    assert table["head"][0][-1] == "KD ↓" and table["rows"][4][-1] == "–"
+    assert all(len(row) == len(table["align"]) for row in table["rows"])
+
+
+def test_several_models_are_named_in_their_rows(make) -> None:
+    table = cells_of(make.report(frames(make, sizes=("S", "XL")), ("decoders",)), "tab-decoders")
+    assert table["rows"][0][0].startswith("DiT-micro-S/2, ft-ema")
+    assert len(table["rows"]) == 6 + 4
+
+
+def test_one_decoder_is_no_comparison(make) -> None:
+    found = frames(make, decoders=("original",))
+    assert "decoded by more than one decoder." in said(make.report(found, ("decoders",)))
+
+
+def test_the_papers_own_report_has_its_table() -> None:
+    report = dataclasses.replace(papers_report(), sections=("decoders",))
+    assert len(cells_of(report, "tab-decoders")["rows"]) == 3
