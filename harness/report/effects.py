@@ -101,4 +101,4 @@ def _points(rows: pd.DataFrame, factor: str, base: Any) -> list[Any]:
 
 
 def _exp(x: float) -> float:
-    return math.exp(x) if x < 700 else math.inf
+    return math.inf if x > 700 else math.exp(x)  # NaN stays NaN

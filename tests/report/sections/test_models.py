@@ -7,11 +7,17 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from report_words import cells_of, parts, said
+from report_words import cells_of, said
 
+from harness.report.blocks import plain
 from harness.report.findings import find
 from harness.report.papers import papers_report
-from harness.report.sections.models import _difference, _is_the_papers, listed_models
+from harness.report.sections.models import (
+    _difference,
+    _is_the_papers,
+    listed_models,
+    other_metrics,
+)
 
 
 def report(make, std=None, **shape):
@@ -105,13 +111,16 @@ def test_a_difference_from_the_paper_has_our_interval() -> None:
 
 
 def test_figure_12_has_the_metrics_of_the_same_samples(make) -> None:
-    made = report(make, sizes=("S", "B", "L", "XL"), patches=(2,), milestones=(750, 1500))
-    text = said(made)
-    assert (
-        "Pearson's correlation with log Gflops: FD " in text and "fig-metrics.svg" in parts(made)[1]
-    )
-    two = report(make, sizes=("S", "B"), patches=(2,))
-    assert "fig-metrics.svg" not in parts(two)[1]  # two models have no trend
+    names = ["fd_glyphs_cnn", "recall_glyphs_cnn"]
+    three = find(report(make, sizes=("S", "B", "XL"), patches=(2,)))
+    (figure,) = other_metrics(three, names)
+    said = plain(figure.caption)
+    assert "Pearson's correlation with log Gflops: FD −" in said and ", Rec. 0." in said
+    assert set(figure.data["metric"]) == {"FD ↓", "Rec. ↑"}
+    assert other_metrics(three, names[:1]) == []  # Figure 8 has that one
+    assert other_metrics(dataclasses.replace(three, references=2), names) == []
+    two = find(report(make, sizes=("S", "B"), patches=(2,)))
+    assert other_metrics(two, names) == []  # two models have no trend
 
 
 def test_nothing_to_list_says_so_and_the_papers_report_has_its_table(make) -> None:

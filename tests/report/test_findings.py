@@ -1,0 +1,190 @@
+"""What the sections share: which rows compare, what the paper's models are, why there is no law."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness import paper
+from harness.analysis import selection
+from harness.report import findings
+from harness.report.figures.marks import OTHER
+from harness.report.findings import (
+    by_reference,
+    find,
+    fitted,
+    floor_of,
+    interval,
+    is_the_papers_setting,
+    original,
+    papers_models,
+)
+
+
+def small(make, **changes):
+    return make.frames(**{"sizes": ("S", "B"), "patches": (2,), "milestones": (1500,), **changes})
+
+
+def test_a_reference_and_weights_of_their_own_are_a_part_each(make) -> None:
+    rows = small(make, sweep=())["metrics"]
+    assert [name for name, _ in by_reference(rows, "fd_glyphs_cnn")] == [""]
+    other = rows["model"] == "DiT-micro-B/2"
+    rows.loc[other.fillna(False), "reference_sha256"] = "9" * 64
+    parts = dict(by_reference(rows, "fd_glyphs_cnn"))
+    assert set(parts) == {"reference ffffff", "reference 999999"}
+    assert set(parts["reference 999999"]["model"]) == {"DiT-micro-B/2"}
+    rows.loc[other.fillna(False), "extractor_sha256"] = "1" * 64
+    assert set(dict(by_reference(rows, "fd_glyphs_cnn"))) == {
+        "reference ffffff, weights eeeeee", "reference 999999, weights 111111",
+    }  # fmt: skip
+    assert [name for name, _ in by_reference(rows.iloc[:0], "fid")] == [""]
+
+
+def test_references_that_are_not_recorded_are_one(make) -> None:
+    rows = small(make, sweep=())["metrics"].assign(reference_sha256=pd.NA)
+    ((name, part),) = by_reference(rows, "fd_glyphs_cnn")
+    assert name == "" and (part["of"].fillna("samples") == "samples").all()
+
+
+def test_of_several_references_nothing_is_compared(make) -> None:
+    frames = small(make)
+    rows = frames["metrics"]
+    rows.loc[(rows["model"] == "DiT-micro-B/2").fillna(False), "reference_sha256"] = "9" * 64
+    found = find(make.report(frames, ("gflops",), samples={}))
+    assert found.references == 2 and found.ceiling is None
+    assert found.correlations == {} and found.laws == {} and found.floor(found.protocol) is None
+    assert not len(found.pairs) and found.pair is None
+    assert len(found.groups) == 2
+
+
+def test_a_floor_of_fewer_images_than_samples_is_no_line(make) -> None:
+    frames = small(make, sweep=())
+    rows = frames["metrics"]
+    floors = rows["of"] == "floor"
+    for images, enough in ((500, False), (1000, True), (None, True)):
+        rows.loc[floors, ["floor_images", "samples"]] = [images, images]
+        found = find(make.report(frames, ("gflops",), samples={}))
+        floor = found.floor(found.protocol)
+        assert floor is not None and floor.value == 0.9 and floor.enough is enough
+        assert (found.line(found.protocol) is not None) is enough
+    assert floor_of(rows, "fid", found.protocol) is None
+
+
+def test_values_that_are_lost_are_counted(make) -> None:
+    frames = small(make, sweep=())
+    rows = frames["metrics"]
+    at = rows.index[(rows["metric"] == "fd_glyphs_cnn") & (rows["of"] == "samples")]
+    rows.loc[at[0], "value"] = float("inf")
+    found = find(make.report(frames, ("gflops",), samples={}))
+    assert found.without_value == 1 and len(found.final) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (("DiT", "XL", 2), "DiT-XL/2"),
+        (("DiT-micro", "S", 4.0), "DiT-S/4"),
+        (("U-ViT", "S", 2), None),
+        (("DiT", None, 2), None),
+        (("DiT", "S", pd.NA), None),
+    ],
+)
+def test_which_of_the_papers_models_a_row_stands_for(given, name) -> None:
+    assert original(*given) == name
+
+
+def test_the_papers_models_are_each_there_once_however_often_they_were_trained() -> None:
+    rows = pd.DataFrame(
+        [
+            {"family": f, "size": s, "patch_size": p, "block": b}
+            for f, s, p, b in (
+                ("DiT", "XL", 2, "adaln-zero"), ("DiT-micro", "XL", 2, "adaln-zero"),
+                ("DiT", "XL", 2, "in-context"), ("DiT", "Q", 2, "adaln-zero"),
+                ("U-ViT", "S", 2, None),
+            )
+        ]
+    )  # fmt: skip
+    found = papers_models(rows)
+    assert found["label"].tolist() == ["DiT-XL/2", "DiT-XL/2 in-context"]
+    assert found["value"].tolist() == [19.47, 35.24] and set(found[OTHER]) == {"the paper"}
+    assert not len(papers_models(rows.iloc[:0]))
+
+
+def protocol(make, **changes):
+    rows = small(make, sweep=(), family="DiT", extractor="inception-2015")["metrics"]
+    rows = rows.assign(**{"samples": 50_000, "step": 400_000, **changes})
+    chosen = selection.final_protocol(rows, "fid")
+    assert chosen is not None
+    return selection.final_rows(rows, "fid"), *chosen
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"samples": 10_000}, {"step": 7_000_000}, {"image_size": 512}, {"guidance_scale": 1.5}],
+)
+def test_the_papers_setting_is_its_own_in_everything(make, change) -> None:
+    rows, way, step = protocol(make)
+    assert is_the_papers_setting(rows, "fid", way, step)
+    assert not is_the_papers_setting(rows, "fd_clip", way, step)
+    rows, way, step = protocol(make, **change)
+    assert not is_the_papers_setting(rows, "fid", way, step)
+
+
+def final(values, gflops=(0.5, 1.4, 5.6, 19.7, 80.7, 118.6), **columns):
+    return pd.DataFrame({"group": "", "gflops": gflops, "value": values, "se": 0.1, **columns})
+
+
+def test_a_law_or_the_reason_for_none() -> None:
+    values = (
+        60
+        * np.array([0.5, 1.4, 5.6, 19.7, 80.7, 118.6]) ** -0.3
+        * np.array([1.01, 0.99, 1, 1.02, 0.98, 1])
+    )
+    correlations, laws, no_law = fitted(final(values), False)
+    assert set(correlations) == set(laws) == {""} and not no_law
+    _, laws, no_law = fitted(final(values), True)
+    assert not laws and no_law[""] == "more is better of this metric"
+    _, laws, no_law = fitted(final(values).iloc[:3], False)
+    assert not laws and no_law[""]
+    two = pd.concat([final(values), final(values[:2], (1.0, 2.0), group="lr 1")])
+    correlations, laws, no_law = fitted(two, False)
+    assert set(laws) == {""} and set(no_law) == {"lr 1"} and set(correlations) == {""}
+    assert fitted(final(values).iloc[:0], False) == ({}, {}, {})
+
+
+def test_one_error_that_is_lacking_is_lacked_by_all() -> None:
+    values = 60 * np.array([0.5, 1.4, 5.6, 19.7, 80.7, 118.6]) ** -0.3
+    rows = final(values)
+    rows.loc[0, "se"] = np.nan
+    assert fitted(rows, False)[0][""].measured_pearson is None
+    assert fitted(final(values), False)[0][""].measured_pearson is not None
+
+
+def test_claims_are_decided_only_where_a_section_shows_them(make, monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(findings, "decide_all", lambda e: asked.append(e) or [])
+    monkeypatch.setattr(findings, "decide_numbers", lambda e, m: [])
+    frames = small(make, sweep=())
+    find(make.report(frames, ("gflops", "models"), samples={}))
+    assert not asked
+    find(make.report(frames, ("headline",), samples={}))
+    assert len(asked) == 1
+
+
+def test_chosen_claims_and_own_pairs_alone_are_decided(make) -> None:
+    chosen = ["size-helps", "strong-correlation"]
+    pairs = [("DiT-micro-S/2", "DiT-micro-B/2")]
+    made = make.report(small(make), ("claims",), samples={})
+    made = dataclasses.replace(made, claims=chosen, claim_pairs=pairs)
+    ids = [v.id for v in find(made).verdicts]
+    assert ids == [*sorted(chosen, key=paper.ids().index), "sampling:DiT-micro-S/2<DiT-micro-B/2"]
+
+
+def test_an_interval_of_a_row_has_nan_for_what_is_not_known() -> None:
+    assert tuple(interval(2.0, 1, 3)) == (2.0, 1.0, 3.0)
+    value, low, high = interval(2.0, None, pd.NA)
+    assert value == 2.0 and math.isnan(low) and math.isnan(high)
