@@ -4,8 +4,6 @@ A metric is a number of one set of images against a reference, from their featur
 computed is absent, with a reason: raise Absent. Deterministic given its settings.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -76,7 +74,7 @@ class Metric(Component):
         return f"{cls.name}_{extractor.replace('-', '_')}"
 
     def check(
-        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
+        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: "Shared"
     ) -> None:
         """Raise BadInput, with the number that would do, when `samples` images cannot have it.
 
@@ -105,5 +103,5 @@ class Metric(Component):
         return {}
 
     @abstractmethod
-    def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
+    def measure(self, generated: "Features", reference: "Reference", shared: "Shared") -> Value:
         """The value, from the features and what the evaluation's metrics share. Raises Absent."""
