@@ -2,11 +2,17 @@
 
 A metric is called by its recorded name. Only Inception-2015 features are FID, sFID or IS; the
 names of other extractors' metrics end in the extractor (`fd_glyphs_cnn`), and so do their titles.
+A metric that somebody brought says its title and direction itself, where its component is at hand;
+elsewhere it has its recorded name for a title, and less is taken for better.
 """
 
 from __future__ import annotations
 
 import pandas as pd
+
+from harness.components import registry
+from harness.components.metric import Metric
+from harness.errors import HarnessError
 
 INCEPTION = {"fid": "fd", "sfid": "sfd", "inception_score": "is", "fid_infinity": "fd_infinity"}
 KINDS = (
@@ -55,38 +61,65 @@ ON_INCEPTION_SHORT = {**ON_INCEPTION, "inception_score": "IS"}
 def kind(metric: str) -> str:
     """The kind behind a recorded name: "fid" and "fd_glyphs_cnn" are both "fd".
 
-    A name that is none of ours is its own kind.
+    Of a metric that somebody brought its component's name. A name that nobody has is its own kind.
     """
     if metric in INCEPTION:
         return INCEPTION[metric]
-    fits = [k for k in KINDS if metric == k or metric.startswith(f"{k}_")]
-    return max(fits, key=len, default=metric)
+    theirs = brought()
+    exact = [k for k, cls in theirs.items() if metric == cls.on_inception]
+    fits = [k for k in (*KINDS, *theirs) if metric == k or metric.startswith(f"{k}_")]
+    return max(exact or fits, key=len, default=metric)
+
+
+def brought() -> dict[str, type[Metric]]:
+    """The metrics that somebody brought and that can be loaded here, by their names."""
+    found: dict[str, type[Metric]] = {}
+    for entry in registry.entries("metric"):
+        if entry.where == registry.BUILT_IN or entry.name in KINDS:
+            continue
+        try:
+            cls = entry.load()
+        except HarnessError:  # said where a study asks for it; its numbers are read all the same
+            continue
+        assert issubclass(cls, Metric)
+        found[entry.name] = cls
+    return found
 
 
 def features(metric: str) -> str | None:
     """The extractor in a recorded name, as it was written ("glyphs-cnn"); None for Inception."""
-    suffix = metric.removeprefix(kind(metric)).lstrip("_")
-    return suffix.replace("_", "-") if suffix and metric not in INCEPTION else None
+    its_kind = kind(metric)
+    if metric in INCEPTION or not metric.startswith(its_kind):  # a name on Inception's features
+        return None
+    suffix = metric.removeprefix(its_kind).lstrip("_")
+    return suffix.replace("_", "-") if suffix else None
 
 
 def title(metric: str) -> str:
     """For axes and text: "FID", or "Fréchet distance (glyphs-cnn features)"."""
-    extractor = features(metric)
+    extractor, cls = features(metric), brought().get(kind(metric))
     if extractor is None:
+        if cls is not None:
+            return cls.inception_title or cls.title
         return ON_INCEPTION.get(metric, TITLES.get(metric, metric))
-    return f"{TITLES[kind(metric)]} ({extractor} features)"
+    return f"{cls.title if cls else TITLES[kind(metric)]} ({extractor} features)"
 
 
 def short_title(metric: str) -> str:
     """For table heads, where the extractor is named in the caption: "FID", or "FD"."""
+    cls = brought().get(kind(metric))
     if features(metric) is None:
+        if cls is not None:
+            return cls.inception_short_title or cls.inception_title or cls.short_title
         return ON_INCEPTION_SHORT.get(metric, SHORT.get(kind(metric), metric))
-    return SHORT[kind(metric)]
+    return cls.short_title if cls else SHORT[kind(metric)]
 
 
 def higher_is_better(metric: str) -> bool:
     """Whether a larger value means better samples."""
-    return kind(metric) in HIGHER
+    its_kind = kind(metric)
+    cls = None if its_kind in KINDS else brought().get(its_kind)
+    return its_kind in HIGHER if cls is None else cls.better == "higher"
 
 
 def primary_metric(metrics: pd.DataFrame) -> str | None:

@@ -66,12 +66,16 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
 
 
 def metrics_of(found: Findings) -> list[str]:
-    """The recorded metrics of the primary metric's extractor, in the tables' order."""
+    """The recorded metrics of the primary metric's extractor, in the tables' order.
+
+    Those that somebody brought stand behind ours.
+    """
     rows = found.report.frames["metrics"]
     extractor = metrics.features(found.metric or "")
+    order = [*ORDER, *metrics.brought()]
     names = [str(m) for m in rows["metric"].dropna().unique()]
-    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in ORDER]
-    return sorted(names, key=lambda m: ORDER.index(metrics.kind(m)))
+    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in order]
+    return sorted(names, key=lambda m: order.index(metrics.kind(m)))
 
 
 def differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...]) -> list[str]:

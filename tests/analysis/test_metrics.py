@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
 import pandas as pd
 import pytest
 
 from harness.analysis import metrics
+from harness.components import registry
+from harness.components.metric import Metric, Value
 
 
 def frame(*rows):
@@ -64,3 +69,75 @@ def test_every_recorded_name_is_understood():
             assert metrics.kind(recorded) == stem
             if extractor != "inception-2015":
                 assert metrics.features(recorded) == extractor
+
+
+class Likeness(Metric):
+    """The share of samples that one could take for real ones."""
+
+    name = "likeness"
+    title = "likeness to real images"
+    short_title = "Like"
+    better: ClassVar[Literal["lower", "higher"]] = "higher"
+    on_inception: ClassVar[str | None] = "ilike"
+    inception_title: ClassVar[str | None] = "Inception likeness"
+
+    def measure(self, generated: Any, reference: Any, shared: Any) -> Value:
+        return Value(0.0)
+
+
+class Drift(Likeness):
+    """A distance whose name begins as one of ours does."""
+
+    name = "fd_drift"
+    title = "drift"
+    short_title = "Drift"
+    better: ClassVar[Literal["lower", "higher"]] = "lower"
+    on_inception: ClassVar[str | None] = None
+    inception_title: ClassVar[str | None] = None
+
+
+@pytest.fixture
+def strangers() -> Iterator[None]:
+    registry.add_file_entries([registry.entry_of(c, "file mine.py") for c in (Likeness, Drift)])
+    yield
+    registry.forget_files()
+
+
+@pytest.mark.usefixtures("strangers")
+def test_a_metric_that_somebody_brought_says_its_own_direction_and_titles():
+    """Taken for a distance, the worst model would be called the best."""
+    for recorded in (Likeness.recorded("random-filters"), Likeness.recorded("inception-2015")):
+        assert metrics.kind(recorded) == "likeness" and metrics.higher_is_better(recorded)
+    assert metrics.features("likeness_random_filters") == "random-filters"
+    assert metrics.features("ilike") is None
+    title = "likeness to real images (random-filters features)"
+    assert metrics.title("likeness_random_filters") == title
+    assert metrics.title("ilike") == metrics.short_title("ilike") == "Inception likeness"
+    assert metrics.short_title("likeness_random_filters") == "Like"
+
+
+@pytest.mark.usefixtures("strangers")
+def test_the_longest_name_is_whose_it_is():
+    recorded = Drift.recorded("glyphs-cnn")
+    assert recorded == "fd_drift_glyphs_cnn" and metrics.kind(recorded) == "fd_drift"
+    assert metrics.features(recorded) == "glyphs-cnn"
+    assert metrics.kind("fd_glyphs_cnn") == "fd"
+    assert metrics.title("fd_drift") == metrics.title("fd_drift_x").partition(" (")[0] == "drift"
+
+
+def test_without_its_component_a_name_stays_a_name():
+    assert metrics.kind("likeness_random_filters") == "likeness_random_filters"
+    assert metrics.title("likeness_random_filters") == "likeness_random_filters"
+    assert not metrics.higher_is_better("likeness_random_filters")
+
+
+def test_ours_are_worded_as_their_components_say():
+    """The table here is read where no component is loaded; both must say the same."""
+    for name in metrics.KINDS:
+        cls = registry.get("metric", name)
+        assert issubclass(cls, Metric)
+        for extractor in ("inception-2015", "glyphs-cnn"):
+            recorded = cls.recorded(extractor)
+            assert metrics.higher_is_better(recorded) == (cls.better == "higher")
+        assert metrics.SHORT[name] == cls.short_title
+        assert metrics.TITLES[name].replace("-", " ") == cls.title.replace("-", " ")

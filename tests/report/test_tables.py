@@ -58,6 +58,23 @@ def test_metrics_are_of_one_extractor_in_the_tables_order(make) -> None:
     assert names == [f"{kind}_glyphs_cnn" for kind in metrics.KINDS[:5]]
 
 
+def test_a_metric_that_somebody_brought_stands_behind_ours(make, monkeypatch) -> None:
+    found = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))
+    mine = found["metrics"][found["metrics"]["metric"] == "recall_glyphs_cnn"]
+    mine = mine.assign(metric="likeness_glyphs_cnn")
+    found["metrics"] = pd.concat([mine, found["metrics"]], ignore_index=True)
+    report = make.report(found, ("models",))
+    assert "likeness_glyphs_cnn" not in tables.metrics_of(
+        find(report)
+    )  # nobody knows its direction
+
+    class Likeness:
+        name, title, short_title, better, on_inception = "likeness", "x", "Like", "higher", None
+
+    monkeypatch.setattr(metrics, "brought", lambda: {"likeness": Likeness})
+    assert tables.metrics_of(find(report))[-1] == "likeness_glyphs_cnn"
+
+
 def test_other_metrics_are_of_the_samples_that_are_compared(make) -> None:
     found = find(
         make.report(
