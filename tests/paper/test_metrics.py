@@ -49,6 +49,7 @@ def test_other_block_designs_are_not_of_the_series() -> None:
     assert found == other_metrics(Evidence(others={"precision": main}))
 
 
+@pytest.mark.slow
 def test_noise_in_four_metrics_is_called_a_trend_one_time_in_twenty() -> None:
     draws, wrong = 30, 0
     names = ("sfid", "inception_score", "precision", "recall")
