@@ -1,21 +1,18 @@
-"""Which of the paper's models a model of a study stands for.
+"""Which of the paper's models a model of a study stands for, and how many tokens both have.
 
-A DiT of the paper is itself, by its name. A micro model stands for the paper's of its size with
-`TOKENS` times its tokens: both families divide an image into four times as many tokens from one
-patch size to the next, 16, 64 and 256 of them in the paper and 1, 4 and 16 on a laptop. So a micro
-model's patch size alone says nothing: a patch of 16 on 16 x 16 pixels is as coarse as the paper's 8
-on a latent of 32 x 32, and is no model of the paper where its tokens have no counterpart.
+A DiT of the paper is itself, by its name. A micro model stands for the paper's of its size and
+patch size: from one patch size to the next both have four times the tokens. But the paper's patches
+are of latents of 32 x 32, and micro models' of smaller images, so that the paper's have more tokens
+by (32 / side)^2: what can be compared is the order of models, and not a value.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
-TOKENS = 16  # of the paper's at 256 x 256, for one of a micro model's
 LATENT = 32  # side of the paper's latents at 256 x 256
 PATCH_SIZES = (8, 4, 2)  # Table 1's
 
@@ -25,23 +22,30 @@ def counterpart(row: Mapping[Any, Any]) -> str | None:
 
     row: family, size, patch_size, and for a micro model tokens (of the image, without the class).
     """
-    family, size = row["family"], row["size"]
-    if size is None or pd.isna(size) or pd.isna(row["patch_size"]):
+    family, size, patch = row["family"], row["size"], row["patch_size"]
+    if size is None or pd.isna(size) or pd.isna(patch):
         return None
-    if family == "DiT":
-        return f"DiT-{size}/{int(row['patch_size'])}"
-    tokens = row.get("tokens")
-    if family != "DiT-micro" or tokens is None or pd.isna(tokens):
-        return None
-    patch = LATENT / math.sqrt(TOKENS * tokens)
-    return f"DiT-{size}/{int(patch)}" if patch in PATCH_SIZES else None
+    if family == "DiT" or (family == "DiT-micro" and ratio(row) is not None):
+        return f"DiT-{size}/{int(patch)}"
+    return None
 
 
-def caption(families: set[object]) -> str:
+def ratio(row: Mapping[Any, Any]) -> int | None:
+    """Tokens of the paper's model for one of the micro model's; None where no whole number is."""
+    patch, tokens = row["patch_size"], row.get("tokens")
+    if patch not in PATCH_SIZES or tokens is None or pd.isna(tokens) or tokens < 1:
+        return None
+    times, rest = divmod((LATENT // int(patch)) ** 2, int(tokens))
+    return None if rest else times
+
+
+def caption(rows: Iterable[Mapping[Any, Any]]) -> str:
     """What a caption says of micro models beside the paper's; nothing without one."""
-    if "DiT-micro" not in families:
+    micro = [r for r in rows if r["family"] == "DiT-micro" and counterpart(r) is not None]
+    times = sorted({t for t in map(ratio, micro) if t is not None})
+    if not times:
         return ""
     return (
-        f"A micro model stands beside the paper's of its size that has {TOKENS} times its tokens: "
-        "what can be compared is the order, not the values. "
+        "A micro model stands beside the paper's of its size and patch size, which has "
+        f"{' or '.join(map(str, times))} times its tokens: the order can be compared, no value. "
     )

@@ -342,7 +342,7 @@ def _blocks_alone(final: pd.DataFrame) -> bool:
 
 
 def papers_models(final: pd.DataFrame) -> pd.DataFrame:
-    """Table 3's rows (256 x 256, 400K steps) for the models of `final`, matched by size and tokens.
+    """Table 3's rows (256 x 256, 400K steps) for the models of `final`, matched by size and patch.
 
     Each of the paper's models once, however often the study trained it (recipes, image sizes).
     Columns: label, model (both the paper's), size, patch_size, block, group, gflops, params, value

@@ -1,35 +1,35 @@
-"""Which of the paper's models a micro model stands beside: by tokens, never by patch size alone."""
+"""Which of the paper's models a micro model stands beside, and what is said of their tokens."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from harness.report.counterpart import caption, counterpart
+from harness.report.counterpart import caption, counterpart, ratio
 
 
-def row(family: str, patch_size: float | None, tokens: float | None, size: str | None = "XL"):
+def row(
+    family: str, patch_size: float | None, tokens: float | None, size: str | None = "XL"
+) -> dict[str, Any]:
     return {"family": family, "size": size, "patch_size": patch_size, "tokens": tokens}
 
 
 @pytest.mark.parametrize(
-    ("side", "patch_size", "name"),
+    ("side", "patch_size", "times"),
     [
-        *((8, 8, "DiT-XL/8"), (8, 4, "DiT-XL/4"), (8, 2, "DiT-XL/2")),
-        *((16, 16, "DiT-XL/8"), (16, 8, "DiT-XL/4"), (16, 4, "DiT-XL/2")),
-        *(
-            (16, 2, None),
-            (8, 1, None),
-            (12, 4, None),
-        ),  # none of 1,024 or 144 tokens
+        *((8, 8, 16), (8, 4, 16), (8, 2, 16)),
+        *((16, 8, 4), (16, 4, 4), (16, 2, 4), (32, 2, 1)),
+        *((16, 16, None), (16, 1, None), (12, 4, None), (64, 2, None)),  # the paper has none such
     ],
 )
-def test_a_micro_model_stands_for_the_papers_of_sixteen_times_its_tokens(
-    side: int, patch_size: int, name: str | None
+def test_a_micro_model_stands_for_the_papers_of_its_patch_size_and_says_its_tokens(
+    side: int, patch_size: int, times: int | None
 ) -> None:
-    tokens = (side // patch_size) ** 2
-    assert counterpart(row("DiT-micro", patch_size, tokens)) == name
-    if name is not None:
-        assert (32 // int(name[-1])) ** 2 == 16 * tokens
+    micro = row("DiT-micro", patch_size, (side // patch_size) ** 2)
+    assert ratio(micro) == times
+    assert counterpart(micro) == (None if times is None else f"DiT-XL/{patch_size}")
+    assert caption([micro]) == "" if times is None else f"has {times} times its" in caption([micro])
 
 
 def test_the_papers_own_are_themselves_at_any_image_size_and_others_are_none() -> None:
@@ -40,6 +40,7 @@ def test_the_papers_own_are_themselves_at_any_image_size_and_others_are_none() -
     assert counterpart(row("DiT-micro", 2, 16, None)) is None
 
 
-def test_a_caption_says_so_only_where_a_micro_model_stands() -> None:
-    assert "16 times its tokens" in caption({"DiT", "DiT-micro"})
-    assert caption({"DiT"}) == ""
+def test_a_caption_names_every_ratio_and_is_empty_without_a_micro_model() -> None:
+    both = [row("DiT-micro", 2, 16), row("DiT-micro", 2, 64), row("DiT", 2, 256)]
+    assert "4 or 16 times" in caption(both)
+    assert caption(both[2:]) == ""

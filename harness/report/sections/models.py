@@ -109,7 +109,7 @@ def _table(
         steps = sorted({t["train_steps_k"] for t in theirs if t is not None})
         trained = " and ".join(f"{k / 1000:g}M" if k >= 1000 else f"{k}K" for k in steps)
         caption.append(f"The paper's columns: {PAPER}, Table 3 at {trained} steps. ")
-        caption.append(micro_caption({r["family"] for r in rows}))
+        caption.append(micro_caption(rows))
     return table(
         "models",
         align,
