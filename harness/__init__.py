@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-__version__ = "0.1.0"
+from harness.version import __version__ as __version__
+
 __all__ = ["describe", "load_results", "load_study"]
 
 

@@ -21,8 +21,9 @@ _LEAST |= {"subsets": 0, "seed": 0}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from harness.components.metric import INCEPTION
     from harness.metrics.measure import DEFAULT_METRICS
-    from harness.metrics.names import INCEPTION, metric_names
+    from harness.metrics.names import metric_names
 
     parser.description = (
         "Measures SAMPLES against REFERENCE. Each is an npz with arr_0 (uint8, NHWC; ADM's format) "

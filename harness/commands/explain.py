@@ -22,8 +22,8 @@ from pydantic_core import PydanticUndefined
 from harness.components import registry
 from harness.components.descriptions import described
 from harness.errors import BadInput
-from harness.spec import choices
 from harness.spec.explain import nearest
+from harness.spec.fields import fields
 from harness.spec.model import ModelFields
 from harness.spec.schema import NotInKey, StudySettings
 
@@ -141,7 +141,7 @@ def _of_the_model(path: str) -> Iterator[Setting]:
 def children(path: str, section: type[BaseModel]) -> Iterator[Setting]:
     """The settings of a section or component, in the schema's order."""
     marked: Any = section  # a component has no choices, and is asked all the same
-    chosen = {name: (kind, several) for name, kind, several in choices.fields(marked)}
+    chosen = {name: (kind, several) for name, kind, several in fields(marked)}
     for name, info in described(section).model_fields.items():
         dotted = f"{path}.{name}" if path else name
         marks = [m if isinstance(m, type) else type(m) for m in info.metadata]

@@ -22,6 +22,8 @@ from harness.store.results import TrainResult
 if TYPE_CHECKING:
     from harness.components.family import Input
     from harness.components.objective import Objective
+    from harness.models.counting import Complexity
+    from harness.models.foreign import Foreign
 
 TRIED_SIZE = 256  # of an image, which every autoencoder takes
 
@@ -69,24 +71,50 @@ def run(args: argparse.Namespace) -> int:
     for option, least in (("heads", 1), ("steps", 1), ("diffusion_steps", LEAST_STEPS)):
         if (value := getattr(args, option)) is not None and value < least:
             raise BadInput(f"--{option.replace('_', '-')} {value}: it must be at least {least}")
-    import safetensors.torch
-
     from harness.models import foreign
     from harness.models.counting import count_family
-    from harness.store import provenance
 
     loaded = foreign.find(args.file, args.heads)
-    family, given, state = loaded.family, loaded.input, loaded.state
-    architecture = family.architecture(given)
-    objective = _objective(args, given)
-    trained_for = objective.key_fields("objective")
-    autoencoder = _autoencoder(args.autoencoder, given)
-    counted = count_family(family, given)
+    family = loaded.family
+    counted = count_family(family, loaded.input)
     store = Store(args.results)
     store.check_writable()
+    key, ours = _committed(args, store, loaded, counted)
+    facts = family.facts()
+    shape = f"{facts['depth']} blocks, width {facts['width']}, {facts['heads']} heads, " + (
+        f"{facts.get('block', family.name)}, patch {facts['patch_size']}"
+    )
+    print(
+        f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, "
+        f"{counted.params:,} parameters, {counted.gflops:.4f} Gflops"
+    )
+    print(f"weights: {loaded.weights}")
+    for note in loaded.notes:
+        print(f"note: {note}")
+    print(f"use it in a study as  model: {{checkpoint: {args.name}}}")
+    return 0
+
+
+def _committed(
+    args: argparse.Namespace, store: Store, loaded: Foreign, counted: Complexity
+) -> tuple[str, bool]:
+    """The checkpoint as a committed train stage: its key, and whether it is new here.
+
+    Raises BadInput where the name stands for another checkpoint.
+    """
+    import safetensors.torch
+
+    from harness.store import provenance
+
+    family, given = loaded.family, loaded.input
+    architecture = family.architecture(given)
+    trained_for = _objective(args, given).key_fields("objective")
+    autoencoder = _autoencoder(args.autoencoder, given)
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "ema.safetensors"
-        safetensors.torch.save_file({k: v.detach().contiguous() for k, v in state.items()}, weights)
+        safetensors.torch.save_file(
+            {k: v.detach().contiguous() for k, v in loaded.state.items()}, weights
+        )
         settings = keys.canonical(
             {
                 "imported": files.sha256(weights),
@@ -140,19 +168,7 @@ def run(args: argparse.Namespace) -> int:
         )
     entry = Imported(args.name, key, architecture, settings, args.steps)
     files.write_json(path, {**asdict(entry), "settings": json.loads(settings)})
-    facts = family.facts()
-    shape = f"{facts['depth']} blocks, width {facts['width']}, {facts['heads']} heads, " + (
-        f"{facts.get('block', family.name)}, patch {facts['patch_size']}"
-    )
-    print(
-        f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, "
-        f"{counted.params:,} parameters, {counted.gflops:.4f} Gflops"
-    )
-    print(f"weights: {loaded.weights}")
-    for note in loaded.notes:
-        print(f"note: {note}")
-    print(f"use it in a study as  model: {{checkpoint: {args.name}}}")
-    return 0
+    return key, ours
 
 
 class _Autoencoder(NamedTuple):

@@ -15,6 +15,7 @@ from harness.commands import common, shows
 from harness.commands.common import Opened, duration, plural, quantity
 from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
+from harness.dispatch.standing import Standing
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
 from harness.plan.stages import STAGE_SETTINGS
@@ -73,57 +74,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     state = opened.standing()
     executor = executor_of(opened.study)
     speeds = measured_rates(opened)
-    stages = []
-    by_kind: dict[str, dict[str, Any]] = {}
-    differing: dict[tuple[str, str], set[str]] = {}  # models by kind and what differs
-    saved = progress.saved(opened.store, state.missing)
-    for stage in state.stages:
-        done = stage.key in state.done
-        failed = stage.key in state.failed
-        model = estimate.model_of(opened.plan, stage)
-        seconds = (
-            speeds.seconds(stage, model, estimate.data_of(opened.plan, stage))
-            if speeds.measured and (every or not done)
-            else None
-        )
-        gflops = stage.gflops
-        if stage.key in saved:  # an interrupted stage goes on from what it has saved
-            gflops = left(stage, saved[stage.key])
-            seconds = None if seconds is None else seconds * (1 - saved[stage.key])
-        if every:
-            stages.append(
-                {
-                    "kind": stage.kind,
-                    "key": stage.key,
-                    "label": stage.label,
-                    "state": "done" if done else "failed" if failed else "missing",
-                    "gflops": gflops,
-                    "seconds": seconds,
-                    "inputs": stage.inputs,
-                    "after": stage.after,
-                }
-            )
-        entry = by_kind.get(stage.kind)
-        if entry is None:
-            entry = by_kind[stage.kind] = {
-                "stages": 0,
-                "done": 0,
-                "failed": 0,
-                "gflops": 0.0,
-                "seconds": 0.0,
-            }
-        entry["stages"] += 1
-        entry["done"] += done
-        entry["failed"] += failed
-        if not done:
-            used = speeds.benchmark(stage, model)
-            if used is not None and used[1]:
-                differing.setdefault((stage.kind, "; ".join(used[1])), set()).add(str(model))
-            entry["gflops"] += gflops or 0.0
-            if seconds is None:
-                entry["seconds"] = None
-            elif entry["seconds"] is not None:
-                entry["seconds"] += seconds
+    stages, by_kind, differing = _costs(opened, state, speeds, every)
     unknown = [e["seconds"] is None for e in by_kind.values()]
     problems = preflight.problems(opened.plan, state.missing)
     files = identity.look(opened.plan, opened.stages, opened.store)
@@ -161,12 +112,68 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             *identity.absent(opened.study, problems),
         ],
         "speeds_measured_on": speeds.measured,
-        "benchmarks_differ": [
-            f"{kind} {', '.join(sorted(models))}: {other}"
-            for (kind, other), models in differing.items()
-        ],
+        "benchmarks_differ": differing,
         "stages": stages,
     }
+
+
+def _costs(
+    opened: Opened, state: Standing, speeds: estimate.Rates, every: bool
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], list[str]]:
+    """What each stage costs, each kind's totals, and where the speeds are of other settings.
+
+    every: list the stages; otherwise only the missing ones' costs are looked up.
+    """
+    stages = []
+    by_kind: dict[str, dict[str, Any]] = {}
+    differing: dict[tuple[str, str], set[str]] = {}  # models by kind and what differs
+    saved = progress.saved(opened.store, state.missing)
+    for stage in state.stages:
+        done = stage.key in state.done
+        failed = stage.key in state.failed
+        model = estimate.model_of(opened.plan, stage)
+        seconds = (
+            speeds.seconds(stage, model, estimate.data_of(opened.plan, stage))
+            if speeds.measured and (every or not done)
+            else None
+        )
+        gflops = stage.gflops
+        if stage.key in saved:  # an interrupted stage goes on from what it has saved
+            gflops = left(stage, saved[stage.key])
+            seconds = None if seconds is None else seconds * (1 - saved[stage.key])
+        if every:
+            stages.append(
+                {
+                    "kind": stage.kind,
+                    "key": stage.key,
+                    "label": stage.label,
+                    "state": "done" if done else "failed" if failed else "missing",
+                    "gflops": gflops,
+                    "seconds": seconds,
+                    "inputs": stage.inputs,
+                    "after": stage.after,
+                }
+            )
+        entry = by_kind.setdefault(
+            stage.kind, {"stages": 0, "done": 0, "failed": 0, "gflops": 0.0, "seconds": 0.0}
+        )
+        entry["stages"] += 1
+        entry["done"] += done
+        entry["failed"] += failed
+        if not done:
+            used = speeds.benchmark(stage, model)
+            if used is not None and used[1]:
+                differing.setdefault((stage.kind, "; ".join(used[1])), set()).add(str(model))
+            entry["gflops"] += gflops or 0.0
+            if seconds is None:
+                entry["seconds"] = None
+            elif entry["seconds"] is not None:
+                entry["seconds"] += seconds
+    others = [
+        f"{kind} {', '.join(sorted(models))}: {other}"
+        for (kind, other), models in differing.items()
+    ]
+    return stages, by_kind, others
 
 
 def counted_networks(plan: Plan) -> dict[str, float]:

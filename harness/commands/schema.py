@@ -10,7 +10,8 @@ from typing import Any
 from harness.components import registry
 from harness.components.descriptions import json_schema
 from harness.errors import BadInput
-from harness.spec import choices, schema
+from harness.spec import schema
+from harness.spec.fields import fields
 from harness.spec.model import ModelFields
 from harness.spec.schema import StudySettings
 
@@ -52,7 +53,7 @@ def study_schema() -> dict[str, Any]:
     sections = {name: getattr(schema, name) for name in schema.__all__ if name.endswith("Settings")}
     for name, section in sections.items():
         its = whole if section is StudySettings else whole["$defs"].get(name)
-        for field, kind, several in choices.fields(section) if its is not None else ():
+        for field, kind, several in fields(section) if its is not None else ():
             about = its["properties"][field]
             chosen: dict[str, Any] = {"anyOf": [_named(kind), {"type": "null"}]}
             if several:

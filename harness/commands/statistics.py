@@ -10,7 +10,7 @@ from harness.errors import BadInput
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from harness.metrics.names import INCEPTION
+    from harness.components.metric import INCEPTION
 
     parser.description = (
         "Extracts the features of IMAGES (a folder, or an npz with arr_0) once and writes what "

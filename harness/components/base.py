@@ -23,8 +23,7 @@ after its first release is marked `Later`: it is left out at its default, which 
 change, and so the keys of before stand.
 """
 
-from __future__ import annotations
-
+# Annotations are values here, not texts: pydantic would read the texts again for every subclass.
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -103,7 +102,7 @@ class Component(BaseModel):
         return {role: self.content()}
 
     @classmethod
-    def from_key(cls, role: str, settings: dict[str, Any]) -> Component:
+    def from_key(cls, role: str, settings: dict[str, Any]) -> "Component":
         """The component that `key_fields` was made of, given the stage's settings."""
         content = settings.get(role)
         fields = {} if content is None or isinstance(content, str) else dict(content)

@@ -8,8 +8,6 @@ Only inception-2015 may have its distances called FID: every other extractor's n
 its metrics' names.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -49,7 +47,7 @@ class Network(Protocol):
     def resize(self) -> str:
         """How images are brought to the network's size, in words, for the record."""
 
-    def __call__(self, images: torch.Tensor) -> Mapping[str, torch.Tensor]:
+    def __call__(self, images: "torch.Tensor") -> "Mapping[str, torch.Tensor]":
         """{"pool": (N, D), "spatial": (N, D2), "probabilities": (N, K)}; the last two may lack."""
 
 
@@ -94,7 +92,7 @@ class Extractor(Component):
 
     def train(
         self,
-        load: Callable[[str, int | None], tuple[np.ndarray, np.ndarray]],
+        load: Callable[[str, int | None], "tuple[np.ndarray, np.ndarray]"],
         path: Path,
         *,
         images: int,

@@ -4,8 +4,6 @@ A metric is a number of one set of images against a reference, from their featur
 computed is absent, with a reason: raise Absent. Deterministic given its settings.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -32,6 +30,9 @@ BUILT_IN = {
     "vendi": "harness.metrics.vendi:Vendi",
     "near_copies": "harness.metrics.near_copies:NearCopies",
 }
+
+
+INCEPTION = "inception-2015"  # the features on which metrics have the names of papers
 
 
 class Absent(Exception):
@@ -68,14 +69,12 @@ class Metric(Component):
     @classmethod
     def recorded(cls, extractor: str) -> str:
         """The name that its values on the features of `extractor` have in the records."""
-        from harness.metrics.names import INCEPTION
-
         if extractor == INCEPTION:
             return cls.on_inception or cls.name
         return f"{cls.name}_{extractor.replace('-', '_')}"
 
     def check(
-        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: Shared
+        self, samples: int, gives: tuple[str, ...], dimensions: int | None, shared: "Shared"
     ) -> None:
         """Raise BadInput, with the number that would do, when `samples` images cannot have it.
 
@@ -104,5 +103,5 @@ class Metric(Component):
         return {}
 
     @abstractmethod
-    def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
+    def measure(self, generated: "Features", reference: "Reference", shared: "Shared") -> Value:
         """The value, from the features and what the evaluation's metrics share. Raises Absent."""

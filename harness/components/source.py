@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 BUILT_IN = {
-    "embedded": "harness.data.sources:Embedded",
+    "embedded": "harness.data.embedded:Embedded",
     "image-folder": "harness.data.sources:ImageFolderSource",
     "webdataset": "harness.data.sources:WebDatasetSource",
     "cifar": "harness.data.cifar:Cifar",

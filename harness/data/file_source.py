@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.components.source import Source, Split, Wanted
+from harness.data.embedded import EMBEDDED
 from harness.errors import BadInput, Missing
 
 # As published sets call the images that are not for training. "test" comes last: where there are
@@ -21,8 +22,6 @@ class FileSource(Source):
 
     def check(self, data: Any) -> None:
         """Raises BadInput for an embedded set's name, and for classes where there are no labels."""
-        from harness.data.sources import EMBEDDED
-
         if data.name in EMBEDDED:
             raise BadInput(
                 f"data.name {data.name!r} is an embedded set's, and source {self.name!r} reads "

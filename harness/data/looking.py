@@ -81,7 +81,7 @@ def look(images: Images, place: str) -> Looked:
 
 def data_name(path: Path) -> str:
     """A name for the data that lie at `path`, from the path's own; not an embedded set's."""
-    from harness.data.sources import EMBEDDED
+    from harness.data.embedded import EMBEDDED
 
     stem = path.resolve().stem if path.is_file() else path.resolve().name
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "images"

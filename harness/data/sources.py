@@ -1,53 +1,18 @@
-"""The data sources as components: embedded sets, image folders, tars."""
+"""The data sources of image folders and tars, as components."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.components.source import Images, Source, Split, Wanted
+from harness.data.embedded import check_name
+from harness.data.examples import drawn
 from harness.errors import BadInput, HarnessError
 
 if TYPE_CHECKING:
-    import numpy as np
-
-# Embedded set -> the module that renders it.
-EMBEDDED = {"glyphs": "harness.data.glyphs", "digits": "harness.data.digits"}
-
-
-class Embedded(Source):
-    """The embedded sets: glyphs (digits of matplotlib's fonts) and digits (scikit-learn's)."""
-
-    name = "embedded"
-    made: ClassVar[bool] = True
-    example_name: ClassVar[str | None] = "glyphs"
-
-    def check(self, data: Any) -> None:
-        _fits(data, embedded=True)
-        if data.train_images is None:
-            raise BadInput("data.train_images must be given for an embedded set")
-
-    def open(self, wanted: Wanted) -> Images:
-        import importlib
-
-        from harness.data import glyphs
-        from harness.data.images import ArrayImages
-
-        if wanted.name not in EMBEDDED:
-            raise BadInput(f"no embedded data set {wanted.name!r}; there are {', '.join(EMBEDDED)}")
-        if wanted.count is None:
-            raise BadInput(f"how many images of {wanted.name!r}? Give data.train_images")
-        render: Callable[..., tuple[np.ndarray, np.ndarray]]
-        render = importlib.import_module(EMBEDDED[wanted.name]).render
-        images, labels = render(
-            wanted.split,
-            wanted.count,
-            image_size=wanted.image_size,
-            channels=wanted.channels,
-            seed=wanted.seed,
-        )
-        return ArrayImages(images, labels, [str(digit) for digit in range(glyphs.NUM_CLASSES)])
+    pass
 
 
 class _Files(Source):
@@ -56,7 +21,7 @@ class _Files(Source):
     layout: ClassVar[str]  # in words, for who has to put the files there
 
     def check(self, data: Any) -> None:
-        _fits(data, embedded=False)
+        check_name(data, embedded=False)
 
     def _path(self, wanted: Wanted) -> str:
         if wanted.path is None:
@@ -180,26 +145,6 @@ class WebDatasetSource(_Files):
         return folder
 
 
-def drawn(seed: int) -> list[np.ndarray]:
-    """Twelve images for examples, of two sizes, and others for another seed.
-
-    Fingerprints of files are of their names and sizes.
-    """
-    import numpy
-
-    draws = numpy.random.default_rng(seed)
-    return [draws.integers(0, 256, (9 + seed, 8 + k % 2, 3), dtype=numpy.uint8) for k in range(12)]
-
-
 def _stored(split: str) -> str:
     """The part of what lies on disk that serves a split: floors come from images held out."""
     return "val" if split == "floor" else "train"
-
-
-def _fits(data: Any, embedded: bool) -> None:
-    if (data.name in EMBEDDED) != embedded:
-        raise BadInput(
-            f"data.name {data.name!r} does not go with source "
-            f"{data.source if isinstance(data.source, str) else data.source.name!r}: "
-            f"the embedded sets are {', '.join(EMBEDDED)}; others are read from files"
-        )

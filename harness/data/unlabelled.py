@@ -75,7 +75,7 @@ class UnlabelledFolder(FileSource):
         """Twelve PNGs."""
         from PIL import Image
 
-        from harness.data.sources import drawn
+        from harness.data.examples import drawn
 
         for k, pixels in enumerate(drawn(seed)):
             path = folder / f"{k:02d}.png"

@@ -14,10 +14,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.components.metric import INCEPTION
 from harness.components.metric import Metric as MetricComponent
 from harness.errors import BadInput
 from harness.metrics.measure import DEFAULT_METRICS, check_seed, measure
-from harness.metrics.names import INCEPTION, chosen, metric_name
+from harness.metrics.names import chosen, metric_name
 
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]

@@ -21,9 +21,9 @@ from torch_fidelity.feature_extractor_inceptionv3 import (
     FeatureExtractorInceptionV3,
 )
 
+from harness.components.metric import INCEPTION
 from harness.errors import BadInput, Missing
 from harness.metrics.extractors import NetworkExtractor, register_with_torch_fidelity
-from harness.metrics.names import INCEPTION
 
 SPATIAL_CHANNELS = 7
 RESIZE = "299x299 bilinear as TensorFlow 1 (torch-fidelity)"

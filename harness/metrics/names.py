@@ -13,8 +13,6 @@ from harness.components.metric import Metric
 from harness.components.registry import UnknownComponent
 from harness.errors import BadInput
 
-INCEPTION = "inception-2015"
-
 
 def metric_names() -> tuple[str, ...]:
     """Every metric that can be asked for."""

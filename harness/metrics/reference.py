@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.components.metric import INCEPTION
 from harness.errors import BadInput
 from harness.metrics.features import Features, extract
 from harness.metrics.frechet import checked_moments
 from harness.metrics.images import Npz, open_images, open_npz
 from harness.metrics.moments import Moments, MomentsAccumulator
-from harness.metrics.names import INCEPTION
 
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]

@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import __version__
 from harness.components import registry
 from harness.components.base import uses
 from harness.components.family import Family, Input
 from harness.components.files import File
 from harness.plan import keys
+from harness.version import __version__
 
 PATIENCE_S = 600.0  # for the child: torch's first import on a network file system takes minutes
 LAST_LINES = 3  # of what a child that failed said

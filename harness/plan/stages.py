@@ -5,8 +5,6 @@ classes, so a stage never sees a setting its key does not contain. What it needs
 batch per device) comes in a `Place`, which is in no key.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -241,7 +239,7 @@ class Task:
         return json.dumps({**self.__dict__, "place": self.place.__dict__})
 
     @staticmethod
-    def from_json(text: str) -> Task:
+    def from_json(text: str) -> "Task":
         data: dict[str, Any] = json.loads(text)
         place = data["place"]
         for name in ("components", "trackers"):

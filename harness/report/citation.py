@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from harness import __version__
 from harness.report.blocks import Text, em
 from harness.report.findings import Findings
 from harness.report.phrases import PAPER
+from harness.version import __version__
 
 AUTHORS, TITLE = "The authors of the scaling-study harness", "Scaling-study harness"
 

@@ -6,46 +6,20 @@ looked up in the registry, and its settings are validated with file and line lik
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
-from pydantic.fields import FieldInfo
 
 from harness.components import registry
 from harness.components.base import Component
 from harness.errors import BadInput
-from harness.spec.base import Choice, Settings
+from harness.spec.base import Settings
 from harness.spec.explain import explain, place_of
+from harness.spec.fields import fields
 from harness.spec.source import Path_, Source
 
 S = TypeVar("S", bound=Settings)
-
-
-def fields(section: type[Settings]) -> Iterator[tuple[str, str, bool]]:
-    """(field, kind of component, is it a list?) of a section's choices."""
-    for name, about in section.model_fields.items():
-        if (kind := kind_of(about)) is not None:
-            yield name, kind, str(about.annotation).startswith("tuple")
-
-
-def kind_of(field: FieldInfo) -> str | None:
-    """The kind of component that a field names; None for other fields."""
-    for mark in field.metadata:
-        if isinstance(mark, Choice):
-            return mark.kind
-    return _inside(field.annotation)
-
-
-def _inside(annotation: Any) -> str | None:
-    """The kind in `Annotated[..., Choice]` inside a tuple or a union."""
-    for mark in getattr(annotation, "__metadata__", ()):
-        if isinstance(mark, Choice):
-            return mark.kind
-    for part in getattr(annotation, "__args__", ()):
-        if (kind := _inside(part)) is not None:
-            return kind
-    return None
 
 
 def resolved(

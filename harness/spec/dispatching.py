@@ -1,7 +1,5 @@
 """The `dispatch` section: where stages run. Nothing here is part of a key."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 

@@ -5,8 +5,6 @@ out of the keys (see harness.plan.keys). Everything else is in them. A field mar
 component; what it may be, and its settings, are the registry's (harness.components).
 """
 
-from __future__ import annotations
-
 import itertools
 from typing import Annotated, Any, Literal
 
@@ -244,7 +242,7 @@ class TrainSettings(Settings):
         return self.ema if isinstance(self.ema, tuple) else (self.ema,)
 
     @model_validator(mode="after")
-    def _milestones_within(self) -> TrainSettings:
+    def _milestones_within(self) -> "TrainSettings":
         if self.milestones and self.milestones[-1] > self.steps:
             raise ValueError(
                 f"milestone {self.milestones[-1]} lies beyond train.steps {self.steps}"
@@ -292,7 +290,7 @@ class ReferenceSettings(Settings):
     "Of the choice of images and of an extractor's training."
 
     @model_validator(mode="after")
-    def _a_checksum_is_of_something(self) -> ReferenceSettings:
+    def _a_checksum_is_of_something(self) -> "ReferenceSettings":
         if self.statistics_sha256 is not None and self.statistics is None:
             raise ValueError(
                 "reference.statistics_sha256 is the checksum of a file: give reference.statistics, "
@@ -400,7 +398,7 @@ class EvaluationSettings(Settings):
         return value
 
     @model_validator(mode="after")
-    def _one_average(self) -> EvaluationSettings:
+    def _one_average(self) -> "EvaluationSettings":
         if self.ema is not None and self.ema_length is not None:
             raise ValueError("give ema or ema_length, not both: samples are of one average")
         return self

@@ -8,10 +8,9 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-import harness
 from harness.errors import BadInput
 
-_PACKAGE = Path(harness.__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def folder() -> Path:

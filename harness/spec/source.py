@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import yaml
 
 from harness.errors import BadInput
 from harness.spec import scalars
+from harness.spec.fields import component_fields
 
 MAX_BYTES = 4_000_000
 MAX_NODES = 400_000  # after aliases are expanded: a "YAML bomb" stops here
@@ -213,16 +213,6 @@ def _merge(base: Any, overlay: Any, field: Any = None) -> Any:
             for k in keys
         }
     return overlay
-
-
-@cache
-def component_fields() -> frozenset[str]:
-    """The fields of a study that name one component: sampler, optimizer, ..."""
-    from harness.spec import choices, schema
-
-    sections = [getattr(schema, name) for name in schema.__all__ if name.endswith("Settings")]
-    found = (choices.fields(section) for section in sections)
-    return frozenset(field for each in found for field, _, several in each if not several)
 
 
 def _replaced(base: Any, overlay: Any, path: Path_) -> Iterator[Path_]:

@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness import __version__
 from harness.components import files, standin
 from harness.components.files import File
 from harness.errors import BadInput
@@ -32,6 +31,7 @@ from harness.spec.schema import (
     TrainSettings,
 )
 from harness.spec.source import Source
+from harness.version import __version__
 
 
 class BadStudy(BadInput):

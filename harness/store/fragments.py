@@ -180,7 +180,7 @@ def keys_in(path: Path) -> set[str]:
 
 def encode(table: str, rows: Rows) -> bytes:
     """A fragment of these rows, in the order of their identity. Not finite: missing."""
-    from harness import __version__
+    from harness.version import __version__
 
     rows = sorted(rows, key=lambda row: tuple(row[i] for i in tables.IDENTITY[table]))
     columns: dict[str, Any] = {}
@@ -216,7 +216,7 @@ def decode(data: bytes, path: Path) -> dict[str, Any]:
 
 def newer(path: Path, version: int, harness: str | None) -> UnreadableRecords:
     """The error for records that say more than is known here."""
-    from harness import __version__
+    from harness.version import __version__
 
     who = f"harness {harness}" if harness else "a newer harness"
     return UnreadableRecords(
@@ -233,7 +233,7 @@ def schema(table: str) -> pyarrow.Schema:
     """The explicit Arrow schema of a table; versions in its metadata."""
     import pyarrow as pa
 
-    from harness import __version__
+    from harness.version import __version__
 
     types = {
         "string": pa.string(),

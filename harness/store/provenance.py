@@ -35,7 +35,7 @@ def _git(folder: Path, *arguments: str) -> str:
 @functools.cache
 def versions() -> dict[str, str | None]:
     """Versions of this package and of what computes its numbers."""
-    from harness import __version__
+    from harness.version import __version__
 
     found: dict[str, str | None] = {"harness": __version__, "python": platform.python_version()}
     for name in PACKAGES:

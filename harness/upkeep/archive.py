@@ -25,12 +25,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import __version__
 from harness.errors import BadInput
 from harness.store import environments, files, records, studies
 from harness.store.artifacts import RECORD, CorruptArtifact, Store
 from harness.store.studies import Index
 from harness.upkeep.merging import PRUNED, Merged, merge
+from harness.version import __version__
 
 ABOUT, STUDY, RESULTS = "archive.json", "study.yaml", "results"
 FORMAT = 1
