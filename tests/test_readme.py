@@ -34,6 +34,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         run = plan.study.runs[m.run]
         row = {"key": m.evaluate, "metric": "fd_glyphs_cnn", "value": float(number + 1)}
         row |= {"of": "samples", "step": m.step, "sampling_steps": m.sampling_steps}
+        row |= {"samples": plan.study.settings.evaluations[m.evaluation].samples}
         row |= {
             "size": run.model.facts["size"],
             "gflops": float(m.run + 1),

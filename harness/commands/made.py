@@ -38,7 +38,10 @@ def settings_of(opened: Opened, frames: dict[str, Any]) -> dict[str, Any]:
             known = "data" if field == "name" and not name else field
             key = known if not name else name if field == "name" else f"{name} {field}"
             found[key] = next(iter(told.values())) if len(told) == 1 else list(told)
-    found["objective"] = _one([run.objective.name for run in trained])
+    found["objective"] = _one([_text(run.objective) for run in trained])
+    widths = [getattr(run.model.component, "base_width", None) for run in trained]
+    if any(width is not None for width in widths):
+        found["base_width"] = _one([_text(width) for width in widths])
     found["training seeds"] = _one([run.seed for run in trained])
     for axis in dict.fromkeys(axis for run in runs for axis in run.point):
         values = list(dict.fromkeys(_text(run.point.get(axis)) for run in runs))

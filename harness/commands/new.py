@@ -23,7 +23,7 @@ from harness.spec import source as yaml_source
 from harness.spec.base import NAME
 from harness.spec.schema import EvaluationSettings
 
-LAPTOP_SIDE = 16  # pixels: four times the tokens of the default study's digits
+LAPTOP_SIDE = 16  # pixels, as the default study's digits
 GPU_SIDES = (64, 32, 16, 8)  # without an autoencoder; the patch sizes 8, 4 and 2 divide each
 LATENT_SIDE = 256  # from this size on, the big profile trains on latents, as the paper does
 

@@ -21,6 +21,7 @@ from harness.paper.claims import decide_all, papers_evidence
 from harness.paper.evidence import Verdict, evidence
 from harness.paper.numbers import decide_numbers
 from harness.report.ceilings import ceiling_of
+from harness.report.counterpart import counterpart
 from harness.report.effects import Effects
 from harness.report.effects import find as find_effects
 from harness.report.figures.marks import OTHER
@@ -340,13 +341,6 @@ def _blocks_alone(final: pd.DataFrame) -> bool:
     return set(final["group"]) <= {str(b) for b in final["block"].dropna().unique()}
 
 
-def original(family: object, size: object, patch_size: object) -> str | None:
-    """The paper's model that a DiT or DiT-micro stands for: "DiT-XL/2"; None for any other."""
-    if family not in ("DiT", "DiT-micro") or size is None or pd.isna(patch_size):  # type: ignore[call-overload]
-        return None
-    return f"DiT-{size}/{int(patch_size)}"  # type: ignore[call-overload]
-
-
 def papers_models(final: pd.DataFrame) -> pd.DataFrame:
     """Table 3's rows (256 x 256, 400K steps) for the models of `final`, matched by size and patch.
 
@@ -356,7 +350,7 @@ def papers_models(final: pd.DataFrame) -> pd.DataFrame:
     """
     found = []
     for row in final.to_dict("records"):
-        name = original(row["family"], row["size"], row["patch_size"])
+        name = counterpart(row)
         theirs = paper.model(name, block=str(row["block"])) if name else None
         if theirs is not None:
             found.append(

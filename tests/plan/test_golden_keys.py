@@ -18,6 +18,12 @@ SHIPPED = [study for study in KEPT if study not in ("settings", "imported")]
 MOVED: dict[str, str] = {}
 MAY_MOVE = ("reference", "evaluate")
 
+# Profiles that were written anew, and why: (study, profile) to the reason. The text of then, which
+# the golden file holds, still plans the keys of then; the shipped study does not.
+REPLACED: dict[tuple[str, str], str] = {
+    ("scaling", "laptop"): "five of its twelve models sampled noise; issue 15, the default study",
+}
+
 STUDIES = Path(__file__).parents[2] / "studies"
 
 
@@ -51,10 +57,22 @@ def test_a_study_of_then_plans_the_keys_of_then(study: str, profile: str, tmp_pa
     assert frozen_keys.planned(path, profile)["runs"] == KEPT[study]["profiles"][profile]["runs"]
 
 
-@pytest.mark.parametrize(("study", "profile"), [case for case in CASES if case[0] in SHIPPED])
+STANDING = [case for case in CASES if case[0] in SHIPPED and case not in REPLACED]
+
+
+@pytest.mark.parametrize(("study", "profile"), STANDING)
 def test_the_study_shipped_today_still_plans_the_keys_of_then(study: str, profile: str) -> None:
     """It may ask for more than it did."""
     assert lost(study, profile, STUDIES / f"{study}.yaml") == []
+
+
+def test_a_replaced_profile_stood_then_and_trains_otherwise_today() -> None:
+    for (study, profile), reason in REPLACED.items():
+        assert (study, profile) in CASES and len(reason) > 20
+        now = frozen_keys.planned(STUDIES / f"{study}.yaml", profile)["stages"]
+        then = KEPT[study]["profiles"][profile]["stages"]
+        trained = {key for key, (kind, _) in then.items() if kind == "train"}
+        assert trained and not trained & now.keys(), f"{study} {profile}: the line is out of date"
 
 
 def test_only_references_and_evaluations_moved_and_each_line_of_the_table_says_something() -> None:

@@ -12,6 +12,7 @@ from harness.report.blocks import Block, Text, em, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.prepared import prepared
+from harness.report.wording import listed
 
 
 class Loss(Section):
@@ -27,7 +28,8 @@ class Loss(Section):
             return [paragraph(em("No training loss was recorded."))]
         caption: list[Text] = [
             strong("Training loss. "),
-            "Mean of mse and variational bound over each log interval, without smoothing",
+            f"Mean of {minimised(findings.report.frames['runs'])} over each log interval, without "
+            "smoothing",
             "; means over training seeds." if rows["seeds"].max() > 1 else ".",
         ]
         text: list[Text] = [
@@ -35,6 +37,19 @@ class Loss(Section):
             " shows the loss that training minimised; it is no sample quality.",
         ]
         return [paragraph(*text), drawn("loss", figures.loss(rows), caption)]
+
+
+def minimised(runs: pd.DataFrame) -> str:
+    """What the recorded loss is, in words, by the objectives of the runs."""
+    named = runs["objective"] if "objective" in runs else pd.Series([None] * len(runs))
+    objectives = list(dict.fromkeys(named.fillna("ddpm")))  # records of before there were others
+    if objectives == ["ddpm"]:
+        return "mse and variational bound"
+    return (
+        f"each objective's own loss ({listed(objectives)})"
+        if len(objectives) > 1
+        else (f"the objective's loss ({objectives[0]})")
+    )
 
 
 def curves(training: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -26,6 +26,7 @@ PAPERS: Mapping[str, tuple[str, str]] = {  # setting: (in words, the paper's val
     "steps": ("training steps", "400,000"),
     "batch_size": ("batch size", "256"),
     "learning_rate": ("learning rate", "0.0001"),
+    "base_width": ("width that the learning rate is of", DASH),
     "schedule": ("learning-rate schedule", "constant"),
     "optimizer": ("optimizer", "adamw"),
     "weight_decay": ("weight decay", "0"),

@@ -15,8 +15,10 @@ from harness.components.section import Section
 from harness.errors import BadInput
 from harness.report import figures, published_tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
+from harness.report.counterpart import caption as micro_caption
+from harness.report.counterpart import counterpart
 from harness.report.draw import drawn
-from harness.report.findings import Findings, floor_of, original
+from harness.report.findings import Findings, floor_of
 from harness.report.phrases import FLOPS, PAPER, correlation_text, top
 from harness.report.prepared import prepared
 from harness.report.tables import ARROW, alike, floors, metrics_of, over, whole
@@ -106,7 +108,8 @@ def _table(
     if with_paper:
         steps = sorted({t["train_steps_k"] for t in theirs if t is not None})
         trained = " and ".join(f"{k / 1000:g}M" if k >= 1000 else f"{k}K" for k in steps)
-        caption.append(f"The paper's columns: {PAPER}, Table 3 at {trained} steps.")
+        caption.append(f"The paper's columns: {PAPER}, Table 3 at {trained} steps. ")
+        caption.append(micro_caption(rows))
     return table(
         "models",
         align,
@@ -196,7 +199,7 @@ def _is_the_papers(row: Mapping[str, Any]) -> bool:
 
 
 def _original(row: Mapping[str, Any]) -> dict[str, Any] | None:
-    name = original(row["family"], row["size"], row["patch_size"])
+    name = counterpart(row)
     size = 512 if row["family"] == "DiT" and row["image_size"] == 512 else 256
     steps = 3000 if size == 512 else 400
     block = str(row["block"])
