@@ -126,10 +126,8 @@ def neighbours(found: Findings) -> pd.DataFrame | None:
 def _crosses(met: pd.DataFrame | None) -> list[Text]:
     if met is None or not met["compute"].notna().any():
         return []
-    return ["Crosses mark where the larger of two neighbours gets ahead, bars their 95% interval; "
-        "a bar without a cap is open. They are found with log values between checkpoints, where "
-        "the lines are drawn straight, so a cross may stand beside the drawn intersection. "
-    ]  # fmt: skip
+    return ["Cross: the larger neighbour gets ahead (log values between marks); bar: 95% interval, "
+            "open without a cap. "]  # fmt: skip
 
 
 def crossings_table(found: Findings) -> list[Table]:
