@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.store import tables
+from harness.store.spread import scale
 
 CHECKSUMS = ("data_sha256", "extractor_sha256", "reference_sha256", "component_sha256")
 NUMBERS = {"runs": ("loss",), "metrics": ("value", "floor"), "training": ("loss", "mse", "vb")}
@@ -66,7 +67,10 @@ def _apart(a: float, b: float, mine: dict[str, Any], row: dict[str, Any]) -> boo
         return False
     if _on_cpu(mine) and _on_cpu(row):
         return True
-    errors = [r["std"] for r in (mine, row) if r.get("std") is not None]
+    errors = [
+        r["std"] * scale(r.get("std_method")) for r in (mine, row) if r.get("std") is not None
+    ]
+    # A spread that is no standard error (NaN) judges nothing: the comparison is then false.
     return len(errors) == 2 and abs(a - b) > ERRORS * math.hypot(*errors)
 
 

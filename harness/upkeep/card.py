@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from harness.analysis.standard_error import scale
 from harness.store import codec
 from harness.store.codec import Manifest
 from harness.store.results import TrainResult
+from harness.store.spread import scale
 
 PAPER = (
     "William Peebles and Saining Xie. Scalable Diffusion Models with Transformers. ICCV 2023. "

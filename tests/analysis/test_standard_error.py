@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from harness.analysis.selection import errors
-from harness.analysis.standard_error import scale, standard_errors
+from harness.analysis.standard_error import standard_errors
 from harness.metrics.uncertainty import CHUNKS, GIVEN_BALLS, OVER_HALVES, WHOLE, of_chunks
+from harness.store.spread import scale
 
 OLD = {
     "is": "standard deviation over 4 chunks",

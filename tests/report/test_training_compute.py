@@ -32,3 +32,30 @@ def test_crossings_have_an_interval_or_say_that_it_is_open(make):
     without = cells_of(swept(make, std=0), "tab-crossings")["rows"]
     assert {row[4] for row in without} == {"open"}
     assert "no standard errors" in said(swept(make, std=0))
+
+
+def test_crossings_are_drawn_with_their_interval(make):
+    import pandas as pd
+
+    from harness.report import figures
+
+    curves = pd.DataFrame(
+        [("A", "", "S", 2, 1, c, a, a * 0.9, a * 1.1) for c, a in ((10, 20.0), (1000, 10.0))]
+        + [("B", "", "B", 2, 2, c, b, b * 0.9, b * 1.1) for c, b in ((10, 30.0), (1000, 5.0))],
+        columns=["label", "group", "size", "patch_size", "step", "train_gflops", "value", "low",
+                 "high"],
+    )  # fmt: skip
+    row = {"smaller": "A", "larger": "B", "low": 20.0, "high": float("inf"), "first": 10.0,
+           "last": 1000.0, "group": ""}  # fmt: skip
+    seen = pd.DataFrame([{**row, "compute": 100.0}])
+    drawing = figures.training_compute(curves, "FID", crossings=seen)
+    (panel,) = drawing.figure.axes[:1]
+    cross = [line for line in panel.lines if line.get_marker() == "x"]
+    assert [list(line.get_xdata()) for line in cross] == [[100.0]]
+    assert abs(cross[0].get_ydata()[0] - (30 * 5) ** 0.5) < 1e-9  # halfway of B's curve, in logs
+    caps = [line for line in panel.lines if line.get_marker() == "|"]
+    assert [list(line.get_xdata()) for line in caps] == [[20.0]]  # the open end has no cap
+    assert "B is ahead of A from 100 Gflops." in drawing.alt
+    none = pd.DataFrame([{**row, "compute": float("nan")}])
+    drawing = figures.training_compute(curves, "FID", crossings=none)
+    assert not [line for line in drawing.figure.axes[0].lines if line.get_marker() == "x"]

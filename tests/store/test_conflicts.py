@@ -19,6 +19,10 @@ def row(value: float = 10.0, **more: Any) -> dict[str, Any]:
     return {"key": KEY, "metric": "fid", "model": "DiT-S/2", "value": value, "device": CPU, **more}
 
 
+def spread(value: float, method: str) -> dict[str, Any]:
+    return row(value, std=0.5, std_method=method, device=GPU)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -29,6 +33,10 @@ def row(value: float = 10.0, **more: Any) -> dict[str, Any]:
         (row(10, std=0.5, device=GPU), row(12.8, std=0.5, device=GPU)),  # four errors: 2.83
         (row(10, std=0.5, device=GPU), row(12.8, std=0.5)),  # one of them on a CPU
         (row(10, device=GPU), row(12.8, device=GPU)),  # nothing says how far is far
+        (
+            spread(10, "standard deviation over 50 random subsets"),
+            spread(90, "standard deviation over 50 random subsets"),
+        ),  # no standard error
         (row(metric="is"), row(99.0)),  # another metric of the same stage
     ],
 )
@@ -44,6 +52,12 @@ def test_the_same_number_is_no_contradiction(one: dict[str, Any], other: dict[st
         (row(extractor_sha256="a" * 64), row(extractor_sha256="b" * 64), "extractor_sha256"),
         (row(), row(10.01), "value is 10 in one and 10.01 in the other"),
         (row(10, std=0.5, device=GPU), row(12.9, std=0.5, device=GPU), "value is 10 in"),
+        # a deviation over 10 chunks is three standard errors: 1.2 is past four
+        (
+            spread(10, "standard deviation over 10 chunks"),
+            spread(11.2, "standard deviation over 10 chunks"),
+            "value is 10 in",
+        ),
     ],
 )
 def test_other_data_or_another_number_is_a_contradiction(

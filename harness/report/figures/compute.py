@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -18,11 +19,14 @@ def training_compute(
     title: str,
     floor: float | None = None,
     frontier: pd.DataFrame | None = None,
+    crossings: pd.DataFrame | None = None,
 ) -> Drawing:
-    """Figure 9: training compute against quality, the envelope, and the best model per budget.
+    """Figure 9: training compute against quality, the envelope, the best model per budget, and
+    where the larger of two models gets ahead.
 
     `curves`: label, group, size, patch_size, train_gflops, value, low, high. `frontier`: the rows
-    that nothing of their group beats with as little compute, with `group`.
+    that nothing of their group beats with as little compute, with `group`. `crossings`: rows of
+    `harness.analysis.crossings` with `group`; those that were seen are drawn.
     """
     parts = marks.groups(curves)[:8]
     figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
@@ -55,10 +59,17 @@ def training_compute(
         if frontier is not None:
             front = frontier[frontier["group"] == name] if len(parts) > 1 else frontier
             _best(panel, front)
+        if crossings is not None and len(crossings):
+            _cross(panel, part, crossings[crossings["group"] == name])
     alt = f"{title} against training compute."
     if frontier is not None and len(frontier):
         ordered = frontier.sort_values("train_gflops")
         alt += " Best model as the budget grows: " + ", ".join(dict.fromkeys(ordered["label"]))
+    if crossings is not None:
+        alt += "".join(
+            f" {r['larger']} is ahead of {r['smaller']} from {wording.number(r['compute'])} Gflops."
+            for r in marks.records(crossings[crossings["compute"].notna()])
+        )
     on = set() if frontier is None else set(zip(frontier["label"], frontier["step"], strict=True))
     data = _columns(curves, "step", "train_gflops").assign(
         best_at_its_compute=[p in on for p in zip(curves["label"], curves["step"], strict=True)]
@@ -76,6 +87,22 @@ def _best(axes: Axes, front: pd.DataFrame) -> None:
     ]
     curve = list(zip(rows["train_gflops"].astype(float), rows["value"], strict=True))
     labels.label_points(axes, named, curve, ink="#55555f")
+
+
+def _cross(axes: Axes, curves: pd.DataFrame, found: pd.DataFrame) -> None:
+    """A cross where two curves meet, on a bar over its interval; an open end goes to the range's
+    end without a cap."""
+    for r in marks.records(found[found["compute"].notna()]):
+        one = curves[curves["label"] == r["larger"]].sort_values("train_gflops")
+        x, y = one["train_gflops"].to_numpy(float), one["value"].to_numpy(float)
+        at = float(np.exp(np.interp(np.log(r["compute"]), np.log(x), np.log(y))))
+        ends = (max(r["low"], r["first"]), min(r["high"], r["last"]))
+        axes.plot(ends, (at, at), color=style.INK, linewidth=0.7, zorder=5)
+        closed = [e for e in (r["low"], r["high"]) if r["first"] < e < r["last"]]
+        axes.plot(closed, [at] * len(closed), color=style.INK, marker="|", markersize=4,
+                  linestyle="none", zorder=5)  # fmt: skip
+        axes.plot(r["compute"], at, color=style.INK, marker="x", markersize=5,
+                  linestyle="none", zorder=6)  # fmt: skip
 
 
 @style.styled

@@ -49,15 +49,17 @@ class TrainingCompute(Section):
                     "tab-crossings": " has the compute from which the larger of two neighbours "
                     "is ahead. "}[block.label]  # fmt: skip
             spans += [ref(block.label), what]
+        met = neighbours(found)
         caption: list[Text] = [
             strong("Training compute against quality. "),
             f"{found.title}. Each line is a model, each mark a checkpoint; names stand where a "
             "model takes the envelope over. ",
+            *_crosses(met),
             *floor_clause(found, found.curves_protocol),
             interval_clause(found.curves),
         ]
         drawing = figures.training_compute(
-            found.curves, found.title, found.line(found.curves_protocol), found.frontier
+            found.curves, found.title, found.line(found.curves_protocol), found.frontier, met
         )
         return [paragraph(*spans), drawn("training-compute", drawing, caption), *tables]
 
@@ -109,19 +111,32 @@ def budgets_table(found: Findings) -> list[Table]:
     return [table("budgets", align, [head], rows, caption, wide=True, size=7.9)]
 
 
-def crossings_table(found: Findings) -> list[Table]:
-    """From which compute on the next larger model (or smaller patch) is ahead for good."""
+def neighbours(found: Findings) -> pd.DataFrame | None:
+    """Where neighbours in size, and in patch size, cross, with their `group`; None: no two meet."""
     frames = [
-        crossings(part, found.metric or "", along).assign(along=along)
-        for _, part in parts(found)
+        crossings(part, found.metric or "", along).assign(along=along, group=group)
+        for group, part in parts(found)
         for along in ("size", "patch_size")
         if "size" in part and part["size"].notna().any()
     ]
     frames = [f for f in frames if len(f)]
-    if not frames:
+    return pd.concat(frames, ignore_index=True) if frames else None
+
+
+def _crosses(met: pd.DataFrame | None) -> list[Text]:
+    if met is None or not met["compute"].notna().any():
+        return []
+    return ["Cross: the larger neighbour gets ahead (log values between marks); bar: 95% interval, "
+            "open without a cap. "]  # fmt: skip
+
+
+def crossings_table(found: Findings) -> list[Table]:
+    """From which compute on the next larger model (or smaller patch) is ahead for good."""
+    met = neighbours(found)
+    if met is None:
         return []
     rows: list[list[str | Cell]] = []
-    for r in pd.concat(frames, ignore_index=True).to_dict("records")[:MOST]:
+    for r in met.to_dict("records")[:MOST]:
         low = "below the range" if r["low"] <= 0 else number(r["low"])
         high = "beyond the range" if math.isinf(r["high"]) else number(r["high"])
         ends = f"{low} to {high}"
