@@ -283,6 +283,8 @@ class Driver:
             if need not in (message or ""):  # the path of what is damaged is told
                 continue
             kind = self.plan.stages[need].kind if need in self.plan.stages else "train"
+            if kind == "train" and stage.kind == "evaluate":
+                kind = "evaluate"  # an earlier one, of another study or of other metrics
             try:
                 self.store.open(kind, need)
             except UnreadableArtifact:

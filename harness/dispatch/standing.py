@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from harness.dispatch import earlier
 from harness.dispatch.ledger import Attempt, Ledger, is_final
 from harness.plan import keys, wanted
 from harness.plan.plan import Plan, Stage
@@ -61,6 +62,7 @@ def standing(
         made={k for k, a in latest.items() if a.state == "done"},
         damaged=quarantined(store) if lacking else (),
         checkpoints=lambda: checkpoints(plan, store),
+        earlier=lambda again: earlier.found(again, store),
     )
     if latest:
         todo = {s.key for s in work.todo}

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from harness.components.family import Family, Input
 from harness.plan import keys
 from harness.plan.counts import Counts
-from harness.plan.stages import STAGE_SETTINGS, Place, Task
+from harness.plan.stages import STAGE_SETTINGS, Place, Task, opened
 from harness.spec.study import Study
 
 
@@ -42,7 +42,7 @@ class Stage:
     @property
     def needs(self) -> set[str]:
         """Keys that must be committed before this stage starts."""
-        return {*self.inputs.values(), *self.after.values()}
+        return {*opened(self.inputs, self.after).values(), *self.after.values()}
 
 
 class Measurement(NamedTuple):

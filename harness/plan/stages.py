@@ -6,6 +6,7 @@ batch per device) comes in a `Place`, which is in no key.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -147,6 +148,13 @@ class EvaluateStage(KeyedStage):
     split_size: int
     subsets: int
 
+    def same_metric(self, other: "EvaluateStage", metric: Content) -> bool:
+        """Does the other measure this metric with the same settings, by the same version of it?"""
+        name = metric if isinstance(metric, str) else metric["name"]
+        at = f"metric:{name}"
+        ours, theirs = (self.components or {}).get(at, 1), (other.components or {}).get(at, 1)
+        return metric in other.metrics and ours == theirs
+
 
 class FloorStage(KeyedStage):
     """Metrics of held-out real images against one reference."""
@@ -186,6 +194,19 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "ceiling": CeilingStage,
     "evaluate": EvaluateStage,
 }
+
+
+# Roles of an earlier evaluation of the same samples that lacked some metric, in an evaluate stage's
+# `after`. Its numbers are taken over; what is new is measured of the features that it kept, or of
+# the samples again.
+WITH_FEATURES = "features"
+NUMBERS_ALONE = "numbers"
+
+
+def opened(inputs: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """Of a stage's inputs, by role, those that it opens: no samples whose features were kept."""
+    spared = {"samples"} if WITH_FEATURES in after else set()
+    return {role: key for role, key in inputs.items() if role not in spared}
 
 
 @dataclass(frozen=True)

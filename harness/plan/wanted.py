@@ -10,6 +10,9 @@ was there before, and is gone, is only told as gone.
 A train stage starts from the latest committed checkpoint on its own trajectory: the same run, an
 earlier step (with a schedule that depends on the horizon: the same horizon, which is in the run's
 identity).
+
+An evaluation that lacks a metric is asked for again under another key. It takes over what an
+earlier one of the same samples measured, and measures the new metric alone.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.plan import keys
 from harness.plan.plan import Measurement, Plan, Stage
-from harness.plan.stages import Task
+from harness.plan.stages import Task, opened
 
 BESIDE = ("floor", "ceiling")  # kinds that stand beside numbers
 NUMBERS = ("evaluate", "complexity", *BESIDE)  # kinds that are wanted for themselves
@@ -61,6 +64,7 @@ def decide(
     made: Collection[str] = (),
     damaged: Collection[str] = (),
     checkpoints: Callable[[], Iterable[Checkpoint]] = lambda: (),
+    earlier: Callable[[Sequence[Stage]], Mapping[str, tuple[str, str]]] = lambda stages: {},
 ) -> Work:
     """What is to be done of `stages`, a selection of the plan's in its order.
 
@@ -68,6 +72,7 @@ def decide(
     what is known to have been there before, besides what something committed was made of; damaged:
     what is gone because it was damaged, which is made again without a question. checkpoints:
     committed ones of this and other studies, asked for only when there is something to train.
+    earlier: of evaluations to do, the role and key of the committed one that each goes on from.
     """
     chosen = {s.key: s for s in stages}
     if not (pruned or made or chosen.keys() & committed) and not any(True for _ in checkpoints()):
@@ -96,14 +101,25 @@ def decide(
         and any(i in removed for i in chosen[k].inputs.values())
     }
     starts = Starts(plan, here, removed, checkpoints)
+    again = [
+        s
+        for key, s in chosen.items()
+        if s.kind == "evaluate"
+        and key not in here | kept
+        and (s.inputs["samples"] in here or s.inputs["samples"] in removed)
+    ]
+    before_them = earlier(again) if again else {}
     todo: dict[str, Stage] = {}
     pending = [key for key in wanted if key not in kept and key not in late]
     while pending:
         key = pending.pop()
         if key not in todo and key not in here and key in chosen:
             stage = chosen[key]
+            if key in before_them:
+                role, other = before_them[key]
+                stage = replace(stage, after={**stage.after, role: other})
             stage = todo[key] = starts.of(stage) if stage.kind == "train" else stage
-            pending += stage.inputs.values()
+            pending += opened(stage.inputs, stage.after).values()
             pending += stage.after.values()
     for key in late - here - kept:
         if all(i in here or i in todo for i in chosen[key].inputs.values()):
@@ -111,7 +127,7 @@ def decide(
     remaining = {key: todo[key] for key in chosen if key in todo}
     done = (here | kept) - remaining.keys()
     todos = remaining.values()
-    reads = {k for s in todos for roles in (s.inputs, s.after) for k in roles.values()}
+    reads = {k for s in todos for k in s.needs}
     gone = (last & removed) - done - todo.keys()
     return Work(
         done=done,

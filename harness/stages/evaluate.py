@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,19 +13,48 @@ from harness.components import stored
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
 from harness.metrics.features import Features
-from harness.plan.stages import EvaluateStage
-from harness.stages.columns import measured_row
+from harness.plan.stages import NUMBERS_ALONE, WITH_FEATURES, EvaluateStage
+from harness.stages.columns import OF_METRIC, measured_row
 from harness.stages.real_images import rgb
 from harness.stages.reference import extractor_of, trained_how
 from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
 from harness.store.artifacts import Artifact
 from harness.store.results import EvaluateResult, ReferenceResult, SampleResult
+from harness.store.tables import MADE
+
+KEPT = ("pool", "probabilities")  # spatial features are as large as the images
+MOST_KEPT = 16 * 2**20  # bytes of features that are kept however small their images are
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """An evaluation of the same samples, from which this one goes on."""
+
+    rows: Mapping[str, dict[str, Any]]  # by the metric's recorded name
+    absent: Mapping[str, str]
+    features: Features | None  # None: not kept, or not all that is needed
+
+    def about(self) -> dict[str, Any]:
+        """What its rows say of the samples: all but what is of one metric or of its making."""
+        row = next(iter(self.rows.values()))
+        own = {"metric", "value", "std", "std_df", "resize", "measured_with", *OF_METRIC}
+        own |= {column.name for column in MADE}
+        return {name: value for name, value in row.items() if name not in own}
+
+    def decoder(self) -> str | None:
+        """The checksum of the decoder that the samples went through."""
+        with_ = json.loads(next(iter(self.rows.values())).get("measured_with") or "{}")
+        found: str | None = with_.get("decoder_sha256")
+        return found
 
 
 def run(settings: EvaluateStage, work: Work) -> Outcome:
-    """One pass of the extractor for all metrics. One that cannot be computed is absent."""
-    drawn = work.inputs["samples"].result(SampleResult)
+    """One pass of the extractor for all metrics. One that cannot be computed is absent.
+
+    What an earlier evaluation of these samples measured is taken over, and of its features, where
+    it kept them, the rest is measured.
+    """
     known = work.inputs["reference"].result(ReferenceResult)
     extractor = extractor_of(work)
     if extractor.sha256 != known.extractor_sha256:
@@ -30,49 +62,106 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             f"the weights of {extractor.name} here have checksum {extractor.sha256}, the reference "
             f"was made with {known.extractor_sha256}"
         )
-    reference = Reference.load(work.inputs["reference"].file("reference.npz"))
-    features = _features(settings, work.inputs["samples"], extractor, work)
-    absent: dict[str, str] = {}
-    measured = measure(
-        features,
-        reference,
-        metrics=[stored.read("metric", {"metric": content}) for content in settings.metrics],
-        k=settings.k,
-        split_size=settings.split_size,
-        subsets=settings.subsets,
-        device=str(work.device),
-        absent=absent.__setitem__,
+    metrics = [stored.read("metric", {"metric": content}) for content in settings.metrics]
+    earlier, over = _earlier(settings, work)
+    names = {metric.recorded(extractor.name): metric for metric in metrics}
+    done = {name for name, metric in names.items() if metric.name in over}
+    absent = {n: earlier.absent[n] for n in done if earlier and n in earlier.absent}
+    taken = {n: earlier.rows[n] for n in done if earlier and n in earlier.rows}
+    new = [metric for name, metric in names.items() if name not in absent and name not in taken]
+    features, kept = _of_samples(settings, work, earlier, extractor) if new else (None, ())
+    measured = (
+        []
+        if features is None
+        else measure(
+            features,
+            Reference.load(work.inputs["reference"].file("reference.npz")),
+            metrics=new,
+            k=settings.k,
+            split_size=settings.split_size,
+            subsets=settings.subsets,
+            device=str(work.device),
+            absent=absent.__setitem__,
+        )
     )
     for name, reason in absent.items():
         print(f"{name} is not measured: {reason}", flush=True)
-    shared = {
+    if taken:
+        print(f"taken over, measured before: {', '.join(taken)}", flush=True)
+    about, decoder = _about(work, earlier)
+    more: dict[str, Any] = {} if decoder is None else {"decoder_sha256": decoder}
+    more |= trained_how(known.training)
+    rows = {m.name: {**about, **measured_row(m, extractor.resize, **more)} for m in measured} | {
+        name: {**row, "key": work.task.key} for name, row in taken.items()
+    }
+    return Outcome(EvaluateResult(absent, kept), {"metrics": [rows[n] for n in names if n in rows]})
+
+
+def _earlier(settings: EvaluateStage, work: Work) -> tuple[_Earlier | None, set[str]]:
+    """The evaluation to go on from, and the names of the metrics that both ask for."""
+    role = next((r for r in (WITH_FEATURES, NUMBERS_ALONE) if r in work.after), None)
+    if role is None:
+        return None, set()
+    artifact = work.after[role]
+    before = EvaluateStage.model_validate(artifact.manifest.settings)
+    both = [m for m in settings.metrics if settings.same_metric(before, m)]
+    left = artifact.result(EvaluateResult)
+    features = _read(artifact) if left.kept else None
+    rows = {row["metric"]: row for row in artifact.rows()["metrics"]}
+    return _Earlier(rows, left.absent, features if role == WITH_FEATURES else None), {
+        stored.read("metric", {"metric": m}).name for m in both
+    }
+
+
+def _read(artifact: Artifact) -> Features:
+    with np.load(artifact.file("features.npz"), allow_pickle=False) as kept:
+        return Features(**{"pool": None, **kept})
+
+
+def _about(work: Work, earlier: _Earlier | None) -> tuple[dict[str, Any], str | None]:
+    """What all rows say, and the checksum of the samples' decoder."""
+    if "samples" not in work.inputs:
+        assert earlier is not None  # the samples are spared for its sake alone
+        return {**earlier.about(), "key": work.task.key}, earlier.decoder()
+    drawn = work.inputs["samples"].result(SampleResult)
+    return {
         "key": work.task.key,
         "of": "samples",
         "sample_key": work.task.inputs["samples"],
         "checkpoint_key": drawn.checkpoint_key,
         "reference_key": work.task.inputs["reference"],
         **drawn.columns,
-    }
-    more: dict[str, Any] = (
-        {} if drawn.decoder_sha256 is None else {"decoder_sha256": drawn.decoder_sha256}
-    )
-    more |= trained_how(known.training)
-    rows = [
-        {
-            **shared,
-            **measured_row(m, extractor.resize, **more),
-        }
-        for m in measured
-    ]
-    return Outcome(EvaluateResult(absent), {"metrics": rows})
+    }, drawn.decoder_sha256
+
+
+def _of_samples(
+    settings: EvaluateStage, work: Work, earlier: _Earlier | None, extractor: Any
+) -> tuple[Features, tuple[str, ...]]:
+    """The samples' features, and which parts of them are kept for metrics that come later.
+
+    They are kept where they are smaller than the samples or than MOST_KEPT. Those that the sample
+    stage itself keeps are not kept twice.
+    """
+    if earlier is not None and earlier.features is not None:
+        features, room = earlier.features, None
+    else:
+        samples = work.inputs["samples"]
+        features = _features(settings, samples, extractor, work)
+        if samples.result(SampleResult).images == "none":
+            return features, ()
+        room = max(MOST_KEPT, sum(entry.bytes for entry in samples.manifest.files.values()))
+    arrays = {part: rows for part in KEPT if (rows := getattr(features, part)) is not None}
+    if not arrays or (room is not None and sum(a.nbytes for a in arrays.values()) > room):
+        return features, ()
+    np.savez(work.folder / "features.npz", **arrays)
+    return features, tuple(arrays)
 
 
 def _features(settings: EvaluateStage, samples: Artifact, extractor: Any, work: Work) -> Features:
     """Of the stored images; or as the sample stage extracted them."""
     drawn = samples.result(SampleResult)
     if drawn.images == "none":
-        with np.load(samples.file("features.npz"), allow_pickle=False) as stored:
-            return Features(**{"pool": None, **stored})
+        return _read(samples)
     batch, total = work.place.batch_size, drawn.samples
     return extract(  # type: ignore[no-any-return]
         (rgb(images) for images in read_images(samples.folder, batch)),

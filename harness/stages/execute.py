@@ -22,7 +22,7 @@ from harness.components import files as component_files
 from harness.components import registry
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
-from harness.plan.stages import STAGE_SETTINGS, Task
+from harness.plan.stages import NUMBERS_ALONE, STAGE_SETTINGS, WITH_FEATURES, Task, opened
 from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
@@ -38,6 +38,8 @@ KIND_OF_ROLE = {
     "reference": "reference",
     "complexity": "complexity",
     "previous": "train",
+    WITH_FEATURES: "evaluate",
+    NUMBERS_ALONE: "evaluate",
 }
 
 
@@ -131,7 +133,10 @@ def _execute(
                 task=task,
                 folder=staging,
                 scratch=scratch,
-                inputs={role: _open(store, role, key) for role, key in task.inputs.items()},
+                inputs={
+                    role: _open(store, role, key)
+                    for role, key in opened(task.inputs, task.after).items()
+                },
                 after={role: _open(store, role, key) for role, key in task.after.items()},
                 device=device,
                 progress=_told(progress, stopping, task.kind),
@@ -252,7 +257,7 @@ def finish_rows(rows: Rows, made: dict[str, Any]) -> Rows:
         extra = {k: v for k, v in made.items() if k in columns}
         finished[table] = []
         for row in given:
-            whole = tables.texts({**row, **extra})
+            whole = tables.texts({**extra, **row})  # a number taken over keeps what made it
             tables.check(table, whole)
             finished[table].append(
                 {

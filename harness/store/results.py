@@ -128,6 +128,7 @@ class EvaluateResult:
     """What was measured stands in the records; here is what could not be, and why."""
 
     absent: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()  # parts of the samples' features in features.npz
 
 
 @dataclass(frozen=True)

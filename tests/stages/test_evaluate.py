@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +136,54 @@ def test_an_extractor_with_other_weights_than_the_study_asks_for_is_refused(
     task = laboratory.task("reference", f"reference.extractor_sha256={'f0' * 32}")
     with pytest.raises(BadInput, match="the study asks for f0f0"):
         laboratory.run(task)
+
+
+def test_a_new_metric_is_measured_alone_of_the_features_that_were_kept(
+    laboratory: Laboratory,
+) -> None:
+    """The samples may be gone; what was measured before stays the number it was."""
+    first, more = laboratory.task("evaluate", *metrics("fd, is")), metrics("fd, precision")
+    laboratory.run(first)
+    samples = laboratory.store.folder("sample", first.inputs["samples"])
+    alone = laboratory.task("evaluate", *more)
+    again = replace(alone, after={"features": first.key})
+    shutil.rmtree(samples)
+    laboratory.run(again)
+    rows = {r["metric"]: r for r in laboratory.rows(again, "metrics")}
+    assert sorted(rows) == ["fd_glyphs_cnn", "precision_glyphs_cnn"]
+    before = {r["metric"]: r for r in laboratory.rows(first, "metrics")}["fd_glyphs_cnn"]
+    assert rows["fd_glyphs_cnn"] == {**before, "key": again.key}
+    assert laboratory.result(again).kept == ("pool", "probabilities")
+
+
+def test_what_is_taken_over_is_what_would_be_measured(
+    laboratory: Laboratory, sampled: Laboratory, tmp_path: Path
+) -> None:
+    first, whole = laboratory.task("evaluate", *metrics("fd")), metrics("fd, recall, coverage")
+    laboratory.run(first)
+    again = replace(laboratory.task("evaluate", *whole), after={"features": first.key})
+    laboratory.run(again)
+    other = sampled.copy(tmp_path / "other")
+    at_once = other.task("evaluate", *whole)
+    other.run(at_once)
+    made = {"committed"}
+    strip = [
+        [{k: v for k, v in row.items() if k not in made} for row in rows]
+        for rows in (laboratory.rows(again, "metrics"), other.rows(at_once, "metrics"))
+    ]
+    assert strip[0] == strip[1]
+
+
+def test_without_kept_features_the_samples_are_read_again(laboratory: Laboratory) -> None:
+    first = laboratory.task("evaluate", *metrics("fd"))
+    laboratory.run(first)
+    again = replace(laboratory.task("evaluate", *metrics("fd, sfd")), after={"numbers": first.key})
+    laboratory.run(again)
+    assert [r["metric"] for r in laboratory.rows(again, "metrics")] == [
+        "fd_glyphs_cnn",
+        "sfd_glyphs_cnn",
+    ]
+
+
+def metrics(names: str) -> tuple[str, ...]:
+    return (f"evaluations.final.metrics=[{names}]",)

@@ -1,0 +1,67 @@
+"""Evaluations that measured other metrics of the same samples, from which a new one goes on."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.components import stored
+from harness.errors import HarnessError
+from harness.plan import keys
+from harness.plan.plan import Stage
+from harness.plan.stages import NUMBERS_ALONE, WITH_FEATURES, EvaluateStage
+from harness.store import codec
+from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.codec import Manifest
+from harness.store.pruned import pruned_keys
+from harness.store.results import EvaluateResult
+
+
+def found(again: Sequence[Stage], store: Store) -> dict[str, tuple[str, str]]:
+    """Key of an evaluation to do -> (role, key) of the committed one that it goes on from.
+
+    Both are of the same samples, reference and settings but for the metrics. Of several, one whose
+    features serve all that is new is preferred, then the one that has most of what is asked. The
+    manifests of all committed evaluations are read.
+    """
+    wanted: defaultdict[Any, list[tuple[Stage, EvaluateStage]]] = defaultdict(list)
+    for stage in again:
+        settings = EvaluateStage.model_validate_json(stage.settings)
+        wanted[_same(settings, stage.inputs)].append((stage, settings))
+    best: dict[str, tuple[tuple[bool, int, str], str]] = {}
+    for key, manifest, before in _committed(store):
+        for stage, settings in wanted.get(_same(before, manifest.inputs), ()):
+            shared = [m for m in settings.metrics if settings.same_metric(before, m)]
+            new = [m for m in settings.metrics if m not in shared]
+            kept = codec.result(manifest, EvaluateResult).kept
+            serves = bool(kept) and all(_needs(m) <= {*kept} for m in new)
+            if shared or serves:
+                rank = (serves, len(shared), key)
+                best[stage.key] = max(best.get(stage.key, (rank, key)), (rank, key))
+    return {
+        stage: (WITH_FEATURES if serves else NUMBERS_ALONE, key)
+        for stage, ((serves, _, _), key) in best.items()
+    }
+
+
+def _committed(store: Store) -> Iterator[tuple[str, Manifest, EvaluateStage]]:
+    """Of every evaluation that left numbers: its key, manifest and settings."""
+    for key in sorted(store.committed(["evaluate"]) - pruned_keys(store)):
+        with contextlib.suppress(CorruptArtifact, HarnessError, ValueError, KeyError, TypeError):
+            manifest = store.manifest("evaluate", key)
+            if manifest is not None and (manifest.tables or {}).get("metrics"):
+                text = keys.canonical(manifest.settings)
+                yield key, manifest, EvaluateStage.model_validate_json(text)
+
+
+def _same(settings: EvaluateStage, inputs: Mapping[str, str]) -> tuple[Any, ...]:
+    """What two evaluations must have in common."""
+    how = (settings.k, settings.split_size, settings.subsets)
+    return inputs.get("samples"), inputs.get("reference"), *how
+
+
+def _needs(metric: Any) -> set[str]:
+    """The parts of the samples' features that a metric is computed of."""
+    return {*stored.read("metric", {"metric": metric}).needs}
