@@ -28,6 +28,7 @@ class Agenda:
     held: set[str] = field(default_factory=set)  # of those: they would lead to failed ones alone
     keep_going: bool = False  # do what leads to failed stages alone all the same
     not_before: dict[str, float] = field(default_factory=dict)  # when one may be tried again
+    idle: list[str] = field(default_factory=list)  # at work, or in a queue, for failed stages alone
     given: set[str] = field(default_factory=set)  # other studies' checkpoints that ours start from
 
     def __post_init__(self) -> None:
@@ -50,6 +51,7 @@ class Agenda:
         self._sort()
         self.blocked.clear()
         self.held.clear()
+        self.idle.clear()
         over = done | self.failed.keys() | self.running.keys() | self.elsewhere
         self.waiting = {k: s for k, s in stages.items() if k not in over}
         self.block(self.failed)
@@ -125,7 +127,14 @@ class Agenda:
             if key not in used or key in useful or self.stages[key].kind not in COSTLY:
                 useful |= {key, *self.stages[key].needs}
             used |= self.stages[key].needs
-        for key in [k for k in self.waiting if k in used and k not in useful]:
-            self.waiting.pop(key)
-            self.blocked.add(key)
-            self.held.add(key)
+        idle = used - useful
+        for key in [k for k in self.waiting if k in idle]:
+            self.hold(key)
+        self.idle = [key for key in self.running if key in idle]
+
+    def hold(self, key: str) -> None:
+        """It leads to failed stages alone, and is not begun."""
+        self.waiting.pop(key, None)
+        self.running.pop(key, None)
+        self.blocked.add(key)
+        self.held.add(key)

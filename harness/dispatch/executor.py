@@ -156,6 +156,10 @@ class QueueExecutor(Executor, Protocol):
         """Seconds that a stage in flight has run, as far as it has said."""
         return None
 
+    def begun(self, key: str) -> bool:
+        """Has a stage in flight begun, as far as it has said?"""
+        return self.ran(key) is not None
+
     def foreign(self, known: Container[str]) -> list[str]:
         """Living jobs of this study whose keys are not `known`, as sentences."""
         return []

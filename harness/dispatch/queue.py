@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from harness.dispatch.driver import Driver
 
 
+CALLED_OFF = "taken out of the queue: all that needs it is behind a failed stage"
+
+
 class Queue(Policy):
     outlives = True
 
@@ -57,7 +60,22 @@ class Queue(Policy):
         return self._notes + self.executor.foreign(driver.plan.stages)
 
     def start_ready(self) -> None:
+        self._call_off()
         self.launch(self.chain())
+
+    def _call_off(self) -> None:
+        """Take out of the queue what is not begun there and leads to failed stages alone."""
+        driver, agenda = self.driver, self.driver.agenda
+        keys = [k for k in agenda.idle if k in agenda.running and not self.executor.begun(k)]
+        agenda.idle.clear()
+        for key in keys:  # written down first: a task looks here before each stage
+            driver.ledger.end(agenda.running[key], "stopped", "stopped", CALLED_OFF)
+        if keys:
+            self.executor.cancel(keys)
+        for key in keys:
+            agenda.hold(key)
+            driver.ledger.release(key)
+            driver.watch("stopped", agenda.stages[key], {"message": CALLED_OFF})
 
     def chain(self) -> list[Stage]:
         """What can be submitted: a cluster starts a stage once those it needs are done, so all

@@ -10,6 +10,7 @@ from pretended_cluster import Clock, PretendedCluster, ends, planned, started
 
 from harness.dispatch import driver
 from harness.dispatch.circumstances import circumstances
+from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import jobs, queue
 from harness.plan import Plan, Stage
@@ -72,3 +73,43 @@ def test_an_error_is_tried_again_once_something_has_changed(
     assert one.run() == 0
     assert len(Ledger(tmp_path).attempts(train.key)) == 2
     assert any("1 stage that failed is tried again" in n and "changed since" in n for n in notes)
+
+
+class Cancelling(PretendedCluster):
+    """Remembers what was cancelled."""
+
+    cancelled: list[str]
+
+    def cancel(self, name: str, elements: list[str]) -> None:
+        self.cancelled += elements
+
+
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_what_leads_to_failed_stages_alone_is_taken_out_of_the_queue(
+    tmp_path: Path, clock: Clock, keep_going: bool
+) -> None:
+    """A training whose reference was refused would cost its weeks and could not be measured."""
+    plan, cluster = planned(tmp_path, 3), Cancelling(tmp_path, clock, slots=0)
+    cluster.cancelled = []
+    one, _ = started(plan, tmp_path, cluster)
+    one.agenda.keep_going = keep_going
+    one.begin()
+    one.policy.start_ready()
+    of: dict[str, list[str]] = {}
+    for stage in plan.stages.values():
+        of.setdefault(stage.kind, []).append(stage.key)
+    assert set(of["train"]) <= one.agenda.running.keys()
+    begun = of["train"][0]
+    (reference,) = of["reference"]
+    one.executor.begun = lambda key: key == begun  # type: ignore[method-assign]
+    one.happened(Event("failed", reference, {"failure": "bad input", "message": "no weights"}))
+    one.policy.start_ready()
+    ledger = Ledger(tmp_path)
+    states = {key: ledger.attempts(key)[-1].state for key in of["train"]}
+    if keep_going:
+        assert set(states.values()) == {"running"} and not cluster.cancelled
+        return
+    assert states == {key: "running" if key == begun else "stopped" for key in of["train"]}
+    assert not one.agenda.running.keys() & set(of["train"][1:])
+    assert set(of["train"][1:]) <= one.agenda.held and cluster.cancelled
+    assert begun in one.agenda.running, "what is begun goes on"

@@ -75,6 +75,10 @@ class SlurmJobs(QueueExecutor):
         """Seconds that a stage in flight has run, as its task said."""
         return self.said(key).get("ran")
 
+    def begun(self, key: str) -> bool:
+        """Has its task written anything?"""
+        return self.spoke(key)
+
     # --- starting -------------------------------------------------------------------------------
 
     def free(self) -> int:
