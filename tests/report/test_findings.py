@@ -20,7 +20,6 @@ from harness.report.findings import (
     floor_of,
     interval,
     is_the_papers_setting,
-    original,
     papers_models,
 )
 
@@ -81,20 +80,6 @@ def test_values_that_are_lost_are_counted(make) -> None:
     rows.loc[at[0], "value"] = float("inf")
     found = find(make.report(frames, ("gflops",), samples={}))
     assert found.without_value == 1 and len(found.final) == 1
-
-
-@pytest.mark.parametrize(
-    ("given", "name"),
-    [
-        (("DiT", "XL", 2), "DiT-XL/2"),
-        (("DiT-micro", "S", 4.0), "DiT-S/4"),
-        (("U-ViT", "S", 2), None),
-        (("DiT", None, 2), None),
-        (("DiT", "S", pd.NA), None),
-    ],
-)
-def test_which_of_the_papers_models_a_row_stands_for(given, name) -> None:
-    assert original(*given) == name
 
 
 def test_the_papers_models_are_each_there_once_however_often_they_were_trained() -> None:

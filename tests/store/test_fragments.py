@@ -70,7 +70,7 @@ def test_records_of_a_newer_version_say_which_wrote_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tables, "VERSION", tables.VERSION + 1)
-    monkeypatch.setattr("harness.__version__", "7.8.9")
+    monkeypatch.setattr("harness.version.__version__", "7.8.9")
     records.write(tmp_path / "fragment", "metrics", KEY, [{"key": KEY, "metric": "m"}])
     records.write(tmp_path / "compact", "metrics", KEY, [{"key": KEY, "metric": "m"}])
     records.compact(tmp_path / "compact", above=0)

@@ -95,6 +95,8 @@ def _cross(axes: Axes, curves: pd.DataFrame, found: pd.DataFrame) -> None:
     for r in marks.records(found[found["compute"].notna()]):
         one = curves[curves["label"] == r["larger"]].sort_values("train_gflops")
         x, y = one["train_gflops"].to_numpy(float), one["value"].to_numpy(float)
+        if not len(x):
+            continue  # its curve is not drawn in this figure
         at = float(np.exp(np.interp(np.log(r["compute"]), np.log(x), np.log(y))))
         ends = (max(r["low"], r["first"]), min(r["high"], r["last"]))
         axes.plot(ends, (at, at), color=style.INK, linewidth=0.7, zorder=5)
