@@ -35,6 +35,7 @@ class Objective(Component):
 
     kind: ClassVar[str] = "objective"
     default_sampler: ClassVar[str]  # where an evaluation names none
+    minimises: ClassVar[str | None] = None  # its loss, in words, where that has a name of its own
 
     @property
     @abstractmethod

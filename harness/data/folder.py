@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.components.below import files_below, is_litter
 from harness.data.images import Corrupt, read_image
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, HarnessError, Missing
 
 EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
 # Where a split may lie below the given folder: torchvision's layout and Kaggle's archive.
@@ -153,6 +153,14 @@ def split_folder(root: Path, split: str) -> Path:
             f"it: put the others of {root} into {other.with_name('train')}"
         )
     return own or training or root
+
+
+def floors_apart(root: Path) -> bool | None:
+    """Is there a folder `val` beside that of training? None: said where it is opened."""
+    try:
+        return split_folder(root, "val") != split_folder(root, "train")
+    except (HarnessError, OSError):
+        return None
 
 
 def _split_below(root: Path, split: str) -> Path | None:

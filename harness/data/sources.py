@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from harness.components.source import Images, Source, Split, Wanted
 from harness.data.embedded import check_name
 from harness.data.examples import drawn
 from harness.errors import BadInput, HarnessError
-
-if TYPE_CHECKING:
-    pass
 
 
 class _Files(Source):
@@ -37,12 +34,9 @@ class ImageFolderSource(_Files):
 
     def floors_apart(self, path: str) -> bool | None:
         """Is there a folder `val`?"""
-        from harness.data.folder import split_folder
+        from harness.data.folder import floors_apart
 
-        try:
-            return split_folder(Path(path), "val") != split_folder(Path(path), "train")
-        except (HarnessError, OSError):
-            return None  # said where it is opened
+        return floors_apart(Path(path))
 
     def open(self, wanted: Wanted) -> Images:
         from harness.data.folder import ImageFolder

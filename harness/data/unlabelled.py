@@ -14,8 +14,8 @@ import numpy as np
 from harness.components.below import files_below
 from harness.components.source import Images, Split, Wanted
 from harness.data.file_source import FileSource
-from harness.data.folder import ImageFolder, _folders, _is_image, split_folder
-from harness.errors import BadInput, HarnessError
+from harness.data.folder import ImageFolder, _folders, _is_image, floors_apart, split_folder
+from harness.errors import BadInput
 
 
 class UnlabelledImages(ImageFolder):
@@ -60,10 +60,7 @@ class UnlabelledFolder(FileSource):
 
     def floors_apart(self, path: str) -> bool | None:
         """Is there a folder `val`?"""
-        try:
-            return split_folder(Path(path), "val") != split_folder(Path(path), "train")
-        except (HarnessError, OSError):
-            return None  # said where it is opened
+        return floors_apart(Path(path))
 
     def listing(self, path: str, split: Split = "train") -> list[Path]:
         """Every image of a split."""

@@ -37,6 +37,7 @@ class DDPM(Objective):
 
     name = "ddpm"
     default_sampler = "ancestral"
+    minimises = "mse and variational bound"
 
     steps: Annotated[int, Field(ge=LEAST_STEPS)] = 1000
     "Diffusion steps of the forward process; with fewer than 21 its betas would reach 1."

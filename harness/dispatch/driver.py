@@ -26,6 +26,7 @@ from harness.dispatch.queue import Queue
 from harness.dispatch.standing import Standing, check_artifacts, removed, standing
 from harness.errors import BadInput, HarnessError
 from harness.plan.plan import Plan, Stage
+from harness.plan.stages import KIND_OF_ROLE
 from harness.store import records
 from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
 from harness.store.pruned import make_room, pruned_keys
@@ -279,12 +280,10 @@ class Driver:
     def _mend(self, stage: Stage, attempt: Attempt, message: str | None) -> bool:
         """Did it fail because what it reads is damaged? Then that is made again, and so is it."""
         damaged = []
-        for need in stage.needs:
+        for role, need in (*stage.inputs.items(), *stage.after.items()):
             if need not in (message or ""):  # the path of what is damaged is told
                 continue
-            kind = self.plan.stages[need].kind if need in self.plan.stages else "train"
-            if kind == "train" and stage.kind == "evaluate":
-                kind = "evaluate"  # an earlier one, of another study or of other metrics
+            kind = KIND_OF_ROLE[role]
             try:
                 self.store.open(kind, need)
             except UnreadableArtifact:

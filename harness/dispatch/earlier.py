@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.components import stored
 from harness.errors import HarnessError
 from harness.plan import keys
-from harness.plan.plan import Stage
+from harness.plan.plan import Plan, Stage
 from harness.plan.stages import NUMBERS_ALONE, WITH_FEATURES, EvaluateStage
 from harness.store import codec
 from harness.store.artifacts import CorruptArtifact, Store
@@ -19,19 +19,19 @@ from harness.store.pruned import pruned_keys
 from harness.store.results import EvaluateResult
 
 
-def found(again: Sequence[Stage], store: Store) -> dict[str, tuple[str, str]]:
+def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[str, str]]:
     """Key of an evaluation to do -> (role, key) of the committed one that it goes on from.
 
     Both are of the same samples, reference and settings but for the metrics. Of several, one whose
-    features serve all that is new is preferred, then the one that has most of what is asked. The
-    manifests of all committed evaluations are read.
+    features serve all that is new is preferred, then the one that has most of what is asked. Of the
+    plan's own evaluations, manifests are read only where the samples are the same.
     """
     wanted: defaultdict[Any, list[tuple[Stage, EvaluateStage]]] = defaultdict(list)
     for stage in again:
         settings = EvaluateStage.model_validate_json(stage.settings)
         wanted[_same(settings, stage.inputs)].append((stage, settings))
     best: dict[str, tuple[tuple[bool, int, str], str]] = {}
-    for key, manifest, before in _committed(store):
+    for key, manifest, before in _committed({s.inputs["samples"] for s in again}, plan, store):
         for stage, settings in wanted.get(_same(before, manifest.inputs), ()):
             shared = [m for m in settings.metrics if settings.same_metric(before, m)]
             new = [m for m in settings.metrics if m not in shared]
@@ -46,12 +46,19 @@ def found(again: Sequence[Stage], store: Store) -> dict[str, tuple[str, str]]:
     }
 
 
-def _committed(store: Store) -> Iterator[tuple[str, Manifest, EvaluateStage]]:
-    """Of every evaluation that left numbers: its key, manifest and settings."""
+def _committed(
+    samples: Container[str], plan: Plan, store: Store
+) -> Iterator[tuple[str, Manifest, EvaluateStage]]:
+    """Of every evaluation of `samples` that left numbers: its key, manifest and settings."""
     for key in sorted(store.committed(["evaluate"]) - pruned_keys(store)):
+        planned = plan.stages.get(key)
+        if planned is not None and planned.inputs["samples"] not in samples:
+            continue
         with contextlib.suppress(CorruptArtifact, HarnessError, ValueError, KeyError, TypeError):
             manifest = store.manifest("evaluate", key)
-            if manifest is not None and (manifest.tables or {}).get("metrics"):
+            if manifest is None or manifest.inputs.get("samples") not in samples:
+                continue
+            if (manifest.tables or {}).get("metrics"):
                 text = keys.canonical(manifest.settings)
                 yield key, manifest, EvaluateStage.model_validate_json(text)
 

@@ -62,7 +62,7 @@ def standing(
         made={k for k, a in latest.items() if a.state == "done"},
         damaged=quarantined(store) if lacking else (),
         checkpoints=lambda: checkpoints(plan, store),
-        earlier=lambda again: earlier.found(again, store),
+        earlier=lambda again: earlier.found(again, plan, store),
     )
     if latest:
         todo = {s.key for s in work.todo}

@@ -202,11 +202,24 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
 WITH_FEATURES = "features"
 NUMBERS_ALONE = "numbers"
 
+# Of what kind a stage is that another one reads, by its role there.
+KIND_OF_ROLE = {
+    "data": "encode",
+    "checkpoint": "train",
+    "samples": "sample",
+    "reference": "reference",
+    "complexity": "complexity",
+    "previous": "train",
+    WITH_FEATURES: "evaluate",
+    NUMBERS_ALONE: "evaluate",
+}
 
-def opened(inputs: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+
+def opened(inputs: Mapping[str, str], after: Mapping[str, str]) -> Mapping[str, str]:
     """Of a stage's inputs, by role, those that it opens: no samples whose features were kept."""
-    spared = {"samples"} if WITH_FEATURES in after else set()
-    return {role: key for role, key in inputs.items() if role not in spared}
+    if WITH_FEATURES not in after:
+        return inputs
+    return {role: key for role, key in inputs.items() if role != "samples"}
 
 
 @dataclass(frozen=True)

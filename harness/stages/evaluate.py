@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from harness.components import stored
+from harness.components.metric import Metric
 from harness.errors import BadInput
 from harness.metrics import Reference, extract, measure
 from harness.metrics.features import Features
-from harness.plan.stages import NUMBERS_ALONE, WITH_FEATURES, EvaluateStage
+from harness.plan.stages import NUMBERS_ALONE, WITH_FEATURES, Content, EvaluateStage
 from harness.stages.columns import OF_METRIC, measured_row
 from harness.stages.real_images import rgb
 from harness.stages.reference import extractor_of, trained_how
@@ -31,21 +32,20 @@ MOST_KEPT = 16 * 2**20  # bytes of features that are kept however small their im
 class _Earlier:
     """An evaluation of the same samples, from which this one goes on."""
 
-    rows: Mapping[str, dict[str, Any]]  # by the metric's recorded name
-    absent: Mapping[str, str]
+    row: Mapping[str, Any]  # one of its rows: what it says of the samples, all say
+    taken: Mapping[str, dict[str, Any]]  # rows of what both ask for, by recorded name
+    absent: Mapping[str, str]  # of what both ask for: what could not be measured, and why
     features: Features | None  # None: not kept, or not all that is needed
 
     def about(self) -> dict[str, Any]:
         """What its rows say of the samples: all but what is of one metric or of its making."""
-        row = next(iter(self.rows.values()))
         own = {"metric", "value", "std", "std_df", "resize", "measured_with", *OF_METRIC}
         own |= {column.name for column in MADE}
-        return {name: value for name, value in row.items() if name not in own}
+        return {name: value for name, value in self.row.items() if name not in own}
 
     def decoder(self) -> str | None:
         """The checksum of the decoder that the samples went through."""
-        with_ = json.loads(next(iter(self.rows.values())).get("measured_with") or "{}")
-        found: str | None = with_.get("decoder_sha256")
+        found: str | None = json.loads(self.row.get("measured_with") or "{}").get("decoder_sha256")
         return found
 
 
@@ -62,13 +62,11 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             f"the weights of {extractor.name} here have checksum {extractor.sha256}, the reference "
             f"was made with {known.extractor_sha256}"
         )
-    metrics = [stored.read("metric", {"metric": content}) for content in settings.metrics]
-    earlier, over = _earlier(settings, work)
-    names = {metric.recorded(extractor.name): metric for metric in metrics}
-    done = {name for name, metric in names.items() if metric.name in over}
-    absent = {n: earlier.absent[n] for n in done if earlier and n in earlier.absent}
-    taken = {n: earlier.rows[n] for n in done if earlier and n in earlier.rows}
-    new = [metric for name, metric in names.items() if name not in absent and name not in taken]
+    metrics = {m.recorded(extractor.name): m for m in map(_metric, settings.metrics)}
+    earlier = _earlier(settings, work, extractor.name)
+    taken = {} if earlier is None else earlier.taken
+    absent = {} if earlier is None else {**earlier.absent}
+    new = [metric for name, metric in metrics.items() if name not in {**taken, **absent}]
     features, kept = _of_samples(settings, work, earlier, extractor) if new else (None, ())
     measured = (
         []
@@ -94,23 +92,33 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
     rows = {m.name: {**about, **measured_row(m, extractor.resize, **more)} for m in measured} | {
         name: {**row, "key": work.task.key} for name, row in taken.items()
     }
-    return Outcome(EvaluateResult(absent, kept), {"metrics": [rows[n] for n in names if n in rows]})
+    return Outcome(
+        EvaluateResult(absent, kept), {"metrics": [rows[n] for n in metrics if n in rows]}
+    )
 
 
-def _earlier(settings: EvaluateStage, work: Work) -> tuple[_Earlier | None, set[str]]:
-    """The evaluation to go on from, and the names of the metrics that both ask for."""
+def _metric(content: Content) -> Metric:
+    metric: Metric = stored.read("metric", {"metric": content})
+    return metric
+
+
+def _earlier(settings: EvaluateStage, work: Work, extractor: str) -> _Earlier | None:
+    """The evaluation to go on from. extractor: the name that is in those of its metrics."""
     role = next((r for r in (WITH_FEATURES, NUMBERS_ALONE) if r in work.after), None)
     if role is None:
-        return None, set()
+        return None
     artifact = work.after[role]
     before = EvaluateStage.model_validate(artifact.manifest.settings)
-    both = [m for m in settings.metrics if settings.same_metric(before, m)]
-    left = artifact.result(EvaluateResult)
-    features = _read(artifact) if left.kept else None
-    rows = {row["metric"]: row for row in artifact.rows()["metrics"]}
-    return _Earlier(rows, left.absent, features if role == WITH_FEATURES else None), {
-        stored.read("metric", {"metric": m}).name for m in both
-    }
+    both = [_metric(m) for m in settings.metrics if settings.same_metric(before, m)]
+    names = {metric.recorded(extractor) for metric in both}
+    rows = artifact.rows()["metrics"]
+    absent = artifact.result(EvaluateResult).absent
+    return _Earlier(
+        rows[0],
+        {row["metric"]: row for row in rows if row["metric"] in names},
+        {name: reason for name, reason in absent.items() if name in names},
+        _read(artifact) if role == WITH_FEATURES else None,
+    )
 
 
 def _read(artifact: Artifact) -> Features:

@@ -22,7 +22,7 @@ from harness.components import files as component_files
 from harness.components import registry
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
-from harness.plan.stages import NUMBERS_ALONE, STAGE_SETTINGS, WITH_FEATURES, Task, opened
+from harness.plan.stages import KIND_OF_ROLE, STAGE_SETTINGS, Task, opened
 from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
@@ -31,16 +31,6 @@ from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
 from harness.store.files import DiskFull, NotWritable
 
 BOUND = ".components.json"  # in scratch: the component files that made what is there
-KIND_OF_ROLE = {
-    "data": "encode",
-    "checkpoint": "train",
-    "samples": "sample",
-    "reference": "reference",
-    "complexity": "complexity",
-    "previous": "train",
-    WITH_FEATURES: "evaluate",
-    NUMBERS_ALONE: "evaluate",
-}
 
 
 def pick_device(wanted: str, local_rank: int = 0) -> torch.device:

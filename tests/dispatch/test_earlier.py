@@ -71,7 +71,7 @@ def test_other_settings_have_nothing_in_common(measured: Path) -> None:
     store = Store(measured / "results")
     plan = planned(measured, asked("fd, precision"), "evaluations.final.k=5")
     again: list[Any] = [s for s in plan.stages.values() if s.kind == "evaluate"]
-    assert again and earlier.found(again, store) == {}
+    assert again and earlier.found(again, plan, store) == {}
 
 
 def test_damage_is_passed_over(measured: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_damage_is_passed_over(measured: Path, tmp_path: Path) -> None:
     shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
     store, plan = Store(tmp_path / "results"), planned(tmp_path, asked("fd, precision"))
     again: list[Any] = [s for s in plan.stages.values() if s.kind == "evaluate"]
-    assert len(earlier.found(again, store)) == len(again)
+    assert len(earlier.found(again, plan, store)) == len(again)
     for key in store.committed(["evaluate"]):
         (store.folder("evaluate", key) / "manifest.json").write_text("{")
-    assert earlier.found(again, store) == {}
+    assert earlier.found(again, plan, store) == {}

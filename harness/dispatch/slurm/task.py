@@ -114,7 +114,7 @@ def main(root_text: str, name: str) -> int:
 
 def orphaned(entry: Entry, root: Path, ledger: Ledger, said: Said) -> bool:
     """Was what a stage needs cancelled, and its task went on? Then it is lost, not failed."""
-    from harness.stages.execute import KIND_OF_ROLE
+    from harness.plan.stages import KIND_OF_ROLE
     from harness.store import Store
 
     store, task = Store(root), entry.task

@@ -6,7 +6,11 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import selection
+from harness.components import registry
+from harness.components.objective import Objective
 from harness.components.section import Section
+from harness.components.stored import UNNAMED
+from harness.errors import HarnessError
 from harness.report import figures
 from harness.report.blocks import Block, Text, em, paragraph, ref, strong
 from harness.report.draw import drawn
@@ -42,14 +46,21 @@ class Loss(Section):
 def minimised(runs: pd.DataFrame) -> str:
     """What the recorded loss is, in words, by the objectives of the runs."""
     named = runs["objective"] if "objective" in runs else pd.Series([None] * len(runs))
-    objectives = list(dict.fromkeys(named.fillna("ddpm")))  # records of before there were others
-    if objectives == ["ddpm"]:
-        return "mse and variational bound"
-    return (
-        f"each objective's own loss ({listed(objectives)})"
-        if len(objectives) > 1
-        else (f"the objective's loss ({objectives[0]})")
-    )
+    objectives = list(dict.fromkeys(named.fillna(UNNAMED["objective"])))  # of old records: none
+    if len(objectives) > 1:
+        return f"each objective's own loss ({listed(objectives)})"
+    (objective,) = objectives
+    return _words(objective) or f"the objective's loss ({objective})"
+
+
+def _words(objective: str) -> str | None:
+    """What an objective itself calls its loss; None where it does not, or is not at hand."""
+    try:
+        cls = registry.get("objective", objective)
+    except HarnessError:
+        return None
+    assert issubclass(cls, Objective)
+    return cls.minimises
 
 
 def curves(training: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:

@@ -43,13 +43,13 @@ class TrainingCompute(Section):
             members = list(dict.fromkeys(found.frontier.sort_values("train_gflops")["label"]))
             spans.append(f", of {listed(members)} in this order" if len(members) > 1 else "")
         spans.append("; the best of several noisy values is lower than it is. ")
-        tables = [*budgets_table(found), *crossings_table(found)]
+        met = neighbours(found)
+        tables = [*budgets_table(found), *crossings_table(found, met)]
         for block in tables:
             what = {"tab-budgets": " has the best models at given budgets. ",
                     "tab-crossings": " has the compute from which the larger of two neighbours "
                     "is ahead. "}[block.label]  # fmt: skip
             spans += [ref(block.label), what]
-        met = neighbours(found)
         caption: list[Text] = [
             strong("Training compute against quality. "),
             f"{found.title}. Each line is a model, each mark a checkpoint; names stand where a "
@@ -130,9 +130,8 @@ def _crosses(met: pd.DataFrame | None) -> list[Text]:
             "open without a cap. "]  # fmt: skip
 
 
-def crossings_table(found: Findings) -> list[Table]:
+def crossings_table(found: Findings, met: pd.DataFrame | None) -> list[Table]:
     """From which compute on the next larger model (or smaller patch) is ahead for good."""
-    met = neighbours(found)
     if met is None:
         return []
     rows: list[list[str | Cell]] = []

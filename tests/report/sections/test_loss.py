@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from report_words import said
 
-from harness.report.sections.loss import curves
+from harness.report.sections.loss import curves, minimised
 
 
 def frames(make, losses, **shape):
@@ -59,3 +60,20 @@ def test_losses_that_are_lost_or_of_other_runs_are_left_out(make) -> None:
 def test_without_a_loss_it_says_so(make) -> None:
     found = frames(make, [])
     assert "No training loss was recorded." in said(make.report(found, ("loss",), samples={}))
+
+
+@pytest.mark.parametrize(
+    ("objectives", "said"),
+    [
+        (["ddpm", "ddpm"], "mse and variational bound"),
+        ([None, "ddpm"], "mse and variational bound"),  # records of before there were others
+        (["flow", "flow"], "the objective's loss (flow)"),
+        (["ddpm", "flow"], "each objective's own loss (ddpm and flow)"),
+    ],
+)
+def test_the_loss_is_named_for_what_was_minimised(objectives: list[str | None], said: str) -> None:
+    assert minimised(pd.DataFrame({"objective": objectives})) == said
+
+
+def test_records_without_the_column_are_of_ddpm() -> None:
+    assert minimised(pd.DataFrame({"run": ["a"]})) == "mse and variational bound"
