@@ -34,6 +34,7 @@ MAX_ARRAY = 1001  # SLURM's own default of MaxArraySize
 IMAGES = {"imagenet": 1_281_167}
 SHARD = 4096  # images per shard of latents (harness.data.encoding)
 FEATURES = 2048 + 2023 + 1008  # float32 numbers that Inception-2015 gives per image
+KEPT = 2048 + 1008  # of them, what an evaluation keeps for metrics that come later
 
 # Files of one committed stage, manifest.json and record.json among them. A test counts them in a
 # real run (tests/dispatch/test_costs.py), which does not depend on the models' size.
@@ -42,7 +43,7 @@ FILES = {
     **{"sample": 3, "floor": 2, "ceiling": 2, "evaluate": 2},
 }
 PER_SHARD = 3  # of encode: latents, labels, checksums
-FEATURES_FILE = 1  # of sample, where features are kept instead of images
+FEATURES_FILE = 1  # of sample, where features are kept instead of images; else of evaluate
 EXTRACTOR_FILE = 1  # of reference, where the extractor is trained here
 RECORDS = {
     "train": 2,
@@ -102,13 +103,19 @@ def tasks(plan: Plan) -> tuple[int, int]:
     return len(batches), sum(len(batch.packs) for batch in batches)
 
 
+def features_alone(plan: Plan, stage: Stage) -> bool:
+    """Of a stage that samples, or measures samples: are their features kept instead of images?"""
+    drawn = plan.stages.get(stage.inputs.get("samples", stage.key), stage)
+    return json.loads(drawn.settings).get("images") == "none"
+
+
 def files(plan: Plan, stage: Stage) -> int:
     """Files that a stage leaves, SLURM's apart."""
     count = FILES[stage.kind] + RECORDS.get(stage.kind, 0) + BESIDE
     if stage.kind == "encode":
         images = IMAGES.get(plan.study.settings.data.name, plan.study.settings.data.train_images)
         count += PER_SHARD * math.ceil((images or 0) / SHARD)
-    if stage.kind == "sample" and json.loads(stage.settings)["images"] == "none":
+    if stage.kind == ("sample" if features_alone(plan, stage) else "evaluate"):
         count += FEATURES_FILE
     reference = plan.study.settings.reference
     if stage.kind == "reference" and reference is not None and reference.extractor.trained:
@@ -126,6 +133,9 @@ def gigabytes(plan: Plan, stage: Stage) -> float:
         image = run.data.image_size**2 * 3
         each = FEATURES * 4 if settings["images"] == "none" else image
         return settings["samples"] * each / 1e9
+    if stage.kind == "evaluate" and not features_alone(plan, stage):
+        drawn = json.loads(plan.stages[stage.inputs["samples"]].settings)
+        return drawn["samples"] * KEPT * 4 / 1e9
     if stage.kind == "encode":  # mean and standard deviation of four channels, float16
         return IMAGES[run.data.name] * 2 * 4 * (run.data.image_size // 8) ** 2 * 2 / 1e9
     return 0.0
@@ -236,6 +246,7 @@ def _files_text(kind: str) -> str:
     more = {
         "encode": f", and {PER_SHARD} per shard of {SHARD:,} images",
         "sample": f" ({FILES['sample'] + FEATURES_FILE} with features instead of images)",
+        "evaluate": f" ({FILES['evaluate'] + FEATURES_FILE} where images were kept)",
         "reference": f" ({FILES['reference'] + EXTRACTOR_FILE} with an extractor trained here)",
     }
     return f"{FILES[kind]}{more.get(kind, '')}"
