@@ -43,7 +43,7 @@ def test_the_exponents_interval_holds_the_truth():
         assert stats.binom.cdf(count, 12, 0.92) > 1e-3
 
 
-@pytest.mark.benchmark
+@pytest.mark.full
 def test_the_acceptance_of_the_surface_in_two_hundred_draws():
     exponent, optimum = held(200, seed=5)
     print(f"IsoFLOP: exponent {exponent} of 200, optimum at 30 times the budget {optimum} of 200")

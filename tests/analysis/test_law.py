@@ -70,7 +70,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say(law, noise):
         assert at_least(counts["identifiable"], draws, 0.95), counts
 
 
-@pytest.mark.benchmark
+@pytest.mark.full
 @pytest.mark.timeout(3600)
 def test_the_acceptance_of_the_law_in_two_thousand_draws_each():
     """All laws and noises; prints the table. Two thousand draws have a deviation of 0.5 %."""

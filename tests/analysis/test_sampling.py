@@ -85,7 +85,7 @@ def test_pure_noise_gives_no_pair_and_differences_are_found(shared):
     assert stats.binom.cdf(found(every_step(shared), draws, shared), draws, 0.95) > 1e-3
 
 
-@pytest.mark.benchmark
+@pytest.mark.full
 @pytest.mark.timeout(3600)
 def test_the_acceptance_of_the_headline_pair_in_two_thousand_draws_each():
     for shared in (0.0, 0.5, 0.9):
