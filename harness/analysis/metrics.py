@@ -1,9 +1,10 @@
-"""What a recorded metric is: its kind, its title for people, and which direction is better.
+"""What a recorded metric is: its component, its title for people, and which direction is better.
 
-A metric is called by its recorded name. Only Inception-2015 features are FID, sFID or IS; the
-names of other extractors' metrics end in the extractor (`fd_glyphs_cnn`), and so do their titles.
-A metric that somebody brought says its title and direction itself, where its component is at hand;
-elsewhere it has its recorded name for a title, and less is taken for better.
+A metric is called by its recorded name, which its component gives it (`Metric.recorded`). Only
+Inception-2015 features are FID, sFID or IS; the names of other extractors' metrics end in the
+extractor (`fd_glyphs_cnn`), and so do their titles. Titles and directions stand in the components
+alone, ours and anybody's. A metric whose component is not at hand has its recorded name for a
+title, and whether more or less of it is better is not known: nothing is ranked by it.
 """
 
 from __future__ import annotations
@@ -11,72 +12,14 @@ from __future__ import annotations
 import pandas as pd
 
 from harness.components import registry
-from harness.components.metric import Metric
-from harness.errors import HarnessError
-
-INCEPTION = {"fid": "fd", "sfid": "sfd", "inception_score": "is", "fid_infinity": "fd_infinity"}
-KINDS = (
-    *("fd", "sfd", "is", "precision", "recall", "density", "coverage", "kid", "fd_infinity"),
-    *("cmmd", "vendi", "near_copies"),
-)
-HIGHER = {"is", "precision", "recall", "density", "coverage", "vendi"}
-TITLES = {
-    "fd": "Fréchet distance",
-    "sfd": "spatial Fréchet distance",
-    "is": "class-score",
-    "precision": "precision",
-    "recall": "recall",
-    "density": "density",
-    "coverage": "coverage",
-    "kid": "kernel distance",
-    "fd_infinity": "Fréchet distance, extrapolated",
-    "cmmd": "Gaussian kernel distance",
-    "vendi": "variety against real images (Vendi)",
-    "near_copies": "near copies of real images",
-}
-SHORT = {
-    "fd": "FD",
-    "sfd": "sFD",
-    "is": "Class score",
-    "precision": "Prec.",
-    "recall": "Rec.",
-    "density": "Density",
-    "coverage": "Coverage",
-    "kid": "KD",
-    "fd_infinity": "FD∞",
-    "cmmd": "CMMD",
-    "vendi": "Vendi",
-    "near_copies": "Copies",
-}
-ON_INCEPTION = {
-    "fid": "FID",
-    "sfid": "sFID",
-    "inception_score": "Inception Score",
-    "kid": "KID",
-    "fid_infinity": "FID∞",
-}
-ON_INCEPTION_SHORT = {**ON_INCEPTION, "inception_score": "IS"}
+from harness.components.metric import INCEPTION, Metric
+from harness.errors import BadInput, HarnessError
 
 
-def kind(metric: str) -> str:
-    """The kind behind a recorded name: "fid" and "fd_glyphs_cnn" are both "fd".
-
-    Of a metric that somebody brought its component's name. A name that nobody has is its own kind.
-    """
-    if metric in INCEPTION:
-        return INCEPTION[metric]
-    theirs = brought()
-    exact = [k for k, cls in theirs.items() if metric == cls.on_inception]
-    fits = [k for k in (*KINDS, *theirs) if metric == k or metric.startswith(f"{k}_")]
-    return max(exact or fits, key=len, default=metric)
-
-
-def brought() -> dict[str, type[Metric]]:
-    """The metrics that somebody brought and that can be loaded here, by their names."""
+def known() -> dict[str, type[Metric]]:
+    """The metrics that can be loaded here, by name: ours, then what was brought."""
     found: dict[str, type[Metric]] = {}
     for entry in registry.entries("metric"):
-        if entry.where == registry.BUILT_IN or entry.name in KINDS:
-            continue
         try:
             cls = entry.load()
         except HarnessError:  # said where a study asks for it; its numbers are read all the same
@@ -86,47 +29,80 @@ def brought() -> dict[str, type[Metric]]:
     return found
 
 
+def kind(metric: str) -> str:
+    """The name of the component behind a recorded name: "fid" and "fd_glyphs_cnn" are both "fd".
+
+    A name that nobody here has is its own kind.
+    """
+    return _of(metric, known())
+
+
+def _of(metric: str, components: dict[str, type[Metric]]) -> str:
+    exact = [name for name, cls in components.items() if metric == cls.on_inception]
+    fits = [name for name in components if metric == name or metric.startswith(f"{name}_")]
+    return max(exact or fits, key=len, default=metric)
+
+
+def component(metric: str) -> type[Metric] | None:
+    """The component behind a recorded name; None: it is not at hand."""
+    components = known()
+    return components.get(_of(metric, components))
+
+
 def features(metric: str) -> str | None:
     """The extractor in a recorded name, as it was written ("glyphs-cnn"); None for Inception."""
-    its_kind = kind(metric)
-    if metric in INCEPTION or not metric.startswith(its_kind):  # a name on Inception's features
+    cls = component(metric)
+    if cls is None or not metric.startswith(f"{cls.name}_") or metric == cls.on_inception:
         return None
-    suffix = metric.removeprefix(its_kind).lstrip("_")
-    return suffix.replace("_", "-") if suffix else None
+    return metric.removeprefix(f"{cls.name}_").replace("_", "-") or None
 
 
 def title(metric: str) -> str:
     """For axes and text: "FID", or "Fréchet distance (glyphs-cnn features)"."""
-    extractor, cls = features(metric), brought().get(kind(metric))
-    if extractor is None:
-        if cls is not None:
-            return cls.inception_title or cls.title
-        return ON_INCEPTION.get(metric, TITLES.get(metric, metric))
-    return f"{cls.title if cls else TITLES[kind(metric)]} ({extractor} features)"
+    cls = component(metric)
+    if cls is None:
+        return metric
+    if (extractor := features(metric)) is not None:
+        return f"{cls.title} ({extractor} features)"
+    return (cls.inception_title if metric == cls.recorded(INCEPTION) else None) or cls.title
 
 
 def short_title(metric: str) -> str:
     """For table heads, where the extractor is named in the caption: "FID", or "FD"."""
-    cls = brought().get(kind(metric))
-    if features(metric) is None:
-        if cls is not None:
-            return cls.inception_short_title or cls.inception_title or cls.short_title
-        return ON_INCEPTION_SHORT.get(metric, SHORT.get(kind(metric), metric))
-    return cls.short_title if cls else SHORT[kind(metric)]
+    cls = component(metric)
+    if cls is None:
+        return metric
+    short = None
+    if metric == cls.recorded(INCEPTION):
+        short = cls.inception_short_title or cls.inception_title
+    return short or cls.short_title
+
+
+def direction_known(metric: str) -> bool:
+    """Is it known whether more or less of it is better?"""
+    return component(metric) is not None
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether a larger value means better samples."""
-    its_kind = kind(metric)
-    cls = None if its_kind in KINDS else brought().get(its_kind)
-    return its_kind in HIGHER if cls is None else cls.better == "higher"
+    """Whether a larger value means better samples.
+
+    Raises BadInput where its component is not at hand: a guess would call the worst model the best.
+    """
+    cls = component(metric)
+    if cls is None:
+        raise BadInput(
+            f"whether more or less of {metric!r} is better is not known here, so nothing is ranked "
+            "by it: the component that measured it is not at hand (list its file under "
+            "`components:`, or install its package)"
+        )
+    return cls.better == "higher"
 
 
 def primary_metric(metrics: pd.DataFrame) -> str | None:
     """The metric a study is judged by: `fid` if recorded, else the `fd_` of its extractor.
 
-    Of several extractors' the one with the most values; None where no Fréchet distance was
-    recorded and nothing else either, else the most frequent metric.
+    Of several extractors' the one with the most values; where no Fréchet distance was recorded the
+    most frequent metric. None where nothing was recorded whose direction is known.
     """
     rows = metrics[metrics["value"].notna()] if len(metrics) else metrics
     if not len(rows):
@@ -134,7 +110,8 @@ def primary_metric(metrics: pd.DataFrame) -> str | None:
     counts = rows["metric"].value_counts()
     # Ties are broken by name, so that the choice does not depend on the order of the records.
     ordered = sorted(counts.index, key=lambda m: (-int(counts[m]), str(m)))
+    ordered = [m for m in ordered if direction_known(str(m))]
     if "fid" in ordered:
         return "fid"
     distances = [m for m in ordered if kind(str(m)) == "fd"]
-    return str((distances or ordered)[0])
+    return str(next(iter(distances or ordered), "")) or None

@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.commands import common, shows
 from harness.commands.common import Opened, duration, plural, quantity
+from harness.commands.remarks import refuse_too_few
 from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
 from harness.dispatch.standing import Standing
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     gc.disable()  # hundreds of thousands of small objects, none of them garbage
     opened = common.open_study(args, count=True)
+    refuse_too_few(opened)
     content = describe(opened, every=args.json or args.stages)
     if args.json:
         print(json.dumps(content, indent=1))

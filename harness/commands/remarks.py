@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from harness.commands.common import Opened, plural
-from harness.errors import HarnessError
+from harness.errors import BadInput, HarnessError
 from harness.spec import remarks as of_settings
+from harness.spec.few_references import too_few
 from harness.store import Store, codec
 from harness.store.results import EvaluateResult
 
@@ -16,6 +17,17 @@ from harness.store.results import EvaluateResult
 def remarks(opened: Opened) -> list[str]:
     """What the study's settings say beforehand, and what its evaluations could not measure."""
     return [*of_settings.remarks(opened.study), *unmeasured(opened)]
+
+
+def refuse_too_few(opened: Opened) -> None:
+    """Raise BadInput for metrics that the reference has too few images for, where something of them
+    is to be measured still. What was measured without them stays as it is."""
+    few = too_few(opened.study)
+    done = opened.store.committed(["evaluate"]) if few else set()
+    waiting = {m.evaluation for m in opened.plan.measurements if m.evaluate not in done}
+    said = [line for name, lines in few.items() if name in waiting for line in lines]
+    if said:
+        raise BadInput("\n".join(said))
 
 
 def unmeasured(opened: Opened) -> list[str]:

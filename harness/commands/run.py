@@ -16,7 +16,7 @@ from harness.commands import common, fresh, report
 from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
-from harness.commands.remarks import unmeasured
+from harness.commands.remarks import refuse_too_few, unmeasured
 from harness.commands.results import recorded
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, identity, preflight
@@ -107,6 +107,7 @@ def do(args: argparse.Namespace) -> int:
     if args.executor is not None:
         args.overrides = [*args.overrides, f"dispatch.executor={args.executor}"]
     opened = common.open_study(args, count=True)
+    refuse_too_few(opened)
     executor = executor_of(opened.study)
     if args.detach and executor.policy != "queue":
         raise BadInput(

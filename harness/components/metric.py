@@ -88,6 +88,13 @@ class Metric(Component):
                 "does not give"
             )
 
+    def check_reference(self, images: int, shared: "Shared") -> None:
+        """Raise BadInput, with the number that would do, when so few reference images cannot have
+        it.
+
+        images: at most so many whose single features are kept; shared: the evaluation's protocol.
+        """
+
     def remark(
         self, name: str, samples: int, reference_images: int | None, extractor: Any, image_size: int
     ) -> str | None:

@@ -219,5 +219,5 @@ def _npy(path: Path) -> np.ndarray:
     try:
         with open(path, "rb") as file:
             return npz.mapped(path, file, path.stat().st_size)
-    except Exception as error:  # numpy's parser of headers has errors of its own
+    except npz.DAMAGED as error:
         raise BadInput(f"{path} is not a whole npy file of numbers: {npz.said(error)}") from None

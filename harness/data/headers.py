@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from harness.components.below import is_litter_member
+from harness.data import npz
 from harness.data.folder import EXTENSIONS
 from harness.errors import BadInput
 
@@ -340,7 +341,7 @@ def _kept(place: Path) -> Found | None:
     try:
         with np.load(place, allow_pickle=False) as kept:
             return Found(**{name: kept[name] for name in Found.__dataclass_fields__})
-    except Exception:  # whatever zipfile and numpy raise of a damaged file: the tars are read again
+    except npz.DAMAGED:  # the tars are read again
         return None
 
 

@@ -5,28 +5,53 @@ Never loads pickles: an array of objects is refused.
 
 from __future__ import annotations
 
+import lzma
+import struct
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from harness.components.below import is_litter_member
 from harness.errors import BadInput
 
+# What reading a damaged, encrypted or exotically compressed array or archive raises: zipfile, its
+# compressions, and numpy's parser of headers, which reads a Python expression.
+DAMAGED = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError),
+    *(MemoryError, AttributeError, SyntaxError, tokenize.TokenError),
+    *(struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile),
+)
+_MAGIC = b"\x93NUMPY"
 _LOCAL_HEADER = 30  # bytes before the name in a zip's local file header
 
 
 def members(path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The arrays of an npz by name. Raises BadInput for a file that is none."""
+    """The arrays of an npz by name, litter apart. Raises BadInput for a file that is none.
+
+    NumPy ends their names in .npy; other writers need not.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return {
                 entry.filename.removesuffix(".npy"): entry
                 for entry in archive.infolist()
-                if entry.filename.endswith(".npy")
+                if not is_litter_member(entry.filename) and _is_array(archive, entry)
             }
-    except Exception as error:  # of a damaged directory zipfile raises more than its own
+    except DAMAGED as error:
         raise BadInput(f"{path} is not a whole npz file: {said(error)}") from None
+
+
+def _is_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:
+    if entry.filename.endswith(".npy"):
+        return True
+    if entry.is_dir() or entry.flag_bits & 0x1:
+        return False
+    with archive.open(entry) as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 def checksums(path: Path) -> list[tuple[str, int, int]]:
@@ -47,9 +72,9 @@ def array(path: Path, name: str) -> np.ndarray:
         if entry.compress_type == zipfile.ZIP_STORED and not entry.flag_bits & 0x1:
             return _mapped(path, entry)
         with np.load(path, allow_pickle=False) as content:
-            out: np.ndarray = content[name]
+            out: np.ndarray = content[entry.filename]
             return out
-    except Exception as error:  # zipfile, zlib and numpy's parser of headers have each their own
+    except DAMAGED as error:
         raise BadInput(f"{path}: the array {name!r} cannot be read: {said(error)}") from None
 
 

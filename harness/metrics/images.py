@@ -6,11 +6,8 @@ Both are read in batches: 50,000 images of 256x256 are 9.8 GB.
 from __future__ import annotations
 
 import hashlib
-import lzma
 import os
-import tokenize
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,26 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.components.below import is_litter
+from harness.data.npz import DAMAGED, said
 from harness.errors import BadInput, Missing
 from harness.metrics.features import check_layout
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
 LOSSY = (".jpg", ".jpeg", ".webp")
 _PIECE = 1 << 20
-# What reading a damaged, encrypted or exotically compressed archive raises
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    NotImplementedError,
-    KeyError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    SyntaxError,  # of numpy's parser of headers
-    tokenize.TokenError,
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +70,7 @@ class Npz:
                 if not isinstance(array, np.ndarray):
                     raise ValueError(f"{name} is no array")
                 return array
-        except _UNREADABLE as error:
+        except DAMAGED as error:
             raise _broken(self.path, error) from error
 
     def sha256(self) -> str:
@@ -103,7 +87,7 @@ def open_npz(path: Path) -> Npz:
     try:
         with zipfile.ZipFile(path) as archive:
             members = {n.removesuffix(".npy"): n for n in archive.namelist()}
-    except _UNREADABLE as error:
+    except DAMAGED as error:
         if path.suffix.lower() in EXTENSIONS:
             raise BadInput(f"{path}: one image; give the folder that holds them all") from error
         if path.suffix == ".npy":
@@ -146,7 +130,7 @@ def _open_array(path: Path) -> Images:
         with zipfile.ZipFile(path) as archive, archive.open(member) as file:
             shape, fortran, dtype = _header(file)
             missing = file.tell() + prod(shape) - archive.getinfo(member).file_size
-    except _UNREADABLE as error:
+    except DAMAGED as error:
         raise _broken(path, error) from error
     if fortran and len(shape) > 1:
         raise BadInput(f"{path}: arr_0 is in Fortran order; save np.ascontiguousarray(images)")
@@ -163,7 +147,7 @@ def _open_array(path: Path) -> Images:
                     n = min(size, count - start)
                     data = _read_exactly(file, n * height * width * channels)
                     yield np.frombuffer(data, dtype=np.uint8).reshape(n, height, width, channels)
-        except _UNREADABLE as error:
+        except DAMAGED as error:
             raise _broken(path, error) from error
 
     return Images(path, count, (height, width), batches, cache(npz.sha256))
@@ -299,4 +283,5 @@ def _digest_file(digest: Any, path: Path) -> None:
 
 
 def _broken(path: Path, error: Exception) -> BadInput:
-    return BadInput(f"{path}: not a complete npz file ({error}); was its writing interrupted?")
+    told = said(error)
+    return BadInput(f"{path}: not a complete npz file ({told}); was its writing interrupted?")

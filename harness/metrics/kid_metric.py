@@ -44,6 +44,14 @@ class KID(Metric):
                 f"give more samples, or {{name: kid, subset_size: {samples}}}"
             )
 
+    def check_reference(self, images: int, shared: Shared) -> None:
+        if images < self.subset_size:
+            raise BadInput(
+                f"metric kid draws subsets of {self.subset_size:,} images, and the reference keeps "
+                f"the features of at most {images:,} (reference.images, reference.recall_images): "
+                f"give more images, or {{name: kid, subset_size: {images}}}"
+            )
+
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.kernel import kid
         from harness.metrics.uncertainty import HALVES, WHOLE, halves_of

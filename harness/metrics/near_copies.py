@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from harness.components.metric import Absent, Value
+from harness.errors import BadInput
 from harness.metrics.single_images import OfSingleImages
 
 if TYPE_CHECKING:
@@ -42,6 +43,13 @@ class NearCopies(OfSingleImages):
 
     expected: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     "Share of near copies among independent real images, which fixes how near is near."
+
+    def check_reference(self, images: int, shared: Shared) -> None:
+        if images < LEAST:
+            raise BadInput(
+                f"metric {self.name} needs at least {LEAST} reference images to know how near is "
+                f"near, and there are at most {images} (reference.images, reference.recall_images)"
+            )
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         import numpy as np

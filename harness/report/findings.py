@@ -60,7 +60,7 @@ class Findings:
     """
 
     report: ReportInput
-    metric: str | None  # recorded name of the primary metric; None: nothing was measured
+    metric: str | None  # recorded name of the primary metric; None: nothing that can be ranked
     title: str  # for axes and text
     short: str  # for table heads
     higher: bool  # is larger better
@@ -86,6 +86,7 @@ class Findings:
     papers_setting: bool  # may the paper's values stand on one axis with ours?
     seeds: int
     without_value: int  # rows of the primary metric that hold no finite number
+    undirected: tuple[str, ...]  # recorded metrics of which nobody here says what is better
     effects: Effects = field(default_factory=Effects)
     verdicts: list[Verdict] = field(default_factory=list)
     no_verdicts: str = ""  # why there are none
@@ -124,7 +125,9 @@ class Findings:
 def find(report: ReportInput) -> Findings:
     """Compute everything the sections share. Nothing is required: every part may be empty."""
     rows = report.frames["metrics"]
-    metric = metrics.primary_metric(rows[rows["of"].fillna("samples") == "samples"])
+    samples = rows[rows["of"].fillna("samples") == "samples"]
+    metric = metrics.primary_metric(samples)
+    recorded = sorted({str(m) for m in samples["metric"].dropna()})
     name = metric or "fd"
     parts = by_reference(rows, name)
     references = len(parts)
@@ -192,6 +195,7 @@ def find(report: ReportInput) -> Findings:
         papers_setting=is_the_papers_setting(by_seed, metric, protocol, step),
         seeds=int(by_seed["seed"].nunique()) if len(by_seed) else 0,
         without_value=int((~finite).sum()),
+        undirected=tuple(m for m in recorded if not metrics.direction_known(m)),
         effects=find_effects(parts, name),
         verdicts=decided,
         no_verdicts=undecided,

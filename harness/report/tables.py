@@ -16,7 +16,6 @@ from harness.report.findings import Findings, floor_of
 from harness.report.prepared import prepared
 from harness.report.wording import DASH, number
 
-ORDER = metrics.KINDS
 ARROW = {True: "↑", False: "↓"}
 
 _PROTOCOL_WORDS = {  # said where they differ
@@ -72,9 +71,9 @@ def metrics_of(found: Findings) -> list[str]:
     """
     rows = found.report.frames["metrics"]
     extractor = metrics.features(found.metric or "")
-    order = [*ORDER, *metrics.brought()]
+    order = list(metrics.known())
     names = [str(m) for m in rows["metric"].dropna().unique()]
-    names = [m for m in names if metrics.features(m) == extractor and metrics.kind(m) in order]
+    names = [m for m in names if metrics.features(m) == extractor and metrics.direction_known(m)]
     return sorted(names, key=lambda m: order.index(metrics.kind(m)))
 
 

@@ -11,6 +11,7 @@ import pytest
 from harness.analysis import metrics
 from harness.components import registry
 from harness.components.metric import Metric, Value
+from harness.errors import BadInput
 
 
 def frame(*rows):
@@ -39,7 +40,7 @@ def test_nothing_measured_has_no_primary_metric():
         ("fd_glyphs_cnn", "fd", "Fréchet distance (glyphs-cnn features)", False),
         ("sfd_glyphs_cnn", "sfd", "spatial Fréchet distance (glyphs-cnn features)", False),
         ("inception_score", "is", "Inception Score", True),
-        ("is_glyphs_cnn", "is", "class-score (glyphs-cnn features)", True),
+        ("is_glyphs_cnn", "is", "class score (glyphs-cnn features)", True),
         ("precision", "precision", "precision", True),
         ("recall_glyphs_cnn", "recall", "recall (glyphs-cnn features)", True),
         ("fd_infinity_glyphs_cnn", "fd_infinity", None, False),
@@ -54,7 +55,7 @@ def test_a_recorded_name_tells_kind_title_and_direction(name, kind, title, highe
 
 
 def test_no_title_of_another_extractor_says_fid_or_inception():
-    for stem in metrics.KINDS:
+    for stem in metrics.known():
         words = metrics.title(f"{stem}_glyphs_cnn") + metrics.short_title(f"{stem}_glyphs_cnn")
         assert "FID" not in words and "Inception" not in words
 
@@ -128,16 +129,30 @@ def test_the_longest_name_is_whose_it_is():
 def test_without_its_component_a_name_stays_a_name():
     assert metrics.kind("likeness_random_filters") == "likeness_random_filters"
     assert metrics.title("likeness_random_filters") == "likeness_random_filters"
-    assert not metrics.higher_is_better("likeness_random_filters")
+    assert not metrics.direction_known("likeness_random_filters")
+    assert metrics.features("likeness_random_filters") is None
 
 
-def test_ours_are_worded_as_their_components_say():
-    """The table here is read where no component is loaded; both must say the same."""
-    for name in metrics.KINDS:
-        cls = registry.get("metric", name)
-        assert issubclass(cls, Metric)
-        for extractor in ("inception-2015", "glyphs-cnn"):
-            recorded = cls.recorded(extractor)
-            assert metrics.higher_is_better(recorded) == (cls.better == "higher")
-        assert metrics.SHORT[name] == cls.short_title
-        assert metrics.TITLES[name].replace("-", " ") == cls.title.replace("-", " ")
+def test_without_its_component_nothing_is_ranked():
+    """Taken for a distance, the best model would be called the worst."""
+    from harness.analysis import compute
+
+    with pytest.raises(BadInput, match=r"'likeness_random_filters' is better is not known here"):
+        metrics.higher_is_better("likeness_random_filters")
+    curve = pd.DataFrame({"train_gflops": [1.0, 2.0], "value": [0.1, 0.9]})
+    with pytest.raises(BadInput, match="nothing is ranked by it"):
+        compute.frontier(curve, "likeness_random_filters")
+    many = frame(*[("likeness_random_filters", 1.0)] * 3, ("recall_glyphs_cnn", 1.0))
+    assert metrics.primary_metric(many) == "recall_glyphs_cnn"
+    assert metrics.primary_metric(many.iloc[:3]) is None
+
+
+@pytest.mark.parametrize("name", registry.names("metric"))
+def test_titles_and_directions_are_those_of_the_components(name):
+    cls = registry.get("metric", name)
+    assert issubclass(cls, Metric)
+    for extractor in ("inception-2015", "glyphs-cnn"):
+        recorded = cls.recorded(extractor)
+        assert metrics.higher_is_better(recorded) == (cls.better == "higher")
+    assert metrics.short_title(f"{name}_glyphs_cnn") == cls.short_title
+    assert metrics.title(f"{name}_glyphs_cnn") == f"{cls.title} (glyphs-cnn features)"

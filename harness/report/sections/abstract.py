@@ -48,9 +48,11 @@ def sentences(found: Findings) -> list[Text]:
         spans.append(
             f"No quality was measured; this report counts {count(n, 'model')}."
             if n
+            else "No quality was measured."
+            if found.undirected
             else "Nothing has been measured yet."
         )
-        return spans
+        return spans + unranked(found)
     spans += measured(found)
     if found.references > 1:
         return [*spans, apart(found)]
@@ -72,7 +74,19 @@ def sentences(found: Findings) -> list[Text]:
             f"{small_ints(len(failed)).capitalize()} of {len(found.final)} did not learn: their "
             f"{found.short} is not told from decoded noise's. "
         )
-    return spans
+    return spans + unranked(found)
+
+
+def unranked(found: Findings) -> list[Text]:
+    """The metrics whose components are not at hand: their values are ranked nowhere."""
+    if not found.undirected:
+        return []
+    one = len(found.undirected) == 1
+    return [
+        f" Whether more or less of {listed(list(found.undirected))} is better is not known here: "
+        f"{'its component is' if one else 'their components are'} not at hand, so "
+        f"{'it is' if one else 'they are'} in no ranking of this report."
+    ]
 
 
 def claims_sentence(found: Findings) -> list[Text]:

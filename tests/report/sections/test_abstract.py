@@ -42,6 +42,22 @@ def test_a_study_without_a_measurement_counts_its_networks(make) -> None:
     assert plain(sentences(find(nothing))) == "Nothing has been measured yet."
 
 
+def test_a_metric_whose_component_is_not_at_hand_is_ranked_nowhere(make) -> None:
+    """Its direction would be a guess; its values alone make no report of quality."""
+    frames = make.frames(sizes=("S", "B", "XL"), patches=(2,), sweep=(), milestones=(1500,))
+    rows = frames["metrics"]
+    theirs = rows[rows["metric"] == "recall_glyphs_cnn"].assign(metric="likeness_clip")
+    for metrics in (pd.concat([rows, theirs], ignore_index=True), theirs.reset_index(drop=True)):
+        found = find(make.report({**frames, "metrics": metrics}, ("gflops",)))
+        assert found.metric == ("fd_glyphs_cnn" if len(metrics) > len(theirs) else None)
+        said = plain(sentences(found))
+        assert said.endswith(
+            " Whether more or less of likeness_clip is better is not known here: its component is "
+            "not at hand, so it is in no ranking of this report."
+        )
+    assert "No quality was measured" in said and "Nothing has been" not in said
+
+
 def test_the_studys_own_words_end_with_a_full_stop(make, found) -> None:
     for about, first in (("A  study\n of", "A study of. "), ("Why?", "Why? "), ("", "Six models")):
         report = dataclasses.replace(found.report, about=about)
