@@ -54,8 +54,10 @@ def _data(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
             _held_out(settings, data)
         except BadInput as error:
             yield ("data", "held_out"), str(error)
+        if (idle := own_data.idle_path(data)) is not None:
+            yield ("data", "path"), idle
         if source.labelled == (data.num_classes == 0):
-            yield ("data", "num_classes"), _of_classes(source, data)
+            yield ("data", "num_classes"), own_data.of_classes(source, data)
 
 
 def _held_out(settings: StudySettings, data: Any) -> None:
@@ -94,19 +96,6 @@ def _held_out(settings: StudySettings, data: Any) -> None:
                 f"data.held_out {data.held_out:g} of {data.train_images:,} images leaves {size:,} "
                 f"for reference.{field}, which is {asked:,}: lower it, or hold out another share"
             )
-
-
-def _of_classes(source: Any, data: Any) -> str:
-    if source.labelled:
-        return (
-            "data.num_classes is 0, and source "
-            f"{source.name!r} reads labels: give their number of classes, or, to train without "
-            "them, a source of images alone (unlabelled-folder, or arrays with labels: null)"
-        )
-    return (
-        f"data.num_classes is {data.num_classes}, and these images have no labels (source "
-        f"{source.name!r}): write num_classes: 0, which trains unconditional models"
-    )
 
 
 def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:

@@ -76,6 +76,13 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
     kind, found = item["type"], item.get("input")
     if kind == "extra_forbidden":
         leaf = dotted.split(".")[-1]
+        if item["loc"][-1] == "":
+            return "a field has no name"
+        if leaf.isdigit() and found is None:
+            return (
+                f"{leaf!r} is no field: a comma ends the value before it; a number has no commas, "
+                "write 1_000 or 1000"
+            )
         parent = dotted.rpartition(".")[0]
         below = own is not None and parent == ".".join(map(str, prefix))
         allowed = list(own or ()) if below else fields_of(parent)
@@ -98,6 +105,8 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
         message += f": write {int(found)}"
     if kind in ("int_type", "float_type", "bool_type"):
         message += _hint(found, boolean=kind == "bool_type")
+    if kind == "string_type" and isinstance(found, (bool, int, float)):
+        message += ": put it in quotes"
     if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:
         message = "letters, digits, '.', '_' and '-', the first a letter or a digit"
     typed = "" if found is None else f" ({_type(found)})"

@@ -33,6 +33,30 @@ def unsaid(data: Any) -> str | None:
     return f"{said}. {data.path} has {about}; paste these lines:\n{lines}"
 
 
+def idle_path(data: Any) -> str | None:
+    """What to say of a path that nothing reads: the source makes its images. None: all is well."""
+    if not data.source.made or data.path is None:
+        return None
+    return (
+        f"data.path is {data.path!r}, and source {data.source.name!r} reads no files: leave it "
+        "out, or give the data.source that reads them"
+    )
+
+
+def of_classes(source: Any, data: Any) -> str:
+    """What to say of a number of classes that does not go with the source's labels."""
+    if source.labelled:
+        return (
+            "data.num_classes is 0, and source "
+            f"{source.name!r} reads labels: give their number of classes, or, to train without "
+            "them, a source of images alone (unlabelled-folder, or arrays with labels: null)"
+        )
+    return (
+        f"data.num_classes is {data.num_classes}, and these images have no labels (source "
+        f"{source.name!r}): write num_classes: 0, which trains unconditional models"
+    )
+
+
 def _found(data: Any) -> tuple[str, str]:
     """What lies at data.path in words, and as the study's lines."""
     from harness.data import looking

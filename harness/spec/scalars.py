@@ -8,6 +8,7 @@ says what to write (`instead_of`).
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 NULL = re.compile(r"^(~|null|Null|NULL|)$")
 BOOLEAN = re.compile(r"^(true|True|TRUE|false|False|FALSE)$")
@@ -28,8 +29,27 @@ _LEADING_ZEROS = re.compile(r"^([-+]?)0[\d_]*(\.[\d_]*)?([eE][-+]?\d+)?$")
 _BASE_60 = re.compile(r"^[-+]?\d+(:\d+)+(\.\d*)?$")
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?$")
 _COMMAS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+$")
+_SPACES = re.compile(r"^[-+]?\d{1,3}([ '\u00a0\u202f]\d{3})+$")
+_LOOSE = re.compile(r"^[-+]?_*\d[\d_]*$")  # underscores that group nothing
+_SUFFIX = re.compile(r"^([-+]?\d+(?:\.\d+)?) ?([kKMG])$")
+_TIMES = {"k": 3, "K": 3, "M": 6, "G": 9}
 _SAID = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _SAID |= {"true": "true", "false": "false"}
+
+
+def beyond(text: str) -> str | None:
+    """ "too large" or "too small" of a decimal number that a computer's cannot hold; else None.
+
+    >>> beyond("1e400"), beyond("-1e-400"), beyond("0e5"), beyond(".inf")
+    ('too large', 'too small', None, None)
+    """
+    if not FLOAT.match(text) or "inf" in text.lower() or "nan" in text.lower():
+        return None
+    value = float(text.replace("_", ""))
+    if value in (float("inf"), float("-inf")):
+        return "too large"
+    digits = re.split("[eE]", text)[0]
+    return "too small" if value == 0 and re.search("[1-9]", digits) else None
 
 
 def instead_of(text: str, boolean: bool = False) -> str | None:
@@ -41,6 +61,8 @@ def instead_of(text: str, boolean: bool = False) -> str | None:
     'write false'
     """
     text = text.strip()
+    if text.isdecimal() and not text.isascii():  # digits of other scripts, full-width ones
+        return f"write {int(text)}"
     if boolean:
         said = _SAID.get(text.lower())
         return None if said is None else f"write {said}" + ("" if text != said else " unquoted")
@@ -60,4 +82,11 @@ def instead_of(text: str, boolean: bool = False) -> str | None:
         return "it is a date: write a number"
     if _COMMAS.match(text):
         return f"write {text.replace(',', '_')} or {text.replace(',', '')}"
+    if _SPACES.match(text):
+        return f"write {re.sub('[^-+0-9]', '_', text)} or {re.sub('[^-+0-9]', '', text)}"
+    if _LOOSE.match(text):
+        return f"write {int(text.replace('_', ''))}"
+    if found := _SUFFIX.match(text):
+        number = Decimal(found[1]).scaleb(_TIMES[found[2]])
+        return f"write {int(number)}" if number == int(number) else None
     return None

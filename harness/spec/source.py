@@ -19,11 +19,14 @@ from harness.spec import scalars
 from harness.spec.fields import component_fields
 
 MAX_BYTES = 4_000_000
+MAX_DEPTH = 40
+SAFE_LENGTH = 4_000  # characters, which cannot nest deeper than the parser can
 MAX_NODES = 400_000  # after aliases are expanded: a "YAML bomb" stops here
 
 PLAIN_TAGS = {
     f"tag:yaml.org,2002:{kind}" for kind in ("map", "seq", "str", "int", "float", "bool", "null")
 }
+OPTION = "--set "
 MERGE = "tag:yaml.org,2002:merge"
 
 Path_ = tuple[Any, ...]
@@ -79,12 +82,16 @@ def read(path: str | Path) -> Source:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 text (byte {error.start})") from None
+        wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
+        what = "UTF-16 or UTF-32 text" if wide else f"not UTF-8 text (byte {error.start})"
+        raise BadInput(f"{path}: {what}: save it as UTF-8") from None
     return parse(text, str(path))
 
 
 def parse(text: str, file: str) -> Source:
     """The tree of one YAML document. Errors: BadInput, as for `read`."""
+    _check_characters(text, file)
+    _check_depth(text, file)
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -98,20 +105,71 @@ def parse(text: str, file: str) -> Source:
         mark = error.problem_mark or error.context_mark
         what = error.problem or error.context or ""
         line = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
+        what = _PLAIN.get(what, what)
         if "tab character" in what or "\t" in line[: len(line) - len(line.lstrip())]:
             what = "there is a tab: indent with spaces"
-        where = f"{file}:{mark.line + 1}" if mark else file
+        where = Line(file, mark.line + 1 if mark and not file.startswith(OPTION) else None)
         raise BadInput(f"{where}: not valid YAML: {what}") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except RecursionError:
+        raise BadInput(f"{file}: not valid YAML: an alias stands within what it names") from None
+    except yaml.YAMLError as error:
         raise BadInput(f"{file}: not valid YAML: {type(error).__name__} {error}") from None
     finally:
         loader.dispose()
     if problems:
         raise BadInput("\n".join(problems))
+    if data is None:
+        raise BadInput(f"{file}: the file is empty")
     if not isinstance(data, dict):
         found = "a list" if isinstance(data, tuple) else f"{data!r:.60}"
         raise BadInput(f"{file}:1: a study is a mapping of fields, found {found}")
     return Source(data, places)
+
+
+# What libyaml says, where that is not plain.
+_PLAIN = {
+    "but found another document": "a second document begins here (---): a study is one",
+    "found undefined alias": "this alias (*) has no anchor (&) before it: text that begins with * "
+    "needs quotes",
+    "found character that cannot start any token": "no word begins with this character: put it "
+    "in quotes",
+    "mapping values are not allowed in this context": "a colon or an indent that does not fit: "
+    "text with a colon needs quotes",
+}
+
+
+def _at(file: str, written: Any) -> Line:
+    """Where a node or an event begins; an option has no lines."""
+    return Line(file, None if file.startswith(OPTION) else written.start_mark.line + 1)
+
+
+def _check_characters(text: str, file: str) -> None:
+    """Raise BadInput, with its line, for a character that no YAML may hold."""
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if found is not None:
+        line = text.count("\n", 0, found.start()) + 1
+        where = Line(file, None if file.startswith(OPTION) else line)
+        raise BadInput(
+            f"{where}: not valid YAML: a control character (U+{ord(found[0]):04X}); is the "
+            "file UTF-8 text?"
+        )
+
+
+def _check_depth(text: str, file: str) -> None:
+    """Raise BadInput for nesting that would be deeper than the parser's stack."""
+    if len(text) < SAFE_LENGTH:  # each level takes a character
+        return
+    depth = 0
+    try:
+        for event in yaml.parse(text, _Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > MAX_DEPTH:
+                raise BadInput(f"{_at(file, event)}: nested more than {MAX_DEPTH} deep; refused")
+    except yaml.YAMLError:
+        return  # said by who reads it
 
 
 def _build(
@@ -128,18 +186,20 @@ def _build(
         raise BadInput(
             f"{file}: more than {MAX_NODES:,} values once its aliases are expanded; refused"
         )
-    if len(path) > 40:
-        raise BadInput(f"{file}:{node.start_mark.line + 1}: nested more than 40 deep; refused")
-    places[path] = Line(file, node.start_mark.line + 1)
+    if len(path) > MAX_DEPTH:
+        raise BadInput(f"{_at(file, node)}: nested more than {MAX_DEPTH} deep; refused")
+    places[path] = _at(file, node)
     if node.tag not in PLAIN_TAGS:
         problems.append(
-            f"{file}:{node.start_mark.line + 1}: not valid YAML for a study: the tag {node.tag} "
+            f"{places[path]}: not valid YAML for a study: the tag {node.tag} "
             "asks for more than plain data; refused"
         )
         return None
     if isinstance(node, yaml.MappingNode):
         out: dict[str, Any] = {}
         own = [pair for pair in node.value if pair[0].tag != MERGE]
+        if len(node.value) - len(own) > 1:
+            problems.append(f"{places[path]}: << is given twice: write one list, <<: [*a, *b]")
         for _, merged_node in (pair for pair in node.value if pair[0].tag == MERGE):
             parts = (
                 merged_node.value if isinstance(merged_node, yaml.SequenceNode) else [merged_node]
@@ -152,18 +212,19 @@ def _build(
                 out = {**found, **out}
         inherited = set(out)
         for key_node, value_node in own:
-            line = key_node.start_mark.line + 1
+            line = _at(file, key_node)
             known = key_node.tag in PLAIN_TAGS and key_node.tag != f"{TAG}null"
-            if not isinstance(key_node, yaml.ScalarNode) or not known:
-                problems.append(f"{file}:{line}: a field name must be a word")
+            word = isinstance(key_node, yaml.ScalarNode) and not CONTROL.search(key_node.value)
+            if not word or not known:
+                problems.append(f"{line}: a field name must be a word")
                 continue
             key = str(key_node.value)
             if key in inherited:
                 inherited.discard(key)
             elif key in out:
-                problems.append(f"{file}:{line}: field {key!r} is given twice")
+                problems.append(f"{line}: field {key!r} is given twice")
             value = _build(loader, value_node, (*path, key), file, places, counter, problems)
-            places[(*path, key)] = Line(file, line)
+            places[(*path, key)] = line
             out[key] = value
         return out
     if isinstance(node, yaml.SequenceNode):
@@ -172,10 +233,20 @@ def _build(
             for i, child in enumerate(node.value)
         )
     kind = node.tag.removeprefix(TAG)
-    if kind in scalars.PATTERNS and not _written_as(kind, node.value):  # tagged: !!int 0x10
-        hint = scalars.instead_of(node.value, boolean=kind == "bool")
+    if kind == "str" and (found := CONTROL.search(node.value)):
         problems.append(
-            f"{places[path]}: {node.value!r} is no {'number' if kind in NUMBERS else 'boolean'}"
+            f"{places[path]}: a control character (U+{ord(found[0]):04X}) in a text; leave it out"
+        )
+        return None
+    if kind == "float" and (beyond := scalars.beyond(node.value)):
+        problems.append(f"{places[path]}: {node.value} is {beyond} for a number")
+        return None
+    if kind in scalars.PATTERNS and not _written_as(kind, node.value):  # tagged: !!int 0x10
+        whole = kind == "int" and scalars.FLOAT.match(node.value)
+        hint = scalars.instead_of(node.value, boolean=kind == "bool") if not whole else None
+        problems.append(
+            f"{places[path]}: {node.value!r} is no "
+            f"{'whole number' if whole else 'number' if kind in NUMBERS else 'boolean'}"
             + (f": {hint}" if hint else "")
         )
         return None
@@ -183,6 +254,7 @@ def _build(
 
 
 NUMBERS = ("int", "float")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def _written_as(kind: str, text: str) -> bool:
@@ -242,8 +314,10 @@ def override(source: Source, assignment: str) -> Source:
         raise BadInput(f"--set {assignment!r}: expected FIELD=VALUE, as in train.steps=500")
     if parts[:2] == ("matrix", "axes") and len(parts) > 3:  # an axis' name has dots of its own
         parts = (*parts[:2], ".".join(parts[2:]))
-    origin = f"--set {assignment}"
+    origin = f"{OPTION}{assignment}"
     value = parse(f"value: {text}", origin).data["value"] if text.strip() else None
+    if "#" in text and _comment(text):
+        raise BadInput(f"{origin}: what follows the # is a comment: put the value in quotes")
     nested: Any = value
     for part in reversed(parts):
         nested = {part: nested}
@@ -252,3 +326,13 @@ def override(source: Source, assignment: str) -> Source:
     ends = [parts[:i] for i in range(1, len(parts) + 1)]
     places = {p: Line(origin) for p in ends if p == parts or p not in source.places}
     return merged(source, nested, places)
+
+
+def _comment(text: str) -> bool:
+    """Is a part of the text that `--set` gives a comment of YAML, which nobody means there?"""
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        return node is None or "#" in text[node.end_mark.index :]
+    finally:
+        loader.dispose()

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import BadInput
 from harness.spec import load_study
-from harness.spec.scalars import instead_of
+from harness.spec.scalars import beyond, instead_of
 from harness.spec.source import parse
 
 STUDY = """\
@@ -62,6 +62,13 @@ def test_what_an_unquoted_word_is(text: str, value: Any) -> None:
         ("2026-11-25", "it is a date"),
         ('"500"', "write 500, without quotes"),
         ("1,000", "write 1_000 or 1000"),
+        ("1 000", "write 1_000 or 1000"),
+        ("1__0", "write 10"),
+        ("6_", "write 6"),
+        ("6k", "write 6000"),
+        ("1.5M", "write 1500000"),
+        ("６", "write 6"),
+        ("٤٢", "write 42"),
     ],
 )
 @pytest.mark.parametrize("way", ["file", "set"])
@@ -105,6 +112,96 @@ def test_a_tag_makes_no_number_of_what_is_none() -> None:
         with pytest.raises(BadInput, match=rf"f:1: '\w+' is no \w+: {advice}"):
             parse(f"value: {text}", "f")
     assert parse("value: !!str 0400", "f").data["value"] == "0400"
+
+
+@pytest.mark.parametrize(("text", "said"), [("1e400", "too large"), ("-1e-400", "too small")])
+def test_a_number_beyond_a_computers_is_no_infinity_and_no_zero(
+    text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match=rf":9: {text} is {said} for a number$"):
+        load_study(written(tmp_path, rate=text))
+    assert beyond("0e9") is beyond("0.0") is beyond(".inf") is beyond("400") is None
+
+
+def test_a_comma_in_a_number_of_a_flow_mapping_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r":4: '000' is no field: a comma ends .* write 1_000"):
+        load_study(written(tmp_path, steps="1,000"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (STUDY.encode("utf-16"), "UTF-16 or UTF-32 text: save it as UTF-8"),
+        (STUDY.encode("utf-32"), "UTF-16 or UTF-32 text: save it as UTF-8"),
+        (STUDY.encode("utf-16-be"), ":1: not valid YAML: a control character (U+0000)"),
+        (
+            STUDY.replace("tiny", "\N{LATIN SMALL LETTER E WITH ACUTE}").encode("latin-1"),
+            "not UTF-8",
+        ),
+        (b"study: a\ntitle: b\x1b[31m\n", ":2: not valid YAML: a control character (U+001B)"),
+        (b'study: a\ntitle: "\\e[31m"\n', ":2: a control character (U+001B) in a text"),
+        (b'study: a\ndata: {path: "/a\\0b"}\n', ":2: a control character (U+0000) in a text"),
+        (b'study: a\n"\\a": b\n', ":2: a field name must be a word"),
+        (b'study: a\n"": b\n', ":2: a field has no name"),
+        (b"---\n", "the file is empty"),
+        (b"null\n", "the file is empty"),
+        (b"study: a\n---\nstudy: b\n", ":2: not valid YAML: a second document begins here"),
+        (b"study: a\nmodel: &m\n  <<: *m\n", "an alias stands within what it names"),
+        (b"study: a\nmodel: {<<: {size: S}, <<: {size: B}}\n", ":2: << is given twice"),
+        (b"study: a\ntitle: *x\n", ":2: not valid YAML: this alias (*) has no anchor"),
+        (b"study: a\ntitle: @x\n", ":2: not valid YAML: no word begins with this character"),
+        (b"study: a\ntitle: b: c\n", "text with a colon needs quotes"),
+        (b"study: a\ntitle: 7\n", ":2: title is 7 (a whole number); it should be text: put it in"),
+        (b"study: !!int 6.5\n", ":1: '6.5' is no whole number"),
+        (b"study: a\nx: " + b"[" * 99_999, ":2: nested more than 40 deep; refused"),
+        (b"- " * 50_000 + b"x", ":1: nested more than 40 deep; refused"),
+        (b"a: " + b"{a: " * 30_000 + b"x" + b"}" * 30_000, ":1: nested more than 40 deep"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_in_one_line(
+    content: bytes, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+    with pytest.raises(BadInput) as caught:
+        load_study(path)
+    line = next(line for line in str(caught.value).splitlines() if said in line)
+    assert line.startswith(f"{path}:")
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r", "\n"])
+def test_the_line_ends_and_the_mark_of_other_systems_are_read(ending: str, tmp_path: Path) -> None:
+    text = STUDY.replace("FLIP", "false").replace("STEPS", "20").replace("RATE", "1e-3")
+    path = tmp_path / "study.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", ending).encode())
+    assert load_study(path).runs[0].train.steps == 20
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        ("train.steps=7 # more", "what follows the # is a comment: put the value in quotes"),
+        ("title=Study #3", "what follows the # is a comment"),
+        ("title=#3", "what follows the # is a comment"),
+        ('title="a', "not valid YAML: found unexpected end of stream"),
+        ("title=[", "not valid YAML: "),
+        ("title=a\x00b", "not valid YAML: a control character (U+0000)"),
+        ("data.path=/images", "source 'embedded' reads no files: leave it out, or give the data"),
+    ],
+)
+def test_what_a_set_cannot_mean_is_said_without_a_line_number(
+    assignment: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        load_study(written(tmp_path), overrides=[assignment])
+    place, _, sentence = str(caught.value).partition(f"--set {assignment}: ")
+    assert place == "" and said in sentence
+
+
+def test_a_sharp_within_quotes_or_a_word_is_text(tmp_path: Path) -> None:
+    for given, title in (('"Study #3"', "Study #3"), ("C#", "C#"), ("'#'", "#")):
+        study = load_study(written(tmp_path), overrides=[f"title={given}"])
+        assert study.settings.title == title
 
 
 def test_a_tab_is_called_one() -> None:

@@ -108,7 +108,9 @@ def test_every_error_is_told_at_once_with_file_line_field_and_allowed_values(
     )
     found = problems(tmp_path, text)
     assert len(found) == 4
-    assert found[0] == "study.yaml:2: title is 7 (a whole number); it should be text"
+    assert (
+        found[0] == "study.yaml:2: title is 7 (a whole number); it should be text: put it in quotes"
+    )
     assert "study.yaml:3: data.channels is 2; allowed: 1 or 3" in found
     assert any(
         line.startswith(
