@@ -217,12 +217,30 @@ def _similar(e: Evidence) -> tuple[str, str]:
     near = sum(abs(g.value) <= within for g in gaps)
     worst = max(math.exp(abs(g.value)) for g in gaps)
     words = f"{len(gaps)} pairs, {near} within a factor of 1.25, the largest factor {worst:.2f}"
+    words += _by_patch([(a, b, g.value) for (a, b, _), g in zip(found, gaps, strict=True)])
     if e.published:
         return (AGREES if near == len(gaps) else DISAGREES), words
     if any(g.interval.low > within or g.interval.high < -within for g in gaps):
         return CONTRADICTED, words
     all_near = all(-within <= g.interval.low and g.interval.high <= within for g in gaps)
     return (SUPPORTED if all_near else UNDECIDED), words
+
+
+def _by_patch(pairs: list[tuple[pd.Series, pd.Series, float]]) -> str:
+    """The largest factors with and without models of the largest patch, where both occur."""
+    if any("patch_size" not in row or pd.isna(row["patch_size"]) for a, b, _ in pairs
+           for row in (a, b)):  # fmt: skip
+        return ""
+    patches = [max(int(a["patch_size"]), int(b["patch_size"])) for a, b, _ in pairs]
+    top = max(patches)
+    parts = []
+    for words, kept in ((f"with patch {top}:", True), ("without:", False)):
+        sizes = [math.exp(abs(v)) for (*_, v), p in zip(pairs, patches, strict=True)
+                 if (p == top) == kept]  # fmt: skip
+        if not sizes:
+            return ""
+        parts.append(f"{words} {len(sizes)}, up to {max(sizes):.2f}")
+    return f" ({'; '.join(parts)})"
 
 
 def _correlated(e: Evidence) -> tuple[str, str]:

@@ -22,6 +22,7 @@ class Verdict:
     said: str
     verdict: str
     numbers: str  # a clause with every number the verdict rests on
+    setting: str = ""  # of the study's recipes and references, where there are several
 
     @property
     def decidable(self) -> bool:

@@ -18,6 +18,7 @@ import pandas as pd
 from harness import paper
 from harness.analysis import selection
 from harness.analysis.intervals import degrees, interval
+from harness.paper.claims import decide
 from harness.paper.evidence import (
     AGREES,
     CONTRADICTED,
@@ -69,6 +70,9 @@ def decide_numbers(evidence: Evidence, metrics: pd.DataFrame | None = None) -> l
             verdict = _factor(evidence, value)
         elif evidence.published:
             verdict = _tables(name, value)
+        elif name == "xl4-vs-xl2":  # the same number as a sentence of the text
+            crossing = decide("xl4-xl2-crossing", evidence)
+            verdict = crossing.verdict, crossing.numbers
         elif name in MEASURED:
             verdict = _measured(metrics, value, MEASURED[name])
         else:

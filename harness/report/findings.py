@@ -16,10 +16,7 @@ from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.errors import BadInput
-from harness.paper.chosen import decide_pair
-from harness.paper.claims import decide_all, papers_evidence
-from harness.paper.evidence import Verdict, evidence
-from harness.paper.numbers import decide_numbers
+from harness.paper.evidence import Verdict
 from harness.report.ceilings import ceiling_of
 from harness.report.counterpart import counterpart
 from harness.report.effects import Effects
@@ -27,6 +24,7 @@ from harness.report.effects import find as find_effects
 from harness.report.figures.marks import OTHER
 from harness.report.input import ReportInput
 from harness.report.prepared import prepared
+from harness.report.verdicts import verdicts
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def find(report: ReportInput) -> Findings:
     found_ceiling = ceiling_of(rows, name, first, protocol)
     limits = at_the_limit(first if one else first.iloc[:0], name, protocol, step)
     found_pairs, pair = sampled(first if one else first.iloc[:0], name)
-    decided, undecided = verdicts(report, finals, one)
+    decided, undecided = verdicts(report, finals, parts)
     return Findings(
         report=report,
         metric=metric,
@@ -311,38 +309,6 @@ def sampled(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
     pairs = sampling.compare_pairs(sweep, metric)
     alone = sweep["label"].map(str).nunique() == sweep["model"].map(str).nunique()
     return pairs, sampling.headline_pair(sweep, metric) if alone and len(pairs) else None
-
-
-def verdicts(report: ReportInput, final: pd.DataFrame, one: bool) -> tuple[list[Verdict], str]:
-    """What these records say of the claims, and why nothing where they are not asked.
-
-    Decided where a section shows them: recipes, image sizes and references are not pooled.
-    """
-    names = {s if isinstance(s, str) else s.name for s in report.sections}
-    if not names & {"claims", "headline", "abstract"}:
-        return [], ""
-    if report.papers_own:
-        source = papers_evidence()
-    elif not len(final):
-        return [], "No model has a measured quality yet."
-    elif not one:
-        return [], "Values of several references do not compare: no claim is decided."
-    elif final["group"].nunique() > 1 and not _blocks_alone(final):
-        return [], (
-            "The study's settings are several, and the paper's claims are of one: they are not "
-            "decided from settings that are pooled."
-        )
-    else:
-        source = evidence(report.frames["metrics"], report.frames["training"])
-    every = [*decide_all(source), *decide_numbers(source, report.frames["metrics"])]
-    if report.claims is not None:
-        every = [v for v in every if v.id in report.claims]
-    return [*every, *(decide_pair(*pair, source) for pair in report.claim_pairs)], ""
-
-
-def _blocks_alone(final: pd.DataFrame) -> bool:
-    """Do the groups differ in the block design alone?"""
-    return set(final["group"]) <= {str(b) for b in final["block"].dropna().unique()}
 
 
 def papers_models(final: pd.DataFrame) -> pd.DataFrame:

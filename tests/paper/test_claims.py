@@ -40,7 +40,9 @@ def test_every_sentence_of_the_paper_has_a_verdict_on_its_own_numbers():
     assert "9 of 9" in found["size-helps"].numbers and "8 of 8" in found["patch-helps"].numbers
     assert found["similar-gflops-similar-fid"].verdict == "disagrees, spread not published"
     assert "11 pairs, 7 within" in found["similar-gflops-similar-fid"].numbers
-    assert "largest factor 1.74" in found["similar-gflops-similar-fid"].numbers
+    assert "largest factor 1.74 (with patch 8: 6, up to 1.74; without: 5, up to 1.20)" in (
+        found["similar-gflops-similar-fid"].numbers
+    )
     assert found["strong-correlation"].verdict == "supported"
     assert "Pearson -0.930" in found["strong-correlation"].numbers
     assert found["loss-falls-faster"].verdict == "undecided"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 from report_words import cells_of, said
 
 from harness import paper
 from harness.report.findings import find
 from harness.report.papers import papers_report
+from harness.report.sections.abstract import claims_sentence
+from harness.report.sections.claims import Claims
 
 
 def verdicts(report):
@@ -53,18 +56,50 @@ def test_without_standard_errors_a_count_is_undecided(make):
     assert kept["size-helps"] == kept["sampling-cannot-compensate"] == "undecided"
 
 
-def test_several_settings_are_not_pooled_and_it_says_so(make):
-    found = make.frames(sizes=("S", "B"), patches=(4,))
-    more = make.frames(sizes=("S", "B"), patches=(4,))
-    import pandas as pd
-
+def two_settings(make, trend, **changes):
+    """Two sizes by two patches, and again with `changes`, where larger is worse by `trend`."""
+    few = {"sizes": ("S", "B"), "patches": (8, 4), "milestones": (1500,), "sweep": ()}
+    found = make.frames(**few, noise=0.0)
+    more = make.frames(**few, noise=0.0, trend=trend)
     for name in ("metrics", "runs"):
-        more[name]["learning_rate"] = 1e-2
+        for column, value in changes.items():
+            more[name][column] = value
         more[name]["run"] = more[name]["run"] + "-other"
         found[name] = pd.concat([found[name], more[name]], ignore_index=True)
-    report = make.report(found, ("claims",))
-    assert "not decided from settings that are pooled" in said(report)
-    assert not find(report).verdicts
+    found["metrics"]["std"] = 0.01 * found["metrics"]["value"].astype(float)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [({"learning_rate": 1e-2}, "lr 0.01"), ({"image_size": 512}, "512 px"),
+     ({"reference_sha256": "9" * 64}, "reference 999999")],
+)  # fmt: skip
+def test_each_setting_is_decided_by_itself(make, changes, setting):
+    report = make.report(two_settings(make, -1.0, **changes), ("claims",))
+    kept = {(v.setting, v.id): v.verdict for v in find(report).verdicts}
+    settings = {name for name, _ in kept}
+    (other,) = settings - {setting}
+    assert setting in settings and len(settings) == 2
+    assert kept[other, "size-helps"] == kept[other, "patch-helps"] == "supported"
+    assert kept[setting, "size-helps"] == kept[setting, "patch-helps"] == "contradicted"
+
+
+def test_block_designs_stay_in_one_setting(make):
+    report = make.report(two_settings(make, 1.0, block="in-context"), ("claims",))
+    found = find(report).verdicts
+    assert {v.setting for v in found} == {""}
+    assert next(v for v in found if v.id == "adaln-zero-half").decidable
+
+
+def test_the_table_names_the_settings_and_the_abstract_counts_a_claim_once(make):
+    found = find(make.report(two_settings(make, 1.0, learning_rate=1e-2), ("claims",)))
+    _text, table = Claims().blocks(found)
+    settings = {v.setting for v in found.verdicts}
+    assert len(settings) == 2 and {row[2] for row in table.rows} == settings
+    assert "each setting is judged alone" in str(table.caption)
+    (sentence,) = claims_sentence(found)
+    assert "of the paper's 32 claims and numbers, in two settings each by itself (" in sentence
 
 
 def test_a_studys_own_pair_is_decided_and_a_late_one_is_marked(make):

@@ -97,10 +97,14 @@ def claims_sentence(found: Findings) -> list[Text]:
     counts = {w: sum(v.verdict.startswith(w) for v in told) for w in WORDS}
     said = [f"{small_ints(n)} {phrase}" for w, phrase in WORDS.items() if (n := counts[w])]
     whose = "The paper's own tables" if found.report.papers_own else "These records"
-    n = len(told)
+    n, among = len({v.id for v in told}), len({v.id for v in found.verdicts})
+    settings = len({v.setting for v in told})
+    each = ""
+    if settings > 1:
+        each = f", in {small_ints(settings)} settings each by itself ({len(told)} verdicts)"
     return [
-        f"{whose} speak of {small_ints(n)} of the paper's {len(found.verdicts)} claims and "
-        f"numbers: {listed(said)}. "
+        f"{whose} speak of {small_ints(n)} of the paper's {among} claims and numbers{each}: "
+        f"{listed(said)}. "
     ]
 
 

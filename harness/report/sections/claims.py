@@ -23,8 +23,10 @@ class Claims(Section):
             return [paragraph(em(found.no_verdicts or "Nothing was measured yet."))]
         told = [v for v in verdicts if v.decidable]
         late = found.report.claims_after
+        several = len({v.setting for v in told}) > 1
+        order = list(dict.fromkeys(v.id for v in verdicts))
         rows: list[list[str | Cell]] = []
-        for v in told:
+        for v in sorted(told, key=lambda v: order.index(v.id)):
             bold = v.verdict in (SUPPORTED, CONTRADICTED)
             shown: str | Cell = Cell(v.verdict, strong=True) if bold else v.verdict
             mark = " ‡" if v.id in late else ""
@@ -32,18 +34,19 @@ class Claims(Section):
                 [
                     v.where[0].upper() + v.where[1:],
                     f"{v.said[0].upper()}{v.said[1:]}{mark}",
+                    *([v.setting or "all"] if several else []),
                     shown,
                     typed(v.numbers),
                 ]
             )
-        silent = [v for v in verdicts if not v.decidable]
+        known = {v.id for v in told}
+        silent = [name for name in order if name not in known]
         spans: list[Text] = []
         if rows:
             spans += [ref("tab-claims"), " has what the paper says and what these records say. "]
         if silent:
             spans.append(
-                f"Of {count(len(silent), 'claim')} these records say nothing: "
-                f"{listed([v.id for v in silent])}. "
+                f"Of {count(len(silent), 'claim')} these records say nothing: {listed(silent)}. "
             )
         if not found.report.papers_own and not stored:
             spans.append(
@@ -55,16 +58,20 @@ class Claims(Section):
             f"{PAPER}. Intervals are 95%, with Holm's correction within a claim; a claim whose "
             "interval leaves it open is undecided, not refuted.",
         ]
-        if late & {v.id for v in told}:
+        if several:
+            caption.append(" Recipes and references are not pooled: each setting is judged alone.")
+        if late & known:
             caption.append(" ‡ chosen after the first run of this study.")
         if found.checkpoints and not found.report.papers_own:
             caption.append(" One training seed: the verdicts are of these checkpoints.")
-        head: list[str | Cell] = ["Where", "What is claimed", "These records", "By"]
+        head: list[str | Cell] = ["Where", "What is claimed"]
+        head += ["setting"] if several else []
+        head += ["These records", "By"]
         if not rows:
             return [paragraph(*spans)]
         return [
             paragraph(*spans),
-            table("claims", "llll", [head], rows, caption, wide=True, size=7.6, gap=3.2),
+            table("claims", "l" * len(head), [head], rows, caption, wide=True, size=7.6, gap=3.2),
         ]
 
 

@@ -1,0 +1,33 @@
+"""The recipes of a study: what its trainings differ in besides the model and its block design.
+
+Quality is never pooled over recipes. Block designs stay together: the paper compares them.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harness.analysis import names, selection
+
+
+def of_rows(rows: pd.DataFrame) -> list[str]:
+    """Per row of a frame of `selection.labelled`: what its label says besides model and block."""
+    blocks = rows["block"] if "block" in rows else pd.Series(None, index=rows.index, dtype=object)
+    out = []
+    for label, model, block in zip(rows["label"], rows["model"], blocks, strict=True):
+        rest = str(label).removeprefix("unnamed" if pd.isna(model) else str(model)).strip()
+        word = "" if pd.isna(block) else names.said("block", str(block))
+        if word and (rest == word or rest.startswith((f"{word}, ", f"{word} "))):
+            rest = rest.removeprefix(word).lstrip(", ")
+        out.append(rest)
+    return out
+
+
+def split(metrics: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """(recipe, its rows) of the records of samples; one part with an empty name for one recipe."""
+    samples = metrics[metrics["of"].fillna("samples") == "samples"]
+    recipe = pd.Series(of_rows(selection.labelled(samples)), index=samples.index, dtype=object)
+    found = list(dict.fromkeys(recipe))
+    if len(found) < 2:
+        return [("", metrics)]
+    return [(str(name), samples[recipe == name]) for name in found]

@@ -1,0 +1,70 @@
+"""What a study's records say of the claims, each of its settings by itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import pandas as pd
+
+from harness.analysis import recipes
+from harness.paper.chosen import decide_pair
+from harness.paper.claims import decide_all, papers_evidence
+from harness.paper.evidence import Evidence, Verdict, evidence
+from harness.paper.numbers import decide_numbers
+from harness.report.input import ReportInput
+
+
+def verdicts(
+    report: ReportInput, final: pd.DataFrame, parts: Sequence[tuple[str, pd.DataFrame]]
+) -> tuple[list[Verdict], str]:
+    """The verdicts, and why there are none.
+
+    `parts`: name and rows of each reference (`findings.by_reference`). Values of two references or
+    of two recipes do not compare, so that each is decided alone and its verdicts bear its name.
+    Decided only where a section shows them.
+    """
+    asked = {s if isinstance(s, str) else s.name for s in report.sections}
+    if not asked & {"claims", "headline", "abstract"}:
+        return [], ""
+    frames = report.frames
+    if report.papers_own:
+        return _chosen(report, "", papers_evidence(), frames["metrics"]), ""
+    if not len(final):
+        return [], "No model has a measured quality yet."
+    settings = [
+        (" ".join(w for w in (recipe, mark) if w), rows)
+        for mark, part in parts
+        for recipe, rows in recipes.split(part)
+    ]
+    found: list[Verdict] = []
+    for name, rows in settings:
+        found += _chosen(report, name, evidence(rows, frames["training"]), rows)
+    return [*found, *_pairs(report, settings, parts)], ""
+
+
+def _chosen(
+    report: ReportInput, setting: str, source: Evidence, metrics: pd.DataFrame
+) -> list[Verdict]:
+    every = [*decide_all(source), *decide_numbers(source, metrics)]
+    named = [dataclasses.replace(v, setting=setting) for v in every]
+    return named if report.claims is None else [v for v in named if v.id in report.claims]
+
+
+def _pairs(
+    report: ReportInput,
+    settings: Sequence[tuple[str, pd.DataFrame]],
+    parts: Sequence[tuple[str, pd.DataFrame]],
+) -> list[Verdict]:
+    """The study's own pairs: by their labels over each reference, by their models per setting."""
+    out = []
+    for pair in report.claim_pairs:
+        for places in (parts, settings):
+            told = [
+                dataclasses.replace(decide_pair(*pair, evidence(rows)), setting=name)
+                for name, rows in places
+            ]
+            if any(v.decidable for v in told):
+                break
+        out += told
+    return out
