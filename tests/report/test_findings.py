@@ -11,7 +11,7 @@ import pytest
 
 from harness import paper
 from harness.analysis import selection
-from harness.report import findings
+from harness.report import verdicts
 from harness.report.figures.marks import OTHER
 from harness.report.findings import (
     by_reference,
@@ -151,8 +151,8 @@ def test_one_error_that_is_lacking_is_lacked_by_all() -> None:
 
 def test_claims_are_decided_only_where_a_section_shows_them(make, monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(findings, "decide_all", lambda e: asked.append(e) or [])
-    monkeypatch.setattr(findings, "decide_numbers", lambda e, m: [])
+    monkeypatch.setattr(verdicts, "decide_all", lambda e: asked.append(e) or [])
+    monkeypatch.setattr(verdicts, "decide_numbers", lambda e, m: [])
     frames = small(make, sweep=())
     find(make.report(frames, ("gflops", "models"), samples={}))
     assert not asked
