@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from harness.autoencoders import properties
+from harness.components import weight_files
 from harness.components.autoencoder import Autoencoder
 from harness.errors import BadInput
 
@@ -74,7 +75,7 @@ class StableDiffusion(_Built):
     def missing(self, weights: str | None) -> str | None:
         if weights is not None:
             if Path(weights).exists():
-                return None
+                return _holds_none(Path(weights))
             return f"autoencoder weights are not at {weights} (autoencoder.weights)"
         if _hub_has_one():
             return None
@@ -84,6 +85,22 @@ class StableDiffusion(_Built):
             "--set autoencoder.weights=FOLDER (a diffusers folder with config.json, or with "
             "one such folder per decoder in it: original/, ft-mse/, ft-ema/)"
         )
+
+
+def _holds_none(folder: Path) -> str | None:
+    """Why a folder, or those in it, hold no weights; None: they do."""
+    try:
+        places = [folder, *(p for p in folder.iterdir() if p.is_dir())]
+        if any(weight_files.find(p, endings=weight_files.SAFE) for p in places):
+            return None
+    except OSError as error:
+        return f"{folder} (autoencoder.weights) cannot be read: {error.strerror}"
+    except BadInput as error:
+        return str(error)
+    return (
+        f"{folder} (autoencoder.weights) holds no {weight_files.DIFFUSERS}.safetensors, and no "
+        "folder in it does (pickles are not loaded)"
+    )
 
 
 def _hub_has_one() -> bool:

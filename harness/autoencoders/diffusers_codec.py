@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from harness.autoencoders import diffusers_config
-from harness.autoencoders.loading import DECODER, ENCODER, WEIGHTS, load_model, state_sha256
+from harness.autoencoders.loading import (
+    DECODER,
+    ENCODER,
+    WEIGHTS,
+    load_model,
+    state_sha256,
+    weights_of,
+)
 from harness.errors import BadInput, Missing
 
 if TYPE_CHECKING:
@@ -72,7 +79,7 @@ def load(about: Diffusers, weights: str | None, device: str) -> DiffusersCodec:
                 f"the autoencoder in {weights} has {field} {getattr(found, field)!r}, and the "
                 f"study was planned with {getattr(about, field)!r}"
             )
-    if not (folder / WEIGHTS).is_file():
+    if weights_of(folder) is None:
         raise Missing(
             f"{folder} holds no {WEIGHTS}: put the autoencoder's weights beside its config.json "
             "(in safetensors; pickles are not loaded)"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from harness.autoencoders import diffusers_config
+from harness.components import weight_files
 from harness.components.autoencoder import Autoencoder
 from harness.errors import BadInput, HarnessError, Missing
 
@@ -110,18 +111,27 @@ class Diffusers(Autoencoder):
         if weights is None:
             return "autoencoder.weights is not set: the folder of a diffusers autoencoder"
         try:
-            diffusers_config.folder_of(weights)
+            folder = diffusers_config.folder_of(weights)
+            found = weight_files.find(folder, endings=weight_files.SAFE)
         except HarnessError as error:
             return str(error)
+        if found is None:
+            return (
+                f"{folder} holds no weights beside its config.json ({weight_files.DIFFUSERS}"
+                ".safetensors; pickles are not loaded)"
+            )
         return None
 
     def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
         """Counted on the config's network; None where its folder is not here."""
         from harness.autoencoders.counting import decoder_gflops
 
-        if weights is None or self.missing(weights) is not None:
+        if weights is None:
             return None
-        return decoder_gflops(str(diffusers_config.folder_of(weights)), image_size)
+        try:
+            return decoder_gflops(str(diffusers_config.folder_of(weights)), image_size)
+        except HarnessError:
+            return None
 
     def load(
         self,

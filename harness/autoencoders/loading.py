@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.autoencoders.properties import properties
+from harness.components import weight_files
 from harness.errors import BadInput, Missing
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -124,8 +125,10 @@ def load(
 
 
 def _load_kl(name: str, decoder: str, folder: Path, sha256: str | None) -> Any:
-    path = folder / WEIGHTS
-    found = _file_sha256(path)
+    files = weights_of(folder)
+    assert files is not None  # the folder was looked for by it
+    path = files.path
+    found = _file_sha256(path) if files.index is None else "in parts"
     model = load_model("AutoencoderKL", folder, f"{name} ({decoder})")
     encoder = state_sha256(model, ENCODER)
     if sha256 is not None and sha256.lower() not in (found, encoder):
@@ -137,21 +140,25 @@ def _load_kl(name: str, decoder: str, folder: Path, sha256: str | None) -> Any:
 
 
 def load_model(architecture: str, folder: Path, label: str) -> Any:
-    """A diffusers model of a class from a folder with config.json and WEIGHTS.
+    """A diffusers model of a class from a folder with config.json and weights in safetensors.
 
+    These are one file, parts that an index names, or a variant where there are no others.
     Raises BadInput, calling it `label`, for weights that cannot be loaded or do not fit the config.
     """
     import diffusers
     from diffusers.utils import logging
 
-    path = folder / WEIGHTS
+    files = weights_of(folder)
+    path = folder / WEIGHTS if files is None else files.path
     level = logging.get_verbosity()
     logging.set_verbosity_error()  # what it would warn of is raised below
+    logging.disable_progress_bar()  # of the parts of a checkpoint
     try:
         model, report = getattr(diffusers, architecture).from_pretrained(
             str(folder),
             local_files_only=True,
             use_safetensors=True,
+            variant=None if files is None else files.variant,
             low_cpu_mem_usage=False,
             output_loading_info=True,
         )
@@ -161,6 +168,7 @@ def load_model(architecture: str, folder: Path, label: str) -> Any:
         ) from None
     finally:
         logging.set_verbosity(level)
+        logging.enable_progress_bar()
     # diffusers fills what a file lacks with random numbers and only warns.
     for what in ("missing_keys", "unexpected_keys", "mismatched_keys"):
         if report[what]:
@@ -200,8 +208,14 @@ def _find(name: str, decoder: str, weights: str | Path | None) -> Path:
     )
 
 
+def weights_of(folder: Path) -> weight_files.WeightFiles | None:
+    """The weights in a folder that can be loaded: pickles are not. Raises BadInput for parts that
+    are not all there."""
+    return weight_files.find(folder, endings=weight_files.SAFE)
+
+
 def _holds_model(folder: Path) -> bool:
-    return (folder / "config.json").is_file() and (folder / WEIGHTS).is_file()
+    return (folder / "config.json").is_file() and weights_of(folder) is not None
 
 
 def _converting(places: list[Path]) -> str:

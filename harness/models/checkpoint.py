@@ -23,6 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from harness.components import weight_files
 from harness.errors import BadInput, Missing
 from harness.models import diffusers_format, state_dicts, zoo
 from harness.models.dit import DiT
@@ -101,18 +102,20 @@ def read_checkpoint(
     path = Path(path_or_state_dict)
     if not path.exists():
         raise Missing(f"no checkpoint at {path}")
+    notes: tuple[str, ...] = ()
     if path.is_dir():
-        path = _weights_in(path)
+        path, variant = _weights_in(path)
+        notes = (variant,) if variant else ()
     recorded = _recorded(path)
     if heads is not None and recorded.get("heads", heads) != heads:
         raise BadInput(f"{path.parent} says {recorded['heads']} heads, heads={heads} was given")
     found = read_weights(path)
-    notes: tuple[str, ...] = ()
     config = path.parent / diffusers_format.CONFIG
-    if path.name in diffusers_format.WEIGHTS and config.is_file():
-        notes = diffusers_format.ignored(_json(config), str(config))
+    configured = path.name.startswith(weight_files.DIFFUSERS) and config.is_file()
+    if configured:
+        notes += diffusers_format.ignored(_json(config), str(config))
     model = _assemble(found.state, recorded.get("heads", heads), str(path), recorded)
-    if path.name in diffusers_format.WEIGHTS and config.is_file():
+    if configured:
         shape = asdict(architecture_of(model))
         diffusers_format.check_shape(_json(config), shape, str(config))
     return Loaded(model, found.said, notes)
@@ -224,15 +227,42 @@ def read_weights(path: Path) -> state_dicts.Weights:
     with contextlib.suppress(OSError):
         if path.stat().st_size == 0:
             raise BadInput(f"{path} is empty (0 bytes): an interrupted copy or download")
+    if weight_files.INDEX.search(path.name):
+        return _of_parts(path)
+    if part := weight_files.PART.search(path.name):
+        raise BadInput(
+            f"{path} is part {int(part[1])} of {int(part[2])} of a checkpoint: give the folder, or "
+            "the index.json beside it"
+        )
+    return state_dicts.found_in(_content(path), str(path))
+
+
+def _of_parts(index: Path) -> state_dicts.Weights:
+    """The weights in the files that an index names."""
+    whole: dict[str, Any] = {}
+    files = tuple(weight_files.parts(index))
+    for file in files:
+        content = _content(file)
+        if not isinstance(content, Mapping):
+            raise BadInput(f"{file} holds no state dict but a {type(content).__name__}")
+        if twice := whole.keys() & content.keys():
+            raise BadInput(f"{file} holds tensors that another part of {index} has: {some(twice)}")
+        whole |= content
+    found = state_dicts.found_in(whole, str(index))
+    return state_dicts.Weights(found.state, f"{found.said} in {len(files)} files")
+
+
+def _content(path: Path) -> Any:
+    """What a file holds, without running anything in it. Raises BadInput."""
     if path.suffix == ".safetensors":
         try:
-            return state_dicts.found_in(load_file(path), str(path))
+            return load_file(path)
         except safetensors.SafetensorError as error:
             raise BadInput(f"{path} is not a safetensors file or is damaged: {error}") from error
     try:
         # Official training checkpoints hold their command line's Namespace: attributes, no code.
         with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"it asks for {wanted[1]}" if wanted else "it is damaged or holds more than tensors"
@@ -245,18 +275,21 @@ def read_weights(path: Path) -> state_dicts.Weights:
         if not isinstance(error, (KeyError, IndexError, OSError, EOFError)) and str(error):
             why = str(error)
         raise BadInput(f"{path} cannot be read as a checkpoint: {why}") from error
-    return state_dicts.found_in(content, str(path))
 
 
-def _weights_in(folder: Path) -> Path:
-    """The weights file in a folder of ours, of diffusers', or of a train stage."""
+def _weights_in(folder: Path) -> tuple[Path, str | None]:
+    """The weights file in a folder of ours, of diffusers', or of a train stage, or the index of its
+    parts; and what is to be said of it."""
     for place in (folder, folder / "transformer"):
-        for name in (WEIGHTS, OF_ARTIFACT, *diffusers_format.WEIGHTS):
+        for name in (WEIGHTS, OF_ARTIFACT):
             if (place / name).is_file():
-                return place / name
+                return place / name, None
+        for stem in (weight_files.DIFFUSERS, Path(WEIGHTS).stem, "pytorch_model"):
+            if (found := weight_files.find(place, stem)) is not None:
+                return found.path, found.note
     held = sorted(path.name for path in folder.iterdir())
     raise BadInput(
-        f"no checkpoint in {folder}: looked for {WEIGHTS} and {', '.join(diffusers_format.WEIGHTS)}"
+        f"no checkpoint in {folder}: looked for {WEIGHTS} and {weight_files.DIFFUSERS}.safetensors"
         f" (it holds {some(held) if held else 'nothing'})"
     )
 
@@ -266,17 +299,15 @@ def _recorded(weights: Path) -> dict[str, Any]:
 
     And `architecture`, all of it, where the file is ours and of a DiT.
     """
-    for weights_names, json_name, names in (
-        ((WEIGHTS,), ABOUT, {"heads": "heads", "input_size": "input_size"}),
-        ((OF_ARTIFACT,), "manifest.json", {"heads": "heads", "input_size": "input_size"}),
-        (
-            diffusers_format.WEIGHTS,
-            diffusers_format.CONFIG,
-            {"heads": "num_attention_heads", "input_size": "sample_size"},
-        ),
+    own = {"heads": "heads", "input_size": "input_size"}
+    theirs = {"heads": "num_attention_heads", "input_size": "sample_size"}
+    for begins, json_name, names in (
+        (WEIGHTS, ABOUT, own),
+        (OF_ARTIFACT, "manifest.json", own),
+        (weight_files.DIFFUSERS, diffusers_format.CONFIG, theirs),
     ):
         beside = weights.parent / json_name
-        if weights.name in weights_names and beside.is_file():
+        if weights.name.startswith(begins) and beside.is_file():
             try:
                 found = _json(beside)
                 found = found.get("facts", found)  # an artifact's manifest

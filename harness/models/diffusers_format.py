@@ -20,7 +20,6 @@ from harness.errors import BadInput
 from harness.models.dit import DiT, position_table
 
 CONFIG = "config.json"
-WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin")
 
 # (official, diffusers), without ".weight" and ".bias"
 OUTER = (

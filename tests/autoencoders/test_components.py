@@ -36,7 +36,13 @@ def test_keys_of_stages_hold_the_name_alone() -> None:
 
 def test_weights_that_a_study_names_are_looked_for_there(tmp_path: Path) -> None:
     vae = StableDiffusion()
+    assert "holds no diffusion_pytorch_model.safetensors" in str(vae.missing(str(tmp_path)))
+    (tmp_path / "ft-mse").mkdir()
+    (tmp_path / "ft-mse" / "diffusion_pytorch_model.fp16.safetensors").touch()
     assert vae.missing(str(tmp_path)) is None
+    assert "cannot be read" in str(
+        vae.missing(str(tmp_path / "ft-mse" / "diffusion_pytorch_model.fp16.safetensors"))
+    )
     assert f"not at {tmp_path}/no" in str(vae.missing(f"{tmp_path}/no"))
 
 

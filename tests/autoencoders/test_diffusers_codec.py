@@ -129,4 +129,31 @@ def test_missing_and_damaged_weights_are_told(tmp_path: Path) -> None:
         about.load()
     assert "weights is not set" in str(about.missing(None))
     assert "holds no config" in str(about.missing(str(tmp_path / "no")))
+    assert "holds no weights beside its config.json" in str(about.missing(str(folder)))
+    path.write_bytes(content)
     assert about.missing(str(folder)) is None
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {"variant": "fp16"},
+        {"max_shard_size": "20KB"},
+        {"max_shard_size": "20KB", "variant": "fp16"},
+        {"variant": "non_ema"},
+    ],
+    ids=("variant", "parts", "variant in parts", "not averaged"),
+)
+def test_weights_in_parts_and_variants_are_loaded(saved: dict[str, Any], tmp_path: Path) -> None:
+    model = PUBLISHED["tiny"][0](0)
+    model.save_pretrained(tmp_path, **saved)
+    assert not (tmp_path / "diffusion_pytorch_model.safetensors").exists()
+    about = component(tmp_path)
+    assert about.missing(str(tmp_path)) is None
+    loaded = about.load(weights=str(tmp_path)).model.state_dict()
+    assert all(torch.equal(loaded[name], t) for name, t in model.state_dict().items())
+    if "max_shard_size" in saved:
+        next(tmp_path.glob("*-00002-of-*")).unlink()
+        assert "of them are not there (diffusion" in str(about.missing(str(tmp_path)))
+        with pytest.raises(BadInput, match="copy the whole folder"):
+            about.load(weights=str(tmp_path))

@@ -9,7 +9,7 @@ import torch
 
 from harness.errors import BadInput
 from harness.models import build, diffusers_format
-from harness.models.checkpoint import architecture_of
+from harness.models.checkpoint import architecture_of, read_checkpoint
 
 SMALL = {"depth": 2, "width": 24, "heads": 4, "patch_size": 2, "input_size": 6, "num_classes": 7}
 
@@ -78,6 +78,37 @@ def test_what_makes_no_difference_is_noted(model):
     assert diffusers_format.ignored(config, "x") == ("x: ignored: dropout 0.1",)
     notes = diffusers_format.ignored({**config, "norm_eps": 1e-5}, "x")
     assert notes[-1] == "x: norm_eps is 1e-05, a DiT's 1e-06 is used"
+
+
+@pytest.mark.parametrize(
+    ("saved", "said"),
+    [
+        ({}, None),
+        ({"variant": "fp16"}, "the weights of the variant 'fp16', rounded to half precision"),
+        ({"max_shard_size": "20KB"}, None),
+        ({"max_shard_size": "20KB", "variant": "non_ema"}, "'non_ema', which are not averaged"),
+        ({"max_shard_size": "20KB", "safe_serialization": False}, None),
+    ],
+    ids=("whole", "variant", "parts", "parts of a variant", "pickled parts"),
+)
+def test_folders_in_parts_and_variants_are_read(model, saved, said, tmp_path):
+    diffusers_format.to_diffusers(model).save_pretrained(tmp_path / "transformer", **saved)
+    found = read_checkpoint(tmp_path)  # a pipeline's
+    ours = model.state_dict()
+    assert all(torch.equal(t, ours[name]) for name, t in found.model.state_dict().items())
+    assert ("variant" in " ".join(found.notes)) == (said is not None)
+    assert said is None or said in found.notes[0]
+    if "max_shard_size" not in saved:
+        return
+    assert found.weights.endswith(" files")
+    index = next((tmp_path / "transformer").glob("*.index*.json"))
+    assert read_checkpoint(index).weights == found.weights
+    part = next((tmp_path / "transformer").glob("*-00002-of-*"))
+    with pytest.raises(BadInput, match=r"is part 2 of \d+ of a checkpoint: give the folder"):
+        read_checkpoint(part)
+    part.unlink()
+    with pytest.raises(BadInput, match=r"1 of them are not there .*: copy the whole folder"):
+        read_checkpoint(tmp_path)
 
 
 @pytest.mark.parametrize(

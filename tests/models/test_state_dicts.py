@@ -217,6 +217,6 @@ def test_a_file_that_is_none_is_said_to_be_none(content: bytes, tmp_path: Path) 
 
 
 def test_a_folder_without_a_checkpoint_says_what_it_holds(tmp_path: Path) -> None:
-    (tmp_path / "diffusion_pytorch_model.fp16.safetensors").touch()
-    with pytest.raises(BadInput, match=r"it holds diffusion_pytorch_model\.fp16\.safetensors"):
+    (tmp_path / "unet.fp16.safetensors").touch()
+    with pytest.raises(BadInput, match=r"it holds unet\.fp16\.safetensors"):
         read_checkpoint(tmp_path)
