@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from harness.analysis.intervals import Array, critical
 from harness.analysis.metrics import higher_is_better
@@ -21,6 +22,21 @@ from harness.analysis.selection import errors, series
 
 GRID = 2001
 COLUMNS = ("smaller", "larger", "compute", "low", "high", "seen", "first", "last")
+
+
+def between(compute: ArrayLike, values: ArrayLike, at: ArrayLike) -> Array:
+    """A curve through `values` at `compute` (n,), read at `at` (m,): straight between logarithms.
+
+    It is what budgets and crossings are read from, and what a figure of them draws. Straight in the
+    value itself where one of `values` is not positive. NaN beyond the curve's ends.
+    """
+    x, y, wanted = (np.asarray(v, float) for v in (compute, values, at))
+    order = np.argsort(x)
+    x, y = np.log(x[order]), y[order]
+    powers = bool((y > 0).all())
+    found = np.interp(np.log(wanted), x, np.log(y) if powers else y)
+    inside = (np.log(wanted) >= x[0] - 1e-12) & (np.log(wanted) <= x[-1] + 1e-12)
+    return np.asarray(np.where(inside, np.exp(found) if powers else found, np.nan))
 
 
 def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFrame:

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from harness.analysis.crossings import between
 from harness.report import labels, style, wording
 from harness.report.figures import marks
 from harness.report.figures.marks import Drawing
+
+BETWEEN = 40  # points of a drawn curve
 
 
 @style.styled
@@ -20,20 +23,23 @@ def training_compute(
     floor: float | None = None,
     frontier: pd.DataFrame | None = None,
     crossings: pd.DataFrame | None = None,
+    budgets: pd.DataFrame | None = None,
 ) -> Drawing:
     """Figure 9: training compute against quality, the envelope, the best model per budget, and
     where the larger of two models gets ahead.
 
-    `curves`: label, group, size, patch_size, train_gflops, value, low, high. `frontier`: the rows
-    that nothing of their group beats with as little compute, with `group`. `crossings`: rows of
-    `harness.analysis.crossings` with `group`; those that were seen are drawn.
+    `curves`: label, group, size, patch_size, train_gflops, value, low, high; drawn as budgets and
+    crossings are read, straight between logarithms. `frontier`: the rows that nothing of their
+    group beats with as little compute, with `group`. `crossings`: rows of
+    `harness.analysis.crossings` with `group`; those that were seen are drawn. `budgets`: the best
+    of each budget: budget, label, value, group.
     """
     parts = marks.groups(curves)[:8]
     figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
     for panel, (name, part) in zip(axes, parts, strict=True):
         found = marks.looks(part)
         for label, rows in part.groupby("label", sort=False):
-            marks.line(panel, rows, "train_gflops", "Gflops", found[str(label)])
+            _curve(panel, rows, found[str(label)])
         front = part.iloc[:0] if frontier is None else frontier
         if "group" in front and len(parts) > 1:
             front = front[front["group"] == name]
@@ -56,15 +62,23 @@ def training_compute(
     axes[0].set_ylabel(wording.on_axis(title))
     marks.keys(axes[0], curves)
     for panel, (name, _) in zip(axes, parts, strict=True):
-        if frontier is not None:
-            front = frontier[frontier["group"] == name] if len(parts) > 1 else frontier
-            _best(panel, front)
+        if budgets is not None and len(budgets):
+            _best(panel, part, budgets[budgets["group"] == name])
         if crossings is not None and len(crossings):
             _cross(panel, part, crossings[crossings["group"] == name])
     alt = f"{title} against training compute."
     if frontier is not None and len(frontier):
         ordered = frontier.sort_values("train_gflops")
         alt += " Best model as the budget grows: " + ", ".join(dict.fromkeys(ordered["label"]))
+    if budgets is not None and len(budgets):
+        alt += (
+            ". Best at each budget: "
+            + ", ".join(
+                f"{r['label']} at {wording.number(r['budget'])} Gflops"
+                for r in marks.records(budgets)
+            )
+            + "."
+        )
     if crossings is not None:
         alt += "".join(
             f" {r['larger']} is ahead of {r['smaller']} from {wording.number(r['compute'])} Gflops."
@@ -77,16 +91,50 @@ def training_compute(
     return Drawing(figure, data, alt)
 
 
-def _best(axes: Axes, front: pd.DataFrame) -> None:
-    """The best model per training budget: its name at the envelope, where it takes the lead."""
-    rows = front.sort_values("train_gflops")
-    changes = rows[rows["label"] != rows["label"].shift()]
+def _curve(axes: Axes, rows: pd.DataFrame, look: dict[str, Any]) -> None:
+    """One model's checkpoints, joined as `between` reads them, with the band of their intervals."""
+    rows = rows.sort_values("train_gflops").drop_duplicates("train_gflops")
+    x = rows["train_gflops"].to_numpy(float)
+    at = np.union1d(np.geomspace(x[0], x[-1], BETWEEN), x)
+    values = {
+        c: rows[c].to_numpy(float, na_value=np.nan) for c in ("value", "low", "high") if c in rows
+    }
+    if {"low", "high"} <= set(values):
+        known = np.isfinite(values["low"]) & np.isfinite(values["high"])
+        if known.any():
+            low, high = (
+                between(x, np.where(known, values[c], values["value"]), at) for c in ("low", "high")
+            )
+            axes.fill_between(at, low, high, color=look["color"], alpha=0.16, linewidth=0)
+    marked = [int(i) for i in np.searchsorted(at, x)]
+    made = axes.plot(at, between(x, values["value"], at), markevery=marked, **look)[0]
+    style.say(made, [marks.told(row, "train_gflops", "Gflops") for row in marks.records(rows)])
+
+
+def _best(axes: Axes, curves: pd.DataFrame, best: pd.DataFrame) -> None:
+    """The best model per training budget: a diamond on its curve, named where another takes over.
+
+    Its tie with others stands in the table.
+    """
+    facts = {str(r["label"]): r for r in marks.records(curves.drop_duplicates("label"))}
+    rows = marks.records(best.sort_values("budget"))
+    spots = [(float(r["budget"]), float(r["value"])) for r in rows]
+    axes.plot(
+        [x for x, _ in spots], [y for _, y in spots], color=style.INK, marker="D", markersize=3.6,
+        markerfacecolor="white", markeredgewidth=0.8, linestyle="none", zorder=5,
+    )  # fmt: skip
     named = [
-        (float(r["train_gflops"]), float(r["value"]), marks.short_label(r))
-        for r in marks.records(changes)
+        (*spot, marks.short_label(facts.get(str(r["label"]), r)))
+        for spot, r, before in zip(spots, rows, [None, *rows], strict=False)
+        if before is None or before["label"] != r["label"]
     ]
-    curve = list(zip(rows["train_gflops"].astype(float), rows["value"], strict=True))
-    labels.label_points(axes, named, curve, ink="#55555f")
+    drawn = [
+        (float(x), float(y))
+        for _, one in curves.groupby("label", sort=False)
+        for x in np.geomspace(one["train_gflops"].min(), one["train_gflops"].max(), 12)
+        for y in between(one["train_gflops"], one["value"], [x])
+    ]
+    labels.label_points(axes, named, drawn, ink="#55555f")
 
 
 def _cross(axes: Axes, curves: pd.DataFrame, found: pd.DataFrame) -> None:
@@ -94,10 +142,9 @@ def _cross(axes: Axes, curves: pd.DataFrame, found: pd.DataFrame) -> None:
     end without a cap."""
     for r in marks.records(found[found["compute"].notna()]):
         one = curves[curves["label"] == r["larger"]].sort_values("train_gflops")
-        x, y = one["train_gflops"].to_numpy(float), one["value"].to_numpy(float)
-        if not len(x):
+        if not len(one):
             continue  # its curve is not drawn in this figure
-        at = float(np.exp(np.interp(np.log(r["compute"]), np.log(x), np.log(y))))
+        at = float(between(one["train_gflops"], one["value"], [r["compute"]])[0])
         ends = (max(r["low"], r["first"]), min(r["high"], r["last"]))
         axes.plot(ends, (at, at), color=style.INK, linewidth=0.7, zorder=5)
         closed = [e for e in (r["low"], r["high"]) if r["first"] < e < r["last"]]

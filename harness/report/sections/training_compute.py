@@ -44,7 +44,8 @@ class TrainingCompute(Section):
             spans.append(f", of {listed(members)} in this order" if len(members) > 1 else "")
         spans.append("; the best of several noisy values is lower than it is. ")
         met = neighbours(found)
-        tables = [*budgets_table(found), *crossings_table(found, met)]
+        at = budgets(found)
+        tables = [*budgets_table(found, at), *crossings_table(found, met)]
         for block in tables:
             what = {"tab-budgets": " has the best models at given budgets. ",
                     "tab-crossings": " has the compute from which the larger of two neighbours "
@@ -52,15 +53,16 @@ class TrainingCompute(Section):
             spans += [ref(block.label), what]
         caption: list[Text] = [
             strong("Training compute against quality. "),
-            f"{found.title}. Each line is a model, each mark a checkpoint; names stand where a "
-            "model takes the envelope over. ",
+            f"{found.title}. Each line is a model, each mark a checkpoint; diamonds are the best "
+            "model of a budget, named where another takes over. ",
             *_crosses(met),
             *floor_clause(found, found.curves_protocol),
             interval_clause(found.curves),
         ]
         drawing = figures.training_compute(
-            found.curves, found.title, found.line(found.curves_protocol), found.frontier, met
-        )
+            found.curves, found.title, found.line(found.curves_protocol), found.frontier, met,
+            tops(found, at),
+        )  # fmt: skip
         return [paragraph(*spans), drawn("training-compute", drawing, caption), *tables]
 
 
@@ -70,32 +72,47 @@ def parts(found: Findings) -> list[tuple[str, pd.DataFrame]]:
     return [(str(name), part) for name, part in usable.groupby("group", sort=False)]
 
 
-def budgets_table(found: Findings) -> list[Table]:
+def budgets(found: Findings) -> pd.DataFrame:
+    """`at_budgets` at some budgets of each setting, with `group`.
+
+    Empty where no two models share one; a budget that one model alone has is left out.
+    """
+    frames = [pd.DataFrame(columns=["budget", "label", "value", "std", "best", "group"])]
+    for group, part in parts(found):
+        x = part["train_gflops"].astype(float)
+        if x.nunique() < 3 or found.metric is None or part["step"].nunique() < 2:
+            continue
+        chosen = np.geomspace(x.min(), x.max(), BUDGETS + 2)[1:-1]
+        at = at_budgets(part, chosen, found.metric).assign(group=group)
+        frames.append(at[at.groupby("budget")["label"].transform("size") > 1])
+    return pd.concat([f for f in frames if len(f)] or frames, ignore_index=True)
+
+
+def tops(found: Findings, at: pd.DataFrame) -> pd.DataFrame:
+    """Of each setting and budget the row of the best value."""
+    if not len(at):
+        return at
+    value = at["value"].astype(float) * (-1 if found.higher else 1)
+    return at.loc[value.groupby([at["group"], at["budget"]]).idxmin()]
+
+
+def budgets_table(found: Findings, at: pd.DataFrame) -> list[Table]:
     """The best model at each of some budgets, by interpolation, with all that tie with it."""
     rows: list[list[str | Cell]] = []
     several = len(found.groups) > 1
-    for group, part in parts(found):
-        x = part["train_gflops"]
-        if x.nunique() < 3 or found.metric is None:
-            continue
-        chosen = np.geomspace(x.min(), x.max(), BUDGETS + 2)[1:-1]
-        at = at_budgets(part, chosen, found.metric)
-        for budget, one in at.groupby("budget"):
-            if len(one) < 2:
-                continue  # a budget that one model alone was measured at
-            sign = -1 if found.higher else 1
-            top = one.iloc[int(np.argmin(sign * one["value"].to_numpy(float)))]
-            tied = [str(v) for v in one[one["best"]]["label"] if v != top["label"]]
-            ends = (math.nan, math.nan, math.nan)
-            if np.isfinite(top["std"]):
-                ends = tuple(interval(top["value"], top["std"]))  # type: ignore[assignment]
-            lead: list[str | Cell] = [group] if several else []
-            known = bool(np.isfinite(one["std"]).all())
-            second = (listed(tied) if tied else "none") if known else "no standard errors"
-            if known and len(tied) > 4:
-                second = f"{len(tied)} others"
-            rows.append([*lead, number(budget), str(top["label"]),
-                         cell(top["value"], ends[1], ends[2]), second, str(len(one))])  # fmt: skip
+    for top in tops(found, at).to_dict("records"):
+        one = at[(at["group"] == top["group"]) & (at["budget"] == top["budget"])]
+        tied = [str(v) for v in one[one["best"].astype(bool)]["label"] if v != top["label"]]
+        ends = (math.nan, math.nan, math.nan)
+        if np.isfinite(top["std"]):
+            ends = tuple(interval(top["value"], top["std"]))  # type: ignore[assignment]
+        lead: list[str | Cell] = [str(top["group"])] if several else []
+        known = bool(np.isfinite(one["std"].astype(float)).all())
+        second = (listed(tied) if tied else "none") if known else "no standard errors"
+        if known and len(tied) > 4:
+            second = f"{len(tied)} others"
+        rows.append([*lead, number(top["budget"]), str(top["label"]),
+                     cell(top["value"], ends[1], ends[2]), second, str(len(one))])  # fmt: skip
     if not rows:
         return []
     head: list[str | Cell] = ["Setting"] if several else []
@@ -105,8 +122,6 @@ def budgets_table(found: Findings) -> list[Table]:
         "Each model's curve interpolated in log compute, never beyond its own checkpoints; ± is "
         "half a 95% interval, ties by Holm over the models of a budget.",
     ]
-    if not found.curves["step"].nunique() > 1:
-        return []
     align = ("l" if several else "") + "rlrlr"
     return [table("budgets", align, [head], rows, caption, wide=True, size=7.9)]
 
@@ -126,8 +141,7 @@ def neighbours(found: Findings) -> pd.DataFrame | None:
 def _crosses(met: pd.DataFrame | None) -> list[Text]:
     if met is None or not met["compute"].notna().any():
         return []
-    return ["Cross: the larger neighbour gets ahead (log values between marks); bar: 95% interval, "
-            "open without a cap. "]  # fmt: skip
+    return ["Cross: the larger neighbour gets ahead; bar: 95% interval, open without a cap. "]
 
 
 def crossings_table(found: Findings, met: pd.DataFrame | None) -> list[Table]:

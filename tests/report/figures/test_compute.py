@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
+import pytest
 from drawings import MODELS, lines, over
 
 from harness.analysis import compute
+from harness.analysis.crossings import at_budgets, crossings
 from harness.report.figures.compute import sampling, training_compute
 
 STEPS = [100, 200, 400]
@@ -33,6 +36,42 @@ def test_the_envelope_is_what_nothing_beats_and_the_csv_says_which() -> None:
     assert drawing.alt.endswith(
         ", ".join(dict.fromkeys(front.sort_values("train_gflops")["label"]))
     )
+
+
+def test_the_best_of_each_budget_is_a_diamond_on_its_drawn_curve() -> None:
+    every = curves(group="")
+    at = at_budgets(every, np.geomspace(2e6, 2e7, 5), "fid").assign(group="")
+    top = at.loc[at.groupby("budget")["value"].idxmin()]
+    drawing = training_compute(every, "FID", budgets=top)
+    axes = drawing.figure.axes[0]
+    (diamonds,) = [line for line in axes.get_lines() if line.get_marker() == "D"
+                   and line.get_linestyle() == "None"]  # fmt: skip
+    assert list(diamonds.get_xdata()) == list(top["budget"])
+    drawn = [np.array(line) for line in lines(axes) if len(line[0]) > 20]
+    for x, y in zip(diamonds.get_xdata(), diamonds.get_ydata(), strict=True):
+        reads = [np.interp(np.log(x), np.log(a), b) for a, b in drawn if a[0] <= x <= a[-1]]
+        assert min(abs(np.array(reads) / y - 1)) < 2e-3
+    assert f"Best at each budget: {top['label'].iloc[0]} at " in drawing.alt
+
+
+def test_lines_meet_where_the_crossing_is_said_to_be() -> None:
+    """Far marks: a straight line on the page would leave the curve that the cross is read from."""
+    pair = [("S/2", "S", 1, [100.0, 10.0, 8.0]), ("B/2", "B", 4, [300.0, 9.0, 2.0])]
+    rows = pd.DataFrame(
+        [(label, "", size, 2, step, gflops, x, y, y, y)
+         for label, size, gflops, values in pair
+         for step, x, y in zip(STEPS, (1e3, 1e5, 1e7), values, strict=True)],
+        columns=["label", "group", "size", "patch_size", "step", "gflops", "train_gflops", "value",
+                 "low", "high"],
+    )  # fmt: skip
+    found = crossings(rows, "fid").assign(group="")
+    axes = training_compute(rows, "FID", crossings=found).figure.axes[0]
+    (cross,) = [line for line in axes.get_lines() if line.get_marker() == "x"]
+    x, y = cross.get_xdata()[0], cross.get_ydata()[0]
+    assert 1e3 < x < 1e5
+    for a, b in lines(axes):
+        if len(a) > 20:
+            assert np.interp(np.log(x), np.log(a), b) == pytest.approx(y, rel=5e-3)
 
 
 def test_without_an_envelope_no_model_is_called_best() -> None:
