@@ -1,10 +1,25 @@
-"""Threads for two cores, and skips that CI refuses to overlook."""
+"""Threads for two cores, skips that CI refuses to overlook, and the command line as users call it.
+
+Fixtures import what they need when they are asked for: most tests need none of it.
+"""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tiny_study import Harness
+    from verbs import Said
+
+    from harness.store import Store
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before torch is imported; see README, "Two cores"
@@ -34,3 +49,73 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     skipped = reporter.stats.get("skipped", []) if reporter else []
     if os.environ.get("HARNESS_NO_SKIPS") and skipped and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A study small enough to run in a test: tiny.yaml in tmp_path."""
+    from tiny_study import TINY
+
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture
+def verb(study: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Said:
+    """verb("status", "tiny.yaml") in this process: its exit code, and all that it said."""
+    from harness.cli import main
+
+    monkeypatch.chdir(study.parent)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        capfd.readouterr()
+        code = main(arguments)
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return code, said.out + said.err
+
+    return call
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Harness:
+    """harness("run", "tiny.yaml") as a subprocess in tmp_path."""
+
+    def call(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        )
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """kept.yaml beside its results, made by an earlier version. To be read; copy it to write."""
+    frozen = Path(__file__).parent / "data" / "frozen" / "results"
+    path = tmp_path_factory.mktemp("kept")
+    with tarfile.open(frozen / "results.tar.xz") as tar:
+        tar.extractall(path, filter="data")
+    (path / "kept.yaml").write_bytes((frozen / "kept.yaml").read_bytes())
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    from harness.store import Store
+
+    return Store(tmp_path / "results")
+
+
+@pytest.fixture
+def commit() -> Callable[..., str]:
+    """commit(store, kind, "a", rows={"metrics": [...]}, payload=b"..."): the key."""
+    from committed import commit
+
+    return commit

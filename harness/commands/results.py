@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -73,10 +75,19 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         print(frame.to_csv(index=False), end="")
     elif args.json:
-        print(frame.to_json(orient="records", indent=1))
+        print(as_json(frame))
     else:
         results_table.show(frame, args.table, lacking, notes)
     return 0
+
+
+def as_json(frame: pandas.DataFrame) -> str:
+    """The rows, every digit of their numbers (pandas' own writer keeps ten decimals); what is
+    missing or not finite is null."""
+    held = frame.astype(object)
+    rows = held.where(held.notna(), None).to_dict("records")
+    kept = [{k: None if v in (math.inf, -math.inf) else v for k, v in r.items()} for r in rows]
+    return json.dumps(kept, indent=1, default=lambda value: value.item(), allow_nan=False)
 
 
 def compact(root: Path) -> int:

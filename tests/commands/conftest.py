@@ -1,56 +1,12 @@
-"""A study small enough to run in a test, the command line as a user calls it, a pretended SLURM."""
+"""A pretended SLURM, and somebody's checkpoint."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tiny_study import TINY, Harness
-from verbs import SBATCH, Said
-
-from harness.cli import main
-
-
-@pytest.fixture
-def study(tmp_path: Path) -> Path:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
-    return path
-
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Harness:
-    """harness("run", "tiny.yaml") as a subprocess in tmp_path."""
-
-    def call(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        )
-
-    return call
-
-
-@pytest.fixture
-def verb(study: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Said:
-    """verb("status", "tiny.yaml") in this process: its exit code, and all that it said."""
-    monkeypatch.chdir(study.parent)
-
-    def call(*arguments: str) -> tuple[int, str]:
-        capfd.readouterr()
-        code = main(arguments)
-        said = capfd.readouterr()
-        assert "Traceback" not in said.err
-        return code, said.out + said.err
-
-    return call
+from verbs import SBATCH
 
 
 @pytest.fixture
@@ -70,3 +26,21 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     return folder
+
+
+@pytest.fixture
+def official(tmp_path: Path) -> Path:
+    """theirs.pt, a training checkpoint as the official code writes it."""
+    import torch
+
+    from harness.models import build
+
+    torch.manual_seed(0)
+    model = build(
+        depth=3, width=32, heads=2, patch_size=4, input_size=8, channels=1, num_classes=10
+    )
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    path = tmp_path / "theirs.pt"
+    torch.save({"ema": model.state_dict(), "args": {"lr": 1e-4}}, path)
+    return path

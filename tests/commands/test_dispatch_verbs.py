@@ -1,15 +1,13 @@
-"""What running, cancelling and retrying say, above all when something is wrong."""
+"""What running says, above all of a cluster, its budget and its jobs."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from verbs import SLURM, Said, cancelled, stages, tried
+from verbs import SLURM, Said, stages
 
-from harness.dispatch.claims import Owner
 from harness.dispatch.ledger import Ledger
 from harness.plan import make_plan
 from harness.spec import load_study
@@ -94,47 +92,6 @@ def test_an_unknown_sbatch_parameter_is_refused_with_the_valid_ones(verb: Said) 
     assert code == 2 and "did you mean 'partition'" in said and "array_parallelism" in said
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["cancel", "tiny.yaml", "trian"],
-        ["cancel", "tiny.yaml", "train", "trian"],
-        ["logs", "trian", "tiny.yaml"],
-        ["retry", "tiny.yaml", "--stage", "trian"],
-    ],
-    ids=["cancel", "cancel two", "logs", "retry"],
-)
-def test_an_unknown_stage_is_named_and_nothing_is_started(
-    verb: Said, words: list[str], study: Path
-) -> None:
-    code, said = verb(*words)
-    assert code == 2
-    assert "no stage of tiny matches 'trian'" in said
-    assert "plan tiny.yaml --stages" in said
-    assert not (study.parent / "results").exists()
-
-
-def test_retrying_what_has_not_failed_starts_nothing(verb: Said, study: Path) -> None:
-    code, said = verb("retry", "tiny.yaml", "--stage", "train")
-    assert code == 0
-    assert "none of the 4 stages that match has failed; nothing was started" in said
-    assert "harness run tiny.yaml" in said
-    assert not (study.parent / "results").exists()
-
-
-def test_options_may_stand_between_the_words(verb: Said, study: Path) -> None:
-    for words in (
-        ["cancel", "tiny.yaml", "--profile", "laptop", "train"],
-        ["cancel", "--results", "elsewhere", "tiny.yaml", "train", "--profile", "laptop", "sample"],
-    ):
-        assert verb(*words) == (0, "none of these stages is running\n")
-    tried(study.parent / "results", stages(study, "train")[0], "step 1\nstep 2\n")
-    code, said = verb("logs", "train", "--lines", "1", "tiny.yaml")
-    assert code == 0 and "step 2" in said and "step 1" not in said
-    code, said = verb("cancel", "tiny.yaml", "--profil", "x", "train", "--bogus")
-    assert code == 2 and "--bogus" in said
-
-
 def test_a_study_edited_while_its_jobs_run_names_the_old_ones_and_mixes_nothing(
     verb: Said, slurm: Path, study: Path
 ) -> None:
@@ -172,61 +129,6 @@ def test_jobs_of_another_variant_of_the_study_are_named_as_such_and_left_alone(
     assert code == 0 and "jobs do stages" not in said
 
 
-def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(
-    verb: Said, slurm: Path, study: Path
-) -> None:
-    verb("run", "tiny.yaml", *SLURM, "--detach")
-    code, said = verb("cancel", "tiny.yaml", *SLURM[2:], "train")
-    assert code == 0 and "cancelled 4 stages on SLURM (4 jobs ended)" in said
-    assert len(cancelled(slurm)) == 4
-    ledger = Ledger(study.parent / "results")
-    assert {a.state for s in stages(study, "train") for a in ledger.attempts(s.key)} == {"stopped"}
-    code, said = verb("status", "tiny.yaml", *SLURM[2:])
-    assert "waiting: 4 stages: stopped: cancelled by `harness cancel`" in said
-
-
-def test_cancelling_one_stage_of_a_task_leaves_those_beside_it_alone(
-    verb: Said, slurm: Path, study: Path
-) -> None:
-    more = (*SLURM, "--set", "dispatch.slurm.pack=8")
-    verb("run", "tiny.yaml", *more, "--detach")
-    first = stages(study, "train")[0]
-    code, said = verb("cancel", "tiny.yaml", *more[2:], first.key)
-    assert code == 0
-    assert "cancelled 1 stage on SLURM (0 jobs ended, 1 goes on with other stages)" in said
-    assert not (slurm / "cancelled").exists()
-    ledger = Ledger(study.parent / "results")
-    last = {s.key: a for s in stages(study, "train") if (a := ledger.last(s.key)) is not None}
-    assert last.pop(first.key).state == "stopped"
-    assert {a.state for a in last.values()} == {"running"}
-    code, said = verb("cancel", "tiny.yaml", *more[2:], *last)
-    assert code == 0 and "cancelled 3 stages on SLURM (2 jobs ended)" in said
-    assert len(cancelled(slurm)) == 2  # tasks of two stages each
-
-
-def test_cancelling_one_local_stage_leaves_its_driver_alone(verb: Said, study: Path) -> None:
-    root = study.parent / "results"
-    first, second = stages(study, "train")[:2]
-    for stage in (first, second):
-        ledger, _ = tried(root, stage)
-        assert ledger.claim(stage.key)
-    code, said = verb("cancel", "tiny.yaml", first.key[:10])
-    assert code == 0 and "1 stage asked to save and stop; their driver goes on" in said
-    states = [Ledger(root).last(s.key).state for s in (first, second)]  # type: ignore[union-attr]
-    assert states == ["stopped", "running"]
-
-
-def test_another_machines_driver_is_named_not_killed(
-    verb: Said, study: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ledger = Ledger(study.parent / "results")
-    ledger.owner = Owner("far-away", os.getpid(), "1")
-    ledger.register("tiny", "laptop")
-    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("it killed a process of its own"))
-    code, said = verb("cancel", "tiny.yaml")
-    assert code == 0 and f"process {os.getpid()} on far-away drives this study too" in said
-
-
 def test_a_local_run_does_not_do_beside_slurm_what_is_queued_there(
     verb: Said, slurm: Path, study: Path
 ) -> None:
@@ -243,34 +145,3 @@ def test_a_local_run_does_not_do_beside_slurm_what_is_queued_there(
     assert {a.state for a in ledger.latest(make_plan(load_study(study)).stages).values()} == {
         "lost"
     }
-
-
-def test_looking_at_jobs_changes_nothing(verb: Said, slurm: Path, study: Path) -> None:
-    verb("run", "tiny.yaml", *SLURM, "--detach")
-
-    def everything() -> dict[str, tuple[int, int]]:
-        found = sorted((study.parent / "results").rglob("*"))
-        return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in found}
-
-    before = everything()
-    for words in (["status"], ["status", "--json"], ["plan"], ["plan", "--stages"]):
-        assert verb(words[0], "tiny.yaml", *words[1:], *SLURM[2:])[0] == 0
-    assert verb("logs", "train", "tiny.yaml")[0] == 0
-    assert everything() == before
-
-
-def test_retrying_as_a_dry_run_says_what_it_would_do_and_changes_nothing(
-    verb: Said, study: Path
-) -> None:
-    code, said = verb("retry", "tiny.yaml", "--dry-run")
-    assert code == 0 and "no stage has failed" in said
-    root = study.parent / "results"
-    train = stages(study, "train")[0]
-    ledger, attempt = tried(root, train)
-    ledger.end(attempt, "failed", "error", "ValueError: boom")
-    before = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()}
-    code, said = verb("retry", "tiny.yaml", "--dry-run")
-    assert code == 0
-    assert f"would try again: {train.label} (" in said and "try 1: error)" in said
-    assert "it failed with: ValueError: boom" in said and "more to do" in said
-    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before

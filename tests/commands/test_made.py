@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
+from opened import opened
 
 import harness
+from harness.commands import made, results
 from harness.commands.made import settings_of
+from harness.store import records
 
 
 def settings(profile: str) -> dict[str, Any]:
@@ -25,3 +29,24 @@ def test_an_objective_is_told_with_what_differs_from_its_defaults() -> None:
 def test_a_rate_that_is_scaled_by_the_width_says_the_width_that_it_is_of() -> None:
     assert settings("laptop")["base_width"] == "96"
     assert "base_width" not in settings("smoke")
+
+
+def test_the_recipe_in_the_provenance_is_that_of_every_run(tmp_path: Path) -> None:
+    axes = {"model.size": ["S"], "model.patch_size": [8], "train.learning_rate": [1e-3, 2e-3]}
+    study = opened(tmp_path, matrix={"axes": axes})
+    found = made.provenance_of(study, results.frames_of(study), [], "")
+    assert found["learning_rate"] == ["0.001", "0.002"] and found["steps"] == 6
+    assert found["axis train.learning_rate"] == ["0.001", "0.002"]
+    assert found["label_dropout"] == 0.1 and found["optimizer"] == "adamw"
+    assert found["image_size"] == 8 and found["flip"] == "no"
+
+
+def test_versions_are_those_recorded_with_the_numbers(tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    for i, version in enumerate(("1.0", "2.0")):
+        m = study.plan.measurements[i]
+        row = {"key": m.evaluate, "checkpoint_key": m.checkpoint, "metric": "fd", "of": "samples"}
+        row["measured_with"] = f'{{"versions":{{"numpy":"{version}","scipy":"9"}}}}'
+        records.write(study.store.root, "metrics", m.evaluate, [row])
+    found = made.provenance_of(study, results.frames_of(study), [], "")
+    assert found["versions"] == {"numpy": ["1.0", "2.0"], "scipy": "9"}

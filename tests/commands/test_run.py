@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+from in_process import here_alone
 from kills import assert_same_records, workers_of
 from tiny_study import TINY, Harness
+from verbs import Said
 
 from harness import load_results
 from harness.store import tables
@@ -191,18 +193,30 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
     assert "again" in states and "stopped" in states
 
 
-def test_the_digits_are_a_second_embedded_data_set(study: Path, harness: Harness) -> None:
-    done = harness(
-        "run",
-        "tiny.yaml",
-        *("--set", "data.name=digits"),
-        *("--set", "reference.extractor=digits-cnn"),
-        *("--only", "DiT-micro-S/8 at 6"),
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_the_digits_are_a_second_embedded_data_set(
+    study: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here_alone(monkeypatch)
+    digits = ("--set", "data.name=digits", "--set", "reference.extractor=digits-cnn")
+    code, said = verb("run", "tiny.yaml", *digits, "--only", "DiT-micro-S/8 at 6")
+    assert code == 0, said
     metrics = load_results(study.parent / "results")["metrics"]
     assert set(metrics["data"]) == {"digits"}
     assert set(metrics["extractor"]) == {"digits-cnn"}
     assert "fd_digits_cnn" in set(metrics["metric"])
     report = (study.parent / "reports" / "tiny.pdf").read_bytes()
     assert report.startswith(b"%PDF")  # of an unfinished study: B was not asked for
+
+
+def test_running_without_data_or_cluster_says_all_that_is_missing(
+    verb: Said, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.dispatch.local.gpus", list)
+    words = ("--profile", "imagenet256", "--set", "dispatch.executor=local")
+    code, said = verb("run", "scaling", *words)
+    assert code == 2
+    assert "error: scaling (imagenet256) cannot start:" in said
+    assert "the images of 'imagenet' are not at data/imagenet/train" in said
+    assert "reference statistics are not at" in said
+    assert "no NVIDIA GPU is visible" in said
+    assert list(study.parent.iterdir()) == [study]

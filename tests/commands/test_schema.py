@@ -27,3 +27,13 @@ def test_it_is_written_where_each_study_says(
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--write", str(tmp_path / "absent")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_schema_accepts_the_repositorys_studies_and_knows_every_field(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["schema"]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    assert schema["additionalProperties"] is False
+    assert {"study", "title", "matrix", "evaluations", "profiles"} <= set(schema["properties"])
+    assert "patch_size" in schema["properties"]["model"]["properties"]

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from tiny_study import TINY, Harness
 from verbs import Said
 
@@ -22,22 +21,9 @@ def test_a_strangers_study_is_checked_without_running_its_code(
     assert done.returncode == 2 and "batch_sise" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--skip", "nope"), "--skip nope: no stage matches it; "),
-        (("--skip", "samplee"), "--skip samplee: no stage matches it (did you mean sample?)"),
-        (("--only", "nope"), "no stage is left"),
-        (("--only", "train", "--only", "nope"), "--only nope: no stage matches it"),
-    ],
-)
-def test_a_pattern_that_matches_no_stage_is_named(
-    words: tuple[str, ...], said: str, verb: Said, study: Path
-) -> None:
-    code, out = verb("plan", study.name, *words)
-    assert code == 2 and said in out
-
-
-def test_a_stage_kind_that_the_study_has_none_of_may_be_skipped(verb: Said, study: Path) -> None:
-    code, out = verb("plan", study.name, "--set", "evaluations.final=null", "--skip", "sample")
-    assert code == 0, out
+def test_validate_checks_every_profile(study: Path, verb: Said) -> None:
+    code, said = verb("validate", "tiny.yaml")
+    assert code == 0 and "2 runs" in said
+    study.write_text(study.read_text() + "  broken: {train: {steps: -1}}\n")
+    code, said = verb("validate", "tiny.yaml")
+    assert code == 2 and "train.steps is -1" in said

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import brought
 import numpy as np
 import pytest
 import torch
-from torch_fidelity.feature_extractor_base import FeatureExtractorBase
+from tiny_extractor import known, make_tiny
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-from harness.components import registry
 from harness.metrics.extractors import NetworkExtractor
 
 DATA = Path(__file__).parents[1] / "data" / "metrics"
@@ -32,35 +30,6 @@ def expected() -> dict[str, Any]:
     return json.loads((DATA / "expected.json").read_text())
 
 
-class TinyNetwork(FeatureExtractorBase):
-    """Quadrant means as pool (12), a strip of pixels as spatial, three logits."""
-
-    def __init__(self, name: str, features_list: Sequence[str], **kwargs: Any) -> None:
-        super().__init__(name, list(features_list))
-
-    def forward(self, input: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        x = input.float() / 255
-        pool = torch.nn.functional.adaptive_avg_pool2d(x, 2).flatten(1)
-        found = {"pool": pool, "strip": x[:, 0, 0, :6], "logits": 8 * x.mean(dim=(2, 3))}
-        return tuple(found[feature] for feature in self.features_list)
-
-    @staticmethod
-    def get_provided_features_list() -> tuple[str, ...]:
-        return "pool", "strip", "logits"
-
-
-def make_tiny(name: str = "tiny-test") -> NetworkExtractor:
-    return NetworkExtractor(
-        name=name,
-        sha256="0" * 64,
-        resize="none",
-        network=TinyNetwork(name, ["pool", "strip", "logits"]),
-        pool="pool",
-        spatial="strip",
-        logits="logits",
-    )
-
-
 @pytest.fixture
 def tiny() -> NetworkExtractor:
     return make_tiny()
@@ -68,10 +37,8 @@ def tiny() -> NetworkExtractor:
 
 @pytest.fixture
 def registered(tiny: NetworkExtractor) -> Iterator[NetworkExtractor]:
-    """`tiny`, known to the registry as tiny-test."""
-    registry.add_file_entries([registry.entry_of(brought.extractor(tiny), "file mine.py")])
-    yield tiny
-    registry.forget_files()
+    with known(tiny):
+        yield tiny
 
 
 @pytest.fixture(scope="session")

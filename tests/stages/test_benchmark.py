@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness.cli import main
 from harness.plan import estimate, make_plan
 from harness.spec import load_study
 from harness.stages.benchmark import Setting, measure
 from harness.stages.work import Stopped
-from harness.store import codec
 from harness.store.codec import Measured
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
@@ -30,16 +28,6 @@ def test_a_record_holds_rates_that_fit_each_other(kind: str) -> None:
     assert found.seconds_per_gflop == pytest.approx(1 / rate)
     assert found.memory_bytes > 1e7 and found.matmul_gflops_per_second > 0
     assert found.utilisation is None  # of a CPU no peak is known
-
-
-def test_the_command_stores_a_record_that_the_estimate_reads(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    given = ["--model", "DiT-micro-S/4", "--steps", "2", "--results", str(tmp_path), "--json"]
-    assert main(["bench", "train", "--device", "cpu", *given]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    (record,) = estimate.read_benchmarks(tmp_path)
-    assert record == codec.benchmark(printed) and record.model == "DiT-micro-S/4"
 
 
 def record(kind: str, model: str, precision: str, rate: float, time: str, device: str) -> Any:
@@ -79,11 +67,6 @@ def test_the_latest_benchmark_of_kind_model_precision_and_device_is_used(
         100.0 * train.gflops
     )
     assert rates.seconds(stages["sample"], model) is None  # nothing was measured: no guess
-
-
-def test_no_steps_are_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["bench", "train", "--steps", "0"]) == 2
-    assert "--steps must be at least 1" in capsys.readouterr().err
 
 
 def test_encoding_is_estimated_from_its_benchmark_and_the_number_of_images(tmp_path: Path) -> None:

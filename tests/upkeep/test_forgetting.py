@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from committed import all_done, commit_stage
 from tiny_study import TINY
 
 from harness.cli import main
@@ -22,38 +22,11 @@ from harness.store.artifacts import Store
 from harness.upkeep import forgetting
 
 
-def commit(store: Store, stage: Any) -> None:
-    staging = store.staging(stage.key)
-    (staging / "payload.bin").write_bytes(b"x" * 1000)
-    rows = {}
-    if stage.kind == "evaluate":
-        rows = {"metrics": [{"key": stage.key, "metric": "fd", "value": 1.0, "of": "samples"}]}
-    about = {
-        "settings": json.loads(stage.settings),
-        "inputs": stage.inputs,
-        "label": stage.label,
-        "provenance": {},
-        "measured": {"seconds": 2.0, "gflops": None, "model": None, "device": ""},
-    }
-    assert store.commit(stage.kind, stage.key, staging, rows, {}, about)
-    records.reconcile_one(store, stage.kind, stage.key)
-
-
-@pytest.fixture
-def store() -> Store:
-    return Store("results")
-
-
 @pytest.fixture
 def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     """The study with every stage committed and recorded, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    Path("tiny.yaml").write_text(TINY)
-    plan = make_plan(load_study("tiny.yaml"))
-    for stage in plan.stages.values():
-        commit(Store("results"), stage)
-    studies.write(Path("results"), index(plan))
-    return plan
+    return all_done(tmp_path)
 
 
 def committed(plan: Plan, store: Store) -> set[str]:
@@ -66,14 +39,6 @@ def numbers(store: Store) -> set[str]:
 
 def stages(plan: Plan, *kinds: str) -> set[str]:
     return {s.key for s in plan.stages.values() if s.kind in kinds}
-
-
-def test_it_only_says_so_without_yes(done: Plan, store: Store, capsys: Any) -> None:
-    assert main(["forget", "tiny.yaml", "encode"]) == 0
-    out = capsys.readouterr().out
-    assert "nothing was done: say --yes" in out and "evaluate" in out
-    assert committed(done, store) == done.stages.keys()
-    assert not Path("results/forgotten").exists()
 
 
 @pytest.mark.parametrize("compacted", [False, True], ids=["fragments", "compacted"])
@@ -103,14 +68,6 @@ def test_forgetting_the_data_leaves_what_does_not_depend_on_it(done: Plan, store
     assert numbers(store) == set()
 
 
-def test_what_was_let_go_of_can_be_brought_back(done: Plan, store: Store, capsys: Any) -> None:
-    before = numbers(store)
-    assert main(["forget", "tiny.yaml", "train", "--yes"]) == 0
-    (away,) = Path("results/forgotten").iterdir()
-    assert main(["merge", str(away)]) == 0
-    assert committed(done, store) == done.stages.keys() and numbers(store) == before
-
-
 def test_what_another_study_refers_to_is_not_touched(done: Plan, store: Store, capsys: Any) -> None:
     Path("other.yaml").write_text(TINY.replace("study: tiny", "study: other"))
     studies.write(store.root, index(make_plan(load_study("other.yaml"))))
@@ -126,7 +83,7 @@ def test_what_other_settings_made_of_it_goes_too(done: Plan, store: Store) -> No
     longer = make_plan(load_study("tiny.yaml", None, ["train.steps=9"]))
     new = [s for k, s in longer.stages.items() if k not in done.stages]
     for stage in new:
-        commit(store, stage)
+        commit_stage(store, stage)
     assert main(["forget", "tiny.yaml", "encode", "--yes"]) == 0
     assert not {s.key for s in new} & store.committed({"train", "sample", "evaluate"})
 

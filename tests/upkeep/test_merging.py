@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import main
 from harness.errors import BadInput, Missing
 from harness.store import file_lists, files, records
 from harness.store.artifacts import Store
@@ -191,20 +190,3 @@ def test_folders_that_cannot_be_merged(store: Store, other: Store, tmp_path: Pat
         merge(tmp_path / "empty", store.root)
     with pytest.raises(BadInput, match="the same folder"):
         merge(store.root, store.root / ".." / store.root.name)
-
-
-def test_the_verb(
-    store: Store,
-    other: Store,
-    commit,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    commit(other, "train", "a")
-    assert main(["merge", "other", "--dry-run"]) == 0
-    assert "1 artifact" in capsys.readouterr().out
-    assert main(["merge", "other"]) == 0
-    assert "0 were there already" in capsys.readouterr().out
-    assert main(["merge", "absent"]) == 2

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from committed import all_done
 from tiny_study import TINY
 
-from harness.cli import main
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.standing import standing
 from harness.errors import BadInput
@@ -34,12 +33,9 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 
 @pytest.fixture
-def done(plan: Plan, store: Store, commit) -> Plan:
-    """The study with every stage committed, a kilobyte each."""
-    for stage in plan.stages.values():
-        commit(store, stage.kind, "", key=stage.key)
-    studies.write(store.root, index(plan))
-    return plan
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.chdir(tmp_path)
+    return all_done(tmp_path)
 
 
 def chosen(plan: Plan, store: Store, **options) -> set[str]:
@@ -150,35 +146,3 @@ def test_a_damaged_list_of_what_a_study_needs_is_an_error(done: Plan, store: Sto
     path.write_text("{")
     with pytest.raises(BadInput, match="is damaged"):
         pruning.others_here(store.root)
-
-
-def test_the_verb(done: Plan, store: Store, commit, capsys: pytest.CaptureFixture[str]) -> None:
-    before = usage(store.root).bytes
-    assert main(["prune", "tiny.yaml"]) == 0
-    assert "nothing was removed: say --yes" in capsys.readouterr().out
-    assert usage(store.root).bytes == before and not pruned_keys(store)
-    assert main(["prune", "tiny.yaml", "--yes"]) == 0
-    assert "are free" in capsys.readouterr().out
-    assert len(pruned_keys(store)) > 2 and usage(store.root).bytes < before
-    assert main(["prune", "tiny.yaml", "--yes"]) == 0
-    assert "nothing to prune" in capsys.readouterr().out
-    commit(store, "sample", "a")
-    assert main(["prune", "--unreferenced", "--yes"]) == 0
-    assert "pruned 1 artifacts" in capsys.readouterr().out
-    for wrong in (
-        [],
-        ["absent.yaml"],
-        ["--unreferenced", "--last"],
-        ["tiny.yaml", "--results", "x"],
-    ):
-        assert main(["prune", *wrong]) == 2, wrong
-
-
-def test_without_any_study_known_everything_would_go(
-    store: Store, commit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    commit(store, "sample", "a")
-    monkeypatch.chdir(store.root.parent)
-    assert main(["prune", "--unreferenced", "--yes"]) == 2
-    assert not pruned_keys(store)
-    assert json.loads((store.folder("sample", "a" * 64) / "manifest.json").read_text())

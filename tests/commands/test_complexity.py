@@ -1,3 +1,5 @@
+"""`complexity`: counts beside the paper's numbers, as a table, CSV or JSON."""
+
 from __future__ import annotations
 
 import csv

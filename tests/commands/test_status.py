@@ -1,4 +1,4 @@
-"""What status and logs tell, of local workers and of SLURM's jobs."""
+"""`status`: who drives, how far it is, what waits for what, what failed; nothing is changed."""
 
 from __future__ import annotations
 
@@ -14,11 +14,6 @@ from pathlib import Path
 
 import pytest
 from verbs import SLURM, Said, stages, tried
-
-
-def test_logs_of_what_never_ran_say_so(verb: Said) -> None:
-    code, said = verb("logs", "train", "tiny.yaml")
-    assert code == 2 and "4 stages match 'train', and none of them was started yet" in said
 
 
 def test_status_tells_who_drives_how_far_and_what_waits_for_what(verb: Said, study: Path) -> None:
@@ -63,26 +58,6 @@ def test_many_failures_of_one_cause_are_told_once(verb: Said, study: Path) -> No
     assert "the same of 3 other stages: train DiT-micro" in said
 
 
-def test_an_unreadable_or_missing_log_is_said(verb: Said, study: Path) -> None:
-    ledger, attempt = tried(study.parent / "results", stages(study, "train")[0])
-    Path(attempt.log).unlink()
-    ledger.end(attempt, "failed", "error", "ValueError: boom")
-    code, said = verb("logs", "train", "tiny.yaml")
-    assert code == 0 and "failed (error): ValueError: boom" in said and "(no log)" in said
-
-
-def test_all_attempts_have_their_logs(verb: Said, study: Path) -> None:
-    stage = stages(study, "train")[0]
-    ledger, attempt = tried(study.parent / "results", stage, "the first\n")
-    ledger.end(attempt, "again", "node failure", "its node went down")
-    tried(study.parent / "results", stage, "the second\n")
-    code, said = verb("logs", "train", "tiny.yaml")
-    assert "the second" in said and "the first" not in said
-    code, said = verb("logs", "train", "tiny.yaml", "--all")
-    assert code == 0 and said.index("the first") < said.index("the second")
-    assert "failed (node failure): its node went down" in said
-
-
 @pytest.mark.parametrize("columns", [80, 200])
 def test_status_fits_the_terminal_and_is_whole_in_a_file(study: Path, columns: int) -> None:
     root = study.parent / "results"
@@ -121,30 +96,15 @@ def test_watching_ends_when_nothing_can_change_any_more(verb: Said, study: Path)
     assert code == 1 and "nothing of it runs now" in said
 
 
-def test_logs_of_what_slurm_has_not_begun_say_that_it_is_queued_and_why(
-    verb: Said, slurm: Path, study: Path
-) -> None:
+def test_looking_at_jobs_changes_nothing(verb: Said, slurm: Path, study: Path) -> None:
     verb("run", "tiny.yaml", *SLURM, "--detach")
-    code, said = verb("logs", "train", "tiny.yaml")
-    assert code == 0
-    assert said.count("(it is queued: no log yet; pending: Priority)") == 4
 
+    def everything() -> dict[str, tuple[int, int]]:
+        found = sorted((study.parent / "results").rglob("*"))
+        return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in found}
 
-def test_a_job_that_failed_outside_its_stages_is_told_with_what_it_printed(
-    verb: Said, slurm: Path, study: Path
-) -> None:
-    """As one that was given no environment, or that found no venv on its node."""
-    verb("run", "tiny.yaml", *SLURM, "--detach")
-    jobs = (slurm / "jobs").read_text()
-    name, job = next(x for x in jobs.splitlines() if "-complexity-" in x).split("|")[:2]
-    cause = "ModuleNotFoundError: No module named 'harness'"
-    folder = study.parent / "results" / "slurm" / name
-    (folder / f"{job}_0_0_log.err").write_text(f"{cause}\n")
-    ended = jobs.replace(f"{name}|{job}|0|PENDING", f"{name}|{job}|0|FAILED")
-    (slurm / "jobs").write_text(ended)
-    about = "ArrayTaskId=0 JobState=FAILED Reason=NonZeroExitCode ExitCode=1:0"
-    (slurm / "scontrol").write_text(f"#!/bin/sh\necho '{about}'\n")
-    for words in (["status", "tiny.yaml", *SLURM[2:]], ["logs", "complexity", "tiny.yaml"]):
-        code, said = verb(*words)
-        assert code == 0 and f"{folder}/{job}_0_0_log.err: {cause}" in said
-    assert f"\n{cause}\n" in said and "queued" not in said
+    before = everything()
+    for words in (["status"], ["status", "--json"], ["plan"], ["plan", "--stages"]):
+        assert verb(words[0], "tiny.yaml", *words[1:], *SLURM[2:])[0] == 0
+    assert verb("logs", "train", "tiny.yaml")[0] == 0
+    assert everything() == before

@@ -1,4 +1,4 @@
-"""A foreign checkpoint becomes an artifact, is sampled and measured, and goes out again."""
+"""`import`: a foreign checkpoint becomes an artifact, is planned, sampled and measured."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
-from tiny_study import Harness
+from in_process import here_alone
 from verbs import Said
 
 from harness import load_results
 from harness.cli import main
-from harness.models import build, load_checkpoint
 
 STUDY = """\
 study: foreign
@@ -29,62 +27,38 @@ profiles: {laptop: {}}
 
 
 @pytest.fixture
-def official(tmp_path: Path) -> Path:
-    """A training checkpoint as the official code writes it."""
-    torch.manual_seed(0)
-    model = build(
-        depth=3, width=32, heads=2, patch_size=4, input_size=8, channels=1, num_classes=10
-    )
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.05)
-    path = tmp_path / "theirs.pt"
-    torch.save({"ema": model.state_dict(), "args": {"lr": 1e-4}}, path)
-    (tmp_path / "foreign.yaml").write_text(STUDY)
-    return path
+def official(official: Path) -> Path:
+    """The checkpoint, with a study of it beside."""
+    (official.parent / "foreign.yaml").write_text(STUDY)
+    return official
 
 
-def test_an_imported_checkpoint_is_sampled_and_measured(official: Path, harness: Harness) -> None:
-    before = harness("plan", "foreign.yaml")
-    assert before.returncode == 2
-    assert "was not imported into this results folder" in before.stderr
-    assert "python -m harness import FILE --name theirs" in before.stderr
+THEIRS = ("import", "theirs.pt", "--name", "theirs", "--heads", "2")
 
-    done = harness("import", "theirs.pt", "--name", "theirs", "--heads", "2", "--steps", "500")
-    assert done.returncode == 0, done.stderr
-    assert "3 blocks, width 32, 2 heads" in done.stdout
-    again = harness("import", "theirs.pt", "--name", "theirs", "--heads", "2", "--steps", "500")
-    assert "already there" in again.stdout
 
-    plan = json.loads(harness("plan", "foreign.yaml", "--json").stdout)
+def test_an_imported_checkpoint_is_sampled_and_measured(
+    official: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, said = verb("plan", "foreign.yaml")
+    assert code == 2
+    assert "was not imported into this results folder" in said
+    assert "python -m harness import FILE --name theirs" in said
+
+    code, said = verb(*THEIRS, "--steps", "500")
+    assert code == 0 and "3 blocks, width 32, 2 heads" in said
+    assert "already there" in verb(*THEIRS, "--steps", "500")[1]
+
+    plan = json.loads(verb("plan", "foreign.yaml", "--json")[1])
     trains = [s for s in plan["stages"] if s["kind"] == "train"]
     assert [s["state"] for s in trains] == ["done"]
-    ran = harness("run", "foreign.yaml")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    here_alone(monkeypatch)
+    code, said = verb("run", "foreign.yaml")
+    assert code == 0, said
     metrics = load_results(official.parent / "results")["metrics"]
     rows = metrics[(metrics["of"] == "samples") & (metrics["metric"] == "fd_glyphs_cnn")]
     assert list(rows["model"]) == ["theirs"] and list(rows["step"]) == [500]
     assert rows["seed"].isna().all()  # not known, so not invented
     assert (official.parent / "reports" / "foreign.pdf").exists()
-
-
-def test_an_exported_checkpoint_is_the_imported_one(official: Path, harness: Harness) -> None:
-    harness("import", "theirs.pt", "--name", "theirs", "--heads", "2")
-    out = harness("export", "theirs", "back.pt")
-    assert out.returncode == 0, out.stderr
-    theirs = torch.load(official, weights_only=True)["ema"]
-    back = load_checkpoint(official.parent / "back.pt", heads=2).state_dict()
-    assert set(theirs) == set(back)
-    assert all(torch.equal(theirs[k], back[k]) for k in theirs)
-    assert harness("export", "feed").returncode == 2
-
-
-def test_the_diffusers_export_prints_the_difference_it_measured(
-    official: Path, harness: Harness
-) -> None:
-    harness("import", "theirs.pt", "--name", "theirs", "--heads", "2")
-    out = harness("export", "theirs", "folder", "--format", "diffusers")
-    assert out.returncode == 0, out.stderr
-    assert "differ" in out.stdout and "exact" not in out.stdout.replace("not exact", "")
 
 
 @pytest.mark.parametrize(
@@ -97,19 +71,16 @@ def test_the_diffusers_export_prints_the_difference_it_measured(
     ],
 )
 def test_what_cannot_be_imported_says_why(
-    official: Path, harness: Harness, arguments: list[str], expected: str
+    official: Path, verb: Said, arguments: list[str], expected: str
 ) -> None:
-    done = harness("import", *arguments)
-    assert done.returncode == 2
-    assert expected in done.stderr and "Traceback" not in done.stderr
+    code, said = verb("import", *arguments)
+    assert code == 2 and expected in said
 
 
-def test_a_checkpoint_that_does_not_fit_the_data_is_refused(
-    official: Path, harness: Harness
-) -> None:
-    harness("import", "theirs.pt", "--name", "theirs", "--heads", "2")
-    done = harness("plan", "foreign.yaml", "--set", "data.channels=3")
-    assert done.returncode == 2 and "takes 1x8x8 inputs" in done.stderr
+def test_a_checkpoint_that_does_not_fit_the_data_is_refused(official: Path, verb: Said) -> None:
+    verb(*THEIRS)
+    code, said = verb("plan", "foreign.yaml", "--set", "data.channels=3")
+    assert code == 2 and "takes 1x8x8 inputs" in said
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""`merge`: another results folder's artifacts come over, told in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.cli import main
+from harness.store.artifacts import Store
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Store:
+    return Store(tmp_path / "other")
+
+
+def test_the_verb(
+    store: Store,
+    other: Store,
+    commit,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    commit(other, "train", "a")
+    assert main(["merge", "other", "--dry-run"]) == 0
+    assert "1 artifact" in capsys.readouterr().out
+    assert main(["merge", "other"]) == 0
+    assert "0 were there already" in capsys.readouterr().out
+    assert main(["merge", "absent"]) == 2

@@ -1,0 +1,59 @@
+"""`report`: from what it is made, when an old one still stands, what it shows of networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opened import opened
+
+from harness.commands import report
+from harness.commands.common import Opened
+from harness.store import codec
+from harness.store.results import ComplexityResult
+
+
+def test_an_old_report_is_kept_only_if_all_that_it_shows_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = report.report_key(opened(tmp_path))
+    assert report.report_key(opened(tmp_path)) == one
+    others = [
+        opened(tmp_path, ("train.log_every=3",)),  # the command in the provenance
+        opened(tmp_path, title="Another title"),
+        opened(tmp_path, report={"sections": ["headline"]}),
+    ]
+    keys = [report.report_key(other) for other in others]
+    standing = Opened.standing
+
+    def failed(self: Opened) -> Any:
+        state = standing(self)
+        return dataclasses.replace(state, failed={state.missing[0].key: None})
+
+    monkeypatch.setattr(Opened, "standing", failed)  # the first page says so
+    keys.append(report.report_key(opened(tmp_path)))
+    assert len({one, *keys}) == 5
+
+
+def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: Path) -> None:
+    """DiT-S/8 on 256 x 256 pixels is another network than the paper's, by any count."""
+    counted = ComplexityResult("mine", gflops=1.0, gflops_paper=1.0, params=1, tokens=1)
+    for autoencoder, channels, side, expected in (
+        ("identity", 3, 256, None),
+        ("sd-vae", 4, 32, 0.36),
+    ):
+        (tmp_path / autoencoder).mkdir()
+        study = opened(
+            tmp_path / autoencoder,
+            data={"name": "glyphs", "image_size": 256, "channels": 3, "train_images": 64},
+            autoencoder={"name": autoencoder},
+            model={"family": "DiT"},
+        )
+        key = next(k for k, s in study.plan.stages.items() if s.kind == "complexity")
+        shape = {"block": "adaln-zero", "channels": channels, "input_size": side}
+        told = codec.told(dataclasses.replace(counted, architecture=shape))
+        study.store.commit("complexity", key, study.store.staging(key), {}, told, {})
+        (row,) = report._complexity(study)
+        assert row["model"] == "DiT-S/8" and row["paper_gflops"] == expected

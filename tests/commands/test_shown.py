@@ -1,0 +1,63 @@
+"""Images in a report: samples that were all drawn in one way, real ones, grids of one class."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from opened import opened
+
+from harness.commands import shown
+from harness.commands.common import Opened
+
+
+def sampled(study: Opened, measurement: Any, value: int) -> None:
+    """Commit the samples of one measurement: four images of one gray."""
+    staging = study.store.staging(measurement.sample)
+    images = np.full((4, 8, 8, 1), value, np.uint8)
+    np.savez(staging / "samples.npz", arr_0=images)
+    study.store.commit("sample", measurement.sample, staging, {}, {}, {})
+
+
+def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
+    evaluations = {
+        "final": {"at": "end", "sampling_steps": 2, "samples": 40, "split_size": 40},
+        "guided": {
+            "at": "milestones",
+            "sampling_steps": 3,
+            "samples": 40,
+            "split_size": 40,
+            "guidance": {"scale": 4, "channels": 1},
+        },
+    }
+    study = opened(tmp_path, evaluations=evaluations)
+    by = {(m.run, m.evaluation, m.step): m for m in study.plan.measurements}
+    assert shown.samples(study) == ({}, "")
+    sampled(study, by[0, "final", 6], 10)
+    sampled(study, by[0, "guided", 3], 20)
+    sampled(study, by[0, "guided", 6], 30)
+    grids, how = shown.samples(study)
+    assert {k: int(v.max()) for k, v in grids.items()} == {"DiT-micro-S/8": 10}
+    assert how == "2 steps, no guidance"
+    sampled(study, by[1, "guided", 6], 40)  # now both runs were sampled so
+    grids, how = shown.samples(study)
+    assert {k: int(v.max()) for k, v in grids.items()} == {"DiT-micro-S/8": 30, "DiT-micro-B/8": 40}
+    assert how == "3 steps, guidance 4"
+
+
+def test_real_images_and_grids_of_a_class_come_from_what_is_kept(tmp_path: Path) -> None:
+    asked = [{"label": 1, "guidance": 1.0, "images": 2}, {"label": 9, "guidance": 7.0}]
+    study = opened(tmp_path, report={"sections": ["samples"], "grids": asked, "samples_shown": 4})
+    images, how = shown.real(study)
+    assert images is not None and images.shape[0] == 4 and images.dtype == np.uint8
+    assert how.startswith("images of glyphs")
+    assert [g.images for g in shown.grids(study)] == [None, None]
+    measurement = study.plan.measurements[0]
+    staging = study.store.staging(measurement.sample)
+    pixels = np.arange(6, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
+    np.savez(staging / "samples.npz", arr_0=pixels, labels=np.array([0, 1, 0, 1, 1, 0]))
+    study.store.commit("sample", measurement.sample, staging, {}, {}, {})
+    one, other = shown.grids(study)
+    assert one.images is not None and one.images[:, 0, 0, 0].tolist() == [1, 3]
+    assert other.images is None and "no samples at this guidance" in other.why

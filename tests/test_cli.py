@@ -1,0 +1,179 @@
+"""The command line: quick to start, nothing touched by looking, errors a person can use."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from verbs import Said, stages, tried
+
+from harness import cli
+from harness.errors import BadInput, HarnessError, Missing
+
+SCALING = str(Path("studies/scaling.yaml").resolve())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["plan", SCALING], ["status", SCALING], ["results", SCALING, "--csv"]],
+    ids=["help", "plan", "status", "results"],
+)
+def test_looking_does_not_import_torch(tmp_path: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys; from harness.cli import main\n"
+        f"code = main({arguments!r})\n"
+        "assert code == 0, code\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("verb", ["--help", "plan", "status"])
+def test_looking_starts_in_under_a_second(tmp_path: Path, verb: str) -> None:
+    arguments = [verb] if verb == "--help" else [verb, SCALING]
+    took = []
+    for _ in range(5):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            check=True,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        # processor time, because other processes share this machine
+        took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        if took[-1] < 1:
+            return
+    raise AssertionError(f"{verb} took {took} s")
+
+
+@pytest.mark.parametrize("word", ["plan", "status", "results", "run --dry-run"])
+def test_looking_creates_nothing(study: Path, verb: Said, word: str) -> None:
+    first, *options = word.split()
+    code, said = verb(first, "tiny.yaml", *options)
+    assert code == 0, said
+    assert sorted(p.name for p in study.parent.iterdir()) == ["tiny.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["plan", "tiny.yaml", "--profile", "lap"], "unknown profile 'lap'"),
+        (["run", "tiny.yaml", "--set", "train.stepz=3"], "did you mean 'steps'?"),
+        (["run", "tiny.yaml", "--only", "nothing-like-it"], "no stage is left"),
+        (["logs", "nothing-like-it", "tiny.yaml"], "no stage of tiny matches"),
+    ],
+)
+def test_bad_usage_is_told_in_one_line_and_exits_2(
+    verb: Said, arguments: list[str], expected: str
+) -> None:
+    code, said = verb(*arguments)
+    assert code == 2 and expected in said
+    assert all(line.startswith("error: ") for line in said.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("rnu", "tiny.yaml"), "there is no verb 'rnu' (did you mean run?)"),
+        (("fly",), "there is no verb 'fly'; verbs: run, plan, "),
+        ((), "the following arguments are required: VERB"),
+        (("plan", "tiny.yaml", "--proflie", "x"), "(did you mean --profile?)"),
+        (("plan", "tiny.yaml", "--wrokers=3"), "not understood: --wrokers=3"),
+        (("plan", "tiny.yaml", "surplus"), "not understood: surplus"),
+        (("status",), "the following arguments are required: STUDY"),
+    ],
+)
+def test_a_usage_error_says_what_is_near_and_the_verbs_own_usage(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    out, text = capsys.readouterr()
+    assert said in text and not out
+    own = f" {words[0]}" if words and words[0] in cli.VERBS else ""
+    assert text.startswith(f"usage: python -m harness{own} [")
+
+
+def test_options_may_stand_between_the_words(verb: Said, study: Path) -> None:
+    for words in (
+        ["cancel", "tiny.yaml", "--profile", "laptop", "train"],
+        ["cancel", "--results", "elsewhere", "tiny.yaml", "train", "--profile", "laptop", "sample"],
+    ):
+        assert verb(*words) == (0, "none of these stages is running\n")
+    tried(study.parent / "results", stages(study, "train")[0], "step 1\nstep 2\n")
+    code, said = verb("logs", "train", "--lines", "1", "tiny.yaml")
+    assert code == 0 and "step 2" in said and "step 1" not in said
+    code, said = verb("cancel", "tiny.yaml", "--profil", "x", "train", "--bogus")
+    assert code == 2 and "--bogus" in said
+
+
+@pytest.mark.parametrize("word", ["plan", "status", "results", "run"])
+def test_results_that_are_no_folder_are_named(word: str, verb: Said, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, why in (("file", "is a file"), ("link", "is a link to")):
+        code, said = verb(word, "tiny.yaml", "--results", str(tmp_path / name))
+        assert code == 2 and f"--results {tmp_path / name} {why}" in said, said
+
+
+def test_a_results_folder_that_is_there_or_not_yet_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    for given in (None, str(tmp_path), str(tmp_path / "link"), str(tmp_path / "absent")):
+        cli.check_results(given)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (BadInput("one\ntwo\n  copy this"), 2, "error: one\nerror: two\n  copy this\n"),
+        (Missing("no weights"), 2, "error: no weights\n"),
+        (HarnessError("it failed"), 2, "error: it failed\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_an_error_is_its_message_and_an_exit_code(
+    raised: BaseException,
+    code: int,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run(_: argparse.Namespace) -> int:
+        raise raised
+
+    monkeypatch.setattr(cli, "parse", lambda given: SimpleNamespace(run=run))
+    with warnings.catch_warnings():
+        assert cli.main([]) == code
+    assert capsys.readouterr().err == said
+
+
+def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_: argparse.Namespace) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(cli, "parse", lambda given: SimpleNamespace(run=run))
+    with warnings.catch_warnings(), pytest.raises(ZeroDivisionError):
+        cli.main([])
+
+
+def test_every_verb_has_a_module_and_every_option_says_what_it_does() -> None:
+    (verbs,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert list(verbs.choices) == list(cli.VERBS)
+    silent = [
+        f"{verb} {action.option_strings or action.dest}"
+        for verb, sub in verbs.choices.items()
+        for action in sub._actions
+        if not action.help
+    ]
+    assert not silent
