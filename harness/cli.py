@@ -38,6 +38,7 @@ VERBS = {
     "complexity": "Gflops and parameters of models, beside the paper's",
     "evaluate": "measure a set of samples against a reference",
     "statistics": "write the reference statistics of a folder of images, once",
+    "selftest": "hold real weights against published values, where there is a network",
     "bench": "measure this machine's training and sampling speed",
     "du": "what a results folder holds, by kind and by study",
     "prune": "free the space of checkpoints and samples that nothing needs; numbers stay",

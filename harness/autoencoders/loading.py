@@ -120,7 +120,7 @@ def load(
         )
     if table.decoders[decoder] is None:  # there are no weights
         return Identity(image_channels)
-    model = _load_kl(name, decoder, _find(name, decoder, weights), sha256)
+    model = _load_kl(name, decoder, folder_of(name, decoder, weights), sha256)
     return StableDiffusionVAE(model.to(device).eval().requires_grad_(False), decoder)
 
 
@@ -180,12 +180,15 @@ def load_model(architecture: str, folder: Path, label: str) -> Any:
     return model
 
 
-def _find(name: str, decoder: str, weights: str | Path | None) -> Path:
-    """The folder that holds one model's config.json and weights."""
+def folder_of(name: str, decoder: str, weights: str | Path | None, online: bool = True) -> Path:
+    """The folder that holds one model's config.json and weights, downloaded where `online`.
+
+    Raises BadInput for another decoder's weights, Missing for none.
+    """
     repository = properties(name).decoders[decoder]
     assert repository is not None  # the identity never comes here
     if weights is None:
-        return _download(repository, decoder)
+        return _download(repository, decoder, online)
     places = [Path(weights) / decoder, Path(weights) / f"{name}-{decoder}"]
     if decoder == "original":
         places.append(Path(weights))
@@ -225,7 +228,7 @@ def _converting(places: list[Path]) -> str:
     return f" ({old[0]} is a pickle and is not loaded; take the safetensors file)"
 
 
-def _download(repository: str, decoder: str) -> Path:
+def _download(repository: str, decoder: str, online: bool) -> Path:
     """The folder in the hub's cache; downloaded when it is not there yet."""
     from huggingface_hub import snapshot_download
 
@@ -233,7 +236,9 @@ def _download(repository: str, decoder: str) -> Path:
     prefix = f"{subfolder}/" if subfolder else ""
     files = [f"{prefix}config.json", f"{prefix}{WEIGHTS}"]
     reason = ""
-    for local in (True, False):  # the cache first: a run on a cluster's node needs no network
+    for local in (
+        (True, False) if online else (True,)
+    ):  # the cache first: a run on a cluster's node needs no network
         try:
             root = Path(snapshot_download(repository, allow_patterns=files, local_files_only=local))
         except Exception as error:  # the hub's own errors, and those of the network below it

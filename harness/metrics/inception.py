@@ -138,11 +138,16 @@ def _read(path: Path) -> tuple[io.BytesIO, str]:
     return io.BytesIO(content), hashlib.sha256(content).hexdigest()
 
 
-def published_weights() -> Path:
-    """torch-fidelity's weights file in torch's hub cache, downloaded when absent."""
+def published_weights(online: bool = True) -> Path:
+    """torch-fidelity's weights file in torch's hub cache, downloaded when absent and `online`.
+
+    Raises Missing, which says what to put where.
+    """
     path = Path(torch.hub.get_dir()) / "checkpoints" / FILE
     if path.exists():
         return path  # type: ignore[no-any-return]
+    if not online:
+        raise Missing(f"the Inception-2015 weights are not at {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), hash_prefix=HASH)

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import random_inception
 import torch
 from tiny_extractor import known, make_tiny
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from harness.metrics.extractors import NetworkExtractor
 
@@ -43,26 +43,4 @@ def registered(tiny: NetworkExtractor) -> Iterator[NetworkExtractor]:
 
 @pytest.fixture(scope="session")
 def inception_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file in the published weights' format, with random numbers that keep activations alive."""
-    folder = tmp_path_factory.mktemp("inception")
-    empty = folder / "empty.pth"
-    torch.save({}, empty)
-
-    class Unloaded(FeatureExtractorInceptionV3):
-        def load_state_dict(self, *args: Any, **kwargs: Any) -> None:  # type: ignore[override]
-            """Keeps the freshly made layers."""
-
-    network = Unloaded("random", ["2048"], feature_extractor_weights_path=str(empty))
-    generator = torch.Generator().manual_seed(0)
-    for module in network.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            fan_in = module.weight[0].numel()
-            module.weight.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
-        elif isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.normal_(0, 0.1, generator=generator)
-            module.running_var.uniform_(0.8, 1.2, generator=generator)
-    network.fc.weight.normal_(0, 0.05, generator=generator)
-    network.fc.bias.normal_(0, 1.0, generator=generator)
-    path = folder / "weights-inception.pth"
-    torch.save(network.state_dict(), path)
-    return path
+    return random_inception.save(tmp_path_factory.mktemp("inception"))
