@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness import components
 from harness.components.metric import INCEPTION
 from harness.components.source import Wanted
+from harness.data.cifar import Cifar
 from harness.metrics import Moments, extract, frechet_distance, inception_score, load_extractor
 from harness.metrics.inception import published_weights
 from harness.selftest import expected
@@ -128,7 +128,7 @@ def _near(name: str, found: float, other: float, relative: float) -> Check:
 
 def _cifar10(path: Path, extractor: Any, batch: int) -> Check:
     """The Inception Score of the training images, in ten parts."""
-    source = components.get("source", "cifar")()
+    source = Cifar()
     images = source.open(Wanted("cifar10", str(path), "train", 32, 3, 10, None, 0))
     batches = (
         np.stack([images[k][0] for k in range(start, min(start + batch, len(images)))])
