@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import random_inception
-import torch
 from tiny_extractor import known, make_tiny
 
 from harness.metrics.extractors import NetworkExtractor
