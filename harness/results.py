@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import BadInput
 from harness.store import studies
-from harness.store.frames import columns_of, read_frames
+from harness.store.frames import OfColumns, columns_of, read_frames
 from harness.store.of_study import of_study
 from harness.store.studies import Index
 
@@ -60,7 +60,9 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     axes = list(dict.fromkeys(axis for part in parts for axis in part.attrs["axes"]))
     attrs = {**parts[0].attrs, "study": [part.attrs["study"] for part in parts], "axes": axes}
     attrs["profile"] = [part.attrs["profile"] for part in parts]
-    attrs["meaning"] = {k: v for part in parts for k, v in part.attrs["meaning"].items()}
+    attrs["meaning"] = OfColumns(
+        {k: v for part in parts for k, v in part.attrs["meaning"].items()}
+    )
     for part in parts:
         part.attrs = {}
     out = pd.concat(parts, ignore_index=True)

@@ -27,11 +27,16 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With `-n 2` one process has the tests on a real SLURM, which mostly wait: one cluster."""
+    """The tests on a real SLURM mostly wait: they come first, and two processes have a cluster each.
+
+    The others fill the two cores meanwhile.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("cluster") is None)
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
             if item.get_closest_marker("cluster"):
-                item.add_marker(pytest.mark.xdist_group("slurm"))
+                half = item.path.stem in ("test_disasters", "test_interrupted", "test_kills")
+                item.add_marker(pytest.mark.xdist_group(f"slurm-{'ab'[half]}"))
 
 
 def pytest_terminal_summary(

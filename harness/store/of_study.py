@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.store import tables
+from harness.store.frames import OfColumns
 from harness.store.studies import Index, StageOf, kinds
 
 if TYPE_CHECKING:
@@ -205,5 +206,5 @@ def _attributes(before: pd.DataFrame, frame: pd.DataFrame, index: Index) -> dict
         "study": index.study,
         "profile": index.profile,
         "axes": list(index.axes),
-        "meaning": {**meaning, **attrs.get("meaning", {})},
+        "meaning": OfColumns({**meaning, **attrs.get("meaning", {})}),
     }

@@ -96,7 +96,15 @@ def test_every_design_trains_on_every_path(block, path):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("block", "backend"),
-    [*((block, "aot_eager") for block in BLOCKS), ("adaln-zero", "inductor")],
+    [
+        ("cross-attention", "aot_eager"),
+        *(
+            pytest.param(block, "aot_eager", marks=pytest.mark.full)
+            for block in BLOCKS
+            if block != "cross-attention"
+        ),
+        ("adaln-zero", "inductor"),
+    ],
 )
 def test_every_design_trains_compiled_as_it_does_plain(block, backend):
     # As one graph each; inductor's C++ compiler is slow, so it builds one of them.

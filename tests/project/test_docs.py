@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
 import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -30,14 +34,19 @@ def slow(page: Path) -> bool:
     return "results" in given(page) or any(b.mark == "slow" for b in blocks(page))
 
 
-def prepare(page: Path, folder: Path) -> None:
-    """What the page takes as given, and a `python` that is this one."""
+def typed_in(folder: Path) -> None:
+    """A `python` that is this one, and what lies beside it in a checkout."""
     (folder / "bin").mkdir()
     python = folder / "bin" / "python"  # a link would lose the virtual environment
     python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
     python.chmod(0o755)
     (folder / "studies").symlink_to(shipped.folder())
     (folder / "tests").symlink_to(ROOT / "tests")
+
+
+def prepare(page: Path, folder: Path) -> None:
+    """What the page takes as given."""
+    typed_in(folder)
     for thing in given(page):
         GIVEN[thing](folder)
 
@@ -56,12 +65,20 @@ def checkpoint(folder: Path) -> None:
     torch.save(model.state_dict(), folder / "small.pt")
 
 
+@functools.cache
+def _made() -> Path:
+    """Two models of `scaling` in the profile `smoke`, run once for all pages."""
+    folder = Path(tempfile.mkdtemp(prefix="harness-pages-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    typed_in(folder)
+    text = "python -m harness run scaling --profile smoke --only '*S/8*'"
+    execute(folder, Block("", 0, "sh", text, ""))
+    return folder
+
+
 def results(folder: Path) -> None:
-    """Two models of `scaling` in the profile `smoke`."""
-    execute(
-        folder,
-        Block("", 0, "sh", "python -m harness run scaling --profile smoke --only '*S/8*'", ""),
-    )
+    for name in ("results", "reports"):
+        shutil.copytree(_made() / name, folder / name)
 
 
 GIVEN = {"photos": photos, "checkpoint": checkpoint, "results": results}
@@ -83,6 +100,7 @@ def execute(folder: Path, block: Block) -> None:
     )
 
 
+@pytest.mark.xdist_group("pages")  # of one process: what they take as given is made once
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=[pytest.mark.slow] if slow(p) else []) for n, p in PAGES.items()],

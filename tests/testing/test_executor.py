@@ -22,9 +22,23 @@ from harness_example import subprocess_executor
 from harness_example.subprocess_executor import Processes, Subprocess
 
 
+SAMPLE = (laws.a_failure_is_told_with_its_class_and_message, laws.one_stage_is_cancelled)
+KEPT = [
+    *(pytest.param(Local(), law, id=f"local-{law.__name__}") for law in laws.LAWS),
+    *(
+        pytest.param(
+            Subprocess(),
+            law,
+            id=f"subprocess-{law.__name__}",
+            marks=[] if law in SAMPLE else [pytest.mark.full],
+        )
+        for law in laws.LAWS
+    ),
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
-@pytest.mark.parametrize("component", [Local(), Subprocess()], ids=["local", "subprocess"])
+@pytest.mark.parametrize(("component", "law"), KEPT)
 def test_the_law_is_kept(component: Executor, law: Any) -> None:
     law(component)
 

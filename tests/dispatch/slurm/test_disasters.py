@@ -140,6 +140,7 @@ def test_a_job_cancelled_from_outside_is_done_by_the_next_run(bench: Bench) -> N
     trained_once_after_preparation(bench)
 
 
+@pytest.mark.full
 def test_a_node_drained_in_the_middle_and_then_crashed_only_delays_the_study(bench: Bench) -> None:
     bench.write(steps=LONG)
     cluster = bench.cluster
