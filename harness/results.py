@@ -60,9 +60,7 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     axes = list(dict.fromkeys(axis for part in parts for axis in part.attrs["axes"]))
     attrs = {**parts[0].attrs, "study": [part.attrs["study"] for part in parts], "axes": axes}
     attrs["profile"] = [part.attrs["profile"] for part in parts]
-    attrs["meaning"] = OfColumns(
-        {k: v for part in parts for k, v in part.attrs["meaning"].items()}
-    )
+    attrs["meaning"] = OfColumns({k: v for part in parts for k, v in part.attrs["meaning"].items()})
     for part in parts:
         part.attrs = {}
     out = pd.concat(parts, ignore_index=True)
