@@ -27,7 +27,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The tests on a real SLURM mostly wait: they come first, and two processes have a cluster each.
+    """Tests on a real SLURM mostly wait: they come first, and two processes have a cluster each.
 
     The others fill the two cores meanwhile.
     """
