@@ -12,10 +12,10 @@ from harness.store.studies import Index
 SHA = "5" * 64
 COMPONENTS = {
     "family:my-net": {"from": "package nets 1.2", "version": 3},
-    "source:rings": {"from": "file rings.py", "version": 1, "sha256": SHA},
+    "source:loops": {"from": "file loops.py", "version": 1, "sha256": SHA},
     "family:DiT": {"from": "package other 1", "version": 1},  # installed here: nothing to say
 }
-ERROR = "s.yaml:8: unknown family 'my-net'\ns.yaml:3: data.source is 'rings'; 'DiT' is allowed"
+ERROR = "s.yaml:8: unknown family 'my-net'\ns.yaml:3: data.source is 'loops'; 'DiT' is allowed"
 
 
 def write(root: Path, name: str = "one") -> None:
@@ -27,7 +27,7 @@ def test_a_package_and_a_file_are_told_and_nothing_else(tmp_path: Path) -> None:
     family, source = origins.sentences(tmp_path, ERROR)
     assert "family 'my-net' is not installed here" in family
     assert "version 3 of package nets 1.2: install that" in family
-    assert f"version 1 of file rings.py (SHA-256 {SHA[:12]}): list that" in source
+    assert f"version 1 of file loops.py (SHA-256 {SHA[:12]}): list that" in source
     assert "its content is in" not in source
     copy = files.copy_of(tmp_path, SHA)
     copy.parent.mkdir()
