@@ -29,7 +29,7 @@ class Agenda:
     keep_going: bool = False  # do what leads to failed stages alone all the same
     not_before: dict[str, float] = field(default_factory=dict)  # when one may be tried again
     idle: list[str] = field(default_factory=list)  # at work, or in a queue, for failed stages alone
-    given: set[str] = field(default_factory=set)  # other studies' checkpoints that ours start from
+    given: set[str] = field(default_factory=set)  # what ours go on from, and is no stage of ours
 
     def __post_init__(self) -> None:
         self._sort()

@@ -159,7 +159,7 @@ class Driver:
 
     def _plan_for(self, state: Standing, failed: dict[str, Attempt]) -> None:
         stages = {s.key: s for s in state.stages}
-        starts = {s.after["previous"] for s in state.missing if "previous" in s.after}
+        starts = {key for s in state.missing for key in s.after.values()}
         self.agenda.begin(stages, state.done, failed, starts - stages.keys())
         self.watch("stock", None, {"stages": state.stages, "done": set(state.done)})
 

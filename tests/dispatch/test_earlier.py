@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from in_process import InThisProcess
 from tiny_study import TINY
 
 from harness.dispatch import earlier
+from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.plan import Plan, make_plan
@@ -59,6 +62,20 @@ def test_nothing_is_made_again_for_a_metric_that_kept_features_have(measured: Pa
     assert not [s for s in state(plan, store, measured).missing if s.kind == "evaluate"]
 
 
+def test_a_run_goes_on_from_an_evaluation_that_is_no_stage_of_its_study(
+    measured: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    store, plan = Store(tmp_path / "results"), planned(tmp_path, asked("fd, precision"))
+    before = store.committed(["evaluate"])
+    ledger, executor = Ledger(store.root), InThisProcess(store)
+    assert not before & plan.stages.keys()
+    assert (
+        Driver(plan, list(plan.stages.values()), store, ledger, executor, remake=False).run() == 0
+    )
+    assert before < store.committed(["evaluate"])
+
+
 def test_a_metric_of_what_was_not_kept_wants_the_samples(measured: Path) -> None:
     """Spatial features are as large as images: what was removed is made again if that is said."""
     store, plan = Store(measured / "results"), planned(measured, asked("fd, sfd"))
@@ -75,8 +92,6 @@ def test_other_settings_have_nothing_in_common(measured: Path) -> None:
 
 
 def test_damage_is_passed_over(measured: Path, tmp_path: Path) -> None:
-    import shutil
-
     shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
     store, plan = Store(tmp_path / "results"), planned(tmp_path, asked("fd, precision"))
     again: list[Any] = [s for s in plan.stages.values() if s.kind == "evaluate"]
