@@ -87,8 +87,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
         options = parse(given)
-    except SystemExit as leaving:
+    except SystemExit as leaving:  # --help, or a mistake
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            return terminal.output_lost(error) or 0
         return int(leaving.code or 0)
+    except OSError as error:
+        if (gone := terminal.output_lost(error)) is None:
+            raise
+        return gone
     warnings.showwarning = _warn  # type: ignore[assignment]
     # what our dependencies will change one day is not the user's to act on
     warnings.simplefilter("ignore", FutureWarning)

@@ -41,7 +41,13 @@ codecs.register_error("harness.plain", in_plain_letters)
 
 
 def prepare() -> None:
-    """Print every character: what the terminal's encoding lacks comes in plain letters."""
+    """Print every character: what the terminal's encoding lacks comes in plain letters.
+
+    A stream that was closed before we began (`>&-`) takes what is written, and drops it.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  (as long as the process)
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError, OSError):  # a test's own stream, None
             stream.reconfigure(errors="harness.plain")  # type: ignore[union-attr]

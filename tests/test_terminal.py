@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from terminals import forked
 
 from harness import terminal
 from harness.cli import main
 
+VERBS = [
+    *("plan kept.yaml", "status kept.yaml", "du", "explain"),
+    *("prune kept.yaml", "fingerprint kept.yaml", "forget kept.yaml train", "validate kept.yaml"),
+    *("run kept.yaml --dry-run", "retry kept.yaml --dry-run", "cancel kept.yaml", "--help"),
+    *("logs train kept.yaml", "explain train.steps"),
+]
+# those that take longer, each with one terminal
+COSTLY = [
+    ("schema", "gone"),
+    ("components", "ascii"),
+    ("merge other --results results", "full"),
+    ("results kept.yaml", "ascii"),
+    ("results kept.yaml --csv", "gone"),
+]
+TERMINALS: dict[str, dict[str, Any]] = {
+    "ascii": {"encoding": "ascii"},
+    "narrow": {"columns": 40},
+    "gone": {"out": "gone"},
+    "full": {"out": "full"},
+    "closed": {"out": "closed"},
+}
 PLAIN = {"PYTHONIOENCODING": "ascii", "LC_ALL": "C", "COLUMNS": "40", "TERM": "dumb"}
 
 
@@ -28,12 +52,77 @@ def harness(folder: Path, *words: str, **environment: str) -> subprocess.Complet
     )
 
 
+@pytest.fixture(scope="module")
+def imported() -> None:
+    """What the verbs import, once for all their children."""
+    import pandas  # noqa: F401
+    import rich.table  # noqa: F401
+
+    from harness.components import registry
+
+    for verb in (*VERBS, *(words for words, _ in COSTLY)):
+        name = verb.split()[0]
+        if not name.startswith("-"):
+            importlib.import_module(f"harness.commands.{name}")
+    for entry in registry.entries():
+        entry.load()
+
+
+@pytest.fixture(scope="module")
+def folder(kept: Path, tmp_path_factory: pytest.TempPathFactory, imported: None) -> Path:
+    """kept.yaml beside its results, and another folder of the same."""
+    path = shutil.copytree(kept, tmp_path_factory.mktemp("terminals") / "kept")
+    shutil.copytree(path / "results", path / "other")
+    return path
+
+
+def check(words: str, name: str, folder: Path) -> None:
+    ended = forked(words.split(), folder, **TERMINALS[name])
+    said = ended.err.decode()
+    assert "Traceback" not in said, f"{name}: {said}"
+    assert ended.code == (2 if name == "full" else 0), f"{name}: {said}"
+    if name in ("gone", "closed"):
+        assert ended.err == b"", name
+    if name == "full":
+        assert said == "error: cannot write the output: No space left on device\n"
+    if name == "ascii":
+        assert ended.out.isascii() and ended.out
+
+
+@pytest.mark.parametrize("words", VERBS)
+def test_a_verb_speaks_to_any_terminal(words: str, folder: Path) -> None:
+    for name in TERMINALS:
+        check(words, name, folder)
+
+
+@pytest.mark.parametrize(("words", "terminal"), COSTLY)
+def test_a_verb_that_takes_longer_speaks_to_one(words: str, terminal: str, folder: Path) -> None:
+    check(words, terminal, folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("export --study none.yaml x.tar", "none.yaml: no such file"),
+        ("new kept.yaml", "kept.yaml is there already"),
+        ("merge nowhere --results results", "nowhere"),
+        ("results caf\u00e9.yaml", "caf"),
+        ("plan kept.yaml --set title=\u5b66\u7fd2", ""),
+    ],
+)
+def test_an_error_is_told_to_any_terminal(words: str, said: str, folder: Path) -> None:
+    for name, given in TERMINALS.items():
+        ended = forked(words.split(), folder, **given)
+        assert b"Traceback" not in ended.err, name
+        assert ended.code == (2 if said else 2 if name == "full" else 0), (name, ended.err)
+        assert said in ended.err.decode(errors="replace"), name
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        *[(verb, "kept.yaml") for verb in ("plan", "status", "results")],
+        ("plan", "kept.yaml"),
         pytest.param(("report", "kept.yaml", "--report", "x.pdf"), marks=[pytest.mark.slow]),
-        pytest.param(("logs", "train", "kept.yaml"), marks=[pytest.mark.slow]),
     ],
     ids=lambda words: words[0],
 )
@@ -81,36 +170,6 @@ def test_only_a_lost_standard_output_is_taken_for_one(monkeypatch: pytest.Monkey
         OSError(errno.ENOSPC, "full"),  # and standard output can be written
     ):
         assert terminal.output_lost(other) is None, other
-
-
-@pytest.mark.parametrize("verb", [("plan", "--stages"), ("results", "--csv"), ("results",)])
-def test_a_reader_who_has_enough_is_no_error(verb: tuple[str, ...], kept: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "harness", verb[0], "kept.yaml", *verb[1:]],
-        cwd=kept,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None and process.stderr is not None
-    process.stdout.close()
-    said = process.stderr.read()
-    assert process.wait(120) == 0 and said == b""
-
-
-@pytest.mark.parametrize("verb", [("plan",), ("results", "--csv"), ("results",)])
-def test_a_full_disk_behind_the_output_is_said_in_one_line(
-    verb: tuple[str, ...], kept: Path
-) -> None:
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "harness", verb[0], "kept.yaml", *verb[1:]],
-            cwd=kept,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            timeout=120,
-        )
-    assert done.returncode == 2
-    assert done.stderr == b"error: cannot write the output: No space left on device\n"
 
 
 def test_reading_verbs_work_on_results_that_cannot_be_written(

@@ -13,17 +13,19 @@ import json
 import math
 import pickle
 import re
+import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from harness.components import weight_files
+from harness.components import content, weight_files
 from harness.errors import BadInput, Missing
 from harness.models import diffusers_format, state_dicts, zoo
 from harness.models.dit import DiT
@@ -98,7 +100,7 @@ def read_checkpoint(
     if isinstance(path_or_state_dict, Mapping):
         found = state_dicts.found_in(path_or_state_dict, "the state dict")
         copied = {name: t.detach().clone() for name, t in found.state.items()}
-        return Loaded(_assemble(copied, heads, "the state dict"), found.said)
+        return Loaded(_assemble(copied, heads, found.where.rstrip(",")), found.said)
     path = Path(path_or_state_dict)
     if not path.exists():
         raise Missing(f"no checkpoint at {path}")
@@ -114,7 +116,7 @@ def read_checkpoint(
     configured = path.name.startswith(weight_files.DIFFUSERS) and config.is_file()
     if configured:
         notes += diffusers_format.ignored(_json(config), str(config))
-    model = _assemble(found.state, recorded.get("heads", heads), str(path), recorded)
+    model = _assemble(found.state, recorded.get("heads", heads), found.where.rstrip(","), recorded)
     if configured:
         shape = asdict(architecture_of(model))
         diffusers_format.check_shape(_json(config), shape, str(config))
@@ -242,27 +244,38 @@ def _of_parts(index: Path) -> state_dicts.Weights:
     whole: dict[str, Any] = {}
     files = tuple(weight_files.parts(index))
     for file in files:
-        content = _content(file)
-        if not isinstance(content, Mapping):
-            raise BadInput(f"{file} holds no state dict but a {type(content).__name__}")
-        if twice := whole.keys() & content.keys():
+        held = _content(file)
+        if not isinstance(held, Mapping):
+            raise BadInput(f"{file} holds no state dict but a {type(held).__name__}")
+        if twice := whole.keys() & held.keys():
             raise BadInput(f"{file} holds tensors that another part of {index} has: {some(twice)}")
-        whole |= content
+        whole |= held
     found = state_dicts.found_in(whole, str(index))
-    return state_dicts.Weights(found.state, f"{found.said} in {len(files)} files")
+    return replace(found, said=f"{found.said} in {len(files)} files")
 
 
 def _content(path: Path) -> Any:
     """What a file holds, without running anything in it. Raises BadInput."""
-    if path.suffix == ".safetensors":
+    head = b""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        head = file.read(content.HEAD)
+    if (what := content.guess(head)) is not None and path.is_file():
+        raise BadInput(f"{path} is {what}")
+    named = path.suffix == ".safetensors"
+    # A safetensors file begins with the length of its header, which is JSON; torch's with PK.
+    if head[8:9] == b"{" if not named else head[:4] != b"PK\x03\x04":
         try:
             return load_file(path)
         except safetensors.SafetensorError as error:
             raise BadInput(f"{path} is not a safetensors file or is damaged: {error}") from error
     try:
-        # Official training checkpoints hold their command line's Namespace: attributes, no code.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=True)
+        with (
+            path.open("rb") as file,
+            torch.serialization.safe_globals(_plain_types()),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")  # of sparse tensors, and of pickles of before
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"it asks for {wanted[1]}" if wanted else "it is damaged or holds more than tensors"
@@ -272,9 +285,22 @@ def _content(path: Path) -> Any:
         ) from error
     except Exception as error:  # a file of another kind can trip the unpickler anywhere
         why = "it is no file of torch.save, or is damaged"
-        if not isinstance(error, (KeyError, IndexError, OSError, EOFError)) and str(error):
-            why = str(error)
+        if "TorchScript" in str(error):  # where PyTorch advises to run it
+            why = "it is a TorchScript archive, which holds code: save the module's state_dict()"
         raise BadInput(f"{path} cannot be read as a checkpoint: {why}") from error
+
+
+def _plain_types() -> list[Any]:
+    """What checkpoints hold beside tensors, none of which is code: the Namespace of a command line
+    in official ones, NumPy's numbers and arrays (a best metric, a random state) in others."""
+    rebuild, number = np._core.multiarray._reconstruct, np._core.multiarray.scalar  # type: ignore
+    named = [
+        (each, f"{module}.multiarray.{each.__name__}")
+        for each in (rebuild, number)
+        for module in ("numpy.core", "numpy._core")
+    ]
+    dtypes = {type(np.dtype(kind)) for kind in "?bhilqBHILQefd"}
+    return [argparse.Namespace, np.ndarray, np.dtype, *dtypes, *named]
 
 
 def _weights_in(folder: Path) -> tuple[Path, str | None]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,6 +41,8 @@ class Weights:
     state: dict[str, Tensor]
     said: str
     """Which weights were taken: "38 tensors of `ema` (averaged weights)"."""
+    where: str
+    """Where in the file they stand, for errors: "x.pt, entry ema,"."""
 
 
 def found_in(content: Any, source: str) -> Weights:
@@ -63,28 +66,93 @@ def found_in(content: Any, source: str) -> Weights:
     if isinstance(content, Mapping) and not content:
         raise BadInput(f"{where} holds no state dict: it is empty")
     if not isinstance(content, Mapping):
-        raise BadInput(f"{where} holds no state dict but a {type(content).__name__}")
+        raise BadInput(f"{where} holds no state dict but {_kind(content)}")
     if empty and not within:
         raise BadInput(f"{source} holds no weights: its entry {empty[0]!r} is empty")
-    odd = [str(name) for name, value in content.items() if not isinstance(value, Tensor)]
-    if odd:
-        raise BadInput(f"{where} is no state dict: not tensors: {some(odd)}")
-    state, prefix = _unwrapped({str(name): t for name, t in content.items()}, source)
+    held = {str(name): _as_tensor(value) for name, value in content.items()}
+    rest = {name for name, value in held.items() if _counts(name, value)}
+    tensors = {n: t for n, t in held.items() if isinstance(t, Tensor) and n not in rest}
+    odd = [name for name in held if name not in tensors and name not in rest]
+    if odd or not tensors:
+        raise BadInput(f"{where} is no state dict: not tensors: {some(odd or held)}")
+    state, prefix = _unwrapped(tensors, source)
+    state, from_model = _lit_ema(tensors, state, prefix)
     _check(state, source)
-    averaged = any(part.strip(".") in AVERAGED for part in (*within, *prefix.split(".")))
+    averaged = from_model is not None or any(
+        part.strip(".") in AVERAGED for part in (*within, *prefix.split("."))
+    )
     said = f"{len(state)} tensors"
     if within or prefix:
-        said += f" of {'.'.join([*within, *([prefix.strip('.')] if prefix else [])])!r}"
+        inner = LIT_EMA.strip(".") if from_model is not None else prefix.strip(".")
+        said += f" of {'.'.join([*within, *([inner] if inner else [])])!r}"
     said += " (averaged weights)" if averaged else " (the model's own weights)" if within else ""
     if left := len(content) - len(state):
-        said += f"; {left} others were not taken"
+        said += f"; {left} other{' was' if left == 1 else 's were'} not taken"
+    if from_model:
+        said += f"; {some(from_model)} of the model, as it is not averaged"
     if empty:
         said += f"; {empty[0]!r} is empty"
-    return Weights(state, said)
+    return Weights(state, said, where)
 
 
 def _is_weight(value: Any) -> bool:
-    return isinstance(value, Tensor)
+    return isinstance(_as_tensor(value), Tensor)
+
+
+def _as_tensor(value: Any) -> Any:
+    """An array of NumPy's as a tensor; anything else as it is."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+        return torch.from_numpy(np.array(value))
+    return value
+
+
+def _counts(name: str, value: Any) -> bool:
+    """Is it a number beside the weights: steps, a decay, an update count? No weight is one."""
+    if isinstance(value, Tensor):
+        if value.dim() or value.layout != torch.strided:
+            return False
+        return not value.is_floating_point() or name.rpartition(".")[2] == "decay"
+    return value is None or isinstance(value, (bool, int, float, np.generic))
+
+
+def _kind(value: Any) -> str:
+    """What it is, in plain words."""
+    for kinds, words in (
+        ((str, bytes), "a text"),
+        ((bool, int, float, np.generic), "a number"),
+        ((type(None),), "nothing"),
+        ((Tensor, np.ndarray), "one array"),
+    ):
+        if isinstance(value, kinds):
+            return words
+    return f"a {type(value).__name__}"
+
+
+# Latent diffusion's averages stand beside the model under its names without their dots; what is not
+# trained has none.
+LIT_EMA = "model_ema."
+NOT_TRAINED = ("pos_embed",)
+
+
+def _lit_ema(
+    tensors: Mapping[str, Tensor], state: dict[str, Tensor], prefix: str
+) -> tuple[dict[str, Tensor], list[str] | None]:
+    """The averaged weights of a file of latent diffusion, and which were taken from the model.
+
+    (`state`, None) where there are none, or not all.
+    """
+    outer = prefix.split(".")
+    for i in range(len(outer)):
+        front = "".join(outer[i:])  # the averaged module may be one within the model
+        found = {
+            name: average
+            for name in state
+            if (average := tensors.get(f"{LIT_EMA}{front}{name.replace('.', '')}")) is not None
+        }
+        lacking = [name for name in state if name not in found]
+        if found and set(lacking) <= set(NOT_TRAINED):
+            return {name: found.get(name, t) for name, t in state.items()}, lacking
+    return state, None
 
 
 def _unwrapped(state: Mapping[str, Tensor], source: str) -> tuple[dict[str, Tensor], str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -92,12 +93,97 @@ def test_other_networks_beside_it_are_left_and_counted(state: dict[str, torch.Te
     content = {"state_dict": {**put(state, "model."), "vae.conv.weight": torch.zeros(3)}}
     found, said = taken(content)
     assert same(found, state)
-    assert said.endswith("; 1 others were not taken") and "'state_dict.model'" in said
+    assert said.endswith("; 1 other was not taken") and "'state_dict.model'" in said
 
 
 def test_an_empty_ema_is_said(state: dict[str, torch.Tensor]) -> None:
     found, said = taken({"ema": {}, "model": state})
     assert same(found, state) and said.endswith("(the model's own weights); 'ema' is empty")
+
+
+@pytest.mark.parametrize(
+    ("beside", "left"),
+    [
+        ({"decay": torch.tensor(0.9), "num_updates": torch.tensor(3)}, "2 others were"),  # LitEma's
+        ({"decay": 0.999}, "1 other was"),
+        ({"n_averaged": torch.tensor(7)}, "1 other was"),  # torch's AveragedModel's
+        ({"epoch": 3, "loss": None, "best": np.float64(3.5)}, "3 others were"),
+    ],
+)
+def test_numbers_beside_the_weights_are_no_weights(
+    beside: dict[str, Any], left: str, state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    torch.save({"ema": {**state, **beside}}, tmp_path / "x.pt")
+    loaded = read_checkpoint(tmp_path / "x.pt", heads=4)
+    assert same(loaded.model.state_dict(), state)
+    assert loaded.weights.endswith(f"'ema' (averaged weights); {left} not taken")
+
+
+@pytest.mark.parametrize("inner", ["", "diffusion_model."])
+def test_the_averages_of_latent_diffusion_are_found_by_their_names_without_dots(
+    inner: str, state: dict[str, torch.Tensor], ema: dict[str, torch.Tensor]
+) -> None:
+    """Taken for strangers, the model's own weights would be sampled and called the checkpoint."""
+    trained = {n: t for n, t in ema.items() if n != "pos_embed"}
+    averages = {f"model_ema.{(inner + n).replace('.', '')}": t for n, t in trained.items()}
+    found, said = taken({"state_dict": {**put(state, f"model.{inner}"), **averages}})
+    assert same(found, {**trained, "pos_embed": state["pos_embed"]})
+    assert "of 'state_dict.model_ema' (averaged weights)" in said
+    assert said.endswith("; pos_embed of the model, as it is not averaged")
+    lacking = dict(list(averages.items())[1:])  # not all of them: not taken for averages
+    found, said = taken({"state_dict": {**put(state, f"model.{inner}"), **lacking}})
+    assert same(found, state) and "the model's own weights" in said
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"model": s, "step": np.int64(3)}])
+def test_arrays_of_numpy_are_read(wrap: Any, state: dict[str, torch.Tensor], tmp_path) -> None:
+    torch.save(wrap({n: t.numpy() for n, t in state.items()}), tmp_path / "x.pt")
+    assert same(read_checkpoint(tmp_path / "x.pt", heads=4).model.state_dict(), state)
+
+
+def test_a_file_is_read_by_its_content_whatever_its_name(state, tmp_path) -> None:
+    whole = {n: t.contiguous() for n, t in state.items()}
+    for name in ("x.pt", "x", "x.bin"):
+        save_file(whole, tmp_path / name)
+        assert same(read_checkpoint(tmp_path / name, heads=4).model.state_dict(), state)
+    torch.save(state, tmp_path / "y.safetensors")
+    assert same(read_checkpoint(tmp_path / "y.safetensors", heads=4).model.state_dict(), state)
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.safetensors"])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:a\n", "run `git lfs pull`"),
+        (b"<!DOCTYPE html><title>404</title>", "a web page: the download went wrong"),
+        (b"\x1f\x8b\x08rest", "compressed by gzip: unpack it first"),
+        (bytes(300), "nothing but zeros"),
+    ],
+)
+def test_what_is_no_checkpoint_at_all_is_called_what_it_is(
+    content: bytes, said: str, name: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match=rf"{name} is .*{said}"):
+        read_checkpoint(tmp_path / name)
+
+
+def test_half_of_an_average_is_named_as_the_entry_that_lacks(
+    state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    half = dict(list(state.items())[::2])
+    torch.save({"ema": half, "model": state}, tmp_path / "x.pt")
+    with pytest.raises(BadInput, match=r"x\.pt, entry ema is not a DiT's: missing "):
+        read_checkpoint(tmp_path / "x.pt", heads=4)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("hi", "a text"), (5, "a number"), (None, "nothing"), ([1], "a list")]
+)
+def test_what_is_no_mapping_is_told_in_plain_words(value: Any, said: str, tmp_path: Path) -> None:
+    torch.save(value, tmp_path / "x.pt")
+    with pytest.raises(BadInput, match=rf"x\.pt holds no state dict but {said}$"):
+        read_checkpoint(tmp_path / "x.pt")
 
 
 @pytest.mark.parametrize(

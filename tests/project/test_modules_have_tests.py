@@ -12,7 +12,6 @@ ROOMS = {"data": "data_room"}  # tests/data holds files
 WITHOUT = [
     "analysis/recipes",
     "report/verdicts",
-    "spec/few_references",
     "commands/commented",
     "commands/components",
     "commands/fingerprint",
