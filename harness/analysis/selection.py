@@ -118,6 +118,9 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
                 own += [names.said(column, _plain(value))] if pd.notna(value) else []
     for own, more in zip(words, _recipe_words(out["recipe"]), strict=True):
         own += more
+    for column in _axes_of_data(out):
+        for own, value in zip(words, out[column], strict=True):
+            own += [names.said(column.partition(".")[2], _plain(value))] if pd.notna(value) else []
     told = [", ".join(own) for own in words]
     out["label"] = [f"{m} {t}".rstrip() for m, t in zip(model, told, strict=True)]
     out["label"] = out["label"].astype(model.dtype)
@@ -129,6 +132,28 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     other = pd.Series([f" run {str(v)[:6]}" for v in out["run"]], index=out.index)
     out["label"] = out["label"].where(~out["label"].isin(unlike), out["label"] + other)
     return out
+
+
+def data_in_words(part: pd.DataFrame, among: pd.DataFrame) -> str:
+    """What sets the images of `part` apart from those of the rows `among` which it stands: as
+    "32 px", "channels 1"; "" where nothing does, or the part is of several."""
+    columns = [c for c in ("data", "image_size", *_axes_of_data(among)) if c in among]
+    words = []
+    for column in columns:
+        if among[column].dropna().nunique() < 2:
+            continue
+        values = part[column].dropna().unique()
+        if len(values) != 1:
+            return ""
+        words.append(names.said(column.rpartition(".")[2], _plain(values[0])))
+    return ", ".join(words)
+
+
+def _axes_of_data(frame: pd.DataFrame) -> list[str]:
+    """The columns of a study's axes that vary the images, and that no recorded column says."""
+    recorded = {f"data.{column}" for column in ("name", *CONFIGURATION)}
+    axes = [str(c) for c in frame if str(c).startswith("data.") and c not in recorded]
+    return [c for c in axes if frame[c].dropna().astype(str).nunique() > 1]
 
 
 def _recipe_words(recipes: pd.Series) -> list[list[str]]:

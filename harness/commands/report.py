@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harness.report.input import ReportInput, Spent
 
 
-OF_ARCHITECTURE = ("block", "depth", "width", "heads", "patch_size")
+OF_ARCHITECTURE = ("block", "depth", "width", "heads", "patch_size", "channels")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -219,6 +219,9 @@ def by_reference(rows: pd.DataFrame, metric: str) -> list[tuple[str, pd.DataFram
         if distinct["extractor_sha256"].nunique() > 1:
             name += f", weights {str(extractor)[:6]}"
         parts.append((name, ours[same]))
+    told = [selection.data_in_words(part, ours) for _, part in parts]
+    if all(told) and len(set(told)) == len(told):  # what the images are tells more than a checksum
+        return [(words, part) for words, (_, part) in zip(told, parts, strict=True)]
     return parts
 
 

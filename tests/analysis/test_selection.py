@@ -290,3 +290,19 @@ def test_with_one_seed_the_recorded_error_speaks_of_the_checkpoint():
     assert out["se"].iloc[0] == pytest.approx(0.25) and out["basis"].iloc[0] == "checkpoints"
     assert pd.isna(out["se"].iloc[1]) and out["basis"].iloc[1] is None
     assert out["std"].isna().all() and out["seeds"].tolist() == [1, 1]
+
+
+def test_images_that_differ_by_an_axis_of_the_study_are_told_by_its_value() -> None:
+    """Not by the checksum of their data, which nobody can read."""
+    rows = frame(row(S, data_sha256="a" * 64, run="1"), row(S, data_sha256="b" * 64, run="2"))
+    rows["data.channels"] = pd.array([1, 3], dtype="Int64")
+    assert selection.labelled(rows)["label"].tolist() == [f"{S} channels 1", f"{S} channels 3"]
+    rows["data.flip"] = [True, False]
+    assert selection.labelled(rows)["label"].tolist() == [
+        f"{S} channels 1, flip on",
+        f"{S} channels 3, flip off",
+    ]
+    assert selection.data_in_words(rows[:1], rows) == "channels 1, flip on"
+    assert selection.data_in_words(rows, rows) == selection.data_in_words(rows[:1], rows[:1]) == ""
+    same = rows.drop(columns=["data.channels", "data.flip"])
+    assert selection.labelled(same)["label"].tolist() == [f"{S} data aaaaaa", f"{S} data bbbbbb"]

@@ -43,6 +43,16 @@ def test_a_reference_and_weights_of_their_own_are_a_part_each(make) -> None:
     assert [name for name, _ in by_reference(rows.iloc[:0], "fid")] == [""]
 
 
+def test_references_of_other_images_are_called_by_what_these_are(make) -> None:
+    rows = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))["metrics"]
+    other = rows.assign(reference_sha256="e" * 64, data_sha256="f" * 64)
+    both = pd.concat([rows, other], ignore_index=True)
+    both["data.channels"] = pd.array([1] * len(rows) + [3] * len(other), dtype="Int64")
+    assert [n for n, _ in by_reference(both, "fd_glyphs_cnn")] == ["channels 1", "channels 3"]
+    both["data.channels"] = 1
+    assert all(n.startswith("reference ") for n, _ in by_reference(both, "fd_glyphs_cnn"))
+
+
 def test_references_that_are_not_recorded_are_one(make) -> None:
     rows = small(make, sweep=())["metrics"].assign(reference_sha256=pd.NA)
     ((name, part),) = by_reference(rows, "fd_glyphs_cnn")

@@ -14,7 +14,7 @@ from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import FLOPS, PAPER
 from harness.report.tables import over, whole
-from harness.report.wording import DASH, number
+from harness.report.wording import DASH, count, number
 
 
 class Complexity(Section):
@@ -59,16 +59,21 @@ def _table(rows: list[dict[str, Any]]) -> Block:
     ordered = [r for r in rows if r.get("tokens") is not None]
     unets = [r for r in rows if r.get("tokens") is None]
     varied = len({r["block"] for r in ordered}) > 1
+    channels: dict[tuple[Any, ...], set[Any]] = {}
+    for r in ordered:
+        channels.setdefault(_named(r), set()).add(r.get("channels"))
     counted = wording.apart([r["gflops"] / scale for r in [*ordered, *unets]])
     body: list[list[str | Cell]] = []
-    for r, count in zip([*ordered, *unets], counted, strict=True):
+    for r, gflops in zip([*ordered, *unets], counted, strict=True):
         name = str(r["model"])
         if varied and r["block"] not in (None, "adaln-zero"):
             name += f", {r['block']}"
+        if len(channels.get(_named(r), ())) > 1:
+            name += f", {count(r['channels'], 'channel')}"
         theirs = r.get("paper_gflops")
         size = whole(r.get("image_size"))
         line: list[str | Cell] = [name, size if size == DASH else f"{size}²"]
-        line += [whole(r.get("tokens")), wording.parameters(r["params"]), count]
+        line += [whole(r.get("tokens")), wording.parameters(r["params"]), gflops]
         line += [number(over(r.get("gflops_paper"), scale), 5)]
         line += [number(over(theirs, scale), 5), difference(r["gflops"], theirs)]
         body.append(line)
@@ -79,6 +84,11 @@ def _table(rows: list[dict[str, Any]]) -> Block:
     ]
     rules = [len(ordered)] if unets and ordered else []
     return table("complexity", "lrrrrrrr", [head], body, caption, wide=True, rules=rules)
+
+
+def _named(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What a line says beside its numbers."""
+    return row["model"], row["block"], row.get("image_size"), row.get("tokens")
 
 
 def difference(ours: float, theirs: float | None) -> str:

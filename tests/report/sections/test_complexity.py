@@ -65,6 +65,12 @@ def test_designs_are_named_only_where_there_are_several(make) -> None:
     ]
 
 
+def test_networks_that_differ_by_their_channels_alone_are_told_apart(make) -> None:
+    rows = [dit(channels=n, gflops=118.0 + n) for n in (1, 4)] + [dit("DiT-S/2", channels=4)]
+    names = [r[0] for r in cells_of(report(make, rows), "tab-complexity")["rows"]]
+    assert names == ["DiT-XL/2, 1 channel", "DiT-XL/2, 4 channels", "DiT-S/2"]
+
+
 def test_table_1_has_gflops_at_patch_size_four_alone(make) -> None:
     rows = [dit("DiT-XL/2"), dit("DiT-XL/4", 29.05, 29.05), dit("DiT-S/2", 6.06, 6.06, depth=12)]
     table = cells_of(report(make, rows), "tab-configs")
