@@ -97,6 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (gone := terminal.output_lost(error)) is None:
             raise
         return gone
+    for name in ("results", "report"):  # a shell leaves --results=~/x as it is
+        if str(getattr(options, name, None) or "").startswith("~/"):
+            setattr(options, name, os.path.expanduser(getattr(options, name)))
     warnings.showwarning = _warn  # type: ignore[assignment]
     # what our dependencies will change one day is not the user's to act on
     warnings.simplefilter("ignore", FutureWarning)

@@ -47,6 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    report_place.check(args.report)
+    report_place.check(args.figure, "--figure", (".png",))
     if args.study == "paper" and not Path("paper").is_file():
         return _paper(args)
     opened = common.open_study(args)
@@ -105,7 +107,7 @@ def _paper(args: argparse.Namespace) -> int:
 
 def _form(asked: str | None, given: str | None) -> str:
     """ "pdf" or "html": as asked, else what the file's name ends in."""
-    return asked or ("html" if given and given.endswith((".html", ".htm")) else "pdf")
+    return asked or ("html" if given and given.lower().endswith((".html", ".htm")) else "pdf")
 
 
 def report_path(opened: Opened, given: str | None, form: str = "pdf") -> Path:

@@ -11,14 +11,54 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
 from harness.commands.common import Opened
+from harness.components import content
+from harness.errors import BadInput
 from harness.store import files
 
 MADE = "made-of.json"
+LONGEST = 255  # bytes of a file's name
+REPORTS = ("a PDF", "a web page: the download went wrong")  # as their first bytes tell
 OUTSIDE = ("dispatch.", "report.", "title=", "about=")  # overrides that make no other numbers
+
+
+ENDINGS = (".pdf", ".html", ".htm")
+
+
+def check(given: str | None, option: str = "--report", endings: tuple[str, ...] = ENDINGS) -> None:
+    """Raise BadInput for a path where no report can be, before anything is computed for it.
+
+    Nothing that is there is harmed: neither a study, nor any other file that is no report.
+    """
+    if not given:
+        return
+    path, said = Path(given), f"{option} {given}"
+    if given == "-":
+        raise BadInput(f"{said}: write /dev/stdout for standard output")
+    try:
+        there = path.stat() if os.path.lexists(path) else None
+    except FileNotFoundError:
+        there = None  # a link to what is not there yet
+    except OSError as error:
+        raise BadInput(f"{said}: {error.strerror}") from None
+    if there is not None and stat.S_ISDIR(there.st_mode):
+        raise BadInput(f"{said} is a folder: give a file in it")
+    if there is not None and not stat.S_ISREG(there.st_mode):
+        return  # a device or a pipe takes anything
+    if len(os.fsencode(path.name)) > LONGEST:
+        raise BadInput(f"{said}: file name too long")
+    above = next((p for p in path.absolute().parents if os.path.lexists(p)), None)
+    if above is not None and not above.is_dir():
+        raise BadInput(f"{said}: {above} is a file, and no folder")
+    named = path.suffix.lower() in endings
+    mine = not path.suffix and (there is None or content.of_file(path) in REPORTS)
+    if not (named or mine):
+        raise BadInput(f"{said}: what is written is no {path.suffix or 'such'} file: name it with "
+                       f"the ending {' or '.join(endings[:2])}")  # fmt: skip
 
 
 def made_of(opened: Opened, path: Path) -> dict[str, Any]:
@@ -52,9 +92,9 @@ def read(path: Path) -> dict[str, Any] | None:
     if not path.exists():
         return None
     with contextlib.suppress(OSError, ValueError):
-        content = json.loads((path.with_suffix("") / MADE).read_text())
-        if isinstance(content, dict) and {"study", "profile", "results", "set"} <= content.keys():
-            return content
+        found = json.loads((path.with_suffix("") / MADE).read_text())
+        if isinstance(found, dict) and {"study", "profile", "results", "set"} <= found.keys():
+            return found
     return None
 
 

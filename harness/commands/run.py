@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Any
 
-from harness.commands import common, fresh, report
+from harness.commands import common, fresh, report, report_place
 from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
 from harness.commands.events import EventStream
@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
 
 def do(args: argparse.Namespace) -> int:
     """Everything that is not done, and the report."""
+    report_place.check(args.report)
     if args.workers is not None:
         args.overrides = [*args.overrides, f"dispatch.workers={args.workers}"]
     if args.executor is not None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from harness import components
+from harness.components import content
 from harness.components.source import Images, Split, Wanted
 from harness.data.crop import too_narrow
 from harness.errors import BadInput, HarnessError
@@ -163,7 +164,7 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
     bits are scaled to 8: Pillow alone would clip them, and nearly every pixel would be white.
     Raises Corrupt if it cannot be decoded, or is too narrow for a square to be cut from it.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(BytesIO(file) if isinstance(file, bytes) else file) as image:
@@ -176,7 +177,16 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
     # Pillow raises nearly anything on a damaged file, SyntaxError and struct.error included.
     except Exception as error:
         reason = re.sub(r" *<[^<>]* at 0x[0-9a-fA-F]+>", "", str(error))  # differs in every run
+        if isinstance(error, UnidentifiedImageError) and (what := content.guess(_head(file))):
+            raise Corrupt(path, f"cannot be decoded: it is {what}") from None
         raise Corrupt(path, f"cannot be decoded ({type(error).__name__}: {reason})") from None
+
+
+def _head(file: BinaryIO | bytes) -> bytes:
+    if isinstance(file, bytes):
+        return file[: content.HEAD]
+    file.seek(0)
+    return file.read(content.HEAD)
 
 
 def how_stored(image: Image.Image) -> str | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.components import content
 from harness.components.below import is_litter
 from harness.data.npz import DAMAGED, said
 from harness.errors import BadInput, Missing
@@ -90,6 +92,8 @@ def open_npz(path: Path) -> Npz:
     except DAMAGED as error:
         if path.suffix.lower() in EXTENSIONS:
             raise BadInput(f"{path}: one image; give the folder that holds them all") from error
+        if path.is_file() and (what := content.of_file(path)) and path.suffix != ".npy":
+            raise BadInput(f"{path}: no npz file: it is {what}") from error
         if path.suffix == ".npy":
             raise BadInput(
                 f"{path}: one bare array; save it with np.savez(path, images)"
@@ -247,7 +251,8 @@ def _opened(path: Path) -> Iterator[Any]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             _check_depth(path, image)
             yield image
     except BadInput:
@@ -259,6 +264,8 @@ def _opened(path: Path) -> Iterator[Any]:
         SyntaxError,
         ValueError,
     ) as error:
+        if (what := content.of_file(path)) is not None:
+            raise BadInput(f"{path}: cannot be read as an image: it is {what}") from error
         raise BadInput(f"{path}: cannot be read as an image ({error})") from error
 
 

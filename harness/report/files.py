@@ -15,12 +15,12 @@ def write(path: Path, data: bytes) -> Path:
     replaced. Raises HarnessError where it cannot be written.
     """
     try:
-        target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file():
-            if target.is_dir():
+        if path.exists() and not path.is_file():
+            if path.is_dir():
                 raise IsADirectoryError(0, "it is a folder")
-            target.write_bytes(data)
+            path.write_bytes(data)  # /dev/stdout leads to a pipe that has no name
             return path
+        target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
         aside = target.with_name(f".{target.name[:100]}.{os.getpid()}")
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.commands import common, report, report_place
 from harness.commands.common import Opened
 
@@ -92,3 +93,57 @@ def test_a_damaged_note_of_what_it_was_made_of_is_passed_over(
     capsys.readouterr()
     report.write_report(opened(results="other"), again=True)
     assert written(capsys) == ("reports/tiny.pdf", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("folder", "is a folder: give a file in it"),
+        ("link-to-folder", "is a folder"),
+        ("file.txt/x.pdf", "file.txt is a file, and no folder"),
+        ("loop.pdf", "Too many levels of symbolic links"),
+        (f"{'x' * 260}.pdf", "ile name too long"),
+        (f"{'x' * 126}\u00e9\u5b66.{'y' * 126}.pdf", "ile name too long"),
+        ("tiny.yaml", r"what is written is no .yaml file: name it with the ending .pdf or .html"),
+        ("x.docx", "what is written is no .docx file"),
+        ("mine", "what is written is no such file"),
+        ("-", "write /dev/stdout for standard output"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["report", "run"])
+def test_a_path_where_no_report_can_be_is_refused_before_anything_is_done(
+    verb: str, path: str, said: str, study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("folder").mkdir(exist_ok=True)
+    Path("link-to-folder").symlink_to("folder")
+    Path("loop.pdf").symlink_to("loop.pdf")
+    for name in ("file.txt", "mine"):
+        Path(name).write_text("mine")
+    before = study.read_text()
+    assert main([verb, "tiny.yaml", "--report", path]) == 2
+    assert said in capsys.readouterr().err
+    assert study.read_text() == before and Path("mine").read_text() == "mine"
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    "path", ["x.pdf", "new/folder/x.PDF", "x.html", "X.HTM", "noext", "dangling.pdf", "/dev/null"]
+)
+def test_a_path_where_one_can_be_is_taken(path: str) -> None:
+    Path("dangling.pdf").symlink_to("elsewhere/x.pdf")
+    report_place.check(path)
+    report_place.check(None)
+
+
+def test_a_report_of_before_without_an_ending_is_replaced() -> None:
+    Path("report").write_bytes(b"%PDF-1.7")
+    report_place.check("report")
+
+
+def test_the_home_of_a_path_is_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """A shell does it for `--report ~/x.pdf`, and not for `--report=~/x.pdf`."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert main(["report", "tiny.yaml", "--report=~/x.docx", "--results=~/r"]) == 2
+    assert f"--report {tmp_path}/home/x.docx: " in capsys.readouterr().err

@@ -31,6 +31,14 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
     assert not Path("/dev/null").is_file()
 
 
+def test_standard_output_is_written_to_though_it_is_a_pipe() -> None:
+    reader, writer = os.pipe()
+    assert write(Path(f"/dev/fd/{writer}"), b"x") == Path(f"/dev/fd/{writer}")
+    os.close(writer)
+    assert os.read(reader, 10) == b"x"
+    os.close(reader)
+
+
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(
         HarnessError, match=f"cannot write the report to {tmp_path}: it is a folder"
