@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.components import content as contents
 from harness.components.below import is_litter_member
 from harness.data import npz
 from harness.data.folder import EXTENSIONS
@@ -33,6 +34,7 @@ LABELS = (".cls", ".json")  # a sample's label is taken from the first it has
 DIGITS = re.compile(r"\s*[0-9]+\s*")
 FORMAT = 3
 THREADS = 8  # tars read at the same time: on a network, most of it is waiting
+PIECE = 1 << 20
 BLOCK = 512  # bytes of a header; contents are padded to it
 AHEAD = 4096  # bytes read at a header: also what small members and their labels need
 
@@ -91,6 +93,8 @@ def images_of(path: Path) -> list[tuple[str, int, int, int]]:
     labels: Labels = {extension: {} for extension in LABELS}
     odd: dict[str, str] = {}
     try:
+        if not path.is_file() and path.exists():  # a pipe would be waited for
+            raise BadInput(f"{path} is no file: give data.path the folder with the tars")
         with open(path, "rb", buffering=0) as file:
             end = os.fstat(file.fileno()).st_size
             if end == 0:
@@ -100,7 +104,14 @@ def images_of(path: Path) -> list[tuple[str, int, int, int]]:
             except _NotPlain:
                 images, labels = [], {extension: {} for extension in LABELS}
                 _sort_out(path, _members(path, odd), end, images, labels)
+    except _MoreFollows as error:
+        raise BadInput(
+            f"{path}: more follows behind its end at byte {error.end:,}, and would be lost: two "
+            "archives were put one after another, or a copy has a hole; pack or copy it again"
+        ) from None
     except (tarfile.TarError, OSError) as error:
+        if (what := contents.of_file(path)) is not None and packed_as(path) is None:
+            raise BadInput(f"{path} cannot be read as a tar: it is {what}") from None
         if (kind := packed_as(path)) is not None:
             raise BadInput(
                 f"{path} is {kind}, whatever its name says, and cannot be read at random; unpack "
@@ -187,8 +198,9 @@ def _plain_members(handle: int, end: int) -> Members:
         if len(header) < BLOCK:
             raise _NotPlain
         kind = header[156]
-        if header[0] == 0 and not any(header):
-            return  # two blocks of zeros end a tar
+        if header[0] == 0 and not any(header):  # two blocks of zeros end a tar
+            _nothing_follows(handle, position, end)
+            return
         try:
             stated, size = (
                 int(header[148:156].strip(b" \0"), 8),
@@ -213,6 +225,20 @@ def _plain_members(handle: int, end: int) -> Members:
         position = content + -(-size // BLOCK) * BLOCK
     if position > end:
         raise _NotPlain  # cut off
+
+
+class _MoreFollows(Exception):
+    """Behind the end of a tar, which is zeros, lies something else."""
+
+    def __init__(self, end: int) -> None:
+        self.end = end
+
+
+def _nothing_follows(handle: int, position: int, end: int) -> None:
+    """Raise _MoreFollows unless all is zero from here on: whoever stops here would miss it."""
+    for start in range(position, end, PIECE):
+        if any(os.pread(handle, PIECE, start)):
+            raise _MoreFollows(position)
 
 
 def _members(path: Path, odd: dict[str, str]) -> Members:
@@ -245,6 +271,8 @@ def _members(path: Path, odd: dict[str, str]) -> Members:
         rest = file.read(BLOCK)
     if rest and (len(rest) < BLOCK or any(rest)):
         raise BadInput(f"{path} is cut off or damaged at byte {last:,}; copy it again")
+    with open(path, "rb") as file:
+        _nothing_follows(file.fileno(), last, os.fstat(file.fileno()).st_size)
 
 
 def _odd(path: Path, info: tarfile.TarInfo) -> str | None:

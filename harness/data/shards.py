@@ -164,6 +164,13 @@ def find_tars(root: Path, split: str) -> list[Path]:
     if not tars:
         raise Missing(f"{place} holds no .tar files; give data.path the folder with the shards")
     paths = [place / name for name in tars]
+    known: dict[str, Path] = {}
+    for path in paths:
+        if (other := known.setdefault(os.path.realpath(path), path)) is not path:
+            raise BadInput(
+                f"{other} and {path} are one file (a link): its images would count twice; remove "
+                "the link"
+            )
     if split == "all":
         return paths
     # imagenet1k-train-0000.tar beside imagenet1k-validation-00.tar: take the split's own.

@@ -197,6 +197,22 @@ TARS: dict[str, tuple[Members, int | str]] = {
 }
 
 
+def more_behind(path: Path) -> None:
+    """As `cat one.tar two.tar` makes it."""
+    tar(BASE, path)
+    other = [(f"9{name}", content) for name, content in BASE]  # type: ignore[misc]
+    tar(other, path.with_name("other"))
+    path.write_bytes(path.read_bytes() + path.with_name("other").read_bytes())
+    path.with_name("other").unlink()
+
+
+def hole(path: Path) -> None:
+    """A copy whose third block on was never written."""
+    tar(BASE, path)
+    content = path.read_bytes()
+    path.write_bytes(content[:1024] + bytes(1024) + content[2048:])
+
+
 def tar(members: Members, path: Path, mode: str = "w") -> None:
     with tarfile.open(path, mode, format=tarfile.GNU_FORMAT) as out:  # type: ignore[call-overload]
         for each in members:
@@ -255,6 +271,20 @@ PACKED: dict[str, tuple[str, Make, str]] = {
     "tar.gz": ("p.tar.gz", lambda p: tar(BASE, p, "w:gz"), "is compressed and cannot be read"),
     "tar.bz2": ("p.tar.bz2", lambda p: tar(BASE, p, "w:bz2"), "is compressed and cannot be read"),
     "zip": ("p.zip", zipped, "is compressed and cannot be read"),
+    "two, one after another": ("p.tar", more_behind, "more follows behind its end at byte"),
+    "a hole": ("p.tar", hole, "more follows behind its end at byte 1,024, and would be lost"),
+    "pipe": ("p.tar", lambda p: os.mkfifo(p), "p.tar is no file"),
+    "folder": ("p.tar", lambda p: p.mkdir(), "p.tar is no file"),
+    "twice, by a link": (
+        "p.tar",
+        several(lambda p: tar(BASE, p), lambda p: p.with_name("q.tar").symlink_to("p.tar")),
+        "are one file (a link): its images would count twice",
+    ),
+    "a pointer": (
+        "p.tar",
+        lambda p: p.write_bytes(b"version https://git-lfs.github.com/spec/v1"),
+        "it is a pointer of Git LFS",
+    ),
     "gzip of no tar": ("p.tar", lambda p: p.write_bytes(gzip.compress(b"x")), "by gzip"),
 }
 
