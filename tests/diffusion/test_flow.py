@@ -159,6 +159,38 @@ def test_data_prediction_has_the_loss_of_the_velocity() -> None:
     torch.testing.assert_close(loss[:2], as_velocity["loss"][:2], rtol=1e-4, atol=1e-5)
 
 
+def test_the_direction_term_is_one_less_the_cosine_over_channels() -> None:
+    rng = np.random.default_rng(5)
+    x, noise, guess = (torch.from_numpy(rng.normal(size=(3, 4, 2, 2))) for _ in range(3))
+    t = torch.tensor([0.0, 0.3, 0.999], dtype=torch.float64)
+    both = Flow(direction_weight=0.5).training_losses(lambda x, t: guess, x, t, noise)
+    plain = Flow().training_losses(lambda x, t: guess, x, t, noise)["loss"]
+    target = (x - noise).numpy()
+    dot = (guess.numpy() * target).sum(axis=1)
+    lengths = np.linalg.norm(guess.numpy(), axis=1) * np.linalg.norm(target, axis=1)
+    expected = 1 - (dot / lengths).mean(axis=(1, 2))
+    np.testing.assert_allclose(both["direction"], expected, rtol=1e-6)
+    torch.testing.assert_close(both["squared"], plain)
+    np.testing.assert_allclose(both["loss"], plain.numpy() + 0.5 * expected, rtol=1e-6)
+    # the velocity itself, however long, has no error of direction; its opposite has two
+    for factor, error in ((1.0, 0.0), (3.0, 0.0), (-1.0, 2.0)):
+        found = Flow(direction_weight=1.0).training_losses(
+            lambda _, t, factor=factor: factor * (x - noise), x, t, noise
+        )
+        torch.testing.assert_close(found["direction"], torch.full_like(t, error))
+
+
+def test_with_data_prediction_the_direction_is_that_of_the_implied_velocity() -> None:
+    x, noise, guess = (torch.randn(2, 3, 2, 2, dtype=torch.float64) for _ in range(3))
+    t = torch.tensor([0.2, 0.7], dtype=torch.float64)
+    time = t[:, None, None, None]
+    velocity = (guess - time * x - (1 - time) * noise) / (1 - time)
+    weighted = {"direction_weight": 1.0}
+    data = Flow(prediction="data", **weighted).training_losses(lambda x, t: guess, x, t, noise)
+    direct = Flow(**weighted).training_losses(lambda x, t: velocity, x, t, noise)
+    torch.testing.assert_close(data["loss"], direct["loss"])
+
+
 def test_times_are_drawn_as_said() -> None:
     def draw(**settings):
         return Flow(**settings).draw_times(generator("times", 1), 100_000)
@@ -194,7 +226,8 @@ def test_importing_the_light_half_does_not_import_torch() -> None:
 
 
 def test_the_registry_finds_them_and_keys_are_read_back() -> None:
-    objective = Flow(time="logit-normal", shift=2.0)
+    objective = Flow(time="logit-normal", shift=2.0, direction_weight=1.0)
+    assert "direction_weight" not in Flow().key_fields("objective")  # keys of before stand
     assert components.get("objective", "flow") is Flow
     assert Flow.from_key("objective", objective.key_fields("objective")) == objective
     for sampler in (FlowEuler(), FlowHeun(shift=2.0), FlowSDE(last=0.1)):
@@ -202,7 +235,9 @@ def test_the_registry_finds_them_and_keys_are_read_back() -> None:
         assert type(sampler).from_key("sampler", sampler.key_fields("sampler")) == sampler
 
 
-@pytest.mark.parametrize("settings", [{"shift": 0}, {"time_std": 0}, {"prediction": "score"}])
+@pytest.mark.parametrize(
+    "settings", [{"shift": 0}, {"time_std": 0}, {"prediction": "score"}, {"direction_weight": -1}]
+)
 def test_settings_that_make_no_flow_are_refused(settings) -> None:
     with pytest.raises(ValidationError):
         Flow(**settings)

@@ -18,6 +18,7 @@ from harness.diffusion.flow import Flow
         ("flow", {}),
         ("flow", {"prediction": "data", "time": "logit-normal", "shift": 3.0}),
         ("flow", {"time_scale": 999.0, "spare_channels": True}),
+        ("flow", {"prediction": "data", "direction_weight": 1.0}),
         ("edm", {"data_std": 1.0}),
     ],
 )
