@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from harness.components.base import Later
 from harness.components.family import Family, Input
 from harness.errors import BadInput
 
@@ -48,6 +49,9 @@ class UNetFamily(Family):
 
     attention: tuple[Positive, ...] = (16, 8, 4)
     "Resolutions (height of the features) that have attention."
+
+    base_width: Annotated[Positive | None, Later] = None
+    "The width that the learning rate is of: hidden weights get rate * base_width / width (muP)."
 
     @model_validator(mode="after")
     def _is_a_model(self) -> UNetFamily:
@@ -104,6 +108,33 @@ class UNetFamily(Family):
                 f"{given.side} {halvings} times; it must be a multiple of {2**halvings}, or give "
                 "fewer multipliers"
             )
+
+    @property
+    def rate_scale(self) -> float:
+        """base_width / width: every level is a multiple of the width, and grows with it."""
+        return self.base_width / self.base if self.base_width is not None else 1.0
+
+    def parameter_groups(self, model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
+        """As any family's; with a base width the convolutions between hidden layers are apart.
+
+        Their inputs grow with the width as those of hidden matrices do, and so their rate is
+        scaled (Yang et al. 2022, 2203.03466, table 8). They are not `hidden`: Muon takes matrices.
+        """
+        groups = super().parameter_groups(model, learning_rate)
+        if self.base_width is None:
+            return groups
+        from torch import nn
+
+        between = [
+            module.weight
+            for unit in self.shard_units(model)
+            for module in unit.modules()
+            if isinstance(module, nn.Conv2d)
+        ]
+        among = {id(weight) for weight in between}
+        groups[0]["params"] = [p for p in groups[0]["params"] if id(p) not in among]
+        rate = learning_rate * self.rate_scale
+        return [*groups, {"params": between, "lr": rate, "hidden": False}]
 
     def keyed(self) -> dict[str, Any]:
         """The settings, with the size's width in the place of its name."""

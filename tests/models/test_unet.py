@@ -22,7 +22,10 @@ SMALL = Input(side=8, channels=3, num_classes=10, out_channels=6)
 
 @pytest.mark.parametrize(
     "settings",
-    [{"size": "micro-S", "multipliers": (1, 2)}, {"width": 12, "layers": 1, "attention": ()}],
+    [
+        {"size": "micro-S", "multipliers": (1, 2)},
+        {"width": 12, "layers": 1, "attention": (), "base_width": 6},
+    ],
 )
 def test_it_keeps_the_laws(settings) -> None:
     harness.testing.check("family", "UNet", **settings)
@@ -49,6 +52,27 @@ def test_names_and_keys() -> None:
     named, numbers = UNetFamily(size="B"), UNetFamily(width=128)
     assert named.architecture(SMALL) == numbers.architecture(SMALL)
     assert (named.label, numbers.label) == ("UNet-B", "UNet-128")
+
+
+def test_rates_between_hidden_layers_fall_with_the_width_where_a_base_width_is_given() -> None:
+    plain, scaled = UNetFamily(width=32), UNetFamily(width=32, base_width=16)
+    model = plain.build(SMALL)
+    assert {group["lr"] for group in plain.parameter_groups(model, 1e-3)} == {1e-3}
+    groups = scaled.parameter_groups(model, 1e-3)
+    grouped = [id(p) for group in groups for p in group["params"]]
+    assert sorted(grouped) == sorted(id(p) for p in model.parameters())
+    rates = {id(p): group["lr"] for group in groups for p in group["params"]}
+    for name, parameter in model.named_parameters():
+        # diffusers' names: what is outside of blocks reads the input, time or class, or writes
+        between = "_block" in name and name.endswith("weight") and parameter.dim() > 1
+        assert rates[id(parameter)] == (5e-4 if between else 1e-3), name
+    assert all(p.dim() == 2 for group in groups if group["hidden"] for p in group["params"])
+
+
+def test_a_base_width_is_in_the_key_and_none_is_not() -> None:
+    plain, scaled = UNetFamily(width=32), UNetFamily(width=32, base_width=16)
+    assert scaled.architecture(SMALL) == {**plain.architecture(SMALL), "base_width": 16}
+    assert UNetFamily.from_architecture(scaled.architecture(SMALL)) == (scaled, SMALL)
 
 
 def test_importing_the_light_half_does_not_import_torch() -> None:
