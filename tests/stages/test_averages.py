@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +15,7 @@ import processes
 import pytest
 import safetensors.torch
 import torch
-from training import checkpoints_of, stop_after
+from training import KILLED, checkpoints_of, stop_after
 
 from harness.errors import BadInput
 from harness.models import ema
@@ -74,6 +78,39 @@ def test_stopped_at_random_steps_all_averages_and_snapshots_are_bitwise_the_undi
             stops += 1
     assert stops >= 2
     assert every_file(laboratory, task) == every_file(whole, task)
+
+
+@pytest.mark.slow
+def test_killed_on_the_trunk_and_on_a_tail_averages_and_snapshots_are_the_undisturbed_ones(
+    prepared: Laboratory, tmp_path: Path
+) -> None:
+    """kill -9 of both stages of a WSD training by Muon, three decays and snapshots kept."""
+    branching = (
+        *MANY,
+        "train.schedule={name: wsd, decay: 0.5, warmup: 2}",
+        "train.optimizer=muon",
+        "matrix.axes.train.steps=[8,12]",
+    )
+    killed = prepared.copy(tmp_path / "killed")
+    undisturbed = prepared.copy(tmp_path / "undisturbed")
+    tasks = killed.tasks("train", *branching, checkpoint_every=2)
+    ends = [json.loads(task.settings)["step"] for task in tasks]
+    assert sorted(ends) == [4, 6, 8, 12]  # two parts of the trunk, and a tail of each length
+    for task, end in zip(tasks, ends, strict=True):
+        undisturbed.run(task)
+        if end in (4, 12):
+            (tmp_path / "task.json").write_text(task.to_json())
+            root = str(killed.store.root)
+            process = subprocess.run(
+                [sys.executable, "-c", KILLED, root, str(tmp_path / "task.json"), "4"],
+                env={**os.environ, "OMP_NUM_THREADS": "1"},
+                capture_output=True,
+                text=True,
+            )
+            assert process.returncode == -signal.SIGKILL, process.stderr
+            assert checkpoints_of(killed, task)
+        killed.run(task)
+        assert every_file(killed, task) == every_file(undisturbed, task)
 
 
 def test_milestones_on_the_way_do_not_change_what_is_kept(
