@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import terminal
+from harness import __version__, terminal
 from harness.errors import BadInput, HarnessError
 
 VERBS = {
@@ -57,6 +57,22 @@ class _Verb(argparse.ArgumentParser):
         self.parse_known_args = super().parse_known_args  # type: ignore[method-assign]
         return self.parse_known_intermixed_args(args, namespace)
 
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """In plain words where a number is meant: argparse says "invalid int value"."""
+        try:
+            return super()._get_value(action, arg_string)  # type: ignore[misc]
+        except argparse.ArgumentError as error:
+            words = {int: "a whole number", float: "a number"}.get(action.type)  # type: ignore
+            if words is None:
+                raise
+            raise argparse.ArgumentError(action, f"{arg_string!r} is not {words}") from error
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            allowed = [str(choice) for choice in action.choices]
+            near = _nearest(str(value), allowed)
+            raise argparse.ArgumentError(action, f"{value!r}{near}; allowed: {', '.join(allowed)}")
+
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The argument parser; with `only`, the other verbs' options are left out (quicker).
@@ -68,6 +84,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         description="One YAML study in, one finished scaling study of diffusion transformers out.",
         epilog="Start with: python -m harness run scaling",
     )
+    top.add_argument("--version", action="version", version=f"harness {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for verb, summary in VERBS.items():
         name = f"harness.commands.{verb}_" if verb == "import" else f"harness.commands.{verb}"
@@ -126,6 +143,9 @@ def parse(given: list[str]) -> argparse.Namespace:
     """The command line. What is wrong in it is told with its verb's usage; SystemExit then."""
     verb = next((a for a in given if not a.startswith("-")), None)
     top = parser(verb or "")
+    if verb == "help":
+        top.print_help()
+        raise SystemExit(0)
     if verb is not None and verb not in VERBS:
         top.error(f"there is no verb {verb!r}{_nearest(verb, VERBS)}; verbs: {', '.join(VERBS)}")
     options, rest = top.parse_known_args(given)
@@ -139,8 +159,9 @@ def parse(given: list[str]) -> argparse.Namespace:
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]}?)" if near else ""
+    folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
+    return f" (did you mean {folded[near[0]]}?)" if near else ""
 
 
 def check_results(given: str | None) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from tiny_study import TINY
 from verbs import Said, stages, tried
 
 from harness import cli
@@ -71,7 +72,7 @@ def test_looking_creates_nothing(study: Path, verb: Said, word: str) -> None:
         (["run", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["plan", "tiny.yaml", "--profile", "lap"], "unknown profile 'lap'"),
         (["run", "tiny.yaml", "--set", "train.stepz=3"], "did you mean 'steps'?"),
-        (["run", "tiny.yaml", "--only", "nothing-like-it"], "no stage is left"),
+        (["run", "tiny.yaml", "--only", "nothing-like-it"], "no stage matches it"),
         (["logs", "nothing-like-it", "tiny.yaml"], "no stage of tiny matches"),
     ],
 )
@@ -177,3 +178,52 @@ def test_every_verb_has_a_module_and_every_option_says_what_it_does() -> None:
         if not action.help
     ]
     assert not silent
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("PLAN x.yaml", "there is no verb 'PLAN' (did you mean plan?)"),
+        ("run x.yaml --workers two", "argument --workers: 'two' is not a whole number"),
+        ("run x.yaml --workers 1.5", "argument --workers: '1.5' is not a whole number"),
+        ("report x.yaml --format ptf", "--format: 'ptf' (did you mean pdf?); allowed: pdf, html"),
+        ("prune x.yaml --kind trian", "'trian' (did you mean train?); allowed: sample, train"),
+    ],
+)
+def test_a_mistyped_word_is_told_in_plain_ones(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("words", "said"), [("--version", "harness "), ("help", "VERB ...")])
+def test_version_and_help_are_told(
+    words: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([words]) == 0
+    assert said in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("plan tyni.yaml", "tyni.yaml: no such file; did you mean tiny.yaml?"),
+        ("plan TINY.yaml", "TINY.yaml: no such file; did you mean tiny.yaml?"),
+        ("plan tiny.yml", "tiny.yml: no such file; did you mean tiny.yaml?"),
+        ("plan far.yaml", "far.yaml: no such file\n"),
+        ("plan tiny.yaml --only trian", "--only trian: no stage matches it (did you mean train?)"),
+        ("components metrics", "no kind of component 'metrics' (did you mean 'metric'?)"),
+    ],
+)
+def test_a_mistyped_name_has_the_nearest_beside_it(
+    words: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words.split()) == 2
+    assert said in capsys.readouterr().err

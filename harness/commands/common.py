@@ -107,11 +107,6 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
         raise BadInput("\n".join([str(error), *more])) from error
     floors.check(plan)
     stages = plan.select(getattr(args, "only", ()), getattr(args, "skip", ()))
-    if not stages and plan.stages:
-        raise BadInput(
-            "no stage is left: --only and --skip exclude everything; "
-            f"`{command(args, 'plan', '--stages')}` lists what there is"
-        )
     for option in ("only", "skip"):
         for pattern in getattr(args, option, ()):
             if pattern in STAGE_KINDS or any(matches(s, [pattern]) for s in plan.stages.values()):
@@ -122,6 +117,11 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
                 f"{f' (did you mean {near[0]}?)' if near else ''}; "
                 f"`{command(args, 'plan', '--stages')}` lists what there is"
             )
+    if not stages and plan.stages:
+        raise BadInput(
+            "no stage is left: --only and --skip exclude everything; "
+            f"`{command(args, 'plan', '--stages')}` lists what there is"
+        )
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
 
 

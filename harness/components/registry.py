@@ -102,7 +102,9 @@ def contract(kind: str) -> type[Component]:
     """The base class of a kind. Raises BadInput for a kind that there is not."""
     kind = kind.removeprefix("data ").removeprefix("data-").removeprefix("report ")
     if kind not in KINDS:
-        raise BadInput(f"no kind of component {kind!r}; there are {', '.join(KINDS)}")
+        near = difflib.get_close_matches(kind, KINDS, 1, 0.6)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise BadInput(f"no kind of component {kind!r}{hint}; there are {', '.join(KINDS)}")
     module, name = KINDS[kind]
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 

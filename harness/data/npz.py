@@ -36,13 +36,23 @@ def members(path: Path) -> dict[str, zipfile.ZipInfo]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return {
-                entry.filename.removesuffix(".npy"): entry
+            found = [
+                entry
                 for entry in archive.infolist()
                 if not is_litter_member(entry.filename) and _is_array(archive, entry)
-            }
+            ]
+            return dict(zip(names_of(found), found, strict=True))
     except DAMAGED as error:
         raise BadInput(f"{path} is not a whole npz file: {said(error)}") from None
+
+
+def names_of(entries: list[zipfile.ZipInfo]) -> list[str]:
+    """What arrays are called. Raises ValueError where two have one name: which is meant?"""
+    names = [entry.filename.removesuffix(".npy") for entry in entries]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"it holds the array {twice!r} twice")
+    return names
 
 
 def _is_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bool:

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.components import content
-from harness.components.below import is_litter
-from harness.data.npz import DAMAGED, said
+from harness.components.below import is_litter, is_litter_member
+from harness.data.npz import DAMAGED, names_of, said
 from harness.errors import BadInput, Missing
 from harness.metrics.features import check_layout
 
@@ -88,7 +88,8 @@ def open_npz(path: Path) -> Npz:
         raise Missing(f"no file at {path}")
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {n.removesuffix(".npy"): n for n in archive.namelist()}
+            held = [e for e in archive.infolist() if not is_litter_member(e.filename)]
+            members = dict(zip(names_of(held), (e.filename for e in held), strict=True))
     except DAMAGED as error:
         if path.suffix.lower() in EXTENSIONS:
             raise BadInput(f"{path}: one image; give the folder that holds them all") from error

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ def read(path: str | Path) -> Source:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise BadInput(f"{path}: no such file") from None
+        raise BadInput(f"{path}: no such file{_beside(path)}") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     if len(raw) > MAX_BYTES:
@@ -86,6 +87,16 @@ def read(path: str | Path) -> Source:
         what = "UTF-16 or UTF-32 text" if wide else f"not UTF-8 text (byte {error.start})"
         raise BadInput(f"{path}: {what}: save it as UTF-8") from None
     return parse(text, str(path))
+
+
+def _beside(path: Path) -> str:
+    """The study in the same folder whose name is nearest, as a question."""
+    try:
+        folded = {p.name.lower(): p for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml")}
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name.lower(), folded, n=1, cutoff=0.7)
+    return f"; did you mean {folded[near[0]]}?" if near else ""
 
 
 def parse(text: str, file: str) -> Source:

@@ -79,6 +79,19 @@ def test_members_of_other_writers_are_arrays_by_their_content(tmp_path: Path) ->
         assert np.array_equal(npz.array(tmp_path / "a.npz", "images"), ARRAYS["images"])
 
 
+@pytest.mark.parametrize("names", [("x.npy", "x"), ("x.npy", "x.npy")])
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_arrays_of_one_name_are_refused(names: tuple[str, str], tmp_path: Path) -> None:
+    """Whichever were taken, nobody would know."""
+    np.save(tmp_path / "x.npy", ARRAYS["images"])
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in names:
+            archive.writestr(name, (tmp_path / "x.npy").read_bytes())
+    for read in (npz.members, open_npz):
+        with pytest.raises(BadInput, match="it holds the array 'x' twice"):
+            read(tmp_path / "a.npz")
+
+
 def test_a_file_that_is_no_npz_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(b"PK but no more")
     for path in (tmp_path / "a.npz", tmp_path / "no.npz", tmp_path):
