@@ -60,7 +60,7 @@ class _Verb(argparse.ArgumentParser):
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
         """In plain words where a number is meant: argparse says "invalid int value"."""
         try:
-            return super()._get_value(action, arg_string)  # type: ignore[misc]
+            return super()._get_value(action, arg_string)
         except argparse.ArgumentError as error:
             words = {int: "a whole number", float: "a number"}.get(action.type)  # type: ignore
             if words is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.commands.common import Opened, plural
 from harness.errors import BadInput, HarnessError
+from harness.spec import measuring
 from harness.spec import remarks as of_settings
 from harness.spec.few_references import too_few
 from harness.store import Store, codec
@@ -20,12 +21,16 @@ def remarks(opened: Opened) -> list[str]:
 
 
 def refuse_too_few(opened: Opened) -> None:
-    """Raise BadInput for metrics that the reference has too few images for, where something of them
-    is to be measured still. What was measured without them stays as it is."""
+    """Raise BadInput for what no machine can measure, where some of it is not measured yet.
+
+    Metrics that the reference has too few images for, and a reference that nobody can make. What
+    was measured without them stays as it is.
+    """
     few = too_few(opened.study)
-    done = opened.store.committed(["evaluate"]) if few else set()
+    done = opened.store.committed(["evaluate"])
     waiting = {m.evaluation for m in opened.plan.measurements if m.evaluate not in done}
-    said = [line for name, lines in few.items() if name in waiting for line in lines]
+    never = list(measuring.never(opened.study)) if waiting else []
+    said = never + [line for name, lines in few.items() if name in waiting for line in lines]
     if said:
         raise BadInput("\n".join(said))
 

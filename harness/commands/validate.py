@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.commands import common
 from harness.commands.common import plural
 from harness.errors import HarnessError
+from harness.spec import measuring
 from harness.spec.few_references import too_few
 from harness.spec.remarks import remarks
 from harness.spec.study import check_without_components, load_study, profiles
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
                 problems.update(dict.fromkeys(str(error).splitlines()))
                 continue
             problems.update((said, None) for few in too_few(study).values() for said in few)
+            problems.update((said, None) for said in measuring.never(study))
             planned = plural(stages, "stage") if stages is not None else ""
             planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"
             named_in = f"{path} ({study.profile})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
-from harness.spec import own_data
+from harness.spec import measuring, own_data
 from harness.spec.explain import nearest
 from harness.spec.schema import (
     EvaluationSettings,
@@ -34,6 +34,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
         *_reference(settings, runs),
         *_evaluations(settings, runs),
         *_claims(settings, runs),
+        *measuring.problems(settings),
     ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
 
@@ -54,8 +55,6 @@ def _data(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
             _held_out(settings, data)
         except BadInput as error:
             yield ("data", "held_out"), str(error)
-        if (idle := own_data.idle_path(data)) is not None:
-            yield ("data", "path"), idle
         if source.labelled == (data.num_classes == 0):
             yield ("data", "num_classes"), own_data.of_classes(source, data)
 

@@ -186,7 +186,6 @@ def test_the_line_ends_and_the_mark_of_other_systems_are_read(ending: str, tmp_p
         ('title="a', "not valid YAML: found unexpected end of stream"),
         ("title=[", "not valid YAML: "),
         ("title=a\x00b", "not valid YAML: a control character (U+0000)"),
-        ("data.path=/images", "source 'embedded' reads no files: leave it out, or give the data"),
     ],
 )
 def test_what_a_set_cannot_mean_is_said_without_a_line_number(

@@ -1,0 +1,88 @@
+"""Measurements that could never be had, or would say nothing, and what is asked for twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.components.metric import INCEPTION
+from harness.spec import own_data
+from harness.spec.source import Path_
+
+if TYPE_CHECKING:
+    from harness.spec.schema import StudySettings
+    from harness.spec.study import Study
+
+SHA256 = 64  # hexadecimal digits
+
+
+def problems(settings: StudySettings) -> Iterator[tuple[Path_, str]]:
+    """(field, sentence) of each."""
+    for name, evaluation in settings.evaluations.items():
+        if evaluation is None:
+            continue
+        at = ("evaluations", name)
+        dotted = ".".join(at)
+        if evaluation.floor_images == 1:
+            yield (
+                (*at, "floor_images"),
+                f"{dotted}.floor_images is 1: a covariance needs at least 2 images; 0 for no floor",
+            )
+        for field in sorted(type(evaluation).model_fields.keys() - {"metrics"}):  # said of each
+            given = getattr(evaluation, field)
+            if isinstance(given, tuple) and (twice := _twice(given)) is not None:
+                yield (*at, field), f"{dotted}.{field} lists {_said(twice)} twice"
+    for i, (small, large) in enumerate(settings.claims.sampling_pairs):
+        if small == large:
+            yield (
+                ("claims", "sampling_pairs", i),
+                f"claims.sampling_pairs: {small} is no pair with itself",
+            )
+    sections = [getattr(s, "name", s) for s in settings.report.sections]
+    if (twice := _twice(sections)) is not None:
+        yield ("report", "sections"), f"report.sections lists {twice} twice"
+
+
+def never(study: Study) -> Iterator[str]:
+    """What no machine can ever compute of a study, whose text is right in itself: one that was run
+    so stays readable, and nothing new is begun for it."""
+    for data in {id(r.data): r.data for r in study.runs}.values():
+        if (idle := own_data.idle_path(data)) is not None:
+            yield f"{study.path}: {idle}"
+    reference = study.settings.reference
+    if reference is None:
+        return
+    extractor: Any = reference.extractor
+    if reference.statistics is not None and extractor.name != INCEPTION:
+        yield (
+            f"{study.path}: reference.statistics are of {INCEPTION} features, and "
+            f"reference.extractor is {extractor.name}: leave the statistics out, or measure with "
+            f"{INCEPTION}"
+        )
+    for field in ("extractor_sha256", "statistics_sha256"):
+        given = getattr(reference, field)
+        if given is not None and not _is_sha256(given):
+            yield (
+                f"{study.path}: reference.{field} is {given!r}: a SHA-256 has {SHA256} hexadecimal "
+                "digits"
+            )
+
+
+def _is_sha256(text: str) -> bool:
+    return len(text) == SHA256 and all(c in "0123456789abcdefABCDEF" for c in text)
+
+
+def _twice(values: Any) -> Any:
+    seen: list[Any] = []
+    for value in values:
+        if value in seen:
+            return value
+        seen.append(value)
+    return None
+
+
+def _said(value: Any) -> str:
+    fields = getattr(value, "model_dump", None)
+    if fields is None:
+        return str(value)
+    return ", ".join(f"{k} {v}" for k, v in fields(exclude_unset=True).items())

@@ -1,0 +1,78 @@
+"""Measurements that could never be had are refused before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_study import TINY
+
+from harness.cli import main
+from harness.errors import BadInput
+from harness.spec import load_study
+from harness.spec.measuring import never
+
+FINAL = "evaluations.final"
+
+
+def load(tmp_path: Path, *overrides: str) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    load_study(tmp_path / "tiny.yaml", overrides=overrides)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        (f"{FINAL}.floor_images=1", "floor_images is 1: a covariance needs at least 2 images"),
+        (f"{FINAL}.sampling_steps=[2, 3, 2]", "sampling_steps lists 2 twice"),
+        (f"{FINAL}.at=[3, 3]", "at lists 3 twice"),
+        (
+            f"{FINAL}.guidance=[{{scale: 2, channels: 1}}, {{scale: 2, channels: 1}}]",
+            "guidance lists scale 2.0, channels 1 twice",
+        ),
+        ("report.sections=[headline, gflops, headline]", "report.sections lists headline twice"),
+        (
+            "claims.sampling_pairs=[[DiT-micro-S/8, DiT-micro-S/8]]",
+            "DiT-micro-S/8 is no pair with itself",
+        ),
+    ],
+)
+def test_what_could_never_be_had_is_refused(override: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        load(tmp_path, override)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("reference.statistics=adm.npz", "are of inception-2015 features, and reference.extractor"),
+        ("reference.extractor_sha256=abc", "is 'abc': a SHA-256 has 64 hexadecimal digits"),
+        (f"reference.extractor_sha256={'g' * 64}", "a SHA-256 has 64 hexadecimal digits"),
+        ("data.path=/images", "source 'embedded' reads no files: leave it out, or give the data"),
+    ],
+)
+def test_a_reference_that_nobody_can_make_is_refused_and_its_study_stays_readable(
+    override: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    for verb in ("validate", "plan", "run"):
+        assert main([verb, "tiny.yaml", "--set", override]) == 2
+        assert said in capsys.readouterr().err
+    assert main(["status", "tiny.yaml", "--set", override]) == 0
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        (f"reference.extractor_sha256={'aF' * 32}",),
+        (f"{FINAL}.floor_images=0",),
+        (f"{FINAL}.sampling_steps=[2, 3]",),
+        ("reference.extractor=inception-2015", "reference.statistics=adm.npz"),
+    ],
+)
+def test_what_can_be_had_is_no_problem(overrides: tuple[str, ...], tmp_path: Path) -> None:
+    load(tmp_path, *overrides)
+    assert list(never(load_study(tmp_path / "tiny.yaml", overrides=overrides))) == []
