@@ -83,15 +83,6 @@ def test_what_failed_attempts_took_is_in_the_budget(verb: Said, slurm: Path, stu
     assert "GPU-hours: 0.0 by stages that are done, 90.0 by attempts that failed" in said
 
 
-def test_an_unknown_sbatch_parameter_is_refused_with_the_valid_ones(verb: Said) -> None:
-    code, said = verb("run", "tiny.yaml", "--set", "dispatch.slurm.extra.reservatoin=x")
-    assert code == 2
-    assert "unknown sbatch parameter 'reservatoin'" in said
-    assert "reservation" in said and "licenses" in said
-    code, said = verb("run", "tiny.yaml", "--set", "dispatch.slurm.partitoin=x")
-    assert code == 2 and "did you mean 'partition'" in said and "array_parallelism" in said
-
-
 def test_a_study_edited_while_its_jobs_run_names_the_old_ones_and_mixes_nothing(
     verb: Said, slurm: Path, study: Path
 ) -> None:

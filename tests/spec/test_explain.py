@@ -1,0 +1,106 @@
+"""What is wrong, in sentences: place, field, what was found, what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, ValidationError
+from small_study import GOOD, problems
+
+from harness.spec import explain
+from harness.spec.source import Line, Source
+
+
+def test_every_error_is_told_at_once_with_file_line_field_and_allowed_values(
+    tmp_path: Path,
+) -> None:
+    text = (
+        GOOD.replace("batch_size: 8", "batch_sise: 8")
+        .replace("title: A tiny study", "title: 7")
+        .replace("sampling_steps: 4", "sampler: anzestral")
+        .replace("channels: 1", "channels: 2")
+    )
+    found = problems(tmp_path, text)
+    assert len(found) == 4
+    assert (
+        found[0] == "study.yaml:2: title is 7 (a whole number); it should be text: put it in quotes"
+    )
+    assert "study.yaml:3: data.channels is 2; allowed: 1 or 3" in found
+    assert any(
+        line.startswith(
+            "study.yaml:8: unknown field 'train.batch_sise' (did you mean 'batch_size'?); allowed: "
+        )
+        and "milestones" in line
+        for line in found
+    )
+    assert any(
+        line.startswith("study.yaml:11: evaluations.final.sampler is 'anzestral'")
+        and "did you mean 'ancestral'?" in line
+        for line in found
+    )
+
+
+def test_long_values_are_cut_and_lists_are_shown_as_written(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD.replace("steps: 20", f"steps: [[null, true], {'x' * 200}]"))
+    assert '[[null, true], "xxx' in found[0] and "..." in found[0] and len(found[0]) < 200
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+    steps: int = 1
+    share: float = 0.5
+    on: bool = True
+    name: str = "x"
+    either: Literal["end", "start"] | tuple[int, ...] = "end"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"steps": 3.0}, "s.steps is 3.0 (a number); it should be a whole number: write 3"),
+        ({"steps": "1e3"}, "s.steps is '1e3' (text); it should be a whole number"),
+        ({"on": "yes"}, "s.on is 'yes' (text); it should be true or false: write true"),
+        ({"name": 3}, "s.name is 3 (a whole number); it should be text: put it in quotes"),
+        ({"either": "ned"}, "s.either is 'ned' (did you mean 'end'?); allowed: 'end' or 'start', "
+         "or a list"),
+        ({"stpes": 3}, "unknown field 's.stpes' (did you mean 'steps'?); allowed: steps, share"),
+        ({"name": None}, "s.name is null; it should be text"),
+    ],
+)  # fmt: skip
+def test_a_sentence_says_what_was_found_and_what_is_meant(given: dict[str, Any], said: str) -> None:
+    where = Source({}, {(): Line("f.yaml", 1), ("s", next(iter(given))): Line("f.yaml", 9)})
+    with pytest.raises(ValidationError) as caught:
+        Inner.model_validate(given)
+    (line,) = explain.explain(caught.value, where, ("s",), own=list(Inner.model_fields))
+    assert line.startswith(f"f.yaml:9: {said}"), line
+    (line, *_) = explain.explain(caught.value, where, ("s",), {"a.b": 1}, list(Inner.model_fields))
+    assert line.endswith("(in the run a.b=1)")
+
+
+def test_a_field_that_an_axis_set_is_found_where_the_axis_stands() -> None:
+    axis = ("matrix", "axes", "train.steps")
+    where = Source({}, {(): Line("f", 1), ("train", "steps"): Line("f", 2), axis: Line("f", 8)})
+    assert str(explain.place_of(where, ("train", "steps"))) == "f:2"
+    assert str(explain.place_of(where, ("train", "steps"), {"train.steps": 3})) == "f:8"
+    assert str(explain.place_of(where, ("train", "steps"), {"seed": 3})) == "f:2"
+
+
+@pytest.mark.parametrize(
+    ("dotted", "some"),
+    [
+        ("", {"study", "train", "profiles"}),
+        ("train", {"steps", "batch_size"}),
+        ("evaluations.anything.guidance", {"scale", "interval"}),
+        ("train.steps.deeper", set()),
+    ],
+)
+def test_the_fields_below_a_path_are_the_schemas(dotted: str, some: set[str]) -> None:
+    found = set(explain.fields_of(dotted))
+    assert some <= found and (bool(some) or not found)
+
+
+def test_only_what_is_near_is_suggested() -> None:
+    assert explain.nearest("stpes", ["steps", "seed"]) == " (did you mean 'steps'?)"
+    assert explain.nearest("quite else", ["steps", "seed"]) == ""
