@@ -120,14 +120,6 @@ def test_times_alone_are_no_note_any_more_once_the_bytes_were_compared(
     assert "written at another time" in verb("plan", "pets.yaml")[1]
 
 
-def test_fingerprint_says_what_a_study_may_say(pets: Path, verb: Said) -> None:
-    _, out = verb("fingerprint", "pets.yaml")
-    said = next(line for line in out.splitlines() if "data.fingerprint:" in line).split()[-1]
-    overrides = (f"data.fingerprint={said}",)
-    make(pets, "encode", overrides=overrides)  # which is checked against the images
-    assert len(Store("results").committed(["encode"])) == 2
-
-
 def test_a_place_that_is_not_there_is_said_though_nothing_needs_it(pets: Path, verb: Said) -> None:
     shutil.move("images", "elsewhere")
     for name in ("plan", "status"):

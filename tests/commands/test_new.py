@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from PIL import Image
 
 from harness.cli import main
-from harness.commands import commented, new
+from harness.commands import new
 from harness.components import registry
 from harness.components.source import Source
 from harness.plan import make_plan
 from harness.spec import load_study, profiles
-from harness.spec import source as yaml_source
 
 
 @pytest.fixture
@@ -148,20 +145,3 @@ def test_an_embedded_sets_name_is_not_taken(photos: Path) -> None:
     photos.rename(photos.parent / "digits")
     assert main(["new", "mine", "--data", "digits"]) == 0
     assert load_study("mine.yaml").settings.data.name == "my-digits"
-
-
-def test_comments_do_not_change_what_a_study_says() -> None:
-    content = {
-        "study": "a",
-        "title": "no: yes",
-        "about": "A sentence with adaLN-Zero " * 12,
-        "seed": 12345,
-        "train": {"learning_rate": 1e-4, "ema": 0.9999, "grad_clip": 1.0, "tf32": False},
-        "matrix": {"axes": {"model.size": ["S", "1e3", "null"], "seed": [*range(60)]}},
-        "profiles": {"laptop": {"train": None, "evaluations": {"final": {"samples": 10}}}},
-    }
-    content["about"] = str(content["about"]).strip()
-    text = commented.dump(content)
-    assert json.loads(json.dumps(yaml_source.parse(text, "a.yaml").data)) == content
-    assert yaml.safe_load(text).keys() == content.keys()
-    assert all(len(line) <= 100 for line in text.splitlines())
