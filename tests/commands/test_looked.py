@@ -66,5 +66,5 @@ def test_a_folder_is_told_as_a_study_writes_it(
 def test_what_is_not_there_or_not_images_is_said(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="there is no such folder"):
         looked.look(str(tmp_path / "nowhere"))
-    with pytest.raises(BadInput, match="no source of images recognises it; .*image-folder reads"):
+    with pytest.raises(BadInput, match=r"no source of images recognises it; .*image-folder reads"):
         looked.look(str(tmp_path))
