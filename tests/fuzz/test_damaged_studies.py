@@ -19,10 +19,24 @@ SEED = os.environ.get("HARNESS_TEST_SEED", "1")
 INPUTS = int(os.environ.get("HARNESS_TEST_INPUTS", "150"))
 STUDIES = Path(__file__).parents[2] / "studies"
 FROZEN = Path(__file__).parents[1] / "data" / "frozen"
+# The frozen study of all settings asks for what no machine can measure; its damage is to be found.
+MEASURABLE = {
+    "[fd, kid,": "[fd, {name: kid, subset_size: 50},",
+    'extractor_sha256: "abcd"': f'extractor: inception-2015, extractor_sha256: "{"ab" * 32}"',
+    'statistics_sha256: "1234"': f'statistics_sha256: "{"12" * 32}", extractor_weights: null',
+}
+
+
+def measurable(text: str) -> str:
+    for given, instead in MEASURABLE.items():
+        text = text.replace(given, instead)
+    return text
+
+
 BASES = {
     "tiny": TINY,
     **{
-        path.stem: path.read_text()
+        path.stem: measurable(path.read_text())
         for path in (
             *(STUDIES / f"{name}.yaml" for name in ("scaling", "guidance", "decoders")),
             *(FROZEN / f"{name}.yaml" for name in ("settings", "imported")),
