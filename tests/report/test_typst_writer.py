@@ -91,3 +91,23 @@ def test_the_smallest_document_is_a_pdf_and_the_same_each_time() -> None:
     made = Document("T", "s", "p", "d", 0, [Section("x", "X", [paragraph("#not [markup] $x$")])])
     first = typst_writer.pdf(made)
     assert first.startswith(b"%PDF") and typst_writer.pdf(made) == first
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        lambda word: Note(word, ["x"]),
+        lambda word: Note("x", [word]),
+        lambda word: Abstract([word]),
+        lambda word: Heading(word),
+        lambda word: Code(word),
+        lambda word: Pairs([("n", word, False)]),
+    ],
+)
+def test_words_of_every_block_below_a_title_reach_the_page(block) -> None:
+    """A warning in a section of its own was set nowhere: the page was the same without it."""
+
+    def page(word: str) -> bytes:
+        return typst_writer.pdf(Document("T", "s", "p", "d", 0, [Section("x", "X", [block(word)])]))
+
+    assert page("one") != page("two")
