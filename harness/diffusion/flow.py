@@ -14,9 +14,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
-import numpy as np
 from pydantic import Field
 
 from harness.components.base import Later
@@ -25,12 +24,14 @@ from harness.components.sampler import Sampler
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from harness.components.objective import Network
     from harness.components.sampler import Denoise, Noise
 
 Positive = Annotated[float, Field(gt=0)]
+Times = TypeVar("Times", float, "np.ndarray")
 
 
 class Flow(Objective):
@@ -82,6 +83,8 @@ class Flow(Objective):
 
     def draw_times(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """Times in [0, 1], (count,) float32."""
+        import numpy as np
+
         if self.time == "uniform":
             t = generator.random(count)
         else:
@@ -150,10 +153,14 @@ class _FlowSampler(Sampler):
         if steps < 1:
             raise BadInput(f"{self.name} takes at least 1 step, not {steps}")
 
-    def grid(self, objective: Objective, steps: int, end: float = 1.0) -> np.ndarray:
-        """The times between which steps are taken, 0 to `end`: (steps + 1,) float64."""
+    def grid(self, objective: Objective, steps: int, end: float = 1.0) -> list[float]:
+        """The times between which steps are taken, 0 to `end`: steps + 1 of them.
+
+        Without numpy, as planning counts evaluations by it.
+        """
         shift = as_flow(objective).shift if self.shift is None else self.shift
-        return end * shifted(np.linspace(0.0, 1.0, steps + 1), shift)
+        even = [i * (1.0 / steps) for i in range(steps)]
+        return [end * shifted(t, shift) for t in (*even, 1.0)]
 
 
 class FlowEuler(_FlowSampler):
@@ -163,7 +170,7 @@ class FlowEuler(_FlowSampler):
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
         """Where each step begins."""
-        return [float(t) for t in self.grid(objective, steps)[:-1]]
+        return self.grid(objective, steps)[:-1]
 
     def sample(
         self,
@@ -182,7 +189,7 @@ class FlowEuler(_FlowSampler):
         x = z
         with torch.no_grad():
             for t, after in itertools.pairwise(grid):
-                x = x.add(flow.velocity(denoise, x, float(t), condition), alpha=float(after - t))
+                x = x.add(flow.velocity(denoise, x, t, condition), alpha=after - t)
         return x
 
 
@@ -196,7 +203,7 @@ class FlowHeun(_FlowSampler):
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
         """Where each step begins and ends."""
-        grid = [float(t) for t in self.grid(objective, steps)]
+        grid = self.grid(objective, steps)
         both = [t for pair in itertools.pairwise(grid) for t in pair]
         return both[:-1] if as_flow(objective).prediction == "data" else both
 
@@ -217,12 +224,12 @@ class FlowHeun(_FlowSampler):
         x = z
         with torch.no_grad():
             for i, (t, after) in enumerate(itertools.pairwise(grid)):
-                step = float(after - t)
-                first = flow.velocity(denoise, x, float(t), condition)
+                step = after - t
+                first = flow.velocity(denoise, x, t, condition)
                 ahead = x.add(first, alpha=step)
                 if i + 1 == steps and flow.prediction == "data":
                     return ahead
-                second = flow.velocity(denoise, ahead, float(after), condition)
+                second = flow.velocity(denoise, ahead, after, condition)
                 x = x.add(first.add(second), alpha=step / 2)
         return x
 
@@ -246,7 +253,7 @@ class FlowSDE(_FlowSampler):
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
         """Where each step begins: `steps` times from 0 to 1 - last."""
-        return [float(t) for t in self.grid(objective, steps - 1, 1.0 - self.last)]
+        return self.grid(objective, steps - 1, 1.0 - self.last)
 
     def sample(
         self,
@@ -288,7 +295,7 @@ def as_flow(objective: Objective) -> Flow:
     return objective
 
 
-def shifted(t: np.ndarray, shift: float) -> np.ndarray:
+def shifted(t: Times, shift: float) -> Times:
     """Times moved towards the noise (Esser et al. 2024, 2403.03206, equation 23)."""
     return t / (t + shift * (1 - t))
 
