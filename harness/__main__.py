@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
-from harness.cli import main
-
 if __name__ == "__main__":
+    gc.disable()  # until the verb runs: what imports make stays, and need not be gone through
+
+    from harness.cli import main
+
     sys.exit(main())

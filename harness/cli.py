@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import gc
 import importlib
 import importlib.util
 import os
@@ -122,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     warnings.simplefilter("ignore", FutureWarning)
     try:
         check_results(getattr(options, "results", None))
+        gc.enable()
         code = int(options.run(options))
         sys.stdout.flush()
         return code

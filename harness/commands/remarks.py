@@ -12,7 +12,6 @@ from harness.spec import measuring
 from harness.spec import remarks as of_settings
 from harness.spec.few_references import too_few
 from harness.store import Store, codec
-from harness.store.results import EvaluateResult
 
 
 def remarks(opened: Opened) -> list[str]:
@@ -66,6 +65,8 @@ def _absent(root: Path, key: str) -> Mapping[str, str]:
 
 @cache  # what is committed does not change, and `status --watch` asks every two seconds
 def _read(root: Path, key: str, written: int) -> Mapping[str, str]:
+    from harness.store.results import EvaluateResult
+
     try:
         manifest = Store(root).manifest("evaluate", key)
         return {} if manifest is None else codec.result(manifest, EvaluateResult).absent

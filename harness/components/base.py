@@ -58,6 +58,10 @@ class Component(BaseModel):
     version: ClassVar[int] = 1  # raised when the output changes for the same settings
 
     @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        _drop_class_variables(cls)
+
+    @classmethod
     def complete(cls, given: dict[str, Any], section: Any) -> dict[str, Any]:
         """`given` with what the study's section says of this component outside its mapping.
 
@@ -116,6 +120,17 @@ class Component(BaseModel):
             for field, about in type(self).model_fields.items()
             if any((m if isinstance(m, type) else type(m)) is NotInKey for m in about.metadata)
         }
+
+
+def _drop_class_variables(cls: type[Component]) -> None:
+    """Take them from its annotations: every subclass would work them all out again (a fifth of
+    what planning takes). pydantic has noted them."""
+    own = vars(cls).get("__annotations__", {})
+    for name in cls.__class_vars__:
+        own.pop(name, None)
+
+
+_drop_class_variables(Component)
 
 
 def uses(components: Iterable[Component]) -> dict[str, int]:

@@ -16,7 +16,6 @@ from harness.store import codec
 from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.codec import Manifest
 from harness.store.pruned import pruned_keys
-from harness.store.results import EvaluateResult
 
 
 def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[str, str]]:
@@ -35,6 +34,8 @@ def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[s
         for stage, settings in wanted.get(_same(before, manifest.inputs), ()):
             shared = [m for m in settings.metrics if settings.same_metric(before, m)]
             new = [m for m in settings.metrics if m not in shared]
+            from harness.store.results import EvaluateResult
+
             kept = codec.result(manifest, EvaluateResult).kept
             serves = bool(kept) and all(_needs(m) <= {*kept} for m in new)
             if shared or serves:

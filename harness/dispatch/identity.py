@@ -28,7 +28,6 @@ from harness.spec.study import Study
 from harness.store import codec
 from harness.store import files as durable
 from harness.store.artifacts import CorruptArtifact, Store
-from harness.store.results import EncodeResult
 
 if TYPE_CHECKING:
     from harness.store.file_lists import FileList
@@ -180,6 +179,8 @@ def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
     """Of an artifact that keeps no list: by the fingerprint of its images, where that is cheap."""
     if read.role != "data" or read.stage.kind != "encode":
         return {}
+    from harness.store.results import EncodeResult
+
     try:
         manifest = store.manifest(read.stage.kind, read.stage.key)
         before = None if manifest is None else codec.result(manifest, EncodeResult).fingerprint

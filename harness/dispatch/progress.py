@@ -10,7 +10,6 @@ from harness.plan.plan import Stage
 from harness.plan.wanted import trajectory
 from harness.store import codec
 from harness.store.artifacts import Store
-from harness.store.results import TrainResult
 
 
 def saved(store: Store, stages: Iterable[Stage]) -> dict[str, float]:
@@ -40,6 +39,8 @@ def _start(stage: Stage, store: Store) -> int:
     """The step of the checkpoint that it starts from; 0 where there is none, or none is told."""
     previous = stage.after.get("previous")
     if previous is not None:
+        from harness.store.results import TrainResult
+
         with contextlib.suppress(Exception):
             manifest = store.manifest("train", previous)
             if manifest is not None:

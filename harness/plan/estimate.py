@@ -19,13 +19,15 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import DataSettings
 from harness.store import codec
 from harness.store.codec import Measured
-from harness.store.results import BenchmarkResult
+
+if TYPE_CHECKING:
+    from harness.store.results import BenchmarkResult
 
 
 @dataclass(frozen=True)

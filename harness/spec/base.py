@@ -59,4 +59,5 @@ class Settings(BaseModel):
         extra="forbid",
         strict=True,
         allow_inf_nan=False,
+        defer_build=True,  # of what a command imports, it uses a part
     )

@@ -11,19 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.errors import HarnessError
 from harness.store import files
-from harness.store.results import (
-    RESULTS,
-    BenchmarkResult,
-    ComplexityResult,
-    EvaluateResult,
-    ReferenceResult,
-    SampleResult,
-    TrainResult,
-)
+
+if TYPE_CHECKING:  # else when the first result is read: plans of new studies read none
+    from harness.store.results import BenchmarkResult
 
 FORMAT = 2
 R = TypeVar("R")
@@ -190,14 +184,16 @@ def told(result: Any) -> dict[str, Any]:
 
 def result(manifest: Manifest, kind: type[R]) -> R:
     """The result of a manifest. Raises UnreadableResult, saying which version wrote it."""
+    from harness.store.results import RESULTS
+
     if RESULTS[manifest.kind] is not kind:
         raise TypeError(f"the result of {manifest.kind} is no {kind.__name__}")
     from pydantic import ValidationError
 
     try:
         facts = manifest.facts
-        if manifest.format < 2 and kind in _FORMAT_1:
-            facts = _FORMAT_1[kind](dict(facts), manifest)
+        if manifest.format < 2 and manifest.kind in _FORMAT_1:
+            facts = _FORMAT_1[manifest.kind](dict(facts), manifest)
         found: R = _adapter(kind).validate_python(facts)
         return found
     except (ValidationError, KeyError, TypeError, ValueError) as error:
@@ -213,6 +209,8 @@ def result(manifest: Manifest, kind: type[R]) -> R:
 
 def benchmark(data: Any) -> BenchmarkResult:
     """A benchmark from its JSON value. Raises ValueError where it is none that says a rate."""
+    from harness.store.results import BenchmarkResult
+
     found: BenchmarkResult = _adapter(BenchmarkResult).validate_python(data)
     rate = found.seconds_per_gflop or found.seconds_per_image
     if not {"device", "committed"} <= found.made.keys() or rate is None or rate <= 0:
@@ -257,6 +255,8 @@ def _sample_1(facts: dict[str, Any], _: Manifest) -> dict[str, Any]:
 
 
 def _reference_1(facts: dict[str, Any], _: Manifest) -> dict[str, Any]:
+    from harness.store.results import ReferenceResult
+
     known = {*ReferenceResult.__dataclass_fields__, "floor", "floor_images"}
     return {**facts, "training": {k: v for k, v in facts.items() if k not in known}}
 
@@ -265,10 +265,10 @@ def _evaluate_1(facts: dict[str, Any], _: Manifest) -> dict[str, Any]:
     return {"absent": facts.get("absent", {})}
 
 
-_FORMAT_1: dict[type[Any], Callable[[dict[str, Any], Manifest], dict[str, Any]]] = {
-    ComplexityResult: _complexity_1,
-    TrainResult: _train_1,
-    SampleResult: _sample_1,
-    ReferenceResult: _reference_1,
-    EvaluateResult: _evaluate_1,
+_FORMAT_1: dict[str, Callable[[dict[str, Any], Manifest], dict[str, Any]]] = {
+    "complexity": _complexity_1,
+    "train": _train_1,
+    "sample": _sample_1,
+    "reference": _reference_1,
+    "evaluate": _evaluate_1,
 }
