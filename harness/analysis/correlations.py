@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from harness.analysis.intervals import Array, Interval, critical
 from harness.errors import BadInput
@@ -53,13 +53,13 @@ def correlation(
             f"a correlation needs three models of different compute and quality; there are {n}"
         )
     pearson = float(np.corrcoef(x, y)[0, 1])
-    rank = float(stats.spearmanr(x, y).statistic)
+    rank = float(scipy.stats.spearmanr(x, y).statistic)
     return Correlations(
         pearson=fisher(pearson, 1 / (n - 3) if n > 3 else math.nan, confidence),
         spearman=_spearman(rank, n, confidence),
         measured_pearson=None if s is None else _measured_pearson(x, y, s, confidence),
         measured_spearman=None if s is None else _measured_spearman(x, y, s, confidence),
-        p_value=exact_p(x, y, rank) if n < 9 else float(stats.spearmanr(x, y).pvalue),
+        p_value=exact_p(x, y, rank) if n < 9 else float(scipy.stats.spearmanr(x, y).pvalue),
         models=n,
     )
 
@@ -105,7 +105,7 @@ def fisher(r: float, variance: float, confidence: float = 0.95) -> Interval:
 
 def exact_p(x: Array, y: Array, found: float) -> float:
     """Share of all orders of `y` that correlate as strongly; for fewer than nine models."""
-    ranks = stats.rankdata(x), stats.rankdata(y)
+    ranks = scipy.stats.rankdata(x), scipy.stats.rankdata(y)
     centred = [(r - r.mean()) / r.std() for r in ranks]
     orders = np.array(list(itertools.permutations(range(len(x)))), dtype=np.int8)
     spearman = centred[1][orders] @ centred[0] / len(x)
@@ -130,12 +130,12 @@ def _measured_spearman(x: Array, y: Array, s: Array, confidence: float) -> Inter
     to the measured correlation's other side as far as it reaches on this one.
     """
     rng = np.random.default_rng(0)
-    drawn = stats.rankdata(y + s * rng.normal(size=(DRAWS, len(y))), axis=1)
-    ranks = stats.rankdata(x)
+    drawn = scipy.stats.rankdata(y + s * rng.normal(size=(DRAWS, len(y))), axis=1)
+    ranks = scipy.stats.rankdata(x)
     drawn = drawn - drawn.mean(axis=1, keepdims=True)
     ranks = ranks - ranks.mean()
     found = drawn @ ranks / (np.linalg.norm(drawn, axis=1) * np.linalg.norm(ranks))
-    r = float(stats.spearmanr(x, y).statistic)
+    r = float(scipy.stats.spearmanr(x, y).statistic)
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
     half = max(r - low, high - r, 0.0)
     return Interval(r, max(-1.0, r - half), min(1.0, r + half))

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.errors import BadInput
 
@@ -77,7 +77,7 @@ def critical(confidence: float, df: float = math.inf, sides: int = 2) -> float:
     if not 0 < confidence < 1:
         raise BadInput(f"a confidence of {confidence!r} is not between 0 and 1")
     upper = 1 - (1 - confidence) / sides
-    return float(stats.norm.ppf(upper) if math.isinf(df) else stats.t.ppf(upper, df))
+    return float(scipy.stats.norm.ppf(upper) if math.isinf(df) else scipy.stats.t.ppf(upper, df))
 
 
 def interval(
@@ -134,7 +134,7 @@ def p_value(value: float, std: float, df: float = math.inf, sides: int = 2) -> f
     if std == 0:
         return float(value == 0) if sides == 2 else float(value <= 0)
     z = abs(value) / std if sides == 2 else value / std
-    tail = stats.norm.sf(z) if math.isinf(df) else stats.t.sf(z, df)
+    tail = scipy.stats.norm.sf(z) if math.isinf(df) else scipy.stats.t.sf(z, df)
     return float(min(1.0, sides * tail))
 
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
-from scipy.optimize import nnls
 
 from harness.analysis.intervals import Array, Interval, critical
 from harness.errors import BadInput
@@ -109,7 +108,7 @@ def surface(
                          enumerate((alphas, betas)))  # fmt: skip
         misfit, ratio, spread = _grid(alphas, betas, x1, x2, y, sigma)
     scale = max(float(misfit.min()) / left, 1e-24)
-    if known and stats.chi2.cdf(misfit.min(), left) < 0.01:
+    if known and scipy.stats.chi2.cdf(misfit.min(), left) < 0.01:
         scale, level = 1.0, critical(confidence)
     row, column = np.unravel_index(int(misfit.argmin()), misfit.shape)
     alpha, beta = float(alphas[row]), float(betas[column])
@@ -186,5 +185,5 @@ def _solved(
     alpha: float, beta: float, x1: Array, x2: Array, y: Array, sigma: Array
 ) -> tuple[float, float, float]:
     design = np.column_stack([np.ones(len(y)), np.exp(-alpha * x1), np.exp(-beta * x2)])
-    (e, a, b), _ = nnls(design / sigma[:, None], y / sigma)
+    (e, a, b), _ = scipy.optimize.nnls(design / sigma[:, None], y / sigma)
     return float(e), float(a), float(b)

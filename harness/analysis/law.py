@@ -20,8 +20,8 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
 
 from harness.analysis.intervals import Array, Interval, critical
 from harness.analysis.law_surface import Surface, surface
@@ -321,7 +321,7 @@ def _weighted(
     level, shrink = critical(confidence, df), 1.0
     if tau2 == 0.0:
         misfit = float((ease * residuals**2 / variances).sum())
-        if stats.chi2.cdf(misfit, free) > SURPRISE:
+        if scipy.stats.chi2.cdf(misfit, free) > SURPRISE:
             shrink = misfit / free
         else:
             level = critical(confidence)
@@ -341,7 +341,7 @@ def _scatter(residuals: Array, variances: Array, ease: Array, df: int) -> float:
 
     if excess(0.0) <= 0:
         return 0.0
-    return float(optimize.brentq(excess, 0.0, float(squares.sum()) / df + 1e-12, xtol=1e-15))
+    return float(scipy.optimize.brentq(excess, 0.0, float(squares.sum()) / df + 1e-12, xtol=1e-15))
 
 
 def _ease(residuals: Array, relative: Array, df: int) -> Array:
@@ -391,7 +391,7 @@ def _aicc(residuals: Array, variances: Array, ease: Array, parameters: int) -> f
         v = variances + math.exp(log_tau2)
         return float((np.log(v) + squares / v).sum())
 
-    found = optimize.minimize_scalar(
+    found = scipy.optimize.minimize_scalar(
         surprise, bounds=(math.log(top) - 30, math.log(top) + 5), method="bounded"
     )
     return float(found.fun) + 2 * k + 2 * k * (k + 1) / (n - k - 1)
