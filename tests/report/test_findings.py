@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from harness import paper
 from harness.analysis import selection
-from harness.report import verdicts
 from harness.report.figures.marks import OTHER
 from harness.report.findings import (
     by_reference,
@@ -157,26 +154,6 @@ def test_one_error_that_is_lacking_is_lacked_by_all() -> None:
     rows.loc[0, "se"] = np.nan
     assert fitted(rows, False)[0][""].measured_pearson is None
     assert fitted(final(values), False)[0][""].measured_pearson is not None
-
-
-def test_claims_are_decided_only_where_a_section_shows_them(make, monkeypatch) -> None:
-    asked = []
-    monkeypatch.setattr(verdicts, "decide_all", lambda e: asked.append(e) or [])
-    monkeypatch.setattr(verdicts, "decide_numbers", lambda e, m: [])
-    frames = small(make, sweep=())
-    find(make.report(frames, ("gflops", "models"), samples={}))
-    assert not asked
-    find(make.report(frames, ("headline",), samples={}))
-    assert len(asked) == 1
-
-
-def test_chosen_claims_and_own_pairs_alone_are_decided(make) -> None:
-    chosen = ["size-helps", "strong-correlation"]
-    pairs = [("DiT-micro-S/2", "DiT-micro-B/2")]
-    made = make.report(small(make), ("claims",), samples={})
-    made = dataclasses.replace(made, claims=chosen, claim_pairs=pairs)
-    ids = [v.id for v in find(made).verdicts]
-    assert ids == [*sorted(chosen, key=paper.ids().index), "sampling:DiT-micro-S/2<DiT-micro-B/2"]
 
 
 def test_an_interval_of_a_row_has_nan_for_what_is_not_known() -> None:

@@ -1,0 +1,72 @@
+"""What must be there before anything is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tiny_study import TINY
+
+from harness.dispatch.preflight import problems
+from harness.plan import make_plan
+from harness.plan.plan import Plan
+from harness.spec import load_study
+
+FOLDER = (
+    """source: image-folder, name: pets, path: images, image_size: 8, num_classes: 2, channels: 3"""
+)
+
+
+def plan_of(folder: Path, data: str | None = None, *overrides: str) -> Plan:
+    text = TINY
+    if data is not None:
+        start, end = text.index("data: {"), text.index("model: {family")
+        text = f"{text[:start]}data: {{{data}}}\n{text[end:]}"
+        text = text.replace("extractor: glyphs-cnn", "extractor: classifier")
+    (folder / "tiny.yaml").write_text(text)
+    return make_plan(load_study(folder / "tiny.yaml", None, list(overrides)))
+
+
+def said(plan: Plan, *kinds: str) -> list[str]:
+    return problems(plan, [s for s in plan.stages.values() if not kinds or s.kind in kinds])
+
+
+def test_a_study_of_what_is_made_lacks_nothing(tmp_path: Path) -> None:
+    assert said(plan_of(tmp_path)) == []
+
+
+def test_nothing_to_do_needs_nothing(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {tmp_path}/absent"))
+    assert problems(plan, []) == []
+    assert said(plan, "train", "evaluate") == [], "latents were encoded already"
+
+
+def test_images_that_are_not_there_are_named_with_the_option(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {tmp_path}/absent"))
+    (sentence,) = said(plan, "encode")
+    assert f"the images of 'pets' are not at {tmp_path}/absent" in sentence
+    assert "--set data.path=FOLDER" in sentence
+
+
+def test_another_number_of_classes_is_seen_in_the_folders_names(tmp_path: Path) -> None:
+    for name in ("cats", "dogs", "owls"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {tmp_path}/images"))
+    (sentence,) = said(plan, "encode")
+    assert "has 3 classes, and data.num_classes says 2" in sentence
+
+
+def test_a_package_that_measuring_needs_is_asked_for_where_something_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    plan = plan_of(tmp_path)
+    assert said(plan, "evaluate") == ["the package torch-fidelity is not installed"]
+    assert said(plan, "train") == []
+
+
+def test_an_executor_that_cannot_do_it_says_so_once(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path, None, "dispatch.local.train=9")
+    assert len([s for s in said(plan) if "dispatch.local gives train 9 devices" in s]) == 1
