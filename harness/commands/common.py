@@ -158,6 +158,7 @@ def imported_checkpoints(results: Path) -> dict[str, Imported]:
             said = json.loads(path.read_text())
             if not isinstance(said["settings"], str):  # JSON text in JSON until 0.1
                 said["settings"] = keys.canonical(said["settings"])
+            json.loads(said["settings"])
             entry = Imported(**said)
             found[entry.name] = entry
     return found

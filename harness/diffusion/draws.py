@@ -7,6 +7,7 @@ number of devices; a rank takes its rows.
 
 from __future__ import annotations
 
+import collections
 import itertools
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,6 +21,7 @@ from torch import Tensor
 from harness.data.randomness import generator, stream_key
 from harness.errors import BadInput
 
+AHEAD = 2  # draws of sampling that threads have begun: none waits for the slowest of the last one
 BLOCK = 32  # rows of a training batch that share a generator: a rank draws its own blocks only
 
 
@@ -30,9 +32,9 @@ class SampleNoise:
     order, which costs one pass; a step asked for out of order rewinds the streams and reads up to
     it, so that any step can be replayed.
 
-    threads: with 1 or more, the draw of the next loop step is made while the network computes this
-    one, by so many threads, each for its share of the samples: the same numbers. From the first
-    loop step on: a sampler that asks for no noise costs none.
+    threads: with 1 or more, the draws of the next two loop steps are made while the network does
+    this one, by so many threads, each for its share of the samples: the same numbers. From the
+    first loop step on: a sampler that asks for no noise costs none.
     """
 
     def __init__(
@@ -44,7 +46,8 @@ class SampleNoise:
         self.threads = min(threads, len(self.indices))
         self._streams: list[np.random.Generator] = []
         self._next = -1  # the draw that would be given now; -1 is the initial noise
-        self._begun: tuple[np.ndarray, list[Future[None]]] | None = None  # of draw `_next`
+        # of draw `_next` and those behind it, in order
+        self._begun: collections.deque[tuple[np.ndarray, list[Future[None]]]] = collections.deque()
         self._rewind()
 
     def initial(self) -> Tensor:
@@ -58,7 +61,8 @@ class SampleNoise:
         return self._at(i)
 
     def _rewind(self) -> None:
-        self._finish()  # threads still read the streams that are dropped here
+        while self._begun:  # threads still read the streams that are dropped here
+            self._finish()
         self._streams = [generator("sample-noise", self.seed, index) for index in self.indices]
         self._next = -1
 
@@ -66,38 +70,34 @@ class SampleNoise:
         if i < self._next:
             self._rewind()
         while True:
-            out = self._finish()
-            if out is None:
+            if not self._begun:
                 self._begin()
-                out = self._finish()
-                assert out is not None
+            out = self._finish()
             self._next += 1
             if self._next > i:
-                if self.threads and i >= 0:
+                while self.threads and i >= 0 and len(self._begun) < AHEAD:
                     self._begin()
                 return torch.from_numpy(out).view(len(self.indices), *self.shape)
 
     def _begin(self) -> None:
-        """Make draw `_next`: by threads, or here and now."""
+        """Make the draw behind those that were begun: by threads, or here and now."""
         out = np.empty((len(self.indices), int(np.prod(self.shape))), dtype=np.float32)
         futures: list[Future[None]] = []
         if self.threads:
-            pool = thread_pool(self.threads)
+            # A share is always the same thread's, which reads its streams in order.
             bounds = np.linspace(0, len(out), self.threads + 1).round().astype(int)
-            for start, stop in itertools.pairwise(bounds):
-                futures.append(pool.submit(_fill, out[start:stop], self._streams[start:stop]))
+            shares = itertools.pairwise(bounds)
+            for thread, (start, stop) in zip(_own_threads(self.threads), shares, strict=True):
+                futures.append(thread.submit(_fill, out[start:stop], self._streams[start:stop]))
         else:
             _fill(out, self._streams)
-        self._begun = out, futures
+        self._begun.append((out, futures))
 
-    def _finish(self) -> np.ndarray | None:
-        """The draw that was begun, once it is made; None when none was."""
-        if self._begun is None:
-            return None
-        out, futures = self._begun
+    def _finish(self) -> np.ndarray:
+        """The first draw that was begun, once it is made."""
+        out, futures = self._begun.popleft()
         for each in futures:
             each.result()
-        self._begun = None
         return out
 
 
@@ -105,6 +105,12 @@ def _fill(out: np.ndarray, streams: list[np.random.Generator]) -> None:
     """Each row from its stream. numpy lets other threads run while it draws."""
     for row, stream in zip(out, streams, strict=True):
         stream.standard_normal(dtype=np.float32, out=row)
+
+
+@cache
+def _own_threads(count: int) -> tuple[ThreadPoolExecutor, ...]:
+    """Threads that do each what they are given in its order, started once per process."""
+    return tuple(ThreadPoolExecutor(1, thread_name_prefix=f"draws-{i}") for i in range(count))
 
 
 @cache

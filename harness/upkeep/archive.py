@@ -27,7 +27,7 @@ from typing import Any
 
 from harness.errors import BadInput
 from harness.store import environments, files, records, studies
-from harness.store.artifacts import RECORD, CorruptArtifact, Store
+from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.studies import Index
 from harness.upkeep.merging import PRUNED, Merged, merge
 from harness.version import __version__
@@ -78,10 +78,9 @@ def write(
         damaged, count = [], 0
         for kind, key in stages:
             try:
-                if not light:
-                    places = _places(store, kind, key)
-                    content |= {_name(place, store.root): place for place in places}
+                places = [] if light else _places(store, kind, key)
                 count += _rows(store, kind, key, Path(folder))
+                content |= {_name(place, store.root): place for place in places}
             except CorruptArtifact as error:
                 damaged.append(str(error))
         if not count:
@@ -110,12 +109,9 @@ def _name(place: Path, root: Path) -> str:
 
 def _rows(store: Store, kind: str, key: str, folder: Path) -> bool:
     """Write a stage's rows as records of `folder`. Is it committed?"""
-    if store.manifest(kind, key) is None:
+    tables = store.rows(kind, key)  # raises CorruptArtifact
+    if tables is None:
         return False
-    try:
-        tables = json.loads((store.folder(kind, key) / RECORD).read_text())
-    except (OSError, ValueError) as error:
-        raise CorruptArtifact(f"{store.folder(kind, key) / RECORD}: {error}") from None
     for table, rows in tables.items():
         if rows:
             records.write(folder, table, key, rows)
@@ -130,10 +126,10 @@ def _places(store: Store, kind: str, key: str) -> list[Path]:
     if not mark.exists():
         store.open(kind, key)  # raises CorruptArtifact
     home = store.folder(kind, key)
-    places = [p for p in sorted(home.rglob("*")) if p.is_file()]
+    places = sorted(home.rglob("*"))
     places += sorted((store.root / "attempts" / key).glob("[!_]*.json"))
     places += sorted((store.root / "logs" / f"{kind}-{key[:12]}").glob("*.log"))
-    return [*places, mark] if mark.exists() else places
+    return [place for place in (*places, mark) if place.is_file()]
 
 
 def _tar(path: Path, head: bytes, content: dict[str, Path]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from harness.errors import BadInput, Missing
 from harness.plan import reads
 from harness.store import files, records, tables
-from harness.store.artifacts import RECORD, CorruptArtifact, Store
+from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.conflicts import contradiction
 
 FILES = "files.parquet"  # as harness.store.file_lists
@@ -106,9 +106,8 @@ def _rows_of(root: Path, store: Store, table: str) -> dict[str, Rows]:
             out.setdefault(kept["key"], []).append(kept)
     for kind in (k for k, its in records.TABLES_OF.items() if table in its):
         for key in store.committed([kind]) - out.keys():
-            with contextlib.suppress(OSError, ValueError):
-                text = (store.folder(kind, key) / RECORD).read_text()
-                if given := json.loads(text).get(table):
+            with contextlib.suppress(CorruptArtifact):
+                if given := (store.rows(kind, key) or {}).get(table):
                     out[key] = given
     return out
 
@@ -214,9 +213,8 @@ def _record(theirs: Store, ours: Store) -> None:
         for key in sorted(theirs.committed([kind]) & ours.committed([kind])):
             if all(key in known[table] for table in records.TABLES_OF[kind]):
                 continue
-            with contextlib.suppress(OSError, ValueError):
-                text = (ours.folder(kind, key) / RECORD).read_text()
-                for table, rows in json.loads(text).items():
+            with contextlib.suppress(CorruptArtifact):  # readers name it
+                for table, rows in (ours.rows(kind, key) or {}).items():
                     if rows and key not in known[table]:
                         records.write(ours.root, table, key, rows)
 
@@ -246,8 +244,12 @@ def _compare_names(found: Merged, source: Path, target: Path) -> None:
 
 
 def _named_key(path: Path) -> Any:
-    """The key of the imported checkpoint that a file names; where it is none, what it holds."""
-    data = path.read_bytes()
+    """The key of the imported checkpoint that a file names; where it is none, what it holds. None
+    where it cannot be read."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
     try:
         return json.loads(data)["key"]
     except (ValueError, KeyError, TypeError):
@@ -257,7 +259,7 @@ def _named_key(path: Path) -> Any:
 def _names(found: Merged, source: Path, target: Path) -> None:
     for path in sorted((source / "checkpoints").glob("[!_]*.json")):
         other = target / "checkpoints" / path.name
-        if not other.exists():
+        if not other.exists() and _named_key(path) is not None:  # one that can be read
             other.parent.mkdir(parents=True, exist_ok=True)
             files.write_atomic(other, path.read_bytes())
             found.names.append(path.stem)

@@ -104,6 +104,29 @@ def test_a_damaged_artifact_is_left_out(store: Store, study: Path, commit) -> No
     assert done.stages == 1 and "does not match its checksum" in done.damaged[0]
 
 
+@pytest.mark.parametrize("light", [False, True])
+def test_rows_that_were_changed_are_no_numbers(
+    light: bool, store: Store, study: Path, commit
+) -> None:
+    bad = commit(store, "evaluate", "a", row("a", 2.5))
+    commit(store, "evaluate", "b", row("b", 3.5))
+    rows = store.folder("evaluate", bad) / "record.json"
+    rows.write_text(rows.read_text().replace("2.5", "7.5"))  # JSON still, and another number
+    path = study.with_name("x.tar")
+    done = archive.write(store, stages(store), path, study=study, index=INDEX, light=light)
+    assert done.stages == 1 and "record.json does not match its checksum" in done.damaged[0]
+    with tarfile.open(path) as tar:
+        assert not [name for name in tar.getnames() if bad in name]
+
+
+def test_a_folder_in_the_place_of_a_log_stays_behind(store: Store, study: Path, commit) -> None:
+    key = commit(store, "train", "a")
+    (store.root / "logs" / f"train-{key[:12]}" / "001.log").mkdir(parents=True)
+    (store.root / "attempts" / key / "1.json").mkdir(parents=True)
+    with tarfile.open(written(store, study)) as tar:
+        assert not [name for name in tar.getnames() if "001.log" in name or "1.json" in name]
+
+
 def test_nothing_to_write_and_a_file_in_the_way(store: Store, study: Path, commit) -> None:
     with pytest.raises(BadInput, match="nothing of the study is committed"):
         written(store, study)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,25 @@ def test_a_damaged_artifact_stays_behind(store: Store, other: Store, commit) -> 
     assert "does not match its checksum" in done.damaged[0]
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["theirs", "ours too"])
+def test_rows_that_were_changed_are_no_numbers(
+    both: bool, store: Store, other: Store, commit
+) -> None:
+    key = commit(other, "evaluate", "a", measured("a", 2.5))
+    if both:
+        commit(store, "evaluate", "a", measured("a", 2.5))
+    for of in (other, store) if both else (other,):
+        rows = of.folder("evaluate", key) / "record.json"
+        rows.write_text(rows.read_text().replace("2.5", "7.5"))
+        for table in ("metrics",):
+            for file in (of.root / "records" / table).glob("*"):
+                file.unlink()
+    merge(other.root, store.root)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert values(store) == {}
+
+
 def test_a_pruned_artifact_stays_pruned(store: Store, other: Store, commit) -> None:
     key = commit(other, "evaluate", "a", measured("a", 5.0))
     (other.folder("evaluate", key) / "payload.bin").unlink()
@@ -175,6 +195,7 @@ def test_names_of_imported_checkpoints(store: Store, other: Store, commit) -> No
     commit(other, "train", "a")
     (other.root / "checkpoints").mkdir()
     (other.root / "checkpoints" / "mine.json").write_text('{"key": "a"}')
+    (other.root / "checkpoints" / "folder.json").mkdir()
     assert merge(other.root, store.root).names == ["mine"]
     (store.root / "checkpoints" / "mine.json").write_text('{"key": "b"}')
     with pytest.raises(BadInput, match="mine is another one here"):
