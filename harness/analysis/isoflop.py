@@ -94,6 +94,8 @@ def surface(
         )
     if (y <= 0).any():
         raise BadInput("an IsoFLOP surface is of positive values")
+    unit = float(np.exp(np.log(y).mean()))  # squares of values in any unit stay finite
+    y, s = y / unit, None if s is None else s / unit
     known = s is not None and bool((np.isfinite(s) & (s > 0)).all())
     sigma = s if known and s is not None else y
     left = len(y) - 5
@@ -123,9 +125,9 @@ def surface(
     # A and B are of centred logarithms here; those of the units themselves differ by powers.
     mean_f, mean_d = float(np.log(f).mean()), float(np.log(d).mean())
     return Surface(
-        offset,
-        size * math.exp(alpha * mean_f),
-        data * math.exp(beta * mean_d),
+        offset * unit,
+        size * unit * math.exp(alpha * mean_f),
+        data * unit * math.exp(beta * mean_d),
         alpha,
         beta,
         Interval(value, float(shares.min()), float(shares.max())),

@@ -250,8 +250,11 @@ def _correlated(e: Evidence) -> tuple[str, str]:
     except (BadInput, KeyError) as error:
         return nothing(str(error))
     r = found.pearson
+    ends = f"{r.low:.3f} to {r.high:.3f} over models"
+    if math.isnan(r.low):
+        ends = "an interval needs four models"
     words = (
-        f"Pearson {r.value:.3f} ({r.low:.3f} to {r.high:.3f} over models), "
+        f"Pearson {r.value:.3f} ({ends}), "
         f"Spearman {found.spearman.value:.3f}, {found.models} models"
     )
     if math.isnan(r.low):

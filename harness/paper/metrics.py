@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from harness.analysis.correlations import compare_correlations, correlation
@@ -45,6 +46,8 @@ def other_metrics(e: Evidence) -> tuple[str, str]:
 def _three(r: Interval) -> str:
     """Correlations near 1 need a third decimal."""
     places = 3 if abs(r.value) > 0.95 else 2
+    if math.isnan(r.low):
+        return f"{r.value:.{places}f} (an interval needs four models)"
     return f"{r.value:.{places}f} ({r.low:.{places}f} to {r.high:.{places}f})"
 
 

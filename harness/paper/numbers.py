@@ -101,6 +101,7 @@ def _factor(e: Evidence, value: float) -> tuple[str, str]:
     if not len(e.curves) or any(c not in e.curves for c in needed):
         return nothing("no compute of training was counted")
     rows = e.curves.dropna(subset=list(needed))
+    rows = rows[(rows[list(needed)] > 0).all(axis=1)]
     if not len(rows):
         return nothing("no compute of training was counted")
     factor = rows["train_gflops"] / (rows["gflops"] * rows["batch_size"] * rows["step"])

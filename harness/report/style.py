@@ -178,7 +178,8 @@ def look(row: dict[str, Any], index: int = 0) -> dict[str, Any]:
 
 
 def log_axis(axis: Any, values: Sequence[float], pad: float = 1.35) -> None:
-    """A log axis over positive `values` with few, plainly written ticks."""
+    """A log axis over `values` with few, plainly written ticks; it has no place for 0 and less."""
+    values = [v for v in values if v > 0 and math.isfinite(v)] or [1.0]
     low, high = min(values) / pad, max(values) * pad
     across = axis.axis_name == "x"
     (axis.axes.set_xscale if across else axis.axes.set_yscale)("log")

@@ -70,3 +70,14 @@ def test_what_cannot_carry_a_surface_is_refused():
         surface(size, data, truth - 10)
     with pytest.raises(BadInput, match="does not depend"):
         surface(size, data, 1 + B * data**-BETA)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e250])
+def test_the_unit_of_quality_changes_nothing_but_its_own_scale(unit):
+    size, data, truth = design()
+    noisy = truth * (1 + 0.01 * np.random.default_rng(1).normal(size=35))
+    one, other = (surface(size, data, noisy * u, 0.01 * truth * u, factor=6) for u in (1, unit))
+    assert [*other.exponent] == pytest.approx([*one.exponent], rel=1e-6)
+    assert (other.offset, other.size_scale) == pytest.approx(
+        (one.offset * unit, one.size_scale * unit), rel=1e-6
+    )

@@ -62,6 +62,14 @@ def test_true_differences_support_and_opposite_ones_contradict():
     assert decide("strong-correlation", other).verdict == "contradicted"
 
 
+def test_three_models_have_a_correlation_and_no_interval_in_words_either():
+    three = Evidence(final=final().iloc[:3], others={"precision": final(higher=True).iloc[:3]})
+    for name in ("strong-correlation", "other-metrics"):
+        found = decide(name, three)
+        assert found.verdict == "undecided" and "an interval needs four models" in found.numbers
+        assert "nan" not in found.numbers
+
+
 def test_wide_errors_leave_it_undecided():
     assert decide("size-helps", Evidence(final=final(se=40.0))).verdict == "undecided"
     bare = Evidence(final=final().drop(columns=["se", "se_df"]))

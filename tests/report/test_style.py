@@ -96,3 +96,11 @@ def test_a_log_axis_has_two_to_eight_ticks_within_its_limits(low: float, ratio: 
 )
 def test_ticks_are_plain_in_between_and_powers_beyond(value: float, text: str) -> None:
     assert style.tick_text(value) == text
+
+
+@pytest.mark.parametrize("values", [[0.0, 4.0, 30.0], [0.0, -1.0], [], [float("inf"), 2.0]])
+def test_a_log_axis_has_no_place_for_nothing_and_is_drawn_all_the_same(values) -> None:
+    _, axes = style.canvas(style.COLUMN, 1.5)
+    style.log_axis(axes.xaxis, values)
+    low, high = axes.get_xlim()
+    assert 0 < low < high < 100
