@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.version import __version__ as __version__
 
-__all__ = ["describe", "load_results", "load_study"]
+__all__ = ["describe", "load_results", "load_study", "packages"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,7 +15,7 @@ def __getattr__(name: str) -> Any:
         from harness.spec import load_study
 
         return load_study
-    if name in ("describe", "load_results"):
+    if name in ("describe", "load_results", "packages"):
         from harness import results
 
         return getattr(results, name)

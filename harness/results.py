@@ -1,4 +1,4 @@
-"""What a study found, as pandas frames: `harness.load_results` and `harness.describe`."""
+"""What a study found, as pandas frames: `load_results`, `describe` and `packages`."""
 
 from __future__ import annotations
 
@@ -101,3 +101,25 @@ def describe(table: str) -> pd.DataFrame:
         for c in columns_of(table)
     ]
     return pd.DataFrame(rows).set_index("column")
+
+
+def packages(root: str | Path = "results") -> pd.DataFrame:
+    """Every package that was installed where the numbers under `root` were made.
+
+    Columns environment (as the column `environment` of "runs" and "metrics" names it), package,
+    version: one row per package of each environment. Empty where none was kept. Raises BadInput
+    where there is no folder `root`.
+    """
+    import pandas as pd
+
+    from harness.store import environments
+
+    root = Path(root)
+    if not root.is_dir():
+        raise BadInput(f"results folder {root} is not there")
+    rows = [
+        (name, package, version)
+        for name, found in environments.read_all(root).items()
+        for package, version in found.items()
+    ]
+    return pd.DataFrame(rows, columns=["environment", "package", "version"], dtype="string")

@@ -205,6 +205,7 @@ def _commit(
     measured: dict[str, Any],
 ) -> bool:
     made = provenance.made(device_name(device), torch.get_num_threads())
+    made["environment"] = environments.keep(store.root)
     if brought := _brought(task):
         made["component_sha256"] = brought
     ours = store.commit(
@@ -220,7 +221,6 @@ def _commit(
             "provenance": {
                 **made,
                 "versions": provenance.versions(),
-                "environment": environments.keep(store.root),
                 "components": registry.origins(json.loads(task.settings).get("components", {})),
             },
             "measured": measured,
@@ -247,7 +247,9 @@ def finish_rows(rows: Rows, made: dict[str, Any]) -> Rows:
         extra = {k: v for k, v in made.items() if k in columns}
         finished[table] = []
         for row in given:
-            whole = tables.texts({**extra, **row})  # a number taken over keeps what made it
+            # A number taken over keeps what made it, and lacks what was not recorded then.
+            own = {**extra, "environment": None} if "harness" in row else extra
+            whole = tables.texts({k: v for k, v in own.items() if k in columns} | row)
             tables.check(table, whole)
             finished[table].append(
                 {

@@ -1,7 +1,7 @@
 """Every package that was installed where a number was made, kept once for each environment.
 
-`results/environments/SHA256.json` holds {package: version}. An artifact's manifest names its
-environment by that checksum (`provenance.environment`).
+`results/environments/SHA256.json` holds {package: version}. Rows of the records (column
+`environment`) and an artifact's manifest (`provenance.environment`) name theirs by that checksum.
 """
 
 from __future__ import annotations
@@ -59,6 +59,13 @@ def read(root: Path, name: str) -> dict[str, str] | None:
         return None
     found: dict[str, str] = json.loads(content)
     return found
+
+
+def read_all(root: Path) -> dict[str, dict[str, str]]:
+    """The packages of every environment of a results folder; lists that were changed are not in."""
+    names = sorted(path.stem for path in (Path(root) / FOLDER).glob("*.json"))
+    found = {name: read(root, name) for name in names}
+    return {name: packages for name, packages in found.items() if packages is not None}
 
 
 def _path(root: Path, name: str) -> Path:

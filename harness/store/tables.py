@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 6
+VERSION = 7
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,13 @@ MORE = (  # since version 5
     ),
 )
 
+ENVIRONMENT = Column(  # since version 7
+    "environment",
+    "string",
+    "SHA-256 of the list of all installed packages: `harness.packages`; null: before version 7",
+    volatile=True,
+)
+
 RUNS = (
     Column("key", "string", "of the train stage"),
     *MODEL,
@@ -106,6 +113,7 @@ RUNS = (
     *MADE,
     RECIPE,
     *MORE,
+    ENVIRONMENT,
 )
 
 METRICS = (
@@ -174,6 +182,7 @@ METRICS = (
     Column("invalid", "string", "why the number says nothing; null: it is as it should be"),
     Column("ema", "float64", "decay of the average sampled from; null: the training's first"),
     Column("ema_length", "float64", "relative length of one made after training; null: none"),
+    ENVIRONMENT,
 )
 
 TRAINING = (
