@@ -192,7 +192,8 @@ def test_weights_and_statistics_are_compared_too(
     store, place = Store("results"), Path("given.bin")
     place.write_bytes(b"as they were")
     more = (
-        "reference: {extractor: inception-2015, statistics: given.bin}\nevaluations: {final: {metrics: [fd]}}"
+        "reference: {extractor: inception-2015, statistics: given.bin}\n"
+        "evaluations: {final: {metrics: [fd]}}"
     )
     study_of(Path("images"), more=more if role == "statistics" else "")
     kind = "reference" if role == "statistics" else "encode"
