@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parse(given: list[str]) -> argparse.Namespace:
-    """The command line. What is wrong in it is told with its verb's usage; SystemExit then."""
+    """Parse the command line. An error shows the usage of its verb and raises SystemExit."""
     verb = next((a for a in given if not a.startswith("-")), None)
     top = parser(verb or "")
     if verb == "help":

@@ -195,7 +195,7 @@ UNITS = {  # of operations, in Gflops
 
 
 def unit_of(gflops: float) -> str:
-    """The unit in which an amount reads best: the largest of which there is one at least."""
+    """The unit in which an amount reads best: the largest that gives a value of 1 or more."""
     return next((name for name, size in UNITS.items() if gflops >= size), "kflops")
 
 

@@ -94,9 +94,10 @@ def latent_settings(
     shard_size: int = 4096,
     fingerprint: str | None = None,
 ) -> LatentSettings:
-    """What encoding `images` (channels of an image: 1 or 3) at image_size will write.
+    """The settings of the latents that encoding `images` at image_size writes.
 
-    fingerprint: the images', where it is known: to make it asks for every file's size.
+    channels: of an image, 1 or 3.
+    fingerprint: that of the images, if known. Computing it reads the size of every file.
     dtype (of posteriors): float16 halves the disk and rounds a latent by 0.05%, far below the
     posterior's own spread; float32 is exact.
     """

@@ -73,7 +73,7 @@ class Part:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Of the whole, and of which images these are."""
+        """SHA-256 of the whole set's fingerprint and of the positions of these images in it."""
         import numpy as np
 
         digest = hashlib.sha256(self.whole.fingerprint.encode())

@@ -90,10 +90,10 @@ class Executor(Protocol):
         """Ask running stages to save their progress and end."""
 
     def cancel(self, keys: Iterable[str]) -> Any:
-        """The same of some of them."""
+        """Ask the stages of these keys to save their progress and end."""
 
     def close(self) -> None:
-        """End everything that lives in this process's name. Twice is as good as once."""
+        """End every process that this driver started. A second call does nothing."""
 
 
 class PoolExecutor(Executor, Protocol):

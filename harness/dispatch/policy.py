@@ -70,7 +70,7 @@ class Policy:
     # --- at the end -----------------------------------------------------------------------------
 
     def give_back(self, reason: str) -> None:
-        """What was written down and will not go on without us did not happen."""
+        """At the end: undo the attempts that cannot go on without this driver."""
         raise NotImplementedError
 
     def _undo(self, key: str, reason: str) -> None:

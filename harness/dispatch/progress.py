@@ -36,7 +36,7 @@ def saved(store: Store, stages: Iterable[Stage]) -> dict[str, float]:
 
 
 def _start(stage: Stage, store: Store) -> int:
-    """The step of the checkpoint that it starts from; 0 where there is none, or none is told."""
+    """The step of the checkpoint that it starts from; 0 if there is none or it is not known."""
     previous = stage.after.get("previous")
     if previous is not None:
         from harness.store.results import TrainResult

@@ -80,7 +80,8 @@ def reference(reference: ReferenceSettings, run: Run) -> dict[str, Any]:
     extractor: Any = reference.extractor
     source: Any = run.data.source
     whole_set = reference.images is None and reference.statistics_sha256 is None
-    # Written since two references had one key; where they are not, the older keys stand.
+    # Without these two references shared one key. They are written only where they tell
+    # references apart, so that all other keys stay as they were.
     newer: dict[str, Any] = {}
     if reference.statistics is not None:
         name = Path(reference.statistics).name

@@ -243,5 +243,5 @@ def trajectory(stage: Stage | Task) -> tuple[str, int]:
 
 
 def left(stage: Stage, saved: float) -> float | None:
-    """Gflops of a stage of which a fraction `saved` is on disk already."""
+    """Gflops that a stage still needs, if the fraction `saved` of it is on disk already."""
     return None if stage.gflops is None else stage.gflops * (1.0 - min(max(saved, 0.0), 1.0))

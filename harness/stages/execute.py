@@ -106,7 +106,7 @@ def _execute(
     stopping: Callable[[], bool],
     world: World,
 ) -> bool:
-    """This process's part of it."""
+    """Execute the task in one process of `world`. False: another attempt had committed it."""
     if world.main:
         _bind_scratch(store.scratch(task.key), _brought(task))
     resumed = store.in_progress(task.key)

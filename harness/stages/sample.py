@@ -173,7 +173,7 @@ def _autoencoder(settings: SampleStage, work: Work, made_with: str | None) -> Au
 def _beside(settings: SampleStage, work: Work, encoder_sha256: str | None) -> bool:
     """Does a fine-tuned decoder lie beside the original whose encoder made the latents?
 
-    Its own copy of that encoder may have been stored otherwise, to the last bit.
+    The fine-tuned decoder brings a copy of that encoder, which may differ in its last bits.
     """
     if settings.decoder == "original":
         return False

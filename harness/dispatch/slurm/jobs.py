@@ -246,7 +246,7 @@ class SlurmJobs(QueueExecutor):
         return None if event is None or event.event == "progress" else event
 
     def _refresh(self, wait_s: float | None = None) -> bool:
-        """Ask for the queue if it is time. Answered anew?"""
+        """Ask SLURM for the queue if it is time; whether there was a new answer."""
         fresh = self.queue.look(wait_s)
         if fresh:
             self.submissions.learn(self.queue.elements or {})

@@ -27,7 +27,7 @@ class Queue:
         self._wait_s = FIRST_ASK_S
 
     def look(self, wait_s: float | None = None) -> bool:
-        """Ask, if the last question is `wait_s` old (default: the present pace). Answered anew?"""
+        """Ask, at most every `wait_s` (default: the present pace). True: a new answer came."""
         wait_s = self._wait_s if wait_s is None else wait_s
         if self._asked is not None and time.monotonic() - self._asked < wait_s:
             return False
