@@ -236,9 +236,8 @@ def _download(repository: str, decoder: str, online: bool) -> Path:
     prefix = f"{subfolder}/" if subfolder else ""
     files = [f"{prefix}config.json", f"{prefix}{WEIGHTS}"]
     reason = ""
-    for local in (
-        (True, False) if online else (True,)
-    ):  # the cache first: a run on a cluster's node needs no network
+    # the cache first: a run on a cluster's node needs no network
+    for local in (True, False) if online else (True,):
         try:
             root = Path(snapshot_download(repository, allow_patterns=files, local_files_only=local))
         except Exception as error:  # the hub's own errors, and those of the network below it

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 import small_vae
 import torch
+from safetensors.torch import load_file
 
 from harness.selftest import drawn, vae
 
@@ -43,3 +46,16 @@ def test_a_faithful_round_trip_passes_and_mean_colours_do_not():
     assert float(faithful.found) == pytest.approx(26, abs=0.1)  # 10 log10(4 / 0.01)
     assert told.status == "told"
     assert vae._round_trip("ft-mse", images, grey, torch.ones(1, 4, 8, 8))[0].status == "failed"
+
+
+def test_weights_in_parts_are_tried_and_their_checksums_left_to_people(decoders, tmp_path):
+    shutil.copytree(decoders, tmp_path / "vae")
+    for whole in (tmp_path / "vae").rglob("diffusion_pytorch_model.safetensors"):
+        part = whole.with_name("diffusion_pytorch_model-00001-of-00001.safetensors")
+        whole.rename(part)
+        index = {"metadata": {}, "weight_map": dict.fromkeys(load_file(part), part.name)}
+        whole.with_name(f"{whole.name}.index.json").write_text(json.dumps(index))
+    found = vae.checks(drawn.drawn_images(2, 32), ("ft-mse",), weights=tmp_path / "vae")
+    states = {check.name: (check.status, check.found) for check in found}
+    assert states["sd-vae ft-mse: SHA-256 of the weights"] == ("told", "in parts")
+    assert states["sd-vae ft-mse: shape"][0] == "passed"
