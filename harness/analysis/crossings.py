@@ -34,9 +34,14 @@ def between(compute: ArrayLike, values: ArrayLike, at: ArrayLike) -> Array:
     order = np.argsort(x)
     x, y = np.log(x[order]), y[order]
     powers = bool((y > 0).all())
-    found = np.interp(np.log(wanted), x, np.log(y) if powers else y)
-    inside = (np.log(wanted) >= x[0] - 1e-12) & (np.log(wanted) <= x[-1] + 1e-12)
-    return np.asarray(np.where(inside, np.exp(found) if powers else found, np.nan))
+    found = _straight(x, np.log(y) if powers else y, np.log(wanted))
+    return np.exp(found) if powers else found
+
+
+def _straight(x: Array, y: Array, at: Array) -> Array:
+    """A line through points of ascending `x`, read at `at`; NaN beyond its ends."""
+    inside = (at >= x[0] - 1e-12) & (at <= x[-1] + 1e-12)
+    return np.asarray(np.where(inside, np.interp(at, x, y), np.nan))
 
 
 def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFrame:
@@ -48,12 +53,13 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
     from harness.analysis.ranking import best
 
     rows = []
+    budgets = np.asarray(budgets, float)
     for label, x, y, s, gflops in _lines(curves):
-        for budget in np.asarray(budgets, float):
-            at = math.log(budget)
-            if x[0] - 1e-12 <= at <= x[-1] + 1e-12:
-                value = math.exp(np.interp(at, x, y))
-                rows.append((budget, label, gflops, value, value * np.interp(at, x, s)))
+        values = np.exp(_straight(x, y, np.log(budgets)))
+        errors_there = values * _straight(x, s, np.log(budgets))
+        for budget, value, error in zip(budgets, values, errors_there, strict=True):
+            if not np.isnan(value):
+                rows.append((budget, label, gflops, value, error))
     found = pd.DataFrame(rows, columns=["budget", "label", "gflops", "value", "std"])
     found = found.sort_values(["budget", "gflops"], ignore_index=True)
     found["best"] = False

@@ -114,13 +114,11 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
             for own, more in zip(words, _settings_words(out), strict=True):
                 own += more
         elif column in out and out[column].dropna().nunique() > 1:
-            for own, value in zip(words, out[column], strict=True):
-                own += [names.said(column, _plain(value))] if pd.notna(value) else []
+            _say(words, out[column], column)
     for own, more in zip(words, _recipe_words(out["recipe"]), strict=True):
         own += more
     for column in _axes_of_data(out):
-        for own, value in zip(words, out[column], strict=True):
-            own += [names.said(column.partition(".")[2], _plain(value))] if pd.notna(value) else []
+        _say(words, out[column], column.partition(".")[2])
     told = [", ".join(own) for own in words]
     out["label"] = [f"{m} {t}".rstrip() for m, t in zip(model, told, strict=True)]
     out["label"] = out["label"].astype(model.dtype)
@@ -132,6 +130,12 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     other = pd.Series([f" run {str(v)[:6]}" for v in out["run"]], index=out.index)
     out["label"] = out["label"].where(~out["label"].isin(unlike), out["label"] + other)
     return out
+
+
+def _say(words: list[list[str]], values: pd.Series, name: str) -> None:
+    """Add each row's value, where it has one, to the row's words."""
+    for own, value in zip(words, values, strict=True):
+        own += [names.said(name, _plain(value))] if pd.notna(value) else []
 
 
 def data_in_words(part: pd.DataFrame, among: pd.DataFrame) -> str:

@@ -22,11 +22,9 @@ from harness.store import files
 
 MADE = "made-of.json"
 LONGEST = 255  # bytes of a file's name
-REPORTS = ("a PDF", "a web page: the download went wrong")  # as their first bytes tell
-OUTSIDE = ("dispatch.", "report.", "title=", "about=")  # overrides that make no other numbers
-
-
+REPORTS = (content.PDF, content.WEB_PAGE)  # as their first bytes tell
 ENDINGS = (".pdf", ".html", ".htm")
+OUTSIDE = ("dispatch.", "report.", "title=", "about=")  # overrides that make no other numbers
 
 
 def check(given: str | None, option: str = "--report", endings: tuple[str, ...] = ENDINGS) -> None:

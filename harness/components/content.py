@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 HEAD = 64  # bytes that tell
+PDF, WEB_PAGE = "a PDF", "a web page: the download went wrong"  # also what a report is
 
 # (where they stand, the bytes, what such a file is and what to do)
 _SIGNS: tuple[tuple[int, bytes, str], ...] = (
@@ -13,8 +14,8 @@ _SIGNS: tuple[tuple[int, bytes, str], ...] = (
         b"version https://git-lfs",
         "a pointer of Git LFS, not the file itself: run `git lfs pull`",
     ),
-    (0, b"<!doctype html", "a web page: the download went wrong"),
-    (0, b"<html", "a web page: the download went wrong"),
+    (0, b"<!doctype html", WEB_PAGE),
+    (0, b"<html", WEB_PAGE),
     (0, b"<?xml", "an XML text"),
     (0, b"<svg", "an SVG drawing, which has no pixels"),
     (4, b"ftypavif", "an AVIF image: convert it to PNG"),
@@ -28,7 +29,7 @@ _SIGNS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"rar!", "a RAR archive: unpack it first"),
     (0, b"\x89hdf\r\n", "an HDF5 file"),
     (0, b"par1", "a Parquet file"),
-    (0, b"%pdf", "a PDF"),
+    (0, b"%pdf", PDF),
     (0, b"\x93numpy", "one bare array (.npy)"),
 )
 

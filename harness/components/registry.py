@@ -49,14 +49,18 @@ KINDS: dict[str, tuple[str, str]] = {
 WORDS = {"source": "data source", "section": "report section"}  # in sentences, where they differ
 
 
+def _hint(word: str, known: Iterable[str]) -> str:
+    folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), folded, 1, 0.6)
+    return f" (did you mean {folded[near[0]]!r}?)" if near else ""
+
+
 class UnknownComponent(BadInput):
     """A name that nobody brought; the message lists those of its kind, and the nearest."""
 
     def __init__(self, kind: str, name: str) -> None:
         self.known = names(kind)
-        folded = {n.lower(): n for n in self.known}
-        near = difflib.get_close_matches(str(name).lower(), folded, 1, 0.6)
-        self.hint = f" (did you mean {folded[near[0]]!r}?)" if near else ""
+        self.hint = _hint(str(name), self.known)
         super().__init__(
             f"unknown {word(kind)} {name!r}{self.hint}; there are: {', '.join(self.known)}"
         )
@@ -102,9 +106,9 @@ def contract(kind: str) -> type[Component]:
     """The base class of a kind. Raises BadInput for a kind that there is not."""
     kind = kind.removeprefix("data ").removeprefix("data-").removeprefix("report ")
     if kind not in KINDS:
-        near = difflib.get_close_matches(kind, KINDS, 1, 0.6)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise BadInput(f"no kind of component {kind!r}{hint}; there are {', '.join(KINDS)}")
+        raise BadInput(
+            f"no kind of component {kind!r}{_hint(kind, KINDS)}; there are {', '.join(KINDS)}"
+        )
     module, name = KINDS[kind]
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 

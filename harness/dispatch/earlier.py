@@ -25,6 +25,8 @@ def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[s
     features serve all that is new is preferred, then the one that has most of what is asked. Of the
     plan's own evaluations, manifests are read only where the samples are the same.
     """
+    from harness.store.results import EvaluateResult
+
     wanted: defaultdict[Any, list[tuple[Stage, EvaluateStage]]] = defaultdict(list)
     for stage in again:
         settings = EvaluateStage.model_validate_json(stage.settings)
@@ -34,8 +36,6 @@ def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[s
         for stage, settings in wanted.get(_same(before, manifest.inputs), ()):
             shared = [m for m in settings.metrics if settings.same_metric(before, m)]
             new = [m for m in settings.metrics if m not in shared]
-            from harness.store.results import EvaluateResult
-
             kept = codec.result(manifest, EvaluateResult).kept
             serves = bool(kept) and all(_needs(m) <= {*kept} for m in new)
             if shared or serves:

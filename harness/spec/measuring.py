@@ -53,7 +53,7 @@ def never(study: Study) -> Iterator[str]:
     if reference is None:
         return
     extractor: Any = reference.extractor
-    if reference.statistics is not None and extractor.name != INCEPTION:
+    if reference.statistics is not None and not extractor.whole_set_statistics:
         yield (
             f"{study.path}: reference.statistics are of {INCEPTION} features, and "
             f"reference.extractor is {extractor.name}: leave the statistics out, or measure with "

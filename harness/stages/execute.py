@@ -248,8 +248,8 @@ def finish_rows(rows: Rows, made: dict[str, Any]) -> Rows:
         finished[table] = []
         for row in given:
             # A number taken over keeps what made it, and lacks what was not recorded then.
-            own = {**extra, "environment": None} if "harness" in row else extra
-            whole = tables.texts({k: v for k, v in own.items() if k in columns} | row)
+            lacks = dict.fromkeys(extra.keys() & {"environment"}) if "harness" in row else {}
+            whole = tables.texts({**extra, **lacks, **row})
             tables.check(table, whole)
             finished[table].append(
                 {

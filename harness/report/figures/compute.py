@@ -131,8 +131,8 @@ def _best(axes: Axes, curves: pd.DataFrame, best: pd.DataFrame) -> None:
     drawn = [
         (float(x), float(y))
         for _, one in curves.groupby("label", sort=False)
-        for x in np.geomspace(one["train_gflops"].min(), one["train_gflops"].max(), 12)
-        for y in between(one["train_gflops"], one["value"], [x])
+        for along in [np.geomspace(one["train_gflops"].min(), one["train_gflops"].max(), 12)]
+        for x, y in zip(along, between(one["train_gflops"], one["value"], along), strict=True)
     ]
     labels.label_points(axes, named, drawn, ink="#55555f")
 

@@ -45,7 +45,8 @@ class TrainingCompute(Section):
         spans.append("; the best of several noisy values is lower than it is. ")
         met = neighbours(found)
         at = budgets(found)
-        tables = [*budgets_table(found, at), *crossings_table(found, met)]
+        best = tops(found, at)
+        tables = [*budgets_table(found, at, best), *crossings_table(found, met)]
         for block in tables:
             what = {"tab-budgets": " has the best models at given budgets. ",
                     "tab-crossings": " has the compute from which the larger of two neighbours "
@@ -61,7 +62,7 @@ class TrainingCompute(Section):
         ]
         drawing = figures.training_compute(
             found.curves, found.title, found.line(found.curves_protocol), found.frontier, met,
-            tops(found, at),
+            best,
         )  # fmt: skip
         return [paragraph(*spans), drawn("training-compute", drawing, caption), *tables]
 
@@ -96,11 +97,11 @@ def tops(found: Findings, at: pd.DataFrame) -> pd.DataFrame:
     return at.loc[value.groupby([at["group"], at["budget"]]).idxmin()]
 
 
-def budgets_table(found: Findings, at: pd.DataFrame) -> list[Table]:
+def budgets_table(found: Findings, at: pd.DataFrame, best: pd.DataFrame) -> list[Table]:
     """The best model at each of some budgets, by interpolation, with all that tie with it."""
     rows: list[list[str | Cell]] = []
     several = len(found.groups) > 1
-    for top in tops(found, at).to_dict("records"):
+    for top in best.to_dict("records"):
         one = at[(at["group"] == top["group"]) & (at["budget"] == top["budget"])]
         tied = [str(v) for v in one[one["best"].astype(bool)]["label"] if v != top["label"]]
         ends = (math.nan, math.nan, math.nan)
