@@ -61,3 +61,8 @@ def all_done(folder: Path) -> Plan:
         commit_stage(store, stage)
     studies.write(store.root, index(plan))
     return plan
+
+
+def there(plan: Plan, store: Store) -> set[str]:
+    """The stages of a plan that are committed."""
+    return store.committed({s.kind for s in plan.stages.values()}) & plan.stages.keys()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tiny_study import Harness
     from verbs import Said
 
+    from harness.plan.plan import Plan
     from harness.store import Store
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -124,3 +125,24 @@ def commit() -> Callable[..., str]:
     from committed import commit
 
     return commit
+
+
+@pytest.fixture
+def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """tiny.yaml with every stage committed and recorded, in the current folder."""
+    from committed import all_done
+
+    monkeypatch.chdir(tmp_path)
+    return all_done(tmp_path)
+
+
+@pytest.fixture
+def two_sets(tmp_path: Path) -> list[str]:
+    """Two npz files of 20 images of noise each."""
+    import numpy as np
+
+    paths = [tmp_path / f"{name}.npz" for name in ("samples", "reference")]
+    for seed, path in enumerate(paths):
+        rng = np.random.default_rng(seed)
+        np.savez(path, rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
+    return [str(path) for path in paths]

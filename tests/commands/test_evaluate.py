@@ -24,22 +24,14 @@ def registered() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def files(tmp_path) -> list[str]:
-    for seed, name in enumerate(("samples", "reference")):
-        rng = np.random.default_rng(seed)
-        np.savez(tmp_path / f"{name}.npz", rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
-    return [str(tmp_path / f"{name}.npz") for name in ("samples", "reference")]
-
-
 def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
     evaluate.add_arguments(parser)
     return evaluate.run(parser.parse_args(list(arguments)))
 
 
-def test_it_prints_each_value_under_its_name(files, capsys):
-    assert run(*files, "--extractor", "tiny-test", "--split-size", "10") == 0
+def test_it_prints_each_value_under_its_name(two_sets, capsys):
+    assert run(*two_sets, "--extractor", "tiny-test", "--split-size", "10") == 0
     out, err = capsys.readouterr()
     for name in ("fd_tiny_test", "sfd_tiny_test", "is_tiny_test", "precision_tiny_test"):
         assert f"{name} " in out
@@ -47,19 +39,19 @@ def test_it_prints_each_value_under_its_name(files, capsys):
     assert "samples" in err  # the progress bar
 
 
-def test_json_is_all_of_stdout_and_carries_the_provenance(files, capsys):
-    assert run(*files, "--extractor", "tiny-test", "--json", "--metrics", "fd,recall") == 0
+def test_json_is_all_of_stdout_and_carries_the_provenance(two_sets, capsys):
+    assert run(*two_sets, "--extractor", "tiny-test", "--json", "--metrics", "fd,recall") == 0
     result = json.loads(capsys.readouterr().out)
     assert list(result["metrics"]) == ["fd_tiny_test", "recall_tiny_test"]
     assert result["provenance"]["extractor"] == "tiny-test"
 
 
-def test_what_is_not_measured_is_noted_on_stderr(files, capsys):
-    assert run(*files, "--extractor", "tiny-test") == 0
+def test_what_is_not_measured_is_noted_on_stderr(two_sets, capsys):
+    assert run(*two_sets, "--extractor", "tiny-test") == 0
     out, err = capsys.readouterr()
     assert "is_tiny_test" not in out
     assert "note: is_tiny_test is not measured: 20 samples in chunks of 5000" in err
-    assert run(*files, "--extractor", "tiny-test", "--metrics", "is") == 1
+    assert run(*two_sets, "--extractor", "tiny-test", "--metrics", "is") == 1
 
 
 @pytest.mark.parametrize(
@@ -77,30 +69,30 @@ def test_what_is_not_measured_is_noted_on_stderr(files, capsys):
         (["--device", "cuda"], "torch sees no NVIDIA GPU here"),
     ],
 )
-def test_bad_settings_are_refused_in_words(files, settings, message, monkeypatch):
+def test_bad_settings_are_refused_in_words(two_sets, settings, message, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BadInput, match=message):
-        run(*files, "--extractor", "tiny-test", *settings)
+        run(*two_sets, "--extractor", "tiny-test", *settings)
 
 
-def test_every_metric_can_be_asked_for(files, capsys):
+def test_every_metric_can_be_asked_for(two_sets, capsys):
     names = ["kid", "density", "coverage", "fd_infinity"]
     settings = ["--kid-subset-size", "10", "--kid-subsets", "4", "--k-density", "2", "--seed", "3"]
-    assert run(*files, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}") == 0
+    assert run(*two_sets, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}") == 0
     default = json.loads(capsys.readouterr().out)
     assert list(default["metrics"]) == ["density_tiny_test", "coverage_tiny_test"]
     assert "subsets of 1000 need" in " ".join(default["notes"])
-    run(*files, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}", *settings)
+    run(*two_sets, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}", *settings)
     details = json.loads(capsys.readouterr().out)["details"]
     assert details["kid_tiny_test"]["subset_size"] == 10
     assert (details["kid_tiny_test"]["subsets"], details["kid_tiny_test"]["seed"]) == (4, 3)
     assert details["density_tiny_test"]["k"] == details["coverage_tiny_test"]["k"] == 2
 
 
-def test_refused_input_leaves_no_trace_of_a_progress_bar(files, tmp_path, capsys):
+def test_refused_input_leaves_no_trace_of_a_progress_bar(two_sets, tmp_path, capsys):
     np.savez(tmp_path / "bad.npz", images=np.zeros(3))
     with pytest.raises(BadInput):
-        run(str(tmp_path / "bad.npz"), files[1], "--extractor", "tiny-test")
+        run(str(tmp_path / "bad.npz"), two_sets[1], "--extractor", "tiny-test")
     assert capsys.readouterr() == ("", "")
 
 

@@ -6,23 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from committed import all_done
+from committed import there
 
 from harness.cli import main
 from harness.plan.plan import Plan
 from harness.store import records
 from harness.store.artifacts import Store
-
-
-@pytest.fixture
-def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """tiny.yaml with every stage done, in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    return all_done(tmp_path)
-
-
-def there(plan: Plan, store: Store) -> set[str]:
-    return store.committed({s.kind for s in plan.stages.values()}) & plan.stages.keys()
 
 
 def test_it_only_says_so_without_yes(done: Plan, store: Store, capsys: Any) -> None:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
-from committed import all_done
 
 from harness.cli import main
 from harness.plan.plan import Plan
 from harness.store.artifacts import Store
 from harness.store.pruned import pruned_keys
 from harness.upkeep.usage import usage
-
-
-@pytest.fixture
-def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """tiny.yaml with every stage done, in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    return all_done(tmp_path)
 
 
 def test_the_verb(done: Plan, store: Store, commit, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tiny_study import TINY
+from planned import study_of
 
 from harness.dispatch.components import Local
 from harness.dispatch.local import LocalWorkers
-from harness.spec import load_study
-from harness.spec.study import Study
-
-
-def study(folder: Path, *overrides: str) -> Study:
-    (folder / "tiny.yaml").write_text(TINY)
-    return load_study(folder / "tiny.yaml", None, list(overrides))
 
 
 def test_its_stages_live_with_the_driver_and_it_opens_warm_workers(tmp_path: Path) -> None:
     assert Local().policy == "pool"
-    opened = Local().open(tmp_path / "results", study(tmp_path))
+    opened = Local().open(tmp_path / "results", study_of(tmp_path))
     try:
         assert isinstance(opened, LocalWorkers) and opened.free() == 2
     finally:
@@ -27,13 +20,13 @@ def test_its_stages_live_with_the_driver_and_it_opens_warm_workers(tmp_path: Pat
 
 
 def test_a_stage_has_as_many_processes_as_the_study_gives_its_kind(tmp_path: Path) -> None:
-    given = study(tmp_path, "dispatch.local.train=2")
+    given = study_of(tmp_path, "dispatch.local.train=2")
     assert Local().processes(given, "train") == 2
     assert Local().processes(given, "sample") == 1
 
 
 def test_it_says_what_cannot_be_had_and_what_it_would_do(tmp_path: Path) -> None:
-    assert Local().check(study(tmp_path)) == []
-    (said,) = Local().check(study(tmp_path, "dispatch.local.train=4"))
+    assert Local().check(study_of(tmp_path)) == []
+    (said,) = Local().check(study_of(tmp_path, "dispatch.local.train=4"))
     assert "gives train 4 devices, and this machine has 2" in said
-    assert "2 workers of 1 thread, one stage each" in Local().describe(study(tmp_path))
+    assert "2 workers of 1 thread, one stage each" in Local().describe(study_of(tmp_path))

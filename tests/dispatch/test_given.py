@@ -6,15 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_study import TINY
+from planned import plan_of
 
 from harness.dispatch import given
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.errors import BadInput
-from harness.plan import make_plan
 from harness.plan.plan import Plan
-from harness.spec import load_study
 
 
 class Queue:
@@ -37,8 +35,7 @@ class Queue:
 
 
 def begun(folder: Path) -> tuple[Plan, Ledger, dict[str, Attempt]]:
-    (folder / "tiny.yaml").write_text(TINY)
-    plan, ledger = make_plan(load_study(folder / "tiny.yaml")), Ledger(folder / "results")
+    plan, ledger = plan_of(folder), Ledger(folder / "results")
     trained = [s for s in plan.stages.values() if s.kind == "train"][:2]
     return plan, ledger, {s.key: ledger.begin(s.key, s.kind, s.label, "batch", 0) for s in trained}
 

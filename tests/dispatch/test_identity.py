@@ -63,11 +63,14 @@ def test_another_time_alone_is_a_note(tmp_path: Path) -> None:
     assert found.changed == [] and len(found.notes) == 1
 
 
-def test_a_stage_that_kept_no_list_says_that_details_are_not_known(tmp_path: Path) -> None:
+def test_a_stage_that_kept_neither_a_list_nor_a_fingerprint_is_not_spoken_of(
+    tmp_path: Path,
+) -> None:
     plan, store = made(tmp_path)
     (encode,) = [s for s in plan.stages.values() if s.kind == "encode"]
     (store.folder("encode", encode.key) / file_lists.FILES).unlink()
-    assert look(plan, store).changed == []
+    found = look(plan, store)
+    assert found.changed == [] and found.notes == []
 
 
 def test_files_that_cannot_be_seen_from_here_are_left_to_others(tmp_path: Path) -> None:

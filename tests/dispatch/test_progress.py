@@ -5,19 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from committed import commit_stage
-from tiny_study import TINY
+from planned import plan_of
 
 from harness.dispatch.progress import saved
-from harness.plan import make_plan
 from harness.plan.plan import Stage
-from harness.spec import load_study
 from harness.store import Store
 
 
 def trained(folder: Path) -> list[Stage]:
-    (folder / "tiny.yaml").write_text(TINY)
-    plan = make_plan(load_study(folder / "tiny.yaml"))
-    return [s for s in plan.stages.values() if s.kind == "train"][:2]  # to 3, and from there to 6
+    return [s for s in plan_of(folder).stages.values() if s.kind == "train"][
+        :2
+    ]  # to 3, and from there to 6
 
 
 def left(root: Path, stage: Stage, *names: str) -> None:

@@ -11,16 +11,8 @@ import numpy as np
 import pytest
 
 
-@pytest.fixture
-def files(tmp_path) -> list[str]:
-    for seed, name in enumerate(("samples", "reference")):
-        rng = np.random.default_rng(seed)
-        np.savez(tmp_path / f"{name}.npz", rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8))
-    return [str(tmp_path / f"{name}.npz") for name in ("samples", "reference")]
-
-
 @pytest.mark.slow
-def test_a_stranger_pipes_the_result_and_reads_the_error(files, tmp_path, inception_weights):
+def test_a_stranger_pipes_the_result_and_reads_the_error(two_sets, tmp_path, inception_weights):
     def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "harness", "evaluate", *arguments, f"--weights={weights}"],
@@ -32,13 +24,13 @@ def test_a_stranger_pipes_the_result_and_reads_the_error(files, tmp_path, incept
 
     weights = inception_weights
     few = tmp_path / "few.npz"  # the network is slow on one core
-    np.savez(few, np.load(files[0])["arr_0"][:4])
+    np.savez(few, np.load(two_sets[0])["arr_0"][:4])
     done = harness(
         str(few), str(few), "--extractor", "inception-custom", "--json", "--metrics", "precision"
     )
     assert done.returncode == 0 and "samples" in done.stderr and "4/4" in done.stderr
     assert json.loads(done.stdout)["provenance"]["extractor"] == "inception-custom"
-    refused = harness(*files)
+    refused = harness(*two_sets)
     assert refused.returncode == 2 and refused.stdout == ""
     assert refused.stderr.startswith("error: ") and "not Inception-2015" in refused.stderr
     assert refused.stderr.count("\n") == 1

@@ -7,19 +7,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from planned import plan_of, study_of
 from tiny_study import TINY
 
 from harness.errors import BadInput
 from harness.plan import make_plan
 from harness.plan.build import Imported
-from harness.spec import load_study
 
 MILESTONES = "train.milestones=[6]"
-
-
-def plan_of(folder: Path, *overrides: str, text: str = TINY):  # type: ignore[no-untyped-def]
-    (folder / "tiny.yaml").write_text(text)
-    return make_plan(load_study(folder / "tiny.yaml", None, list(overrides)))
 
 
 def test_every_stage_comes_behind_what_it_needs(tmp_path: Path) -> None:
@@ -64,8 +59,7 @@ def test_a_checkpoint_that_was_not_imported_is_refused_with_what_to_do(tmp_path:
     text = TINY.replace("model: {family: DiT-micro}", "model: {checkpoint: theirs}")
     text = text[: text.index("matrix:")] + text[text.index("dispatch:") :]
     text = text.replace("at: milestones", "at: end")
-    (tmp_path / "tiny.yaml").write_text(text)
-    study = load_study(tmp_path / "tiny.yaml")
+    study = study_of(tmp_path, text=text)
     with pytest.raises(BadInput, match=r"'theirs' was not imported .*import FILE --name theirs"):
         make_plan(study)
     architecture = {

@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny_study import TINY
+from planned import study_of
 
 from harness.plan import content
 from harness.plan.stages import STAGE_SETTINGS
-from harness.spec import load_study
 from harness.spec.study import Study
-
-
-def study(folder: Path, *overrides: str) -> Study:
-    (folder / "tiny.yaml").write_text(TINY)
-    return load_study(folder / "tiny.yaml", None, list(overrides))
 
 
 def all_of(given: Study) -> dict[str, Any]:
@@ -54,7 +48,7 @@ SAMPLER = ("evaluations.final.sampler=ddim",)
     ],
 )
 def test_how_fast_and_where_is_in_no_key(override: str, tmp_path: Path) -> None:
-    assert all_of(study(tmp_path, *SAMPLER, override)) == all_of(study(tmp_path, *SAMPLER))
+    assert all_of(study_of(tmp_path, *SAMPLER, override)) == all_of(study_of(tmp_path, *SAMPLER))
 
 
 @pytest.mark.parametrize(
@@ -75,13 +69,13 @@ def test_what_changes_an_output_changes_its_content_and_no_other(
     override: str, changes: set[str], tmp_path: Path
 ) -> None:
     more = ("evaluations.final.split_size=20",)
-    before = all_of(study(tmp_path, *SAMPLER, *more))
-    after = all_of(study(tmp_path, *SAMPLER, *more, override))
+    before = all_of(study_of(tmp_path, *SAMPLER, *more))
+    after = all_of(study_of(tmp_path, *SAMPLER, *more, override))
     assert {name for name in before if before[name] != after[name]} == changes
 
 
 def test_the_stages_read_what_keys_hold(tmp_path: Path) -> None:
-    found = all_of(study(tmp_path, *SAMPLER))
+    found = all_of(study_of(tmp_path, *SAMPLER))
     for kind, name in (("encode", "encode"), ("reference", "reference"), ("sample", "sample")):
         STAGE_SETTINGS[kind].model_validate(found[name])
     STAGE_SETTINGS["evaluate"].model_validate(found["measured"])
@@ -91,7 +85,7 @@ def test_the_stages_read_what_keys_hold(tmp_path: Path) -> None:
 
 def test_a_floor_is_of_as_many_images_as_there_are_samples(tmp_path: Path) -> None:
     def images(*overrides: str) -> int:
-        given = study(tmp_path, "evaluations.final.split_size=10", *overrides)
+        given = study_of(tmp_path, "evaluations.final.split_size=10", *overrides)
         assert given.settings.reference is not None
         return content.floor_images(given.evaluations["final"], given.settings.reference)
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tiny_study import TINY
+import planned
 
-from harness.plan import make_plan
 from harness.plan.evaluations import at
 from harness.plan.plan import Plan
-from harness.spec import load_study
 
 SMALL = ("matrix.axes.model.size=[S]",)
 
 
 def plan_of(folder: Path, *overrides: str) -> Plan:
-    (folder / "tiny.yaml").write_text(TINY)
-    return make_plan(load_study(folder / "tiny.yaml", None, [*SMALL, *overrides]))
+    return planned.plan_of(folder, *SMALL, *overrides)
 
 
 def kinds(plan: Plan, kind: str) -> list[dict[str, object]]:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from planned import plan_of
 from tiny_study import TINY
 
 from harness.components import files, registry
-from harness.plan import make_plan
 from harness.plan.index import claimed, index
-from harness.plan.plan import Plan
-from harness.spec import load_study
 from harness.spec.schema import ClaimsSettings
 from harness.store import studies
 
@@ -30,11 +28,6 @@ class Waning(Schedule):
     def factor(self, step, horizon):
         return 1 - step / horizon
 '''
-
-
-def plan_of(folder: Path, text: str = TINY) -> Plan:
-    (folder / "tiny.yaml").write_text(text)
-    return make_plan(load_study(folder / "tiny.yaml"))
 
 
 def test_every_stage_is_named_by_run_evaluation_and_step(tmp_path: Path) -> None:
@@ -75,7 +68,7 @@ def test_components_that_others_bring_say_where_they_come_from(tmp_path: Path) -
     text = TINY.replace("study: tiny", "study: tiny\ncomponents: [waning.py]")
     text = text.replace("log_every: 2", "log_every: 2, schedule: waning")
     try:
-        found = index(plan_of(tmp_path, text)).components
+        found = index(plan_of(tmp_path, text=text)).components
     finally:
         registry.forget_files()
         files._loaded.pop("waning")

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from planned import plan_of
 from pydantic import ValidationError
-from tiny_study import TINY
 
-from harness.plan import make_plan
 from harness.plan.stages import (
     KIND_OF_ROLE,
     STAGE_SETTINGS,
@@ -19,12 +18,10 @@ from harness.plan.stages import (
     Task,
     opened,
 )
-from harness.spec import load_study
 
 
 def tasks(folder: Path) -> list[Task]:
-    (folder / "tiny.yaml").write_text(TINY)
-    plan = make_plan(load_study(folder / "tiny.yaml"))
+    plan = plan_of(folder)
     return [plan.task(stage) for stage in plan.stages.values()]
 
 

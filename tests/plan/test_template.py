@@ -5,17 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tiny_study import TINY
+from planned import plan_of
 
-from harness.plan import keys, make_plan
-from harness.plan.plan import Plan
+from harness.plan import keys
 from harness.plan.template import Head, template
-from harness.spec import load_study
-
-
-def plan_of(folder: Path, *overrides: str) -> Plan:
-    (folder / "tiny.yaml").write_text(TINY)
-    return make_plan(load_study(folder / "tiny.yaml", None, list(overrides)))
 
 
 def test_a_head_and_a_seed_are_the_canonical_text_of_a_stage(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from committed import all_done, commit_stage
+from committed import commit_stage, there
 from tiny_study import TINY
 
 from harness.cli import main
@@ -20,17 +20,6 @@ from harness.spec import load_study
 from harness.store import records, studies
 from harness.store.artifacts import Store
 from harness.upkeep import forgetting
-
-
-@pytest.fixture
-def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    """The study with every stage committed and recorded, in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    return all_done(tmp_path)
-
-
-def committed(plan: Plan, store: Store) -> set[str]:
-    return store.committed({s.kind for s in plan.stages.values()}) & plan.stages.keys()
 
 
 def numbers(store: Store) -> set[str]:
@@ -54,7 +43,7 @@ def test_a_stage_goes_with_all_that_was_made_of_it_and_nothing_else(
         gone |= {k for k, s in done.stages.items() if s.kind == kind and s.needs & gone}
     before = numbers(store)
     assert main(["forget", "tiny.yaml", train.key, "--yes"]) == 0
-    assert committed(done, store) == done.stages.keys() - gone
+    assert there(done, store) == done.stages.keys() - gone
     assert numbers(store) == before - gone
     state = standing(done, done.stages.values(), store, Ledger(store.root))
     assert {s.key for s in state.missing} == gone
@@ -64,7 +53,7 @@ def test_a_stage_goes_with_all_that_was_made_of_it_and_nothing_else(
 
 def test_forgetting_the_data_leaves_what_does_not_depend_on_it(done: Plan, store: Store) -> None:
     assert main(["forget", "tiny.yaml", "encode", "--yes"]) == 0
-    assert committed(done, store) == stages(done, "complexity", "reference", "floor", "ceiling")
+    assert there(done, store) == stages(done, "complexity", "reference", "floor", "ceiling")
     assert numbers(store) == set()
 
 
@@ -74,9 +63,9 @@ def test_what_another_study_refers_to_is_not_touched(done: Plan, store: Store, c
     assert main(["forget", "tiny.yaml", "encode", "--yes"]) == 2
     said = capsys.readouterr()
     assert "stages of other (laptop) as well" in said.out and "--shared" in said.err
-    assert committed(done, store) == done.stages.keys()
+    assert there(done, store) == done.stages.keys()
     assert main(["forget", "tiny.yaml", "encode", "--yes", "--shared"]) == 0
-    assert not stages(done, "encode", "train") & committed(done, store)
+    assert not stages(done, "encode", "train") & there(done, store)
 
 
 def test_what_other_settings_made_of_it_goes_too(done: Plan, store: Store) -> None:
@@ -100,9 +89,9 @@ def test_nothing_is_done_while_somebody_works_on_one_of_them(done: Plan, store: 
     with pytest.raises(BadInput, match="drives tiny"):
         forgetting.remove(done, chosen, store)
     theirs.leave()
-    assert committed(done, store) == done.stages.keys()
+    assert there(done, store) == done.stages.keys()
     forgetting.remove(done, chosen, store)
-    assert train not in committed(done, store)
+    assert train not in there(done, store)
 
 
 @pytest.mark.slow
@@ -133,9 +122,9 @@ def test_a_kill_at_any_step_leaves_what_the_same_command_completes(
                 break
             except Killed:
                 pass
-        assert numbers(store) <= committed(done, store)  # none is shown that was let go of
+        assert numbers(store) <= there(done, store)  # none is shown that was let go of
         steps += 3
-    assert committed(done, store) == stages(done, "complexity", "reference", "floor", "ceiling")
+    assert there(done, store) == stages(done, "complexity", "reference", "floor", "ceiling")
     assert numbers(store) == set()
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from committed import all_done
 from tiny_study import TINY
 
 from harness.dispatch.ledger import Ledger
@@ -30,12 +29,6 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     monkeypatch.chdir(tmp_path)
     Path("tiny.yaml").write_text(TINY)
     return make_plan(load_study("tiny.yaml"))
-
-
-@pytest.fixture
-def done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
-    monkeypatch.chdir(tmp_path)
-    return all_done(tmp_path)
 
 
 def chosen(plan: Plan, store: Store, **options) -> set[str]:

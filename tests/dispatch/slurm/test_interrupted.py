@@ -53,7 +53,7 @@ def test_a_time_limit_leads_to_a_checkpoint_and_a_kill_at_it_to_the_last_one(ben
     limits are moved, so that one look warns the first training and kills the second.
     """
     bench.write(patches="[4, 2]", steps=LONG)
-    short = ("--set", "dispatch.slurm.minutes=1", "--set", "dispatch.slurm.pack=1")
+    short = ("--set", "dispatch.slurm.minutes=2", "--set", "dispatch.slurm.pack=1")
     driver = bench.start_training(*short)
     bench.until_training(2)
     assert bench.cluster is not None
