@@ -5,9 +5,15 @@ from __future__ import annotations
 import gc
 import sys
 
-if __name__ == "__main__":
+
+def main() -> int:
+    """The command line, as `python -m harness` and the program `harness` begin it."""
     gc.disable()  # until the verb runs: what imports make stays, and need not be gone through
 
-    from harness.cli import main
+    from harness.cli import main as verbs
 
+    return verbs()
+
+
+if __name__ == "__main__":
     sys.exit(main())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -63,3 +65,12 @@ def test_issue_forms_can_be_read() -> None:
         assert {"name", "description", "body"} <= form.keys(), path
         for field in form["body"]:
             assert field["type"] == "textarea" and field["attributes"]["label"], path
+
+
+def test_the_program_that_is_installed_begins_where_it_is_said_to() -> None:
+    (target,) = PROJECT["scripts"].values()
+    code = f"import pkgutil, sys; sys.argv[1:] = ['--version']; pkgutil.resolve_name({target!r})()"
+    for words in (["-c", code], ["-m", "harness", "--version"]):
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == f"harness {harness.__version__}\n"
