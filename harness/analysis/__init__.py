@@ -47,6 +47,7 @@ The rooms (each function's docstring has columns, units and source):
     power         smallest_difference(spread, replicates, models=1, comparisons=1) -> float
     isoflop       surface(gflops, images, values, std=None) -> Surface: .exponent .optimum(budget)
     crossings     at_budgets(curves, budgets, metric) -> frame with `best`
+                  last_common(curves, metric) -> the larger's lead at equal compute, per neighbours
                   crossings(curves, metric, along="size") -> frame: compute, low, high
     learned       learned(values, std, ceiling, ceiling_std, ...) -> array of True, False, None
                   with_and_without(frame, function) -> (of all, of those that learned or None)

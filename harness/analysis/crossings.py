@@ -10,13 +10,15 @@ shared, which is the wider.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from harness.analysis.intervals import Array, critical
+from harness.analysis.intervals import Array, Difference, critical, degrees, difference
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.selection import errors, series
 
@@ -54,12 +56,12 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
 
     rows = []
     budgets = np.asarray(budgets, float)
-    for label, x, y, s, gflops in _lines(curves):
-        values = np.exp(_straight(x, y, np.log(budgets)))
-        errors_there = values * _straight(x, s, np.log(budgets))
+    for line in _lines(curves):
+        values = np.exp(_straight(line.compute, line.value, np.log(budgets)))
+        errors_there = values * _straight(line.compute, line.error, np.log(budgets))
         for budget, value, error in zip(budgets, values, errors_there, strict=True):
             if not np.isnan(value):
-                rows.append((budget, label, gflops, value, error))
+                rows.append((budget, line.label, line.gflops, value, error))
     found = pd.DataFrame(rows, columns=["budget", "label", "gflops", "value", "std"])
     found = found.sort_values(["budget", "gflops"], ignore_index=True)
     found["best"] = False
@@ -81,28 +83,88 @@ def crossings(
     seen ("crossing", "larger ahead throughout", "smaller ahead throughout"), first and last (the
     common range). `curves` as for `at_budgets`, of at least two milestones each; positive values.
     """
-    lines = {label: (x, y, s, gflops) for label, x, y, s, gflops in _lines(curves)}
-    groups: dict[object, list[str]] = {}
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    rows = []
+    for a, b, low, high in _neighbours(curves, along):
+        grid = np.union1d(np.linspace(low, high, GRID), [*a.compute, *b.compute])
+        grid = grid[(grid >= low) & (grid <= high)]
+        gain = sign * (b.value_at(grid) - a.value_at(grid))
+        error = np.hypot(a.error_at(grid), b.error_at(grid))
+        rows.append((a.label, b.label, *_root(grid, gain, critical(confidence) * error),
+                     math.exp(low), math.exp(high)))  # fmt: skip
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+@dataclass(frozen=True)
+class LastCommon:
+    """Two neighbours at the largest training compute that both reach.
+
+    The smaller model has been trained longest there, the larger one less. Logarithms of ratios,
+    above 0 where the larger model is the better.
+    """
+
+    smaller: str
+    larger: str
+    compute: float  # training Gflops
+    gain: Difference  # of the larger model there
+    growth: Difference  # of that gain, since the smallest compute that both reach
+
+
+def last_common(curves: pd.DataFrame, metric: str, along: str = "size") -> list[LastCommon]:
+    """Per neighbours in `along`: is the larger ahead where the smaller was trained longest?
+
+    A question that is asked at equal compute alone. The best of several models at a budget is none:
+    budgets differ in which models have been measured there, and the larger ones come last whether
+    they are better or not. `curves` as for `crossings`. The errors of a model's two ends count as
+    independent, which is the wider for `growth`.
+    """
+    sign = 1.0 if higher_is_better(metric) else -1.0
+    found = []
+    for a, b, low, high in _neighbours(curves, along):
+        ends = np.array([low, high])
+        (va, vb), (sa, sb) = (
+            [sign * line.value_at(ends) for line in (a, b)],
+            [line.error_at(ends) for line in (a, b)],
+        )
+        gain = difference(vb[1], va[1], sb[1], sa[1], b.df, a.df)
+        growth = difference(vb[1] - va[1], vb[0] - va[0], math.hypot(sb[1], sa[1]),
+                            math.hypot(sb[0], sa[0]), min(a.df, b.df), min(a.df, b.df))  # fmt: skip
+        found.append(LastCommon(a.label, b.label, math.exp(high), gain, growth))
+    return found
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One model's curve over training, in logarithms; `df` of its least sure standard error."""
+
+    label: str
+    compute: Array
+    value: Array
+    error: Array  # relative standard errors
+    df: float
+    gflops: float
+
+    def value_at(self, compute: Array) -> Array:
+        return np.asarray(np.interp(compute, self.compute, self.value))
+
+    def error_at(self, compute: Array) -> Array:
+        return np.asarray(np.interp(compute, self.compute, self.error))
+
+
+def _neighbours(curves: pd.DataFrame, along: str) -> Iterator[tuple[_Line, _Line, float, float]]:
+    """(smaller, larger, ends of their common log compute) of neighbours in `along`."""
+    lines = {line.label: line for line in _lines(curves)}
+    groups: dict[object, list[_Line]] = {}
     first = curves.drop_duplicates("label")
     for label, key in zip(first["label"], series(first, along), strict=True):
         if str(label) in lines:
-            groups.setdefault(key, []).append(str(label))
-    sign = 1.0 if higher_is_better(metric) else -1.0
-    rows = []
-    for labels in groups.values():
-        labels.sort(key=lambda name: lines[name][3])
-        for small, large in pairwise(labels):
-            (xa, ya, sa, _), (xb, yb, sb, _) = lines[small], lines[large]
-            low, high = max(xa[0], xb[0]), min(xa[-1], xb[-1])
-            if high <= low:
-                continue
-            grid = np.union1d(np.linspace(low, high, GRID), [*xa, *xb])
-            grid = grid[(grid >= low) & (grid <= high)]
-            gain = sign * (np.interp(grid, xb, yb) - np.interp(grid, xa, ya))
-            error = np.hypot(np.interp(grid, xa, sa), np.interp(grid, xb, sb))
-            rows.append((small, large, *_root(grid, gain, critical(confidence) * error),
-                         math.exp(low), math.exp(high)))  # fmt: skip
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+            groups.setdefault(key, []).append(lines[str(label)])
+    for group in groups.values():
+        group.sort(key=lambda line: line.gflops)
+        for a, b in pairwise(group):
+            low, high = max(a.compute[0], b.compute[0]), min(a.compute[-1], b.compute[-1])
+            if high > low:
+                yield a, b, float(low), float(high)
 
 
 def _root(grid: Array, gain: Array, half: Array) -> tuple[float, float, float, str]:
@@ -138,10 +200,10 @@ def _exp(x: float) -> float:
     return float(np.exp(x))
 
 
-def _lines(curves: pd.DataFrame) -> list[tuple[str, Array, Array, Array, float]]:
-    """(label, log compute, log value, relative standard error, Gflops) of each model's curve."""
-    std, _ = errors(curves)
-    rows = curves.assign(_std=std)
+def _lines(curves: pd.DataFrame) -> list[_Line]:
+    """Each model's curve, of two milestones or more."""
+    std, df = errors(curves)
+    rows = curves.assign(_std=std, _df=df)
     rows = rows[(rows["train_gflops"] > 0) & (rows["value"] > 0) & np.isfinite(rows["value"])]
     out = []
     for label, one in rows.groupby("label", sort=False):
@@ -150,5 +212,7 @@ def _lines(curves: pd.DataFrame) -> list[tuple[str, Array, Array, Array, float]]
         if len(value) > 1:
             x = np.log(one["train_gflops"].to_numpy(float))
             error = one["_std"].to_numpy(float) / value
-            out.append((str(label), x, np.log(value), error, float(one["gflops"].iloc[0])))
+            least = min(degrees(d) for d in one["_df"])
+            out.append(_Line(str(label), x, np.log(value), error, least,
+                             float(one["gflops"].iloc[0])))  # fmt: skip
     return out

@@ -17,7 +17,7 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis.correlations import correlation, regression
-from harness.analysis.crossings import at_budgets, crossings
+from harness.analysis.crossings import crossings, last_common
 from harness.analysis.intervals import Difference, Interval, corrected, degrees, difference
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.sampling import compare_pairs
@@ -268,19 +268,25 @@ def _correlated(e: Evidence) -> tuple[str, str]:
 def _train_efficient(e: Evidence) -> tuple[str, str]:
     if not len(e.curves):
         return nothing("no curves over training")
-    x = e.curves["train_gflops"].dropna()
-    budgets = np.geomspace(x.min(), x.max(), 7)[1:-1]
-    found = at_budgets(e.curves, budgets, e.metric)
-    top = found[found["best"]].groupby("budget")["gflops"].agg(["min", "max"])
-    if len(top) < 3:
-        return nothing("fewer than three budgets that two models share")
-    words = "best model's Gflops per budget: " + ", ".join(
-        f"{row['min']:.3g}" if row["min"] == row["max"] else f"{row['min']:.3g} to {row['max']:.3g}"
-        for _, row in top.iterrows()
+    pairs = last_common(e.curves, e.metric)
+    if not pairs:
+        return nothing("no neighbours in size share a training compute")
+    gains = corrected([p.gain for p in pairs])
+    growths = corrected([p.growth for p in pairs])
+    ahead = sum(not g.tie and g.value > 0 for g in gains)
+    behind = sum(not g.tie and g.value < 0 for g in gains)
+    words = (
+        f"of {len(pairs)} neighbours in size, where the smaller was trained longest, at equal "
+        f"training compute: the larger ahead in {ahead}, the smaller in {behind}, "
+        f"{len(pairs) - ahead - behind} undecided (Holm)"
     )
-    if top["min"].iloc[-1] > top["max"].iloc[0]:
+    if ahead == len(pairs):
         return SUPPORTED, words
-    return (CONTRADICTED if top["max"].iloc[-1] < top["min"].iloc[0] else UNDECIDED), words
+    # The paper says "eventually": a smaller model that is still ahead does not contradict it, one
+    # whose lead grows with compute does.
+    away = any(not g.tie and g.value < 0 and not h.tie and h.value < 0
+               for g, h in zip(gains, growths, strict=True))  # fmt: skip
+    return (CONTRADICTED if away else UNDECIDED), words
 
 
 def _xl_crossing(e: Evidence) -> tuple[str, str]:

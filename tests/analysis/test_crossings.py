@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.analysis.crossings import at_budgets, crossings
+from harness.analysis.crossings import at_budgets, crossings, last_common
 
 BUDGETS = np.geomspace(1e3, 1e6, 8)
 TRUE = 3e4
@@ -61,3 +61,15 @@ def test_the_best_at_a_budget_may_be_a_tie():
     assert found.groupby("budget")["best"].sum().tolist() == [1, 2, 1]
     assert found[found.budget == TRUE]["value"].tolist() == pytest.approx([80, 80])
     assert found[found.best & (found.budget == 1e6)]["label"].tolist() == ["B/4"]
+
+
+def test_the_larger_is_compared_where_both_were_measured_last():
+    (end,) = last_common(curves(), "fid")
+    assert (end.smaller, end.larger) == ("S/4", "B/4") and end.compute == pytest.approx(1e6)
+    assert end.gain.value == pytest.approx(0.2 * math.log(1e6 / TRUE)) and not end.gain.tie
+    assert end.growth.value == pytest.approx(0.2 * math.log(1e3))
+    assert end.gain.std == pytest.approx(0.03 * math.sqrt(2))
+    (turned,) = last_common(curves(), "inception_score")
+    assert turned.gain.value == pytest.approx(-end.gain.value)
+    apart = curves().query("label == 'S/4' or train_gflops > 5e5")
+    assert last_common(apart, "fid") == []  # one milestone is no curve

@@ -100,6 +100,44 @@ def test_the_sampling_claim_needs_every_pair_by_holm():
     assert decide("sampling-cannot-compensate", Evidence(sweep=noise)).verdict == "undecided"
 
 
+def over_training(law, noise=0.0, rng=None):
+    """Curves of four sizes at two patch sizes: log quality `law(gflops, log compute)`."""
+    rows = []
+    for row in final().to_dict("records"):
+        for step in (1000, 2000, 4000, 8000):
+            compute = row["gflops"] * step
+            log = law(row["gflops"], np.log(compute))
+            log += noise * rng.normal() if rng is not None else 0.0
+            value = float(np.exp(log))
+            rows.append({**row, "step": step, "train_gflops": compute, "value": value,
+                         "se": max(noise, 1e-3) * value, "se_df": np.inf})  # fmt: skip
+    return Evidence(curves=pd.DataFrame(rows))
+
+
+def test_larger_models_train_efficiently_only_at_equal_compute():
+    # The range of a larger model lies at more compute, whatever is true: that is no support.
+    ahead = decide("larger-train-efficient", over_training(lambda g, c: -0.3 * np.log(g) - 0.1 * c))
+    assert ahead.verdict == "supported" and "the larger ahead in 6, the smaller in 0" in (
+        ahead.numbers
+    )
+    behind = over_training(lambda g, c: 0.3 * np.log(g) - 0.5 * c)
+    found = decide("larger-train-efficient", behind)
+    assert found.verdict == "undecided"  # "eventually": it may come yet
+    assert "of 6 neighbours in size" in found.numbers and "the smaller in 6" in found.numbers
+    # A lead of the smaller that grows with compute speaks against it.
+    away = over_training(lambda g, c: -0.2 * c / np.log(g + 2))
+    assert decide("larger-train-efficient", away).verdict == "contradicted"
+
+
+def test_models_that_differ_in_compute_alone_support_nothing():
+    rng = np.random.default_rng(1)
+    wrong = [
+        decide("larger-train-efficient", over_training(lambda g, c: -0.5 * c, 0.05, rng)).verdict
+        for _ in range(60)
+    ]
+    assert wrong.count("undecided") >= 52  # at most one in twenty decides; 9 of 60: 1 in 400
+
+
 def test_other_metrics_are_judged_by_the_sign_that_means_better():
     others = {"inception_score": final(higher=True), "precision": final(higher=True)}
     one = Evidence(final=final(), others=others)
