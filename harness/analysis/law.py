@@ -9,6 +9,8 @@ Intervals are profile likelihood with Student's t of n - 3 degrees (see law_surf
   little scatter would be seen one time in a hundred only. Then the errors are evidently shared
   between the models, and the recorded ones are believed.
 - E is of the metric at N samples: print N and the floor at N beside it.
+- Intervals are conditional on what all values share (the reference, a sampling seed) unless
+  `common_std` says how much that may err.
 """
 
 from __future__ import annotations

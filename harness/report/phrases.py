@@ -204,6 +204,7 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
     ]
     preferred = "with" if law.preferred == "offset" else "without"
     spans.append(f", and corrected AIC prefers the law {preferred} it. ")
+    spans.append(conditional_sentence(found))
     left = law.left_out
     if left is not None:
         spans.append(
@@ -226,6 +227,25 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
             f"a = {within(*limit.exponent)} and E = {within(*limit.offset)}. "
         )
     return spans
+
+
+def conditional_sentence(found: Findings) -> str:
+    """What all values of a law share, and its intervals therefore do not hold.
+
+    Standard errors are over the samples. The error of the reference is in no record, and samples of
+    one sampling seed have the same noise in every model.
+    """
+    rows = found.report.frames["metrics"]
+    rows = rows[(rows["metric"] == found.metric) & (rows["of"].fillna("samples") == "samples")]
+    images = rows["reference_images"].dropna().unique()
+    reference = (
+        f"this reference ({int(images[0]):,} images)" if len(images) == 1 else "one reference"
+    )
+    seeds = rows["sampling_seed"].dropna().nunique() == 1
+    return (
+        f"Its intervals are for {reference}{' and one sampling seed' if seeds else ''}, which all "
+        "values share: others would move them together, and by how much is in no record. "
+    )
 
 
 def offset_sentence(found: Findings, law: Any) -> list[Text]:

@@ -11,6 +11,9 @@ from pathlib import Path
 import yaml
 
 import harness
+from harness.report.document import compose
+from harness.report.papers import papers_report
+from harness.report.typst_writer import fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -74,3 +77,12 @@ def test_the_program_that_is_installed_begins_where_it_is_said_to() -> None:
         done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"harness {harness.__version__}\n"
+
+
+def test_the_papers_report_is_what_the_code_says_today() -> None:
+    """It was stale for hours, and nobody saw it: a report is read by people who run nothing."""
+    said = fingerprint(compose(papers_report()))
+    assert f"sha256 {said}".encode() in (ROOT / "reports" / "paper.pdf").read_bytes(), (
+        "reports/paper.pdf is of another state of the code; set it again, and look at it: "
+        "python -m harness report paper --report reports/paper.pdf"
+    )

@@ -115,11 +115,23 @@ def test_a_law_is_said_with_every_interval_or_the_reason_for_none(found) -> None
     )
     assert said.count("[") >= 4 and "corrected AIC prefers the law" in said
     assert "Fitted without the largest model it predicts" in said
+    assert "for this reference (8,000 images) and one sampling seed, which all values share" in said
     without = dataclasses.replace(found, laws={}, no_law={"": "five models are needed."})
     assert plain(phrases.law_sentence(without)) == (
         "No scaling law is fitted: five models are needed. "
     )
     assert phrases.law_sentence(dataclasses.replace(without, no_law={})) == []
+
+
+def test_a_law_says_what_its_values_share(found) -> None:
+    rows = found.report.frames["metrics"].copy()
+    rows["sampling_seed"] = [k % 2 for k in range(len(rows))]
+    rows["reference_images"] = None
+    frames = {**found.report.frames, "metrics": rows}
+    given = dataclasses.replace(found, report=dataclasses.replace(found.report, frames=frames))
+    assert phrases.conditional_sentence(given).startswith(
+        "Its intervals are for one reference, which all values share"
+    )
 
 
 def pairs(*ahead: str, basis: str | None = "checkpoints") -> pd.DataFrame:

@@ -104,10 +104,25 @@ def test_the_smallest_document_is_a_pdf_and_the_same_each_time() -> None:
         lambda word: Pairs([("n", word, False)]),
     ],
 )
-def test_words_of_every_block_below_a_title_reach_the_page(block) -> None:
+def test_words_of_every_block_below_a_title_reach_the_page(block, monkeypatch) -> None:
     """A warning in a section of its own was set nowhere: the page was the same without it."""
+    monkeypatch.setattr(typst_writer, "fingerprint", lambda document: "the same")
 
     def page(word: str) -> bytes:
         return typst_writer.pdf(Document("T", "s", "p", "d", 0, [Section("x", "X", [block(word)])]))
 
     assert page("one") != page("two")
+
+
+def test_a_file_says_what_it_was_set_from() -> None:
+    def made(word: str, number: float, drawn: str) -> Document:
+        svg = SVG.replace(b"></svg>", f"><text x='1'>{drawn}</text></svg>".encode())
+        one = Figure("fig-a", svg, ["Caption."], "alt", pd.DataFrame({"value": [number]}))
+        return Document("T", "s", "p", "d", 0, [Section("x", "X", [paragraph(word), one])])
+
+    first = made("word", 1.0, "S/2")
+    said = typst_writer.fingerprint(first)
+    assert f"sha256 {said}".encode() in typst_writer.pdf(first)
+    assert typst_writer.fingerprint(made("word", 1.0 + 1e-9, "S/2")) == said
+    for other in (made("work", 1.0, "S/2"), made("word", 1.1, "S/2"), made("word", 1.0, "S/4")):
+        assert typst_writer.fingerprint(other) != said
