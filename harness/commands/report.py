@@ -193,6 +193,7 @@ def gather(opened: Opened) -> ReportInput:
 
     frames = frames_of(opened)
     samples, how = shown.samples(opened)
+    strips, strips_how = shown.strips(opened)
     real, real_how = shown.real(opened)
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
     counted = made.of_counts(opened)  # a study of complexity alone has no other records
@@ -212,6 +213,8 @@ def gather(opened: Opened) -> ReportInput:
         complexity=_complexity(opened),
         samples=samples,
         samples_how=how,
+        strips=strips,
+        strips_how=strips_how,
         real=real,
         real_how=real_how,
         grids=shown.grids(opened),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.commands.common import Opened
 from harness.components.source import Wanted
 from harness.errors import HarnessError
-from harness.plan.wanted import shown_samples
+from harness.plan.wanted import shown_milestones, shown_samples
 from harness.store.artifacts import CorruptArtifact
 
 if TYPE_CHECKING:
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
     from harness.report.input import Grid
 
 BATCH = 64  # images read at a time while one class is looked for
-UNREADABLE = (CorruptArtifact, OSError, KeyError, StopIteration, ValueError)
+UNREADABLE = (
+    CorruptArtifact,
+    OSError,
+    EOFError,
+    KeyError,
+    StopIteration,
+    ValueError,
+    zipfile.BadZipFile,
+)
 
 
 def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
@@ -40,7 +49,32 @@ def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
                 images = next(read_images(artifact.folder, shown))
                 grids[opened.study.runs[index].label] = images
     _, scale, steps, _ = way
-    return grids, f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
+    return grids, _how(scale, steps)
+
+
+def _how(scale: float, steps: int) -> str:
+    return f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
+
+
+def strips(opened: Opened) -> tuple[dict[str, dict[int, np.ndarray]], str]:
+    """Per run and milestone the first samples, and how they were drawn.
+
+    All in one way (harness.plan.wanted.shown_milestones). They outlive the pruning of the samples.
+    Runs of which fewer than two milestones were sampled so are left out.
+    """
+    from harness.stages.samples import read_strip
+
+    committed = opened.store.committed(["sample"])
+    way, of_runs = shown_milestones(opened.plan.measurements, committed)
+    if way is None:
+        return {}, ""
+    found: dict[str, dict[int, np.ndarray]] = {}
+    for run, measured in of_runs.items():
+        kept = {m.step: read_strip(opened.store.folder("sample", m.sample)) for m in measured}
+        images = {step: strip for step, strip in kept.items() if strip is not None}
+        if len(images) > 1:
+            found[opened.study.runs[run].label] = images
+    return found, _how(way[1], way[2])
 
 
 def real(opened: Opened) -> tuple[np.ndarray | None, str]:

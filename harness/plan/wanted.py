@@ -179,6 +179,32 @@ def shown_samples(
     return way, dict(sorted(ways[way].items()))
 
 
+def shown_milestones(
+    measurements: Iterable[Measurement], available: Collection[str]
+) -> tuple[Way | None, dict[int, list[Measurement]]]:
+    """Per run, in the order of its steps, the samples of its milestones; those of two at least.
+
+    All in one way, as `shown_samples`: that in which most runs were sampled more than once, then
+    that of most milestones, then the study's `final`, the most guided, the longest. available: keys
+    of the samples whose first images there are.
+    """
+    ways: dict[Way, dict[int, dict[int, Measurement]]] = {}
+    for m in measurements:
+        if m.sample in available:
+            way = (m.evaluation == "final", m.guidance_scale, m.sampling_steps, m.evaluation)
+            ways.setdefault(way, {}).setdefault(m.run, {})[m.step] = m
+    grown = {
+        way: {run: [m for _, m in sorted(steps.items())] for run, steps in runs.items()
+              if len(steps) > 1}
+        for way, runs in ways.items()
+    }  # fmt: skip
+    grown = {way: runs for way, runs in grown.items() if runs}
+    if not grown:
+        return None, {}
+    way = max(grown, key=lambda w: (len(grown[w]), sum(map(len, grown[w].values())), w))
+    return way, dict(sorted(grown[way].items()))
+
+
 def _made_before(chosen: Mapping[str, Stage], made: Collection[str]) -> set[str]:
     """What must have been made, because something that was made is made of it."""
     found: set[str] = set()

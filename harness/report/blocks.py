@@ -114,6 +114,7 @@ class Mosaic:
     caption: Sequence[Text]
     alt: str
     wide: bool = True
+    upright: bool = False  # names of rows stand as they are read, not turned by 90 degrees
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,11 @@ class ReportInput:
     every run from the same noise and label, runs in the study's order."""
     samples_how: str = ""
     """How all of them were drawn, for their caption: "50 steps, no guidance"."""
+    strips: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
+    """Run label to step to its first samples, uint8 (n, H, W, C): image i of every run and step
+    from the same noise and label."""
+    strips_how: str = ""
+    """How all of them were drawn."""
     real: np.ndarray | None = None
     """Training images, uint8 (n, H, W, C), to stand beside the samples."""
     real_how: str = ""

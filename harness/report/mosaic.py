@@ -1,4 +1,4 @@
-"""The grid of samples (Figure 7): one cell per model, its images side by side."""
+"""Grids of samples: one cell per model (Figure 7), or one row per model with its milestones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from harness.models import zoo
 from harness.report.blocks import Mosaic, Text, strong
 
 TARGET = 96  # pixels per side that small images are enlarged to, by whole factors
+THUMBNAIL = 64  # pixels per side at most, of pictures of a milestone
+COLUMNS = 6  # milestones of a run that are shown
 
 
 def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
@@ -62,6 +64,86 @@ def strip(label: str, images: np.ndarray, caption: list[Text], alt: str) -> Mosa
         alt=alt,
         wide=False,
     )
+
+
+def milestones(strips: Mapping[str, Mapping[int, np.ndarray]], how: str = "") -> Mosaic:
+    """One row per model: what it drew from the same noise at its milestones, step by step.
+
+    strips: run label to step to images (n, H, W, C) uint8; `how` they were drawn. At most COLUMNS
+    milestones of a run are shown, at even distances, its first and its last among them. Of runs
+    that differ in their seeds alone, the first is shown.
+    """
+    files: dict[str, bytes] = {}
+    lines: list[tuple[str, list[int], list[str | None]]] = []
+    seen: set[str] = set()
+    for label, of_run in strips.items():
+        model = " ".join(word for word in label.split() if not word.startswith("seed="))
+        if model in seen:
+            continue
+        seen.add(model)
+        steps = _spread(sorted(of_run), COLUMNS)
+        cells: list[str | None] = []
+        for step in steps:
+            name = f"milestone-{len(files):04d}.png"
+            images = _check(label, of_run[step])[: 4 if len(steps) < 5 else 3]
+            files[name] = _png(_montage(np.stack([_thumbnail(image) for image in images])))
+            cells.append(name)
+        lines.append((model.replace("model.block=", ""), steps, cells))
+    columns, rows = _aligned(lines)
+    first = next(iter(next(iter(strips.values())).values()))
+    side = first.shape[1]
+    sized = f"; shown at {THUMBNAIL} pixels a side" if side > THUMBNAIL else ""
+    caption: list[Text] = [
+        strong("Samples of each model as it is trained "),
+        f"({how}): " if how else ": ",
+        "the same starting noise, sampling noise and labels in every row and column",
+        ", of the first seed" if len(seen) < len(strips) else "",
+        f"{sized}.",
+    ]
+    return Mosaic(
+        label="fig-milestones",
+        columns=columns,
+        rows=rows,
+        images=files,
+        caption=caption,
+        alt="Images drawn from the same noise at each milestone by " + ", ".join(seen),
+        upright=True,
+    )
+
+
+def _aligned(
+    lines: list[tuple[str, list[int], list[str | None]]],
+) -> tuple[list[str], list[tuple[str, list[str | None]]]]:
+    """Columns are steps where these are few in all; else a row's steps stand beside its name."""
+    union = sorted({step for _, steps, _ in lines for step in steps})
+    if len(union) <= COLUMNS:
+        rows = [
+            (name, [dict(zip(steps, cells, strict=True)).get(step) for step in union])
+            for name, steps, cells in lines
+        ]
+        return [f"step {step:,}" for step in union], rows
+    most = max(len(steps) for _, steps, _ in lines)
+    wide: list[tuple[str, list[str | None]]] = []
+    for name, steps, cells in lines:
+        told = ", ".join(f"{step:,}" for step in steps)
+        wide.append((f"{name} at {told}", [*cells, *[None] * (most - len(cells))]))
+    return [f"milestone {i + 1}" for i in range(most)], wide
+
+
+def _spread(steps: list[int], most: int) -> list[int]:
+    """At most `most` of them at even distances in their order, the first and the last included."""
+    if len(steps) <= most:
+        return steps
+    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """(H, W, C) uint8, averaged down where it is larger than THUMBNAIL."""
+    if image.shape[0] <= THUMBNAIL:
+        return image
+    picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image)
+    small = np.asarray(picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+    return small.reshape(THUMBNAIL, THUMBNAIL, image.shape[2])
 
 
 def _by_size_and_patch(

@@ -171,6 +171,7 @@ def _json(block: Block) -> dict[str, Any]:
                 "alt": block.alt,
                 "caption": _spans(block.caption),
                 "wide": block.wide,
+                "upright": block.upright,
             }
         case Code(text):
             return {"kind": "code", "text": text, "wide": True}

@@ -7,7 +7,8 @@ padded with further samples, which are dropped.
 
 Files committed: samples.npz (arr_0 (N, H, W, C) uint8 and labels (N,)); or with images: folder
 PNGs in images/; or with images: none features.npz, made by the reference's extractor as the samples
-are decoded, and samples.npz with the first few only.
+are decoded, and samples.npz with the first few only. And strip.npz, the first samples once more,
+which pruning leaves: what the report shows of each milestone.
 """
 
 from __future__ import annotations
@@ -289,6 +290,7 @@ def _describer(settings: SampleStage, work: Work) -> Callable[[range, np.ndarray
 def _write(
     settings: SampleStage, work: Work, parts: list[samples.Part], labels: np.ndarray
 ) -> None:
+    samples.write_strip(work.folder, samples.merge(parts, "images"))
     images: Iterable[np.ndarray] = samples.merge(parts, "images")
     if settings.images == "folder":
         samples.write_folder(work.folder / "images", images)

@@ -18,6 +18,8 @@ import numpy as np
 from harness.store import files
 
 SHOWN = 64  # images kept for the report's grid when the others are not
+STRIP = 8  # the first samples: of the same noise and labels at every milestone
+STRIP_FILE = "strip.npz"  # pruning leaves it
 Arrays = dict[str, np.ndarray]
 
 
@@ -133,3 +135,28 @@ def read_images(folder: Path, size: int) -> Iterator[np.ndarray]:
         for start in range(0, shape[0], size):
             n = min(size, shape[0] - start)
             yield np.frombuffer(file.read(n * row), dtype=dtype).reshape(n, *shape[1:])
+
+
+def write_strip(folder: Path, images: Iterable[np.ndarray]) -> None:
+    """Keep the first samples, uint8 (STRIP, H, W, C) in all, beside those that may be pruned."""
+    first: list[np.ndarray] = []
+    for piece in images:
+        first.append(np.asarray(piece[: STRIP - sum(map(len, first))]))
+        if sum(map(len, first)) == STRIP:
+            break
+    strip = np.concatenate(first)
+    write_npz(folder / STRIP_FILE, {"arr_0": (strip.shape, [strip])})
+
+
+def read_strip(folder: Path) -> np.ndarray | None:
+    """The first samples of a sample stage's folder, uint8 (<= STRIP, H, W, C), pruned or not.
+
+    None where they cannot be had: not committed, pruned before strips were kept, or damaged.
+    """
+    try:
+        if (folder / STRIP_FILE).is_file():
+            with np.load(folder / STRIP_FILE, allow_pickle=False) as held:
+                return held["arr_0"]  # type: ignore[no-any-return]
+        return next(read_images(folder, STRIP))
+    except (OSError, EOFError, KeyError, StopIteration, ValueError, zipfile.BadZipFile):
+        return None

@@ -10,7 +10,6 @@ import contextlib
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,8 @@ import numpy as np
 from harness.components import registry
 from harness.components.tracker import Tracked, Tracker, Tracking
 from harness.plan.stages import Task
+from harness.stages.samples import read_strip
 from harness.store.artifacts import Rows
-
-STRIP = 8  # samples that are shown: the first ones, whose noise is the same at every step
 
 
 class Trackers:
@@ -99,22 +97,11 @@ def committed(task: Task, rows: Rows, samples: Path | None, results: Path) -> No
             of = _evaluation(task, first)
             values = {f"{of}/{row['metric']}": row["value"] for row in metrics}
             trackers.scalars(int(first["step"]), values)
-            shown = None if samples is None else strip(samples)
+            shown = None if samples is None else read_strip(samples)
             if shown is not None:
                 trackers.images(int(first["step"]), f"{of}/samples", shown)
         finally:
             trackers.close()
-
-
-def strip(folder: Path) -> np.ndarray | None:
-    """The first samples of a sample stage's folder, (count, height, width, channels) uint8."""
-    from harness.stages.samples import read_images
-
-    with contextlib.suppress(Exception):
-        parts = [np.asarray(part) for part in islice(read_images(folder, STRIP), 1)]
-        if parts:
-            return parts[0][:STRIP]
-    return None
 
 
 def _evaluation(task: Task, row: Mapping[str, Any]) -> str:

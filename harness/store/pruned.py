@@ -1,6 +1,7 @@
 """Artifacts whose payload was removed to save space: their manifest and their rows stay.
 
-    results/pruned/KEY     its manifest, record and list of files alone are left, on purpose
+    results/pruned/KEY     its manifest, record, list of files and strip of samples alone are left,
+                           on purpose
 
 Such a stage is done for whoever reads numbers. What needs its files has to make it again.
 """
@@ -14,7 +15,8 @@ from pathlib import Path
 from harness.store import files
 from harness.store.artifacts import MANIFEST, RECORD, Store
 
-KEPT = (MANIFEST, RECORD, "files.parquet")  # the last says of which files it was made
+# files.parquet says of which files it was made; strip.npz are the first of many samples, a picture
+KEPT = (MANIFEST, RECORD, "files.parquet", "strip.npz")
 
 
 def pruned_keys(store: Store) -> set[str]:

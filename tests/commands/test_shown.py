@@ -10,6 +10,8 @@ from opened import opened
 
 from harness.commands import shown
 from harness.commands.common import Opened
+from harness.stages.samples import write_strip
+from harness.store.pruned import prune
 
 
 def sampled(study: Opened, measurement: Any, value: int) -> None:
@@ -61,3 +63,31 @@ def test_real_images_and_grids_of_a_class_come_from_what_is_kept(tmp_path: Path)
     one, other = shown.grids(study)
     assert one.images is not None and one.images[:, 0, 0, 0].tolist() == [1, 3]
     assert other.images is None and "no samples at this guidance" in other.why
+
+
+def test_strips_are_of_every_milestone_and_outlive_pruning(tmp_path: Path) -> None:
+    study = opened(tmp_path)
+    by = {(m.run, m.step): m for m in study.plan.measurements}
+    assert shown.strips(study) == ({}, "")
+    for (run, step), measurement in by.items():
+        if (run, step) != (1, 3):
+            strip_of(study, measurement, 10 * run + step)
+    found, how = shown.strips(study)
+    assert {k: sorted(v) for k, v in found.items()} == {"DiT-micro-S/8": [3, 6]}  # one is no strip
+    assert how == "2 steps, no guidance"
+    strip_of(study, by[1, 3], 13)
+    for measurement in by.values():
+        prune(study.store, "sample", measurement.sample)
+        assert not (study.store.folder("sample", measurement.sample) / "samples.npz").exists()
+    found, _ = shown.strips(study)
+    gray = {k: {step: int(x.max()) for step, x in v.items()} for k, v in found.items()}
+    assert gray == {"DiT-micro-S/8": {3: 3, 6: 6}, "DiT-micro-B/8": {3: 13, 6: 16}}
+
+
+def strip_of(study: Opened, measurement: Any, value: int) -> None:
+    """Commit the samples of one measurement with their strip, as the sample stage does."""
+    staging = study.store.staging(measurement.sample)
+    images = np.full((12, 8, 8, 1), value, np.uint8)
+    np.savez(staging / "samples.npz", arr_0=images)
+    write_strip(staging, [images])
+    study.store.commit("sample", measurement.sample, staging, {}, {}, {})

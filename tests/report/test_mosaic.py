@@ -10,7 +10,7 @@ from PIL import Image
 
 from harness.errors import BadInput
 from harness.report.blocks import plain
-from harness.report.mosaic import mosaic
+from harness.report.mosaic import COLUMNS, THUMBNAIL, milestones, mosaic
 
 
 def images(n=4, size=8, value=0, channels=3):
@@ -60,3 +60,42 @@ def test_grey_and_large_images_are_shown_as_they_are():
 def test_samples_of_another_kind_are_refused_by_name(bad):
     with pytest.raises(BadInput, match="samples of 'DiT-S/2'"):
         mosaic({"DiT-S/2": bad})
+
+
+def test_of_many_milestones_the_first_and_the_last_are_shown_and_some_between():
+    block = milestones({"DiT-S/2": {step: images(value=step) for step in range(1, 12)}})
+    assert list(block.columns) == ["step 1", "step 3", "step 5", "step 7", "step 9", "step 11"]
+    assert len(block.images) == COLUMNS
+
+
+def test_models_with_other_milestones_name_their_steps_beside_their_row():
+    block = milestones(
+        {
+            "DiT-S/2": {step: images() for step in (1, 2, 3, 4)},
+            "DiT-B/2": {step: images() for step in (1_000, 2_000, 3_000)},
+        }
+    )
+    assert [name for name, _ in block.rows] == [
+        "DiT-S/2 at 1, 2, 3, 4",
+        "DiT-B/2 at 1,000, 2,000, 3,000",
+    ]
+    assert block.rows[1][1][3] is None and list(block.columns)[-1] == "milestone 4"
+
+
+def test_a_milestone_that_one_model_lacks_is_empty_in_its_column():
+    first, later = ({n: images(), n + 1: images()} for n in (1, 2))
+    block = milestones({"DiT-S/2": first, "DiT-B/2": later})
+    assert list(block.columns) == ["step 1", "step 2", "step 3"]
+    assert [[bool(c) for c in line] for _, line in block.rows] == [
+        [True, True, False],
+        [False, True, True],
+    ]
+
+
+def test_pictures_of_milestones_are_made_smaller_and_say_so():
+    large = np.zeros((1, 256, 256, 3), np.uint8)
+    large[:, :, 128:] = 200
+    block = milestones({"DiT-S/2": {1: large, 2: large}})
+    picture = np.asarray(Image.open(io.BytesIO(next(iter(block.images.values())))))
+    assert picture.shape == (THUMBNAIL, THUMBNAIL, 3)
+    assert set(np.unique(picture)) == {0, 200} and "64 pixels a side" in plain(block.caption)

@@ -91,3 +91,30 @@ def test_kept_as_files_or_as_one_array_the_images_are_the_same(
         pieces = list(samples.read_images(tmp_path / folder, 2))
         assert [len(piece) for piece in pieces] == [2, 2, 1]
         assert (np.concatenate(pieces) == rows).all()
+
+
+def test_the_strip_is_the_first_samples_of_whatever_pieces_and_outlives_the_rest(
+    tmp_path: Path,
+) -> None:
+    rows = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
+    samples.write_npz(tmp_path / "samples.npz", {"arr_0": (rows.shape, [rows])})
+    before = samples.read_strip(tmp_path)  # of artifacts that were made before strips were kept
+    samples.write_strip(tmp_path, [rows[:3], rows[3:4], rows[4:]])
+    (tmp_path / "samples.npz").unlink()
+    after = samples.read_strip(tmp_path)
+    assert before is not None and np.array_equal(before, rows[: samples.STRIP])
+    assert after is not None and np.array_equal(after, before)
+
+
+def test_a_strip_that_cannot_be_had_is_none(tmp_path: Path) -> None:
+    assert samples.read_strip(tmp_path / "not there") is None
+    for damage in (b"", b"PK\x03\x04 no archive"):
+        (tmp_path / samples.STRIP_FILE).write_bytes(damage)
+        assert samples.read_strip(tmp_path) is None
+
+
+def test_fewer_samples_than_a_strip_are_all_of_it(tmp_path: Path) -> None:
+    rows = np.zeros((3, 4, 4, 1), np.uint8)
+    samples.write_strip(tmp_path, [rows])
+    strip = samples.read_strip(tmp_path)
+    assert strip is not None and strip.shape == (3, 4, 4, 1)

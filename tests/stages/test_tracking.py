@@ -13,8 +13,7 @@ import pytest
 from harness.components import registry
 from harness.components.registry import Entry
 from harness.components.tracker import Tracked, Tracker
-from harness.stages.samples import write_npz
-from harness.stages.tracking import STRIP, Trackers, strip
+from harness.stages.tracking import Trackers
 
 
 class Remembering(Tracker):
@@ -90,11 +89,3 @@ def test_a_name_that_nobody_has_here_is_a_sentence(capsys: pytest.CaptureFixture
     trackers = opened("of-another-machine")
     trackers.scalars(1, {"a": 1.0})
     assert "unknown tracker 'of-another-machine'" in capsys.readouterr().out
-
-
-def test_the_strip_is_the_first_samples(tmp_path: Path) -> None:
-    images = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 3), dtype=np.uint8)
-    write_npz(tmp_path / "samples.npz", {"arr_0": (images.shape, [images])})
-    shown = strip(tmp_path)
-    assert shown is not None and np.array_equal(shown, images[:STRIP])
-    assert strip(tmp_path / "not there") is None

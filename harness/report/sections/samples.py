@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.components.section import Section
 from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.findings import Findings
-from harness.report.mosaic import mosaic, strip
+from harness.report.mosaic import milestones, mosaic, strip
 from harness.report.phrases import missing
 
 
@@ -17,7 +17,7 @@ class Samples(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         report = findings.report
-        if not report.samples and not report.grids:
+        if not report.samples and not report.strips and not report.grids:
             return [missing("No samples are kept", findings)]
         blocks: list[Block] = []
         spans: list[Text] = []
@@ -26,6 +26,9 @@ class Samples(Section):
             spans += [ref(shown.label), " shows what the numbers measure: image by image, only "]
             spans.append("the model differs. ")
             blocks.append(shown)
+        if report.strips:
+            blocks.append(milestones(report.strips, report.strips_how))
+            spans += [ref("fig-milestones"), " shows what training made of the same noise. "]
         if report.real is not None:
             caption: list[Text] = [strong("Real images: "), f"{report.real_how}."]
             blocks.append(strip("real", report.real, caption, "real images of the training data"))

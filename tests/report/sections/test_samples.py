@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from report_words import parts, said
+from report_words import cells_of, parts, said
 
+from harness.report.document import compose
+from harness.report.html_writer import html
 from harness.report.input import Grid
 
 
@@ -39,3 +41,24 @@ def test_grids_of_one_class_are_drawn_or_missing_with_the_reason(make):
     text = said(report(make, grids=grids))
     assert "guidance 4 (DiT-XL/2 at step 1,500, 50 steps): the first 12" in text
     assert "Class 7, guidance 4: no samples at this guidance are kept." in text
+
+
+def test_milestones_stand_in_the_page_and_in_the_pdf_one_row_per_model(make):
+    strips = {
+        f"DiT-S/4 seed={seed}": {step: images(8) for step in (500, 1_000)} for seed in (1, 2)
+    } | {"DiT-B/4": {500: images(8), 1_000: images(8)}}
+    made = report(make, strips=strips, strips_how="4 steps, no guidance")
+    page = html(compose(made))
+    figure = page[page.index('id="fig-milestones"') :]
+    figure = figure[: figure.index("</figure>")]
+    assert figure.count('<img src="data:image/png;base64,') == 4  # of two seeds the first
+    for said_of in ("DiT-S/4 step 500", "DiT-S/4 step 1,000", "DiT-B/4 step 1,000"):
+        assert f'alt="{said_of}"' in figure
+    assert "the same starting noise, sampling noise and labels" in figure
+    assert "4 steps, no guidance" in figure and "of the first seed" in figure
+    shown = cells_of(made, "fig-milestones")
+    assert [row["name"] for row in shown["rows"]] == ["DiT-S/4", "DiT-B/4"] and shown["upright"]
+
+
+def test_without_milestones_nothing_is_said_of_them(make):
+    assert "fig-milestones" not in html(compose(report(make)))
