@@ -36,10 +36,9 @@ def check(plan: Plan) -> None:
 
     Both are told in the plan's notes, with what to do.
     """
-    reference = plan.study.settings.reference
-    if reference is None or not plan.floors:
+    if not plan.floors:
         return
-    _leave_out(plan, reference)
+    _leave_out(plan)
     told: dict[str, int] = {}
     for key, names in plan.floors.items():
         images = json.loads(plan.stages[key].settings)["images"]
@@ -53,18 +52,20 @@ def check(plan: Plan) -> None:
         )
 
 
-def _leave_out(plan: Plan, reference: ReferenceSettings) -> None:
-    of_data: dict[int, list[str]] = {}
-    settings: dict[int, DataSettings] = {}
+def _leave_out(plan: Plan) -> None:
+    of_data: dict[tuple[int, int], list[str]] = {}
+    settings: dict[tuple[int, int], tuple[DataSettings, ReferenceSettings]] = {}
     for key in plan.floors:
         if plan.stages[key].kind != "floor":
             continue
         run = plan.stages[key].run
         data = plan.study.runs[run or 0].data
-        of_data.setdefault(id(data), []).append(key)
-        settings[id(data)] = data
-    for number, keys in of_data.items():
-        data = settings[number]
+        reference = plan.study.reference_of(plan.stages[key].evaluation)
+        assert reference is not None  # without one there are no floors
+        of_data.setdefault((id(data), id(reference)), []).append(key)
+        settings[id(data), id(reference)] = data, reference
+    for numbers, keys in of_data.items():
+        data, reference = settings[numbers]
         if none_left(data, reference):
             plan.drop(
                 keys,
@@ -77,9 +78,6 @@ def _leave_out(plan: Plan, reference: ReferenceSettings) -> None:
 
 def invalid_references(plan: Plan) -> dict[str, str]:
     """References whose floors of older versions say nothing: key -> why."""
-    reference = plan.study.settings.reference
-    if reference is None:
-        return {}
     found = {}
     for key, stage in plan.stages.items():
         if stage.kind == "reference" and stage.run is not None:

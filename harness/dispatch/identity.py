@@ -109,7 +109,6 @@ def absent(study: Study, said: Iterable[str] = ()) -> list[str]:
     """
     told = " ".join(said)
     found = []
-    reference = study.settings.reference
     paths: list[tuple[str, str | None]] = []
     for run in study.runs:
         if not run.data.source.made:  # type: ignore[union-attr]
@@ -117,9 +116,9 @@ def absent(study: Study, said: Iterable[str] = ()) -> list[str]:
             if isinstance(run.data.held_out, str):
                 paths.append((f"data.held_out (of {run.data.name!r})", run.data.held_out))
         paths.append(("autoencoder.weights", run.autoencoder.weights))
-    if reference is not None:
-        paths.append(("reference.extractor_weights", reference.extractor_weights))
-        paths.append(("reference.statistics", reference.statistics))
+    for said_at, reference in study.references.items():
+        paths.append((f"{said_at}.extractor_weights", reference.extractor_weights))
+        paths.append((f"{said_at}.statistics", reference.statistics))
     for name, path in dict.fromkeys(paths):
         if path is not None and path not in told and not os.path.exists(path):
             found.append(f"{name}: {path} is not there; nothing that is to do today needs it")

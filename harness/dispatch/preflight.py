@@ -10,6 +10,7 @@ from typing import Any
 from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
 from harness.plan.plan import Plan, Stage
+from harness.spec.schema import ReferenceSettings
 from harness.spec.study import Study
 
 
@@ -29,7 +30,8 @@ def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     if kinds & {"encode", "sample", "ceiling"}:
         found += _autoencoder(study)
     if kinds & {"reference", "floor", "ceiling", "evaluate"}:
-        found += _reference(study, kinds)
+        for field, reference in study.references.items():
+            found += _reference(field, reference, kinds)
     return list(dict.fromkeys(found))
 
 
@@ -37,8 +39,8 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
     found = []
     for data in {id(r.data): r.data for r in study.runs}.values():
         source: Any = data.source
-        reads = kinds & {"encode", "floor"} or (
-            study.settings.reference is not None and study.settings.reference.statistics is None
+        reads = kinds & {"encode", "floor"} or any(
+            reference.statistics is None for reference in study.references.values()
         )
         if source.made or not reads:
             continue
@@ -73,28 +75,27 @@ def _autoencoder(study: Study) -> list[str]:
     return found + [m for path in paths if (m := headers.weights_problem(path)) is not None]
 
 
-def _reference(study: Study, kinds: set[str]) -> list[str]:
-    reference = study.settings.reference
+def _reference(field: str, reference: ReferenceSettings, kinds: set[str]) -> list[str]:
     found: list[str] = []
-    if reference is None:
-        return found
     if reference.statistics and "reference" in kinds and not Path(reference.statistics).exists():
         found.append(
             f"the reference statistics are not at {reference.statistics} (for ImageNet 256: ADM's "
             "VIRTUAL_imagenet256_labeled.npz); put the file there or say "
-            "--set reference.statistics=FILE"
+            f"--set {field}.statistics=FILE"
         )
     extractor: Any = reference.extractor
     statistics = Path(reference.statistics) if reference.statistics else None
     if statistics is not None and "reference" in kinds and statistics.exists():
         wrong = headers.statistics_problem(statistics, extractor)
-        found += [f"{wrong} (reference.statistics)"] if wrong else []
+        found += [f"{wrong} ({field}.statistics)"] if wrong else []
     weights = reference.extractor_weights
     if weights is not None and Path(weights).exists():
         wrong = headers.weights_problem(Path(weights))
-        found += [f"{wrong} (reference.extractor_weights)"] if wrong else []
+        found += [f"{wrong} ({field}.extractor_weights)"] if wrong else []
     if (missing := extractor.missing(reference.extractor_weights)) is not None:
-        found.append(missing)
+        found.append(
+            missing.replace("reference.", f"{field}.") if field != "reference" else missing
+        )
     if importlib.util.find_spec("torch_fidelity") is None:
         found.append("the package torch-fidelity is not installed")
     return found

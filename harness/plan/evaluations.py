@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from harness.plan import content, cost, keys
 from harness.plan.plan import Measurement, Plan, Stage
 from harness.spec.checks import sampler_of
-from harness.spec.schema import EvaluationSettings
+from harness.spec.schema import EvaluationSettings, ReferenceSettings
 from harness.spec.study import Run
 
 
@@ -25,11 +25,23 @@ class Variant(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Against:
+    """The reference of an evaluation: the study's, or its own."""
+
+    settings: ReferenceSettings
+    text: str  # canonical settings of its stage
+    key: str
+    words: str
+    owner: str | None  # the evaluation whose own it is; None: the study's
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """One evaluation of all runs that share their sections."""
 
     name: str
     evaluation: EvaluationSettings
+    reference: Against
     text: str  # canonical settings of the evaluate stage
     key: keys.KeyMaker
     variants: tuple[Variant, ...]
@@ -41,11 +53,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """All evaluations of such runs, against one reference."""
+    """All evaluations of such runs, and the references that they are against, each once."""
 
-    text: str  # canonical settings of the reference stage
-    key: str
-    words: str
+    references: tuple[Against, ...]
     asked: tuple[Asked, ...]
 
 
@@ -54,14 +64,21 @@ def measuring(plan: Plan, run: Run, gflops: float | None) -> Measuring | None:
     reference, evaluations = plan.study.settings.reference, plan.study.evaluations
     if reference is None or not evaluations:
         return None
+    ours = _against(reference, run, None)
+    asked = []
+    for name, each in evaluations.items():
+        own = ours if each.reference is None else _against(each.reference, run, name)
+        asked.append(_asked(name, each, own, run, gflops))
+    found = {each.key: each for each in [*(one.reference for one in asked), ours]}
+    found = {ours.key: ours, **found}
+    return Measuring(tuple(found.values()), tuple(asked))
+
+
+def _against(reference: ReferenceSettings, run: Run, owner: str | None) -> Against:
     extractor: Any = reference.extractor
     text = keys.canonical(content.reference(reference, run))
-    return Measuring(
-        text,
-        keys.stage_key("reference", text, {}),
-        f"{run.data.name} {extractor.name}",
-        tuple(_asked(name, each, run, gflops) for name, each in evaluations.items()),
-    )
+    words = f"{run.data.name} {extractor.name}"
+    return Against(reference, text, keys.stage_key("reference", text, {}), words, owner)
 
 
 def at(evaluation: EvaluationSettings, run: Run) -> tuple[int, ...]:
@@ -74,11 +91,14 @@ def at(evaluation: EvaluationSettings, run: Run) -> tuple[int, ...]:
     return evaluation.at
 
 
-def _asked(name: str, evaluation: EvaluationSettings, run: Run, gflops: float | None) -> Asked:
+def _asked(
+    name: str, evaluation: EvaluationSettings, reference: Against, run: Run, gflops: float | None
+) -> Asked:
     text = keys.canonical(content.measured(evaluation))
     return Asked(
         name,
         evaluation,
+        reference,
         text,
         keys.KeyMaker("evaluate", text, ("reference", "samples")),
         tuple(_variants(evaluation, run, gflops)),
@@ -161,14 +181,23 @@ def add(
 
     first: of the runs that share `wanted`, whose reference and floors are planned once.
     """
-    reference, stages = wanted.key, plan.stages
+    stages = plan.stages
     if first:
-        plan.add("reference", wanted.text, {}, (wanted.words,), run=index, key=reference)
+        for each in wanted.references:
+            plan.add(
+                "reference",
+                each.text,
+                {},
+                (each.words,),
+                run=index,
+                evaluation=each.owner,
+                key=each.key,
+            )
     for asked in wanted.asked:
         if first:
-            _add_floor(plan, index, wanted, asked)
-            _add_ceiling(plan, index, wanted, asked)
-        name = asked.name
+            _add_floor(plan, index, asked)
+            _add_ceiling(plan, index, asked)
+        name, reference = asked.name, asked.reference.key
         for step in checkpoints if asked.steps is None else asked.steps:
             checkpoint, step_words = checkpoints[step], f" at {step:,}: "
             for v in asked.variants:
@@ -194,11 +223,10 @@ def add(
                 )
 
 
-def _add_floor(plan: Plan, index: int, wanted: Measuring, asked: Asked) -> None:
+def _add_floor(plan: Plan, index: int, asked: Asked) -> None:
     """What real images score against the reference, measured as this evaluation measures."""
-    settings = plan.study.settings.reference
-    assert settings is not None
-    images = content.floor_images(asked.evaluation, settings)
+    wanted = asked.reference
+    images = content.floor_images(asked.evaluation, wanted.settings)
     if asked.reconstruction is not None:
         text, *words = asked.reconstruction
         inputs = {"reference": wanted.key}
@@ -213,8 +241,9 @@ def _add_floor(plan: Plan, index: int, wanted: Measuring, asked: Asked) -> None:
     plan.floors.setdefault(key, {})[asked.name] = None
 
 
-def _add_ceiling(plan: Plan, index: int, wanted: Measuring, asked: Asked) -> None:
+def _add_ceiling(plan: Plan, index: int, asked: Asked) -> None:
     """What decoded noise scores against the reference, measured as this evaluation measures."""
+    wanted = asked.reference
     number = asked.evaluation.samples
     words = (wanted.words, f": {number:,} images of decoded noise for {asked.name}")
     inputs = {"reference": wanted.key}

@@ -83,8 +83,7 @@ def _components(study: Study) -> set[str]:
     settings = study.settings
     found: list[Any] = [*settings.report.sections, settings.dispatch.component]
     objectives = {id(run.objective): run.objective for run in study.runs}.values()
-    if settings.reference is not None:
-        found.append(settings.reference.extractor)
+    found += [reference.extractor for reference in study.references.values()]
     for evaluation in study.evaluations.values():
         found += evaluation.metrics
         found += (sampler_of(evaluation, objective) for objective in objectives)

@@ -170,9 +170,9 @@ class Plan:
         data = run.data if run else settings.data
         autoencoder = run.autoencoder if run else settings.autoencoder
         train = run.train if run else settings.train
-        reference = settings.reference
         source: Any = data.source
         evaluation = self.study.evaluations.get(stage.evaluation or "")
+        reference = self.study.reference_of(stage.evaluation)
         return Place(
             device=settings.dispatch.device,
             threads=settings.dispatch.threads,

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
-from harness.spec import measuring, own_data
+from harness.spec import held_out, measuring, own_data
 from harness.spec.explain import nearest
 from harness.spec.schema import (
     EvaluationSettings,
     GuidanceSettings,
+    ReferenceSettings,
     StudySettings,
 )
 from harness.spec.source import Path_, Source
@@ -52,49 +53,11 @@ def _data(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
             yield ("data",), str(error)
             continue
         try:
-            _held_out(settings, data)
+            held_out.check(settings, data)
         except BadInput as error:
             yield ("data", "held_out"), str(error)
         if source.labelled == (data.num_classes == 0):
             yield ("data", "num_classes"), own_data.of_classes(source, data)
-
-
-def _held_out(settings: StudySettings, data: Any) -> None:
-    """Raise BadInput for a held-out part that cannot be, or is too small for what is asked."""
-    from harness.data.held_out import count_of
-
-    reference = settings.reference
-    if data.held_out is None:
-        if reference is not None and reference.held_out:
-            raise BadInput(
-                "reference.held_out is true, and nothing is held out: give data.held_out, a share "
-                "as 0.1 or a folder"
-            )
-        return
-    if reference is not None and reference.held_out and reference.statistics is not None:
-        raise BadInput(
-            "reference.held_out is true, and reference.statistics are of other images: leave one "
-            "of them out"
-        )
-    if data.source.made:
-        raise BadInput(
-            f"data.held_out is for images that lie on disk; source {data.source.name!r} makes "
-            "others for floors: leave it out"
-        )
-    if not isinstance(data.held_out, float) or data.train_images is None:
-        return
-    held = count_of(data.train_images, data.held_out)
-    if reference is None:
-        return
-    kept = data.train_images - held
-    sizes = (held, kept) if reference.held_out else (kept, held)
-    wanted = (reference.images or 0, reference.floor_images)
-    for field, size, asked in zip(("images", "floor_images"), sizes, wanted, strict=True):
-        if asked > size:
-            raise BadInput(
-                f"data.held_out {data.held_out:g} of {data.train_images:,} images leaves {size:,} "
-                f"for reference.{field}, which is {asked:,}: lower it, or hold out another share"
-            )
 
 
 def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
@@ -159,29 +122,34 @@ def _baselines(settings: StudySettings) -> Iterator[Problem]:
 
 def _reference(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
     """An extractor that fits the data, and enough images for a distance."""
-    reference = settings.reference
-    if reference is None:
-        return
+    for field, reference in settings.references.items():
+        yield from _reference_of(field, reference, runs)
+
+
+def _reference_of(
+    name: str, reference: ReferenceSettings, runs: Sequence[Run]
+) -> Iterator[Problem]:
     from harness.metrics.division import divided_by_plan
 
+    at = tuple(name.split("."))
     extractor: Any = reference.extractor
     for data in {id(r.data): r.data for r in runs}.values():
         try:
             extractor.check(data)
             divided_by_plan(reference, extractor, data)
         except BadInput as error:
-            yield ("reference", "extractor"), f"reference.extractor: {error}"
+            yield (*at, "extractor"), f"{name}.extractor: {error}"
     if reference.floor_images == 1:
         yield (
-            ("reference", "floor_images"),
-            "reference.floor_images is 1: a covariance needs at least 2 images; 0 for no floor",
+            (*at, "floor_images"),
+            f"{name}.floor_images is 1: a covariance needs at least 2 images; 0 for no floor",
         )
     for field, what in (("images", "a covariance"), ("recall_images", "neighbours")):
         value = getattr(reference, field)
         if value is not None and value < 2:
             yield (
-                ("reference", field),
-                f"reference.{field} is {value}: {what} needs at least 2 images",
+                (*at, field),
+                f"{name}.{field} is {value}: {what} needs at least 2 images",
             )
 
 
@@ -326,7 +294,7 @@ def _metrics(evaluation: EvaluationSettings, settings: StudySettings) -> Iterato
     """Metrics that this many samples, and these features, can have."""
     from harness.metrics.shared import Shared
 
-    reference = settings.reference
+    reference = evaluation.reference or settings.reference
     if reference is None:
         return
     extractor: Extractor = reference.extractor  # type: ignore[assignment]

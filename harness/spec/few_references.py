@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 def too_few(study: Study) -> dict[str, list[str]]:
     """Per evaluation, what cannot be had of so few reference images, and what would do."""
-    reference = study.settings.reference
-    if reference is None or reference.statistics is not None:  # which do not say how many
-        return {}
     from harness.metrics.shared import Shared
 
-    whole = reference.images is None and not reference.held_out
-    sizes = {r.data.train_images for r in study.runs} if whole else set()
-    least = min(n for n in (reference.recall_images, reference.images, *sizes) if n)
     found: dict[str, list[str]] = {}
     for name, evaluation in study.evaluations.items():
+        reference = study.reference_of(name)
+        if reference is None or reference.statistics is not None:  # which do not say how many
+            continue
+        whole = reference.images is None and not reference.held_out
+        sizes = {r.data.train_images for r in study.runs} if whole else set()
+        least = min(n for n in (reference.recall_images, reference.images, *sizes) if n)
         metrics: Any = evaluation.metrics
         shared = Shared(metrics, evaluation.k, evaluation.split_size, subsets=evaluation.subsets)
         for metric in metrics:

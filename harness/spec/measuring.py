@@ -49,23 +49,20 @@ def never(study: Study) -> Iterator[str]:
     for data in {id(r.data): r.data for r in study.runs}.values():
         if (idle := own_data.idle_path(data)) is not None:
             yield f"{study.path}: {idle}"
-    reference = study.settings.reference
-    if reference is None:
-        return
-    extractor: Any = reference.extractor
-    if reference.statistics is not None and not extractor.whole_set_statistics:
-        yield (
-            f"{study.path}: reference.statistics are of {INCEPTION} features, and "
-            f"reference.extractor is {extractor.name}: leave the statistics out, or measure with "
-            f"{INCEPTION}"
-        )
-    for field in ("extractor_sha256", "statistics_sha256"):
-        given = getattr(reference, field)
-        if given is not None and not _is_sha256(given):
+    for at, reference in study.references.items():
+        extractor: Any = reference.extractor
+        if reference.statistics is not None and not extractor.whole_set_statistics:
             yield (
-                f"{study.path}: reference.{field} is {given!r}: a SHA-256 has {SHA256} hexadecimal "
-                "digits"
+                f"{study.path}: {at}.statistics are of {INCEPTION} features, and {at}.extractor is "
+                f"{extractor.name}: leave the statistics out, or measure with {INCEPTION}"
             )
+        for field in ("extractor_sha256", "statistics_sha256"):
+            given = getattr(reference, field)
+            if given is not None and not _is_sha256(given):
+                yield (
+                    f"{study.path}: {at}.{field} is {given!r}: a SHA-256 has {SHA256} hexadecimal "
+                    "digits"
+                )
 
 
 def _is_sha256(text: str) -> bool:

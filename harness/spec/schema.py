@@ -372,6 +372,9 @@ class EvaluationSettings(Settings):
     split_size: Positive = 5000
     "Images in a chunk of the Inception Score."
 
+    reference: ReferenceSettings | None = None
+    "A reference of its own, as {extractor: dinov2}: the same samples, other features; null: ours."
+
     floor_images: Count | None = None
     "Held-out real images measured beside; null: reference.floor_images, at most `samples`."
 
@@ -553,3 +556,12 @@ class StudySettings(Settings):
 
     profiles: dict[Name, dict[str, Any] | None] = Field(default={})
     "Named overlays that set scale and place."
+
+    @property
+    def references(self) -> dict[str, ReferenceSettings]:
+        """Each reference, by the dotted field that gives it."""
+        found = {"reference": self.reference}
+        for name, evaluation in self.evaluations.items():
+            if evaluation is not None:
+                found[f"evaluations.{name}.reference"] = evaluation.reference
+        return {field: each for field, each in found.items() if each is not None}

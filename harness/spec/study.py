@@ -57,6 +57,19 @@ class Study:
     def evaluations(self) -> dict[str, EvaluationSettings]:
         return {n: e for n, e in self.settings.evaluations.items() if e is not None}
 
+    @property
+    def references(self) -> dict[str, ReferenceSettings]:
+        """What samples are compared with, by the field that says so: `reference`, then those of
+        evaluations that have their own."""
+        return self.settings.references
+
+    def reference_of(self, evaluation: str | None) -> ReferenceSettings | None:
+        """Of an evaluation by name; None and those without one of their own: the study's."""
+        its = self.evaluations.get(evaluation or "")
+        if its is not None and its.reference is not None:
+            return its.reference
+        return self.settings.reference
+
 
 def profiles(path: str | Path) -> list[str]:
     """The names of a study's profiles."""
@@ -177,6 +190,9 @@ def _unchecked(where: Source) -> list[str]:
     for name, given in (evaluations if isinstance(evaluations, Mapping) else {}).items():
         path = ("evaluations", name)
         found += choices.unchecked(EvaluationSettings, given, where, path)
+        if isinstance(given, Mapping):
+            own = given.get("reference")
+            found += choices.unchecked(ReferenceSettings, own, where, (*path, "reference"))
     return found
 
 
@@ -188,10 +204,12 @@ def _with_components(written: StudySettings, where: Source, problems: list[str])
 
     sections = ("data", "train", "reference", "report", "dispatch")
     found = {name: of(getattr(written, name), name) for name in sections}
-    found["evaluations"] = {
-        name: of(evaluation, "evaluations", name)
-        for name, evaluation in written.evaluations.items()
-    }
+    found["evaluations"] = evaluations = {}
+    for name, evaluation in written.evaluations.items():
+        evaluations[name] = of(evaluation, "evaluations", name)
+        if evaluation is not None and evaluation.reference is not None:
+            own = of(evaluation.reference, "evaluations", name, "reference")
+            evaluations[name] = evaluations[name].model_copy(update={"reference": own})
     found["title"] = written.title or written.study
     return choices.resolved(written.model_copy(update=found), where, (), problems)
 
