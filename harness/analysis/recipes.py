@@ -24,9 +24,14 @@ def of_rows(rows: pd.DataFrame) -> list[str]:
 
 
 def split(metrics: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """(recipe, its rows) of the records of samples; one part with an empty name for one recipe."""
+    """(recipe, its rows) of the records of samples; one part with an empty name for one recipe.
+
+    The length of training is compute and no recipe, also where the learning rate depends on it.
+    """
     samples = metrics[metrics["of"].fillna("samples") == "samples"]
-    recipe = pd.Series(of_rows(selection.labelled(samples)), index=samples.index, dtype=object)
+    recipe = pd.Series(
+        of_rows(selection.labelled(samples, lengths=False)), index=samples.index, dtype=object
+    )
     found = list(dict.fromkeys(recipe))
     if len(found) < 2:
         return [("", metrics)]

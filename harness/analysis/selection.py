@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import names
+from harness.analysis.finished import finished
 from harness.analysis.standard_error import standard_errors
 
 # What makes two trained models the same configuration but for the seed.
@@ -100,11 +101,13 @@ PROTOCOL = tuple(f.name for f in dataclasses.fields(Protocol))
 DRAWN = tuple(c for c in PROTOCOL if c not in ("k", "split_size"))  # of samples, for any metric
 
 
-def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+def labelled(frame: pd.DataFrame, lengths: bool = True) -> pd.DataFrame:
     """A copy with `label`: the model's name, and of the configuration whatever else varies.
 
     Rows of one label and seed are of one run: where nothing that is recorded tells two runs apart,
-    the beginning of their ids does.
+    the beginning of their ids does. Without `lengths`, trainings that differ in nothing but their
+    length share a label: rows of one label, seed and step are then of one run, those on the
+    way to the end of their learning rate apart from those at it.
     """
     out = frame.copy()
     model = out["model"].fillna("unnamed").astype(str)
@@ -115,7 +118,7 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
                 own += more
         elif column in out and out[column].dropna().nunique() > 1:
             _say(words, out[column], column)
-    for own, more in zip(words, _recipe_words(out["recipe"]), strict=True):
+    for own, more in zip(words, _recipe_words(out["recipe"], lengths), strict=True):
         own += more
     for column in _axes_of_data(out):
         _say(words, out[column], column.partition(".")[2])
@@ -125,7 +128,10 @@ def labelled(frame: pd.DataFrame) -> pd.DataFrame:
     of_one = out.groupby("label", dropna=False)["data_sha256"].transform("nunique")
     other = pd.Series([f" data {str(v)[:6]}" for v in out["data_sha256"]], index=out.index)
     out["label"] = out["label"].where(of_one < 2, out["label"] + other)
-    of_one = out.groupby(["label", "seed"], dropna=False)["run"].transform("nunique")
+    one_run = [out["label"], out["seed"]]
+    if not lengths and "step" in out:
+        one_run += [out["step"], pd.Series(finished(out), index=out.index)]
+    of_one = out["run"].groupby(one_run, dropna=False).transform("nunique")
     unlike = set(out.loc[of_one > 1, "label"])
     other = pd.Series([f" run {str(v)[:6]}" for v in out["run"]], index=out.index)
     out["label"] = out["label"].where(~out["label"].isin(unlike), out["label"] + other)
@@ -160,7 +166,7 @@ def _axes_of_data(frame: pd.DataFrame) -> list[str]:
     return [c for c in axes if frame[c].dropna().astype(str).nunique() > 1]
 
 
-def _recipe_words(recipes: pd.Series) -> list[list[str]]:
+def _recipe_words(recipes: pd.Series, lengths: bool = True) -> list[list[str]]:
     """Of each recipe (JSON, or null: not recorded) the settings that differ among them."""
     read = {r: json.loads(r) for r in recipes.dropna().unique()}
     every = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
@@ -173,7 +179,7 @@ def _recipe_words(recipes: pd.Series) -> list[list[str]]:
         text: [
             word
             for n in varied
-            if n != "horizon" or recipe.get(n) is not None
+            if n != "horizon" or (lengths and recipe.get(n) is not None)
             for word in _said(n, recipe.get(n), [r.get(n) for r in read.values()])
         ]
         for text, recipe in read.items()
@@ -200,9 +206,9 @@ def _settings_words(out: pd.DataFrame) -> list[list[str]]:
     return [words[each] for each in texts]
 
 
-def measured(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
+def measured(metrics: pd.DataFrame, metric: str, lengths: bool = True) -> pd.DataFrame:
     """Values of `metric` for generated samples: labelled, finite, one protocol object per row."""
-    rows = labelled(metrics[metrics["of"].fillna("samples") == "samples"])
+    rows = labelled(metrics[metrics["of"].fillna("samples") == "samples"], lengths)
     rows = rows[rows["metric"] == metric]
     rows = rows[np.isfinite(rows["value"].astype(float)) & rows["gflops"].notna()].copy()
     columns = [[_plain(v) for v in rows[c]] for c in PROTOCOL]
@@ -358,13 +364,15 @@ def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     return averaged(final_rows(metrics, metric), ("step",))
 
 
-def over_training(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
+def over_training(
+    metrics: pd.DataFrame, metric: str, lengths: bool = True
+) -> tuple[pd.DataFrame, Protocol | None]:
     """Quality at every measured step, under the unguided protocol with the most (model, step)s.
 
     Columns as `final_quality`, with `step` and `train_gflops`, by label and step. Checkpoints of
-    which the step is not known (imported ones) are left out.
+    which the step is not known (imported ones) are left out. `lengths`: see `labelled`.
     """
-    rows = measured(metrics, metric)
+    rows = measured(metrics, metric, lengths)
     rows = rows[rows["step"].notna()]
     rows = where(rows, [not p.guided for p in rows["protocol"]])
     if not len(rows):
@@ -374,6 +382,14 @@ def over_training(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pro
     best = max(size.index, key=lambda p: (size[p], p.samples or 0, p.sampling_steps or 0, repr(p)))
     out = averaged(where(rows, [p == best for p in rows["protocol"]]), ("step", "train_gflops"))
     return out.sort_values(["gflops", "label", "step"]).reset_index(drop=True), best
+
+
+def over_finished(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
+    """`over_training` of finished checkpoints, which compare at equal training compute.
+
+    Trainings of all lengths are one curve. The same frame where the rate is constant.
+    """
+    return over_training(metrics[finished(metrics)], metric, lengths=False)
 
 
 def sampling_sweep_rows(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:

@@ -265,10 +265,16 @@ def _correlated(e: Evidence) -> tuple[str, str]:
     return (SUPPORTED if low > 0.7 else CONTRADICTED if high < 0.7 else UNDECIDED), words
 
 
+_NO_CURVES = (
+    "no curves over training whose checkpoints compare at equal compute (where the rate falls to "
+    "the end of training, only the last one does)"
+)
+
+
 def _train_efficient(e: Evidence) -> tuple[str, str]:
-    if not len(e.curves):
-        return nothing("no curves over training")
-    pairs = last_common(e.curves, e.metric)
+    if not len(e.finished):
+        return nothing(_NO_CURVES)
+    pairs = last_common(e.finished, e.metric)
     if not pairs:
         return nothing("no neighbours in size share a training compute")
     gains = corrected([p.gain for p in pairs])
@@ -290,11 +296,13 @@ def _train_efficient(e: Evidence) -> tuple[str, str]:
 
 
 def _xl_crossing(e: Evidence) -> tuple[str, str]:
-    if not len(e.curves) or "size" not in e.curves:
-        return nothing("no curves over training")
-    theirs = (e.curves["size"] == "XL") & (e.curves["family"] == "DiT")
-    theirs &= e.curves["image_size"] == 256  # a compute in Gflops is of the paper's networks alone
-    found = crossings(e.curves[theirs.fillna(False).astype(bool)], e.metric, "patch_size")
+    if not len(e.finished) or "size" not in e.finished:
+        return nothing(_NO_CURVES)
+    theirs = (e.finished["size"] == "XL") & (e.finished["family"] == "DiT")
+    theirs &= (
+        e.finished["image_size"] == 256
+    )  # a compute in Gflops is of the paper's networks alone
+    found = crossings(e.finished[theirs.fillna(False).astype(bool)], e.metric, "patch_size")
     found = found[found["smaller"].str.contains("/4") & found["larger"].str.contains("/2")]
     if not len(found):
         return nothing("no curves of XL/4 and XL/2 over common training compute")

@@ -35,8 +35,9 @@ class Evidence:
     """Frames that claims are decided from; each may be empty. One metric, one protocol, one
     reference.
 
-    `final`: quality per model at the compared step (selection.final_quality). `curves`, `sweep`:
-    over training (selection.over_training) and over sampling steps (sampling_sweep_rows).
+    `final`: quality per model at the compared step (selection.final_quality). `curves`: over
+    training (selection.over_training); `finished`: its checkpoints that compare at equal training
+    compute (selection.over_finished). `sweep`: over sampling steps (sampling_sweep_rows).
     `others`: `final` of other metrics by their recorded names. `losses`: columns label, gflops,
     step, loss. `published`: the values are the paper's and have no spread.
     """
@@ -44,6 +45,7 @@ class Evidence:
     metric: str = "fid"
     final: pd.DataFrame = field(default_factory=pd.DataFrame)
     curves: pd.DataFrame = field(default_factory=pd.DataFrame)
+    finished: pd.DataFrame = field(default_factory=pd.DataFrame)
     sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
     others: dict[str, pd.DataFrame] = field(default_factory=dict)
     losses: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -108,6 +110,7 @@ def evidence(metrics: pd.DataFrame, training: pd.DataFrame | None = None) -> Evi
         metric=metric,
         final=selection.averaged(rows, ("step",)),
         curves=selection.over_training(metrics, metric)[0],
+        finished=selection.over_finished(metrics, metric)[0],
         sweep=selection.sampling_sweep_rows(metrics, metric)[0],
         others=others,
         losses=losses,

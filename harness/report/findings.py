@@ -13,6 +13,7 @@ import pandas as pd
 from harness import paper
 from harness.analysis import compute, metrics, sampling, selection
 from harness.analysis.correlations import Correlations, correlation
+from harness.analysis.finished import finished
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.errors import BadInput
@@ -75,7 +76,10 @@ class Findings:
     limit_laws: Mapping[str, ScalingLaw]  # of the distance at infinitely many samples
     curves: pd.DataFrame  # quality over training
     curves_protocol: selection.Protocol | None
-    frontier: pd.DataFrame
+    compared: pd.DataFrame  # of them what compares at equal compute; all, where no model has two
+    compared_protocol: selection.Protocol | None
+    on_the_way: bool  # are checkpoints in `compared` whose rate had not come to its end?
+    frontier: pd.DataFrame  # of `compared`
     sweep: pd.DataFrame  # quality over sampling steps
     sweep_protocol: selection.Protocol | None
     pairs: pd.DataFrame
@@ -132,7 +136,7 @@ def find(report: ReportInput) -> Findings:
     one = references < 2
     higher = metrics.higher_is_better(name)
     # A reference's values share no axis with another's.
-    finals, curves, sweeps = (
+    finals, curves, ends, sweeps = (
         pd.concat(frames, ignore_index=True)
         for frames in zip(
             *(
@@ -141,6 +145,7 @@ def find(report: ReportInput) -> Findings:
                     for frame, protocol in (
                         (selection.final_quality(part, name), final_protocol(part, name)),
                         selection.over_training(part, name),
+                        selection.over_finished(part, name),
                         selection.sampling_sweep(part, name),
                     )
                 ]
@@ -149,6 +154,8 @@ def find(report: ReportInput) -> Findings:
             strict=True,
         )
     )
+    several = ends.groupby(["group", "label"])["step"].nunique() > 1
+    compared = ends if bool(several.any()) else curves
     first = parts[0][1]
     chosen = selection.final_protocol(first, name)
     by_seed = selection.final_rows(first, name)
@@ -184,7 +191,12 @@ def find(report: ReportInput) -> Findings:
         limit_laws=limits,
         curves=curves,
         curves_protocol=selection.over_training(first, name)[1],
-        frontier=fronts(curves, name),
+        compared=compared,
+        compared_protocol=(
+            selection.over_training if compared is curves else selection.over_finished
+        )(first, name)[1],
+        on_the_way=compared is curves and not finished(samples).all(),
+        frontier=fronts(compared, name),
         sweep=sweeps,
         sweep_protocol=selection.sampling_sweep(first, name)[1],
         pairs=found_pairs,

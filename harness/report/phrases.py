@@ -43,9 +43,15 @@ def apart(found: Findings) -> str:
     )
 
 
-def trained(found: Findings) -> bool:
+def trained(curves: pd.DataFrame) -> bool:
     """Was any one model measured at several steps?"""
-    return bool((found.curves.groupby("label")["step"].nunique() > 1).any())
+    return bool((curves.groupby("label")["step"].nunique() > 1).any())
+
+
+ON_THE_WAY = (
+    "The learning rate falls to the end of training: every checkpoint but a model's last is on the "
+    "way there, and a training of its length would have ended better"
+)
 
 
 def missing(what: str, found: Findings) -> Block:

@@ -111,7 +111,7 @@ def over_training(law, noise=0.0, rng=None):
             value = float(np.exp(log))
             rows.append({**row, "step": step, "train_gflops": compute, "value": value,
                          "se": max(noise, 1e-3) * value, "se_df": np.inf})  # fmt: skip
-    return Evidence(curves=pd.DataFrame(rows))
+    return Evidence(finished=pd.DataFrame(rows))
 
 
 def test_larger_models_train_efficiently_only_at_equal_compute():

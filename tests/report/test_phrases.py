@@ -189,6 +189,6 @@ def test_what_is_missing_points_to_the_first_page(found) -> None:
     report = dataclasses.replace(found.report, missing=["x"])
     block = phrases.missing("Nothing here", dataclasses.replace(found, report=report))
     assert "the first page says what is not done" in plain(block.spans)
-    assert phrases.trained(found)
+    assert phrases.trained(found.curves)
     end = found.curves[found.curves["step"] == 1500]
-    assert not phrases.trained(dataclasses.replace(found, curves=end))
+    assert not phrases.trained(end)

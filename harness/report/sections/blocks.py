@@ -19,7 +19,7 @@ class Blocks(Section):
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
         designs = found.curves["block"].nunique() if len(found.curves) else 0
-        if not trained(found):
+        if not trained(found.curves):
             return [missing("Quality was not measured at more than one training step", found)]
         if designs < 2:
             return [missing("Fewer than two block designs were measured", found)]

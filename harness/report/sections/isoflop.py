@@ -14,7 +14,7 @@ from harness.report import figures
 from harness.report.blocks import Block, Cell, Note, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
-from harness.report.phrases import missing, trained
+from harness.report.phrases import ON_THE_WAY, missing, trained
 from harness.report.wording import gflops_unit, number, within
 
 BUDGETS = 5
@@ -29,10 +29,12 @@ class IsoFlop(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
-        if not trained(found):
+        if not trained(found.compared):
             return [missing("Quality was not measured at more than one training step", found)]
-        rows = points(found.curves)
-        if found.higher or len(found.groups) > 1:
+        if found.on_the_way:
+            return [paragraph(em(f"No surface is fitted. {ON_THE_WAY}."))]
+        rows = points(found.compared)
+        if found.higher or rows["group"].nunique() > 1:
             return [paragraph(em("The trainings differ in more than size and length: no surface is "
                                  "fitted."))]  # fmt: skip
         try:

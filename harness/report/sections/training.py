@@ -22,7 +22,7 @@ class Training(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
-        if not trained(found):
+        if not trained(found.curves):
             return [missing("Quality was not measured at more than one training step", found)]
         assert found.curves_protocol is not None
         how = f"{found.title}, {found.curves_protocol.sentence()}. "

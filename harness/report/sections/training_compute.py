@@ -14,7 +14,7 @@ from harness.report import figures
 from harness.report.blocks import Block, Cell, Table, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
-from harness.report.phrases import floor_clause, interval_clause, missing, trained
+from harness.report.phrases import ON_THE_WAY, floor_clause, interval_clause, missing, trained
 from harness.report.wording import DASH, cell, listed, number
 
 BUDGETS = 6
@@ -29,7 +29,7 @@ class TrainingCompute(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         found = findings
-        if not trained(found):
+        if not trained(found.compared):
             return [missing("Quality was not measured at more than one training step", found)]
         if not len(found.frontier):
             return [missing("The compute of the trainings is not known", found)]
@@ -39,10 +39,14 @@ class TrainingCompute(Section):
             " counts training compute as the paper does: Gflops × batch × steps × 3. The grey band "
             f"is the {word} measured value at each compute",
         ]
-        if len(found.groups) == 1:
+        if len(found.groups) == 1 and not found.on_the_way:
             members = list(dict.fromkeys(found.frontier.sort_values("train_gflops")["label"]))
             spans.append(f", of {listed(members)} in this order" if len(members) > 1 else "")
         spans.append("; the best of several noisy values is lower than it is. ")
+        if found.on_the_way:
+            spans.append(f"{ON_THE_WAY}. No best model of a budget and no crossing is read here. ")
+        elif len(found.compared) < len(found.curves):
+            spans.append("Only checkpoints at the end of their learning rate are compared here. ")
         met = neighbours(found)
         at = budgets(found)
         best = tops(found, at)
@@ -54,22 +58,27 @@ class TrainingCompute(Section):
             spans += [ref(block.label), what]
         caption: list[Text] = [
             strong("Training compute against quality. "),
-            f"{found.title}. Each line is a model, each mark a checkpoint; diamonds are the best "
-            "model of a budget, named where another takes over. ",
+            f"{found.title}. Each line is a model, each mark a checkpoint. ",
+            "Diamonds are the best model of a budget, named where another takes over. "
+            if len(best)
+            else "",
             *_crosses(met),
-            *floor_clause(found, found.curves_protocol),
-            interval_clause(found.curves),
+            *floor_clause(found, found.compared_protocol),
+            interval_clause(found.compared),
         ]
         drawing = figures.training_compute(
-            found.curves, found.title, found.line(found.curves_protocol), found.frontier, met,
+            found.compared, found.title, found.line(found.compared_protocol), found.frontier, met,
             best,
         )  # fmt: skip
         return [paragraph(*spans), drawn("training-compute", drawing, caption), *tables]
 
 
 def parts(found: Findings) -> list[tuple[str, pd.DataFrame]]:
-    """Curves of each setting: settings are not compared here."""
-    usable = found.curves[found.curves["train_gflops"].notna() & (found.curves["value"] > 0)]
+    """Curves of each setting whose checkpoints compare; settings are not compared here."""
+    if found.on_the_way:
+        return []
+    rows = found.compared
+    usable = rows[rows["train_gflops"].notna() & (rows["value"] > 0)]
     return [(str(name), part) for name, part in usable.groupby("group", sort=False)]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from report_words import cells_of, said
+
+from harness.report.findings import find
 
 
 def swept(make, std=0.01):
@@ -59,3 +62,39 @@ def test_crossings_are_drawn_with_their_interval(make):
     none = pd.DataFrame([{**row, "compute": float("nan")}])
     drawing = figures.training_compute(curves, "FID", crossings=none)
     assert not [line for line in drawing.figure.axes[0].lines if line.get_marker() == "x"]
+
+
+def scheduled(make, tails: bool):
+    """The studies of `swept`, trained by a cosine: milestones on the way, or each an end."""
+    found = make.frames(sizes=("S", "B", "XL"), patches=(2,), sweep=(), noise=0.0,
+                        milestones=(50, 200, 800, 3200))  # fmt: skip
+    rows = found["metrics"]
+    rows["std"] = rows["value"].astype(float) * 0.01
+    ours = rows["of"] == "samples"
+    rows.loc[ours, "recipe"] = [
+        f'{{"schedule": {{"name": "cosine"}}, "horizon": {step if tails else 3200}}}'
+        for step in rows.loc[ours, "step"]
+    ]
+    return make.report(found, ("training-compute", "isoflop", "claims"), samples={})
+
+
+def test_checkpoints_on_the_way_are_compared_with_nothing(make):
+    made = scheduled(make, tails=False)
+    text = said(made)
+    assert "every checkpoint but a model's last is on the way there" in text
+    assert "No best model of a budget and no crossing is read here." in text
+    assert "No surface is fitted. The learning rate falls" in text
+    for table in ("tab-budgets", "tab-crossings"):
+        with pytest.raises(StopIteration):
+            cells_of(made, table)
+    verdict = {v.id: v for v in find(made).verdicts}["larger-train-efficient"]
+    assert not verdict.decidable
+
+
+def test_trainings_of_several_lengths_are_one_curve_of_ends(make):
+    made = scheduled(make, tails=True)
+    assert "on the way" not in said(made)
+    plain, found = find(swept(make)), find(made)
+    assert list(found.compared["value"]) == list(plain.compared["value"])
+    assert cells_of(made, "tab-budgets")["rows"] == cells_of(swept(make), "tab-budgets")["rows"]
+    assert {v.id: v for v in found.verdicts}["larger-train-efficient"].decidable
