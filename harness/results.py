@@ -1,4 +1,4 @@
-"""What a study found, as pandas frames: `load_results`, `describe` and `packages`."""
+"""The numbers of a study as pandas frames: `load_results`, `describe` and `packages`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def index_of(root: Path, study: str | Path | Study) -> Index:
-    """What a study calls its stages: as its `run` left word, or planned from the study itself."""
+    """The study's names for its stages: as its `run` wrote them, or planned from the study."""
     if isinstance(study, str) and not study.endswith((".yaml", ".yml")):
         return studies.find(root, study)
     from harness.commands.common import imported_checkpoints

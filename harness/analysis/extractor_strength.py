@@ -49,7 +49,7 @@ class Strength:
 
     @property
     def sentence(self) -> str:
-        """What a report says where the numbers stand; empty of an extractor that is not weak."""
+        """The warning beside numbers of a weak extractor; empty where it is not weak."""
         if not self.weak:
             return ""
         known = (

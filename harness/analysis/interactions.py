@@ -39,10 +39,12 @@ class Line:
     level: float  # t
 
     def error(self, x: float) -> float:
+        """Standard error of the line's value at x."""
         v = np.array([1.0, x])
         return math.sqrt(max(0.0, float(v @ self.covariance @ v)))
 
     def slope_interval(self) -> Interval:
+        """The slope with its interval."""
         half = self.level * math.sqrt(self.covariance[1, 1])
         return Interval(self.slope, self.slope - half, self.slope + half)
 

@@ -50,7 +50,7 @@ class PowerFit:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What the law of all smaller models said of the one of largest compute."""
+    """The prediction for the model of largest compute, by the law of all smaller ones."""
 
     compute: float
     measured: float
@@ -60,7 +60,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class _Weights:
-    """What the fit took for errors, on the log scale."""
+    """The errors that the fit assumed, on the log scale."""
 
     own: Array  # (n,) variances of each value alone
     common: Array  # (n,) standard error of what all share
@@ -98,6 +98,7 @@ class ScalingLaw:
 
     @property
     def models(self) -> int:
+        """How many points the law was fitted to."""
         return len(self.compute)
 
     @property
@@ -159,7 +160,7 @@ class ScalingLaw:
 
 
 def why_no_law(compute: ArrayLike, values: ArrayLike) -> str | None:
-    """What is missing for a law, as a clause ("..."); None where it can be fitted."""
+    """The reason why no law can be fitted, as a clause ("..."); None where one can."""
     c, v, _, _ = _usable(compute, values, None, None)
     if (v <= 0).any():
         return "a value is zero or negative, and a law in powers of compute is of positive values"

@@ -1,4 +1,4 @@
-"""What a recorded metric is: its component, its title for people, and which direction is better.
+"""The facts of a recorded metric: its component, its title for people, its better direction.
 
 A metric is called by its recorded name, which its component gives it (`Metric.recorded`). Only
 Inception-2015 features are FID, sFID or IS; the names of other extractors' metrics end in the

@@ -69,6 +69,7 @@ class Protocol:
 
     @property
     def guided(self) -> bool:
+        """Were the samples drawn with classifier-free guidance (a scale other than 1)?"""
         return self.guidance_scale is not None and self.guidance_scale != 1
 
     def sentence(self) -> str:
@@ -145,8 +146,9 @@ def _say(words: list[list[str]], values: pd.Series, name: str) -> None:
 
 
 def data_in_words(part: pd.DataFrame, among: pd.DataFrame) -> str:
-    """What sets the images of `part` apart from those of the rows `among` which it stands: as
-    "32 px", "channels 1"; "" where nothing does, or the part is of several."""
+    """How the images of `part` differ from others of the rows `among`: "32 px", "channels 1".
+
+    "" where they do not differ, or the part is of several."""
     columns = [c for c in ("data", "image_size", *_axes_of_data(among)) if c in among]
     words = []
     for column in columns:

@@ -13,7 +13,7 @@ from harness.errors import BadInput
 
 
 class _Built(Autoencoder):
-    """What ours share: `properties` has their numbers."""
+    """The common part of the built-in autoencoders: `properties` has their numbers."""
 
     @property
     def _properties(self) -> properties.Properties:

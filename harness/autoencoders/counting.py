@@ -1,4 +1,4 @@
-"""What decoding one image costs, counted on the network that the config describes."""
+"""The cost of decoding one image, counted on the network that the config describes."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Diffusers(Autoencoder):
 
     @classmethod
     def complete(cls, given: dict[str, Any], section: Any) -> dict[str, Any]:
-        """What the config.json says, where the study does not.
+        """The numbers of the config.json, where the study does not give them.
 
         section: harness.spec.schema.AutoencoderSettings. Raises BadInput where the study and the
         config disagree about what the weights decide, and where neither says it.
@@ -94,6 +94,10 @@ class Diffusers(Autoencoder):
         return {**named, **{k: v for k, v in found.items() if v is not None}, **given}
 
     def latent_shape(self, image_size: int, channels: int) -> tuple[int, int, int]:
+        """(channels, side, side) for images of `image_size` pixels and `channels` channels.
+
+        Raises BadInput for other than 3 channels, and for a size that the factor does not divide.
+        """
         if channels != 3:
             raise BadInput(
                 f"autoencoder {self.architecture} takes images of 3 channels, not {channels}"

@@ -1,4 +1,4 @@
-"""What the config.json of a diffusers autoencoder says, without torch.
+"""Reads the config.json of a diffusers autoencoder, without torch.
 
 Three classes are known: AutoencoderKL (Stable Diffusion, SDXL, SD 3.5, FLUX), AutoencoderDC (DC-AE,
 2410.10733) and AutoencoderTiny (TAESD). A model is trained on

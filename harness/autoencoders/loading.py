@@ -55,9 +55,11 @@ class Identity:
         self.channels = channels
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, C, H, W) in [-1, 1] as the mean of a posterior without spread."""
         return images, torch.zeros_like(images)
 
     def decode(self, latents: Tensor) -> Tensor:
+        """Latents (N, C, H, W), which are images, as they are."""
         return latents
 
 
@@ -84,11 +86,16 @@ class StableDiffusionVAE:
 
     @torch.no_grad()
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (N, 3, H, W) in [-1, 1] -> mean and standard deviation of the posterior.
+
+        Both are (N, 4, H / 8, W / 8), float32, and not scaled yet.
+        """
         posterior = self.model.encode(images.to(self.model.dtype)).latent_dist
         return posterior.mean.float(), posterior.std.float()
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
+        """Scaled latents (N, 4, h, w) -> images (N, 3, 8 h, 8 w), float32, about [-1, 1]."""
         return self.model.decode((latents / self.scale).to(self.model.dtype)).sample.float()  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-"""What is fixed about each autoencoder, as a table (no torch here, so the planner may read it)."""
+"""A table of each autoencoder's fixed numbers. No torch here, so that planning may read it."""
 
 from __future__ import annotations
 

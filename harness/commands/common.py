@@ -48,6 +48,7 @@ def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
 
 
 def add_results(parser: argparse.ArgumentParser) -> None:
+    """The option --results."""
     parser.add_argument(
         "--results", metavar="FOLDER", default="results", help="where results lie (default results)"
     )

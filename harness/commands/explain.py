@@ -55,6 +55,7 @@ class Setting:
 
     @property
     def name(self) -> str:
+        """The last part of its path."""
         return self.path.rpartition(".")[2]
 
 

@@ -74,6 +74,7 @@ class Found:
 
     @property
     def sentence(self) -> str:
+        """What was found, in one sentence."""
         return f"{self.path}, {self.about}"
 
 

@@ -210,6 +210,7 @@ def _print_removed(content: dict[str, Any]) -> None:
 
 
 def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
+    """Print what a study would do, and what it would cost."""
     print(f"{content['study']} ({content['profile']}): {content['title']}")
     count = sum(entry["stages"] for entry in content["kinds"].values())
     runs, stages = plural(content["runs"], "run"), plural(count, "stage")

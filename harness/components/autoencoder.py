@@ -61,7 +61,7 @@ class Autoencoder(Component):
         """
 
     def missing(self, weights: str | None) -> str | None:
-        """What is not on this machine that loading needs, as a sentence; None: nothing."""
+        """A sentence that names what loading needs and this machine lacks; None: nothing."""
         return None
 
     def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:

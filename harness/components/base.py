@@ -1,4 +1,4 @@
-"""What every component is: a frozen, checked set of settings that can do the work they describe.
+"""The base of every component: frozen, checked settings that can do the work they describe.
 
 A component is one class. Its fields are its settings: frozen and strict pydantic fields, each with
 its description in the docstring below it, so that a study's error, its JSON schema, `harness
@@ -98,7 +98,7 @@ class Component(BaseModel):
         return {"name": self.name, **settings} if settings else self.name
 
     def key_fields(self, role: str) -> dict[str, Any]:
-        """What this component adds to the settings of a stage that uses it as `role`.
+        """The settings that this component adds to a stage which uses it as `role`.
 
         `{role: content()}`, but for built-ins whose settings stood elsewhere before there were
         components: they write what they always wrote.

@@ -1,4 +1,4 @@
-"""What settings mean: the text below each field of a component or a section, read when asked for.
+"""The meaning of settings: the text below a field of a component or section, read when asked for.
 
 Pydantic can read these texts as a class is made (use_attribute_docstrings), which parses the source
 of every class whenever anything starts. Here it is done for whoever shows them: errors, `schema`,

@@ -22,7 +22,7 @@ FIRST_QUEUE = "slurm"  # attempts that do not say which queue they were given to
 
 @dataclass(frozen=True)
 class Share:
-    """What a queue gives one task of a stage kind."""
+    """The resources that a queue gives one task of a stage kind."""
 
     devices: int  # GPUs, on all its nodes
     processes: int = 1  # that do a stage together
@@ -50,11 +50,11 @@ class Executor(Component):
         """
 
     def check(self, study: Any) -> list[str]:
-        """What of this machine or cluster stands in the way, as sentences."""
+        """Sentences that name what this machine or cluster lacks; empty: nothing."""
         return []
 
     def describe(self, study: Any) -> str | None:
-        """What runs where, and how much of it at once: a sentence for `plan`, None: nothing."""
+        """A sentence for `plan`: where stages run, and how many at once. None: nothing to say."""
         return None
 
     def processes(self, study: Any, kind: str) -> int:
@@ -72,7 +72,7 @@ class Executor(Component):
         return self.open(root, study)
 
     def share(self, study: Any, kind: str) -> Share | None:
-        """What one task of a stage kind is given; None where no budget is kept."""
+        """The resources of one task of a stage kind; None where no budget is kept."""
         return None
 
     def printed(self, root: Path, batch: str, index: int | None) -> Path | None:

@@ -52,7 +52,7 @@ class Network(Protocol):
 
 
 class Extractor(Component):
-    """What images are compared through."""
+    """A feature extractor: the network through which images are compared."""
 
     kind: ClassVar[str] = "extractor"
     gives: ClassVar[tuple[str, ...]] = ("pool",)  # of pool, spatial and probabilities
@@ -80,7 +80,7 @@ class Extractor(Component):
         return name == self.name
 
     def missing(self, weights: str | None) -> str | None:
-        """What is not on this machine that loading needs, as a sentence; None: nothing."""
+        """A sentence that names what loading needs and this machine lacks; None: nothing."""
         return None
 
     @abstractmethod

@@ -33,7 +33,7 @@ BUILT_IN = {
 
 @dataclass(frozen=True)
 class Input:
-    """What a network is given and what is asked of it."""
+    """The input that a network takes, and the output that it must give."""
 
     side: int  # height and width of the model's input
     channels: int  # of the model's input
@@ -58,7 +58,7 @@ class Family(Component):
 
     @property
     def variant(self) -> str:
-        """What the label leaves out where it matters, with a blank before it: " adaln"; or "".
+        """The part of the design that the label lacks, with a blank before it: " adaln"; or "".
 
         It stands behind the label of the model's complexity.
         """
@@ -95,7 +95,7 @@ class Family(Component):
 
     @property
     def rate_scale(self) -> float:
-        """What the learning rate of hidden matrices is multiplied by, where widths ask for it."""
+        """The factor on the learning rate of hidden matrices; not 1 where it goes with width."""
         return 1.0
 
     def hidden_matrices(self, model: nn.Module) -> list[nn.Parameter]:
@@ -150,7 +150,7 @@ class Family(Component):
     # --- keys -----------------------------------------------------------------------------------
 
     def architecture(self, given: Input) -> dict[str, Any]:
-        """What fixes the network, as a key writes it."""
+        """The numbers that fix the network, as keys hold them."""
         return {
             "family": self.name,
             **self.keyed(),

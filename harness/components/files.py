@@ -155,6 +155,7 @@ def _why(file: File, path: Path, error: BaseException) -> str:
 
 
 def copy_of(root: Path, sha256: str) -> Path:
+    """Where a results folder keeps the component file of this checksum."""
     return root / FOLDER / f"{sha256}.py"
 
 

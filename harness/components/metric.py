@@ -98,7 +98,7 @@ class Metric(Component):
     def remark(
         self, name: str, samples: int, reference_images: int | None, extractor: Any, image_size: int
     ) -> str | None:
-        """What has to be known of the values before they are read, in a sentence; None: nothing.
+        """A sentence that a reader of the values must know; None: there is none.
 
         name: its recorded name; reference_images: None where that is not known; extractor: the
         component; image_size: pixels.

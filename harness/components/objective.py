@@ -31,7 +31,7 @@ BUILT_IN = {
 
 
 class Objective(Component):
-    """What a network is trained for."""
+    """A training objective: what the network predicts, and the loss of its predictions."""
 
     kind: ClassVar[str] = "objective"
     default_sampler: ClassVar[str]  # where an evaluation names none
@@ -48,7 +48,7 @@ class Objective(Component):
 
     @property
     def predicts(self) -> str:
-        """What the first `channels` output channels are, in a word: noise, velocity, data."""
+        """The quantity in the first `channels` outputs, in a word: noise, velocity, data."""
         return "noise"
 
     @abstractmethod

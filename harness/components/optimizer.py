@@ -17,7 +17,7 @@ BUILT_IN = {
 
 
 class Optimizer(Component):
-    """What steps the weights. Deterministic: the step depends on gradients and state alone."""
+    """Steps the weights. It is deterministic: a step depends on gradients and state alone."""
 
     kind: ClassVar[str] = "optimizer"
 

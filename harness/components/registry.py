@@ -153,7 +153,7 @@ def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
 
 
 def _classes(point: metadata.EntryPoint) -> list[type[Component]]:
-    """What an entry point brings, described while its source can be found."""
+    """The component behind an entry point, with its description where its source can be found."""
     loaded = point.load()
     classes = classes_of(loaded) if isinstance(loaded, ModuleType) else [loaded]
     return [described(c) if inspect.isclass(c) and issubclass(c, Component) else c for c in classes]

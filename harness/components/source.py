@@ -36,7 +36,7 @@ Split = Literal["train", "reference", "floor", "classifier", "classifier-test"]
 
 
 class Images(Protocol):
-    """What every image source offers."""
+    """The images of one split, by index: the contract of every image source."""
 
     @property
     def class_names(self) -> list[str]:

@@ -100,7 +100,7 @@ class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def read(read_it: Callable[[], T]) -> tuple[T, bool]:
-    """What `read_it` gives, which imports modules, and whether the stand-in took torch's place.
+    """The result of `read_it`, which imports modules; and whether the stand-in took torch's place.
 
     With torch loaded already it is read with that. Else it is read with the stand-in; and where
     somebody asked for torch and anything was raised, again with torch, whose word is the last.

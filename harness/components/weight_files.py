@@ -35,12 +35,12 @@ class WeightFiles:
 
     @property
     def path(self) -> Path:
-        """What stands for them: the index, or the one file."""
+        """The file that stands for all of them: the index, or the one file."""
         return self.index or self.files[0]
 
     @property
     def note(self) -> str | None:
-        """What a person should know of a variant; None of weights in full."""
+        """A remark on a variant (fp16, non_ema), for people; None: the weights are in full."""
         if self.variant is None:
             return None
         what = {NOT_AVERAGED: "which are not averaged"}

@@ -125,6 +125,7 @@ class Arrays(FileSource):
 
     @property
     def labelled(self) -> bool:
+        """Does the study name an array of labels?"""
         return self.labels is not None
 
     def open(self, wanted: Wanted) -> Images:

@@ -23,6 +23,7 @@ class Embedded(Source):
     example_name: ClassVar[str | None] = "glyphs"
 
     def check(self, data: Any) -> None:
+        """Raise BadInput for settings that this set cannot be made with."""
         check_name(data, embedded=True)
         if data.train_images is None:
             raise BadInput("data.train_images must be given for an embedded set")

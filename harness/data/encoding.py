@@ -41,7 +41,7 @@ class Encoder(Protocol):
 
     @property
     def scale(self) -> float:
-        """What the network's inputs are multiplied by."""
+        """The factor that latents are multiplied by before the network sees them."""
 
     @property
     def pixels(self) -> bool:
@@ -69,7 +69,7 @@ class EncoderOf:
 
 
 def encoder_of(component: Autoencoder, codec: Any, image_size: int, channels: int) -> EncoderOf:
-    """What encoding needs of a component and of what it has loaded (harness.components.Codec).
+    """The part of a component and its loaded codec that encoding needs (harness.components.Codec).
 
     image_size, channels: of the images. Raises BadInput when they cannot be encoded.
     """

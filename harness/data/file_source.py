@@ -1,4 +1,4 @@
-"""What the data sources that read files share, and how a split's files are told by their names."""
+"""The common part of sources that read files, and how names tell which split a file is of."""
 
 from __future__ import annotations
 

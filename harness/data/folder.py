@@ -69,7 +69,7 @@ class ImageFolder:
 
     @property
     def notes(self) -> list[str]:
-        """What a person may want to know of what was not read."""
+        """A sentence on files that were not read, where there are any."""
         if not self.passed_over:
             return []
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.passed_over.most_common(5))

@@ -54,10 +54,12 @@ class Found:
         return len(self.tar)
 
     def name(self, index: int) -> str:
+        """The name of the image with this index."""
         start = int(self.ends[index - 1]) if index else 0
         return _decode(self.text[start : int(self.ends[index])].tobytes())
 
     def names(self) -> list[str]:
+        """The names of all images, in their order."""
         whole, ends = self.text.tobytes(), [0, *self.ends.tolist()]
         return [_decode(whole[a:b]) for a, b in itertools.pairwise(ends)]
 
@@ -276,7 +278,7 @@ def _members(path: Path, odd: dict[str, str]) -> Members:
 
 
 def _odd(path: Path, info: tarfile.TarInfo) -> str | None:
-    """What a member is that is no file, in words. Raises BadInput for a sparse one: its content
+    """The kind of a member that is no file, in words. Raises BadInput for a sparse one: its content
     does not lie in one piece."""
     if info.issparse():
         raise BadInput(
@@ -321,7 +323,7 @@ def _extension(name: str) -> str:
 
 
 def _sample(name: str) -> str:
-    """What a sample's members share of their names: up to the base name's first dot."""
+    """The part of a name that all members of one sample share: up to the base name's first dot."""
     folder, base = posixpath.split(posixpath.normpath(name))  # ./0.png and 0.cls are one sample's
     return posixpath.join(folder, base.split(".")[0])
 
@@ -353,7 +355,7 @@ def _decode(name: bytes) -> str:
 
 
 def _identity(tars: list[Path]) -> str:
-    """What tells these tars, unchanged, from any others."""
+    """An identity of these tars as they are: another set, or a changed one, has another."""
     digest = hashlib.sha256(f"{FORMAT}\n".encode())
     for path in tars:
         try:
@@ -365,7 +367,7 @@ def _identity(tars: list[Path]) -> str:
 
 
 def _kept(place: Path) -> Found | None:
-    """What the index has; None if it is not there or damaged."""
+    """The content of the index; None where it is absent or damaged."""
     try:
         with np.load(place, allow_pickle=False) as kept:
             return Found(**{name: kept[name] for name in Found.__dataclass_fields__})

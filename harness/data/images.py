@@ -85,6 +85,7 @@ class ArrayImages:
 
     @property
     def fingerprint(self) -> str:
+        """SHA-256 of pixels, labels and class names."""
         digest = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
         digest.update(np.ascontiguousarray(self.images).data)
         digest.update(np.ascontiguousarray(self.labels, dtype=np.int64).data)
@@ -190,7 +191,7 @@ def _head(file: BinaryIO | bytes) -> bytes:
 
 
 def how_stored(image: Image.Image) -> str | None:
-    """What an image is brought to RGB from: gray, alpha, palette, cmyk, 16-bit; None: it is RGB."""
+    """The mode that an image is converted from: gray, alpha, palette, cmyk, 16-bit; None: RGB."""
     mode = image.mode
     if mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         return "alpha"

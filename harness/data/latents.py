@@ -40,6 +40,7 @@ class Latents:
 
     @property
     def count(self) -> int:
+        """How many images were encoded."""
         return len(self.labels)
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""What can be known of images by looking: which source reads them, classes, counts, sizes."""
+"""Looks at a folder of images: which source reads it, its classes, counts and sizes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_READ = 200  # images whose size is looked at, spread evenly over all of the
 
 @dataclass(frozen=True)
 class Looked:
-    """What some images are like."""
+    """A look at some images: how many they are, their sizes, their classes."""
 
     classes: tuple[str, ...]  # none: they have no labels
     count: int  # images

@@ -31,10 +31,12 @@ class Moments:
 
     @property
     def mean(self) -> float:
+        """Mean of each channel."""
         return self.total / self.count
 
     @property
     def std(self) -> float:
+        """Standard deviation of each channel."""
         return float(np.sqrt(max(0.0, self.squares / self.count - self.mean**2)))
 
 
@@ -64,7 +66,7 @@ def read(content: dict[str, Any] | None) -> Moments | None:
 
 
 def far(mean: float, std: float) -> str | None:
-    """What is wrong with latents of this mean and deviation, as a sentence; None: nothing."""
+    """A warning where diffusion does not expect latents of this mean and deviation; else None."""
     if abs(mean) <= FAR_MEAN and 1 / FAR_STD <= std <= FAR_STD:
         return None
     return (

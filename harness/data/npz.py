@@ -47,7 +47,7 @@ def members(path: Path) -> dict[str, zipfile.ZipInfo]:
 
 
 def names_of(entries: list[zipfile.ZipInfo]) -> list[str]:
-    """What arrays are called. Raises ValueError where two have one name: which is meant?"""
+    """The names of the arrays. Raises ValueError where two have one name: which is meant?"""
     names = [entry.filename.removesuffix(".npy") for entry in entries]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -122,5 +122,5 @@ def _header_2(file: Any) -> Any:
 
 
 def said(error: Exception) -> str:
-    """What an error of a damaged file says; its name where it says nothing (EOFError)."""
+    """The message of a damaged file's error; the error's name where it has none (EOFError)."""
     return str(error) or type(error).__name__

@@ -140,6 +140,7 @@ class Parquet(FileSource):
 
     @property
     def labelled(self) -> bool:
+        """Does the study name a column of labels?"""
         return self.label is not None
 
     def open(self, wanted: Wanted) -> Images:

@@ -45,7 +45,7 @@ _MARK = object()
 
 
 def read(path: Path) -> Any:
-    """What a pickle of plain values and uint8 arrays holds; texts are str, arrays numpy's.
+    """The content of a pickle of plain values and uint8 arrays; texts are str, arrays numpy's.
 
     Raises BadInput for one that asks for anything else, naming it, or that is damaged.
     """
@@ -155,7 +155,7 @@ def _to_mark(stack: list[Any]) -> list[Any]:
 
 
 def _called(what: Any, arguments: tuple[Any, ...]) -> Any:
-    """What one of NAMES makes of its arguments, as a description."""
+    """The description that one of NAMES makes of its arguments."""
     if not isinstance(what, _Name):
         raise ValueError(f"{what!r} is called")
     if what.name in RECONSTRUCT:

@@ -110,6 +110,7 @@ class TarShards:
         return names, number[self._found.tar]
 
     def member(self, index: int) -> Member:
+        """Where the image with this index lies: tar, name, offset and size in bytes."""
         found = self._found
         return Member(
             int(found.tar[index]),

@@ -13,7 +13,7 @@ from harness.errors import BadInput, HarnessError
 
 
 class _Files(Source):
-    """What sources that read files share."""
+    """The common part of sources that read files."""
 
     layout: ClassVar[str]  # in words, for who has to put the files there
 

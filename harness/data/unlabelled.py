@@ -52,6 +52,7 @@ class UnlabelledFolder(FileSource):
 
     @property
     def labelled(self) -> bool:
+        """Never: every label is the null label."""
         return False
 
     def open(self, wanted: Wanted) -> Images:

@@ -36,7 +36,7 @@ LISTED = 20  # corrupt images shown in an error; index.json has them all
 
 @dataclass(frozen=True)
 class LatentSettings:
-    """What a folder of latents holds; equal in all its shards."""
+    """The settings of a folder of latents; equal in all its shards."""
 
     kind: str  # "pixels": uint8 images; "posterior": mean and standard deviation of both flips
     shape: tuple[int, int, int]  # (C, H, W) of one latent
@@ -61,6 +61,7 @@ class LatentSettings:
 
     @property
     def shards(self) -> int:
+        """How many shards the images fill; the last may be shorter."""
         return -(-self.items // self.shard_size)
 
     @property
@@ -234,14 +235,17 @@ def _moments(parts: list[moments.Moments | None]) -> dict[str, float] | None:
 
 
 def shard_name(shard: int) -> str:
+    """File of a shard's latents."""
     return f"shard-{shard:05d}.npy"
 
 
 def labels_name(shard: int) -> str:
+    """File of a shard's labels."""
     return f"labels-{shard:05d}.npy"
 
 
 def commit_name(shard: int) -> str:
+    """File that says that a shard is whole."""
     return f"shard-{shard:05d}.json"
 
 

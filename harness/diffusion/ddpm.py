@@ -77,7 +77,7 @@ class DDPM(Objective):
 
 
 class _OverSteps(Sampler):
-    """What samplers over a shorter selection of the diffusion steps share."""
+    """The common part of samplers that take a shorter selection of the diffusion steps."""
 
     serves = ("ddpm",)
 

@@ -146,7 +146,7 @@ def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor
 
 @dataclass(frozen=True)
 class TrainingDraws:
-    """What one training step draws, for rows of its global batch; all on the CPU."""
+    """The random draws of one training step, for rows of its global batch; all on the CPU."""
 
     t: Tensor  # (N,), times as the objective draws them (DDPM: int64 indices of timesteps)
     noise: Tensor  # (N, C, H, W) float32

@@ -140,7 +140,7 @@ class Flow(Objective):
 
 
 class _FlowSampler(Sampler):
-    """What the samplers of a flow share: the grid of times, and the check of steps."""
+    """The common part of a flow's samplers: the grid of times, and the check of steps."""
 
     serves = ("flow",)
 

@@ -31,6 +31,7 @@ class GpuHours:
 
     @property
     def total(self) -> float:
+        """GPU-hours spent and to come."""
         return self.spent + self.lost + self.estimated + self.at_most
 
 

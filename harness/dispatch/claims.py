@@ -44,6 +44,7 @@ class Owner:
 
     @staticmethod
     def this() -> Owner:
+        """This process, as the owner of claims."""
         return Owner(socket.gethostname(), os.getpid(), born(os.getpid()) or "")
 
     def alive(self) -> bool | None:

@@ -170,6 +170,7 @@ class Driver:
         self.ledger.leave()
 
     def exit_code(self) -> int:
+        """The exit code of `run`: 0, 1 or 3."""
         if self.agenda.failed:
             return 1
         return 3 if len(self.agenda.done) < len(self.agenda.stages) else 0

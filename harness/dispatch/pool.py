@@ -29,6 +29,8 @@ AT_ONCE = dict.fromkeys(failures.OWN, 0)  # told, and not tried again within the
 
 
 class Pool(Policy):
+    """Stages run while the driver lives, on as many places as there are."""
+
     outlives = False
 
     def __init__(self, driver: Driver) -> None:

@@ -27,6 +27,8 @@ CALLED_OFF = "taken out of the queue: all that needs it is behind a failed stage
 
 
 class Queue(Policy):
+    """Stages are given to a queue, and go on when the driver has left."""
+
     outlives = True
 
     def __init__(self, driver: Driver) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Balls(Metric):
-    """What the four share."""
+    """The common part of precision, recall, density and coverage."""
 
     better: ClassVar[Literal["lower", "higher"]] = "higher"
 

@@ -74,7 +74,7 @@ class EmbeddedExtractor(FeatureExtractorBase):  # type: ignore[misc]
         return tuple(found[feature] for feature in self.features_list)
 
     def get_name(self) -> str:
-        """What torch-fidelity caches features under: two trainings must not share them."""
+        """The name under which torch-fidelity caches features; two trainings have two names."""
         return f"{self.name}-{self.sha256[:16]}"
 
     @staticmethod

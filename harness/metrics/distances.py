@@ -37,6 +37,7 @@ class Points:
         device: str,
         double: bool = False,
     ) -> Points:
+        """Points of rows (N, D), whose distances are taken after `centre` (D,) is subtracted."""
         norms = np.empty(len(rows))
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK] - centre
@@ -44,9 +45,11 @@ class Points:
         return cls(rows, centre, norms, device, double)
 
     def doubled(self) -> Points:
+        """The same points with products in float64."""
         return Points.of(self.rows, self.centre.astype(np.float64), self.device, double=True)
 
     def in_words(self) -> str:
+        """How distances are computed, for the provenance of a value."""
         return f"{'float64' if self.double else 'float32'}, near ties decided from differences"
 
     @property
@@ -56,14 +59,16 @@ class Points:
 
     @property
     def underflow(self) -> float:
-        """What rounding can add to that where squares are too small to be represented."""
+        """The error that is added where squares are too small to be represented."""
         tiny = np.finfo(np.float64 if self.double else np.float32).tiny
         return 4 * self.rows.shape[1] * float(tiny)  # type: ignore[no-any-return]
 
     def blocks(self) -> list[slice]:
+        """Slices that cover all rows, BLOCK rows each; the last may be shorter."""
         return [slice(s, min(s + BLOCK, len(self.rows))) for s in range(0, len(self.rows), BLOCK)]
 
     def block(self, rows: slice | NDArray[np.intp]) -> torch.Tensor:
+        """Centred rows (n, D) on the device, in the precision of the products."""
         import torch
 
         centred = torch.from_numpy(self.rows[rows] - self.centre)
@@ -92,7 +97,7 @@ def exact_pairs(
 def bounds(
     points: Points, values: NDArray[np.floating], norms: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What d^2 is at least and at most, given its rounded value and |a|^2.
+    """Lower and upper bound of d^2, given its rounded value and |a|^2.
 
     |value - d^2| <= t (|a|^2 + |b|^2), and |b|^2 <= 2 |a|^2 + 2 d^2.
     """

@@ -44,7 +44,7 @@ class Measuring:
     device: str = "cpu"
 
     def recorded(self) -> dict[str, Any]:
-        """What the provenance of a value says of it."""
+        """The entry of these settings in the provenance of a value."""
         names = ("k", "split_size", "short_last_chunk", "seed", "batch_size", "device")
         return {name: getattr(self, name) for name in names}
 
@@ -206,7 +206,7 @@ def _extracted(
 def _provenance(
     files: _Files, both: _Both, extractor: Extractor, measuring: Measuring
 ) -> dict[str, Any]:
-    """What made the values."""
+    """The provenance of the values: extractor, checksums, counts, precision."""
     reference, real = both.reference, files.real
     return {
         "samples": str(files.samples_path),

@@ -18,7 +18,7 @@ ALL = ("pool", "spatial", "probabilities")
 
 
 class _Published(Extractor):
-    """What extractors with a weights file share."""
+    """The common part of extractors whose weights are one file."""
 
     @classmethod
     def file(cls, weights: Path | str | None) -> Path | None:

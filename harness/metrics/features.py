@@ -1,4 +1,4 @@
-"""What an extractor says about a set of images, and the single pass that obtains it."""
+"""The features of a set of images, and the single pass that extracts them."""
 
 from __future__ import annotations
 

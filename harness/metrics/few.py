@@ -6,7 +6,7 @@ from __future__ import annotations
 def few(
     name: str | None, samples: int, reference_images: int | None, dimensions: int | None
 ) -> str | None:
-    """What is wrong with such a distance; None where there are images enough, or it is not known.
+    """A warning of a Fréchet distance of too few images; None: enough, or it is not known.
 
     name: of the metric. A covariance of n images has rank n - 1 at most.
 

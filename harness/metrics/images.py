@@ -57,7 +57,7 @@ class Npz:
         return iter(self._members)
 
     def member(self, name: str) -> str:
-        """What the archive calls an array."""
+        """The name of an array in the archive."""
         return self._members[name]
 
     def read(self, name: str) -> NDArray[Any]:

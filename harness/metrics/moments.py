@@ -51,6 +51,7 @@ class Moments:
 
     @property
     def dimensions(self) -> int:
+        """D, the number of features."""
         return len(self.mean)
 
 

@@ -1,4 +1,4 @@
-"""What a metric is called, given the features it was computed on.
+"""The names of metrics, which depend on the features that they were computed on.
 
 Only Inception-2015 features may be called FID, sFID or Inception Score. Any other extractor's
 values are named for it (`fd_glyphs_cnn`), so that no table can mix them up with the paper's.

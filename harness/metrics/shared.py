@@ -1,4 +1,4 @@
-"""What the metrics of one evaluation share: its protocol, and nearest neighbours found once."""
+"""Shared by the metrics of one evaluation: its protocol, and neighbours that are found once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What metrics share that compare the features of single images with those of the reference."""
+"""The common part of metrics that compare single images' features with the reference's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What extractors share that a study's reference stage trains on the spot."""
+"""The common part of extractors that a study's reference stage trains on the spot."""
 
 from __future__ import annotations
 

@@ -24,6 +24,7 @@ class Linear(nn.Linear):
     """nn.Linear that starts Xavier-uniform with zero bias, and is initialised only once."""
 
     def reset_parameters(self) -> None:
+        """Xavier-uniform weights, zero bias."""
         nn.init.xavier_uniform_(self.weight)
         nn.init.zeros_(self.bias)
 
@@ -32,6 +33,7 @@ class ZeroLinear(nn.Linear):
     """nn.Linear that starts as the zero map."""
 
     def reset_parameters(self) -> None:
+        """Zero weights, zero bias."""
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
 
@@ -65,6 +67,7 @@ class Attention(nn.Module):
         self.proj = Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Tokens (N, T, D) -> (N, T, D)."""
         n, tokens, width = x.shape
         # (N, T, 3 D) -> 3 x (N, heads, T, D / heads), views all
         qkv = self.qkv(x).view(n, tokens, 3, self.heads, width // self.heads).transpose(1, 3)
@@ -84,6 +87,7 @@ class CrossAttention(nn.Module):
         self.proj = Linear(width, width)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T, D) attend to the condition (N, S, D) -> (N, T, D)."""
         n, tokens, width = x.shape
         size = width // self.heads
         q = self.q(x).view(n, tokens, self.heads, size).transpose(1, 2)
@@ -102,6 +106,7 @@ class MLP(nn.Module):
         self.fc2 = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Tokens (N, T, D) -> (N, T, D), each by itself."""
         return self.fc2(F.gelu(self.fc1(x), approximate="tanh"))  # type: ignore[no-any-return]
 
 
@@ -115,6 +120,7 @@ class AdaLNZeroBlock(nn.Module):
         self.adaLN_modulation = modulation(width, 6, ZeroLinear)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T, D), SiLU of the condition (N, D) -> (N, T, D)."""
         # To the residual's type: under bf16 autocast, 1 + scale would keep 8 bits of the scale.
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1).chunk(6, dim=-1)
         shift_msa, scale_msa, gate_msa, shift_mlp, scale_mlp, gate_mlp = vectors  # (N, 1, D) each
@@ -132,6 +138,7 @@ class AdaLNBlock(nn.Module):
         self.adaLN_modulation = modulation(width, 4, Linear)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T, D), SiLU of the condition (N, D) -> (N, T, D)."""
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1).chunk(4, dim=-1)
         shift_msa, scale_msa, shift_mlp, scale_mlp = vectors  # (N, 1, D) each
         x = x + self.attn(modulate(x, shift_msa, scale_msa))
@@ -155,6 +162,7 @@ class CrossAttentionBlock(nn.Module):
         self.mlp = MLP(width)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T, D), condition tokens [t, y] (N, 2, D) -> (N, T, D)."""
         x = x + self.attn(self.norm1(x))
         x = x + self.cross_attn(x, condition)
         return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
@@ -171,6 +179,10 @@ class InContextBlock(nn.Module):
         self.mlp = MLP(width)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T + 2, D), which hold the condition, -> (N, T + 2, D).
+
+        The second argument is not read: all four blocks are called in the same way.
+        """
         x = x + self.attn(self.norm1(x))
         return x + self.mlp(self.norm2(x))  # type: ignore[no-any-return]
 

@@ -255,7 +255,7 @@ def _of_parts(index: Path) -> state_dicts.Weights:
 
 
 def _content(path: Path) -> Any:
-    """What a file holds, without running anything in it. Raises BadInput."""
+    """The content of a weights file, read without running anything in it. Raises BadInput."""
     head = b""
     with contextlib.suppress(OSError), path.open("rb") as file:
         head = file.read(content.HEAD)
@@ -291,8 +291,10 @@ def _content(path: Path) -> Any:
 
 
 def _plain_types() -> list[Any]:
-    """What checkpoints hold beside tensors, none of which is code: the Namespace of a command line
-    in official ones, NumPy's numbers and arrays (a best metric, a random state) in others."""
+    """Classes that a checkpoint may hold beside tensors; none of them runs code.
+
+    Official ones hold the Namespace of a command line, others NumPy's numbers and arrays (a best
+    metric, a random state)."""
     rebuild, number = np._core.multiarray._reconstruct, np._core.multiarray.scalar  # type: ignore
     named = [
         (each, f"{module}.multiarray.{each.__name__}")
@@ -321,7 +323,7 @@ def _weights_in(folder: Path) -> tuple[Path, str | None]:
 
 
 def _recorded(weights: Path) -> dict[str, Any]:
-    """What shapes do not tell and the JSON beside a weights file does: heads and input_size.
+    """Heads and input_size, which shapes do not tell, from the JSON beside a weights file.
 
     And `architecture`, all of it, where the file is ours and of a DiT.
     """

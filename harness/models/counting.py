@@ -53,7 +53,7 @@ Handle = Callable[[list[Any], list[Any]], Any]
 
 @dataclass(frozen=True)
 class Complexity:
-    """What one forward pass of a model costs for one image."""
+    """The cost of one forward pass of a model for one image."""
 
     name: str
     gflops: float  # strict: 10^9 multiply-accumulates in convolutions, linears, attention products

@@ -61,6 +61,7 @@ class PatchEmbedder(nn.Module):
         nn.init.zeros_(self.proj.bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Image (N, C, H, W) -> tokens (N, H W / p^2, D), row by row."""
         n, channels, height, width = x.shape
         p = self.patch_size
         x = x.reshape(n, channels, height // p, p, width // p, p).permute(0, 2, 4, 1, 3, 5)
@@ -88,6 +89,7 @@ class TimestepEmbedder(nn.Module):
         self.mlp = nn.Sequential(first, nn.SiLU(), second)
 
     def forward(self, t: Tensor) -> Tensor:
+        """Timesteps (N,) -> embeddings (N, D) in the weights' type."""
         return self.mlp(timestep_features(t).to(self.mlp.get_parameter("0.weight").dtype))  # type: ignore[no-any-return]
 
 
@@ -100,6 +102,7 @@ class LabelEmbedder(nn.Module):
         nn.init.normal_(self.embedding_table.weight, std=0.02)
 
     def forward(self, y: Tensor) -> Tensor:
+        """Labels (N,), integers from 0 to num_classes -> embeddings (N, D)."""
         return self.embedding_table(y)  # type: ignore[no-any-return]
 
 
@@ -112,6 +115,7 @@ class ModulatedFinalLayer(nn.Module):
         self.adaLN_modulation = modulation(width, 2, ZeroLinear)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T, D), SiLU of the condition (N, D) -> patches (N, T, p * p * out)."""
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1)
         shift, scale = vectors.chunk(2, dim=-1)
         return self.linear(modulate(x, shift, scale))  # type: ignore[no-any-return]
@@ -126,6 +130,7 @@ class PlainFinalLayer(nn.Module):
         self.linear = ZeroLinear(width, outputs)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T, D) -> patches (N, T, p * p * out). The condition is not read."""
         return self.linear(self.norm_final(x))  # type: ignore[no-any-return]
 
 

@@ -79,7 +79,7 @@ def snapshot_steps(every: int, until: int) -> list[int]:
 
 
 def post_hoc_weights(snapshots: Sequence[Snapshot], step: int, std: float) -> np.ndarray:
-    """What to multiply each snapshot with, and add up: (snapshots,) float64, of sum 1 or nearly.
+    """The weight of each snapshot in the average: (snapshots,) float64, of sum 1 or nearly.
 
     The result comes nearest, by least squares over all steps, to the average of length `std` at
     `step`. Snapshots after `step` are not used. Raises BadInput, naming what fits, when there are

@@ -51,6 +51,7 @@ class DiTFamily(Transformer):
 
     @property
     def patch(self) -> int:
+        """Side of a patch, in pixels of the input."""
         assert self.patch_size is not None  # the validator saw to it
         return self.patch_size
 
@@ -63,7 +64,7 @@ class DiTFamily(Transformer):
         return self.shape, self.patch_size, self.block, self.base_width
 
     def facts(self) -> dict[str, Any]:
-        """What a transformer says, and the design of its blocks."""
+        """The columns of every transformer, and the design of its blocks."""
         return {**super().facts(), "block": self.block}
 
     def gflops(self, given: Input) -> float:

@@ -26,6 +26,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., D) -> (..., D) in the type of x."""
         low = x.dtype in (torch.bfloat16, torch.float16)
         normed = F.rms_norm(x.float() if low else x, x.shape[-1:], eps=EPS)
         return normed.to(x.dtype) * self.weight
@@ -73,6 +74,10 @@ class Attention(nn.Module):
         self.proj = Linear(width, width)
 
     def forward(self, x: Tensor, turns: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Tokens x (N, T, D) -> (N, T, D).
+
+        turns: cosines and sines of `rotary_table`, (T, D / heads) each; None: no rotary positions.
+        """
         n, tokens, width = x.shape
         qkv = self.qkv(x).view(n, tokens, 3, self.heads, width // self.heads).transpose(1, 3)
         q, k, v = qkv.unbind(2)  # (N, heads, T, D / heads) each
@@ -93,6 +98,7 @@ class SwiGLU(nn.Module):
         self.w3 = Linear(hidden, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Tokens (N, T, D) -> (N, T, D), each by itself."""
         gate, value = self.w12(x).chunk(2, dim=-1)
         return self.w3(F.silu(gate) * value)  # type: ignore[no-any-return]
 
@@ -112,6 +118,7 @@ class Block(nn.Module):
         self.adaLN_modulation = modulation(width, 6 if shift else 4, ZeroLinear)
 
     def forward(self, x: Tensor, condition: Tensor, turns: tuple[Tensor, Tensor] | None) -> Tensor:
+        """Tokens x (N, T, D), SiLU of the condition (N, D), turns as above -> (N, T, D)."""
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1)
         if self.shift:
             shift1, scale1, gate1, shift2, scale2, gate2 = vectors.chunk(6, dim=-1)
@@ -135,6 +142,7 @@ class FinalLayer(nn.Module):
         self.adaLN_modulation = modulation(width, 2, ZeroLinear)
 
     def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        """Tokens x (N, T, D), SiLU of the condition (N, D) -> patches (N, T, p * p * out)."""
         vectors = self.adaLN_modulation(condition).to(x.dtype).unsqueeze(1)
         shift, scale = vectors.chunk(2, dim=-1)
         return self.linear(torch.addcmul(shift, self.norm_final(x), 1 + scale))  # type: ignore[no-any-return]

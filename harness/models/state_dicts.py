@@ -116,7 +116,7 @@ def _counts(name: str, value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    """What it is, in plain words."""
+    """A description of the value in plain words."""
     for kinds, words in (
         ((str, bytes), "a text"),
         ((bool, int, float, np.generic), "a number"),

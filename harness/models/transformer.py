@@ -1,4 +1,4 @@
-"""What families of transformers over patches share: sizes by name or by numbers, and their labels.
+"""The common part of transformers over patches: sizes by name or by numbers, and their labels.
 
 A family derived from `Transformer` brings its table of sizes, its Gflops and its network. Its key
 holds the numbers that its size stands for, so that a size and the same numbers share everything.

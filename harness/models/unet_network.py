@@ -23,6 +23,7 @@ class UNet(nn.Module):
             self.network.enable_gradient_checkpointing()
 
     def forward(self, x: Tensor, t: Tensor, y: Tensor) -> Tensor:
+        """x (N, C, H, W), times t (N,), labels y (N,) -> (N, out_channels, H, W)."""
         return self.network(x, t, y, return_dict=False)[0]  # type: ignore[no-any-return]
 
 

@@ -125,6 +125,7 @@ class Wrapped(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        """x (N, C, S, S), t (N,), labels (N,) or context (N, 1, 512) -> a tensor as large as x."""
         return self.network(x, t, condition, return_dict=False)[0]  # type: ignore[no-any-return]
 
 

@@ -20,6 +20,7 @@ class Linear(nn.Linear):
     """nn.Linear that starts with a truncated normal and zero bias, and is initialised only once."""
 
     def reset_parameters(self) -> None:
+        """A truncated normal of standard deviation 0.02, zero bias."""
         nn.init.trunc_normal_(self.weight, std=STD)
         if self.bias is not None:
             nn.init.zeros_(self.bias)
@@ -35,6 +36,7 @@ class Attention(nn.Module):
         self.proj = Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Tokens (N, T, D) -> (N, T, D)."""
         n, tokens, width = x.shape
         qkv = self.qkv(x).view(n, tokens, 3, self.heads, width // self.heads).transpose(1, 3)
         if qkv.dtype in (torch.bfloat16, torch.float16):
@@ -54,6 +56,7 @@ class MLP(nn.Module):
         self.fc2 = Linear(4 * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Tokens (N, T, D) -> (N, T, D), each by itself."""
         return self.fc2(F.gelu(self.fc1(x)))  # type: ignore[no-any-return]
 
 
@@ -69,6 +72,7 @@ class Block(nn.Module):
         self.skip_linear = Linear(2 * width, width) if skip else None
 
     def forward(self, x: Tensor, skip: Tensor | None = None) -> Tensor:
+        """Tokens x (N, T, D), and of a shallow block `skip` (N, T, D) -> (N, T, D)."""
         if self.skip_linear is not None and skip is not None:
             x = self.skip_linear(torch.cat([x, skip], dim=-1))
         x = x + self.attn(self.norm1(x))
@@ -83,6 +87,7 @@ class PatchEmbedding(nn.Module):
         self.proj = nn.Conv2d(channels, width, patch_size, stride=patch_size)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Image (N, C, H, W) -> tokens (N, H W / p^2, D), row by row."""
         return self.proj(x).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
 
 

@@ -119,7 +119,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class Shape:
-    """What a name alone says: the transformer's shape, without the image it is applied to."""
+    """The shape that a name stands for, without the image that the transformer is applied to."""
 
     family: str
     depth: int

@@ -56,7 +56,7 @@ def ids() -> list[str]:
 
 
 def pair_id(smaller: str, larger: str) -> str:
-    """What a study's own pair is called where claims are stored."""
+    """The id of a study's own pair where claims are stored."""
     return f"sampling:{smaller}<{larger}"
 
 

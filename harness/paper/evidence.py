@@ -74,6 +74,7 @@ def papers_evidence() -> Evidence:
 
 
 def nothing(what: str) -> tuple[str, str]:
+    """The verdict of a claim that needs records which are not here: `what` they are."""
     return UNDECIDED, NOT_DECIDABLE + what
 
 

@@ -22,6 +22,7 @@ OTHERS = ("sfd", "is", "precision", "recall")  # the metrics of the paper's Figu
 
 
 def other_metrics(e: Evidence) -> tuple[str, str]:
+    """Figure 12: does every metric beside FID improve with Gflops?"""
     words, verdicts = [], []
     asked = {n: r for n, r in e.others.items() if kind(n) in OTHERS}
     level = 1 - 0.05 / max(1, len(asked))  # of all together
@@ -52,6 +53,7 @@ def _three(r: Interval) -> str:
 
 
 def benefit_most(e: Evidence) -> tuple[str, str]:
+    """Do Inception Score and precision follow Gflops more closely than the others?"""
     by_kind = {kind(name): rows for name, rows in {**e.others, e.metric: e.final}.items()}
     names = {kind(name): short_title(name) for name in (*e.others, e.metric)}
     asked = [

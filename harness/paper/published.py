@@ -19,16 +19,19 @@ def _table2() -> dict[str, dict[str, paper.Value]]:
 
 
 def said(values: list[float]) -> str:
+    """Values with two decimals, as a list in words."""
     return ", ".join(f"{v:.2f}" for v in values)
 
 
 def sota(e: Evidence) -> tuple[str, str]:
+    """Table 2: has DiT-XL/2 with guidance the lowest FID of all at 256 pixels?"""
     fids = sorted((float(r["fid"]), name) for name, r in _table2().items())  # type: ignore[arg-type]
     words = f"{fids[0][0]:.2f} ({fids[0][1]}) against {fids[1][0]:.2f} ({fids[1][1]})"
     return _published_rows(fids[0][1].startswith("DiT"), e, words)
 
 
 def recall(e: Evidence) -> tuple[str, str]:
+    """Table 2: has DiT-XL/2 a higher recall than latent diffusion, with and without guidance?"""
     rows = _table2()
     ours = [float(r["recall"]) for n, r in rows.items() if n.startswith("DiT")]  # type: ignore[arg-type]
     theirs = {n: float(r["recall"]) for n, r in rows.items() if n.startswith("LDM")}  # type: ignore[arg-type]
@@ -45,6 +48,7 @@ def recall(e: Evidence) -> tuple[str, str]:
 
 
 def decoder(e: Evidence) -> tuple[str, str]:
+    """Table 4: is the FID alike with each decoder, and below LDM's with all?"""
     fids = [float(r["fid"]) for r in paper.table("table4_decoders")]  # type: ignore[arg-type]
     other = float(_table2()["LDM-4-G (cfg=1.50)"]["fid"])  # type: ignore[arg-type]
     words = f"{said(fids)} against {other:.2f} (LDM-4-G)"
@@ -52,6 +56,7 @@ def decoder(e: Evidence) -> tuple[str, str]:
 
 
 def at_512(e: Evidence) -> tuple[str, str]:
+    """Section 5.2: is DiT-XL/2 ahead at 512 pixels, at fewer Gflops than the U-Nets?"""
     ours, best = paper.claim("xl2-512-3m-cfg1.5"), paper.claim("adm-512-best")
     model = paper.model("DiT-XL/2", image_size=512, train_steps_k=3000)
     gflops = float(model["gflops"]) if model else math.nan  # type: ignore[arg-type]
@@ -65,6 +70,7 @@ def at_512(e: Evidence) -> tuple[str, str]:
 
 
 def latent(e: Evidence) -> tuple[str, str]:
+    """Figure 2: is DiT-XL/2 ahead of ADM and ADM-U at fewer Gflops? LDM-4 stands beside them."""
     fids = _table2()
     unets = {str(r["model"]): float(r["total_gflops"])  # type: ignore[arg-type]
              for r in paper.table("table5_unets") if r["image_size"] == 256}  # fmt: skip

@@ -31,6 +31,10 @@ def with_versions(settings: dict[str, Any], *components: Component) -> dict[str,
 
 
 def images(data: DataSettings, train: bool) -> dict[str, Any]:
+    """The settings that determine a set of images, as keys hold them.
+
+    train: of the training images, else of the reference's.
+    """
     source: Any = data.source
     out = {
         k: getattr(data, k)

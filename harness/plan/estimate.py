@@ -216,6 +216,7 @@ def rates(
 
 
 def is_gpu(device: str) -> bool:
+    """Is it a device of NVIDIA, by its name?"""
     return "NVIDIA" in device or "Tesla" in device
 
 
@@ -231,8 +232,10 @@ def total_seconds(plan: Plan, stages: Iterable[Stage], measured: Rates) -> float
 
 
 def model_of(plan: Plan, stage: Stage) -> str | None:
+    """Label of the model that a stage works on; None: of no run."""
     return plan.study.runs[stage.run].model.label if stage.run is not None else None
 
 
 def data_of(plan: Plan, stage: Stage) -> DataSettings | None:
+    """Data of the run that a stage belongs to; None: of no run."""
     return plan.study.runs[stage.run].data if stage.run is not None else None

@@ -270,10 +270,12 @@ class Task:
     place: Place
 
     def to_json(self) -> str:
+        """The task as text, for a worker or a job."""
         return json.dumps({**self.__dict__, "place": self.place.__dict__})
 
     @staticmethod
     def from_json(text: str) -> "Task":
+        """The task of a text that `to_json` made."""
         data: dict[str, Any] = json.loads(text)
         place = data["place"]
         for name in ("components", "trackers"):

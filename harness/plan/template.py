@@ -27,6 +27,7 @@ class Head(NamedTuple):
     after: str
 
     def of(self, seed: int) -> str:
+        """The settings of a run of this seed, as far as they are the same at every step."""
         return f"{self.before}{seed}{self.after}"
 
 

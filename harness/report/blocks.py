@@ -35,14 +35,17 @@ Text = str | Span
 
 
 def strong(text: str) -> Span:
+    """Bold text."""
     return Span(text, "strong")
 
 
 def em(text: str) -> Span:
+    """Text in italics."""
     return Span(text, "em")
 
 
 def mono(text: str) -> Span:
+    """Text as code."""
     return Span(text, "mono")
 
 
@@ -60,6 +63,8 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
+    """Running text."""
+
     spans: Sequence[Text]
 
 
@@ -73,6 +78,8 @@ class Note:
 
 @dataclass(frozen=True)
 class Abstract:
+    """The text at the head of the first page."""
+
     spans: Sequence[Text]
 
 
@@ -167,6 +174,7 @@ def plain(spans: Sequence[Text]) -> str:
 
 
 def paragraph(*spans: Text) -> Paragraph:
+    """A Paragraph of these spans."""
     return Paragraph(spans)
 
 
@@ -178,6 +186,7 @@ def figure(
     data: pd.DataFrame | None = None,
     wide: bool = False,
 ) -> Figure:
+    """A Figure under `fig-LABEL`."""
     return Figure(f"fig-{label}", svg, caption, alt, data, wide)
 
 

@@ -30,6 +30,7 @@ DARK = {  # on a dark page; what is not named stays
 
 
 def name(colour: str) -> str:
+    """The CSS variable that stands for a colour, so that a dark page may change it."""
     return f"--c{colour.lstrip('#')}"
 
 

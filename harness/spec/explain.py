@@ -171,6 +171,7 @@ def _model_in(annotation: Any) -> Any:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
+    """The nearest of `allowed`, as " (did you mean ...?)"; else nothing."""
     near = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
@@ -186,4 +187,5 @@ def _type(value: Any) -> str:
 
 
 def show(point: Mapping[str, Any]) -> str:
+    """A point of the matrix in words: "seed=1, model.size=S"."""
     return ", ".join(f"{k}={v}" for k, v in point.items()) or "of the study's own settings"

@@ -55,6 +55,7 @@ class Model:
 
     @property
     def family(self) -> str | None:
+        """Name of the family; None for an imported checkpoint."""
         return None if self.component is None else self.component.name
 
     @property

@@ -51,10 +51,12 @@ class Study:
 
     @property
     def name(self) -> str:
+        """What the study calls itself."""
         return self.settings.study
 
     @property
     def evaluations(self) -> dict[str, EvaluationSettings]:
+        """Its evaluations by name, without those that a profile removed."""
         return {n: e for n, e in self.settings.evaluations.items() if e is not None}
 
     @property

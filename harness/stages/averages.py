@@ -74,6 +74,7 @@ class Averages:
 
     @property
     def modules(self) -> list[nn.Module]:
+        """Every average that is kept, as modules."""
         return [self.first, *self.decays.values(), *self.lengths.values()]
 
     @property

@@ -91,6 +91,8 @@ class Watch:
         self.thread.start()
 
     def stopping(self, asked: Callable[[], bool]) -> Callable[[], bool]:
+        """`asked`, which also raises once another process of the stage has failed."""
+
         def check() -> bool:
             if self.found is not None:
                 raise self._peer_failed(self.found)

@@ -32,6 +32,7 @@ class Part:
     path: Path
 
     def read(self, name: str) -> np.ndarray:
+        """One of its arrays, by name."""
         with np.load(self.path, allow_pickle=False) as content:
             return content[name]  # type: ignore[no-any-return]
 

@@ -50,6 +50,7 @@ class Trackers:
         self._each(lambda tracking: tracking.images(step, name, images))
 
     def close(self) -> None:
+        """Close every tracker that is still told."""
         self._each(lambda tracking: tracking.close())
         self.open.clear()
 

@@ -46,6 +46,7 @@ class TrainingLog:
         self.trackers = _trackers(settings, work) if work.world.main else None
 
     def elapsed(self) -> float:
+        """Seconds since training began in this process."""
         return time.monotonic() - self.began
 
     def begin(self, step: int) -> None:
@@ -127,6 +128,7 @@ class TrainingLog:
         return {"log.sums": self.work.world.gather(self.sums)}
 
     def about(self) -> dict[str, Any]:
+        """All that a resume needs to go on with the log, as JSON."""
         return {
             "rows": list(self.rows),
             "interval_start": self.interval_start,
@@ -134,6 +136,7 @@ class TrainingLog:
         }
 
     def restore(self, sums: Tensor, about: dict[str, Any]) -> None:
+        """Go on from what `tensors` and `about` gave, in any number of processes."""
         world = self.work.world
         if len(sums) == world.size:
             self.sums.copy_(sums[world.rank])
@@ -143,6 +146,7 @@ class TrainingLog:
         self.interval_start, self.seconds = about["interval_start"], about["seconds"]
 
     def close(self) -> None:
+        """Close the trackers."""
         if self.trackers is not None:
             self.trackers.close()
 

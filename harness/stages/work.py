@@ -34,6 +34,7 @@ class Work:
 
     @property
     def place(self) -> Place:
+        """Where and how the stage is done: nothing of it is in the key."""
         return self.task.place
 
 

@@ -55,6 +55,7 @@ class Artifact:
         return codec.result(self.manifest, kind)
 
     def file(self, name: str) -> Path:
+        """Path of one of its files."""
         if name not in self.manifest.files:
             raise CorruptArtifact(f"{self.folder} has no file {name!r}")
         return self.folder / name
@@ -112,6 +113,7 @@ class Store:
         self.root = Path(root)
 
     def folder(self, kind: str, key: str) -> Path:
+        """Where the artifact of this key lies, or will."""
         return self.root / "artifacts" / kind / key
 
     def scratch(self, key: str) -> Path:

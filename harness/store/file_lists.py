@@ -45,6 +45,7 @@ class FileList:
 
     @property
     def bytes(self) -> int:
+        """Bytes of all files whose size is known."""
         return int(self.sizes[self.sizes > 0].sum())
 
 

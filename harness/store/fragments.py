@@ -59,6 +59,7 @@ class Fragments:
 
 
 def folder(root: Path, table: str) -> Path:
+    """Where the files of a table lie."""
     return Path(root) / "records" / table
 
 
@@ -267,6 +268,7 @@ class Gathered:
         self.rows += count
 
     def full(self) -> bool:
+        """Is it time to `take`? Memory is bounded by it."""
         return self.rows + sum(map(len, self.tables)) >= BATCH or len(self.tables) >= 512
 
     def take(self) -> pyarrow.Table:

@@ -9,17 +9,20 @@ from harness.errors import BadInput
 
 
 def the_default_decoder_is_there(autoencoder: Autoencoder) -> None:
+    """`original` is among the decoders."""
     assert "original" in autoencoder.decoders, (
         "`original` is what a study means that names no decoder"
     )
 
 
 def latents_are_square_and_have_channels(autoencoder: Autoencoder) -> None:
+    """The latent of an image of 256 pixels is square and has channels."""
     channels, height, width = autoencoder.latent_shape(256, 3)
     assert channels >= 1 and height == width >= 1, f"latents of 256 pixels: {channels, height}"
 
 
 def sizes_that_do_not_fit_are_refused(autoencoder: Autoencoder) -> None:
+    """An image size that the factor does not divide raises BadInput."""
     factor = 256 // autoencoder.latent_shape(256, 3)[1]
     if factor == 1:
         return
@@ -52,6 +55,7 @@ def check_codec(autoencoder: Autoencoder, codec: Any, image_size: int = 32) -> N
 
 
 def what_is_loaded_keeps_its_promises(autoencoder: Autoencoder) -> None:
+    """Where its weights are at hand, the loaded autoencoder passes `check_codec`."""
     if autoencoder.missing(None) is None:
         check_codec(autoencoder, autoencoder.load())
 

@@ -57,9 +57,11 @@ class Bench:
         return set(_marked(str(self.root.parent)))
 
     def stage(self, kind: str) -> Stage:
+        """The first stage of this kind. Raises StopIteration where the plan has none."""
         return next(s for s in self.plan.stages.values() if s.kind == kind)
 
     def start(self, kind: str) -> tuple[Stage, Attempt]:
+        """Begin an attempt at a stage of this kind, and hand it to the executor."""
         stage = self.stage(kind)
         attempt = self.ledger.begin(stage.key, stage.kind, stage.label)
         self.executor.start(self.plan.task(stage), attempt)
@@ -78,6 +80,7 @@ class Bench:
         raise AssertionError(f"none of {', '.join(wanted)} came of a stage; it said {seen}")
 
     def do(self, kind: str) -> Event:
+        """Start a stage of this kind and wait until it has ended, however it ends."""
         stage, _ = self.start(kind)
         return self.wait(stage.key, "done", "failed", "stopped", "lost")
 
@@ -93,6 +96,7 @@ class Bench:
 
 @contextmanager
 def bench(component: Executor) -> Iterator[Bench]:
+    """A Bench in a temporary folder. Whatever the executor started is stopped at its end."""
     with tempfile.TemporaryDirectory(prefix="harness-executor-") as folder, _mark(folder):
         made = Bench(Path(folder), component)
         try:
@@ -103,7 +107,7 @@ def bench(component: Executor) -> Iterator[Bench]:
 
 @contextmanager
 def _mark(value: str) -> Iterator[None]:
-    """What is started meanwhile carries a mark, by which `Bench.processes` knows it."""
+    """Processes that are started meanwhile carry a mark, by which `Bench.processes` finds them."""
     os.environ[MARK] = value
     try:
         yield

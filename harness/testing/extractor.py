@@ -43,6 +43,7 @@ def what_is_loaded_keeps_its_promises(extractor: Extractor) -> None:
 
 
 def pool_features_are_promised(extractor: Extractor) -> None:
+    """The extractor gives `pool` features, which Fréchet distances need."""
     assert "pool" in extractor.gives, "every extractor gives pool features"
     unknown = set(extractor.gives) - {"pool", "spatial", "probabilities"}
     assert not unknown, f"nobody knows the features {sorted(unknown)}"

@@ -139,7 +139,7 @@ def nothing_is_allocated_on_the_meta_device(family: Family) -> None:
 
 
 def the_architecture_is_read_back(family: Family) -> None:
-    """What a key holds, as JSON, makes the same network again."""
+    """The architecture that a key holds, as JSON, makes the same network again."""
     given = an_input(family)
     written = json.loads(json.dumps(family.architecture(given)))
     again, their_input = type(family).from_architecture(written)

@@ -35,10 +35,12 @@ def features(seed: int, shift: float = 0.0, count: int = COUNT) -> Features:
 
 
 def reference_of(given: Features) -> Reference:
+    """A reference of these features, under a made-up extractor."""
     return Reference.from_features(given, extractor="checked", extractor_sha256="0" * 64)
 
 
 def measured(metric: Metric, generated: Features, reference: Reference) -> Value:
+    """The metric's value. Raises AssertionError where it is absent or not finite."""
     shared = Shared([metric], split_size=len(generated), subsets=2)
     try:
         found = metric.measure(generated, reference, shared)
@@ -65,6 +67,7 @@ def the_direction_is_true(metric: Metric) -> None:
 
 
 def copies_are_told(metric: Metric) -> None:
+    """A metric of copying gets worse with each share of samples that are copies."""
     known, fresh = features(0), features(1)
     values = []
     for share in (0.0, 0.1, 0.5, 1.0):
@@ -104,6 +107,7 @@ def symmetric_as_declared(metric: Metric) -> None:
 
 
 def the_same_twice(metric: Metric) -> None:
+    """The same features have the same value, bit for bit."""
     reference = reference_of(features(0))
     values = {measured(metric, features(1, 0.5), reference).value for _ in range(2)}
     assert len(values) == 1, f"the same features have the values {sorted(values)}"

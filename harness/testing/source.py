@@ -15,7 +15,7 @@ COUNT = 12
 
 
 def wanted(seed: int = 0, split: str = "train", count: int = COUNT) -> Wanted:
-    """What the laws ask a source for: a few small images."""
+    """The request that the laws make of a source: a few small images."""
     return Wanted(
         name="checked",
         path=None,
@@ -47,11 +47,13 @@ def check_images(images: Images) -> None:
 
 
 def opens_images_with_labels_in_range(source: Source) -> None:
+    """Images are uint8 (H, W, 1 or 3), and their labels are of the promised classes."""
     if source.made:
         check_images(source.open(_named(source, wanted())))
 
 
 def order_and_fingerprint_are_the_same_each_time(source: Source) -> None:
+    """Opened twice, images have the same order and the same fingerprint."""
     if not source.made:
         return
     one, two = (source.open(_named(source, wanted())) for _ in range(2))
@@ -61,6 +63,7 @@ def order_and_fingerprint_are_the_same_each_time(source: Source) -> None:
 
 
 def the_fingerprint_notices_other_images(source: Source) -> None:
+    """Images of another seed have another fingerprint."""
     if not source.made:
         return
     prints = {source.open(_named(source, wanted(seed=seed))).fingerprint for seed in (0, 1)}
@@ -68,6 +71,7 @@ def the_fingerprint_notices_other_images(source: Source) -> None:
 
 
 def splits_are_disjoint(source: Source) -> None:
+    """No image is in two of the splits train, reference and floor."""
     if not source.made:
         return
     seen: dict[bytes, str] = {}
@@ -105,6 +109,7 @@ def an_example_keeps_these_laws_too(source: Source) -> None:
 
 
 def a_damaged_image_is_corrupt_for_its_item_alone(source: Source) -> None:
+    """One damaged image raises Corrupt when it is read; the others can be read."""
     from harness.data.images import Corrupt
 
     with tempfile.TemporaryDirectory() as place:
@@ -121,6 +126,7 @@ def a_damaged_image_is_corrupt_for_its_item_alone(source: Source) -> None:
 
 
 def the_files_of_an_example_are_listed(source: Source) -> None:
+    """`listing` names the files of an example, each once."""
     with tempfile.TemporaryDirectory() as place:
         path = source.example(Path(place), 0)
         listed = [] if path is None else source.listing(str(path))

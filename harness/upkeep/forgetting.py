@@ -30,10 +30,12 @@ class Chosen:
 
     @property
     def bytes(self) -> int:
+        """Bytes that would be freed."""
         return sum(held.bytes for held in self.artifacts)
 
     @property
     def seconds(self) -> float:
+        """Device-seconds that it took to make them, as far as that is known."""
         return sum(held.seconds or 0.0 for held in self.artifacts)
 
 

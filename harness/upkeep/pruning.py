@@ -38,6 +38,7 @@ class Chosen:
 
     @property
     def bytes(self) -> int:
+        """Bytes that would be freed."""
         return sum(held.payload for held in self.artifacts)
 
     @property

@@ -49,6 +49,7 @@ class Held:
 
     @property
     def bytes(self) -> int:
+        """Bytes of all its files."""
         return self.payload + self.told
 
 
@@ -61,9 +62,11 @@ class Usage:
 
     @property
     def bytes(self) -> int:
+        """Bytes of the whole folder."""
         return sum(a.bytes for a in self.artifacts) + sum(size for _, size in self.others.values())
 
     def by_kind(self) -> dict[str, list[Held]]:
+        """The artifacts of each kind, kinds in alphabetical order."""
         found: dict[str, list[Held]] = {}
         for held in self.artifacts:
             found.setdefault(held.kind, []).append(held)

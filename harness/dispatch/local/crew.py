@@ -31,6 +31,7 @@ class Member:
     said: tuple[str, dict[str, Any]] | None = None
 
     def send(self, message: dict[str, Any]) -> None:
+        """Tell the worker something, as one JSON line."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError, ValueError):  # its death comes as an event
             self.process.stdin.write(json.dumps(message).encode() + b"\n")
@@ -68,6 +69,7 @@ class Crew:
 
     @property
     def busy(self) -> bool:
+        """The workers that do a stage now."""
         return self.key is not None or self.leaving
 
     @property

@@ -89,10 +89,12 @@ class Batch:
 
 
 def new_name(kind: str) -> str:
+    """A name that no other batch has."""
     return f"{PREFIX}{kind}-{uuid.uuid4().hex[:12]}"
 
 
 def pack_size(kind: str, settings: SlurmSettings) -> int:
+    """How many stages of a kind go into one task."""
     return settings.pack or PACKS.get(kind, 1)
 
 

@@ -216,6 +216,7 @@ def gpus_given(task: Task) -> str:
 
 
 def job_id() -> str:
+    """SLURM's id of the task that runs this; with its index in an array."""
     array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{index}" if array else os.environ.get("SLURM_JOB_ID", "")
 

@@ -33,6 +33,7 @@ class Drawing:
 
     @property
     def wide(self) -> bool:
+        """Does it need the page's whole width?"""
         return bool(self.figure.get_figwidth() > 4)
 
 
