@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "stages",
         metavar="STAGE",
         nargs="*",
-        help="only these: a stage kind, a key's beginning, or text of a label (default: all)",
+        help="a stage kind, the beginning of a key, or text in a label (default: all stages)",
     )
 
 

@@ -33,7 +33,7 @@ def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
         "study",
         metavar="STUDY",
         nargs=None if required else "?",
-        help="a YAML file, or the name of a study that ships with the harness, as scaling",
+        help="a YAML file, or the name of a study that ships with the harness (scaling)",
     )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
@@ -42,7 +42,7 @@ def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
         action="append",
         default=[],
         dest="overrides",
-        help="override a setting, as train.steps=500 (may be repeated)",
+        help="override a setting, for example train.steps=500 (may be repeated)",
     )
     add_results(parser)
 
@@ -50,7 +50,10 @@ def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
 def add_results(parser: argparse.ArgumentParser) -> None:
     """The option --results."""
     parser.add_argument(
-        "--results", metavar="FOLDER", default="results", help="where results lie (default results)"
+        "--results",
+        metavar="FOLDER",
+        default="results",
+        help="the results folder (default results)",
     )
 
 
@@ -58,14 +61,14 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
     """--only and --skip."""
     for name, effect in (
         ("only", "only stages that match, and what they need"),
-        ("skip", "leave out stages that match, and what needs them"),
+        ("skip", "no stages that match, and none that need them"),
     ):
         parser.add_argument(
             f"--{name}",
             metavar="PATTERN",
             action="append",
             default=[],
-            help=f"{effect}: a stage kind (as floor), a key's beginning, or text of its label",
+            help=f"{effect}: a stage kind (floor), the beginning of a key, or text in its label",
         )
 
 

@@ -53,12 +53,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         metavar="NAMES",
         nargs="*",
-        help="as DiT-XL/2 or ADM-256 (default: all of the paper's Tables 3 and 5)",
+        help="models such as DiT-XL/2 or ADM-256 (default: all of the paper's Tables 3 and 5)",
     )
     parser.add_argument(
-        "--image-size", type=int, metavar="PIXELS", help="of DiTs (default: the family's, 256)"
+        "--image-size",
+        type=int,
+        metavar="PIXELS",
+        help="image size of a DiT (default: the family's, 256)",
     )
-    parser.add_argument("--block", choices=zoo.BLOCKS, help="of DiTs (default: adaln-zero)")
+    parser.add_argument(
+        "--block", choices=zoo.BLOCKS, help="block design of a DiT (default: adaln-zero)"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON list")
     form.add_argument("--csv", action="store_true", help="print CSV")

@@ -19,9 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "kind", nargs="?", metavar="KIND", help=f"one of {', '.join(registry.KINDS)}"
     )
-    parser.add_argument("name", nargs="?", metavar="NAME", help="one component, with its settings")
-    parser.add_argument("--study", metavar="STUDY", help="with the component files that it lists")
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="one component: show its settings")
+    parser.add_argument(
+        "--study", metavar="STUDY", help="include the component files that this study lists"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:

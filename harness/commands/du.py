@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "studies",
         metavar="STUDY",
         nargs="*",
-        help="also say what belongs to these studies (all profiles), and what to none of them",
+        help="also show what belongs to these studies (all profiles), and what to none of them",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON, every artifact")
+    parser.add_argument("--json", action="store_true", help="print JSON, with every artifact")
     common.add_results(parser)
 
 

@@ -79,9 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--k-density",
         type=int,
         metavar="K",
-        help="neighbours of every metric that has a number of its own (density, coverage: 5)",
+        help="neighbours of every metric with a number of its own (density, coverage: 5)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of random subsets (0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random subsets (0)")
     parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--json", action="store_true", help="print one JSON object with provenance")

@@ -64,9 +64,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "field",
         metavar="FIELD",
         nargs="*",
-        help="a setting, as data.path or evaluations.final.samples; none: the whole study",
+        help="a setting such as data.path or evaluations.final.samples (default: the whole study)",
     )
-    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:

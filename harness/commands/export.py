@@ -23,29 +23,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "key",
         metavar="KEY",
         nargs="?",
-        help="a train stage's key or its beginning, or an imported name (not with --study)",
+        help="a train stage's key or its beginning, or the name of an imported checkpoint",
     )
     parser.add_argument(
         "path",
         metavar="PATH",
         nargs="?",
-        help="what to write (default: KEY.pt, or a folder KEY; with --study STUDY-PROFILE.tar)",
+        help="the file or folder to write (default: KEY.pt or KEY; with --study STUDY-PROFILE.tar)",
     )
     parser.add_argument(
         "--format",
         choices=("official", "diffusers"),
         default="official",
-        help="of a checkpoint: the official DiT's .pt (default), or a folder for diffusers",
+        help="format of a checkpoint: the official DiT's .pt (default), or a folder for diffusers",
     )
     parser.add_argument(
         "--study",
         metavar="STUDY",
-        help="write all that is done of a study as one archive, which `import` takes in",
+        help="write what is done of this study as one archive, which `import` reads",
     )
     parser.add_argument(
-        "--light", action="store_true", help="of a study, the numbers without the artifacts"
+        "--light", action="store_true", help="only the numbers of a study, without its artifacts"
     )
-    parser.add_argument("--profile", metavar="NAME", help="of the study (default: its own choice)")
+    parser.add_argument(
+        "--profile", metavar="NAME", help="profile of the study (default: the study's own choice)"
+    )
     parser.add_argument(
         "--set",
         metavar="FIELD=VALUE",

@@ -23,14 +23,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "stages",
         metavar="STAGE",
         nargs="*",
-        help="a stage kind (as encode), a key's beginning, or text of a label",
+        help="a stage kind (encode), the beginning of a key, or text in a label",
     )
     parser.add_argument(
         "--shared",
         action="store_true",
-        help="also what other studies that were run here refer to; it is gone for them as well",
+        help="also what other studies that were run here refer to; they lose it as well",
     )
-    parser.add_argument("--yes", action="store_true", help="do it; without, it is only said")
+    parser.add_argument(
+        "--yes", action="store_true", help="do it; without this option, only say what would be done"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

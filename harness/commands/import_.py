@@ -32,29 +32,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        help="official DiT .pt, diffusers folder, own safetensors, or an archive of a study",
+        help="an official DiT .pt, a diffusers folder, our safetensors, or the archive of a study",
     )
-    parser.add_argument("--name", help="what studies call a checkpoint: model: {checkpoint: NAME}")
-    parser.add_argument("--heads", type=int, help="attention heads, when the zoo cannot tell them")
-    parser.add_argument("--steps", type=int, help="training steps behind it, for the records")
     parser.add_argument(
-        "--diffusion-steps", type=int, default=1000, help="of its training (default 1000)"
+        "--name", help="the name by which studies use the checkpoint: model: {checkpoint: NAME}"
+    )
+    parser.add_argument(
+        "--heads", type=int, help="number of attention heads, where the zoo does not tell it"
+    )
+    parser.add_argument(
+        "--steps", type=int, help="steps that it was trained for; the records say so"
+    )
+    parser.add_argument(
+        "--diffusion-steps",
+        type=int,
+        default=1000,
+        help="diffusion steps of its training (default 1000)",
     )
     parser.add_argument(
         "--objective",
-        help="what it was trained for, as a study says it (default ddpm): flow, or '{name: flow, "
+        help="its training objective as a study says it (default ddpm): flow, or '{name: flow, "
         "spare_channels: true}'",
     )
     parser.add_argument(
         "--autoencoder",
         metavar="NAME",
-        help="whose latents it was trained on, of those that `harness components autoencoder` "
+        help="the autoencoder of its latents, one of those that `harness components autoencoder` "
         "lists (default: the first whose latents have as many channels)",
     )
     parser.add_argument(
         "--keep-ours",
         action="store_true",
-        help="take an archive in although it contradicts numbers that are here; these stay",
+        help="import an archive although it contradicts numbers that are here; these stay",
     )
     common.add_results(parser)
 

@@ -18,14 +18,14 @@ from harness.plan.plan import Stage
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "stage", metavar="STAGE", help="a key's beginning, a stage kind, or text of its label"
+        "stage", metavar="STAGE", help="a stage kind, the beginning of a key, or text in its label"
     )
     parser.add_argument(
         "study",
         metavar="STUDY",
         nargs="?",
         default="scaling",
-        help="default: scaling",
+        help="the study (default: scaling)",
     )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
@@ -34,9 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         dest="overrides",
-        help="override a setting, as the run did (may be repeated)",
+        help="override a setting as in the run (may be repeated)",
     )
-    parser.add_argument("--all", action="store_true", help="of all attempts, not only the last")
+    parser.add_argument(
+        "--all", action="store_true", help="print the logs of all attempts, not only of the last"
+    )
     parser.add_argument(
         "--lines", type=int, default=0, metavar="N", help="only the last N lines of each"
     )

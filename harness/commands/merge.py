@@ -13,12 +13,16 @@ from harness.upkeep.usage import size
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("other", metavar="FOLDER", help="a results folder; it is only read")
-    parser.add_argument("--dry-run", action="store_true", help="say what would come over")
+    parser.add_argument(
+        "other", metavar="FOLDER", help="another results folder, which is only read"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would be merged; change nothing"
+    )
     parser.add_argument(
         "--keep-ours",
         action="store_true",
-        help="merge although the folders disagree about numbers; those of --results stay",
+        help="merge although the folders disagree about numbers; the numbers of --results stay",
     )
     common.add_results(parser)
 

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STUDY",
         default="scaling",
         dest="template",
-        help="the study to begin with, as scaling (default), blocks or guidance",
+        help="the study to begin with: scaling (default), blocks, guidance, ...",
     )
     parser.add_argument(
         "--data",

@@ -28,20 +28,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help=f"only this kind of artifact; may be repeated (default {' and '.join(USUAL)})",
     )
-    parser.add_argument(
-        "--last", action="store_true", help="also the last checkpoint of each run, kept otherwise"
-    )
+    parser.add_argument("--last", action="store_true", help="also the last checkpoint of each run")
     parser.add_argument(
         "--shared",
         action="store_true",
-        help="also what other studies that were run here refer to, kept otherwise",
+        help="also what other studies that were run here refer to",
     )
     parser.add_argument(
         "--unreferenced",
         action="store_true",
-        help="instead: what neither STUDY nor any study that was run here refers to",
+        help="only what neither STUDY nor any study that was run here refers to",
     )
-    parser.add_argument("--yes", action="store_true", help="do it; without, it is only said")
+    parser.add_argument(
+        "--yes", action="store_true", help="do it; without this option, only say what would be done"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

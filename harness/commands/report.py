@@ -31,19 +31,23 @@ OF_ARCHITECTURE = ("block", "depth", "width", "heads", "patch_size", "channels")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
-    parser.add_argument("--report", metavar="FILE", help="default reports/STUDY.pdf")
+    parser.add_argument(
+        "--report", metavar="FILE", help="the file to write (default reports/STUDY.pdf)"
+    )
     parser.add_argument(
         "--format",
         choices=("pdf", "html"),
-        help="default pdf, or what FILE ends in; html is one file that works offline",
+        help="default: what FILE ends in, else pdf; html is one file that works offline",
     )
     parser.add_argument(
         "--against",
         metavar="RESULTS_OR_CSV",
-        help="lay another results folder, or a CSV of model, gflops, value[, se], over the figure",
+        help="add another results folder, or a CSV of model, gflops, value[, se], to the figure",
     )
-    parser.add_argument("--label", metavar="NAME", help="what to call it (default its name)")
-    parser.add_argument("--figure", metavar="FILE", help="also the main figure, as PNG")
+    parser.add_argument(
+        "--label", metavar="NAME", help="name of what --against adds (default: its file's name)"
+    )
+    parser.add_argument("--figure", metavar="FILE", help="also write the main figure, as PNG")
 
 
 def run(args: argparse.Namespace) -> int:

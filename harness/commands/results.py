@@ -30,8 +30,10 @@ __all__ = ["floor_lines", "side_by_side"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser, required=False)
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="every column, one row per number")
-    form.add_argument("--json", action="store_true", help="the same as JSON records")
+    form.add_argument(
+        "--csv", action="store_true", help="print CSV: every column, one row per number"
+    )
+    form.add_argument("--json", action="store_true", help="print the same as JSON records")
     form.add_argument(
         "--compact",
         action="store_true",
@@ -41,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table",
         choices=("runs", "metrics", "training"),
         default="metrics",
-        help="which records (default metrics)",
+        help="the table of records (default metrics)",
     )
 
 

@@ -14,14 +14,14 @@ from harness.dispatch.ledger import when
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     run_verb.add_arguments(parser)
     parser.add_argument(
-        "--failed", action="store_true", help="all that failed (as without any option)"
+        "--failed", action="store_true", help="all failed stages, which is the default"
     )
     parser.add_argument(
         "--stage",
         metavar="PATTERN",
         action="append",
         default=[],
-        help="only these failed stages (default: all that failed)",
+        help="only these failed stages (default: all)",
     )
 
 

@@ -40,23 +40,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
     parser.add_argument(
-        "--dry-run", action="store_true", help="say what would run; create and start nothing"
+        "--dry-run", action="store_true", help="say what would run; start and write nothing"
     )
     parser.add_argument(
-        "--json", action="store_true", help="what happens, as one JSON object a line"
+        "--json", action="store_true", help="print events, one JSON object per line"
     )
     parser.add_argument("--no-report", action="store_true", help="do not write the PDF")
     parser.add_argument(
         "--report", metavar="FILE", help="the PDF's path (default reports/STUDY.pdf)"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="local worker processes")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of local worker processes")
     parser.add_argument(
         "--executor",
         metavar="NAME",
-        help=f"where stages run: {', '.join(BUILT_IN)}, or another (default: the profile's)",
+        help=f"the executor: {', '.join(BUILT_IN)}, or another (default: the profile's)",
     )
     parser.add_argument(
-        "--detach", action="store_true", help="of a queue: submit everything, and return"
+        "--detach", action="store_true", help="submit everything to the queue, and return"
     )
     parser.add_argument(
         "--allow-over-budget",
@@ -66,18 +66,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-going",
         action="store_true",
-        help="do also what leads to failed stages alone, as training that cannot be measured",
+        help="also run what only failed stages need, such as training that cannot be measured",
     )
     parser.add_argument(
         "--remake",
         action="store_true",
-        help="do again what was removed, where something that is to be measured needs it",
+        help="make again what was removed, where a measurement needs it",
     )
 
     parser.add_argument(
         "--same-output",
         action="store_true",
-        help="a component file that changed under the same version gives the same output",
+        help="say that a component file which changed under the same version gives the same output",
     )
 
 

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write",
         metavar="FOLDER",
-        help=f"write it to FOLDER/{FILE}, where the studies of that folder tell editors to look",
+        help=f"write it to FOLDER/{FILE}, which studies of that folder name for editors",
     )
 
 

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--weights", metavar="FILE", help="Inception's weights, not downloaded")
     parser.add_argument(
-        "--autoencoder", metavar="FOLDER", help="as autoencoder.weights, not downloaded"
+        "--autoencoder", metavar="FOLDER", help="the autoencoder's weights, not downloaded"
     )
     parser.add_argument(
         "--decoder",

@@ -31,9 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=10_000,
         metavar="N",
-        help="images whose single features are kept, drawn by --seed; 0: none (10,000)",
+        help="how many images' own features are kept, drawn by --seed; 0: none (10,000)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of those images (0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the choice of those images (0)"
+    )
     parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
 

@@ -36,12 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
     parser.add_argument(
-        "--runs", action="store_true", help=f"one line per run also of more than {MOST_RUNS}"
+        "--runs", action="store_true", help=f"one line per run, even of more than {MOST_RUNS}"
     )
     parser.add_argument(
-        "--watch", action="store_true", help="show it again and again until nothing runs any more"
+        "--watch",
+        action="store_true",
+        help="keep the screen up to date until nothing runs any more",
     )
-    parser.add_argument("--json", action="store_true", help="everything, as JSON")
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
 
 
 def run(args: argparse.Namespace) -> int:

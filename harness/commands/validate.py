@@ -16,7 +16,7 @@ from harness.spec.study import check_without_components, load_study, profiles
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("study", metavar="STUDY", nargs="+", help="YAML files, or names of studies")
-    parser.add_argument("--profile", metavar="NAME", help="this profile only")
+    parser.add_argument("--profile", metavar="NAME", help="check this profile only")
     parser.add_argument(
         "--set",
         metavar="FIELD=VALUE",
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-components",
         action="store_true",
-        help="run no code of the study's own component files; what names them is not checked",
+        help="run no code of the study's component files; settings that name them are not checked",
     )
     common.add_results(parser)
 

@@ -17,10 +17,10 @@ class SlurmSettings(Settings):
     """sbatch settings of one stage kind (submitit's names). `extra` passes any other parameter."""
 
     partition: SlurmWord | None = None
-    "Where jobs are queued; null: the cluster's default."
+    "Partition of the jobs; null: the cluster's default."
 
     account: SlurmWord | None = None
-    "Who is charged for them; null: the user's default."
+    "Account that is charged for them; null: the user's default."
 
     qos: SlurmWord | None = None
     "Quality of service; null: the user's default."
@@ -44,10 +44,10 @@ class SlurmSettings(Settings):
     "Memory of each node, in GB; null: the cluster's default."
 
     constraint: SlurmWord | None = None
-    "Features that a node must have, as sbatch's --constraint."
+    "Features that a node must have: sbatch's --constraint."
 
     exclude: SlurmWord | None = None
-    "Nodes that are not used, as node[3-5]."
+    "Nodes that are not used, for example node[3-5]."
 
     array_parallelism: Positive = 64
     "Tasks of one job array that run at a time."
@@ -56,13 +56,13 @@ class SlurmSettings(Settings):
     "Stages that one task does in turn; null: 64 of complexity, 8 of evaluate, 1 of others."
 
     mail_user: SlurmWord | None = None
-    "Whom SLURM writes to."
+    "Address that SLURM writes to."
 
     mail_type: SlurmWord | None = None
-    "When it writes, as END,FAIL."
+    "Events at which it writes, for example END,FAIL."
 
     extra: dict[str, SlurmWord | int | bool] = Field(default={})
-    "Any other long option of sbatch, as {reservation: paper}."
+    "Any other long option of sbatch, for example {reservation: paper}."
 
     @field_validator("extra")
     @classmethod
@@ -103,10 +103,10 @@ class DispatchSettings(Settings):
     """Where stages run. Nothing here is part of a key."""
 
     executor: Annotated[Named, Choice("executor")] = "local"
-    "What runs stages: local (this machine), slurm, or one that somebody brought."
+    "The executor: local (this machine), slurm, or a component of your own."
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    "What stages compute on; auto: a GPU where there is one."
+    "The device of all stages; auto: a GPU where there is one."
 
     workers: Positive | None = None
     "Worker processes of this machine; null: one per GPU, or one per two threads of CPU work."
@@ -115,19 +115,19 @@ class DispatchSettings(Settings):
     "CPU threads of a worker; null: cores / workers."
 
     local: dict[StageKind, Positive] = Field(default={})
-    "Devices of this machine that share one stage of a kind, as {train: 8}; not given: one."
+    "Devices of this machine that share one stage, by stage kind: {train: 8}; not given: one."
 
     rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0
-    "How long the processes of a distributed stage wait for each other to start, in minutes."
+    "Minutes that the processes of a distributed stage wait for each other to start."
 
     exchange_minutes: Annotated[float, Field(gt=0)] = 15.0
-    "After how many minutes without an answer one of them is taken for stuck."
+    "Minutes without an answer after which one of them is taken for stuck."
 
     slurm: SlurmSettings = SlurmSettings()
-    "What sbatch is asked for."
+    "Resources that each job asks of sbatch."
 
     slurm_by_kind: dict[StageKind, SlurmSettings] = Field(default={})
-    "What differs from `slurm`, by stage kind, as {evaluate: {gpus_per_node: 1, minutes: 120}}."
+    "Changes to `slurm` by stage kind: {evaluate: {gpus_per_node: 1, minutes: 120}}."
 
     max_tasks: Positive = 1000
     "SLURM tasks (array elements) that are queued or running at once."
@@ -136,13 +136,13 @@ class DispatchSettings(Settings):
     "Budget: `run` refuses to start what may take more GPU-hours; null: none."
 
     retries: dict[FailureClass, Count] = Field(default={})
-    "Tries after the first, by class of failure, as {preempted: 50}; not given: by the class."
+    "Tries after the first, by class of failure: {preempted: 50}; not given: those of the class."
 
     trackers: tuple[Annotated[Named, Choice("tracker")], ...] = ()
-    "Who is told losses, metrics and samples: tensorboard, wandb, trackio, mlflow. Never in a key."
+    "Trackers of losses, metrics and samples: tensorboard, wandb, trackio, mlflow. Never in a key."
 
     notify: tuple[Annotated[str, Field(min_length=1)], ...] = ()
-    "A command and its words, told of the first failed stage and of the end of `run`; no shell."
+    "A command as a list of words, called (no shell) when a stage has failed and when `run` ends."
 
     @field_validator("local")
     @classmethod

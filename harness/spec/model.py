@@ -31,10 +31,10 @@ class ModelFields(Settings):
     """The network. Besides these fields, those of the family that is named."""
 
     name: str | None = None
-    "Short for family, size and patch size, as DiT-XL/2."
+    "Family, size and patch size in one name, for example DiT-XL/2."
 
     checkpoint: str | None = None
-    "A checkpoint that `harness import` brought: it is sampled and never trained."
+    "An imported checkpoint, by its name: it is sampled and never trained."
 
     family: str = "DiT"
     "The family of networks; `harness components family NAME` lists its settings."

@@ -53,7 +53,7 @@ class DataSettings(Settings):
     "The data's identity: keys hold it, and two results folders share the data by it."
 
     source: Annotated[Component, Choice("source")] = "embedded"
-    "Where the images come from: a data source, as image-folder."
+    "Where the images come from: a data source, for example image-folder."
 
     path: Annotated[str | None, NotInKey()] = None
     "Where the images lie on this machine. In no key."
@@ -71,7 +71,7 @@ class DataSettings(Settings):
     "Labels are 0 to num_classes - 1; one more stands for no class in guidance. 0: unconditional."
 
     train_images: Positive | None = None
-    "Embedded sets: how many to make. Others are read whole: how many there must be, if given."
+    "Number of training images: an embedded set is made of so many, others must have so many."
 
     flip: bool = False
     "Random horizontal flips in training."
@@ -80,7 +80,7 @@ class DataSettings(Settings):
     "Images not trained on, for floors: a share of them (0.1), or a folder of their own."
 
     seed: Count = 0
-    "Of the embedded sets' rendering, and of which images are held out."
+    "Seed of the embedded sets' rendering, and of the choice of images that are held out."
 
     max_corrupt: Annotated[Count, NotInKey()] = 0
     "Unreadable images that are skipped before the stage fails."
@@ -96,15 +96,15 @@ class DataSettings(Settings):
 
 
 class AutoencoderSettings(Settings):
-    """What turns images into the model's inputs and back; its own settings beside its name."""
+    """The autoencoder between images and the model's inputs; its settings stand beside its name."""
 
     model_config = ConfigDict(extra="allow")  # the component's own, checked as its fields
 
     name: str = "identity"
-    "An autoencoder: identity (pixels), sd-vae, or one that somebody brought."
+    "The autoencoder: identity (pixels), sd-vae, diffusers, or a component of your own."
 
     decoder: str = "original"
-    "Which of its decoders decodes, where it has several (Table 4)."
+    "The decoder to use, where the autoencoder has several (Table 4)."
 
     weights: Annotated[str | None, NotInKey()] = None
     "A folder with the weights on this machine; null: they are downloaded from the hub."
@@ -113,7 +113,7 @@ class AutoencoderSettings(Settings):
     "Checksum of the encoder's parameters, as `encode` records it; checked when given."
 
     reconstructions: Annotated[Count, NotInKey()] = 0
-    "Held-out images that are encoded, decoded and measured: what bounds any model. 0: none."
+    "Held-out images that are encoded, decoded and measured: a bound of every model. 0: none."
 
 
 class DiffusionSettings(Settings):
@@ -140,7 +140,7 @@ class SnapshotSettings(Settings):
     "Training steps between two of them; a further one is at each checkpoint that is evaluated."
 
     lengths: tuple[Annotated[float, Field(gt=0, lt=0.28)], ...] = (0.05, 0.10)
-    "Of the averages: each profile's standard deviation as a share of the training (EDM2's two)."
+    "Lengths of the averages: each profile's standard deviation as a share of the training (EDM2)."
 
     @field_validator("lengths")
     @classmethod
@@ -160,16 +160,16 @@ class TrainSettings(Settings):
     "Steps whose EMA weights are kept for evaluation."
 
     batch_size: Positive = 256
-    "Images of a step, over all devices."
+    "Images in a training step, over all devices."
 
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     "The optimizer's rate; `schedule` multiplies it."
 
     schedule: Annotated[Component, Choice("schedule")] = "constant"
-    "How the rate goes over the steps; the paper's is constant."
+    "The learning rate over the steps, as a factor; constant in the paper."
 
     optimizer: Annotated[Component, Choice("optimizer")] = "adamw"
-    "What steps the weights; the paper's is AdamW."
+    "The optimizer; AdamW in the paper."
 
     weight_decay: NotNegative = 0.0
     "The optimizer's weight decay, where it has one."
@@ -181,7 +181,7 @@ class TrainSettings(Settings):
     "Decay of the weights' exponential moving average; of a list the first is sampled from."
 
     ema_snapshots: SnapshotSettings | None = None
-    "Keep what averages of any length can be made of after training; null: do not."
+    "Keep snapshots, from which averages of any length can be made after training; null: none."
 
     label_dropout: Fraction = 0.1
     "Share of labels replaced by the null label, for guidance."
@@ -202,16 +202,16 @@ class TrainSettings(Settings):
     "Recompute activations in the backward pass, to save memory."
 
     batch_per_device: Annotated[Positive | None, NotInKey()] = None
-    "Images of one pass; gradients of several passes are added up. null: as large as fits."
+    "Images in one pass; gradients of several passes are added up. null: as many as fit."
 
     log_every: Annotated[Positive, NotInKey()] = 100
     "Steps between rows of the training records."
 
     checkpoint_minutes: Annotated[float, Field(gt=0), NotInKey()] = 10.0
-    "Minutes between checkpoints to go on from."
+    "Minutes between the checkpoints from which a stopped training goes on."
 
     checkpoint_every: Annotated[Positive | None, NotInKey()] = None
-    "Steps between checkpoints, besides the minutes."
+    "Steps between such checkpoints, in addition to the minutes."
 
     keep_checkpoints: Annotated[Positive, NotInKey()] = 2
     "Newest checkpoints that are kept, besides all milestones."
@@ -251,10 +251,10 @@ class TrainSettings(Settings):
 
 
 class ReferenceSettings(Settings):
-    """What samples are compared with, and through which features."""
+    """The real images that samples are compared with, and the features of both."""
 
     extractor: Annotated[Component, Choice("extractor")] = "glyphs-cnn"
-    "The features: inception-2015 (the only one called FID), an embedded set's classifier, ..."
+    "The feature extractor. Only distances of inception-2015 are called FID."
 
     extractor_weights: Annotated[str | None, NotInKey()] = None
     "A file with the extractor's weights on this machine."
@@ -266,28 +266,28 @@ class ReferenceSettings(Settings):
     "Images that an extractor trained on the spot is trained on."
 
     extractor_steps: Positive = 1200
-    "Steps that it is trained."
+    "Steps of that extractor's training."
 
     images: Positive | None = None
     "Reference images; null: the whole training set."
 
     recall_images: Positive = 10_000
-    "Of them, for precision and recall (the paper's number)."
+    "Reference images of which precision and recall are computed (the paper's number)."
 
     floor_images: Count = 0
-    "Other real images, measured against the reference: what no model can be expected below."
+    "Other real images; their value against the reference is the floor to expect of a model."
 
     held_out: Annotated[bool, NotInKey()] = False
-    "Made of data.held_out instead of the training set; floors are then of training images."
+    "Take data.held_out for the reference, not the training set; floors are then of the latter."
 
     statistics: Annotated[str | None, NotInKey()] = None
-    "ADM's npz of statistics instead of images."
+    "A file of reference statistics (ADM's npz), in place of images."
 
     statistics_sha256: str | None = None
-    "Its checksum, checked when given; without one the file's name is in the key."
+    "Checksum of that file, checked when given; without one the file's name is in the key."
 
     seed: Count = 0
-    "Of the choice of images and of an extractor's training."
+    "Seed of the choice of images, and of an extractor's training."
 
     @model_validator(mode="after")
     def _a_checksum_is_of_something(self) -> "ReferenceSettings":
@@ -322,25 +322,25 @@ class GuidanceSettings(Settings):
 
 
 class EvaluationSettings(Settings):
-    """One kind of measurement, made of every run: samples drawn from checkpoints, and metrics."""
+    """One kind of measurement of every run: samples of its checkpoints, and their metrics."""
 
     at: Literal["end", "milestones"] | tuple[Positive, ...] = "end"
-    "Which checkpoints: the last, train.milestones, or a list of training steps."
+    "The checkpoints to sample from: end, milestones, or a list of training steps."
 
     sampler: Annotated[Component, Choice("sampler")] | None = None
-    "How samples are drawn; null: the objective's own (DDPM: ancestral, as in the paper)."
+    "The sampler; null: the objective's own (DDPM: ancestral, as in the paper)."
 
     sampling_steps: Positive | tuple[Positive, ...] = 250
     "Steps of the sampler; a list measures each."
 
     ema: Decay | None = None
-    "Which of train.ema's decays is sampled from; null: the first."
+    "The decay of train.ema whose weights are sampled from; null: the first."
 
     ema_length: Annotated[float, Field(gt=0, lt=0.28)] | None = None
-    "Sample from an average of this length instead, made of train.ema_snapshots (EDM2's sigma_rel)."
+    "Sample from an average of this length, made of train.ema_snapshots (EDM2's sigma_rel)."
 
     eta: Fraction = 0.0
-    "DDIM's: 0 is deterministic, 1 ancestral."
+    "The noise of DDIM: 0 is deterministic, 1 ancestral."
 
     clip: bool = False
     "Clamp the predicted x_0 to [-1, 1] at each step; the paper does not."
@@ -349,13 +349,13 @@ class EvaluationSettings(Settings):
     "Classifier-free guidance; a list measures each."
 
     samples: Annotated[int, Field(ge=2, le=2**63 - 1)] = 50_000
-    "Images that are drawn and measured."
+    "How many images are drawn and measured."
 
     seed: Count = 0
-    "Noise and label of sample i are a function of (seed, i)."
+    "The seed of sampling: noise and label of sample i depend on (seed, i) alone."
 
     decoder: str | None = None
-    "Which of the autoencoder's decoders; null: autoencoder.decoder."
+    "The autoencoder's decoder to use; null: autoencoder.decoder."
 
     metrics: tuple[Annotated[Component, Choice("metric")], ...] = (
         "fd",
@@ -364,7 +364,7 @@ class EvaluationSettings(Settings):
         "precision",
         "recall",
     )
-    "What is measured: names, or {name: kid, subset_size: 500}. The default are the paper's five."
+    "The metrics: names, or {name: kid, subset_size: 500}. The default is the paper's five."
 
     k: Positive = 3
     "Neighbours for precision and recall."
@@ -373,7 +373,7 @@ class EvaluationSettings(Settings):
     "Images in a chunk of the Inception Score."
 
     reference: ReferenceSettings | None = None
-    "A reference of its own, as {extractor: dinov2}: the same samples, other features; null: ours."
+    "A reference of its own, for example {extractor: dinov2}: the same samples in other features."
 
     floor_images: Count | None = None
     "Held-out real images measured beside; null: reference.floor_images, at most `samples`."
@@ -382,13 +382,13 @@ class EvaluationSettings(Settings):
     "Random halves of the samples behind the spread of Fréchet distances; 0: no spread."
 
     precision: Literal["float32", "bf16"] = "float32"
-    "Of the sampler's forward passes."
+    "Precision of the sampler's forward passes."
 
     tf32: bool = False
     "float32 products in TF32 on NVIDIA GPUs."
 
     keep_images: Literal["npz", "folder", "none"] = "npz"
-    "How samples are kept; none: their features alone, and a few images."
+    "The form in which samples are kept; none: their features alone, and a few images."
 
     batch_size: Annotated[Positive, NotInKey()] = 125
     "Images per forward pass."
@@ -418,7 +418,7 @@ class MatrixSettings(Settings):
     """The runs: the product of the axes, plus `include`, minus `exclude`."""
 
     axes: dict[str, tuple[Any, ...] | None] = Field(default={})
-    "Dotted fields (model.size) and the values that each takes; null drops an axis."
+    "Axes: a dotted field (model.size) and the values that it takes; null drops an axis."
 
     include: tuple[dict[str, Any], ...] = ()
     "Further points, given in full or in part; their other fields are the study's own."
@@ -436,7 +436,7 @@ class MatrixSettings(Settings):
 
 
 class ClaimsSettings(Settings):
-    """What the study sets out to decide, fixed before it is run. In no key."""
+    """The claims that the study decides, fixed before it is run. In no key."""
 
     paper: tuple[str, ...] | None = None
     "Ids of the paper's claims and numbers that the report decides; null: all."
@@ -449,10 +449,10 @@ class GridSettings(Settings):
     """An uncurated grid of samples of one class at one guidance (the paper's Figures 14 to 33)."""
 
     label: Count
-    "The class, as its number."
+    "The number of the class."
 
     guidance: float = 4.0
-    "Guidance scale of an evaluation whose samples are kept."
+    "Guidance scale of the evaluation whose samples are shown."
 
     images: Positive = 16
     "Samples shown: the first of that class."
@@ -485,7 +485,7 @@ class ReportSettings(Settings):
     "Samples per model in the grid."
 
     refresh_minutes: NotNegative = 15.0
-    "How often `run` writes the report while it goes on; 0: at its end alone."
+    "Minutes after which a `run` writes the report anew; 0: at its end alone."
 
     grids: tuple[GridSettings, ...] = ()
     "Grids of one class each, in the section `samples`."
@@ -498,34 +498,34 @@ class StudySettings(Settings):
     "The study's name."
 
     requires: str | None = None
-    "Versions of the harness that can read this study, as harness>=0.2; null: any."
+    "Versions of the harness that can read this study, for example harness>=0.2; null: any."
 
     title: str = ""
-    "Of the report; the study's name where there is none."
+    "Title of the report; null: the study's name."
 
     about: str = ""
-    "What is asked, in a paragraph of the report."
+    "The question of the study, a paragraph of the report."
 
     profile: Name = "laptop"
-    "The profile used when none is asked for."
+    "The profile that is used when none is named."
 
     components: tuple[str, ...] = ()
     "Python files with components of the study's own, relative to the study, below its folder."
 
     seed: Count = 0
-    "Of initialisation, order and noise in training."
+    "Seed of initialisation, order and noise in training."
 
     data: DataSettings
     "The images."
 
     autoencoder: AutoencoderSettings = AutoencoderSettings()
-    "What turns images into the model's inputs and back."
+    "The autoencoder between images and the model's inputs."
 
     objective: Annotated[Component, Choice("objective")] = "ddpm"
-    "What the network is trained for: ddpm (the paper), flow, or one that somebody brought."
+    "The training objective: ddpm (the paper), flow, or a component of your own."
 
     diffusion: DiffusionSettings = DiffusionSettings()
-    "The DDPM objective's steps."
+    "Steps of the DDPM objective."
 
     model: dict[str, Any] = Field(default={})
     "The network: `family` and that family's settings, or `name`, or an imported `checkpoint`."
@@ -534,7 +534,7 @@ class StudySettings(Settings):
     "The recipe; null: a study of complexity alone."
 
     reference: ReferenceSettings | None = None
-    "What samples are compared with."
+    "The real images that samples are compared with."
 
     evaluations: dict[Name, EvaluationSettings | None] = Field(default={})
     "Measurements by name; null removes one of the base study."
