@@ -149,6 +149,7 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
         profile["evaluations"] = {
             name: {**evaluation, **_metrics(evaluation, found)} if evaluation else evaluation
             for name, evaluation in profile["evaluations"].items()
+            if not (evaluation and "reference" in evaluation)  # features of weights not at hand
         }
     return study
 
