@@ -81,7 +81,7 @@ def output_lost(error: BaseException) -> int | None:
 
 
 def _silence() -> None:
-    """What is left in the buffers goes nowhere, and the interpreter's end says nothing of it."""
+    """Drop what is left in the buffers, so that the interpreter's end prints no error."""
     with contextlib.suppress(OSError, ValueError):
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""What enters each stage's key: its settings as JSON values, before `keys.canonical`.
+"""The content of each stage's key: its settings as JSON values, before `keys.canonical`.
 
 A function of a run's sections each. Nothing here knows of plans.
 """
@@ -80,7 +80,7 @@ def recipe(train: Any, horizon: bool) -> dict[str, Any]:
 
 
 def reference(reference: ReferenceSettings, run: Run) -> dict[str, Any]:
-    """What samples are compared with."""
+    """The content of a reference: the images that samples are compared with."""
     extractor: Any = reference.extractor
     source: Any = run.data.source
     whole_set = reference.images is None and reference.statistics_sha256 is None
@@ -115,7 +115,7 @@ def floor_images(evaluation: EvaluationSettings, reference: ReferenceSettings) -
 
 
 def floor(evaluation: EvaluationSettings, images: int) -> dict[str, Any]:
-    """What so many real images score, measured as this evaluation measures."""
+    """The content of a floor: so many real images, measured as this evaluation measures."""
     return {
         **measured(evaluation),
         "split": "floor",
@@ -141,7 +141,7 @@ def reconstruction(evaluation: EvaluationSettings, images: int, run: Run) -> dic
 
 
 def ceiling(evaluation: EvaluationSettings, run: Run) -> dict[str, Any]:
-    """What decoded noise scores, measured as this evaluation measures."""
+    """The content of a ceiling: decoded noise, measured as this evaluation measures."""
     return {
         **measured(evaluation, run.codec),
         "images": evaluation.samples,

@@ -1,4 +1,4 @@
-"""What a stage costs, in closed form, so that planning needs neither torch nor a trace.
+"""The cost of a stage, in closed form, so that planning needs neither torch nor a trace.
 
 Gflops here are the paper's: forward multiply-accumulates of one image / 1e9, without guidance.
 A test holds `dit_gflops` equal to fvcore's count of the real models (harness.models.complexity).

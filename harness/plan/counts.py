@@ -33,7 +33,7 @@ LAST_LINES = 3  # of what a child that failed said
 
 @dataclass(frozen=True)
 class Counts:
-    """What is known: Gflops by canonical architecture, and why others have none."""
+    """Counted networks: Gflops by canonical architecture, and why others have none."""
 
     gflops: Mapping[str, float] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)  # the network cannot be counted

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Speed:
-    """What a model's speed depends on, by importance; None: not known, like anything."""
+    """The settings that a speed depends on, by importance; None: not known, like anything."""
 
     precision: str
     compile: bool | None = None
@@ -42,7 +42,7 @@ class Speed:
 
     @staticmethod
     def of_record(record: BenchmarkResult) -> Speed:
-        """What a benchmark measured."""
+        """The setting that a benchmark measured."""
         batches = [size for size in (record.batch_size, record.batch_per_device) if size]
         return Speed(
             record.precision,
@@ -54,7 +54,7 @@ class Speed:
 
     @staticmethod
     def of_stage(stage: Stage, plan: Plan | None) -> Speed:
-        """What a `train` or `sample` stage of a plan asks for."""
+        """The setting of a `train` or `sample` stage of a plan."""
         precision = "bf16" if '"precision":"bf16"' in stage.settings else "float32"
         tf32 = '"tf32":true' in stage.settings
         if plan is None:
@@ -74,7 +74,7 @@ class Speed:
         return (*(float(a != b) for _, a, b in exact), ratio)
 
     def differences(self, other: Speed) -> list[str]:
-        """What differs in another, in words: "batch_per_device 1, not 8"."""
+        """The differences of another setting, in words: "batch_per_device 1, not 8"."""
         words = {"True": "on", "False": "off"}
         found = [(n, str(a), str(b)) for n, a, b in self._pairs(other) if a != b]
         return [f"{n} {words.get(b, b)}, not {words.get(a, a)}" for n, a, b in found]

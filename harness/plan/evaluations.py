@@ -1,4 +1,4 @@
-"""What a study measures of a run: its reference, the floors, and the ways to draw samples."""
+"""The measurements of a run: its reference, the floors, and the ways to draw samples."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Measuring:
 
 
 def measuring(plan: Plan, run: Run, gflops: float | None) -> Measuring | None:
-    """What is measured of a run and of those that share its sections; None: nothing."""
+    """The measurements of a run, and of those that share its sections; None: there are none."""
     reference, evaluations = plan.study.settings.reference, plan.study.evaluations
     if reference is None or not evaluations:
         return None
@@ -224,7 +224,7 @@ def add(
 
 
 def _add_floor(plan: Plan, index: int, asked: Asked) -> None:
-    """What real images score against the reference, measured as this evaluation measures."""
+    """The floor: real images against the reference, measured as this evaluation measures."""
     wanted = asked.reference
     images = content.floor_images(asked.evaluation, wanted.settings)
     if asked.reconstruction is not None:
@@ -242,7 +242,7 @@ def _add_floor(plan: Plan, index: int, asked: Asked) -> None:
 
 
 def _add_ceiling(plan: Plan, index: int, asked: Asked) -> None:
-    """What decoded noise scores against the reference, measured as this evaluation measures."""
+    """The ceiling: decoded noise against the reference, measured as this evaluation measures."""
     wanted = asked.reference
     number = asked.evaluation.samples
     words = (wanted.words, f": {number:,} images of decoded noise for {asked.name}")

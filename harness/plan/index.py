@@ -15,7 +15,7 @@ from harness.store.studies import Index, Point, StageOf, flat
 
 
 def index(plan: Plan) -> Index:
-    """What the study calls each of its stages: labels, evaluations, steps, axes."""
+    """The study's names for its stages: labels, evaluations, steps, axes."""
     study = plan.study
     runs: dict[str, dict[int, None]] = {}
     evaluations: dict[str, dict[str, None]] = {}

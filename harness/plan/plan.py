@@ -205,7 +205,7 @@ class Plan:
         )
 
     def _trackers(self, train: Any) -> tuple[dict[str, Any], ...]:
-        """Those of `dispatch.trackers`, and TensorBoard where `train.tensorboard` asks for it."""
+        """`dispatch.trackers`, and TensorBoard where `train.tensorboard` asks for it."""
         named: dict[str, dict[str, Any]] = {}
         if train is not None and train.tensorboard:
             named["tensorboard"] = {"name": "tensorboard"}

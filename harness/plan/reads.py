@@ -1,4 +1,4 @@
-"""Which files from outside a stage reads: images, weights, statistics.
+"""The files from outside that stages read: images, weights, statistics.
 
 A role names what they are to the stage. The stage keeps a list of them by role
 (harness.store.file_lists), and who looks at a study asks here where they lie now.

@@ -24,7 +24,7 @@ class StageSettings(Settings):
 
 
 class Images(StageSettings):
-    """Which images, whatever machine they lie on."""
+    """The identity of a set of images, whatever machine they lie on."""
 
     name: str
     source: Content

@@ -1,4 +1,4 @@
-"""What runs that differ in their seed alone have in common: worked out once for all of them.
+"""The common part of runs that differ in their seed alone, worked out once for all of them.
 
 A matrix of 10,000 runs is a few dozen networks and recipes and many seeds.
 """

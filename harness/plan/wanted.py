@@ -1,4 +1,4 @@
-"""What of a plan is to do, decided backwards from what is wanted. Pure.
+"""Decides what of a plan is to do, backwards from what is wanted. Pure.
 
 Wanted are measurements (evaluate stages), floors, operation counts, the train stages that end a
 run, the samples that a section of the report shows, and of a part of a study whatever nothing else
@@ -66,7 +66,7 @@ def decide(
     checkpoints: Callable[[], Iterable[Checkpoint]] = lambda: (),
     earlier: Callable[[Sequence[Stage]], Mapping[str, tuple[str, str]]] = lambda stages: {},
 ) -> Work:
-    """What is to be done of `stages`, a selection of the plan's in its order.
+    """Decide what is to be done of `stages`, a selection of the plan's in its order.
 
     committed: keys whose payload is there; pruned: those whose manifest and rows alone are. made:
     what is known to have been there before, besides what something committed was made of; damaged:
@@ -160,7 +160,7 @@ Way = tuple[bool, float, int, str]  # of sampling; see shown_samples
 def shown_samples(
     measurements: Iterable[Measurement], available: Collection[str] | None = None
 ) -> tuple[Way | None, dict[int, Measurement]]:
-    """Whose first samples the report shows: per run those of its last checkpoint.
+    """The samples that the report shows the first of: per run those of its last checkpoint.
 
     All in one way (evaluation, guidance, steps), so that noise and labels are the same in every
     run: that in which most runs were sampled, then the study's `final`, the most guided, the
@@ -206,7 +206,7 @@ def shown_milestones(
 
 
 def _made_before(chosen: Mapping[str, Stage], made: Collection[str]) -> set[str]:
-    """What must have been made, because something that was made is made of it."""
+    """Keys that must have been made, because something that was made is made of them."""
     found: set[str] = set()
     for key in reversed(list(chosen)):
         if key in made or key in found:

@@ -1,4 +1,4 @@
-"""What every section of a study is made of: strict, frozen settings, their fields' types.
+"""The base of every section of a study: strict, frozen settings, and their fields' types.
 
 A field's description is the text below it; harness.components.descriptions reads it when asked for.
 It is the one place where its meaning, unit, default's reason and source stand: errors, `schema`,

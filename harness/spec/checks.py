@@ -1,4 +1,4 @@
-"""What no single section of a study can know: whether its sections go together."""
+"""Checks that no single section of a study can make: whether its sections go together."""
 
 from __future__ import annotations
 

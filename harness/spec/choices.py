@@ -98,7 +98,7 @@ def component(
 
 
 def unchecked(section: Any, data: Any, where: Source, path: Path_) -> list[str]:
-    """What is wrong with the components that a section names, when the section itself is wrong.
+    """The mistakes in components that a section names, when the section itself is wrong.
 
     data: the section as it was written. All errors of a study are told at once.
     """

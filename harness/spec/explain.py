@@ -1,4 +1,4 @@
-"""What is wrong with a study, in sentences: place, field, value found, what is allowed."""
+"""The mistakes of a study in sentences: place, field, value found, what is allowed."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def shown(value: Any) -> str:
 
 
 def _hint(found: Any, boolean: bool = False) -> str:
-    """What to write instead of a text that looks like a number or a boolean."""
+    """A proposal to write instead of a text that looks like a number or a boolean."""
     hint = scalars.instead_of(found, boolean) if isinstance(found, str) else None
     return f": {hint}" if hint else ""
 

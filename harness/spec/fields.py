@@ -1,4 +1,4 @@
-"""Which fields of a study name components, and of which kind."""
+"""The fields of a study that name components, and of which kind."""
 
 from __future__ import annotations
 

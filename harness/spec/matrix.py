@@ -58,7 +58,7 @@ class Run:
         return " ".join([self.model.label, *others])
 
     def given(self) -> Input:
-        """What the network is given and asked for. Raises BadInput: images that do not fit."""
+        """The network's input and output sizes. Raises BadInput for images that do not fit."""
         channels, side, _ = self.codec.latent_shape(self.data.image_size, self.data.channels)
         return Input(side, channels, self.data.num_classes, self.objective.out_channels(channels))
 

@@ -67,7 +67,7 @@ class Model:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the records say of it: of size, patch_size, depth, width, heads, block."""
+        """Its columns of the records: of size, patch_size, depth, width, heads, block."""
         return {} if self.component is None else self.component.facts()
 
     def same(self, other: Model) -> bool:

@@ -1,4 +1,4 @@
-"""What a `--set` may not do: nothing at all, without a word."""
+"""Refuses a `--set` that would have no effect: it must not do nothing without a word."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def _include(source: Source) -> list[Mapping[str, Any]]:
 
 
 def _fields(axis: str, values: Any) -> list[str]:
-    """What an axis sets: itself, or the fields that all its mappings give (model: {size: S})."""
+    """The fields that an axis sets: itself, or those of all its mappings (model: {size: S})."""
     mappings = [v for v in values if isinstance(v, Mapping)] if isinstance(values, tuple) else []
     if not mappings or len(mappings) < len(values):
         return [axis]

@@ -1,4 +1,4 @@
-"""What a study must say of images of one's own, since planning opens none."""
+"""The settings that a study must give of your own images, since planning opens none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NEEDED = ("name", "image_size", "num_classes")
 
 
 def unsaid(data: Any) -> str | None:
-    """What a data section leaves out that a plan must know, with the lines to paste; else None.
+    """An error for a data section that lacks what a plan must know, with lines to paste; or None.
 
     The one place where checking a study looks at images: what is missing is found out there.
     data: harness.spec.schema.DataSettings with its source.
@@ -34,7 +34,7 @@ def unsaid(data: Any) -> str | None:
 
 
 def idle_path(data: Any) -> str | None:
-    """What to say of a path that nothing reads: the source makes its images. None: all is well."""
+    """An error for a path that nothing reads, since the source makes its images; or None."""
     if not data.source.made or data.path is None:
         return None
     return (
@@ -44,7 +44,7 @@ def idle_path(data: Any) -> str | None:
 
 
 def of_classes(source: Any, data: Any) -> str:
-    """What to say of a number of classes that does not go with the source's labels."""
+    """An error for a number of classes that does not go with the source's labels; or None."""
     if source.labelled:
         return (
             "data.num_classes is 0, and source "
@@ -58,7 +58,7 @@ def of_classes(source: Any, data: Any) -> str:
 
 
 def _found(data: Any) -> tuple[str, str]:
-    """What lies at data.path in words, and as the study's lines."""
+    """A description of what lies at data.path, and the lines of a study for it."""
     from harness.data import looking
     from harness.data.images import open_images
 

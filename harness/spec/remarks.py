@@ -1,4 +1,4 @@
-"""What a study may do, and its reader should know: notes, where harness.spec.checks has errors."""
+"""Notes on what a study may do and its reader should know; harness.spec.checks has the errors."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def beyond(text: str) -> str | None:
 
 
 def instead_of(text: str, boolean: bool = False) -> str | None:
-    """What to write where a number (or a boolean) is meant and `text` was written; None: unknown.
+    """The number (or boolean) that is meant where `text` was written; None: unknown.
 
     >>> instead_of("0400")
     'write 400 (leading zeros make it octal to some readers, 256)'

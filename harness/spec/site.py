@@ -1,4 +1,4 @@
-"""What a cluster asks of every job, written once: a site's preset for `dispatch.slurm`.
+"""A site's preset for `dispatch.slurm`: what a cluster asks of every job, written once.
 
     export HARNESS_SITE=/path/to/site.yaml      in a shell's profile, or in an environment module
 

@@ -51,7 +51,7 @@ class Study:
 
     @property
     def name(self) -> str:
-        """What the study calls itself."""
+        """The study's name, as its file says."""
         return self.settings.study
 
     @property
@@ -91,7 +91,7 @@ def load_study(
     overrides = tuple(overrides)
 
     def without(override: str) -> list[str]:
-        """What is wrong with the study where one override is left out."""
+        """The mistakes of the study when one override is left out."""
         try:
             _load(path, profile, tuple(o for o in overrides if o != override))
         except BadInput as error:
@@ -143,7 +143,7 @@ class Unread:
 def check_without_components(
     path: str | Path, profile: str | None = None, overrides: Iterable[str] = ()
 ) -> Unread | None:
-    """What is wrong with a study, as far as that shows without running code of its own.
+    """The mistakes of a study, as far as they show without running code of its own.
 
     None where it lists no component files: then it can be loaded. Names that only its files may
     bring, and what hangs on them, are passed over. Raises BadInput where it cannot be parsed.
@@ -177,7 +177,7 @@ def _component_files(where: Source, folder: Path) -> tuple[File, ...]:
 
 
 def _unchecked(where: Source) -> list[str]:
-    """What is wrong with the components of a study that is wrong elsewhere too."""
+    """The mistakes in the components of a study that is wrong elsewhere too."""
     found = choices.unchecked(StudySettings, where.data, where, ())
     sections = {
         "data": DataSettings,

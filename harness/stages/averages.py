@@ -124,11 +124,11 @@ class Averages:
         self.taken[name] = digest
 
     def about(self) -> dict[str, dict[str, str]]:
-        """What a checkpoint says of the snapshots that it goes on from."""
+        """A checkpoint's note on the snapshots that it goes on from."""
         return {SNAPSHOTS: dict(self.taken)} if self.recipe.ema_snapshots else {}
 
     def restore(self, about: dict[str, dict[str, str]]) -> None:
-        """Those of a checkpoint in scratch."""
+        """The snapshots of a checkpoint in scratch."""
         self.taken = dict(about.get(SNAPSHOTS, {}))
 
     def continue_from(self, artifact: Artifact) -> None:

@@ -44,7 +44,7 @@ HOST_S = 0.3  # seconds of drawing noise, to see what the host can feed
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured."""
+    """The settings of a measurement."""
 
     kind: str
     model: str = "DiT-S/4"
@@ -109,7 +109,7 @@ def training(
     device: torch.device,
     stopping: Callable[[], bool] = lambda: False,
 ) -> tuple[TrainStage, Work, float]:
-    """What `train.fit` takes, for 2 x setting.steps steps on synthetic latents in `folder`."""
+    """Arguments of `train.fit` for 2 x setting.steps steps on synthetic latents in `folder`."""
     shape = zoo.architecture(setting.model, image_size=setting.image_size, block=setting.block)
     settings = TrainStage(
         architecture={k: v for k, v in asdict(shape).items() if v is not None},
@@ -280,7 +280,7 @@ def _synchronize(device: torch.device) -> None:
 
 
 def _matmul(setting: Setting, device: torch.device) -> float:
-    """What a large square matrix product reaches in the same precision."""
+    """The rate that a large square matrix product reaches in the same precision."""
     side = 8192 if device.type == "cuda" else 1024
     dtype = torch.bfloat16 if setting.precision == "bf16" else torch.float32
     a = torch.randn(side, side, device=device, dtype=dtype)

@@ -1,4 +1,4 @@
-"""What stands beside samples (floor and ceiling), measured by the code that measures samples."""
+"""Floor and ceiling, which stand beside samples and are measured by the same code."""
 
 from __future__ import annotations
 

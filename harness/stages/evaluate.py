@@ -38,7 +38,7 @@ class _Earlier:
     features: Features | None  # None: not kept, or not all that is needed
 
     def about(self) -> dict[str, Any]:
-        """What its rows say of the samples: all but what is of one metric or of its making."""
+        """The columns of its rows that are on the samples, not on one metric or on its making."""
         own = {"metric", "value", "std", "std_df", "resize", "measured_with", *OF_METRIC}
         own |= {column.name for column in MADE}
         return {name: value for name, value in self.row.items() if name not in own}
@@ -127,7 +127,7 @@ def _read(artifact: Artifact) -> Features:
 
 
 def _about(work: Work, earlier: _Earlier | None) -> tuple[dict[str, Any], str | None]:
-    """What all rows say, and the checksum of the samples' decoder."""
+    """The columns that all rows have, and the checksum of the samples' decoder."""
     if "samples" not in work.inputs:
         assert earlier is not None  # the samples are spared for its sake alone
         return {**earlier.about(), "key": work.task.key}, earlier.decoder()

@@ -52,7 +52,7 @@ def _kept(path: Path) -> Lists:
 
 
 def _changed(before: Lists, now: Lists) -> list[str]:
-    """What is different, in words: any file that an attempt may have read another content of."""
+    """The differences in words: each file of which an attempt may have read another content."""
     found = []
     for role in before.keys() & now.keys():
         difference = file_lists.compare(before[role], now[role])

@@ -67,7 +67,7 @@ def run(settings: FloorStage, work: Work) -> Outcome:
 
 
 def _roles(reference: ReferenceStage, work: Work) -> list[str]:
-    """Which files from outside are read: weights of a trained extractor came with the reference."""
+    """The files from outside that are read. Weights of a trained extractor are the reference's."""
     trained = component_of(reference, work).trained
     return [role for role in OF_KIND["floor"] if role != "extractor" or not trained]
 

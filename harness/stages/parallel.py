@@ -18,7 +18,7 @@ from harness.stages.work import Work
 
 @dataclass(frozen=True)
 class Parallel:
-    """What to call for a forward pass, and what to enter around each pass of a step."""
+    """The callable of a forward pass, and the context around each pass of a step."""
 
     forward: Any  # the module that is called as model(x, t, y=y)
     exchange: Callable[[bool], Any]  # exchange(last): only the last pass's backward exchanges

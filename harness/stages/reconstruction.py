@@ -74,7 +74,7 @@ class Reconstruction:
             }
 
     def about(self) -> dict[str, Any]:
-        """What the records of a reconstruction say of its autoencoder."""
+        """The columns of a reconstruction's records that are on its autoencoder."""
         decoding = self.gflops(self.size, self.weights) if self.size else None
         return {
             "autoencoder_sha256": self.codec.sha256,

@@ -76,7 +76,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
 
 
 def _roles(settings: ReferenceStage, work: Work) -> list[str]:
-    """Which files from outside are read."""
+    """The files from outside that the stage reads."""
     of = {
         "data": work.place.statistics is None,
         "floor": settings.data.reference_held_out and work.place.held_out_path is not None,
@@ -106,7 +106,7 @@ def extractor_of(work: Work) -> Any:
 
 
 def trained_how(training: Mapping[str, Any]) -> dict[str, Any]:
-    """What the record of a number says of the extractor that was trained for it; else nothing."""
+    """Columns on the extractor that was trained for a number; empty where none was."""
     said = ("accuracy", "chance", "held_out")
     return {f"extractor_{n}": training[n] for n in said if training.get(n) is not None}
 
@@ -116,7 +116,7 @@ Parts = Mapping[str, np.ndarray]  # positions in the data on disk, by what they 
 
 
 def divided(settings: ReferenceStage, work: Work) -> Parts | None:
-    """Who has which images of a data set on disk; None where nothing has to be divided.
+    """The division of a data set on disk among its uses; None where nothing has to be divided.
 
     A part that has images of its own (a folder `val`, images held out) is not named.
     """

@@ -90,7 +90,7 @@ def run(settings: SampleStage, work: Work) -> Outcome:
 
 
 def _columns(settings: SampleStage, made: _Parts, gflops: float) -> dict[str, Any]:
-    """What records say of how samples were drawn."""
+    """The columns of the records that say how samples were drawn."""
     steps, scale, interval = (
         settings.sampling_steps,
         settings.guidance_scale,

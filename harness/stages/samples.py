@@ -74,7 +74,7 @@ def finished(scratch: Path, count: int, decoder_sha256: str | None = None) -> li
 
 
 def missing(parts: Iterable[Part], count: int, size: int) -> list[range]:
-    """What no part holds, in batches of at most `size`."""
+    """The samples that no part holds, in batches of at most `size`."""
     batches, done = [], 0
     for start, stop in [*((p.start, p.stop) for p in parts), (count, count)]:
         batches += [range(a, min(a + size, start)) for a in range(done, start, size)]

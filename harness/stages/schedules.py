@@ -32,7 +32,7 @@ class Constant(Schedule):
 
 
 class _WarmedUp(Schedule):
-    """What the schedules with a warm-up share."""
+    """The common part of schedules with a warm-up."""
 
     warmup: Steps = 0
     "Steps over which the rate rises from nothing."

@@ -37,7 +37,7 @@ class Trackers:
                 self.open[name] = tracker.open(tracked)
 
     def scalars(self, step: int, values: Mapping[str, Any]) -> None:
-        """Those of the values that are finite numbers."""
+        """Tell all trackers those of the values that are finite numbers."""
         finite = {
             name: float(value)
             for name, value in values.items()
@@ -46,7 +46,7 @@ class Trackers:
         self._each(lambda tracking: tracking.scalars(step, finite))
 
     def images(self, step: int, name: str, images: np.ndarray) -> None:
-        """A strip of samples."""
+        """Tell all trackers a strip of samples, uint8 (n, H, W, C)."""
         self._each(lambda tracking: tracking.images(step, name, images))
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Trackers:
 
 
 def of_task(task: Task, run: str, results: Path, settings: Mapping[str, Any]) -> Trackers:
-    """Those of the study that a task is of, for the run of this identity."""
+    """The trackers of a task's study, opened for the run of this identity."""
     label = task.place.model or task.label
     tracked = Tracked(task.place.study or "study", run, label, settings, results)
     return Trackers(task.place.trackers, tracked)
@@ -106,7 +106,7 @@ def committed(task: Task, rows: Rows, samples: Path | None, results: Path) -> No
 
 
 def _evaluation(task: Task, row: Mapping[str, Any]) -> str:
-    """What tells the evaluations of one run apart, in few words."""
+    """A short name that tells the evaluations of one run apart."""
     words = [task.place.evaluation or "evaluation"]
     if row.get("sampling_steps"):
         words.append(f"{row['sampling_steps']} steps")

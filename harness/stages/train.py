@@ -101,7 +101,7 @@ def fit(
 
 @dataclass(frozen=True)
 class _Training:
-    """What one step works on: data, components, and this process's part of the model."""
+    """The parts that a step works on: data, components, and this process's share of the model."""
 
     settings: TrainStage
     work: Work
@@ -313,7 +313,7 @@ class Parts:
 
 
 def components_of(settings: TrainStage, work: Work) -> Parts:
-    """Those that a stage's settings name. Raises BadInput for one that is not installed here."""
+    """The components that a stage's settings name. Raises BadInput for one not installed here."""
     own = work.place.own
     family, given = of_architecture(settings.architecture)
     recipe = settings.recipe.model_dump(exclude_none=True)

@@ -1,4 +1,4 @@
-"""What records say of a checkpoint: its network, its data and how it was trained."""
+"""The columns of the records on a checkpoint: its network, its data and its training."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NETWORK = ("size", "patch_size", "block", "depth", "width", "heads")  # columns 
 
 
 def columns_of(settings: TrainStage, work: Work, parts: Parts) -> dict[str, Any]:
-    """What records say of the checkpoint: its network, data and training."""
+    """The columns on the checkpoint: its network, data and training."""
     counted = work.after["complexity"].result(ComplexityResult)
     encoded = work.inputs["data"].result(EncodeResult)
     recipe = settings.recipe
@@ -47,7 +47,7 @@ def columns_of(settings: TrainStage, work: Work, parts: Parts) -> dict[str, Any]
 
 
 def recipe_of(settings: TrainStage, base_width: int | None = None) -> dict[str, Any]:
-    """What tells two trainings apart that records have no column of their own for.
+    """The differences of two trainings for which records have no column of their own.
 
     base_width: of a family whose rates are scaled by the width.
     """
@@ -62,7 +62,7 @@ def recipe_of(settings: TrainStage, base_width: int | None = None) -> dict[str, 
 
 
 def _own_settings(component: Any) -> dict[str, Any] | None:
-    """What a key says of a component beside its name; None where that is nothing."""
+    """The settings of a component that a key holds beside its name; None where there are none."""
     if not isinstance(component, dict):
         return None
     return {k: v for k, v in component.items() if k != "name"}

@@ -1,4 +1,4 @@
-"""What training tells: a row per log interval, a line in the log, and trackers where there are."""
+"""The log of a training: a row and a line per log interval, and trackers where there are any."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class TrainingLog:
 
 
 def _trackers(settings: TrainStage, work: Work) -> Trackers | None:
-    """Those of the study; None where there are none."""
+    """The trackers of the study; None where it names none."""
     if not work.place.trackers:
         return None
     results = work.scratch.parent.parent

@@ -1,4 +1,4 @@
-"""What every stage is given and gives back."""
+"""The argument and the result of every stage."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage contributes besides its files."""
+    """The result of a stage, besides its files."""
 
     result: Any  # of the kind's class in harness.store.results; None of helping processes
     rows: Rows = field(default_factory=dict)  # records

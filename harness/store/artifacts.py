@@ -48,7 +48,7 @@ class Artifact:
     manifest: Manifest
 
     def result(self, kind: type[R]) -> R:
-        """What its stage left besides files, of the kind's class in harness.store.results.
+        """The result that its stage left, of the kind's class in harness.store.results.
 
         Raises UnreadableResult, which says what version wrote it.
         """
@@ -78,7 +78,7 @@ def _read_rows(folder: Path, manifest: Manifest) -> Rows:
 
 
 def _unread(path: Path, error: OSError) -> CorruptArtifact:
-    """What to raise where a file cannot be read: a folder or nothing in its place is damage."""
+    """The error for a file that cannot be read: a folder in its place, or nothing, is damage."""
     if isinstance(error, (IsADirectoryError, FileNotFoundError, NotADirectoryError)):
         return CorruptArtifact(f"{path} is not a file")
     return UnreadableArtifact(f"{path} cannot be read: {error.strerror}")

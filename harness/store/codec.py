@@ -57,7 +57,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a committed artifact says of itself."""
+    """The manifest of a committed artifact."""
 
     kind: str
     key: str

@@ -38,7 +38,7 @@ class Conflict:
 
 
 def contradiction(table: str, one: Rows, other: Rows) -> str | None:
-    """What two records of one key disagree in; None where they are the same number.
+    """The disagreement of two records of one key; None where they are the same number.
 
     A measurement that only one of them has is not a contradiction (a metric may be missing for
     want of memory). On a GPU a number without a recorded standard error is not judged.

@@ -1,4 +1,4 @@
-"""Which files a stage read: kept in its artifact, and compared with what lies there now.
+"""The list of files that a stage read: kept in its artifact, compared with what lies there now.
 
     results/artifacts/KIND/KEY/files.parquet    role, path, bytes, modified_ns, sha256
 
@@ -135,7 +135,7 @@ def _ordered(ask: Callable[[bytes], tuple[int, int]], paths: list[bytes]) -> lis
 
 
 def compare(kept: FileList, now: FileList) -> Difference:
-    """What differs between the files that were read and those that are there.
+    """The differences between the files that were read and those that are there.
 
     Contents are compared where both lists have them; else names and sizes, and times for what they
     are worth.

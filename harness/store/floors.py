@@ -52,7 +52,7 @@ def mark(metrics: pd.DataFrame, references: Mapping[str, str]) -> None:
 
 
 def _of_old(metrics: pd.DataFrame, samples: Any, old: Any) -> None:
-    """What rows of before say: not of another k, and with the number of images behind it."""
+    """Floors of older rows: those of the same k, with the number of images behind each."""
     said = samples & metrics["floor"].notna()
     other = said & metrics["k"].notna() & (metrics["k"] != OLD_K).fillna(False)
     metrics.loc[other, "floor"] = None

@@ -200,7 +200,7 @@ def _finite(value: Any) -> Any:
 
 
 def decode(data: bytes, path: Path) -> dict[str, Any]:
-    """What `encode` made. Raises Damaged, UnreadableRecords for a newer version's."""
+    """The content that `encode` wrote. Raises Damaged; of a newer version UnreadableRecords."""
     try:
         content = json.loads(data)
         version, rows, columns = content["version"], content["rows"], content["columns"]
@@ -260,7 +260,7 @@ class Gathered:
         self.tables: list[pyarrow.Table] = []  # of Parquet fragments, read already
 
     def add(self, content: dict[str, Any]) -> None:
-        """What `decode` gave. Raises Damaged for a value of another type than its column's."""
+        """Add a result of `decode`. Raises Damaged for a value of another type than the column's."""
         count, given = content["rows"], content["columns"]
         for name, values in self.columns.items():
             value = given.get(name)

@@ -133,7 +133,7 @@ def columns_of(table: str) -> tuple[tables.Column, ...]:
 
 
 class OfColumns(dict[str, str]):
-    """What is said of columns, by name: not to be changed.
+    """The description of columns, by name: not to be changed.
 
     pandas copies `attrs` deeply with each operation on a frame. These words are shared instead: the
     copies were a fifth of a report's time.
@@ -144,7 +144,7 @@ class OfColumns(dict[str, str]):
 
 
 def attributes(table: str) -> dict[str, Any]:
-    """What a frame's `attrs` say: each column's meaning and unit."""
+    """A frame's `attrs`: the meaning and unit of each column."""
     columns = columns_of(table)
     return {
         "table": table,

@@ -59,7 +59,7 @@ def recipe(settings: str) -> str:
 
 
 def _precision(store: Store, key: str) -> str | None:
-    """What the column `sampling_precision` of a sample stage would say; None if it is gone."""
+    """The value of column `sampling_precision` for a sample stage; None if the stage is gone."""
     with contextlib.suppress(CorruptArtifact, KeyError):
         manifest = store.manifest("sample", key)
         if manifest is not None:

@@ -1,4 +1,4 @@
-"""Which process is meant by a number, now that numbers are used again."""
+"""The identity of a process: its number alone is not enough, since numbers are used again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What made a number: versions, commit, machine."""
+"""The provenance of a number: versions, commit, machine."""
 
 from __future__ import annotations
 

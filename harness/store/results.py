@@ -1,4 +1,4 @@
-"""What each kind of stage leaves behind besides its files: one frozen class a kind.
+"""The results of stages besides their files: one frozen class per kind.
 
 A stage returns one of these, the manifest keeps it (`harness.store.codec`), and the stages and
 commands behind it are given it back. `columns` are columns of the records, by the names that
@@ -34,7 +34,7 @@ class EncodeResult:
 
 @dataclass(frozen=True)
 class ComplexityResult:
-    """What one forward pass of a network costs for one image."""
+    """The cost of one forward pass of a network for one image."""
 
     model: str
     gflops: float  # strict; see harness.models.counting
@@ -125,7 +125,7 @@ class CeilingResult:
 
 @dataclass(frozen=True)
 class EvaluateResult:
-    """What was measured stands in the records; here is what could not be, and why."""
+    """Metrics that could not be measured, and why. Values of the others are in the records."""
 
     absent: Mapping[str, str] = field(default_factory=dict)
     kept: tuple[str, ...] = ()  # parts of the samples' features in features.npz

@@ -1,4 +1,4 @@
-"""What a recorded `std` is: `std_method` says it.
+"""The meaning of a recorded `std`, which `std_method` says.
 
 Of today's records it is the standard error of the value. Records of before kept another number
 there for three metrics; it stays what it was, and is read here for what it is:
@@ -23,7 +23,7 @@ _UNKNOWN = re.compile(r"standard deviation over \d+ random subsets|.*so a lower 
 
 
 def scale(std_method: object) -> float:
-    """What a recorded std is multiplied by to be the standard error; NaN where none follows.
+    """The factor from a recorded std to the standard error; NaN where none follows.
 
     >>> scale("standard deviation over 10 chunks"), scale("standard error of the mean")
     (0.3333333333333333, 1.0)

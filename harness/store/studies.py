@@ -1,4 +1,4 @@
-"""What a study calls its stages: results/studies/NAME-PROFILE-SHA.json, written by `run`.
+"""A study's names for its stages: results/studies/NAME-PROFILE-SHA.json, written by `run`.
 
 A record knows its key and its settings, not which studies it serves. This file says, for each stage
 key of one study, the run's label, the evaluations it is of, the training step, and where in the
@@ -51,7 +51,7 @@ class Point:
 
 @dataclass(frozen=True)
 class StageOf:
-    """What a stage is in a study. Several runs, or evaluations, may share one stage."""
+    """The place of a stage in a study. Several runs, or evaluations, may share one stage."""
 
     kind: str
     runs: tuple[int, ...] = ()  # indices of Index.runs; none for what is not a run's

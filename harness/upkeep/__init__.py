@@ -1,1 +1,1 @@
-"""What people do with a results folder beside running studies: look, tidy, move, merge."""
+"""Housekeeping of a results folder: look at it, tidy it, move it, merge it."""

@@ -22,7 +22,7 @@ from harness.upkeep.usage import Held, usage
 
 @dataclass
 class Chosen:
-    """What would be let go of, those that were made of others first."""
+    """The stages to set aside; those that were made of others come first."""
 
     stages: dict[str, str] = field(default_factory=dict)  # key -> kind
     artifacts: list[Held] = field(default_factory=list)  # of those, what is committed

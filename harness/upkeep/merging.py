@@ -34,7 +34,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass
 class Merged:
-    """What came over, or would."""
+    """The result of a merge, or of a dry run."""
 
     artifacts: list[tuple[str, str]] = field(default_factory=list)  # (kind, key)
     bytes: int = 0

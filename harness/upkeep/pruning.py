@@ -1,4 +1,4 @@
-"""Which artifacts may lose their payload (checkpoints, samples, latents); their numbers stay.
+"""Chooses artifacts that may lose their payload (checkpoints, samples, latents); numbers stay.
 
 A number outlives what it was measured on: manifest and rows of a pruned artifact are kept, so that
 `results` and `report` say what they said before. What anybody may still need is not chosen:
@@ -31,7 +31,7 @@ USUAL = ("sample", "train")
 
 @dataclass
 class Chosen:
-    """What would be pruned, and what is kept for somebody else."""
+    """The artifacts to prune, and those that are kept for somebody else."""
 
     artifacts: list[Held] = field(default_factory=list)
     kept: dict[str, list[Held]] = field(default_factory=dict)  # "study (profile)" -> artifacts
@@ -43,7 +43,7 @@ class Chosen:
 
     @property
     def seconds(self) -> float:
-        """What it took to make them, as far as that is known."""
+        """Device-seconds that it took to make them, as far as that is known."""
         return sum(held.seconds or 0.0 for held in self.artifacts)
 
 
@@ -57,7 +57,7 @@ def of_study(
     imported: Collection[str] = (),
     others: Mapping[str, Collection[str]] | None = None,
 ) -> Chosen:
-    """What of a study's artifacts nothing in it needs any more.
+    """Choose those of a study's artifacts that nothing in it needs any more.
 
     last: also the checkpoints that end a run. others: "study (profile)" -> keys that it refers to.
     """
@@ -77,7 +77,7 @@ def unreferenced(
     kinds: Collection[str] = KINDS,
     imported: Collection[str] = (),
 ) -> Chosen:
-    """What no study refers to. referred: the keys of all studies."""
+    """Choose artifacts that no study refers to. referred: the keys of all studies."""
     known = {*referred, *imported}
     return Chosen([h for h in artifacts if h.kind in kinds and h.payload and h.key not in known])
 
@@ -127,7 +127,7 @@ def refuse_strangers(root: Path, known: Collection[str]) -> None:
 
 @dataclass(frozen=True)
 class Pruned:
-    """What was done."""
+    """The result of pruning."""
 
     count: int
     bytes: int

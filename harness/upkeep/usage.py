@@ -1,4 +1,4 @@
-"""What a results folder holds, by kind and by study, and what it would cost to make it again.
+"""The content of a results folder by kind and by study, and the cost of making it again.
 
 Reads directory entries and manifests, and changes nothing.
 """
