@@ -260,7 +260,7 @@ class Gathered:
         self.tables: list[pyarrow.Table] = []  # of Parquet fragments, read already
 
     def add(self, content: dict[str, Any]) -> None:
-        """Add a result of `decode`. Raises Damaged for a value of another type than the column's."""
+        """Add what `decode` gave. Raises Damaged for a value of another type than the column's."""
         count, given = content["rows"], content["columns"]
         for name, values in self.columns.items():
             value = given.get(name)
