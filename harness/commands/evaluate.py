@@ -84,6 +84,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, help="seed of random subsets (0)")
     parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument(
+        "--resize",
+        type=int,
+        metavar="PIXELS",
+        help="bring the images of both sides to PIXELS x PIXELS first, by ADM's centre crop as a "
+        "study does; recorded (default: as they are)",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object with provenance")
 
 
@@ -149,6 +156,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             batch_size=args.batch_size,
             device=_device(args.device),
+            resize=args.resize,
             progress=progress,
             tell=told,
         )
@@ -205,6 +213,7 @@ def _print(result: dict[str, Any], notes: list[str]) -> None:
         f"\n{made['samples_count']} samples against {reference_images} reference images "
         f"(sha256 {made['reference_sha256'][:12]}), {made['extractor']} "
         f"(weights {made['extractor_sha256'][:12]}), k={made['k']}, split {made['split_size']}"
+        + (f", images brought to {size}x{size}" if (size := made["resized_to"]) else "")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from harness import components
@@ -36,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of the choice of those images (0)"
     )
+    parser.add_argument(
+        "--resize",
+        type=int,
+        metavar="PIXELS",
+        help="bring the images to PIXELS x PIXELS first, by ADM's centre crop as a study does "
+        "(default: as they are)",
+    )
     parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
 
@@ -56,7 +64,9 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, option) < least:
             raise BadInput(f"--{option.replace('_', '-')} must be at least {least}")
     check_seed(args.seed)
-    images = open_images(args.images)
+    images = open_images(args.images, args.resize)
+    for note in images.notes:
+        print(f"note: {note}", file=sys.stderr)
     if images.count < 2:
         raise BadInput(f"{args.images} holds {images.count} image, and a covariance needs 2")
     extractor = load_extractor(args.extractor, args.weights, args.device)
@@ -66,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
         count=images.count,
         pr_images=args.recall_images,
         seed=args.seed,
-        source=Path(args.images).name,
+        source=Path(args.images).name
+        + (f", at {args.resize}x{args.resize}" if args.resize else ""),
         batch_size=args.batch_size,
     )
     partial = output.with_name(output.name + ".partial")

@@ -42,11 +42,13 @@ class Measuring:
     seed: int = 0  # of subsets, and of the images that precision and recall use of many
     batch_size: int = 64
     device: str = "cpu"
+    resize: int | None = None  # pixels a side that images are brought to first, on both sides
 
     def recorded(self) -> dict[str, Any]:
         """The entry of these settings in the provenance of a value."""
         names = ("k", "split_size", "short_last_chunk", "seed", "batch_size", "device")
-        return {name: getattr(self, name) for name in names}
+        found = {name: getattr(self, name) for name in names}
+        return {**found, "resized_to": self.resize}
 
 
 def evaluate(
@@ -64,8 +66,8 @@ def evaluate(
     Either may be an npz with `arr_0` (uint8, NHWC) or a folder of images; the reference may also be
     ADM's npz with statistics (`mu, sigma, mu_s, sigma_s`, and `arr_0` for precision and recall) or
     a file written by Reference.save. how: fields of `Measuring` (metrics, k, split_size,
-    short_last_chunk, subsets, seed, batch_size, device). `tell(note)` is called at once with what
-    is known before the features are extracted.
+    short_last_chunk, subsets, seed, batch_size, device, resize). `tell(note)` is called at once
+    with what is known before the features are extracted.
 
     Returns {"metrics": {name: value}, "std": {name: value or None}, "details": {name: {...}},
     "notes": [...], "provenance": {...}}. What cannot be computed is absent from "metrics", and a
@@ -76,7 +78,8 @@ def evaluate(
     measuring = Measuring(**how)
     wanted = chosen(measuring.metrics)
     check_seed(measuring.seed)
-    files = _open(samples_npz, reference_npz)  # before the weights are loaded and an hour is spent
+    # Before the weights are loaded and an hour is spent.
+    files = _open(samples_npz, reference_npz, measuring.resize)
     name = extractor if isinstance(extractor, str) else extractor.name
     notes = _known_before(files, wanted, name, measuring)
     with warnings.catch_warnings(record=True) as caught:
@@ -127,12 +130,12 @@ class _Files:
     real: Images | None  # None: the reference holds statistics
 
 
-def _open(samples_npz: Path | str, reference_npz: Path | str) -> _Files:
+def _open(samples_npz: Path | str, reference_npz: Path | str, resize: int | None) -> _Files:
     from harness.metrics.images import open_images
 
     _check_order(samples_npz, reference_npz)
-    samples = open_images(samples_npz)
-    return _Files(samples_npz, reference_npz, samples, check_reference(reference_npz))
+    samples = open_images(samples_npz, resize)
+    return _Files(samples_npz, reference_npz, samples, check_reference(reference_npz, resize))
 
 
 def _known_before(
@@ -143,7 +146,12 @@ def _known_before(
     from harness.metrics.reference import PR_IMAGES
 
     samples, real = files.samples, files.real
-    notes = list(samples.notes)
+    notes = [*samples.notes, *(real.notes if real is not None else ())]
+    if real is None and measuring.resize is not None:
+        notes.append(
+            f"{files.reference_path} holds statistics: they stay as they were made, whatever "
+            "--resize brings images to"
+        )
     if any(m.name == "is" for m in wanted):
         try:
             count_used(samples.count, measuring.split_size, measuring.short_last_chunk)
@@ -189,6 +197,7 @@ def _extracted(
         batch_size=size,
         seed=measuring.seed,
         progress=progress,
+        resize=measuring.resize,
     )
     samples_sha256 = samples.sha256()
     generated = extract(
@@ -226,7 +235,7 @@ def _provenance(
     }
 
 
-def check_reference(path: Path | str) -> Images | None:
+def check_reference(path: Path | str, resize: int | None = None) -> Images | None:
     """The images at `path`, None where it holds statistics; reads only headers.
 
     Raises BadInput or Missing when it can be no reference.
@@ -238,7 +247,7 @@ def check_reference(path: Path | str) -> Images | None:
         npz = open_npz(path)
         if "mu" in npz or "about" in npz:
             return None
-    return open_images(path)
+    return open_images(path, resize)
 
 
 def open_reference(
@@ -249,6 +258,7 @@ def open_reference(
     batch_size: int = 64,
     seed: int = 0,
     progress: Progress | None = None,
+    resize: int | None = None,
 ) -> Reference:
     """The reference at `path` under `extractor`: ADM's statistics, our own file, or images.
 
@@ -270,7 +280,7 @@ def open_reference(
             )
         return reference
     if images is None and ("mu" not in npz or "arr_0" in npz):
-        images = open_images(path)
+        images = open_images(path, None if extractor.name == INCEPTION else resize)
     total = 0 if images is None else images.count
     report = None if progress is None else lambda done: progress("reference", done, total)
     if "mu" in npz and extractor.name == INCEPTION:
@@ -281,7 +291,7 @@ def open_reference(
             f"{total} images are used",
             stacklevel=2,
         )
-    images = images or open_images(path)  # which says that there are none
+    images = images or open_images(path, resize)  # which says that there are none
     return Reference.from_images(
         images.batches(batch_size),
         extractor,

@@ -11,7 +11,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -25,6 +25,7 @@ from harness.components.below import is_litter, is_litter_member
 from harness.data.npz import DAMAGED, names_of, said
 from harness.errors import BadInput, Missing
 from harness.metrics.features import check_layout
+from harness.metrics.resized import Square
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
 LOSSY = (".jpg", ".jpeg", ".webp")
@@ -33,7 +34,10 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Images:
-    """Images on disk. `batches(n)` yields uint8 (<= n, H, W, 3 or 1) in order; sha256: of files."""
+    """Images on disk. `batches(n)` yields uint8 (<= n, H, W, 3 or 1) in order.
+
+    sha256: of files; where they were brought to another size, of that as well.
+    """
 
     path: Path
     count: int
@@ -103,9 +107,10 @@ def open_npz(path: Path) -> Npz:
     return Npz(path, members)
 
 
-def open_images(path: Path | str) -> Images:
+def open_images(path: Path | str, resize: int | None = None) -> Images:
     """The images at `path`, an npz file or a folder, checked before any work is done.
 
+    resize: pixels a side that all are brought to; a folder may then hold images of any size.
     Raises Missing when nothing is there, and BadInput: npz without `arr_0`, not uint8, not NHWC,
     fewer than 2 images, truncated; folder with other files in it, or images of several sizes.
     """
@@ -114,7 +119,8 @@ def open_images(path: Path | str) -> Images:
         raise Missing(
             f"no images at {path}: expected an npz file with arr_0, or a folder of images"
         )
-    images = _open_folder(path) if path.is_dir() else _open_array(path)
+    square = None if resize is None else Square(resize)
+    images = _open_folder(path, square) if path.is_dir() else _open_array(path, square)
     if images.count < 2:
         raise BadInput(
             f"{path}: {images.count} image{'' if images.count == 1 else 's'}; "
@@ -123,7 +129,7 @@ def open_images(path: Path | str) -> Images:
     return images
 
 
-def _open_array(path: Path) -> Images:
+def _open_array(path: Path, square: Square | None) -> Images:
     npz = open_npz(path)
     if "arr_0" not in npz:
         raise BadInput(
@@ -155,7 +161,11 @@ def _open_array(path: Path) -> Images:
         except DAMAGED as error:
             raise _broken(path, error) from error
 
-    return Images(path, count, (height, width), batches, cache(npz.sha256))
+    images = Images(path, count, (height, width), batches, cache(npz.sha256))
+    if square is None:
+        return images
+    square.check(f"{path}: each image", height, width)
+    return square.brought(replace(images, batches=square.each(batches)), [images.size])
 
 
 def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -175,7 +185,7 @@ def _read_exactly(file: IO[bytes], size: int) -> bytearray:
     return data
 
 
-def _open_folder(path: Path) -> Images:
+def _open_folder(path: Path, square: Square | None) -> Images:
     files = sorted(_files(path))
     strangers = [p for p in files if p.suffix.lower() not in EXTENSIONS]
     if strangers:
@@ -187,16 +197,23 @@ def _open_folder(path: Path) -> Images:
     if not files:
         return Images(path, 0, (0, 0), lambda size: iter(()), lambda: "")
     size = _size(files[0])
+    sizes = {size}
     for p in files:  # headers only
-        if (found := _size(p)) != size:
+        found = _size(p)
+        sizes.add(found)
+        if square is not None:
+            square.check(str(p), *found)
+        elif found != size:
             raise BadInput(
                 f"{p}: {found[0]}x{found[1]} pixels, but {files[0].name} has "
-                f"{size[0]}x{size[1]}; all images of a set must have one size"
+                f"{size[0]}x{size[1]}; all images of a set must have one size, "
+                "or be brought to one by --resize PIXELS"
             )
 
     def batches(batch: int) -> Iterator[NDArray[np.uint8]]:
         for start in range(0, len(files), batch):
-            yield np.stack([_read_image(p) for p in files[start : start + batch]])
+            read = (_read_image(p) for p in files[start : start + batch])
+            yield np.stack([image if square is None else square.of(image) for image in read])
 
     def sha256() -> str:
         digest = hashlib.sha256()
@@ -212,7 +229,8 @@ def _open_folder(path: Path) -> Images:
         if lossy
         else ()
     )
-    return Images(path, len(files), size, batches, cache(sha256), notes)
+    images = Images(path, len(files), size, batches, cache(sha256), notes)
+    return images if square is None else square.brought(images, sizes)
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_extractor import known, make_tiny
 
 from harness.commands import evaluate
+from harness.data.crop import centre_crop
 from harness.errors import BadInput
 
 
@@ -73,6 +75,42 @@ def test_bad_settings_are_refused_in_words(two_sets, settings, message, monkeypa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(BadInput, match=message):
         run(*two_sets, "--extractor", "tiny-test", *settings)
+
+
+def test_images_of_any_size_are_measured_at_the_size_that_is_asked_for(tmp_path, capsys):
+    for seed, name in enumerate(("samples", "real")):
+        folder = tmp_path / name
+        folder.mkdir()
+        draws = np.random.default_rng(seed)
+        for i in range(6):
+            pixels = draws.integers(0, 256, (16 + i, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / f"{i}.png")
+    words = [str(tmp_path / "samples"), str(tmp_path / "real"), "--extractor", "tiny-test"]
+    with pytest.raises(BadInput, match="brought to one by --resize PIXELS"):
+        run(*words)
+    assert run(*words, "--resize", "8", "--metrics", "fd", "--json") == 0
+    out, err = capsys.readouterr()
+    result = json.loads(out)
+    made = result["provenance"]
+    assert made["resized_to"] == 8
+    assert made["image_size"] == made["reference_image_size"] == [8, 8]
+    assert "real: brought from 6 sizes, 16x20 to 21x20 to 8x8 by ADM's centre crop" in err
+    # What is compared are the images that a study of 8 x 8 pixels has.
+    for name in ("samples", "real"):
+        files = sorted((tmp_path / name).iterdir())
+        images = np.stack([centre_crop(np.asarray(Image.open(f)), 8) for f in files])
+        np.savez(tmp_path / f"{name}.npz", images)
+    words[:2] = [str(tmp_path / "samples.npz"), str(tmp_path / "real.npz")]
+    assert run(*words, "--metrics", "fd", "--json") == 0
+    plain = json.loads(capsys.readouterr().out)
+    assert plain["metrics"] == result["metrics"] and plain["provenance"]["resized_to"] is None
+    assert plain["provenance"]["reference_sha256"] != made["reference_sha256"]
+
+
+def test_a_size_that_is_none_is_refused(two_sets):
+    for size in ("0", "-3", "100000"):
+        with pytest.raises(BadInput, match="--resize must be between 1 and 4,096"):
+            run(*two_sets, "--extractor", "tiny-test", "--resize", size)
 
 
 def test_every_metric_can_be_asked_for(two_sets, capsys):

@@ -73,3 +73,22 @@ def test_another_extractor_than_the_statistics_is_refused(
     np.savez(path, **{**content, "about": np.array(json.dumps(about))})
     assert main(["evaluate", "samples.npz", "ref.npz", "--extractor", "random-conv"]) == 2
     assert "made with clip" in capsys.readouterr().err
+
+
+def test_images_can_be_brought_to_the_samples_size(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draws = np.random.default_rng(3)
+    np.savez(here / "large.npz", draws.integers(0, 256, (40, 20, 16, 3), dtype=np.uint8))
+    words = ["statistics", "large.npz", "--extractor", "random-conv", "--output", "ref.npz"]
+    assert main([*words, "--resize", "8"]) == 0
+    said = capsys.readouterr()
+    assert "brought from 20x16 to 8x8" in said.err
+    words = ["evaluate", "samples.npz", "--extractor", "random-conv", "--json", "--metrics", "fd"]
+    assert main([*words, "ref.npz"]) == 0
+    once = json.loads(capsys.readouterr().out)
+    assert main([*words, "large.npz", "--resize", "8"]) == 0
+    anew = json.loads(capsys.readouterr().out)
+    assert once["metrics"] == pytest.approx(anew["metrics"], rel=1e-9)
+    assert main([*words, "ref.npz", "--resize", "8"]) == 0
+    assert "ref.npz holds statistics: they stay as they were made" in capsys.readouterr().err
