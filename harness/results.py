@@ -74,7 +74,7 @@ def index_of(root: Path, study: str | Path | Study) -> Index:
     """The study's names for its stages: as its `run` wrote them, or planned from the study."""
     if isinstance(study, str) and not study.endswith((".yaml", ".yml")):
         return studies.find(root, study)
-    from harness.commands.common import imported_checkpoints
+    from harness.commands.imported import imported_checkpoints
     from harness.plan import make_plan
     from harness.plan.index import index
     from harness.spec import load_study

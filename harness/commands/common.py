@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import difflib
-import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands import floors
+from harness.commands.imported import check, imported_checkpoints
 from harness.components import standin
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput, Missing
-from harness.plan import keys
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
@@ -100,7 +98,9 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
 
     def opened() -> tuple[Study, Plan]:
         study = load_study(args.study, args.profile, args.overrides)
-        return study, planned(study, imported_checkpoints(Path(args.results)), count)
+        imported = imported_checkpoints(Path(args.results))
+        check(study, Path(args.results), imported)
+        return study, planned(study, imported, count)
 
     try:
         study, plan = standin.or_with_torch(opened)
@@ -152,20 +152,6 @@ def matching(args: argparse.Namespace, opened: Opened, patterns: Sequence[str]) 
                 f"for anything); `{command(args, 'plan', '--stages')}` lists them"
             )
     return [s for s in opened.plan.stages.values() if matches(s, patterns)]
-
-
-def imported_checkpoints(results: Path) -> dict[str, Imported]:
-    """What `harness import` has put into a results folder, by name."""
-    found = {}
-    for path in sorted((results / "checkpoints").glob("[!_]*.json")):
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            said = json.loads(path.read_text())
-            if not isinstance(said["settings"], str):  # JSON text in JSON until 0.1
-                said["settings"] = keys.canonical(said["settings"])
-            json.loads(said["settings"])
-            entry = Imported(**said)
-            found[entry.name] = entry
-    return found
 
 
 def command(args: argparse.Namespace, verb: str, *more: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.commands import common
 from harness.commands.common import duration
+from harness.commands.imported import imported_checkpoints
 from harness.plan.build import make_plan
 from harness.spec.study import load_study, profiles
 from harness.upkeep.usage import OTHERS, Held, referred, size, usage
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 
 def keys_of(given: Iterable[str], root: Path) -> dict[str, set[str]]:
     """ "study (profile)" -> the keys of its stages, for every profile of the studies given."""
-    imported = common.imported_checkpoints(root)
+    imported = imported_checkpoints(root)
     found = {}
     for path in given:
         wanted: list[str | None] = [*profiles(path)]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.commands import common
+from harness.commands.imported import imported_checkpoints
 from harness.errors import BadInput
 from harness.plan.build import make_plan
 from harness.plan.index import index
@@ -117,7 +118,7 @@ def _export_study(args: argparse.Namespace) -> int:
     if args.path is not None:
         raise BadInput(f"with --study give one path: {args.key} or {args.path}?")
     study = load_study(args.study, args.profile, args.overrides)
-    plan = make_plan(study, common.imported_checkpoints(Path(args.results)))
+    plan = make_plan(study, imported_checkpoints(Path(args.results)))
     ending = "-light.tar.gz" if args.light else ".tar"
     written = archive.write(
         Store(args.results),
@@ -137,7 +138,7 @@ def _export_study(args: argparse.Namespace) -> int:
 
 
 def _find(store: Store, given: str) -> str:
-    imported = common.imported_checkpoints(store.root).get(given)
+    imported = imported_checkpoints(store.root).get(given)
     if imported is not None:
         return imported.key
     found = sorted(k for k in store.committed(["train"]) if k.startswith(given))

@@ -11,6 +11,7 @@ from collections import Counter
 
 from harness.commands import common
 from harness.commands.common import duration
+from harness.commands.imported import imported_checkpoints
 from harness.errors import BadInput
 from harness.plan.index import index
 from harness.upkeep import forgetting, pruning
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
         opened.plan,
         common.matching(args, opened, args.stages),
         opened.store,
-        imported={entry.key for entry in common.imported_checkpoints(root).values()},
+        imported={entry.key for entry in imported_checkpoints(root).values()},
         others=others,
     )
     if not chosen.stages:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.commands import common
+from harness.commands.imported import FOLDER, LABEL, imported_checkpoints
 from harness.errors import BadInput, Missing
 from harness.plan import keys
 from harness.plan.build import Imported
@@ -134,8 +135,8 @@ def _committed(
             }
         )
         key = keys.stage_key("train", settings, {})
-        path = store.root / "checkpoints" / f"{args.name}.json"
-        known = common.imported_checkpoints(store.root).get(args.name)
+        path = store.root / FOLDER / f"{args.name}.json"
+        known = imported_checkpoints(store.root).get(args.name)
         if known is not None and known.key != key:
             raise BadInput(
                 f"{path} names another checkpoint already ({known.key[:12]}): choose another --name"
@@ -166,7 +167,7 @@ def _committed(
             {
                 "settings": json.loads(settings),
                 "inputs": {},
-                "label": f"import {args.name}",
+                "label": LABEL + args.name,
                 "provenance": {
                     "file": args.file,
                     "weights": loaded.weights,

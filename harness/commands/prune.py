@@ -12,6 +12,7 @@ from pathlib import Path
 from harness.commands import common
 from harness.commands.common import duration
 from harness.commands.du import keys_of
+from harness.commands.imported import imported_checkpoints
 from harness.errors import BadInput
 from harness.plan.index import index
 from harness.store.artifacts import Store
@@ -86,7 +87,7 @@ def _of_study(args: argparse.Namespace, root: Path) -> Chosen:
         usage(root).artifacts,
         kinds=args.kind or USUAL,
         last=args.last,
-        imported={entry.key for entry in common.imported_checkpoints(root).values()},
+        imported={entry.key for entry in imported_checkpoints(root).values()},
         others={} if args.shared else others,
     )
 
@@ -107,5 +108,5 @@ def _unreferenced(args: argparse.Namespace, root: Path) -> Chosen:
         usage(root).artifacts,
         set().union(*known.values()),
         kinds=args.kind or KINDS,
-        imported={entry.key for entry in common.imported_checkpoints(root).values()},
+        imported={entry.key for entry in imported_checkpoints(root).values()},
     )

@@ -121,7 +121,7 @@ def do(args: argparse.Namespace) -> int:
     state = opened.standing()
     missing = state.missing
     if state.remade and not args.remake:
-        raise BadInput(removed(state.remade))
+        raise BadInput(removed(state))
     problems = preflight.problems(opened.plan, missing)
     if problems:
         raise Missing(
@@ -360,7 +360,7 @@ def dry_run(opened: Opened) -> int:
         print(f"{word}: {stage.label}")
     print(f"{plural(len(state.missing), 'stage')} to do, {len(state.done):,} done")
     if state.remade:
-        print(removed(state.remade))
+        print(removed(state))
     for problem in preflight.problems(opened.plan, state.missing):
         print(f"missing here: {problem}")
     for sentence in identity.look(opened.plan, opened.stages, opened.store, every=True).changed:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.commands import common
 from harness.commands.common import plural
+from harness.commands.imported import imported_checkpoints
 from harness.errors import HarnessError
 from harness.spec import measuring
 from harness.spec.few_references import too_few
@@ -37,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     problems: dict[str, None] = {}
     notes: dict[str, None] = {}
     lines = []
-    imported = common.imported_checkpoints(Path(args.results))
+    imported = imported_checkpoints(Path(args.results))
     for path in args.study:
         try:
             wanted: list[str | None] = [args.profile] if args.profile else [*profiles(path)]

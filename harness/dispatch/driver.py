@@ -152,7 +152,7 @@ class Driver:
             if not found:
                 break
         if state.remade and not self.remake:
-            raise BadInput(removed(state.remade))
+            raise BadInput(removed(state))
         for key in pruned_keys(self.store) & {s.key for s in state.remade}:
             make_room(self.store, self.plan.stages[key].kind, key)
         return state, notes
@@ -266,8 +266,11 @@ class Driver:
             self._failed(stage, attempt, event.content.get("failure", "error"), message)
 
     def _failed(self, stage: Stage, attempt: Attempt, failure: str, message: str | None) -> None:
-        if failure == "bad input" and self._mend(stage, attempt, message):
-            return
+        if failure != "bad input" or not self._mend(stage, attempt, message):
+            self._ended(stage, attempt, failure, message)
+
+    def _ended(self, stage: Stage, attempt: Attempt, failure: str, message: str | None) -> None:
+        """It has failed: once more, or not."""
         ended, verdict = self.policy.settle(attempt, failure, message)
         self.ledger.release(stage.key)
         if verdict.again:
@@ -292,11 +295,19 @@ class Driver:
             except CorruptArtifact as error:
                 aside = self.store.quarantine(kind, need)
                 damaged.append(f"{error}; moved to {aside}, it is made again")
+            else:
+                damaged += self.store.set_aside(kind, need)
         if not damaged:
             return False
+        try:
+            state, notes = self.take_stock()
+        except BadInput as error:  # it was pruned: this stage cannot be done, the others can
+            for note in damaged:
+                self.watch("note", None, {"text": note})
+            self._ended(stage, attempt, "bad input", str(error))
+            return True
         self.ledger.end(attempt, "again", "bad input", message)
         self.ledger.release(stage.key)
-        state, notes = self.take_stock()
         self._plan_for(state, self.agenda.failed)
         for note in damaged + notes:
             self.watch("note", None, {"text": note})

@@ -13,7 +13,7 @@ from harness.plan import keys
 from harness.plan.plan import Plan, Stage
 from harness.plan.stages import NUMBERS_ALONE, WITH_FEATURES, EvaluateStage
 from harness.store import codec
-from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.artifacts import SPARE, CorruptArtifact, Store
 from harness.store.codec import Manifest
 from harness.store.pruned import pruned_keys
 
@@ -37,7 +37,9 @@ def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[s
             shared = [m for m in settings.metrics if settings.same_metric(before, m)]
             new = [m for m in settings.metrics if m not in shared]
             kept = codec.result(manifest, EvaluateResult).kept
-            serves = bool(kept) and all(_needs(m) <= {*kept} for m in new)
+            serves = (
+                bool(kept) and _whole(store, manifest) and all(_needs(m) <= {*kept} for m in new)
+            )
             if shared or serves:
                 rank = (serves, len(shared), key)
                 best[stage.key] = max(best.get(stage.key, (rank, key)), (rank, key))
@@ -68,6 +70,15 @@ def _same(settings: EvaluateStage, inputs: Mapping[str, str]) -> tuple[Any, ...]
     """What two evaluations must have in common."""
     how = (settings.k, settings.split_size, settings.subsets)
     return inputs.get("samples"), inputs.get("reference"), *how
+
+
+def _whole(store: Store, manifest: Manifest) -> bool:
+    """Are the features that it kept there? Their checksum is for who reads them."""
+    return all(
+        name not in manifest.files
+        or store.size("evaluate", manifest.key, name) == manifest.files[name].bytes
+        for name in SPARE["evaluate"]
+    )
 
 
 def _needs(metric: Any) -> set[str]:

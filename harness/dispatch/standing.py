@@ -91,19 +91,22 @@ def checkpoints(plan: Plan, store: Store) -> Iterator[Checkpoint]:
                 yield Checkpoint(*keys.trajectory(text, manifest.inputs), key)
 
 
-def removed(remade: list[Stage]) -> str:
+def removed(state: Standing) -> str:
     """Why nothing is started: what would be made again, which was removed."""
+    remade = state.remade
+    again = {s.key for s in remade}
+    needed = {key for s in state.missing if s.key not in again for key in s.needs}
+    why = "something that is to be measured needs it" if needed & again else "it is asked for"
     shown = [f"  {s.label}" for s in remade[:10]]
     if len(remade) > 10:
         shown.append(f"  and {len(remade) - 10:,} more")
     count = "1 stage that was" if len(remade) == 1 else f"{len(remade):,} stages that were"
     return "\n".join(
         [
-            f"{count} done and then removed would have to be done again, because something that "
-            "is to be measured needs it:",
+            f"{count} done and then removed would have to be done again, because {why}:",
             *shown,
             "Nothing was started: `plan` says what it would cost; say --remake to do it, or leave "
-            "out what needs it with --skip",
+            + ("out what needs it with --skip" if needed & again else "it out with --skip"),
         ]
     )
 

@@ -97,7 +97,7 @@ def decide(
     late = {
         k
         for k in wanted
-        if chosen[k].kind in ("floor", "ceiling")
+        if (chosen[k].kind in BESIDE or k in shown)
         and any(i in removed for i in chosen[k].inputs.values())
     }
     starts = Starts(plan, here, removed, checkpoints)
@@ -128,7 +128,7 @@ def decide(
     done = (here | kept) - remaining.keys()
     todos = remaining.values()
     reads = {k for s in todos for k in s.needs}
-    gone = (last & removed) - done - todo.keys()
+    gone = (last & removed | late & shown) - done - todo.keys()
     return Work(
         done=done,
         todo=list(remaining.values()),

@@ -33,6 +33,8 @@ __all__ = ["Artifact", "CorruptArtifact", "Rows", "Store", "UnreadableArtifact"]
 MANIFEST = "manifest.json"
 RECORD = "record.json"
 DEAR = ("train", "encode")  # kinds whose files are kept though their rows are damaged
+# By kind, what is kept for later stages alone: its loss takes nothing from what the stage is for.
+SPARE = {"evaluate": ("features.npz",)}
 DAY = 24 * 3600.0
 Rows = dict[str, list[dict[str, Any]]]
 R = TypeVar("R")
@@ -172,11 +174,14 @@ class Store:
         manifest = self.manifest(kind, key)
         return None if manifest is None else _read_rows(self.folder(kind, key), manifest)
 
-    def open(self, kind: str, key: str, verify: bool = True) -> Artifact | None:
+    def open(
+        self, kind: str, key: str, verify: bool = True, spare: bool = False
+    ) -> Artifact | None:
         """A committed artifact, or None. Sizes are always checked, checksums with `verify`.
 
         The rows of what took long to make are not checked here, `rows` does: weeks of training are
-        not thrown away for a byte of a record that was written elsewhere too.
+        not thrown away for a byte of a record that was written elsewhere too. Nor, without `spare`,
+        is what a number no longer needs once it is committed (SPARE).
         Errors: CorruptArtifact naming the file.
         """
         manifest = self.manifest(kind, key)
@@ -184,9 +189,18 @@ class Store:
             return None
         folder = self.folder(kind, key)
         for name, entry in manifest.files.items():
+            if name in SPARE.get(kind, ()) and not spare:
+                continue
             if name != RECORD or kind not in DEAR:
                 _check_file(folder / name, entry, verify or name == RECORD)
         return Artifact(kind, key, folder, manifest)
+
+    def size(self, kind: str, key: str, name: str) -> int | None:
+        """Of a file of an artifact, in bytes; None where there is no such file."""
+        with contextlib.suppress(OSError):
+            found = (self.folder(kind, key) / name).stat()
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
+        return None
 
     # --- writing --------------------------------------------------------------------------------
 
@@ -259,6 +273,28 @@ class Store:
         with files.explained(aside), contextlib.suppress(FileNotFoundError):
             os.rename(self.folder(kind, key), aside)
         return aside
+
+    def set_aside(self, kind: str, key: str) -> list[str]:
+        """Move an artifact's damaged spare files (SPARE) to quarantine/; the stage stays done.
+
+        Returns sentences. One that cannot be read now is left where it is.
+        """
+        manifest = self.manifest(kind, key)
+        said = []
+        for name in SPARE.get(kind, ()) if manifest is not None else ():
+            path = self.folder(kind, key) / name
+            try:
+                if manifest is not None and name in manifest.files:
+                    _check_file(path, manifest.files[name], verify=True)
+            except UnreadableArtifact:
+                continue
+            except CorruptArtifact as error:
+                aside = self.root / "quarantine" / f"{kind}-{key}.{uuid.uuid4().hex[:8]}.{name}"
+                files.make_folder(aside.parent)
+                with files.explained(aside), contextlib.suppress(FileNotFoundError):
+                    os.rename(path, aside)
+                said.append(f"{error}; moved to {aside}, its numbers stay")
+        return said
 
     def sweep(self, older_than_s: float = DAY, abandoned_s: float = 60 * DAY) -> None:
         """Delete staging folders that no living attempt can own any more.

@@ -50,16 +50,19 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_nothing_is_made_again_for_a_metric_that_kept_features_have(measured: Path) -> None:
-    store, plan = Store(measured / "results"), planned(measured, asked("fd, is, precision"))
-    todo = state(plan, store, measured)
+def test_nothing_is_made_again_for_a_metric_that_kept_features_have(
+    measured: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    store, plan = Store(tmp_path / "results"), planned(tmp_path, asked("fd, is, precision"))
+    todo = state(plan, store, tmp_path)
     assert {s.kind for s in todo.missing} == {"evaluate", "floor", "ceiling"} and not todo.remade
     again = [s for s in todo.missing if s.kind == "evaluate"]
     assert all(list(s.after) == ["features"] for s in again)
     for stage in again:
         assert stage.inputs["samples"] not in stage.needs
         execute(plan.task(stage), store)
-    assert not [s for s in state(plan, store, measured).missing if s.kind == "evaluate"]
+    assert not [s for s in state(plan, store, tmp_path).missing if s.kind == "evaluate"]
 
 
 def test_a_run_goes_on_from_an_evaluation_that_is_no_stage_of_its_study(
@@ -99,3 +102,64 @@ def test_damage_is_passed_over(measured: Path, tmp_path: Path) -> None:
     for key in store.committed(["evaluate"]):
         (store.folder("evaluate", key) / "manifest.json").write_text("{")
     assert earlier.found(again, plan, store) == {}
+
+
+def features(store: Store, key: str) -> Path:
+    return store.folder("evaluate", key) / "features.npz"
+
+
+@pytest.mark.parametrize("how", ["truncated", "removed", "replaced by a folder"])
+def test_features_that_are_damaged_take_no_number_with_them(
+    measured: Path, tmp_path: Path, how: str
+) -> None:
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    store, plan = Store(tmp_path / "results"), planned(tmp_path, asked("fd, is"))
+    (key,) = (s.key for s in plan.stages.values() if s.kind == "evaluate" and "S/8" in s.label)
+    path = features(store, key)
+    if how == "truncated":
+        path.write_bytes(path.read_bytes()[:100])
+    else:
+        path.unlink()
+    if how == "replaced by a folder":
+        path.mkdir()
+    assert not state(plan, store, tmp_path).missing
+    executor = InThisProcess(store)
+    driver = Driver(plan, list(plan.stages.values()), store, Ledger(store.root), executor)
+    assert driver.run() == 0 and not driver.agenda.failed
+    assert not list(store.root.glob("quarantine/*")) and store.open("evaluate", key) is not None
+    # One more metric is measured of the samples again, which have to be drawn again for it.
+    more = planned(tmp_path, asked("fd, is, precision"))
+    todo = state(more, store, tmp_path)
+    assert {s.kind for s in todo.remade} == {"sample", "train"}
+    (again,) = (s for s in todo.missing if s.kind == "evaluate" and "S/8" in s.label)
+    assert list(again.after) == ["numbers"]
+
+
+def test_features_whose_checksum_is_wrong_are_set_aside_when_they_are_read(
+    measured: Path, tmp_path: Path
+) -> None:
+    """The rest of the run goes on, and the number that they were kept beside stays."""
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    store, plan = Store(tmp_path / "results"), planned(tmp_path, asked("fd, is, precision"))
+    committed = store.committed(["evaluate"])
+    path = features(store, min(committed))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+    def drive(remake: bool) -> Driver:
+        executor = InThisProcess(store)
+        driver = Driver(
+            plan, list(plan.stages.values()), store, Ledger(store.root), executor, remake=remake
+        )
+        driver.run()
+        return driver
+
+    ended = drive(remake=False)
+    (failed,) = ended.agenda.failed.values()
+    assert failed.failure == "bad input" and "--remake" in (failed.error or "")
+    assert len(store.committed(["evaluate"])) == 2 * len(committed) - 1
+    (aside,) = store.root.glob("quarantine/*")
+    assert aside.name.endswith("features.npz") and store.open("evaluate", min(committed))
+    assert not drive(remake=True).agenda.failed
+    assert len(store.committed(["evaluate"])) == 2 * len(committed)

@@ -11,9 +11,9 @@ from pretender import drive
 
 from harness.dispatch import progress
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.standing import checkpoints, quarantined, removed, standing
+from harness.dispatch.standing import Standing, checkpoints, quarantined, removed, standing
 from harness.plan import Plan, make_plan
-from harness.plan.wanted import trajectory
+from harness.plan.wanted import Work, trajectory
 from harness.spec import load_study
 from harness.store import Store
 
@@ -58,10 +58,22 @@ def test_what_was_moved_to_quarantine_is_no_removal(plan: Plan, tmp_path: Path) 
 
 def test_the_refusal_names_what_it_is_about(plan: Plan) -> None:
     stages = list(plan.stages.values())
-    said = removed(stages[:1])
+    said = removed(Standing(set(), stages[:1], {}, work=Work(set(), remade=stages[:1])))
     assert said.startswith("1 stage that was done and then removed") and stages[0].label in said
-    said = removed(stages[:12])
+    said = removed(Standing(set(), stages[:12], {}, work=Work(set(), remade=stages[:12])))
     assert said.startswith("12 stages") and "and 2 more" in said and "--remake" in said
+
+
+def test_the_refusal_says_whether_a_measurement_wants_it_or_it_is_wanted_for_itself(
+    plan: Plan,
+) -> None:
+    evaluate = next(s for s in plan.stages.values() if s.kind == "evaluate")
+    sample = plan.stages[evaluate.inputs["samples"]]
+    work = Work(set(), remade=[sample])
+    said = removed(Standing(set(), [sample, evaluate], {}, work=work))
+    assert "because something that is to be measured needs it" in said
+    said = removed(Standing(set(), [sample], {}, work=work))
+    assert "because it is asked for" in said and "measured" not in said
 
 
 def test_a_saved_checkpoint_counts_as_the_part_of_its_stage_that_it_is(

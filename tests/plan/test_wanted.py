@@ -71,6 +71,21 @@ def test_samples_and_checkpoints_removed_after_their_evaluation_are_not_made_aga
     assert found.counted(plan.stages.values()) == [plan.stages[k] for k in plan.stages if k in kept]
 
 
+def test_nothing_that_was_removed_is_made_again_for_a_picture(plan: Plan) -> None:
+    """Shown samples that are damaged are drawn again from a checkpoint that is there."""
+    shown = {m.sample for m in shown_samples(plan.measurements)[1].values()}
+    lost = of(plan, "sample", "S/8 at 6")[0]
+    here = set(plan.stages) - {lost.key}
+    assert lost.key in shown
+    assert work(plan, here, damaged={lost.key}).todo == [lost]
+    pruned = keys(plan, "train")
+    found = work(plan, here - pruned, pruned=pruned, damaged={lost.key})
+    assert not found.todo and found.gone == [lost]
+    measured = {s.key for s in of(plan, "evaluate") if lost.key in s.inputs.values()}
+    found = work(plan, here - pruned - measured, pruned=pruned, damaged={lost.key})
+    assert lost in found.todo and {s.kind for s in found.remade} == {"train"}  # for a number
+
+
 def test_what_a_missing_number_needs_is_made_again_and_nothing_else(plan: Plan) -> None:
     lacking = of(plan, "evaluate", "S/8 at 3")[0]
     kept = keys(plan, "evaluate", "ceiling", "reference", "complexity") - {lacking.key}
