@@ -19,7 +19,7 @@ from harness.plan.stages import FloorStage, ReferenceStage
 from harness.stages import files_read
 from harness.stages.beside import measured_beside
 from harness.stages.encode import images_of, source_of
-from harness.stages.real_images import batches, chosen
+from harness.stages.real_images import batches, chosen, readable
 from harness.stages.reconstruction import Reconstruction
 from harness.stages.reference import component_of, divided
 from harness.stages.work import Outcome, Work
@@ -91,6 +91,7 @@ def _images(
     if not len(indices):
         raise BadInput(f"data {data.name!r} at {work.place.data_path}: {NO_IMAGES}")
     indices = indices[chosen(settings.images, len(indices), reference.seed)]
+    indices = readable(images, indices, work.place.max_corrupt)
     return batches(images, indices, data.image_size, work.place.batch_size), len(indices)
 
 

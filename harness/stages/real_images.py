@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from harness.components.source import Images
 from harness.data.crop import centre_crop
-from harness.data.images import ArrayImages
+from harness.data.images import ArrayImages, Corrupt
+from harness.data.writer import check_corrupt
+from harness.errors import HarnessError
+
+READERS = 4  # threads that look for images that cannot be read
 
 
 def chosen(count: int | None, available: int, seed: int) -> np.ndarray:
@@ -18,10 +23,45 @@ def chosen(count: int | None, available: int, seed: int) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).permutation(available)[:count])
 
 
+def readable(images: Images, indices: np.ndarray, max_corrupt: int) -> np.ndarray:
+    """`indices`, less those of images that cannot be read: what they are is printed, into the log.
+
+    They are read once more for it, and only where the study allows for such images: what is
+    measured of the others has to know beforehand how many there are. Raises HarnessError for more
+    than max_corrupt.
+    """
+    if max_corrupt == 0:  # the first that cannot be read is an error: see `_read`
+        return indices
+
+    def problem(index: int) -> dict[str, str] | None:
+        try:
+            images[index]
+        except Corrupt as error:
+            return {"path": error.path, "reason": error.reason}
+        return None
+
+    with ThreadPoolExecutor(READERS) as pool:
+        found = list(pool.map(problem, indices.tolist()))
+    corrupt = [entry for entry in found if entry is not None]
+    check_corrupt(corrupt, max_corrupt)
+    for entry in corrupt:
+        print(f"left out: {entry['path']}: {entry['reason']}", flush=True)
+    return indices[[entry is None for entry in found]]
+
+
+def _read(images: Images, index: int) -> tuple[np.ndarray, int]:
+    try:
+        return images[index]
+    except Corrupt as error:
+        raise HarnessError(
+            f"{error}; repair or remove it, or raise data.max_corrupt to leave such images out"
+        ) from error
+
+
 def batches(images: Images, indices: np.ndarray, size: int, batch: int) -> Iterator[np.ndarray]:
     """uint8 (<= batch, size, size, 3) of the images at `indices`, one batch at a time."""
     for start in range(0, len(indices), batch):
-        rows = [centre_crop(images[int(i)][0], size) for i in indices[start : start + batch]]
+        rows = [centre_crop(_read(images, int(i))[0], size) for i in indices[start : start + batch]]
         yield rgb(np.stack(rows))
 
 
@@ -31,7 +71,7 @@ def in_memory(
     """Images of a source (default: all) at one size: uint8 (N, size, size, C), labels (N,)."""
     if isinstance(images, ArrayImages) and indices is None:
         return images.images, images.labels
-    found = [images[int(i)] for i in (range(len(images)) if indices is None else indices)]
+    found = [_read(images, int(i)) for i in (range(len(images)) if indices is None else indices)]
     return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
 
 

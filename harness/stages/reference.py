@@ -23,7 +23,7 @@ from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
 from harness.stages import files_read
 from harness.stages.encode import images_of, source_of
-from harness.stages.real_images import batches, chosen, in_memory
+from harness.stages.real_images import batches, chosen, in_memory, readable
 from harness.stages.work import Outcome, Work
 from harness.store.results import ReferenceResult
 
@@ -160,6 +160,7 @@ def _extractor(
         part = parts[role] if role in parts else np.arange(len(images))
         if count is not None and count < len(part):
             part = np.sort(np.random.default_rng(settings.seed).permutation(part)[:count])
+        part = readable(images, part, work.place.max_corrupt)
         return in_memory(images, settings.data.image_size, part)
 
     path = work.folder / "extractor.safetensors"
@@ -187,4 +188,6 @@ def _images(
         indices = parts["reference"]
     else:
         indices = chosen(count, len(images), settings.seed)
+    if not made:
+        indices = readable(images, indices, work.place.max_corrupt)
     return batches(images, indices, settings.data.image_size, work.place.batch_size), len(indices)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.components import registry
-from harness.errors import BadInput
+from harness.errors import BadInput, HarnessError
 from harness.metrics import Reference
 from harness.stages import real_images
 from harness.store import component_files
@@ -157,6 +157,21 @@ def test_the_images_of_a_floor_are_never_those_of_the_reference(
     of_floor = images_of(laboratory, "floor", shown, *said)
     assert len(of_reference) == (30 if held_out else 20)
     assert len(of_floor) == (12 if held_out else 10) and not of_floor & of_reference
+
+
+def test_images_that_cannot_be_read_are_left_out_of_both_where_the_study_allows_them(
+    laboratory: Laboratory, tmp_path: Path, shown: list[np.ndarray]
+) -> None:
+    path = folder(tmp_path / "images", 28)
+    for name in ("a", "z"):
+        (path / "class-0" / f"{name}.png").write_bytes(b"not an image")
+    said = on_files(path, "reference.images=20")
+    with pytest.raises(HarnessError, match=r"\.png: cannot be decoded.*raise data\.max_corrupt"):
+        images_of(laboratory, "reference", shown, *said)
+    some = (*said, "data.max_corrupt=2")
+    of_reference = images_of(laboratory, "reference", shown, *some)
+    of_floor = images_of(laboratory, "floor", shown, *some)
+    assert len(of_reference | of_floor) == len(of_reference) + len(of_floor) == 28
 
 
 def test_where_the_reference_is_made_of_all_images_there_is_no_floor(

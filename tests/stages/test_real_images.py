@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.data.images import ArrayImages
-from harness.stages.real_images import batches, chosen, in_memory, rgb
+from harness.data.images import ArrayImages, Corrupt
+from harness.errors import HarnessError
+from harness.stages.real_images import batches, chosen, in_memory, readable, rgb
 
 
 def images(count: int, channels: int = 1, side: int = 8) -> ArrayImages:
@@ -32,6 +33,36 @@ def test_batches_are_of_the_chosen_ones_in_order_with_three_channels() -> None:
     found = list(batches(images(20), np.array([1, 4, 7, 9, 19]), 4, 2))
     assert [batch.shape for batch in found] == [(2, 4, 4, 3), (2, 4, 4, 3), (1, 4, 4, 3)]
     assert [int(image[0, 0, 0]) for batch in found for image in batch] == [1, 4, 7, 9, 19]
+
+
+class Some(ArrayImages):
+    """Every seventh cannot be read."""
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, int]:
+        if index % 7 == 3:
+            raise Corrupt(f"{index}.png", "is cut off")
+        return super().__getitem__(index)
+
+
+def test_images_that_cannot_be_read_are_left_out_as_far_as_the_study_allows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = images(20)
+    some = Some(whole.images, whole.labels, whole.class_names)
+    wanted = np.array([1, 3, 4, 9, 10])
+    assert readable(some, wanted, 2).tolist() == [1, 4, 9]
+    assert capsys.readouterr().out.splitlines() == [
+        "left out: 3.png: is cut off",
+        "left out: 10.png: is cut off",
+    ]
+    with pytest.raises(HarnessError, match=r"2 images cannot be read, more than .*\(1\) allows"):
+        readable(some, wanted, 1)
+    assert readable(some, wanted, 0) is wanted  # not looked at: the first is an error
+    for read in (lambda: list(batches(some, wanted, 8, 2)), lambda: in_memory(some, 8, wanted)):
+        with pytest.raises(
+            HarnessError, match=r"3\.png: is cut off; repair or remove it, or raise"
+        ):
+            read()
 
 
 def test_images_in_memory_have_their_labels() -> None:
