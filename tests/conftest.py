@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,14 @@ if TYPE_CHECKING:
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before torch is imported; see README, "Two cores"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The processes of this session may come from one that has torch loaded (warm.py)."""
+    del config
+    import warm
+
+    warm.begin_session()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -87,10 +94,11 @@ def verb(study: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixt
 @pytest.fixture
 def harness(tmp_path: Path) -> Harness:
     """harness("run", "tiny.yaml") as a subprocess in tmp_path."""
+    import warm
 
     def call(*arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
+            [warm.python(), "-m", "harness", *arguments],
             cwd=tmp_path,
             capture_output=True,
             text=True,

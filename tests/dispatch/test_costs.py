@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import warm
 from tiny_study import TINY
 
 from harness.plan import make_plan
@@ -50,7 +50,7 @@ def test_a_real_run_leaves_as_many_files_as_are_reckoned_with(
     costs: ModuleType, tmp_path: Path
 ) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
-    words = [sys.executable, "-m", "harness", "run", "tiny.yaml", "--no-report"]
+    words = [warm.python(), "-m", "harness", "run", "tiny.yaml", "--no-report"]
     subprocess.run(words, cwd=tmp_path, check=True, capture_output=True, timeout=500)
     results = tmp_path / "results"
     plan = make_plan(load_study(tmp_path / "tiny.yaml"))

@@ -6,10 +6,10 @@ import csv
 import io
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 from example_package import PACKAGE, install
 
 CHECKOUT = Path(__file__).parents[2]
@@ -19,7 +19,7 @@ def harness(folder: Path, *words: str, path: list[str]) -> subprocess.CompletedP
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(CHECKOUT), *path])}
     environment |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "harness", *words],
+        [warm.python(), "-m", "harness", *words],
         cwd=folder,
         env=environment,
         capture_output=True,

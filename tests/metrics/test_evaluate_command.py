@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import warm
 
 
 @pytest.mark.slow
 def test_a_stranger_pipes_the_result_and_reads_the_error(two_sets, tmp_path, inception_weights):
     def harness(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness", "evaluate", *arguments, f"--weights={weights}"],
+            [warm.python(), "-m", "harness", "evaluate", *arguments, f"--weights={weights}"],
             cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,

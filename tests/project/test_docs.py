@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import warm
 import yaml
 from PIL import Image
 
@@ -38,7 +39,7 @@ def typed_in(folder: Path) -> None:
     """A `python` that is this one, and what lies beside it in a checkout."""
     (folder / "bin").mkdir()
     python = folder / "bin" / "python"  # a link would lose the virtual environment
-    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(warm.python())} "$@"\n')
     python.chmod(0o755)
     (folder / "studies").symlink_to(shipped.folder())
     (folder / "tests").symlink_to(ROOT / "tests")
@@ -90,8 +91,8 @@ def execute(folder: Path, block: Block) -> None:
     about = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
     words = {
         "sh": ["bash", "-euo", "pipefail", "-c", block.text],
-        "python": [sys.executable, "-c", block.text],
-        "sql": [sys.executable, "-c", f"import duckdb; print(duckdb.sql({block.text!r}))"],
+        "python": [warm.python(), "-c", block.text],
+        "sql": [warm.python(), "-c", f"import duckdb; print(duckdb.sql({block.text!r}))"],
     }[block.language]
     done = subprocess.run(words, cwd=folder, env=about, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, (

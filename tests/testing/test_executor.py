@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+import warm
 from tiny_study import TINY
 
 from harness.components import Executor
@@ -116,7 +117,7 @@ def test_a_study_that_brings_it_in_one_file_runs_to_its_end_with_it(tmp_path: Pa
     text = text.replace("EXECUTOR", "{name: subprocess, at_once: 2}").replace("[S, B]", "[S]")
     (tmp_path / "tiny.yaml").write_text(f"components: [my_executor.py]\n{text}")
     command = [
-        sys.executable,
+        warm.python(),
         "-m",
         "harness",
         "run",

@@ -1,0 +1,71 @@
+"""A `python` whose torch is loaded already: most of a short process is the import of torch.
+
+One server for a test session, whatever its number of workers. Tests of what an interpreter does
+from its first line on (imports, hashes, encodings, terminals, kills) start one of their own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import functools
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from warm_client import read_at_the_start
+
+HERE = Path(__file__).parent
+
+
+def begin_session() -> None:
+    """Say where the session's server is to be found; its xdist workers inherit it."""
+    if "HARNESS_TESTS_FORK_SERVER" in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="harness-warm-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["HARNESS_TESTS_FORK_SERVER"] = str(folder / "socket")
+    os.environ["HARNESS_TESTS_PYTHON"] = str(folder / "python")
+    os.environ["HARNESS_TESTS_SESSION"] = str(os.getpid())
+    os.environ["HARNESS_TESTS_FORKED_WITH"] = json.dumps(read_at_the_start())
+    script = folder / "python"
+    words = [sys.executable, "-IS", str(HERE / "warm_client.py"), sys.executable]
+    script.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+    script.chmod(0o755)
+
+
+@functools.cache
+def python() -> str:
+    """The path of that `python`, once its server answers."""
+    begin_session()
+    place = Path(os.environ["HARNESS_TESTS_FORK_SERVER"])
+    with open(place.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            _start(place)
+    return os.environ["HARNESS_TESTS_PYTHON"]
+
+
+def _start(place: Path) -> None:
+    words = [sys.executable, str(HERE / "warm_server.py"), str(place)]
+    with open(place.with_suffix(".log"), "w") as log:
+        server = subprocess.Popen(
+            [*words, os.environ["HARNESS_TESTS_SESSION"]],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    until = time.monotonic() + 120
+    while not place.exists():
+        ended = server.poll()
+        said = place.with_suffix(".log").read_text()
+        assert ended is None, f"the fork server ended with {ended}:\n{said}"
+        assert time.monotonic() < until, f"the fork server does not answer:\n{said}"
+        time.sleep(0.05)
