@@ -10,6 +10,7 @@ from harness.errors import BadInput, HarnessError, Missing
 
 HELD_OUT = 0.1  # of the images, for floors
 LABEL_FREE = "random-conv"  # an extractor that needs neither labels nor many images
+LEAST = 4  # images: precision and recall ask for 3 neighbours of each
 OWN = "classifier"  # an extractor trained on the study's own images
 
 if TYPE_CHECKING:
@@ -95,6 +96,11 @@ def look(folder: str) -> Found:
         raise BadInput(f"--data {folder}: no source of images recognises it; {_layouts()}")
     source, settings = found
     images = open_images(name, source, folder, settings=settings)
+    if len(images) < LEAST:
+        raise BadInput(
+            f"--data {folder}: {len(images)} {'image' if len(images) == 1 else 'images'}, and a "
+            f"study needs {LEAST} at least; for numbers that say something, some hundreds"
+        )
     seen = looking.look(images, f"--data {folder}")
     return Found(
         name,

@@ -129,7 +129,9 @@ class Cifar(FileSource):
     """CIFAR-10 or CIFAR-100, as published: the binary or the Python version, unpacked."""
 
     name = "cifar"
-    layout: ClassVar[str] = "the folder of CIFAR's binary version (data_batch_1.bin or train.bin)"
+    layout: ClassVar[str] = (
+        "the folder that an archive of CIFAR unpacks to, binary or Python version"
+    )
 
     labels: Labels = "fine"
     "CIFAR-100's labels: fine (100 classes) or coarse (20). CIFAR-10 has fine ones alone."

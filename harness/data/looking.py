@@ -39,7 +39,10 @@ class Looked:
         sides = f"{self.side}" if self.side == self.largest else f"{self.side} to {self.largest}"
         more = [f"{n} of {self.read} {_WORDS.get(k, k)}" for k, n in sorted(self.stored.items())]
         if self.damaged:
-            more.append(f"{self.damaged} of {self.read} cannot be read")
+            more.append(
+                f"{self.damaged} of {self.read} cannot be read: repair or remove such images, or "
+                "say with data.max_corrupt how many may be left out"
+            )
         return "; ".join([f"{self.count:,} images{of}, shorter side {sides} pixels", *more])
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from pets import folder_of_pets
+from PIL import Image
 
+from harness.cli import main
 from harness.commands import looked
 from harness.commands.looked import Found
 from harness.errors import BadInput, Missing
@@ -68,3 +70,18 @@ def test_what_is_not_there_or_not_images_is_said(tmp_path: Path) -> None:
         looked.look(str(tmp_path / "nowhere"))
     with pytest.raises(BadInput, match=r"no source of images recognises it; .*image-folder reads"):
         looked.look(str(tmp_path))
+
+
+@pytest.mark.parametrize("count", [1, looked.LEAST - 1, looked.LEAST])
+def test_too_few_images_for_any_study_are_told_before_one_is_written(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("images").mkdir()
+    for i in range(count):
+        Image.new("RGB", (16, 16), (40 * i, 0, 0)).save(f"images/{i}.png")
+    assert main(["new", "mine", "--data", "images"]) == (0 if count == looked.LEAST else 2)
+    assert Path("mine.yaml").exists() == (count == looked.LEAST)
+    if count < looked.LEAST:
+        said = capsys.readouterr().err
+        assert said.count("error:") == 1 and "a study needs 4 at least" in said

@@ -64,7 +64,10 @@ def test_gray_is_the_sets_only_where_every_image_is() -> None:
 def test_damaged_images_are_counted_and_only_all_of_them_are_an_error() -> None:
     found = look(Drawn(None, plain(8, 8, 3), None), "x")
     assert (found.damaged, found.read) == (2, 3)
-    assert found.sentence.endswith("2 of 3 cannot be read")
+    assert found.sentence.endswith(
+        "2 of 3 cannot be read: repair or remove such images, or say with data.max_corrupt how "
+        "many may be left out"
+    )
     with pytest.raises(BadInput, match="here: none of 2 images looked at can be read"):
         look(Drawn(None, None), "here")
     with pytest.raises(BadInput, match="none of 0 images"):
