@@ -77,9 +77,12 @@ def study(tmp_path: Path) -> Path:
 @pytest.fixture
 def verb(study: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Said:
     """verb("status", "tiny.yaml") in this process: its exit code, and all that it said."""
+    import warm
+
     from harness.cli import main
 
     monkeypatch.chdir(study.parent)
+    monkeypatch.setattr("sys.executable", warm.python())  # of its workers
 
     def call(*arguments: str) -> tuple[int, str]:
         capfd.readouterr()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import fcntl
-import functools
 import json
 import os
 import shlex
@@ -32,6 +31,7 @@ def begin_session() -> None:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["HARNESS_TESTS_FORK_SERVER"] = str(folder / "socket")
     os.environ["HARNESS_TESTS_PYTHON"] = str(folder / "python")
+    os.environ["HARNESS_TESTS_STARTED_BY"] = sys.executable
     os.environ["HARNESS_TESTS_SESSION"] = str(os.getpid())
     os.environ["HARNESS_TESTS_FORKED_WITH"] = json.dumps(read_at_the_start())
     script = folder / "python"
@@ -40,26 +40,33 @@ def begin_session() -> None:
     script.chmod(0o755)
 
 
-@functools.cache
 def python() -> str:
-    """The path of that `python`, once its server answers."""
+    """The path of that `python`. The first that is run starts the server."""
     begin_session()
+    return os.environ["HARNESS_TESTS_PYTHON"]
+
+
+def start_server() -> None:
+    """Once for all who ask."""
     place = Path(os.environ["HARNESS_TESTS_FORK_SERVER"])
     with open(place.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():
             _start(place)
-    return os.environ["HARNESS_TESTS_PYTHON"]
 
 
 def _start(place: Path) -> None:
-    words = [sys.executable, str(HERE / "warm_server.py"), str(place)]
+    words = [os.environ["HARNESS_TESTS_STARTED_BY"], str(HERE / "warm_server.py"), str(place)]
+    env = {**os.environ, "PYTHONPATH": str(HERE.parent)}  # each child takes its own instead
+    env.pop("PYTHONWARNINGS", None)
     with open(place.with_suffix(".log"), "w") as log:
         server = subprocess.Popen(
             [*words, os.environ["HARNESS_TESTS_SESSION"]],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            cwd=HERE.parent,
+            env=env,
             start_new_session=True,
         )
     until = time.monotonic() + 120

@@ -31,13 +31,18 @@ def can_be_forked(words: list[str]) -> bool:
     words = words[words[:1] == ["-u"] :]
     ours = words[:1] == ["-m"] and words[1].split(".")[0] == "harness"
     code = words[:1] == ["-c"] and "multiprocessing" not in words[1]
-    same = read_at_the_start() == json.loads(os.environ["HARNESS_TESTS_FORKED_WITH"])
-    return same and (ours or code)
+    there = json.loads(os.environ.get("HARNESS_TESTS_FORKED_WITH", "null"))
+    return read_at_the_start() == there and (ours or code)
 
 
 def main(python: str, words: list[str]) -> None:
     if not can_be_forked(words):
         os.execv(python, [python, *words])
+    if not os.path.exists(os.environ["HARNESS_TESTS_FORK_SERVER"]):
+        sys.path.insert(0, os.path.dirname(__file__))
+        import warm
+
+        warm.start_server()
     server = socket.socket(socket.AF_UNIX)
     server.connect(os.environ["HARNESS_TESTS_FORK_SERVER"])
     umask = os.umask(0)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from in_process import here_alone
 from kills import assert_same_records, workers_of
 from tiny_study import TINY, Harness
@@ -22,6 +23,7 @@ from harness import load_results
 from harness.store import tables
 
 RUN = [sys.executable, "-m", "harness", "run", "tiny.yaml"]
+WARM_RUN = [warm.python(), *RUN[1:]]  # where nobody is killed
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +92,8 @@ def test_two_drivers_together_do_each_stage_once(
     undisturbed: Path, study: Path, harness: Harness
 ) -> None:
     drivers = [
-        subprocess.Popen(RUN, cwd=study.parent, stdout=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(WARM_RUN, cwd=study.parent, stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
     ]
     for driver in drivers:
         driver.communicate(timeout=300)
@@ -103,7 +106,7 @@ def test_two_drivers_together_do_each_stage_once(
 
 def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(study: Path, harness: Harness) -> None:
     process = subprocess.Popen(
-        [*RUN, "--set", "train.steps=100000", "--set", "train.milestones=[100000]"],
+        [*WARM_RUN, "--set", "train.steps=100000", "--set", "train.milestones=[100000]"],
         cwd=study.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

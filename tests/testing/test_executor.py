@@ -22,6 +22,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "example_components"))
 from harness_example import subprocess_executor
 from harness_example.subprocess_executor import Processes, Subprocess
 
+
+@pytest.fixture(autouse=True)
+def warm_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers and processes of stages have torch loaded."""
+    monkeypatch.setattr(sys, "executable", warm.python())
+
+
 SAMPLE = (laws.a_failure_is_told_with_its_class_and_message, laws.one_stage_is_cancelled)
 KEPT = [
     *(pytest.param(Local(), law, id=f"local-{law.__name__}") for law in laws.LAWS),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -55,10 +56,18 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Baseline:
     return Baseline(tmp_path_factory.mktemp("undisturbed"))
 
 
+# Their processes are looked at, frozen and killed: each is an interpreter of its own.
+LOOKED_AT = ("test_disasters", "test_interrupted", "test_kills", "test_resources")
+
+
 @pytest.fixture
-def bench(cluster: PrivateCluster, baseline: Baseline, tmp_path: Path) -> Iterator[Bench]:
+def bench(
+    cluster: PrivateCluster, baseline: Baseline, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Bench]:
     """An idle cluster and an empty results folder."""
     one = Bench(tmp_path, cluster, baseline)
+    if request.path.stem not in LOOKED_AT:
+        one.python = warm.python()
     yield one
     one.stop()
     cluster.clear()

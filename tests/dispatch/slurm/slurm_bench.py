@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import warm
 from private_cluster import PrivateCluster
 
 PATIENCE_S = 280  # a busy machine takes a minute to import torch
@@ -73,6 +74,8 @@ class Baseline:
 class Bench:
     """One study, one results folder, and the command line on them."""
 
+    python = sys.executable  # of drivers and their jobs; local runs need none of their own
+
     def __init__(
         self,
         folder: Path,
@@ -100,8 +103,9 @@ class Bench:
         self.file.write_text(text.format(sizes=sizes, patches=patches, steps=steps, rate=rate))
 
     def words(self, verb: str, *more: str, results: Path | None = None) -> list[str]:
+        python = warm.python() if "local" in more else self.python
         return [
-            *(sys.executable, "-m", "harness", verb, str(self.file), *more),
+            *(python, "-m", "harness", verb, str(self.file), *more),
             *("--results", str(results or self.results)),
         ]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 from private_cluster import PrivateCluster
 from slurm_bench import LONG, Baseline, Bench
 
@@ -21,6 +22,7 @@ def accounted(
 ) -> Iterator[Bench]:
     """An idle cluster that keeps accounts, and an empty results folder."""
     one = Bench(tmp_path, accounting_cluster, baseline)
+    one.python = warm.python()
     yield one
     one.stop()
     accounting_cluster.clear()
