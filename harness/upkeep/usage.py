@@ -32,6 +32,7 @@ OTHERS = {
     "drivers": "processes that work",
     "checkpoints": "names of imported checkpoints",
     "forgotten": "what was let go of: delete it, or `merge` it back",
+    "reports": "what each report was made of",
     "pruned": "marks of artifacts whose payload was removed",
 }
 
