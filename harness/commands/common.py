@@ -85,7 +85,7 @@ class Opened:
         return self.ledger.history(s.key for s in self.stages)
 
     def standing(self, history: Mapping[str, list[Attempt]] | None = None) -> Standing:
-        """What is done, missing and failed now (with `history`: when that was read)."""
+        """The stages that are done, missing and failed now (with `history`: when that was read)."""
         return standing(self.plan, self.stages, self.store, self.ledger, history)
 
 

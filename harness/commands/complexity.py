@@ -23,7 +23,7 @@ class Point(NamedTuple):
 
 
 class Published(NamedTuple):
-    """What the paper gives for a point."""
+    """The paper's numbers for a point."""
 
     gflops: float
     params_m: int | None  # millions
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _point(name: str, image_size: int | None, block: str | None) -> Point:
-    """What a name on the command line stands for. Raises BadInput."""
+    """The point that a name on the command line stands for. Raises BadInput."""
     if name in zoo.UNETS:
         zoo.check_unet(name, image_size)
         return Point(name, zoo.UNETS[name], None)

@@ -129,7 +129,7 @@ class Estimate:
 
 
 def _amount(stage: Stage) -> float:
-    """What its time grows with: Gflops, or one stage where they are not counted."""
+    """The measure that its time grows with: Gflops, or one stage where they are not counted."""
     return stage.gflops or 1.0
 
 
@@ -166,7 +166,7 @@ class PlainDisplay:
         self.begin(stages, done)
 
     def begin(self, stages: Iterable[Stage], done: set[str]) -> None:
-        """What there is to do; told once more where that was seen to be otherwise."""
+        """Show the stages to do; once more where they turned out to be others."""
         stages = list(stages)
         self.total, self.finished = len(stages), {s.key for s in stages if s.key in done}
         self.estimate = Estimate(stages, done, self.known)

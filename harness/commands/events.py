@@ -44,7 +44,7 @@ class EventStream(PlainDisplay):
         self.failed: set[str] = set()
 
     def line(self, text: str) -> None:
-        """What people read on a line of its own is a note."""
+        """A line that people read by itself is an event `note`."""
         self.write("note", text=text)
 
     def write(self, event: str, **content: Any) -> None:

@@ -129,7 +129,7 @@ def below(path: str, inner: Inner) -> Iterator[Setting]:
 
 
 def _of_the_model(path: str) -> Iterator[Setting]:
-    """What every model's section has, then the fields of the families."""
+    """The fields of every model's section, then those of the families."""
     yield from children(path, ModelFields)
     said = set(ModelFields.model_fields)
     for family in registry.names("family"):

@@ -100,7 +100,7 @@ def _reads(opened: common.Opened) -> list[identity.Read]:
 def _compared(
     args: argparse.Namespace, opened: common.Opened, read: identity.Read
 ) -> dict[str, Any]:
-    """What one stage read, and what is there now."""
+    """The files that one stage read, and those that are there now."""
     told: dict[str, Any] = {
         "stage": read.stage.label,
         "key": read.stage.key,

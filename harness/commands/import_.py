@@ -182,7 +182,7 @@ def _committed(
 
 
 class _Autoencoder(NamedTuple):
-    """Whose latents a checkpoint was trained on."""
+    """The autoencoder whose latents a checkpoint was trained on."""
 
     name: str
     content: Any  # as keys write it

@@ -23,7 +23,7 @@ LABEL = "import "  # and the name: of the artifact
 
 
 def imported_checkpoints(results: Path) -> dict[str, Imported]:
-    """What `harness import` has put into a results folder, by name.
+    """The checkpoints that `harness import` has put into a results folder, by name.
 
     Of a damaged file what its artifact says, where there is exactly one of that name.
     """

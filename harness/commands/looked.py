@@ -75,12 +75,12 @@ class Found:
 
     @property
     def sentence(self) -> str:
-        """What was found, in one sentence."""
+        """The findings in one sentence."""
         return f"{self.path}, {self.about}"
 
 
 def look(folder: str) -> Found:
-    """What lies in a folder of images, whichever source reads it.
+    """Look into a folder of images, whichever source reads it.
 
     Raises Missing if it is not there, BadInput if no source can read it, saying what would do.
     """
@@ -128,7 +128,7 @@ def _own_floor(images: Any, name: str, source: str, folder: str, settings: dict[
 
 
 def _layouts() -> str:
-    """What each source reads, in words."""
+    """The data that each source reads, in words."""
     from harness.components import registry
     from harness.components.source import Source
 
@@ -150,7 +150,7 @@ def _extractor(count: int, classes: int) -> str:
 
 
 def _division(count: int, classes: int) -> Division | None:
-    """Who has which of the images that are trained on: an extractor of their own, a reference."""
+    """The division of the training images: an extractor of their own, a reference."""
     from harness.metrics.classifier_component import Classifier
     from harness.metrics.division import divide
     from harness.spec.schema import ReferenceSettings

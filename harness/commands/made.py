@@ -92,7 +92,7 @@ def of_counts(opened: Opened) -> list[dict[str, Any]]:
 def provenance_of(
     opened: Opened, frames: dict[str, Any], counted: list[dict[str, Any]], latest: str
 ) -> dict[str, Any]:
-    """What made the numbers, for the report's last section."""
+    """The provenance of the numbers, for the report's last section."""
     import pandas as pd
 
     metrics = frames["metrics"]

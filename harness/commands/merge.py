@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def told(done: Merged, source: str, target: str, dry_run: bool = False) -> str:
-    """What was brought over, in a sentence or two."""
+    """A sentence or two on what was merged."""
     verb = "would come" if dry_run else "came"
     rows = sum(done.rows.values())
     lines = [

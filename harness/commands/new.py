@@ -181,7 +181,7 @@ def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
 
 
 def _asked(big: Mapping[str, Any]) -> dict[str, Any]:
-    """What a profile asks, where the study itself leaves it open: its models."""
+    """The models that a profile asks for, where the study itself leaves them open."""
     return {section: big[section] for section in ("model", "matrix") if section in big}
 
 

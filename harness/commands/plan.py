@@ -122,7 +122,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
 def _costs(
     opened: Opened, state: Standing, speeds: estimate.Rates, every: bool
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], list[str]]:
-    """What each stage costs, each kind's totals, and where the speeds are of other settings.
+    """The cost of each stage, the totals of each kind, and where speeds are of other settings.
 
     every: list the stages; otherwise only the missing ones' costs are looked up.
     """
@@ -192,7 +192,7 @@ def counted_networks(plan: Plan) -> dict[str, float]:
 
 
 def _print_removed(content: dict[str, Any]) -> None:
-    """What is gone, and what of that would be made again."""
+    """Print what is gone, and what of that would be made again."""
     remade, gone = content["remade"], content["gone"]
     if remade:
         cost = quantity(sum(one["gflops"] or 0.0 for one in remade))

@@ -15,7 +15,7 @@ from harness.store import Store, codec
 
 
 def remarks(opened: Opened) -> list[str]:
-    """What the study's settings say beforehand, and what its evaluations could not measure."""
+    """Notes on the study's settings, and on what its evaluations could not measure."""
     return [*of_settings.remarks(opened.study), *unmeasured(opened)]
 
 

@@ -60,7 +60,7 @@ def check(given: str | None, option: str = "--report", endings: tuple[str, ...] 
 
 
 def made_of(opened: Opened, path: Path) -> dict[str, Any]:
-    """What a report at `path` is made of; the results folder as seen from there."""
+    """The identity of the study and results that a report at `path` is made of."""
     study = opened.study
     results = os.path.relpath(opened.store.root.resolve(), path.resolve().parent)
     overrides = sorted(o for o in study.overrides if not o.startswith(OUTSIDE))
@@ -86,7 +86,7 @@ def place(opened: Opened, path: Path, asked: bool) -> tuple[Path, str | None]:
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """What the report at `path` was made of; None where there is none, or it does not say."""
+    """The identity that the report at `path` notes; None where there is none, or no note."""
     if not path.exists():
         return None
     with contextlib.suppress(OSError, ValueError):
@@ -102,7 +102,7 @@ def remember(opened: Opened, path: Path) -> None:
 
 
 def _suffix(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
-    """What tells a report's name apart from another one's."""
+    """An ending that tells a report's name apart from another one's."""
     parts = []
     if mine["results"] != theirs["results"]:
         parts.append(Path(mine["results"]).name)

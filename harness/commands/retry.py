@@ -58,7 +58,7 @@ def _none_of(count: int) -> str:
 
 
 def dry_run(opened: Opened, keys: list[str]) -> int:
-    """What `retry` would do. Changes nothing."""
+    """Print what `retry` would do. Changes nothing."""
     failed = opened.ledger.failed(keys)
     for attempt in failed.values():
         print(f"would try again: {attempt.label} ({when(attempt)}: {attempt.failure})")

@@ -242,7 +242,7 @@ def drive(
 
 
 def display_of(args: argparse.Namespace, opened: Opened, state: Standing) -> PlainDisplay:
-    """What shows the run: for programs, for a terminal, or as lines."""
+    """The display of the run: for programs, for a terminal, or as lines."""
     retry, known = common.again(args, opened), known_seconds(opened, state.missing)
     if args.json:
         args.stream = EventStream(state.stages, state.done, retry, args.out, known)
@@ -254,7 +254,7 @@ def display_of(args: argparse.Namespace, opened: Opened, state: Standing) -> Pla
 
 
 def known_seconds(opened: Opened, missing: list[Stage]) -> dict[str, float]:
-    """What stages to do will take by what was measured here before, by key."""
+    """Estimated seconds of the stages to do, by key, from what was measured here before."""
     from harness.commands.plan import measured_rates
 
     rates = measured_rates(opened)
@@ -353,7 +353,7 @@ def compact(opened: Opened, above: int = 0) -> None:
 
 
 def dry_run(opened: Opened) -> int:
-    """What `run` would do. Creates nothing."""
+    """Print what `run` would do. Creates nothing."""
     state = opened.standing()
     for stage in state.missing:
         word = "failed before" if stage.key in state.failed else "would run"

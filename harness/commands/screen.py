@@ -137,7 +137,7 @@ def _number(text: bytes) -> float:
 
 
 class Screen:
-    """What `--watch` draws. `width` and `height` in characters."""
+    """The screen of `--watch`, `width` by `height` characters."""
 
     def __init__(self, opened: Opened, unicode: bool = True) -> None:
         self.marks = MARKS if unicode else PLAIN

@@ -143,7 +143,7 @@ def drivers(opened: Opened) -> list[Owner]:
 
 
 def document(opened: Opened, shown: Shown) -> dict[str, Any]:
-    """What `--json` prints."""
+    """The content of `--json`."""
 
     def entries(*states: str) -> list[dict[str, Any]]:
         return [

@@ -64,7 +64,7 @@ def spent(plan: Plan, history: Mapping[str, list[Attempt]]) -> Spent:
 
 
 def shares(plan: Plan, kind: str) -> Share:
-    """What one task of a stage kind is given; nothing, where no budget is kept."""
+    """The resources of one task of a stage kind; none, where no budget is kept."""
     return executor_of(plan.study).share(plan.study, kind) or Share(0)
 
 

@@ -40,7 +40,7 @@ def circumstances(plan: Plan, task: Task) -> dict[str, str]:
 
 
 def changed(attempt: Attempt, now: dict[str, str]) -> list[str]:
-    """What is different now, in words; all of it, for an attempt that did not write it down."""
+    """The differences to now, in words; everything, for an attempt that did not write them down."""
     before = attempt.circumstances or {}
     return [text for name, text in MEANING.items() if before.get(name) != now[name]]
 

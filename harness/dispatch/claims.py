@@ -130,7 +130,7 @@ class Claims:
                 os.replace(aside, _beside(self._files[0]))
 
     def told(self) -> dict[str, dict[str, Any]]:
-        """What all drivers tell."""
+        """The notes of all drivers."""
         found: dict[str, dict[str, Any]] = {}
         for path in (self.root / "drivers").glob("*.progress"):
             with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
@@ -236,7 +236,7 @@ class Claims:
         return time.time() + self._skew
 
     def held(self, keys: Container[str]) -> set[str]:
-        """Which of `keys` a living process holds. Dead claims are broken on the way.
+        """Those of `keys` that a living process holds. Dead claims are broken on the way.
 
         One listing and one look per process, however many claims it has.
         """
@@ -254,7 +254,7 @@ class Claims:
         return found
 
     def owner_of(self, key: str) -> Owner | None:
-        """Who holds the claim, dead or alive. Changes nothing."""
+        """The owner of the claim, dead or alive. Changes nothing."""
         return _read(self.root / "claims" / key)
 
     def alive(self, key: str) -> bool:

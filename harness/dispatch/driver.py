@@ -164,7 +164,7 @@ class Driver:
         self.watch("stock", None, {"stages": state.stages, "done": set(state.done)})
 
     def leave(self) -> None:
-        """What outlives us goes on, workers do not: let the next driver have all at once."""
+        """Let the next driver have everything at once: jobs go on, workers do not."""
         if self.agenda.running and not self.policy.outlives:
             self.executor.close()
         self.ledger.leave()

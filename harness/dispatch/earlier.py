@@ -67,7 +67,7 @@ def _committed(
 
 
 def _same(settings: EvaluateStage, inputs: Mapping[str, str]) -> tuple[Any, ...]:
-    """What two evaluations must have in common."""
+    """The settings that two evaluations must have in common."""
     how = (settings.k, settings.split_size, settings.subsets)
     return inputs.get("samples"), inputs.get("reference"), *how
 

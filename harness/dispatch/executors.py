@@ -45,7 +45,7 @@ def queues_called(attempts: Iterable[Attempt]) -> str:
 
 
 def printed(attempt: Attempt) -> Path | None:
-    """What the attempt's task said outside its stages."""
+    """The output of the attempt's task outside its stages."""
     found = given_to(attempt)
     if found is None or attempt.batch is None:
         return None

@@ -19,7 +19,7 @@ from harness.dispatch.ledger import Attempt, Ledger
 
 @dataclass(frozen=True)
 class Policy:
-    """What one class of failure gets."""
+    """The policy for one class of failure."""
 
     retries: int  # tries after the first
     wait_s: float  # before the first of them; doubles each time, up to MOST_WAIT_S
@@ -66,7 +66,7 @@ def since_forgiven(attempts: Iterable[Attempt]) -> list[Attempt]:
 def verdict(
     attempts: Iterable[Attempt], failure: str, limits: Mapping[str, int], pace: float = 1.0
 ) -> Verdict:
-    """What to do after another `failure`, given the attempts that ended before it.
+    """Decide what to do after another `failure`, given the attempts that ended before it.
 
     `limits` overrides the number of retries by class (dispatch.retries); `pace` scales the pauses.
     """

@@ -40,7 +40,7 @@ YOUNG_S = 3600.0  # how long a look at a larger tree counts
 
 @dataclass
 class Looked:
-    """What was found, as sentences."""
+    """The findings, as sentences."""
 
     changed: list[str] = field(default_factory=list)  # `run` refuses
     notes: list[str] = field(default_factory=list)
@@ -87,7 +87,7 @@ def look(plan: Plan, stages: Iterable[Stage], store: Store, *, every: bool = Fal
 
 
 def committed(plan: Plan, stages: Iterable[Stage], store: Store) -> Iterator[Read]:
-    """What the committed stages among `stages` read from outside, where the study still says it."""
+    """Files from outside that committed ones of `stages` read, where the study still names them."""
     mine = [s for s in stages if s.kind in reads.OF_KIND]
     here = store.committed({s.kind for s in mine})
     for stage in mine:
@@ -194,7 +194,7 @@ def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
 
 
 def _refusal(study: Study, read: Read, words: str) -> str:
-    """What has changed, and what can be done."""
+    """Sentences on what has changed, and on what can be done."""
     path_field, key_field = reads.FIELDS[read.role]
     name = study.runs[read.stage.run or 0].data.name
     what = {
@@ -217,7 +217,7 @@ def _refusal(study: Study, read: Read, words: str) -> str:
 
 
 class _Cache:
-    """What is kept of looks at one role's files. Advisory: without it, everything is looked at."""
+    """Notes of looks at one role's files. Advisory: without them, everything is looked at."""
 
     def __init__(self, store: Store, read: Read) -> None:
         name = f"{read.stage.key[:16]}-{read.role}.json"
@@ -227,7 +227,7 @@ class _Cache:
         self.kept = read.kept
 
     def still(self) -> dict[str, str] | None:
-        """What the look before told, if that counts still; else None."""
+        """The result of the look before, if it still counts; else None."""
         content = _json(self.looked)
         with contextlib.suppress(KeyError, TypeError, ValueError, OSError):
             told: dict[str, str] = content["told"]

@@ -25,7 +25,7 @@ PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Notice:
-    """What is told."""
+    """A message to the user's command."""
 
     event: str  # failed (a stage, for good); at the end: done, failed or stopped
     study: str
@@ -65,7 +65,7 @@ def tell(command: Sequence[str], notice: Notice) -> str | None:
 
 
 class Notices:
-    """What one `run` tells: its first failed stage at once, and how it ended."""
+    """The messages of one `run`: its first failed stage at once, and how it ended."""
 
     def __init__(self, command: Sequence[str], study: str, profile: str) -> None:
         self.command, self.study, self.profile = tuple(command), study, profile

@@ -40,7 +40,7 @@ def standing(
     ledger: Ledger,
     history: Mapping[str, list[Attempt]] | None = None,
 ) -> Standing:
-    """What is done, to do and failed, from directory listings; changes nothing.
+    """Read from directory listings what is done, to do and failed; change nothing.
 
     history: all attempts, where they were read already.
     """

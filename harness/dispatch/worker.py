@@ -169,7 +169,7 @@ def _listen(inbox: queue.Queue[dict[str, Any]], stops: set[str | None]) -> None:
 
 
 def _unbuffered() -> None:
-    """What was printed is in the log, even when the process is killed in the next moment."""
+    """Write what was printed to the log, so that a kill in the next moment loses nothing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, errors="backslashreplace")

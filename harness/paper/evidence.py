@@ -15,7 +15,7 @@ AGREES, DISAGREES = "agrees, spread not published", "disagrees, spread not publi
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was said, what these numbers say, and the numbers."""
+    """A claim, its verdict by these numbers, and the numbers."""
 
     id: str
     where: str

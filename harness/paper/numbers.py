@@ -35,7 +35,7 @@ NEAR = 0.05  # share of the paper's number
 
 @dataclass(frozen=True)
 class Setting:
-    """Which measurement a number is of; None: the paper does not say."""
+    """The measurement that a number is of; None: the paper does not say."""
 
     model: str
     samples: int

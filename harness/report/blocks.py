@@ -145,7 +145,7 @@ Block = Heading | Paragraph | Note | Abstract | Figure | Table | Mosaic | Pairs 
 
 @dataclass(frozen=True)
 class Section:
-    """What one section of the report came to: its title ("" for the abstract) and its blocks."""
+    """One section of the report: its title ("" for the abstract) and its blocks."""
 
     name: str
     title: str

@@ -40,7 +40,7 @@ def ratio(row: Mapping[Any, Any]) -> int | None:
 
 
 def caption(rows: Iterable[Mapping[Any, Any]]) -> str:
-    """What a caption says of micro models beside the paper's; nothing without one."""
+    """A caption's words on micro models beside the paper's; empty where there are none."""
     micro = [r for r in rows if r["family"] == "DiT-micro" and counterpart(r) is not None]
     times = sorted({t for t in map(ratio, micro) if t is not None})
     if not times:

@@ -30,7 +30,7 @@ from harness.report.verdicts import verdicts
 
 @dataclass(frozen=True)
 class Floor:
-    """What real images score against the reference."""
+    """The floor: the value of real images against the reference."""
 
     value: float
     images: int | None  # behind it; None: not told
@@ -94,7 +94,7 @@ class Findings:
     no_verdicts: str = ""  # why there are none
 
     def floor(self, protocol: selection.Protocol | None) -> Floor | None:
-        """What real images score, for values that were measured so; None: not known, or several."""
+        """The floor of values that were measured so; None: not known, or several."""
         if self.references > 1 or self.metric is None:
             return None
         return floor_of(self.report.frames["metrics"], self.metric, protocol)

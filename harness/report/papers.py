@@ -20,7 +20,7 @@ PUBLISHED = datetime.datetime(2023, 3, 2, tzinfo=datetime.UTC)  # arXiv 2212.097
 
 
 def papers_report() -> ReportInput:
-    """What the paper's tables and text say, as the input of a report.
+    """The numbers of the paper's tables and text, as the input of a report.
 
     No spread was published, so nothing is called best and no value has an interval; correlations
     have theirs over models.

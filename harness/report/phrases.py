@@ -66,7 +66,7 @@ def weak_clause(found: Findings) -> list[Text]:
 
 
 def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
-    """What real images score beside values that were measured so, and decoded noise, for captions.
+    """Floor and ceiling (decoded noise) of values that were measured so, for captions.
 
     Fewer real images than samples are told without a line: they would score another number. And
     whether the features know what they are to tell apart.
@@ -86,7 +86,7 @@ def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
 
 
 def interval_clause(rows: pd.DataFrame) -> str:
-    """What bars and bands are, for captions."""
+    """The meaning of bars and bands, for captions."""
     known = np.isfinite(numbers(rows, "low"))
     if not known.any():
         return "No standard error was recorded, so no interval is drawn. "
@@ -161,7 +161,7 @@ def top(rows: pd.DataFrame, higher: bool) -> tuple[dict[str, Any], list[str]]:
 
 
 def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
-    """Who is best, or who cannot be told from it."""
+    """The best model, or those that cannot be told from it."""
     if not len(rows):
         return []
     row, tied = top(rows, found.higher)
@@ -236,7 +236,7 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
 
 
 def conditional_sentence(found: Findings) -> str:
-    """What all values of a law share, and its intervals therefore do not hold.
+    """The errors that all values of a law share, which its intervals therefore do not hold.
 
     Standard errors are over the samples. The error of the reference is in no record, and samples of
     one sampling seed have the same noise in every model.

@@ -121,7 +121,7 @@ def canvas(width: float, height: float, **grid: Any) -> tuple[Canvas, Any]:
 
 
 def say(artist: Any, texts: Sequence[str]) -> None:
-    """What each point of a drawn line says under the pointer, in the SVG of it."""
+    """Give each point of a drawn line its text under the pointer, in the SVG of it."""
     figure = artist.get_figure(root=True)
     name = f"said{len(figure.hover)}"
     artist.set_gid(name)

@@ -45,7 +45,7 @@ def alike(found: Findings, metric: str) -> pd.DataFrame:
 
 
 def floors(found: Findings, names: list[str]) -> list[Text]:
-    """What real images score, by number of images, for captions of tables."""
+    """The floors by number of images, for captions of tables."""
     by_images: dict[int | None, list[str]] = {}
     for m in names:
         # k and chunks are of single metrics: those of the primary one say nothing of the others

@@ -90,7 +90,7 @@ def fingerprint(document: Document) -> str:
 
 
 def parts(document: Document) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """What the template is given: the content as JSON's types, and the images by file name."""
+    """The input of the template: the content as JSON's types, and the images by file name."""
     files: dict[str, bytes] = {}
     for block in document.pieces():
         if isinstance(block, Figure):

@@ -116,7 +116,7 @@ def choose_all(places: list[Place]) -> list[Place]:
 
 
 def described(study: Study) -> str:
-    """What is done where, in a sentence for `plan`."""
+    """A sentence for `plan`: which stages run where."""
     settings = study.settings.dispatch
     places = layout(settings)
     if device(places[0]):

@@ -259,7 +259,7 @@ def about(root: Path, name: str) -> dict[str, Any]:
 
 
 class DamagedPack(HarnessError):
-    """What an array element is to do cannot be read as it was written."""
+    """The order of an array element cannot be read as it was written."""
 
 
 def read_pack(root: Path, name: str, index: int) -> list[Entry]:

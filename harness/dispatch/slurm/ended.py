@@ -59,7 +59,7 @@ def classify(key: str, job: str, element: Element | None, folder: Path | None = 
 
 
 def _printed(path: Path) -> str:
-    """What a task printed last outside its stages, as the end of a sentence."""
+    """The last output of a task outside its stages, as the end of a sentence."""
     lines = [line.strip() for line in tail(path, 30).splitlines() if line.strip()]
     return f"; the end of {path}: {' | '.join(line[:300] for line in lines[-3:])}" if lines else ""
 

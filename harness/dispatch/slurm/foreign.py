@@ -14,7 +14,7 @@ from harness.spec.study import Study
 
 
 def variant(study: Study) -> dict[str, Any]:
-    """Which one of a study it is, for batch.json: what `dispatch` says is not part of any key."""
+    """The identity of a study in batch.json: what `dispatch` says is part of no key."""
     others = (o for o in study.overrides if not re.match(r"dispatch\b", o))
     return {"study": study.name, "profile": study.profile, "overrides": sorted(others)}
 

@@ -175,7 +175,7 @@ class SlurmJobs(QueueExecutor):
     # --- what is known, for people --------------------------------------------------------------
 
     def said(self, key: str) -> dict[str, Any]:
-        """What the task of a stage in flight last wrote: its state and progress; {} if nothing."""
+        """The last report of a stage in flight: its state and progress; {} if there is none."""
         return state.read(self.root, self.living[key].place[0], key)
 
     def spoke(self, key: str) -> bool:
@@ -232,7 +232,7 @@ class SlurmJobs(QueueExecutor):
         return [*notes, *found.values()]
 
     def _told(self, key: str, read_ns: int) -> Event | None:
-        """What a stage's task has newly written, as an event."""
+        """The newest report of a stage's task, as an event."""
         said = self.said(key)
         reason = self.living[key].reason
         if said.get("state") == "requeued":
@@ -257,7 +257,7 @@ class SlurmJobs(QueueExecutor):
         return fresh
 
     def _judge(self, one: Living, wait: bool = True) -> Event | None:
-        """What SLURM's word means for a stage that has not said how it ended."""
+        """The meaning of SLURM's word for a stage that has not said how it ended."""
         batch = one.place[0]
         if self.submissions.waits(batch):
             return None

@@ -47,7 +47,7 @@ def write(root: Path, batch: str, key: str, state: str, ran: float | None, **con
 
 
 def read(root: Path, batch: str, key: str) -> dict[str, Any]:
-    """What a stage's task last wrote: its state and progress; {} when nothing whole is there."""
+    """The last report of a stage's task: its state and progress; {} when no whole one is there."""
     try:
         found = seal.opened(json.loads(path(root, batch, key).read_bytes()))
     except (OSError, ValueError):

@@ -18,7 +18,7 @@ LATER_S = 20.0  # before a refused submission is tried again
 
 
 class Submissions:
-    """What is to be submitted, in order, and what was."""
+    """The batches to submit, in order, and those that were."""
 
     def __init__(self, root: Path, study: Study, cluster: Cluster) -> None:
         self.root, self.study, self.cluster = root, study, cluster

@@ -39,7 +39,7 @@ TRIES, ANSWER_S, AGAIN_S = 3, 2.0, 0.5  # of scontrol: 7 s at the most, before S
 
 
 class Said:
-    """What the stages of one element say, in files that drivers and `status` read."""
+    """The reports of one element's stages, in files that drivers and `status` read."""
 
     def __init__(self, root: Path, name: str, main: bool) -> None:
         self.root, self.name, self.main = root, name, main
@@ -274,7 +274,7 @@ def _own_job() -> dict[str, str]:
 
 
 def scontrol(*words: str) -> tuple[str | None, str]:
-    """What it printed, None when it never succeeded, and why not. A controller may be busy."""
+    """The output, None when it never succeeded, and why not. A controller may be busy."""
     error = ""
     for attempt in range(TRIES):
         if attempt:

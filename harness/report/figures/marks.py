@@ -57,7 +57,7 @@ def short_label(row: dict[str, Any]) -> str:
 
 
 def told(row: dict[str, Any], x: str, unit: str, scale: float = 1.0) -> str:
-    """What a point says under the pointer."""
+    """The text of a point under the pointer."""
     text = f"{row['label']}: {wording.within(row['value'], row.get('low'), row.get('high'))}"
     return f"{text} at {wording.number(float(row[x]) / scale)} {unit}"
 

@@ -143,7 +143,7 @@ def metrics(panels: Sequence[tuple[str, pd.DataFrame, float | None]]) -> Drawing
 
 
 def _columns(rows: pd.DataFrame, *more: str) -> pd.DataFrame:
-    """What a figure's CSV holds."""
+    """The rows of a figure's CSV."""
     names = [*more, "label", "group", OTHER, "size", "patch_size", "gflops", "params"]
     names += ["value", "low", "high", "learned"]
     return rows[[n for n in names if n in rows]].reset_index(drop=True)

@@ -57,7 +57,7 @@ def training(curves: pd.DataFrame, title: str, short: str, floor: float | None =
 
 
 def panels_by(curves: pd.DataFrame) -> list[str]:
-    """What Figure 6 can show: panels by "patch_size" if sizes differ, by "size" if patches do.
+    """The panels of Figure 6: by "patch_size" if sizes differ, by "size" if patches do.
 
     Empty where the zoo's names do not tell the models apart (custom ones, several designs).
     """
