@@ -7,7 +7,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import processes
 import pytest
 import safetensors.torch
 import torch
+import warm
 from training import KILLED, checkpoints_of, stop_after
 
 from harness.errors import BadInput
@@ -102,7 +102,7 @@ def test_killed_on_the_trunk_and_on_a_tail_averages_and_snapshots_are_the_undist
             (tmp_path / "task.json").write_text(task.to_json())
             root = str(killed.store.root)
             process = subprocess.run(
-                [sys.executable, "-c", KILLED, root, str(tmp_path / "task.json"), "4"],
+                [warm.python(), "-c", KILLED, root, str(tmp_path / "task.json"), "4"],
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
                 capture_output=True,
                 text=True,

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import safetensors.torch
 import torch
+import warm
 from torch.utils._python_dispatch import TorchDispatchMode
 from training import KILLED, checkpoints_of, content, stop_after
 
@@ -61,7 +62,7 @@ def test_a_run_killed_by_sigkill_twice_is_bitwise_the_undisturbed_one(
     root = str(laboratory.store.root)
     for calls in ("4", "3"):
         process = subprocess.run(
-            [sys.executable, "-c", KILLED, root, str(tmp_path / "task.json"), calls],
+            [warm.python(), "-c", KILLED, root, str(tmp_path / "task.json"), calls],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             capture_output=True,
             text=True,

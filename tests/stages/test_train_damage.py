@@ -6,12 +6,12 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import warm
 from training import KILLED, checkpoints_of, content, stop_after
 
 from harness.stages import checkpoints
@@ -66,7 +66,7 @@ def test_what_a_kill_in_the_middle_of_a_checkpoint_leaves_is_gone_before_space_i
     task = laboratory.task("train", checkpoint_every=2)
     (tmp_path / "task.json").write_text(task.to_json())
     arguments = [str(laboratory.store.root), str(tmp_path / "task.json"), "1000"]
-    ended = subprocess.run([sys.executable, "-c", WRITING + KILLED, *arguments], cwd=Path.cwd())
+    ended = subprocess.run([warm.python(), "-c", WRITING + KILLED, *arguments], cwd=Path.cwd())
     scratch = laboratory.store.scratch(task.key)
     assert ended.returncode == -signal.SIGKILL
     assert len(list(scratch.glob("_step-*/state.safetensors"))) == 1
