@@ -1,7 +1,7 @@
 """Damaged npz, weights, checkpoints, tars and Parquet files: read, or refused by name.
 
 Every input is a function of (SEED, its number). HARNESS_TEST_SEED=N draws others,
-HARNESS_TEST_INPUTS=N as many as wanted of each kind.
+HARNESS_TEST_INPUTS=N as many as wanted of each kind; `-m full` tries those that CI leaves out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from harmless import Hung, at_most, call, collect
+from harmless import Hung, at_most, call, collect, in_parts, numbers
 from mutations import blob
 from PIL import Image
 
@@ -96,8 +96,9 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@in_parts
 def test_damaged_images_and_statistics_are_measured_or_refused_by_name(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: bool, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(1).integers(0, 256, (2, 6, 4, 4, 3), np.uint8)
@@ -131,12 +132,13 @@ def test_damaged_images_and_statistics_are_measured_or_refused_by_name(
             problem = f"the error does not name {broken}.npz:\n{said}"
         return problem
 
-    found = collect(inputs(350), one)
+    found = collect(numbers(inputs(350), part), one)
     assert not found, "\n\n".join(found)
 
 
+@in_parts
 def test_a_damaged_extractor_is_used_or_refused_by_name(
-    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: bool, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     pixels = np.random.default_rng(1).integers(0, 256, (2, 6, 4, 4, 3), np.uint8)
@@ -155,7 +157,7 @@ def test_a_damaged_extractor_is_used_or_refused_by_name(
             problem = f"the error does not name the file:\n{said}"
         return problem
 
-    found = collect(inputs(150), one)
+    found = collect(numbers(inputs(150), part), one)
     assert not found, "\n\n".join(found)
 
 
@@ -190,8 +192,9 @@ def wrapped(state: dict[str, Any], dice: random.Random) -> Any:
     )
 
 
+@in_parts
 def test_a_damaged_checkpoint_is_imported_or_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.manual_seed(0)
@@ -220,7 +223,7 @@ def test_a_damaged_checkpoint_is_imported_or_refused_by_name(
             problem = f"the error does not name the file:\n{said}"
         return problem
 
-    found = collect(inputs(350), one)
+    found = collect(numbers(inputs(350), part), one)
     assert not found, "\n\n".join(found)
 
 
@@ -268,8 +271,9 @@ def tar_of(dice: random.Random | None) -> bytes:
     return buffer.getvalue()
 
 
+@in_parts
 def test_a_damaged_tar_is_encoded_or_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The stage that `run` gives to a worker, in this process."""
     monkeypatch.chdir(tmp_path)
@@ -293,15 +297,16 @@ def test_a_damaged_tar_is_encoded_or_refused_by_name(
             return traceback.format_exc()
         return None
 
-    found = collect(inputs(250), one)
+    found = collect(numbers(inputs(250), part), one)
     assert not found, "\n\n".join(found)
 
 
 # --- results: Parquet -----------------------------------------------------------------------------
 
 
+@in_parts
 def test_a_damaged_record_is_left_out_by_name_or_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of them under the checksum of what they hold now: then Parquet itself must refuse."""
     monkeypatch.chdir(tmp_path)
@@ -335,5 +340,5 @@ def test_a_damaged_record_is_left_out_by_name_or_refused_by_name(
             problem = f"no word about the damaged file:\n{said[-500:]}"
         return problem
 
-    found = collect(inputs(150), one)
+    found = collect(numbers(inputs(150), part), one)
     assert not found, "\n\n".join(found)

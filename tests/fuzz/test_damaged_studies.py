@@ -1,7 +1,8 @@
 """Damaged studies through `validate` and `plan`: refused with their place, or planned.
 
 Every input is a function of (SEED, its number): the same on every machine. HARNESS_TEST_SEED=N
-draws others, HARNESS_TEST_INPUTS=N as many as wanted of each base.
+draws others, HARNESS_TEST_INPUTS=N as many as wanted of each base; `-m full`
+tries those that CI leaves out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import random
 from pathlib import Path
 
 import pytest
-from harmless import call, collect
+from harmless import call, collect, in_parts, numbers
 from mutations import study
 from tiny_study import TINY
 
@@ -45,9 +46,10 @@ BASES = {
 }
 
 
+@in_parts
 @pytest.mark.parametrize("base", BASES)
 def test_a_damaged_study_is_planned_or_refused_with_its_place(
-    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: str, part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path("damaged.yaml")
@@ -64,7 +66,7 @@ def test_a_damaged_study_is_planned_or_refused_with_its_place(
                 return f"{verb}: the error does not name the file:\n{said}"
         return None
 
-    found = collect(INPUTS, one)
+    found = collect(numbers(INPUTS, part), one)
     assert not found, "\n\n".join(found)
     assert 0 in codes["validate"] + codes["plan"] and 2 in codes["validate"]
     assert not list(tmp_path.glob("results*")), "plan and validate write nothing"
