@@ -51,6 +51,7 @@ class Estimate:
             self._count(stage, -1)
 
     def start(self, stage: Stage) -> None:
+        """A stage has begun."""
         self.started[stage.key] = time.monotonic()
 
     def progress(self, stage: Stage, content: dict[str, Any]) -> None:
@@ -173,9 +174,11 @@ class PlainDisplay:
 
     @property
     def done(self) -> int:
+        """How many stages are done."""
         return len(self.finished)
 
     def finish(self, stage: Stage) -> None:
+        """A stage is done."""
         self.finished.add(stage.key)
         self.estimate.finish(stage)
 
@@ -186,6 +189,7 @@ class PlainDisplay:
         pass
 
     def line(self, text: str) -> None:
+        """Print a line with the time of day."""
         print(f"[{time.strftime('%H:%M:%S')}] {text}", file=self.out, flush=True)
 
     def __call__(self, event: str, stage: Stage | None, content: dict[str, Any]) -> None:
@@ -239,6 +243,7 @@ class LiveDisplay(PlainDisplay):
         self.live.__exit__(None, None, None)
 
     def line(self, text: str) -> None:
+        """Print a line above the live view."""
         self.console.print(text, markup=False, highlight=False)
 
     def __call__(self, event: str, stage: Stage | None, content: dict[str, Any]) -> None:

@@ -48,13 +48,16 @@ class EventStream(PlainDisplay):
         self.write("note", text=text)
 
     def write(self, event: str, **content: Any) -> None:
+        """Print one event as a line of JSON."""
         said = {"event": event, "time": round(time.time(), 3), **content}
         print(json.dumps(_plain(said), allow_nan=False), file=self.out, flush=True)
 
     def opened(self, study: str, profile: str) -> None:
+        """The event `begin`."""
         self.write("begin", study=study, profile=profile, total=self.total, done=self.done)
 
     def closed(self, code: int, error: str | None = None) -> None:
+        """The event `end`, with the exit code and why nothing started, if so."""
         said = {} if error is None else {"error": error}
         counts = {"finished": self.done, "total": self.total, "failed": len(self.failed)}
         self.write("end", code=code, **counts, **said)

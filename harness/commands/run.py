@@ -295,6 +295,7 @@ def _not_yet(count: int) -> str:
 
 
 def waits(count: int) -> str:
+    """ "1 stage waits", "2 stages wait"."""
     return f"{plural(count, 'stage')} {'waits' if count == 1 else 'wait'}"
 
 

@@ -97,6 +97,7 @@ class Shown:
 
     @property
     def failed(self) -> list[Attempt]:
+        """The last attempts of failed stages."""
         return [s.attempt for s in self.seen.values() if s.state == "failed" and s.attempt]
 
     @property

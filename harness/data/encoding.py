@@ -29,7 +29,8 @@ class Encoder(Protocol):
     """The part of a loaded autoencoder (harness.autoencoders.load) that encoding uses."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Name of the autoencoder."""
 
     @property
     def factor(self) -> int:
@@ -48,7 +49,8 @@ class Encoder(Protocol):
         """The latents are the images, kept in uint8."""
 
     @property
-    def sha256(self) -> str | None: ...
+    def sha256(self) -> str | None:
+        """Checksum of the encoder's parameters; None: it has none."""
 
     @property
     def encode(self) -> Callable[[Tensor], Any]:

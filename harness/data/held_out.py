@@ -61,6 +61,7 @@ class Part:
 
     @property
     def class_names(self) -> list[str]:
+        """Names of the classes, by label."""
         return self.whole.class_names
 
     @cached_property

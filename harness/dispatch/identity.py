@@ -58,6 +58,7 @@ class Read:
 
     @property
     def path(self) -> str:
+        """Where the files lie, as the study says."""
         return str(reads.where(self.role, self.place))
 
 

@@ -32,6 +32,10 @@ PROGRESS_S = 1.0
 
 
 def main(path: str) -> int:
+    """Do the stage that the file at `path` describes.
+
+    Returns 0 when it is done, 1 failed, 2 without a task, 3 stopped.
+    """
     try:
         given = json.loads(Path(path).read_text())
         task = Task.from_json(json.dumps(given["task"]))

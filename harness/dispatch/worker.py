@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 def main(root: str) -> None:
+    """Do stages until told to stop, one after another, for the driver of this results folder."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides what Ctrl-C means
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # nothing but messages may reach the driver

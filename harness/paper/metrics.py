@@ -83,6 +83,7 @@ def benefit_most(e: Evidence) -> tuple[str, str]:
 
 
 def loss(e: Evidence) -> tuple[str, str]:
+    """Figure 13: have models of more Gflops a lower training loss at every stage of training?"""
     if not len(e.losses):
         return nothing("no training losses")
     found = []

@@ -106,6 +106,7 @@ class Findings:
 
     @property
     def better(self) -> str:
+        """The direction of the primary metric, in words."""
         return "higher is better" if self.higher else "lower is better"
 
     @property

@@ -28,6 +28,7 @@ def seeds(found: Findings) -> str:
 
 
 def count_word(n: int, one: str) -> str:
+    """A count with its noun: "three models"."""
     return f"{small_ints(n)} {one}{'' if n == 1 else 's'}"
 
 
@@ -37,6 +38,7 @@ def real_images(floor: Floor) -> str:
 
 
 def apart(found: Findings) -> str:
+    """A sentence on values of several references, which are not compared."""
     return (
         f"They are measured against {small_ints(found.references)} references, each with images or "
         "weights of its own, so that the values of one are not compared with another's. "
@@ -55,6 +57,7 @@ ON_THE_WAY = (
 
 
 def missing(what: str, found: Findings) -> Block:
+    """A paragraph in place of a figure that cannot be drawn: `what` is missing."""
     more = "; the first page says what is not done" if found.report.missing else ""
     return paragraph(em(f"{what}{more}."))
 
@@ -95,6 +98,7 @@ def interval_clause(rows: pd.DataFrame) -> str:
 
 
 def learned_clause(found: Findings) -> str:
+    """A sentence for captions on models that cannot be told from decoded noise; or ""."""
     names = [r["label"] for r in found.final.to_dict("records") if r["learned"] is False]
     if not names:
         return ""
@@ -183,6 +187,7 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
 
 
 def floor_sentence(found: Findings) -> list[Text]:
+    """The floor as a sentence; a weak extractor is said as well."""
     floor = found.floor(found.protocol)
     if floor is None:
         return weak_clause(found)

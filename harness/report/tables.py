@@ -93,8 +93,10 @@ def said(value: Any) -> str:
 
 
 def whole(value: Any) -> str:
+    """A whole number with separators; a dash for none."""
     return DASH if value is None or pd.isna(value) else f"{int(value):,}"
 
 
 def over(value: Any, scale: float) -> float | None:
+    """A value divided by `scale`; None for none."""
     return None if value is None or pd.isna(value) else float(value) / scale

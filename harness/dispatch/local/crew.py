@@ -69,11 +69,12 @@ class Crew:
 
     @property
     def busy(self) -> bool:
-        """The workers that do a stage now."""
+        """Does it do a stage now, or leave?"""
         return self.key is not None or self.leaving
 
     @property
     def devices(self) -> set[str]:
+        """The devices of its processes."""
         return {device(place) for place in self.places}
 
     def start(self, task: dict[str, Any], key: str, log: str) -> None:

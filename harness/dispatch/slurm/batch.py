@@ -76,6 +76,7 @@ class Batch:
 
     @property
     def parents(self) -> set[str]:
+        """Names of the batches that it waits for."""
         return {place[0] for _, place in self.after}
 
     def dependency(self, jobs: Mapping[str, str]) -> str | None:
@@ -224,6 +225,7 @@ class Entry:
 
 
 def folder(root: Path, name: str) -> Path:
+    """Where a batch's files lie."""
     return root / "slurm" / name
 
 

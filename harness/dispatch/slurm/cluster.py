@@ -73,6 +73,7 @@ class Element:
 
     @property
     def live(self) -> bool:
+        """Is it queued or running, by SLURM's word?"""
         return self.state in LIVE
 
 

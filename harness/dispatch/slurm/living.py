@@ -22,6 +22,7 @@ class Living:
 
     @property
     def key(self) -> str:
+        """Key of its stage."""
         return self.task.key
 
     @property

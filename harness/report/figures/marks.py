@@ -38,6 +38,7 @@ class Drawing:
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows as mappings of column to value."""
     return [{str(k): v for k, v in row.items()} for row in rows.to_dict("records")]
 
 

@@ -120,4 +120,5 @@ def papers_rows(size: int) -> list[list[str | Cell]]:
 
 
 def published(value: Any) -> str:
+    """A published value with two decimals; a dash for none."""
     return DASH if value is None else f"{float(value):.2f}"

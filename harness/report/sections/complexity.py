@@ -92,6 +92,7 @@ def _named(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def difference(ours: float, theirs: float | None) -> str:
+    """The difference of two counts in per cent of theirs; a dash without theirs."""
     return DASH if theirs is None else f"{100 * (ours / theirs - 1):+.2f}%".replace("-", "−")
 
 

@@ -79,6 +79,7 @@ def sentences(found: Findings) -> list[Text]:
 
 
 def effects_table(found: Findings) -> Block:
+    """The table of each factor's paired effects."""
     effects = found.effects.table
     several = effects["part"].nunique() > 1
     rows: list[list[str | Cell]] = []

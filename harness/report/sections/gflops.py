@@ -73,6 +73,7 @@ def drawing(found: Findings) -> figures.Drawing:
 
 
 def caption(found: Findings) -> list[Text]:
+    """The caption of Gflops against quality."""
     assert found.protocol is not None
     spans: list[Text] = [
         strong("Gflops against quality. "),
