@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.commands import common
 from harness.commands.common import plural
 from harness.commands.imported import imported_checkpoints
+from harness.dispatch import preflight
 from harness.errors import HarnessError
 from harness.spec import measuring
 from harness.spec.few_references import too_few
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
                 continue
             problems.update((said, None) for few in too_few(study).values() for said in few)
             problems.update((said, None) for said in measuring.never(study))
+            problems.update((said, None) for said in preflight.other_classes(study))
             planned = plural(stages, "stage") if stages is not None else ""
             planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"
             named_in = f"{path} ({study.profile})"

@@ -10,7 +10,7 @@ from typing import Any
 from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
 from harness.plan.plan import Plan, Stage
-from harness.spec.schema import ReferenceSettings
+from harness.spec.schema import DataSettings, ReferenceSettings
 from harness.spec.study import Study
 
 
@@ -54,17 +54,35 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             )
         elif (wrong := headers.folder_problem(Path(data.path))) is not None:
             found.append(f"the images of {data.name!r}: {wrong} (data.path)")
-        elif (classes := source.quick_classes(data.path)) not in (None, data.num_classes):
-            found.append(
-                f"{data.path} has {classes:,} classes, and data.num_classes says "
-                f"{data.num_classes:,}: one of the two is wrong (is data.path the folder of class "
-                "folders?)"
-            )
+        elif (wrong := _other_classes(data)) is not None:
+            found.append(wrong)
         if isinstance(data.held_out, str) and not Path(data.held_out).exists():
             found.append(
                 f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"
             )
     return found
+
+
+def other_classes(study: Study) -> list[str]:
+    """Images that lie here and have other classes than the study says. Those that lie elsewhere
+    (on a cluster) cannot be asked."""
+    found = (_other_classes(data) for data in {id(r.data): r.data for r in study.runs}.values())
+    return [f"{study.path}: {wrong}" for wrong in found if wrong is not None]
+
+
+def _other_classes(data: DataSettings) -> str | None:
+    source: Any = data.source
+    if source.made or data.path is None or not Path(data.path).exists():
+        return None
+    if headers.folder_problem(Path(data.path)) is not None:  # which is said by itself
+        return None
+    classes = source.quick_classes(data.path)
+    if classes in (None, data.num_classes):
+        return None
+    return (
+        f"{data.path} has {classes:,} classes, and data.num_classes says {data.num_classes:,}: one "
+        "of the two is wrong (is data.path the folder of class folders?)"
+    )
 
 
 def _autoencoder(study: Study) -> list[str]:

@@ -128,5 +128,7 @@ def test_another_number_of_classes_is_told_before_anything_is_encoded(
     wrong = study(tmp_path, f"{said}{told + 1}")
     assert main(["plan", str(wrong)]) == 0
     assert f"has {told} classes, and data.num_classes says {told + 1}" in capsys.readouterr().out
-    assert main(["run", str(wrong)]) == 2
-    assert f"has {told} classes" in capsys.readouterr().err
+    for verb in ("run", "validate"):
+        assert main([verb, str(wrong)]) == 2
+        assert f"has {told} classes" in capsys.readouterr().err
+    assert main(["validate", str(study(tmp_path, f"{said}{told}"))]) == 0
