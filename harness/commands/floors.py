@@ -25,10 +25,20 @@ def none_left(data: DataSettings, reference: ReferenceSettings) -> bool:
         return False
     if extractor.trained and reference.statistics is None:
         return False  # on a part of them: floors have another (harness.metrics.division)
+    if within_statistics(data, reference):
+        return True
     if data.held_out is not None or source.floors_apart(data.path) is not False:
         return False
     whole = reference.images is None or reference.statistics is not None
     return whole or (data.train_images is not None and data.train_images <= (reference.images or 0))
+
+
+def within_statistics(data: DataSettings, reference: ReferenceSettings) -> bool:
+    """Are the images held out by rule among those that the reference's statistics are of?
+
+    Statistics that were made elsewhere are taken to be of all images, as a file does not say which.
+    """
+    return reference.statistics is not None and isinstance(data.held_out, float)
 
 
 def check(plan: Plan) -> None:
@@ -66,7 +76,14 @@ def _leave_out(plan: Plan) -> None:
         settings[id(data), id(reference)] = data, reference
     for numbers, keys in of_data.items():
         data, reference = settings[numbers]
-        if none_left(data, reference):
+        if none_left(data, reference) and within_statistics(data, reference):
+            plan.drop(
+                keys,
+                f"no floor is measured: the statistics {reference.statistics} are taken to be of "
+                f"all images of {data.name}, of which data.held_out holds out a share. Let "
+                "data.held_out be a folder of other images",
+            )
+        elif none_left(data, reference):
             plan.drop(
                 keys,
                 f"no floor is measured: {data.path} has no images that are held out, and the "

@@ -91,4 +91,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"sha256 of the statistics: {reference.sha256}")
     weights = f" --weights {args.weights}" if args.weights else ""
     print(f"use: harness evaluate SAMPLES {output} --extractor {args.extractor}{weights}")
+    print(
+        f"or in a study: reference: {{extractor: {args.extractor}, statistics: {output}, "
+        f"statistics_sha256: {reference.sha256}}}"
+    )
     return 0

@@ -8,22 +8,30 @@ from __future__ import annotations
 
 import json
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 TORCH = (b"PK", b"\x80")  # what torch.save begins with: a zip, or a pickle of before
+FIDELITY = ".pt"  # the ending of torch-fidelity's statistics
 LARGEST_HEADER = 100_000_000  # bytes, of a safetensors file
 
 
 def statistics_problem(path: Path, extractor: Any) -> str | None:
     """Why a file cannot be the reference statistics for `extractor`; None: it can."""
+    shapes = _shapes(path)
+    if isinstance(shapes, dict) and "about" in shapes:
+        return _made_with_another(path, extractor)
     if not extractor.whole_set_statistics:
         return (
             f"the reference statistics {path} are of inception-2015 features, the extractor is "
             f"{extractor.name}: leave them out (the reference is then made of images), or choose "
             "inception-2015"
         )
-    shapes = _shapes(path)
+    if path.suffix == FIDELITY and path.is_file():
+        with open(path, "rb") as file:
+            known = file.read(8).startswith(TORCH)
+        return None if known else f"the reference statistics {path} are no file of torch's"
     if isinstance(shapes, str):
         return f"the reference statistics {path} {shapes}"
     lacking = [name for name in ("mu", "sigma") if name not in shapes]
@@ -43,6 +51,24 @@ def statistics_problem(path: Path, extractor: Any) -> str | None:
                 f"are {found}, {extractor.name} has {size:,} {part} features"
             )
     return None
+
+
+def _made_with_another(path: Path, extractor: Any) -> str | None:
+    """Why what `statistics` or a reference stage wrote is of other features; None: it is not."""
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            made_with = json.loads(str(file["about"]))["extractor"]
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        return f"the reference statistics {path} cannot be read: {type(error).__name__}"
+    if made_with == extractor.name:
+        return None
+    return (
+        f"the reference statistics {path} are of {made_with} features, the extractor is "
+        f"{extractor.name}: make them anew (`statistics --extractor {extractor.name}`), or leave "
+        "them out"
+    )
 
 
 def _words(shape: tuple[int, ...]) -> str:

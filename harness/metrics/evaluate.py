@@ -240,14 +240,10 @@ def check_reference(path: Path | str, resize: int | None = None) -> Images | Non
 
     Raises BadInput or Missing when it can be no reference.
     """
-    from harness.metrics.images import open_images, open_npz
+    from harness.metrics.images import open_images
+    from harness.metrics.statistics_files import holds_statistics
 
-    path = Path(path)
-    if path.is_file():
-        npz = open_npz(path)
-        if "mu" in npz or "about" in npz:
-            return None
-    return open_images(path, resize)
+    return None if holds_statistics(path) else open_images(path, resize)
 
 
 def open_reference(
@@ -268,24 +264,19 @@ def open_reference(
     """
     from harness.metrics.images import open_images, open_npz
     from harness.metrics.reference import Reference
+    from harness.metrics.statistics_files import FIDELITY, holds_statistics, read_statistics
 
     path = Path(path)
-    npz = open_npz(path) if path.is_file() else ()
-    if "about" in npz:
-        reference = Reference.load(path)
-        if (reference.extractor, reference.extractor_sha256) != (extractor.name, extractor.sha256):
-            raise BadInput(
-                f"{path}: made with {reference.extractor} ({reference.extractor_sha256[:12]}), "
-                f"not with {extractor.name} ({extractor.sha256[:12]})"
-            )
-        return reference
-    if images is None and ("mu" not in npz or "arr_0" in npz):
-        images = open_images(path, None if extractor.name == INCEPTION else resize)
+    npz = open_npz(path) if path.is_file() and path.suffix != FIDELITY else ()
+    statistics = holds_statistics(path)
+    if images is None and (not statistics or "arr_0" in npz):
+        same = extractor.name == INCEPTION  # whose published statistics the images are part of
+        images = open_images(path, None if same else resize)
     total = 0 if images is None else images.count
     report = None if progress is None else lambda done: progress("reference", done, total)
-    if "mu" in npz and extractor.name == INCEPTION:
-        return Reference.from_adm(path, extractor, batch_size=batch_size, progress=report)
-    if "mu" in npz:
+    if statistics and ("mu" not in npz or "about" in npz or extractor.name == INCEPTION):
+        return read_statistics(path, extractor, batch_size=batch_size, progress=report)
+    if statistics:
         warnings.warn(
             f"{path}: its statistics are of {INCEPTION} features; with {extractor.name} only its "
             f"{total} images are used",
@@ -322,12 +313,9 @@ def _pixels(size: tuple[int, int]) -> str:
 
 def _check_order(samples: Path | str, reference: Path | str) -> None:
     """ADM's evaluator takes the reference first; here it is last, and exchanging them is easy."""
-    from harness.metrics.images import open_npz
+    from harness.metrics.statistics_files import holds_statistics
 
-    def statistics(path: Path | str) -> bool:
-        return Path(path).is_file() and "mu" in open_npz(Path(path))
-
-    if statistics(samples) and not statistics(reference):
+    if holds_statistics(samples) and not holds_statistics(reference):
         raise BadInput(
             f"{samples} holds reference statistics (mu, sigma) and {reference} does not: "
             "the order is SAMPLES REFERENCE"

@@ -154,15 +154,13 @@ class Reference:
                 f"{path}: not a reference file in ADM's format, {', '.join(missing)} missing "
                 f"(it holds {', '.join(npz) or 'nothing'})"
             )
-        pool = _given_moments(npz.read("mu"), npz.read("sigma"), f"{path}: mu, sigma")
+        pool = given_moments(npz.read("mu"), npz.read("sigma"), f"{path}: mu, sigma")
         spatial = None
         if not alone:
-            spatial = _given_moments(
-                npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s"
-            )
+            spatial = given_moments(npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s")
         features = None
         if extractor is not None:
-            _check_dimensions(extractor, pool, spatial, path)
+            check_dimensions(extractor, pool, spatial, path)
         if extractor is not None and "arr_0" in npz:
             images = open_images(path)
             features = extract(
@@ -242,14 +240,15 @@ def _read_moments(npz: Npz, count: int, mean: str, covariance: str) -> Moments:
     return Moments(count, *checked_moments(npz.read(mean), npz.read(covariance), where))
 
 
-def _given_moments(mean: NDArray[Any], covariance: NDArray[Any], where: str) -> Moments:
+def given_moments(mean: NDArray[Any], covariance: NDArray[Any], where: str) -> Moments:
+    """Moments of a file that does not say of how many images they are. Raises BadInput."""
     for array in (mean, covariance):
         if not np.issubdtype(array.dtype, np.floating):
             raise BadInput(f"{where}: expected floating numbers, found {array.dtype}")
     return Moments(0, *checked_moments(mean, covariance, where))
 
 
-def _check_dimensions(
+def check_dimensions(
     extractor: Extractor, pool: Moments, spatial: Moments | None, where: object
 ) -> None:
     """Refuses statistics of other features than the extractor's, before any image is read."""

@@ -51,10 +51,12 @@ def never(study: Study) -> Iterator[str]:
             yield f"{study.path}: {idle}"
     for at, reference in study.references.items():
         extractor: Any = reference.extractor
-        if reference.statistics is not None and not extractor.whole_set_statistics:
+        if reference.statistics is not None and extractor.trained:
             yield (
-                f"{study.path}: {at}.statistics are of {INCEPTION} features, and {at}.extractor is "
-                f"{extractor.name}: leave the statistics out, or measure with {INCEPTION}"
+                f"{study.path}: {at}.statistics are given, and {at}.extractor is {extractor.name}, "
+                "which a study trains on images: no file has its features. Leave the statistics "
+                f"out, or measure with {INCEPTION}, whose statistics are published, or another "
+                "with weights of its own, whose `statistics` writes"
             )
         for field in ("extractor_sha256", "statistics_sha256"):
             given = getattr(reference, field)

@@ -281,7 +281,7 @@ class ReferenceSettings(Settings):
     "Take data.held_out for the reference, not the training set; floors are then of the latter."
 
     statistics: Annotated[str | None, NotInKey()] = None
-    "A file of reference statistics (ADM's npz), in place of images."
+    "A file of statistics (ADM's npz, or what `statistics` writes), in place of images."
 
     statistics_sha256: str | None = None
     "Checksum of that file, checked when given; without one the file's name is in the key."

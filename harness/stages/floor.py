@@ -98,6 +98,8 @@ def _images(
 def _left_over(images: Images, reference: ReferenceStage, work: Work) -> np.ndarray:
     """Positions of the images that the reference was not made of."""
     indices = np.arange(len(images))
+    if work.place.statistics is not None and isinstance(reference.data.held_out, float):
+        return indices[:0]  # a share of the images that the statistics are taken to be of
     behind = images_of(reference.data, work, "reference", None, check_classes=False)
     if len(behind) != len(images) or behind.fingerprint != images.fingerprint:
         return indices  # images of their own

@@ -19,6 +19,7 @@ from harness.components.source import Split
 from harness.errors import BadInput
 from harness.metrics import Reference, load_extractor
 from harness.metrics.division import divide
+from harness.metrics.statistics_files import read_statistics
 from harness.plan.reads import OF_KIND
 from harness.plan.stages import ReferenceStage
 from harness.stages import files_read
@@ -41,7 +42,7 @@ def run(settings: ReferenceStage, work: Work) -> Outcome:
         )
     batch = work.place.batch_size
     if work.place.statistics is not None:
-        reference = Reference.from_adm(work.place.statistics, extractor, batch_size=batch)
+        reference = read_statistics(work.place.statistics, extractor, batch_size=batch)
         if settings.statistics_sha256 not in (None, reference.sha256):
             raise BadInput(
                 f"{work.place.statistics} has checksum {reference.sha256}, "

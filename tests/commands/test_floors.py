@@ -63,6 +63,25 @@ def test_a_floor_without_images_of_its_own_is_not_planned_and_the_plan_says_what
         )
 
 
+@pytest.mark.parametrize(
+    ("held_out", "planned"), [("0.5", False), ("others", True), ("null", False)]
+)
+def test_a_share_that_is_held_out_is_part_of_what_statistics_are_of(
+    held_out: str, planned: bool, tmp_path: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file does not say of which images it is: all of them, as far as anybody knows."""
+    monkeypatch.chdir(tmp_path)
+    images(tmp_path / "images", "")
+    images(tmp_path / "others", "")
+    text = STUDY.format(path="images", images="null").replace("recall_images: 4, ", "")
+    Path("own.yaml").write_text(text)
+    given = (f"data.held_out={held_out}", "reference.statistics=adm.npz")
+    code, out = verb("plan", "own.yaml", "--stages", *(w for o in given for w in ("--set", o)))
+    assert code in (0, 3), out
+    assert ("real images for final" in out) is planned
+    assert ("adm.npz are taken to be of all images of own" in out) is (held_out == "0.5")
+
+
 def test_the_plan_says_of_how_few_images_a_floor_is(tmp_path: Path, verb: Said) -> None:
     path = images(tmp_path / "images", "train", "val")
     file = tmp_path / "own.yaml"

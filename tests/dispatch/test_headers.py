@@ -11,6 +11,7 @@ import pytest
 
 from harness.dispatch import headers
 from harness.metrics.extractor_components import GlyphsCNN, Inception2015
+from harness.metrics.label_free_components import RandomConvolutions
 
 
 def statistics(path: Path, pool: int = 2048, spatial: int | None = 2023) -> Path:
@@ -31,6 +32,27 @@ def test_statistics_of_the_extractors_features_are_no_problem(tmp_path: Path) ->
 def test_statistics_are_of_one_extractor_alone(tmp_path: Path) -> None:
     said = headers.statistics_problem(statistics(tmp_path / "adm.npz"), GlyphsCNN())
     assert "are of inception-2015 features, the extractor is glyphs-cnn" in str(said)
+
+
+def test_what_the_verb_wrote_says_of_which_extractor_it_is(tmp_path: Path) -> None:
+    about = np.array(json.dumps({"extractor": "random-conv"}))
+    np.savez(tmp_path / "ours.npz", mu=np.zeros(64), sigma=np.eye(64), about=about)
+    assert headers.statistics_problem(tmp_path / "ours.npz", RandomConvolutions()) is None
+    said = headers.statistics_problem(tmp_path / "ours.npz", Inception2015())
+    assert "of random-conv features, the extractor is inception-2015: make them anew" in str(said)
+    np.savez(tmp_path / "odd.npz", about=np.array("no JSON"))
+    assert "cannot be read" in str(
+        headers.statistics_problem(tmp_path / "odd.npz", RandomConvolutions())
+    )
+
+
+def test_torch_fidelitys_statistics_are_a_file_of_torchs(tmp_path: Path) -> None:
+    path = tmp_path / "stat-fid-2048.pt"
+    path.write_bytes(b"PK\x03\x04 and more")
+    assert headers.statistics_problem(path, Inception2015()) is None
+    assert "are of inception-2015" in str(headers.statistics_problem(path, RandomConvolutions()))
+    path.write_bytes(b"hello")
+    assert "no file of torch's" in str(headers.statistics_problem(path, Inception2015()))
 
 
 @pytest.mark.parametrize(

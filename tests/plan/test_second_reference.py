@@ -126,7 +126,7 @@ def test_its_missing_files_are_found_before_anything_starts() -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "{extractor: random-conv, statistics: mine.npz}",
+        "{extractor: glyphs-cnn, statistics: mine.npz}",
         "{extractor: random-conv, extractor_sha256: abc}",
     ],
 )

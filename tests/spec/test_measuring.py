@@ -47,7 +47,7 @@ def test_what_could_never_be_had_is_refused(override: str, said: str, tmp_path: 
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("reference.statistics=adm.npz", "are of inception-2015 features, and reference.extractor"),
+        ("reference.statistics=adm.npz", "extractor is glyphs-cnn, which a study trains on images"),
         ("reference.extractor_sha256=abc", "is 'abc': a SHA-256 has 64 hexadecimal digits"),
         (f"reference.extractor_sha256={'g' * 64}", "a SHA-256 has 64 hexadecimal digits"),
         ("data.path=/images", "source 'embedded' reads no files: leave it out, or give the data"),

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.cli import main
 from harness.errors import BadInput
+from harness.metrics import Reference
 from harness.stages import reference as stage
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
@@ -142,3 +144,42 @@ def test_what_is_held_out_is_in_no_other_part(
         assert sizes == {"extractor": 150, "test": 150, "reference": 150, "floor": 40}
     assert not seen["extractor"] & seen["reference"] and seen["test"] == seen["reference"]
     assert not seen["extractor"] & seen["floor"] and not seen["reference"] & seen["floor"]
+
+
+def test_statistics_that_the_verb_wrote_are_the_reference_that_a_study_would_make(
+    laboratory: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "own", 60)
+    said = (
+        "reference.images=60",
+        "reference.extractor=random-conv",
+        "reference.recall_images=40",
+        "evaluations.final.metrics=[fd, recall]",
+    )
+    words = ["statistics", "own", "--extractor", "random-conv", "--recall-images", "40"]
+    assert main([*words, "--output", "mine.npz"]) == 0
+    path = str(tmp_path / "own")
+    made = laboratory.task("reference", *OVERRIDES, *said, data_path=path)
+    given = laboratory.task("reference", *OVERRIDES, *said, "reference.statistics=mine.npz")
+    for task in (made, given):
+        laboratory.run(task)
+    told, expected = laboratory.result(given), laboratory.result(made)
+    assert told.images == expected.images == 60 and made.key != given.key
+    read = [Reference.load(laboratory.folder(t) / "reference.npz") for t in (made, given)]
+    np.testing.assert_allclose(read[1].pool.mean, read[0].pool.mean, rtol=1e-6)
+    np.testing.assert_array_equal(read[1].features, read[0].features)  # those of single images too
+    sha256 = f"reference.statistics_sha256={told.reference_sha256}"
+    checked = laboratory.task(
+        "reference", *OVERRIDES, *said, "reference.statistics=mine.npz", sha256
+    )
+    laboratory.run(checked)
+    wrong = sha256[:-1] + ("0" if sha256[-1] != "0" else "1")
+    with pytest.raises(BadInput, match="has checksum"):
+        laboratory.run(
+            laboratory.task("reference", *OVERRIDES, *said, "reference.statistics=mine.npz", wrong)
+        )
+    share = (*said, "reference.statistics=mine.npz", "data.held_out=0.5", "reference.images=30")
+    laboratory.run(laboratory.task("reference", *OVERRIDES, *share))
+    with pytest.raises(BadInput, match="no image is left for a floor"):
+        laboratory.run(laboratory.task("floor", *OVERRIDES, *share, data_path=path))
