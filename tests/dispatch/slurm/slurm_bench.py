@@ -187,6 +187,27 @@ class Bench:
         self.until(lambda: len({p.parent for p in self.results.glob("scratch/*/step-*")}) >= count)
         return str(self.until(lambda: [j[1] for j in self.jobs("train") if j[2] == "RUNNING"])[0])
 
+    def stopped_in_training(self, count: int = 1) -> dict[int, int]:
+        """`count` trainings' processes by array element, each stopped when it has a checkpoint.
+
+        It would be done before its time comes, on a machine where another is slow to begin.
+        SLURM continues a stopped process when it preempts it or its time is over.
+        """
+        held: dict[int, int] = {}
+
+        def all_are_held() -> bool:
+            running = [a for a in self.attempts("train") if a["state"] == "running"]
+            there = self.processes_of("train")
+            for attempt in running:
+                index, saved = attempt["index"], self.results / "scratch" / attempt["key"]
+                if index in there and index not in held and list(saved.glob("step-*")):
+                    os.kill(there[index], signal.SIGSTOP)
+                    held[index] = there[index]
+            return len(held) >= count
+
+        self.until(all_are_held)
+        return held
+
     def all_processes_of(self, kind: str) -> dict[int, int]:
         """The processes of running tasks: process id -> array element."""
         batches = {a["batch"] for a in self.attempts(kind) if a["state"] == "running"}

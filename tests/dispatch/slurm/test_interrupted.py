@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -32,7 +30,7 @@ def test_a_training_preempted_in_the_middle_ends_bit_for_bit_the_same(bench: Ben
         for one, partition in ((bench, "low"), (killed, "nograce"))
     ]
     for one, _ in drivers:
-        one.until_training()
+        one.stopped_in_training()
     preempt(bench)
     for one, driver in drivers:
         one.end(driver)
@@ -55,13 +53,12 @@ def test_a_time_limit_leads_to_a_checkpoint_and_a_kill_at_it_to_the_last_one(ben
     bench.write(patches="[4, 2]", steps=LONG)
     short = ("--set", "dispatch.slurm.minutes=2", "--set", "dispatch.slurm.pack=1")
     driver = bench.start_training(*short)
-    bench.until_training(2)
+    held = bench.stopped_in_training(2)
     assert bench.cluster is not None
     for job, end in sorted((job[1], job[1][-1]) for job in bench.jobs("train")):
         moved = "EndTime=now+40" if end == "0" else "EndTime=now+2"
         bench.cluster.command("scontrol", "update", f"JobId={job}", moved)
-    warned, deaf = (process for _, process in sorted(bench.processes_of("train").items()))
-    os.kill(warned, signal.SIGSTOP)  # or it would be done within its minute; SLURM continues it
+    deaf = held[1]
     with frozen(deaf):
         bench.until(lambda: "went back into the queue" in bench.task_log(), 90)
         bench.until(lambda: is_gone(deaf), 120)
