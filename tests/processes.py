@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import faulthandler
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -12,10 +10,13 @@ import socket
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import warm
+
+HERE = Path(__file__).parent
 
 # One rank. It does each job in turn: a task, and after how many looks at `stopping` its rank 1 is
 # asked to stop (all must follow), again and again. `sabotage` is code run first, in every rank.
@@ -73,13 +74,6 @@ class Ended:
         )
 
 
-FORKED = multiprocessing.get_context("forkserver")  # imports torch once for many short attempts
-FORKED.set_forkserver_preload(
-    # the last two are what torch imports when a model is first optimised and exchanged
-    ["harness.stages.train", "harness.stages.execute", "torch._dynamo", "torch.distributed.fsdp"]
-)
-
-
 def environments(count: int) -> list[dict[str, str]]:
     """What tells each of `count` processes how to find the others."""
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1"}
@@ -91,14 +85,13 @@ def run(folder: Path, code: str, count: int, *arguments: str, limit_s: float = 3
     """Run Python code in `count` processes that find one another; none is left behind."""
     began = time.monotonic()
     outputs = [folder / f"rank{rank}.out" for rank in range(count)]
-    processes = [
-        FORKED.Process(target=_forked_code, args=(own, code, arguments, str(output)), daemon=True)
-        for own, output in zip(environments(count), outputs, strict=True)
-    ]
-    for process in processes:
-        process.start()
+    processes = []
+    for rank, own in enumerate(environments(count)):
+        with open(outputs[rank], "w") as file:
+            traced = f"import faulthandler\nfaulthandler.enable()\n{code}"
+            processes.append(_forked(own, traced, *arguments, output=file))
     ends = [0.0] * count
-    while (running := [p for p in processes if p.is_alive()]) and (
+    while (running := [p for p in processes if p.poll() is None]) and (
         time.monotonic() - began < limit_s
     ):
         time.sleep(0.05)
@@ -106,27 +99,23 @@ def run(folder: Path, code: str, count: int, *arguments: str, limit_s: float = 3
             if process in running:
                 ends[rank] = time.monotonic() - began
     for process in running:
-        os.kill(process.pid or 0, signal.SIGABRT)  # faulthandler is on: its threads' stacks
-        process.join()
-    ended = Ended([int(p.exitcode or 0) for p in processes], [o.read_text() for o in outputs], ends)
+        process.send_signal(signal.SIGABRT)  # faulthandler is on: its threads' stacks
+        process.wait()
+    ended = Ended([p.returncode for p in processes], [o.read_text() for o in outputs], ends)
     assert not running, f"still running after {limit_s} s:\n{ended}"
     return ended
 
 
-def _forked_code(
-    environment: dict[str, str], code: str, arguments: tuple[str, ...], output: str
-) -> None:
-    os.environ.update(environment)
-    handle = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    faulthandler.enable()
-    sys.argv = ["-c", *arguments]
-    try:
-        exec(compile(code, "rank", "exec"), {"__name__": "__main__"})
-    except Exception:
-        traceback.print_exc()
-        sys.exit(1)
+def _forked(
+    environment: dict[str, str], code: str, *arguments: str, output: IO[str] | None = None
+) -> subprocess.Popen[bytes]:
+    """A process that has torch loaded when it begins."""
+    return subprocess.Popen(
+        [warm.python(), "-c", code, *arguments],
+        env={**os.environ, **environment},
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
+    )
 
 
 def fresh(folder: Path, code: str, count: int, *arguments: str) -> Ended:
@@ -184,30 +173,28 @@ def attempt(
     for rank, environment in enumerate(environments(count)):
         kill = kill_at[rank] if kill_at else None
         stop = stop_at if rank == count - 1 else None
-        given = (environment, str(results), task, kill, stop, str(read) if read else None)
-        processes.append(FORKED.Process(target=_forked_rank, args=given, daemon=True))
-    for process in processes:
-        process.start()
-    while any(p.is_alive() for p in processes):
+        given = (str(results), task, kill, stop, str(read) if read else None)
+        processes.append(_forked(environment, ONE_RANK, str(HERE), json.dumps(given)))
+    while any(p.poll() is None for p in processes):
         late = time.monotonic() - began > limit_s
-        if late or any(p.exitcode is not None and p.exitcode not in (0, 3) for p in processes):
+        if late or any(p.poll() not in (None, 0, 3) for p in processes):
             for process in processes:
                 process.kill()
-        for process in processes:
-            process.join(0.05)
+        time.sleep(0.05)
     assert time.monotonic() - began < limit_s, "the processes hung"
-    return [int(p.exitcode or 0) for p in processes]
+    return [p.returncode for p in processes]
 
 
-def _forked_rank(
-    environment: dict[str, str],
-    results: str,
-    text: str,
-    kill: int | None,
-    stop: int | None,
-    read: str | None,
-) -> None:
-    os.environ.update(environment)
+ONE_RANK = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import processes
+processes.rank(*json.loads(sys.argv[2]))
+"""
+
+
+def rank(results: str, text: str, kill: int | None, stop: int | None, read: str | None) -> None:
+    """What one process of an attempt does."""
     import torch
 
     torch.set_num_threads(1)
@@ -217,7 +204,7 @@ def _forked_rank(
     from harness.store import Store
 
     if read is not None:
-        _note_what_is_read(Path(read) / f"rank{environment['RANK']}.jsonl")
+        _note_what_is_read(Path(read) / f"rank{os.environ['RANK']}.jsonl")
     looks = 0
 
     def stopping() -> bool:

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 
-PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGQUIT")
+PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGCONT", "SIGQUIT", "SIGABRT")
 HANDED_ON = ("PYTHONPATH", "PYTHONWARNINGS")  # the server's child does what these say
 
 
