@@ -12,6 +12,7 @@ is checked against archive.json before anything is taken, and the rest is a merg
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import json
 import os
@@ -29,6 +30,7 @@ from harness.errors import BadInput
 from harness.store import environments, files, records, studies
 from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.studies import Index
+from harness.upkeep import abandoned
 from harness.upkeep.merging import PRUNED, Merged, merge
 from harness.version import __version__
 
@@ -134,24 +136,31 @@ def _places(store: Store, kind: str, key: str) -> list[Path]:
 
 def _tar(path: Path, head: bytes, content: dict[str, Path]) -> None:
     """Write aside, sync, rename."""
+    abandoned.remove(path.parent.glob(f"_{glob.escape(path.name)}.????????"))
     aside = path.with_name(f"_{path.name}.{uuid.uuid4().hex[:8]}")
-    mode: Any = "w:gz" if path.suffix in (".gz", ".tgz") else "w"
     try:
-        with tarfile.open(aside, mode, format=tarfile.PAX_FORMAT) as tar:
-            first = tarfile.TarInfo(ABOUT)
-            first.size = len(head)
-            tar.addfile(first, io.BytesIO(head))
-            for name, place in content.items():
-                info = tarfile.TarInfo(name)  # neither owner nor time: they are nobody's business
-                info.size = place.stat().st_size
-                with place.open("rb") as file:
-                    tar.addfile(info, file)
-        files.sync_file(aside)
-        os.replace(aside, path)
+        aside.touch(exist_ok=False)
+        with abandoned.held(aside):
+            _write(aside, "gz" if path.suffix in (".gz", ".tgz") else "", head, content)
+            files.sync_file(aside)
+            os.replace(aside, path)
     except OSError as error:
         raise files.explain(error, path) from error
     finally:
         aside.unlink(missing_ok=True)
+
+
+def _write(aside: Path, pressed: str, head: bytes, content: dict[str, Path]) -> None:
+    mode: Any = f"w:{pressed}"
+    with tarfile.open(aside, mode, format=tarfile.PAX_FORMAT) as tar:
+        first = tarfile.TarInfo(ABOUT)
+        first.size = len(head)
+        tar.addfile(first, io.BytesIO(head))
+        for name, place in content.items():
+            info = tarfile.TarInfo(name)  # neither owner nor time: they are nobody's business
+            info.size = place.stat().st_size
+            with place.open("rb") as file:
+                tar.addfile(info, file)
 
 
 @dataclass(frozen=True)
@@ -171,7 +180,14 @@ def read(path: Path, target: Path, *, keep_ours: bool = False) -> Arrived:
     """
     store = Store(target)
     store.check_writable()
+    abandoned.remove((target / "staging").glob("archive.*"))
     folder = store.staging("archive")
+    with abandoned.held(folder):
+        return _taken_in(path, folder, target, keep_ours)
+
+
+def _taken_in(path: Path, folder: Path, target: Path, keep_ours: bool) -> Arrived:
+    """Unpack into `folder`, check, merge, and remove the folder."""
     try:
         about = _unpack(path, folder)
         results = folder / RESULTS

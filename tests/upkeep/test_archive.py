@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -233,3 +234,19 @@ def test_the_verbs(
         ["import", str(made / "manifest.json")],
     ):
         assert main(wrong) == 2, wrong
+
+
+def test_what_killed_ones_left_is_removed_by_the_next(
+    store: Store, study: Path, commit, there: Store
+) -> None:
+    commit(store, "evaluate", "b", row("b", 3.0))
+    half = study.with_name("_mine.tar.0123abcd")
+    of_another = study.with_name("_mine.tar.gz.0123abcd")
+    unpacked = there.root / "staging" / "archive.0123abcd"
+    unpacked.mkdir(parents=True)
+    for path in (half, of_another):
+        path.write_bytes(b"cut off")
+    for path in (half, of_another, unpacked):
+        os.utime(path, (0, 0))
+    archive.read(written(store, study), there.root)
+    assert not half.exists() and of_another.exists() and not unpacked.exists()
