@@ -13,6 +13,7 @@ from typing import Any
 
 from harness.commands import common, shows
 from harness.commands.common import Opened, duration, plural, quantity
+from harness.commands.encoded import encoded
 from harness.commands.remarks import refuse_too_few
 from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
@@ -111,6 +112,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             *remarks(opened.study),
             *opened.plan.notes,
             *files.notes,
+            *encoded(opened),
             *identity.absent(opened.study, problems),
         ],
         "speeds_measured_on": speeds.measured,

@@ -15,6 +15,7 @@ from typing import Any
 from harness.commands import common, fresh, report, report_place
 from harness.commands.common import Opened, plural
 from harness.commands.display import LiveDisplay, PlainDisplay
+from harness.commands.encoded import encoded, of_stage
 from harness.commands.events import EventStream
 from harness.commands.remarks import refuse_too_few, unmeasured
 from harness.commands.results import recorded
@@ -175,6 +176,9 @@ def drive(
 
     def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
         display(event, stage, content)
+        if event in ("done", "found") and stage is not None and stage.kind == "encode":
+            for note in of_stage(opened.store, stage.key):  # before anything is trained on it
+                display.line(f"note: {note}")
         if notices is not None:
             notices(event, stage, content)
 
@@ -209,7 +213,7 @@ def drive(
                 f"{opened.study.name} ({opened.study.profile}): "
                 f"{plural(len(state.stages), 'stage')}, {len(state.done):,} done"
             )
-            for note in of_settings.remarks(opened.study):
+            for note in [*of_settings.remarks(opened.study), *encoded(opened)]:
                 display.line(f"note: {note}")
             code = driver.detach() if args.detach else driver.run()
     finally:

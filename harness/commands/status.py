@@ -15,6 +15,7 @@ from typing import Any
 from harness.commands import common
 from harness.commands.common import Opened, duration
 from harness.commands.display import progress_text
+from harness.commands.encoded import encoded
 from harness.commands.remarks import unmeasured
 from harness.dispatch import budget, identity, view
 from harness.dispatch.budget import Spent
@@ -117,7 +118,7 @@ def look(opened: Opened) -> Shown:
         notes += jobs.foreign(opened.plan.stages)
     files = identity.look(opened.plan, opened.stages, opened.store)
     notes += [*files.changed, *files.notes, *identity.absent(opened.study)]
-    notes += unmeasured(opened)
+    notes += [*encoded(opened), *unmeasured(opened)]
     return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
 
 

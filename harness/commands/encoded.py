@@ -1,0 +1,53 @@
+"""What encoding found out about a study's images, said while it is early enough to act on it."""
+
+from __future__ import annotations
+
+from harness.commands.common import Opened
+from harness.errors import HarnessError
+from harness.store import Store, codec
+
+WORDS = {
+    "alpha": "had transparency, which is dropped",
+    "gray": "were gray",
+    "enlarged": "were smaller than the study's and are enlarged",
+    "palette": "had a palette",
+    "cmyk": "were CMYK",
+    "16-bit": "had 16 bits, of which 8 are kept",
+}
+
+
+def encoded(opened: Opened) -> list[str]:
+    """Sentences on all images of a study that are encoded."""
+    done = opened.store.committed(["encode"])
+    keys = [k for k, s in opened.plan.stages.items() if s.kind == "encode" and k in done]
+    return list(dict.fromkeys(said for key in keys for said in of_stage(opened.store, key)))
+
+
+def of_stage(store: Store, key: str) -> list[str]:
+    """Of one encode stage: images left out, how others were brought to RGB, and latents far from
+    the mean and deviation that diffusion expects. None where it cannot be read."""
+    from harness.store.results import EncodeResult
+
+    try:
+        manifest = store.manifest("encode", key)
+        if manifest is None:
+            return []
+        found = codec.result(manifest, EncodeResult)
+    except HarnessError:
+        return []
+    images = f"{found.data} at {found.image_size}x{found.image_size}"
+    said = []
+    if found.corrupt:
+        said.append(
+            f"{images}: {found.corrupt:,} of {found.count + found.corrupt:,} images cannot be read "
+            "and are left out (data.max_corrupt)"
+        )
+    if found.stored:
+        kinds = (f"{n:,} {WORDS.get(kind, kind)}" for kind, n in sorted(found.stored.items()))
+        said.append(f"{images}: of {found.count:,} images {', '.join(kinds)}")
+    if found.autoencoder_sha256 is not None and found.moments is not None:
+        from harness.data import moments
+
+        if (far := moments.far(**found.moments)) is not None:
+            said.append(f"{images} through {found.autoencoder}: {far}")
+    return said
