@@ -16,6 +16,7 @@ from harness.commands import common
 from harness.dispatch import identity
 from harness.errors import BadInput, HarnessError
 from harness.store import file_lists
+from harness.store.artifacts import CorruptArtifact
 from harness.upkeep.usage import size
 
 
@@ -108,7 +109,10 @@ def _compared(
         "path": read.path,
         "other": False,
     }
-    kept = file_lists.read(read.kept, args.contents).get(read.role)
+    try:
+        kept = file_lists.read(read.kept, args.contents).get(read.role)
+    except CorruptArtifact as error:
+        return {**told, "said": f"cannot be compared: {error}"}
     if kept is None:
         return {**told, "said": "was not read by it"}
     if not os.path.exists(read.path):
@@ -122,6 +126,11 @@ def _compared(
             return {**told, "said": "its contents were not kept"}
         now = file_lists.with_contents(read.path, now, _bar(read))
     difference = file_lists.compare(kept, now)
+    if difference.other or difference.retimed:
+        try:
+            file_lists.check(opened.store, read.stage.kind, read.stage.key)
+        except CorruptArtifact as error:
+            return {**told, "said": f"cannot be compared: {error}"}
     told["other"] = difference.other
     told |= {
         word: [file_lists.printable(name) for name in getattr(difference, word)]

@@ -26,7 +26,7 @@ from harness.dispatch.queue import Queue
 from harness.dispatch.standing import Standing, check_artifacts, removed, standing
 from harness.errors import BadInput, HarnessError
 from harness.plan.plan import Plan, Stage
-from harness.plan.stages import KIND_OF_ROLE
+from harness.plan.stages import KIND_OF_ROLE, WITH_FEATURES
 from harness.store import records
 from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
 from harness.store.pruned import make_room, pruned_keys
@@ -296,7 +296,7 @@ class Driver:
                 aside = self.store.quarantine(kind, need)
                 damaged.append(f"{error}; moved to {aside}, it is made again")
             else:
-                damaged += self.store.set_aside(kind, need)
+                damaged += self.store.set_aside(kind, need) if role == WITH_FEATURES else []
         if not damaged:
             return False
         try:

@@ -77,8 +77,10 @@ def look(plan: Plan, stages: Iterable[Stage], store: Store, *, every: bool = Fal
                 told = _compared(read, store, every, seen)
             else:
                 told = _unknown(read, store, seen)
+        except CorruptArtifact as error:
+            told = {**_unknown(read, store, seen), "note": _incomparable(read, error)}
         except (HarnessError, OSError) as error:
-            told = {"note": f"{read.path} cannot be compared with what was read: {error}"}
+            told = {"note": _incomparable(read, error)}
         if "changed" in told:
             found.changed.append(_refusal(plan.study, read, told["changed"]))
         if "note" in told:
@@ -142,6 +144,8 @@ def _compared(read: Read, store: Store, every: bool, seen: dict[Any, Any]) -> di
     now = now_there(read, seen)
     difference = file_lists.compare(kept, now)
     told: dict[str, str] = {}
+    if difference.other or difference.retimed:
+        file_lists.check(store, read.stage.kind, read.stage.key)
     if difference.other:
         told["changed"] = str(difference)
     elif difference.retimed and not cache.verified(now):
@@ -176,13 +180,14 @@ def _list(path: Path, seen: dict[Any, Any], contents: bool = False) -> dict[str,
 
 
 def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
-    """Of an artifact that keeps no list: by the fingerprint of its images, where that is cheap."""
-    if read.role != "data" or read.stage.kind != "encode":
-        return {}
+    """Of an artifact without a list: by the fingerprint of its images, where that is cheap."""
     from harness.store.results import EncodeResult
 
     try:
         manifest = store.manifest(read.stage.kind, read.stage.key)
+        if read.role != "data" or read.stage.kind != "encode":
+            lost = manifest is not None and FILES in manifest.files
+            return {"note": _lost(read)} if lost else {}
         before = None if manifest is None else codec.result(manifest, EncodeResult).fingerprint
     except CorruptArtifact:
         return {}
@@ -192,6 +197,17 @@ def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
     if what not in seen:
         seen[what] = read.source.quick_fingerprint(read.path)
     return {"changed": "changed, details unknown"} if seen[what] not in (None, before) else {}
+
+
+def _incomparable(read: Read, error: Exception) -> str:
+    return f"{read.path} cannot be compared with what was read: {error}"
+
+
+def _lost(read: Read) -> str:
+    return (
+        f"{read.kept} is missing: whether {read.path} has changed since {read.stage.label} read it "
+        "is not known"
+    )
 
 
 def _refusal(study: Study, read: Read, words: str) -> str:

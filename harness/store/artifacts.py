@@ -33,8 +33,11 @@ __all__ = ["Artifact", "CorruptArtifact", "Rows", "Store", "UnreadableArtifact"]
 MANIFEST = "manifest.json"
 RECORD = "record.json"
 DEAR = ("train", "encode")  # kinds whose files are kept though their rows are damaged
-# By kind, what is kept for later stages alone: its loss takes nothing from what the stage is for.
-SPARE = {"evaluate": ("features.npz",)}
+# By kind, what is kept beside what a stage is for: features for metrics that are asked for later,
+# the list of the files that it was made of. Their loss takes nothing from the stage.
+LIST = ("files.parquet",)
+SPARE = {"evaluate": ("features.npz",), "encode": LIST, "reference": LIST}
+SPARE |= {"floor": LIST, "ceiling": LIST}
 DAY = 24 * 3600.0
 Rows = dict[str, list[dict[str, Any]]]
 R = TypeVar("R")
@@ -181,7 +184,7 @@ class Store:
 
         The rows of what took long to make are not checked here, `rows` does: weeks of training are
         not thrown away for a byte of a record that was written elsewhere too. Nor, without `spare`,
-        is what a number no longer needs once it is committed (SPARE).
+        is what stands beside the rest (SPARE).
         Errors: CorruptArtifact naming the file.
         """
         manifest = self.manifest(kind, key)

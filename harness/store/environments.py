@@ -43,7 +43,7 @@ def keep(root: Path) -> str:
     packages = installed()
     name = checksum(packages)
     path = _path(root, name)
-    if not path.exists():
+    if read(root, name) is None and not path.is_dir():  # a number does not fail for it
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomic(path, _text(packages))
     return name
@@ -61,10 +61,15 @@ def read(root: Path, name: str) -> dict[str, str] | None:
     return found
 
 
+def places(root: Path) -> list[Path]:
+    """The lists of a results folder, without those that were changed."""
+    found = sorted((Path(root) / FOLDER).glob("*.json"))
+    return [path for path in found if read(root, path.stem) is not None]
+
+
 def read_all(root: Path) -> dict[str, dict[str, str]]:
     """The packages of every environment of a results folder; lists that were changed are not in."""
-    names = sorted(path.stem for path in (Path(root) / FOLDER).glob("*.json"))
-    found = {name: read(root, name) for name in names}
+    found = {path.stem: read(root, path.stem) for path in places(root)}
     return {name: packages for name, packages in found.items() if packages is not None}
 
 

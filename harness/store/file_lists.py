@@ -22,7 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.store.artifacts import CorruptArtifact
+from harness.store import files
+from harness.store.artifacts import CorruptArtifact, Store
 
 FILES = "files.parquet"
 GONE = -1  # the size of a file that cannot be looked at
@@ -234,6 +235,25 @@ def write(path: Path, lists: Mapping[str, FileList]) -> None:
         pq.write_table(whole, path, compression="zstd", use_dictionary=["role"])
 
 
+def check(store: Store, kind: str, key: str) -> None:
+    """Raise CorruptArtifact where an artifact's list is not what its stage wrote.
+
+    Asked for where a list differs from what is there, since damage may look like a difference.
+    """
+    try:
+        manifest = store.manifest(kind, key)
+    except CorruptArtifact:
+        return  # nothing says what the list was; who reads the artifact will tell
+    entry = None if manifest is None else manifest.files.get(FILES)
+    path = store.folder(kind, key) / FILES
+    try:
+        sound = entry is None or files.sha256(path) == entry.sha256
+    except OSError as error:
+        raise CorruptArtifact(f"{path} cannot be read: {error.strerror}") from None
+    if not sound:
+        raise CorruptArtifact(f"{path} does not match its checksum")
+
+
 def read(path: Path, contents: bool = False) -> dict[str, FileList]:
     """Role -> its files; {} where there is no such list. contents: with their checksums.
 
@@ -243,6 +263,8 @@ def read(path: Path, contents: bool = False) -> dict[str, FileList]:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
+    if path.exists() and not path.is_file():  # Parquet would read all that lies in a folder
+        raise CorruptArtifact(f"{path} is not a file")
     columns = ["role", "path", "bytes", "modified_ns", *(["sha256"] if contents else [])]
     try:
         table = pq.read_table(path, columns=columns)

@@ -75,7 +75,7 @@ def write(
         raise BadInput(f"{path} is there already: give another name, or move it away")
     with tempfile.TemporaryDirectory() as folder:
         content: dict[str, Path] = {STUDY: study}
-        lists = sorted((store.root / environments.FOLDER).glob("*.json"))
+        lists = environments.places(store.root)
         content |= {_name(place, store.root): place for place in lists}
         damaged, count = [], 0
         for kind, key in stages:

@@ -15,13 +15,16 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput, Missing
 from harness.plan import reads
 from harness.store import files, records, tables
 from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.conflicts import contradiction
+
+if TYPE_CHECKING:
+    from harness.store.file_lists import Difference
 
 FILES = "files.parquet"  # as harness.store.file_lists
 # What a manifest's facts say of the files behind a stage, in results of before it kept a list.
@@ -131,18 +134,15 @@ def _compare_files(found: Merged, theirs: Store, ours: Store) -> None:
 
     By the lists of files that they keep, else by the checksums that their manifests have.
     """
-    from harness.store import file_lists
-
     for kind in reads.OF_KIND:
         for key in sorted(theirs.committed([kind]) & ours.committed([kind])):
             try:
                 mine, other = ours.manifest(kind, key), theirs.manifest(kind, key)
-                lists = [file_lists.read(s.folder(kind, key) / FILES, True) for s in (ours, theirs)]
             except CorruptArtifact:
                 continue  # said where it is read
             label = f"{key[:12]}: {(mine and mine.label) or kind}"
-            for role in lists[0].keys() & lists[1].keys():
-                difference = file_lists.compare(lists[0][role], lists[1][role])
+            differences = _differences(ours, theirs, kind, key)
+            for role, difference in differences.items():
                 if difference.other:
                     found.contradictions.append(
                         f"{label} was made of other files there ({role}): {difference}"
@@ -150,8 +150,27 @@ def _compare_files(found: Merged, theirs: Store, ours: Store) -> None:
             facts = [m.facts if m else {} for m in (mine, other)]
             for name in MADE_OF:
                 a, b = (str(f.get(name) or "") for f in facts)
-                if a and b and a != b and not lists[0].keys() & lists[1].keys():
+                if a and b and a != b and not differences:
                     found.contradictions.append(f"{label}: {name} is {a[:12]} here, {b[:12]} there")
+
+
+def _differences(ours: Store, theirs: Store, kind: str, key: str) -> dict[str, Difference]:
+    """By role, of the files that a stage read here and there; none where a list is damaged."""
+    from harness.store import file_lists
+
+    try:
+        mine, other = (
+            file_lists.read(s.folder(kind, key) / FILES, contents=True) for s in (ours, theirs)
+        )
+        found = {
+            role: file_lists.compare(mine[role], other[role]) for role in mine if role in other
+        }
+        if any(each.other for each in found.values()):
+            file_lists.check(ours, kind, key)
+            file_lists.check(theirs, kind, key)
+    except CorruptArtifact:
+        return {}
+    return found
 
 
 def _artifacts(found: Merged, theirs: Store, ours: Store, dry_run: bool) -> Iterator[str]:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from verbs import Said
 
 from harness.plan.build import make_plan
 from harness.spec import load_study
-from harness.store import Store
-from harness.store.file_lists import FILES, read
+from harness.store import Store, codec
+from harness.store import files as durable
+from harness.store.file_lists import FILES, read, write
 
 
 def tar_of_pets(path: Path, value: int = 0) -> Path:
@@ -156,6 +158,32 @@ def test_an_artifact_of_before_says_changed_without_details(pets: Path, verb: Sa
     assert code == 2 and "changed, details unknown" in out
 
 
+@pytest.mark.parametrize("how", ["removed", "other bytes", "truncated", "a folder"])
+def test_a_damaged_list_accuses_nobody_and_takes_no_stage_with_it(
+    pets: Path, verb: Said, how: str
+) -> None:
+    """Damage is no change of the images, and what was made of them is not made again for it."""
+    store = Store("results")
+    (key,) = store.committed(["encode"])
+    path = store.folder("encode", key) / FILES
+    data, lists = path.read_bytes(), kept(store)
+    path.unlink()
+    if how == "other bytes":  # that can be read, and say other sizes
+        write(path, {r: replace(f, sizes=f.sizes ^ 4) for r, f in lists.items()})
+    elif how == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    elif how == "a folder":
+        path.mkdir()
+    assert store.open("encode", key) is not None
+    for words in (("plan",), ("run", "--dry-run"), ("fingerprint",), ("fingerprint", "--contents")):
+        code, out = verb(words[0], "pets.yaml", *words[1:])
+        assert code == 0 and "changed here" not in out, (words, out)
+        assert how == "removed" or words[0] == "run" or "cannot be compared" in out, (words, out)
+    overwrite(Path("images/cat/1.bmp"), bmp(1, side=9))
+    code, out = verb("run", "pets.yaml", "--no-report")
+    assert code == 2 and "changed, details unknown" in out  # by the images' fingerprint
+
+
 def test_files_that_change_while_they_are_encoded_are_refused(
     verb: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +231,10 @@ def test_weights_and_statistics_are_compared_too(
     folder = store.folder(kind, stage.key)
     folder.mkdir(parents=True, exist_ok=True)
     file_lists.write(folder / FILES, {role: file_lists.look(place, [place])})
+    data = (folder / FILES).read_bytes()
+    entries = {FILES: codec.FileEntry(len(data), durable.digest(data))}
+    manifest = codec.written(kind, stage.key, entries, {}, {}, {})
+    (folder / "manifest.json").write_text(json.dumps(manifest))
     assert "changed here" not in verb("plan", "pets.yaml", *given)[1]
     place.write_bytes(b"other ones, longer")
     _, out = verb("plan", "pets.yaml", *given)

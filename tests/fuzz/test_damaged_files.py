@@ -35,10 +35,6 @@ SEED = os.environ.get("HARNESS_TEST_SEED", "1")
 KEPT = Path(__file__).parents[1] / "data" / "frozen" / "results"  # see make.sh in it
 
 
-def inputs(usual: int) -> int:
-    return int(os.environ.get("HARNESS_TEST_INPUTS", usual))
-
-
 def chance(what: str, i: int) -> random.Random:
     return random.Random(f"{SEED} {what} {i}")
 
@@ -132,7 +128,7 @@ def test_damaged_images_and_statistics_are_measured_or_refused_by_name(
             problem = f"the error does not name {broken}.npz:\n{said}"
         return problem
 
-    found = collect(numbers(inputs(350), part), one)
+    found = collect(numbers("npz", part), one)
     assert not found, "\n\n".join(found)
 
 
@@ -157,7 +153,7 @@ def test_a_damaged_extractor_is_used_or_refused_by_name(
             problem = f"the error does not name the file:\n{said}"
         return problem
 
-    found = collect(numbers(inputs(150), part), one)
+    found = collect(numbers("weights", part), one)
     assert not found, "\n\n".join(found)
 
 
@@ -223,7 +219,7 @@ def test_a_damaged_checkpoint_is_imported_or_refused_by_name(
             problem = f"the error does not name the file:\n{said}"
         return problem
 
-    found = collect(numbers(inputs(350), part), one)
+    found = collect(numbers("checkpoint", part), one)
     assert not found, "\n\n".join(found)
 
 
@@ -297,7 +293,7 @@ def test_a_damaged_tar_is_encoded_or_refused_by_name(
             return traceback.format_exc()
         return None
 
-    found = collect(numbers(inputs(250), part), one)
+    found = collect(numbers("tar", part), one)
     assert not found, "\n\n".join(found)
 
 
@@ -340,5 +336,5 @@ def test_a_damaged_record_is_left_out_by_name_or_refused_by_name(
             problem = f"no word about the damaged file:\n{said[-500:]}"
         return problem
 
-    found = collect(numbers(inputs(150), part), one)
+    found = collect(numbers("record", part), one)
     assert not found, "\n\n".join(found)

@@ -12,12 +12,11 @@ import random
 from pathlib import Path
 
 import pytest
-from harmless import call, collect, in_parts, numbers
+from harmless import COUNTS, call, collect, in_parts, numbers
 from mutations import study
 from tiny_study import TINY
 
 SEED = os.environ.get("HARNESS_TEST_SEED", "1")
-INPUTS = int(os.environ.get("HARNESS_TEST_INPUTS", "150"))
 STUDIES = Path(__file__).parents[2] / "studies"
 FROZEN = Path(__file__).parents[1] / "data" / "frozen"
 # The frozen study of all settings asks for what no machine can measure; its damage is to be found.
@@ -46,6 +45,11 @@ BASES = {
 }
 
 
+def test_there_are_at_least_two_thousand_damaged_inputs() -> None:
+    assert sum(COUNTS.values()) + (len(BASES) - 1) * COUNTS["study"] >= 2_000
+    assert {*numbers("npz", True), *numbers("npz", False)} >= {*range(350)}
+
+
 @in_parts
 @pytest.mark.parametrize("base", BASES)
 def test_a_damaged_study_is_planned_or_refused_with_its_place(
@@ -66,7 +70,7 @@ def test_a_damaged_study_is_planned_or_refused_with_its_place(
                 return f"{verb}: the error does not name the file:\n{said}"
         return None
 
-    found = collect(numbers(INPUTS, part), one)
+    found = collect(numbers("study", part), one)
     assert not found, "\n\n".join(found)
     assert 0 in codes["validate"] + codes["plan"] and 2 in codes["validate"]
     assert not list(tmp_path.glob("results*")), "plan and validate write nothing"
