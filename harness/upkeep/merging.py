@@ -76,9 +76,10 @@ def merge(source: Path, target: Path, *, keep_ours: bool = False, dry_run: bool 
     if not dry_run:
         ours.check_writable()
     brought = set(_artifacts(found, theirs, ours, dry_run))
-    _records(found, rows, here, brought, ours, dry_run)
     if not dry_run:
         _record(theirs, ours)
+    _records(found, rows, here, brought, ours, dry_run)
+    if not dry_run:
         _names(found, source, target)
         _attempts(source, target, brought)
         for name in ALIKE:
@@ -246,13 +247,15 @@ def _records(
     ours: Store,
     dry_run: bool,
 ) -> None:
-    """Rows whose artifact is not there any more: the records are all that is left of them."""
+    """Rows whose artifact is not there any more, or does not say them any more: the records are
+    all that is left of them."""
     for table, of in rows.items():
-        alone = sorted(of.keys() - here[table].keys() - brought)
-        if alone:
+        new = of.keys() - here[table].keys()
+        if alone := new - brought:
             found.rows[table] = len(alone)
-        for key in alone if not dry_run else ():
-            records.write(ours.root, table, key, of[key])
+        if not dry_run:
+            for key in sorted(new - records.scan(ours.root, table).keys):
+                records.write(ours.root, table, key, of[key])
 
 
 def _compare_names(found: Merged, source: Path, target: Path) -> None:

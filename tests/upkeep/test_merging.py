@@ -56,6 +56,21 @@ def test_numbers_without_artifacts_come_over(store: Store, other: Store) -> None
     assert not merge(other.root, store.root).rows
 
 
+def test_rows_that_an_artifact_lost_come_from_the_records(
+    store: Store, other: Store, commit
+) -> None:
+    """A checkpoint comes over though its rows were damaged where it lies: they were recorded."""
+    row = {"key": "a" * 64, "model": "DiT-S/8", "step": 4, "loss": 0.5}
+    key = commit(other, "train", "a", {"runs": [row]})
+    records.reconcile_one(other, "train", key)
+    (other.folder("train", key) / "record.json").unlink()
+    assert merge(other.root, store.root).artifacts == [("train", key)]
+    frame = records.read_frames(store.root)["runs"]
+    assert list(frame["key"]) == [key] and list(frame["loss"]) == [0.5]
+    assert merge(other.root, store.root).shared == 1
+    assert len(records.read_frames(store.root)["runs"]) == 1
+
+
 def test_a_contradiction_stops_everything(store: Store, other: Store, commit) -> None:
     commit(store, "evaluate", "a", measured("a", 1.0))
     commit(other, "evaluate", "a", measured("a", 2.0))
