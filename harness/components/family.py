@@ -202,6 +202,8 @@ def of_architecture(architecture: Mapping[str, Any]) -> tuple[Family, Input]:
 def whole_patches(label: str, side: int, patch_size: int) -> None:
     """Raise BadInput unless patches tile the input."""
     if side % patch_size:
+        fitting = [str(n) for n in range(1, side + 1) if side % n == 0]
         raise BadInput(
-            f"{label}: patch size {patch_size} does not divide the model's input of {side}"
+            f"{label}: patch size {patch_size} does not divide the model's input of {side}; "
+            f"{', '.join(fitting)} do{'' if len(fitting) > 1 else 'es'}"
         )

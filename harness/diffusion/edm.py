@@ -137,6 +137,11 @@ class EDMHeun(Sampler):
     def _in_order(self) -> EDMHeun:
         if self.sigma_min >= self.sigma_max:
             raise ValueError(f"sigma_min {self.sigma_min} is not below sigma_max {self.sigma_max}")
+        if self.churn and self.churn_min > self.churn_max:
+            raise ValueError(
+                f"churn_min {self.churn_min:g} is above churn_max {self.churn_max:g}: no noise "
+                "would be added; exchange them, or set churn: 0"
+            )
         return self
 
     def check(self, objective: Objective, steps: int) -> None:

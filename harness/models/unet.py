@@ -61,6 +61,12 @@ class UNetFamily(Family):
             raise ValueError(
                 f"unknown model.size {self.size!r} of {self.name}; sizes: {', '.join(self.sizes)}"
             )
+        if self.base % 2:
+            near = " or ".join(str(n) for n in (self.base - 1, self.base + 1) if n)
+            raise ValueError(
+                f"model.width {self.base} must be even, as {near}: a U-Net is told the time by as "
+                "many sines as cosines"
+            )
         return self
 
     @classmethod
@@ -100,13 +106,25 @@ class UNetFamily(Family):
         return {"size": self.size, "width": self.base, "depth": depth}
 
     def check(self, given: Input) -> None:
-        """Raise BadInput when the input cannot be halved as often as there are levels."""
+        """Raise BadInput when the input cannot be halved as often as there are levels.
+
+        Also when attention is asked for, and at no resolution that there is.
+        """
         halvings = len(self.multipliers) - 1
         if given.side % 2**halvings:
+            most = (given.side & -given.side).bit_length()  # how often 2 divides it, and one level
             raise BadInput(
                 f"{self.label}: {len(self.multipliers)} levels halve the model's input of "
                 f"{given.side} {halvings} times; it must be a multiple of {2**halvings}, or give "
-                "fewer multipliers"
+                f"at most {most} multiplier{'s' if most > 1 else ''}"
+            )
+        resolutions = [given.side >> level for level in range(len(self.multipliers))]
+        chosen = "attention" in self.model_fields_set and self.attention
+        if chosen and not set(self.attention) & set(resolutions):
+            raise BadInput(
+                f"{self.label}: attention at {', '.join(map(str, self.attention))}, and the "
+                f"resolutions of an input of {given.side} are {', '.join(map(str, resolutions))}: "
+                "name some of these, or [] for none"
             )
 
     @property

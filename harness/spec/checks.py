@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
-from harness.spec import held_out, measuring, own_data
+from harness.spec import fitting, held_out, measuring, own_data
 from harness.spec.explain import nearest
 from harness.spec.schema import (
     EvaluationSettings,
@@ -29,8 +29,8 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
     """Every problem, as "FILE:LINE: sentence"."""
     found = [
         *_data(settings, runs),
-        *_inputs(runs),
-        *_training(runs),
+        *fitting.inputs(runs),
+        *fitting.training(runs),
         *_baselines(settings),
         *_reference(settings, runs),
         *_evaluations(settings, runs),
@@ -58,56 +58,6 @@ def _data(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
             yield ("data", "held_out"), str(error)
         if source.labelled == (data.num_classes == 0):
             yield ("data", "num_classes"), own_data.of_classes(source, data)
-
-
-def _inputs(runs: Sequence[Run]) -> Iterator[Problem]:
-    """Images that fit the autoencoder, latents that fit the network, an objective that fits it."""
-    alike = {(id(r.model), id(r.data), id(r.codec), id(r.objective)): r for r in runs}
-    for run in alike.values():
-        try:
-            given = run.given()
-        except BadInput as error:
-            field = "channels" if "channels" in str(error) else "image_size"
-            yield ("data", field), _of_field(f"data.{field}", getattr(run.data, field), str(error))
-            continue
-        if run.autoencoder.decoder not in run.codec.decoders:
-            field_ = ("autoencoder", "decoder")
-            yield field_, f"{'.'.join(field_)} {_no_decoder(run.autoencoder.decoder, run.codec)}"
-        if run.model.component is None:
-            continue
-        try:
-            run.model.component.check(given)
-            run.objective.check_family(run.model.component)
-        except BadInput as error:
-            yield (
-                ("model",),
-                f"{error} (image {run.data.image_size}, through the {run.codec.name} autoencoder)",
-            )
-
-
-def _of_field(dotted: str, value: object, sentence: str) -> str:
-    return sentence if dotted in sentence else f"{dotted} is {value}: {sentence}"
-
-
-def _training(runs: Sequence[Run]) -> Iterator[Problem]:
-    for train in {id(r.train): r.train for r in runs if r.train is not None}.values():
-        schedule: Any = train.schedule
-        try:
-            schedule.check(train.steps)
-        except BadInput as error:
-            yield ("train", "schedule"), f"train.schedule: {error}"
-        size = train.batch_per_device
-        if size is not None and size < train.batch_size and train.batch_size % size:
-            fits = [str(n) for n in range(1, train.batch_size + 1) if train.batch_size % n == 0]
-            yield (
-                ("train", "batch_per_device"),
-                f"train.batch_per_device {size} does not divide train.batch_size "
-                f"{train.batch_size}; these do: {', '.join(fits)}",
-            )
-
-
-def _no_decoder(decoder: str | None, codec: Any) -> str:
-    return f"is {decoder!r}, the {codec.name} autoencoder has: {', '.join(codec.decoders)}"
 
 
 def _baselines(settings: StudySettings) -> Iterator[Problem]:
@@ -193,7 +143,7 @@ def _evaluation(
         yield from _sampler(evaluation, sampler, objective)
     for codec in {r.codec.name: r.codec for r in runs}.values():
         if evaluation.decoder not in (None, *codec.decoders):
-            yield "decoder", _no_decoder(evaluation.decoder, codec)
+            yield "decoder", fitting.no_decoder(evaluation.decoder, codec)
     guidance = evaluation.guidance
     for g in guidance if isinstance(guidance, tuple) else (guidance,):
         yield from _guidance(g, runs)

@@ -13,7 +13,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
     """Muon over the groups marked `hidden`, AdamW over the others.
 
     Both keep their state here (`state`), as torch.optim's optimizers do, and read their rates from
-    `param_groups`. Raises BadInput when no group is marked hidden.
+    `param_groups`. Raises BadInput when no group is marked hidden, and where torch has no Muon.
     """
 
     def __init__(
@@ -28,12 +28,18 @@ class MuonAndAdamW(torch.optim.Optimizer):
                 "muon steps hidden matrices, and this family names none (hidden_matrices); use "
                 "adamw"
             )
+        muon = getattr(torch.optim, "Muon", None)
+        if muon is None:
+            raise BadInput(
+                f"torch {torch.__version__} has no Muon, which came with torch 2.9: install a "
+                "newer one, or set train.optimizer: adamw"
+            )
         super().__init__(groups, {})
         self._steppers: list[torch.optim.Optimizer] = []
         hidden = [dict(g) for g in self.param_groups if g.get("hidden")]
         others = [dict(g) for g in self.param_groups if not g.get("hidden")]
         self._steppers.append(
-            torch.optim.Muon(
+            muon(
                 hidden,
                 momentum=momentum,
                 weight_decay=weight_decay,

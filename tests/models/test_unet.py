@@ -87,6 +87,7 @@ def test_importing_the_light_half_does_not_import_torch() -> None:
         ({"size": "B", "width": 128}, "one of the two"),
         ({"size": "H"}, "sizes: micro-S"),
         ({"size": "B", "multipliers": ()}, "multipliers"),
+        ({"width": 15}, "must be even, as 14 or 16"),
     ],
 )
 def test_settings_that_make_no_network_are_refused(settings, said) -> None:
@@ -95,5 +96,12 @@ def test_settings_that_make_no_network_are_refused(settings, said) -> None:
 
 
 def test_an_input_that_cannot_be_halved_is_refused() -> None:
-    with pytest.raises(BadInput, match="multiple of 4"):
+    with pytest.raises(BadInput, match="multiple of 4, or give at most 2 multipliers"):
         UNetFamily(size="micro-S").check(Input(side=6, channels=3, num_classes=10, out_channels=3))
+
+
+def test_attention_at_no_resolution_is_refused_and_the_default_is_not() -> None:
+    wide = Input(side=64, channels=3, num_classes=10, out_channels=3)
+    UNetFamily(size="S", multipliers=(1, 2)).check(wide)  # 64 and 32, and the default has neither
+    with pytest.raises(BadInput, match="are 64, 32: name some of these"):
+        UNetFamily(size="S", multipliers=(1, 2), attention=(16,)).check(wide)

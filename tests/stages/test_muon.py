@@ -84,3 +84,9 @@ def test_a_family_without_hidden_matrices_is_refused() -> None:
     model = network()
     with pytest.raises(BadInput, match="hidden_matrices"):
         MuonAndAdamW([{"params": list(model.parameters()), "lr": 0.1}], 0.9, 0.0, (0.9, 0.95))
+
+
+def test_a_torch_without_muon_is_refused_before_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(BadInput, match=r"torch .* has no Muon.*set train\.optimizer: adamw"):
+        both(network())
