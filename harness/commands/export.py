@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--format",
+        "--to",
         choices=("official", "diffusers"),
         default="official",
         help="format of a checkpoint: the official DiT's .pt (default), or a folder for diffusers",

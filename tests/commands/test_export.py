@@ -38,7 +38,7 @@ def test_an_exported_checkpoint_is_the_imported_one(imported: Path, verb: Said) 
 
 
 def test_the_diffusers_export_prints_the_difference_it_measured(imported: Path, verb: Said) -> None:
-    code, said = verb("export", "theirs", "folder", "--format", "diffusers")
+    code, said = verb("export", "theirs", "folder", "--to", "diffusers")
     assert code == 0, said
     assert "differ" in said and "exact" not in said.replace("not exact", "")
 
