@@ -59,7 +59,7 @@ class _Verb(argparse.ArgumentParser):
         return self.parse_known_intermixed_args(args, namespace)
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        """In plain words where a number is meant: argparse says "invalid int value"."""
+        """Say in plain words that a number is meant, where argparse says "invalid int value"."""
         try:
             return super()._get_value(action, arg_string)
         except argparse.ArgumentError as error:

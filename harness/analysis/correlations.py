@@ -24,7 +24,7 @@ DRAWS = 2000  # of the measurements, for the rank correlation
 
 @dataclass(frozen=True)
 class Correlations:
-    """Of log10 compute with the value. NaN limits: fewer than four models."""
+    """Correlations of log10 compute with the value. Limits are NaN for fewer than four models."""
 
     pearson: Interval  # over models: Fisher's z
     spearman: Interval  # over models: Fisher's z with the variance of Bonett & Wright (2000)
@@ -113,7 +113,7 @@ def exact_p(x: Array, y: Array, found: float) -> float:
 
 
 def _measured_pearson(x: Array, y: Array, s: Array, confidence: float) -> Interval:
-    """By the derivative of r with respect to each value, on Fisher's scale."""
+    """Interval of r from measured errors: by its derivative in each value, on Fisher's scale."""
     a = (x - x.mean()) / np.linalg.norm(x - x.mean())
     b = (y - y.mean()) / np.linalg.norm(y - y.mean())
     r = float(a @ b)

@@ -68,7 +68,7 @@ class Strength:
 
 
 def strengths(metrics: pd.DataFrame, metric: str) -> list[Strength]:
-    """Of the extractors behind the records of `metric`, each once, as the records tell it."""
+    """The strengths of the extractors behind the records of `metric`, each once."""
     found: dict[Strength, None] = {}
     rows = metrics[metrics["metric"] == metric].reindex(columns=["extractor", "measured_with"])
     for extractor, text in rows.drop_duplicates().itertuples(index=False):

@@ -46,7 +46,7 @@ class Interval:
 
     @property
     def known(self) -> bool:
-        """Whether both limits are finite."""
+        """Are both limits finite?"""
         return math.isfinite(self.low) and math.isfinite(self.high)
 
 
@@ -65,7 +65,7 @@ class Difference:
 
     @property
     def tie(self) -> bool:
-        """Whether the interval holds 0. What has no standard error cannot be told apart."""
+        """Does the interval hold 0? What has no standard error cannot be told apart."""
         return not (self.interval.low > 0 or self.interval.high < 0)
 
 
@@ -130,7 +130,7 @@ def difference(
 
 
 def p_value(value: float, std: float, df: float = math.inf, sides: int = 2) -> float:
-    """Of "the true value is 0" (two sides), or of "it is 0 or less" (one side)."""
+    """The p-value of "the true value is 0" (two sides), or of "it is 0 or less" (one side)."""
     if std == 0:
         return float(value == 0) if sides == 2 else float(value <= 0)
     z = abs(value) / std if sides == 2 else value / std

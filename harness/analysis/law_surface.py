@@ -64,7 +64,7 @@ class Surface:
         return Interval(value, min(low, value - own), max(high, value + own))
 
     def exponent_interval(self, threshold: float) -> Interval:
-        """Of a, by the profile over the share; open (0, inf) where the search ends first."""
+        """Interval of a, by the profile over the share; (0, inf) where the search ends first."""
         profile = np.sqrt(np.maximum(self.misfit.min(axis=1) - self.least, 0))
         level, a = np.sqrt(threshold), self.exponent
         inside = np.flatnonzero(profile <= level)

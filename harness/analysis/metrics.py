@@ -84,7 +84,7 @@ def direction_known(metric: str) -> bool:
 
 
 def higher_is_better(metric: str) -> bool:
-    """Whether a larger value means better samples.
+    """Does a larger value mean better samples?
 
     Raises BadInput where its component is not at hand: a guess would call the worst model the best.
     """

@@ -34,7 +34,7 @@ class Curve:
     logarithmic: bool
 
     def weights(self, low: float, high: float) -> Array:
-        """Of the mean over log compute in [low, high], linear in between."""
+        """Weights of the mean over log compute in [low, high], linear in between."""
         grid = np.linspace(math.log(low), math.log(high), GRID)
         x = np.log(self.compute)
         return np.array([np.interp(grid, x, unit).mean() for unit in np.eye(len(x))])

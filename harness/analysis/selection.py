@@ -169,7 +169,7 @@ def _axes_of_data(frame: pd.DataFrame) -> list[str]:
 
 
 def _recipe_words(recipes: pd.Series, lengths: bool = True) -> list[list[str]]:
-    """Of each recipe (JSON, or null: not recorded) the settings that differ among them."""
+    """The settings of each recipe (JSON, or null: not recorded) that differ among them."""
     read = {r: json.loads(r) for r in recipes.dropna().unique()}
     every = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
     varied = [n for n in every if len({repr(r.get(n)) for r in read.values()}) > 1]

@@ -67,7 +67,7 @@ class StableDiffusion(_Built):
     decoders: ClassVar[tuple[str, ...]] = properties.decoder_names("sd-vae")
 
     def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
-        """Of any of its decoders, which differ in their weights alone."""
+        """The same for each of its decoders, which differ in their weights alone."""
         from harness.autoencoders.counting import decoder_gflops
 
         return decoder_gflops(None, image_size)

@@ -55,7 +55,7 @@ class Estimate:
         self.started[stage.key] = time.monotonic()
 
     def progress(self, stage: Stage, content: dict[str, Any]) -> None:
-        """Of what runs, the part that was done in this session counts as well."""
+        """Count the part of a running stage that was done in this session."""
         if stage.key in self.left and content.get("total"):
             share = min(1.0, content.get("done", 0) / content["total"])
             self.shares[stage.key] = (self.shares.get(stage.key, (share, share))[0], share)
@@ -121,7 +121,7 @@ class Estimate:
         return max(total / at_once, longest), unknown <= 0
 
     def text(self) -> str:
-        """As ", about 2 min 10 s left"; "" while nothing is known."""
+        """The time left, as ", about 2 min 10 s left"; "" while it is not known."""
         found = self.seconds()
         if found is None:
             return ""

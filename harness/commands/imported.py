@@ -61,7 +61,7 @@ def _files(results: Path) -> list[Path]:
 
 
 def _read(path: Path) -> Imported | None:
-    """None where it is damaged: the key is the hash of the settings, which say the rest."""
+    """Read a name. None where it is damaged: the artifact's settings say what it was."""
     try:
         said = json.loads(path.read_text())
         if not isinstance(said["settings"], str):  # JSON text in JSON until 0.1
@@ -80,7 +80,7 @@ def _read(path: Path) -> Imported | None:
 
 
 def _of_artifacts(store: Store) -> Iterator[Imported]:
-    """As the artifacts themselves say."""
+    """Imported checkpoints, by what the artifacts themselves say."""
     for key in sorted(store.committed(["train"])):
         try:
             manifest = store.manifest("train", key)
@@ -95,6 +95,6 @@ def _of_artifacts(store: Store) -> Iterator[Imported]:
 
 
 def _is_key(key: str, settings: str) -> bool:
-    """Of a train stage of these settings, in this version or an earlier one?"""
+    """Is it the key of a train stage of these settings, in this version or an earlier one?"""
     versions = range(1, keys.VERSIONS["train"] + 1)
     return any(keys.stage_key("train", settings, {}, version) == key for version in versions)

@@ -270,7 +270,7 @@ def _spent(opened: Opened) -> list[Spent]:
 
 
 def _failures(opened: Opened) -> list[tuple[str, str]]:
-    """Of every failed stage its phrase in `_missing`, and the last line of its error."""
+    """The phrase of every failed stage in `_missing`, and the last line of its error."""
     state = opened.standing()
     return [
         (f"{stage.label}: failed", (state.failed[stage.key].error or "").strip().split("\n")[-1])

@@ -41,7 +41,7 @@ class Network(Protocol):
 
     @property
     def sha256(self) -> str:
-        """Of the weights."""
+        """SHA-256 of the weights."""
 
     @property
     def resize(self) -> str:

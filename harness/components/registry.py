@@ -121,7 +121,7 @@ def _built_in(kind: str) -> dict[str, Entry]:
 
 
 def _installed() -> dict[tuple[str, str], Entry]:
-    """Of the entry points of installed packages. Looking these up costs one scan of the path.
+    """The components of installed packages' entry points. The first call scans the path.
 
     Until torch is loaded, what imports it at its top is read with a stand-in in its place.
     """

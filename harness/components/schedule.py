@@ -30,7 +30,7 @@ class Schedule(Component):
         return False
 
     def shared_until(self, horizon: int) -> int:
-        """Of a training of `horizon` steps, how many have the rates of every longer training.
+        """How many of a training's `horizon` steps have the rates of every longer training.
 
         Checkpoints up to there are the same for all lengths and are trained once: with a decay at
         the end, the trunk that its branches leave. Between 0 and `horizon`.

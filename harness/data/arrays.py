@@ -171,7 +171,7 @@ class Arrays(FileSource):
         return npz.array(file, self.images), labels
 
     def _fingerprint(self, files: Sequence[Path]) -> str:
-        """Of contents: CRC-32 where the file has it, else SHA-256."""
+        """A digest of the contents: by CRC-32 where the file has it, else by SHA-256."""
         if files[0].suffix == ".npy":
             beside = self._labels_of(files[0])
             return content_sha256([*files, *([] if beside is None else [beside])])

@@ -38,7 +38,7 @@ class Encoder(Protocol):
 
     @property
     def channels(self) -> int:
-        """Of a latent."""
+        """Channels of a latent."""
 
     @property
     def scale(self) -> float:
@@ -203,7 +203,7 @@ def _batches(
 
 
 def changed(pixels: np.ndarray, size: int) -> list[str]:
-    """In what an image is not as an RGB one of at least `size` pixels: what is done to it.
+    """The ways in which an image is not an RGB one of at least `size` pixels, and is changed.
 
     gray, alpha (transparency is dropped), palette, cmyk, 16-bit; enlarged: its shorter side has
     fewer pixels than the study's images.

@@ -33,7 +33,7 @@ class Looked:
 
     @property
     def sentence(self) -> str:
-        """As "600 images of 3 classes (a, b, c), shorter side 32 pixels"."""
+        """In words: "600 images of 3 classes (a, b, c), shorter side 32 pixels"."""
         shown = ", ".join(self.classes[:4]) + (", ..." if len(self.classes) > 4 else "")
         of = f" of {len(self.classes):,} classes ({shown})" if self.classes else " without labels"
         sides = f"{self.side}" if self.side == self.largest else f"{self.side} to {self.largest}"

@@ -44,7 +44,7 @@ NONE = Moments(0, 0.0, 0.0)
 
 
 def of_rows(rows: np.ndarray, kind: str, scale: float) -> Moments:
-    """Of stored rows as training draws from them.
+    """Moments of stored rows, as training draws from them.
 
     kind "pixels": uint8 (N, C, H, W), which are read as x / 127.5 - 1. "posterior": (N, flip, mean
     or std, C, H, W), of which samples (mean + std noise) scale are drawn; both flips count.

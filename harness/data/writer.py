@@ -220,7 +220,7 @@ def check_corrupt(corrupt: list[dict[str, str]], limit: int) -> None:
 
 
 def _summed(counts: list[dict[str, int]]) -> dict[str, int]:
-    """By what they were, how many images of all shards."""
+    """Counts of images over all shards, by what the images were."""
     names = sorted({name for each in counts for name in each})
     return {name: sum(each.get(name, 0) for each in counts) for name in names}
 

@@ -98,7 +98,7 @@ class _OverSteps(Sampler):
             raise BadInput(f"{steps} is more than diffusion.steps {as_ddpm(objective).steps}")
 
     def evaluations(self, objective: Objective, steps: int) -> int:
-        """One for each step."""
+        """One network evaluation for each step."""
         return steps
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:

@@ -38,7 +38,7 @@ class DPMSolver(Sampler):
             raise BadInput(f"{self.name} takes 1 to {most} of {most + 1} diffusion steps: {steps}")
 
     def evaluations(self, objective: Objective, steps: int) -> int:
-        """One for each step."""
+        """One network evaluation for each step."""
         return steps
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:

@@ -53,7 +53,7 @@ class EDM(Objective):
         return 0.0, math.inf
 
     def out_channels(self, channels: int) -> int:
-        """As many as the input's."""
+        """The network has as many output channels as input channels."""
         return channels
 
     @property

@@ -69,11 +69,11 @@ class Flow(Objective):
 
     @property
     def time_range(self) -> tuple[float, float]:
-        """From noise, 0, to data, 1."""
+        """Times go from 0, noise, to 1, data."""
         return 0.0, 1.0
 
     def out_channels(self, channels: int) -> int:
-        """As many as the input's, or twice as many, of which half are not used."""
+        """As many output channels as input channels; or twice as many, of which half are unused."""
         return 2 * channels if self.spare_channels else channels
 
     @property
@@ -169,7 +169,7 @@ class FlowEuler(_FlowSampler):
     name = "flow-euler"
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
-        """Where each step begins."""
+        """Times at which the steps begin."""
         return self.grid(objective, steps)[:-1]
 
     def sample(
@@ -202,7 +202,7 @@ class FlowHeun(_FlowSampler):
     name = "flow-heun"
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
-        """Where each step begins and ends."""
+        """Times at which the steps begin and end."""
         grid = self.grid(objective, steps)
         both = [t for pair in itertools.pairwise(grid) for t in pair]
         return both[:-1] if as_flow(objective).prediction == "data" else both
@@ -252,7 +252,7 @@ class FlowSDE(_FlowSampler):
             raise BadInput(f"{self.name} takes at least 2 steps, the last without noise")
 
     def times(self, objective: Objective, steps: int) -> Sequence[float]:
-        """Where each step begins: `steps` times from 0 to 1 - last."""
+        """Times at which the steps begin: `steps` times from 0 to 1 - last."""
         return self.grid(objective, steps - 1, 1.0 - self.last)
 
     def sample(

@@ -47,7 +47,7 @@ def changed(attempt: Attempt, now: dict[str, str]) -> list[str]:
 
 @cache
 def code() -> str:
-    """Of this package's source files."""
+    """A digest of this package's source files."""
     folder = Path(harness.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
@@ -66,7 +66,7 @@ def _component_files(plan: Plan) -> str:
 
 
 def _files(paths: Iterable[str]) -> str:
-    """Of files, of folders and what lies directly in them."""
+    """A digest of files, of folders and of what lies directly in them."""
     seen = []
     for path in paths:
         seen.append((path, *_stat(path)))

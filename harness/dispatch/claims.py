@@ -294,7 +294,7 @@ def _read(path: str | Path) -> Owner | None:
 
 
 def _check(content: Mapping[str, Any]) -> str:
-    """Of what is written: a changed byte must not make a dead process another machine's."""
+    """A checksum of a claim: a changed byte must not make a dead process another machine's."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

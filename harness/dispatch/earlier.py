@@ -52,7 +52,7 @@ def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[s
 def _committed(
     samples: Container[str], plan: Plan, store: Store
 ) -> Iterator[tuple[str, Manifest, EvaluateStage]]:
-    """Of every evaluation of `samples` that left numbers: its key, manifest and settings."""
+    """Key, manifest and settings of every evaluation of `samples` that left numbers."""
     for key in sorted(store.committed(["evaluate"]) - pruned_keys(store)):
         planned = plan.stages.get(key)
         if planned is not None and planned.inputs["samples"] not in samples:

@@ -50,7 +50,7 @@ class Look:
 
     @staticmethod
     def ended(event: Event) -> Look:
-        """Of an attempt that is over, and nobody has written that down."""
+        """The look of an attempt that is over, where nobody has written that down."""
         message = str(event.content.get("message") or "")
         if event.event == "done":
             return Look("done")

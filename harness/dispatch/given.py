@@ -60,7 +60,7 @@ def living_jobs(
 
 
 def still_living(plan: Plan, ledger: Ledger, keys: Iterable[str]) -> set[str]:
-    """Of stages that were given to a queue, those not over and that no process claims."""
+    """Stages that a queue was given, that are not over, and that no process claims."""
     latest = {k: a for k in keys if (a := ledger.last(k)) is not None}
     unclaimed = {k: a for k, a in latest.items() if not ledger.alive(k)}  # by one who submits it
     return living_jobs(plan, ledger, unclaimed)[0]

@@ -180,7 +180,7 @@ def _list(path: Path, seen: dict[Any, Any], contents: bool = False) -> dict[str,
 
 
 def _unknown(read: Read, store: Store, seen: dict[Any, Any]) -> dict[str, str]:
-    """Of an artifact without a list: by the fingerprint of its images, where that is cheap."""
+    """Changes since an artifact without a list: by its images' fingerprint, if that is cheap."""
     from harness.store.results import EncodeResult
 
     try:
@@ -258,7 +258,7 @@ class _Cache:
         return None
 
     def keep(self, now: FileList, told: dict[str, str]) -> None:
-        """Of a large tree: every folder's time, and the sizes and times of some files."""
+        """Note a look at a large tree: every folder's time, and sizes and times of some files."""
         folders = {os.path.dirname(path) for path in now.paths} | {b""}
         for folder in list(folders):
             while folder:
@@ -306,7 +306,7 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _time(path: str | Path) -> tuple[int, int]:
-    """Of a file: size and time. Of a folder: its time (its size is the file system's own)."""
+    """Size and time of a file; of a folder its time (its size is the file system's own)."""
     try:
         about = os.stat(path)
     except OSError:

@@ -195,7 +195,7 @@ class Ledger(Claims):
         return set()
 
     def failed(self, keys: Iterable[str]) -> dict[str, Attempt]:
-        """Of `keys`, those whose last attempt failed for good, until `retry`."""
+        """Those of `keys` whose last attempt failed for good, until `retry`."""
         return {k: a for k, a in self.latest(keys).items() if is_final(a)}
 
     def settle(self, keys: Iterable[str]) -> list[Attempt]:

@@ -75,7 +75,7 @@ class Notices:
         self._telling: threading.Thread | None = None
 
     def __call__(self, event: str, stage: Stage | None, content: dict[str, Any]) -> None:
-        """As the driver's `watch`."""
+        """Hear an event, as the driver's `watch` does."""
         if event == "stock":
             self.total, self.finished = len(list(content["stages"])), len(content["done"])
         elif event in ("done", "found"):

@@ -27,10 +27,10 @@ class Policy:
     # --- at the beginning -----------------------------------------------------------------------
 
     def check(self, latest: Mapping[str, Attempt]) -> None:
-        """Raise BadInput when the last attempts of before forbid to begin."""
+        """Raise BadInput when earlier attempts forbid to begin."""
 
     def not_again(self, failed: Mapping[str, Attempt]) -> dict[str, Attempt]:
-        """Of the failures of before, those that are not tried again now."""
+        """Those of the earlier failures that are not tried again now."""
         raise NotImplementedError
 
     def begin(self, latest: Mapping[str, Attempt]) -> list[str]:
@@ -64,7 +64,7 @@ class Policy:
         """Once per turn of the loop."""
 
     def held_by_queues(self) -> set[str]:
-        """Of the stages elsewhere, those that a queue has without a living driver."""
+        """Those of the stages elsewhere that a queue has without a living driver."""
         return set()
 
     # --- at the end -----------------------------------------------------------------------------

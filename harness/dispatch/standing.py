@@ -29,7 +29,7 @@ class Standing:
 
     @property
     def remade(self) -> list[Stage]:
-        """Of the missing, what was there before and was removed."""
+        """Missing stages that were there before and were removed."""
         return self.work.remade
 
 

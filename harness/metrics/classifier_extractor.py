@@ -100,7 +100,7 @@ class Extractor:
 
     name: str
     sha256: str
-    """Of the weights file."""
+    """SHA-256 of the weights file."""
     resize: str
     device: str
     module: EmbeddedExtractor

@@ -21,7 +21,7 @@ PLAIN: Pooling = (1, 1, 2)  # the glyphs' network, and that of all images up to 
 
 
 def pooling_for(image_size: int) -> Pooling:
-    """By how much the map is averaged down before each convolution, for images of this size."""
+    """Factors by which the map is averaged down before each convolution, for this image size."""
     side = min(image_size, SIDE)
     return PLAIN if side <= 16 else (1, 2, 2) if side <= 32 else (2, 2, 2)
 

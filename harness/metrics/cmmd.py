@@ -85,7 +85,7 @@ class CMMD(OfSingleImages):
     def _kernel_means(
         self, rows: NDArray[np.float64], others: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Of each row, the mean kernel with all others: (N,), in blocks of rows."""
+        """The mean kernel of each row with all others: (N,), computed in blocks of rows."""
         import numpy as np
 
         blocks = range(0, len(rows), BLOCK)

@@ -141,7 +141,7 @@ def _cholesky(s: NDArray[np.float64]) -> NDArray[np.float64] | None:
 
 
 def _precision(s: NDArray[np.float64]) -> float:
-    """Of the numbers `s` was stored as: statistics saved as float32 hold its rounding."""
+    """The rounding of the numbers that `s` was stored as: of float32, where a file held these."""
     variances = np.diag(s)
     stored = variances.astype(np.float32)
     return float(np.finfo(np.float32).eps) if (stored == variances).all() else _EPS

@@ -80,7 +80,7 @@ class Npz:
             raise _broken(self.path, error) from error
 
     def sha256(self) -> str:
-        """Of the file."""
+        """SHA-256 of the file."""
         digest = hashlib.sha256()
         _digest_file(digest, self.path)
         return digest.hexdigest()

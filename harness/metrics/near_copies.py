@@ -79,7 +79,7 @@ class NearCopies(OfSingleImages):
 def nearest(
     rows: NDArray[np.float32], others: NDArray[np.float32], same: bool = False
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Of each row (N, D), which of `others` (M, D) is nearest, and how far: (N,), (N,) float64.
+    """The nearest of `others` (M, D) to each row (N, D), and its distance: (N,), (N,) float64.
 
     same: the two are one set, and a row is not its own neighbour. Candidates are found from float32
     products of centred rows, distances from differences in float64.

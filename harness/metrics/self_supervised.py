@@ -80,7 +80,7 @@ def _similarity(network: Network, views: torch.Tensor) -> torch.Tensor:
 
 
 def _partners(count: int) -> torch.Tensor:
-    """Of 2 x count views, where the other view of the same image is."""
+    """For each of 2 x count views, the index of the other view of its image."""
     return torch.arange(2 * count).roll(count)
 
 

@@ -96,7 +96,7 @@ class Loaded:
 def read_checkpoint(
     path_or_state_dict: str | Path | Mapping[str, Any], heads: int | None = None
 ) -> Loaded:
-    """As `load_checkpoint`, with what was taken from where."""
+    """Like `load_checkpoint`; it also says what was taken from where."""
     if isinstance(path_or_state_dict, Mapping):
         found = state_dicts.found_in(path_or_state_dict, "the state dict")
         copied = {name: t.detach().clone() for name, t in found.state.items()}

@@ -42,7 +42,7 @@ class Foreign:
 
 
 def find(path: str | Path, heads: int | None = None) -> Foreign:
-    """As `read`, with what was taken from where."""
+    """Like `read`; it also says what was taken from where."""
     if Path(path).is_file():
         weights = checkpoint.read_weights(Path(path))
         try:

@@ -94,7 +94,7 @@ class DiTModern(Transformer):
     def recognise(
         cls, state: Mapping[str, Any], heads: int | None = None
     ) -> tuple[DiTModern, Input] | None:
-        """Of a published LightningDiT, by its names and shapes; None for a DiT or SiT."""
+        """Recognise a published LightningDiT by its names and shapes; None for a DiT or SiT."""
         if not set(state) >= {*PUBLISHED, "pos_embed", "y_embedder.embedding_table.weight"}:
             return None
         width, channels, patch_size, _ = state["x_embedder.proj.weight"].shape

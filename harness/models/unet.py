@@ -133,7 +133,7 @@ class UNetFamily(Family):
         return self.base_width / self.base if self.base_width is not None else 1.0
 
     def parameter_groups(self, model: nn.Module, learning_rate: float) -> list[dict[str, Any]]:
-        """As any family's; with a base width the convolutions between hidden layers are apart.
+        """The groups of any family; with a base width, hidden convolutions are apart.
 
         Their inputs grow with the width as those of hidden matrices do, and so their rate is
         scaled (Yang et al. 2022, 2203.03466, table 8). They are not `hidden`: Muon takes matrices.

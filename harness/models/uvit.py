@@ -98,7 +98,7 @@ class UViTFamily(Transformer):
     def recognise(
         cls, state: Mapping[str, Any], heads: int | None = None
     ) -> tuple[UViTFamily, Input] | None:
-        """Of a published class-conditional U-ViT, by its names and shapes."""
+        """Recognise a published class-conditional U-ViT by its names and shapes."""
         if not set(state) >= PUBLISHED:
             return None
         width, channels, patch_size, _ = state["patch_embed.proj.weight"].shape

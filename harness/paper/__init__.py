@@ -51,7 +51,7 @@ def model(
 
 
 def ids() -> list[str]:
-    """Of the sentences of `claims_text`, then of the numbers of `claims`."""
+    """Ids of the sentences in `claims_text`, then of the numbers in `claims`."""
     return [str(row["id"]) for name in ("claims_text", "claims") for row in table(name)]
 
 

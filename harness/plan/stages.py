@@ -216,7 +216,7 @@ KIND_OF_ROLE = {
 
 
 def opened(inputs: Mapping[str, str], after: Mapping[str, str]) -> Mapping[str, str]:
-    """Of a stage's inputs, by role, those that it opens: no samples whose features were kept."""
+    """The inputs that a stage opens, by role: no samples whose features were kept."""
     if WITH_FEATURES not in after:
         return inputs
     return {role: key for role, key in inputs.items() if role != "samples"}

@@ -40,7 +40,7 @@ class Work:
     read: set[str] = field(default_factory=set)  # done, and something wanted reads it
 
     def counted(self, stages: Iterable[Stage]) -> list[Stage]:
-        """Of `stages`, those that count: done or to do, the latter as they will be done."""
+        """Those of `stages` that count: done or to do, the latter as they will be done."""
         if not self.done and not self.unneeded:
             return list(self.todo)
         todo = {s.key: s for s in self.todo}

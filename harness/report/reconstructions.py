@@ -13,7 +13,7 @@ CLOSENESS = {"psnr": "PSNR {} dB", "ssim": "SSIM {}"}
 
 
 def sentence(rows: pd.DataFrame, names: Sequence[str]) -> str:
-    """As "Decoded encodings of 2,000 real images: FD 1.2, PSNR 25.1 dB. ..."; "" without any.
+    """A sentence: "Decoded encodings of 2,000 real images: FD 1.2, PSNR 25.1 dB."; "" for none.
 
     rows: the metrics' records. names: the metrics that are told, besides PSNR and SSIM. Of a metric
     measured in several ways (with several decoders, or numbers of images) nothing is told.

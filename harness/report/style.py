@@ -161,7 +161,7 @@ def png(figure: Figure) -> bytes:
 
 
 def colour(size: Any, index: int = 0) -> str:
-    """By size; sizes outside the zoo take the other colours in turn."""
+    """The colour of a size; sizes outside the zoo take the other colours in turn."""
     return SIZE_COLOURS.get(str(size), OTHER_COLOURS[index % len(OTHER_COLOURS)])
 
 

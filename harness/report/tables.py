@@ -87,7 +87,7 @@ def differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...
 
 
 def said(value: Any) -> str:
-    """As text; whole numbers without the ".0" of a column that has nulls."""
+    """A value as text; whole numbers without the ".0" of a column that has nulls."""
     whole_float = isinstance(value, float) and value.is_integer()
     return str(int(value)) if whole_float else str(value)
 

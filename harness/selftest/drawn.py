@@ -37,5 +37,5 @@ def drawn_images(count: int = 32, size: int = 256) -> NDArray[np.uint8]:
 
 
 def sha256(images: NDArray[np.uint8]) -> str:
-    """Of the pixels, in hex."""
+    """SHA-256 of the pixels, in hex."""
     return hashlib.sha256(np.ascontiguousarray(images).tobytes()).hexdigest()

@@ -141,7 +141,7 @@ WORDS = {  # where Pydantic's speak of Python
 
 
 def _found(value: Any) -> str:
-    """As it is written in a study, cut where it is long."""
+    """A value as a study writes it, cut where it is long."""
     contains = isinstance(value, (Mapping, tuple, list))
     plain = value is None or isinstance(value, bool)  # null, true
     text = json.dumps(value, default=str, ensure_ascii=False) if contains or plain else repr(value)

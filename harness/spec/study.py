@@ -66,7 +66,7 @@ class Study:
         return self.settings.references
 
     def reference_of(self, evaluation: str | None) -> ReferenceSettings | None:
-        """Of an evaluation by name; None and those without one of their own: the study's."""
+        """The reference of an evaluation: its own, else the study's. None names the study's."""
         its = self.evaluations.get(evaluation or "")
         if its is not None and its.reference is not None:
             return its.reference

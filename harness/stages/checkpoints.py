@@ -104,7 +104,7 @@ def local(value: Tensor) -> Tensor:
 
 
 def part(value: Tensor, like: Tensor) -> Tensor:
-    """Of a whole tensor, the rows that this process holds of `like` (all, unless it is sharded).
+    """The rows of a whole tensor that this process holds of `like`: all, unless it is sharded.
 
     FSDP2 cuts the first dimension into equal chunks, the last of which are smaller or empty.
     """

@@ -166,7 +166,7 @@ def _of_samples(
 
 
 def _features(settings: EvaluateStage, samples: Artifact, extractor: Any, work: Work) -> Features:
-    """Of the stored images; or as the sample stage extracted them."""
+    """Features of the stored images; or those that the sample stage extracted."""
     drawn = samples.result(SampleResult)
     if drawn.images == "none":
         return _read(samples)

@@ -55,14 +55,14 @@ class MuonAndAdamW(torch.optim.Optimizer):
             each.state = self.state
 
     def step(self, closure: Any = None) -> Any:
-        """One step of both."""
+        """One step of both optimizers."""
         loss = closure() if closure is not None else None
         for each in self._steppers:
             each.step()
         return loss
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As torch's; both optimizers go on from what was loaded."""
+        """Load the state of both optimizers, as torch's `load_state_dict` does."""
         super().load_state_dict(state_dict)
         at = 0
         for each in self._steppers:

@@ -199,7 +199,7 @@ class Store:
         return Artifact(kind, key, folder, manifest)
 
     def size(self, kind: str, key: str, name: str) -> int | None:
-        """Of a file of an artifact, in bytes; None where there is no such file."""
+        """Bytes of a file of an artifact; None where there is no such file."""
         with contextlib.suppress(OSError):
             found = (self.folder(kind, key) / name).stat()
             return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -73,7 +73,7 @@ class Manifest:
 
     @property
     def version(self) -> str:
-        """Of the harness that wrote it, in words."""
+        """The version of the harness that wrote it, in words."""
         return f"harness {self.provenance.get('harness') or 'of an unknown version'}"
 
 
@@ -144,7 +144,7 @@ def written(
 
 
 def checksum(manifest: Mapping[str, Any]) -> str:
-    """Of a manifest without its own checksum."""
+    """SHA-256 of a manifest without its own checksum."""
     return files.digest(json.dumps(manifest, sort_keys=True, allow_nan=False).encode())
 
 

@@ -75,6 +75,6 @@ def _apart(a: float, b: float, mine: dict[str, Any], row: dict[str, Any]) -> boo
 
 
 def _on_cpu(row: dict[str, Any]) -> bool:
-    """As stages.execute.device_name words it; a row that does not say is taken at its word."""
+    """Was it made on a CPU, by the words of stages.execute.device_name? True for a silent row."""
     device = row.get("device")
     return device is None or str(device).endswith("cores)")

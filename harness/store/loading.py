@@ -99,7 +99,7 @@ def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Part
 
 
 def in_order(table: str, content: pyarrow.Table) -> pyarrow.Table:
-    """In the order of its identity, which is how one compacted file mostly lies there already.
+    """The rows in the order of their identity, in which one compacted file mostly lies already.
 
     A row that stands twice in one file is left out once.
     """

@@ -22,7 +22,7 @@ MOST_MANIFESTS = 1000  # that are read where no study's file tells
 
 
 def sentences(root: Path, error: str) -> list[str]:
-    """Of every component that an error names, and that is not here: where it came from."""
+    """Sentences on components that an error names and that are not here: where they came from."""
     known: dict[str, Mapping[str, Any]] = {}
     for at, origin in _told(root, error):
         known.setdefault(at, origin)
@@ -43,7 +43,7 @@ def _told(root: Path, error: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _of_studies(root: Path) -> Iterator[Mapping[str, Any]]:
-    """Of the studies that were run here, the last first."""
+    """Notes of the studies that were run here, the last first."""
     found = []
     for path in (root / studies.FOLDER).glob("*.json"):
         with contextlib.suppress(BadInput):

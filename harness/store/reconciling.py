@@ -64,7 +64,7 @@ def _recorded(folder: Path, key: str) -> bool:
 
 
 def unrecorded(store: Store, table: str, keys: set[str] | Callable[[], set[str]]) -> Unrecorded:
-    """Of all that is committed, what is not among the keys recorded in `table`.
+    """All that is committed and not among the keys recorded in `table`.
 
     keys: a function is asked only where something is committed.
     """

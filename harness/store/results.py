@@ -59,17 +59,17 @@ class TrainResult:
 
     @property
     def step(self) -> int | None:
-        """None of an imported checkpoint that does not say."""
+        """Training steps; None for an imported checkpoint that does not say."""
         return self.columns.get("step")
 
     @property
     def gflops(self) -> float:
-        """Of one forward pass."""
+        """10^9 multiply-accumulates of one forward pass."""
         return float(self.columns["gflops"])
 
     @property
     def autoencoder(self) -> str:
-        """By whose latents it was trained."""
+        """The autoencoder on whose latents it was trained."""
         return str(self.columns["autoencoder"])
 
     @property

@@ -198,7 +198,7 @@ def nothing_outlives_close(component: Executor) -> None:
 
 
 def two_claims_never_both_win(component: Executor) -> None:
-    """Of two drivers one gets a stage, whatever runs it."""
+    """One of two drivers gets a stage, whatever runs it."""
     with bench(component) as made:
         stage = made.stage("train")
         first, second = Claims(made.root), Claims(made.root)

@@ -85,7 +85,7 @@ def copies_are_told(metric: Metric) -> None:
 
 
 def a_set_against_itself_is_best(metric: Metric) -> None:
-    """Of a metric of copying: worst."""
+    """A set against itself has the best value; of a metric of copying, the worst."""
     same, reference = features(0), reference_of(features(0))
     itself = measured(metric, same, reference).value
     other = measured(metric, features(1, 0.5), reference).value

@@ -147,7 +147,7 @@ def batch(objective: Objective) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def losses(objective: Objective, arguments: tuple[Tensor, ...]) -> dict[str, Tensor]:
-    """Of a network whose output for a row is a nonlinear function of that row."""
+    """The losses of a network whose output for a row is a nonlinear function of that row."""
     x, t, noise, y = arguments
     with torch.no_grad():
         return objective.training_losses(_network(objective), x, t, noise, y=y)

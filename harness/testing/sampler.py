@@ -99,7 +99,7 @@ def a_sample_is_drawn_from_its_noise_alone(sampler: Sampler) -> None:
 
 
 def samples_are_like_the_noise(sampler: Sampler) -> None:
-    """As many, of the same shape, float32 and finite."""
+    """There are as many samples as noises, of the same shape, float32 and finite."""
     for objective in _objectives(sampler):
         steps = _first(sampler, objective, STEPS)
         out = _sample(sampler, objective, Watched(objective), steps)

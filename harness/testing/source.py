@@ -84,7 +84,7 @@ def splits_are_disjoint(source: Source) -> None:
 
 
 def an_example_keeps_these_laws_too(source: Source) -> None:
-    """Of a source of files: its example opens, twice alike, and other images are noticed."""
+    """The example of a source of files opens, twice alike, and other images are noticed."""
     with tempfile.TemporaryDirectory() as place:
         opened = _example(source, Path(place))
         if (one := opened("one", 0)) is None:

@@ -131,7 +131,7 @@ def _compare(
 
 
 def _compare_files(found: Merged, theirs: Store, ours: Store) -> None:
-    """Of stages that both did: were they made of the same images, weights and statistics?
+    """Were stages that both did made of the same images, weights and statistics?
 
     By the lists of files that they keep, else by the checksums that their manifests have.
     """

@@ -109,7 +109,7 @@ def problems(study: Study) -> list[str]:
 
 
 def choose_all(places: list[Place]) -> list[Place]:
-    """As many places as the processes of one stage can have at most."""
+    """The most places that the processes of one stage can have."""
     if device(places[0]) == "":
         return places
     return list({device(place): place for place in places}.values())

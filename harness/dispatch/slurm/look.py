@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def look(jobs: SlurmJobs, task: Task, attempt: Attempt) -> Look:
-    """As the driver would judge it, and what its task and SLURM say."""
+    """Judge an attempt as the driver would, and quote its task and SLURM."""
     event = jobs.adopt(task, attempt)
     if event is not None:
         return Look.ended(event)

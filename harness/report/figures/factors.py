@@ -45,7 +45,7 @@ def effects(points: pd.DataFrame, title: str) -> Drawing:
 
 
 def _look(i: int) -> dict[str, Any]:
-    """Of level i; apart in grey too."""
+    """The look of level i; levels can be told apart in grey as well."""
     return {
         "color": style.OTHER_COLOURS[i % len(style.OTHER_COLOURS)],
         "marker": "oD^sv"[i % 5],

@@ -183,7 +183,7 @@ def names_tell_within(rows: pd.DataFrame) -> bool:
 
 
 def by_size(sizes: Iterable[Any]) -> list[str]:
-    """In the zoo's order, others behind."""
+    """The sizes in the zoo's order; others come last."""
     order = list(style.SIZE_COLOURS)
     known = [str(s) for s in sizes]
     return sorted(known, key=lambda s: (order.index(s) if s in order else len(order), s))

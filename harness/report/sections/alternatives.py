@@ -85,7 +85,7 @@ def line(row: dict[Any, Any]) -> list[str | Cell]:
 
 
 def sentences(rows: pd.DataFrame) -> list[Text]:
-    """In how many budgets the best is told from all others of its budget."""
+    """Say in how many budgets the best is told from all others of its budget."""
     sizes = rows.groupby("budget").size()
     several = sizes[sizes > 1].index
     if not len(several):

@@ -51,7 +51,7 @@ def better_level(row: dict[Any, Any]) -> Any:
 
 
 def sentences(found: Findings) -> list[Text]:
-    """Of every factor: is any level better than another?"""
+    """Say of every factor whether one level is better than another."""
     spans: list[Text] = []
     for factor, rows in found.effects.table.groupby("factor", sort=False):
         told = [better_level(r) for r in rows.to_dict("records")]

@@ -99,7 +99,7 @@ def budgets(found: Findings) -> pd.DataFrame:
 
 
 def tops(found: Findings, at: pd.DataFrame) -> pd.DataFrame:
-    """Of each setting and budget the row of the best value."""
+    """The row of the best value for each setting and budget."""
     if not len(at):
         return at
     value = at["value"].astype(float) * (-1 if found.higher else 1)
