@@ -10,6 +10,7 @@ from harness.errors import BadInput, HarnessError, Missing
 
 HELD_OUT = 0.1  # of the images, for floors
 LABEL_FREE = "random-conv"  # an extractor that needs neither labels nor many images
+COPIES = (50, 10_000)  # training images among which copies are looked for
 LEAST = 4  # images: precision and recall ask for 3 neighbours of each
 OWN = "classifier"  # an extractor trained on the study's own images
 
@@ -58,6 +59,11 @@ class Found:
             section["images"] = min(there, most)
         section["recall_images"] = min(there, recall_images, most or there)
         return section | self.floor_images(2000)
+
+    @property
+    def few(self) -> bool:
+        """So few that models may learn them by heart, and enough to tell that they did?"""
+        return COPIES[0] <= self.trained_on <= COPIES[1]
 
     @property
     def holds_out(self) -> bool:

@@ -23,6 +23,7 @@ from harness.spec import source as yaml_source
 from harness.spec.base import NAME
 from harness.spec.schema import EvaluationSettings
 
+COPIES = "near_copies"
 LAPTOP_SIDE = 16  # pixels, as the default study's digits
 GPU_SIDES = (64, 32, 16, 8)  # without an autoencoder; the patch sizes 8, 4 and 2 divide each
 LATENT_SIDE = 256  # from this size on, the big profile trains on latents, as the paper does
@@ -155,7 +156,10 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
 
 
 def _metrics(evaluation: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
-    """An evaluation's metrics, where the extractor cannot give all that it asks for."""
+    """An evaluation's metrics, where the extractor cannot give all that it asks for.
+
+    Of few images, which models learn by heart, the end of training is also asked for copies.
+    """
     from harness.components import Extractor, Metric, registry
 
     extractor = registry.get("extractor", found.extractor)
@@ -168,7 +172,10 @@ def _metrics(evaluation: Mapping[str, Any], found: looked.Found) -> dict[str, An
         assert issubclass(cls, Metric)
         if set(cls.needs) <= set(extractor.gives):
             had.append(metric)
-    return {} if len(had) == len(asked) else {"metrics": had}
+    sweep = not isinstance(evaluation.get("sampling_steps", 1), int)
+    if found.few and not sweep and evaluation.get("at") == "end" and COPIES not in had:
+        had.append(COPIES)
+    return {} if had == list(asked) else {"metrics": had}
 
 
 def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:

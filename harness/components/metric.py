@@ -92,7 +92,8 @@ class Metric(Component):
         """Raise BadInput, with the number that would do, when so few reference images cannot have
         it.
 
-        images: at most so many whose single features are kept; shared: the evaluation's protocol.
+        images: at most so many whose single features are kept; of a metric of copying, so many that
+        are trained on. shared: the evaluation's protocol.
         """
 
     def remark(

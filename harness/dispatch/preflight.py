@@ -39,8 +39,12 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
     found = []
     for data in {id(r.data): r.data for r in study.runs}.values():
         source: Any = data.source
-        reads = kinds & {"encode", "floor"} or any(
-            reference.statistics is None for reference in study.references.values()
+        reads = (
+            kinds & {"encode", "floor"}
+            or any(reference.statistics is None for reference in study.references.values())
+            or any(
+                getattr(m, "copying", False) for e in study.evaluations.values() for m in e.metrics
+            )
         )
         if source.made or not reads:
             continue

@@ -18,6 +18,9 @@ from harness.metrics.names import chosen
 from harness.metrics.shared import Shared
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from harness.metrics.features import Features
     from harness.metrics.reference import Reference
 
@@ -52,6 +55,7 @@ def measure(
     seed: int = 0,
     device: str = "cpu",
     absent: Callable[[str, str], None] | None = None,
+    training: NDArray[np.float32] | None = None,
 ) -> list[Metric]:
     """Measures `generated` against `reference`, in the order of `metrics` (names or components).
 
@@ -59,6 +63,8 @@ def measure(
     scores.inception_score. subsets: number of random halves from which the spread of Frechet
     distances is found (0: none; each costs one distance). seed: of subsets. What belongs to one
     metric alone is its component's: KID(subset_size=100).
+    training: (M, D) pool features of images that the models were trained on, which metrics of
+    copying look at in place of the reference's.
     absent(name, reason) is called for each metric that cannot be computed; by default it warns.
 
     Raises BadInput: unknown metric, features of another dimension than the reference's.
@@ -66,7 +72,7 @@ def measure(
     wanted = chosen(metrics)
     check_seed(seed)
     _check_dimensions(generated, reference)
-    shared = Shared(wanted, k, split_size, short_last_chunk, subsets, seed, device)
+    shared = Shared(wanted, k, split_size, short_last_chunk, subsets, seed, device, training)
     common = {
         "samples": len(generated),
         "extractor": reference.extractor,

@@ -1,12 +1,13 @@
-"""Near copies: samples that lie nearer to a reference image than real images lie to each other.
+"""Near copies: samples that lie nearer to a training image than real images lie to each other.
 
 A model of a small data set may draw its training images again, and every distance rewards it. What
-"near" is, is calibrated on the data: the distance within which the stated share of real images have
-another real image (leave-one-out over the reference). Independent real images have that share of
-near copies, so a value well above it says that images were learned by heart.
+"near" is, is calibrated on the data: the distance within which the stated share of these images
+have another one (leave-one-out). Independent real images have that share of near copies, so a value
+well above it says that images were learned by heart; what held-out images score is the floor
+beside it.
 
-Only reference images whose single features are kept are looked at (`recall_images` of the details):
-up to 10,000, and none that an extractor was trained on.
+A study looks at its training images (harness.stages.copied). Without one nobody knows them: then
+`evaluate` looks at the reference images whose single features are kept (up to 10,000).
 """
 
 from __future__ import annotations
@@ -27,19 +28,22 @@ if TYPE_CHECKING:
     from harness.metrics.reference import Reference
     from harness.metrics.shared import Shared
 
-LEAST = 50  # reference images, for a quantile of their distances
+LEAST = 50  # images to be near to, for a quantile of their distances
 SHOWN = 20  # nearest pairs in the record
 BLOCK = 512
 
 
 class NearCopies(OfSingleImages):
-    """Share of samples nearer to a reference image than real images are to each other."""
+    """Share of samples nearer to a training image than these are to each other."""
 
     name = "near_copies"
     title = "near copies of real images"
     short_title = "Copies"
     better: ClassVar[Literal["lower", "higher"]] = "lower"
     copying: ClassVar[bool] = True
+    version: ClassVar[int] = (
+        2  # 1 looked at the reference's images, which training may not have had
+    )
 
     expected: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     "Share of near copies among independent real images, which fixes how near is near."
@@ -47,8 +51,8 @@ class NearCopies(OfSingleImages):
     def check_reference(self, images: int, shared: Shared) -> None:
         if images < LEAST:
             raise BadInput(
-                f"metric {self.name} needs at least {LEAST} reference images to know how near is "
-                f"near, and there are at most {images} (reference.images, reference.recall_images)"
+                f"metric {self.name} needs at least {LEAST} training images to know how near is "
+                f"near, and there are {images} (data.train_images, less what is held out)"
             )
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
@@ -56,9 +60,14 @@ class NearCopies(OfSingleImages):
 
         from harness.metrics.uncertainty import of_mean
 
-        rows, real = self.pools(generated, reference)
+        if shared.training is None:
+            (rows, real), near_to = self.pools(generated, reference), "reference"
+        elif generated.pool is None:
+            raise Absent("it needs the features of single samples")
+        else:
+            rows, real, near_to = generated.pool, shared.training, "training"
         if len(real) < LEAST:
-            raise Absent(f"{len(real)} reference images are too few to know how near is near")
+            raise Absent(f"{len(real)} {near_to} images are too few to know how near is near")
         _, apart = nearest(real, real, same=True)
         threshold = float(np.quantile(apart, self.expected, method="weibull"))  # unbiased
         found, distances = nearest(rows, real)
@@ -67,9 +76,12 @@ class NearCopies(OfSingleImages):
         details = {
             "threshold": threshold,
             "expected": self.expected,
-            "recall_images": len(real),
+            **({"recall_images": len(real)} if near_to == "reference" else {}),
+            "near_to": near_to,
+            "near_to_images": len(real),
             "nearest_samples": [int(i) for i in order],
-            "nearest_reference": [int(found[i]) for i in order],  # among the recall images
+            # among these images, in their order
+            f"nearest_{near_to}": [int(found[i]) for i in order],
             "nearest_distances": [float(distances[i]) for i in order],
         }
         method = "standard error of the mean over samples, given the threshold"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.components.metric import Absent, Metric
 from harness.errors import BadInput
@@ -26,6 +26,7 @@ class Shared:
     subsets: int = 0  # random halves behind the spread of Frechet distances; 0: no spread
     seed: int = 0  # of subsets
     device: str = "cpu"
+    training: Any = None  # (M, D) pool features of images that models are trained on, where known
     _found: dict[tuple[int | None, int | None], Manifold] = field(default_factory=dict, repr=False)
     _of: tuple[Features, Reference] | None = field(default=None, repr=False)
 

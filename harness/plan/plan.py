@@ -179,6 +179,7 @@ class Plan:
             data_path=data.path,
             held_out_path=data.held_out if isinstance(data.held_out, str) else None,
             images_expected=None if source.made else data.train_images,
+            train_images=data.train_images if source.made else None,
             max_corrupt=data.max_corrupt,
             autoencoder_weights=autoencoder.weights,
             extractor_weights=reference.extractor_weights if reference else None,

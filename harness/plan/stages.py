@@ -231,6 +231,7 @@ class Place:
     data_path: str | None = None
     held_out_path: str | None = None  # a folder of images that are not trained on
     images_expected: int | None = None  # of a data set read from files
+    train_images: int | None = None  # of one that is made
     max_corrupt: int = 0
     autoencoder_weights: str | None = None
     extractor_weights: str | None = None

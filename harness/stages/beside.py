@@ -11,6 +11,7 @@ from harness.components import stored
 from harness.metrics import Reference, extract, measure
 from harness.plan.stages import CeilingStage, FloorStage
 from harness.stages.columns import measured_row
+from harness.stages.copied import training_features
 from harness.stages.reference import extractor_of, trained_how
 from harness.stages.work import Work
 from harness.store.results import ReferenceResult
@@ -42,15 +43,17 @@ def measured_beside(
         keep=("pool", "probabilities", *(("spatial",) if settings.subsets > 1 else ())),
     )
     absent: dict[str, str] = {}
+    metrics = [stored.read("metric", {"metric": content}) for content in settings.metrics]
     measured = measure(
         features,
         Reference.load(known.file("reference.npz")),
-        metrics=[stored.read("metric", {"metric": content}) for content in settings.metrics],
+        metrics=metrics,
         k=settings.k,
         split_size=settings.split_size,
         subsets=settings.subsets,
         device=str(work.device),
         absent=absent.__setitem__,
+        training=training_features(metrics, work, extractor),
     )
     for name, reason in absent.items():
         print(f"{name} of {OF[shared['of']]} is not measured: {reason}", flush=True)

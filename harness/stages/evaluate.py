@@ -16,6 +16,7 @@ from harness.metrics import Reference, extract, measure
 from harness.metrics.features import Features
 from harness.plan.stages import NUMBERS_ALONE, WITH_FEATURES, Content, EvaluateStage
 from harness.stages.columns import OF_METRIC, measured_row
+from harness.stages.copied import training_features
 from harness.stages.real_images import rgb
 from harness.stages.reference import extractor_of, trained_how
 from harness.stages.samples import read_images
@@ -80,6 +81,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             subsets=settings.subsets,
             device=str(work.device),
             absent=absent.__setitem__,
+            training=training_features(new, work, extractor),
         )
     )
     for name, reason in absent.items():

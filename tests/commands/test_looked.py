@@ -65,6 +65,13 @@ def test_a_folder_is_told_as_a_study_writes_it(
     assert images.sentence.startswith("images, 6 images of 2 classes (cat, dog)")
 
 
+@pytest.mark.parametrize(
+    ("count", "few"), [(50, False), (60, True), (11_000, True), (11_200, False)]
+)
+def test_copies_are_looked_for_among_few_images(count: int, few: bool) -> None:
+    assert found(count).few is few  # of 90 % of them, which are trained on
+
+
 def test_what_is_not_there_or_not_images_is_said(tmp_path: Path) -> None:
     with pytest.raises(Missing, match="there is no such folder"):
         looked.look(str(tmp_path / "nowhere"))

@@ -66,6 +66,10 @@ def test_a_folder_with_enough_images_gets_an_extractor_of_its_own(
         assert reference is not None and reference.extractor.name == "classifier"  # type: ignore[union-attr]
         assert (reference.extractor_images, reference.floor_images) == (144, 32)
         assert reference.images in (None, 144) and reference.recall_images == 144
+        evaluations = load_study("mine.yaml", profile).evaluations
+        asked = {n: [getattr(m, "name", m) for m in e.metrics] for n, e in evaluations.items()}
+        copies = {name for name, metrics in asked.items() if "near_copies" in metrics}
+        assert copies == {"final"}  # of so few images; once, at the end
 
 
 def test_what_it_says_of_the_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

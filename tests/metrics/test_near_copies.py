@@ -54,6 +54,23 @@ def test_planted_copies_are_found_and_named() -> None:
     assert len(pairs) == 20 and all(known[s] == r for s, r in pairs.items())
 
 
+def test_training_images_are_what_copies_are_of_where_they_are_known() -> None:
+    """A model that has learned its images by heart, and a reference that it has never seen."""
+    training, held_out = drawn(0, 400), drawn(1, 400)
+    samples = training[:200] + 0.01 * drawn(2, 200)
+    reference = Reference("x", "0" * 64, Moments.of(held_out), None, held_out, 400, "0")
+    metric = NearCopies()
+    blind = metric.measure(Features(samples), reference, Shared([metric]))
+    assert blind.value < 0.05 and blind.details["near_to"] == "reference"
+    found = metric.measure(Features(samples), reference, Shared([metric], training=training))
+    assert found.value == 1.0 and found.details["near_to_images"] == 400
+    assert found.details["near_to"] == "training"
+    assert found.details["nearest_training"] == found.details["nearest_samples"]
+    few = Shared([metric], training=training[:20])
+    with pytest.raises(Absent, match="20 training images are too few"):
+        metric.measure(Features(samples), reference, few)
+
+
 def test_nearest_is_the_nearest() -> None:
     rows, others = drawn(0, 40) + 50, drawn(1, 60) + 50  # far from the origin
     every = np.linalg.norm(rows[:, None].astype(float) - others[None], axis=2)

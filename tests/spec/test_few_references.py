@@ -13,6 +13,7 @@ from harness.spec.few_references import too_few
 
 KID = "evaluations.final.metrics=[{name: kid, subset_size: 30}]"
 COPIES = "evaluations.final.metrics=[near_copies]"
+FEW = "data.train_images=49"
 LARGE = ("evaluations.final.metrics=[kid]", "evaluations.final.samples=1000")
 SPLIT = "evaluations.final.split_size=1000"
 WHOLE = ("reference.images=null", "data.train_images=8", "train.batch_size=8")
@@ -33,8 +34,8 @@ def path(tmp_path: Path) -> Path:
         ((KID, "reference.recall_images=10"), "at most 10 "),
         ((KID, *WHOLE), "at most 8 "),
         ((*LARGE, SPLIT), "subsets of 1,000"),
-        ((COPIES,), "near_copies needs at least 50 reference images"),
-        ((COPIES,), "and there are at most 40"),
+        ((COPIES, FEW), "near_copies needs at least 50 training images"),
+        ((COPIES, FEW), "and there are 49"),
     ],
 )
 def test_too_few_are_named_with_what_would_do(
@@ -49,7 +50,8 @@ def test_too_few_are_named_with_what_would_do(
     "overrides",
     [
         (KID, "reference.images=30"),
-        (COPIES, "reference.images=50", "reference.recall_images=50"),
+        (COPIES,),  # whatever the reference is made of: copies are of training images
+        (COPIES, "data.train_images=50"),
         (
             *(*LARGE, SPLIT, "reference.extractor=inception-2015", "reference.images=null"),
             "reference.statistics=adm.npz",  # which do not say how many images they keep
@@ -65,6 +67,7 @@ def test_nothing_is_begun_for_them(
     verb: str, path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(path.parent)
-    assert main([verb, "tiny.yaml", "--set", COPIES]) == 2
+    asked = ("--set", COPIES, "--set", FEW)
+    assert main([verb, "tiny.yaml", *asked]) == 2
     assert "tiny.yaml: evaluations.final.metrics cannot be had: " in capsys.readouterr().err
-    assert main(["status", "tiny.yaml", "--set", COPIES]) == 0  # what was run so stays readable
+    assert main(["status", "tiny.yaml", *asked]) == 0  # what was run so stays readable
