@@ -2,7 +2,8 @@
 
 Two intervals answer two questions. Over models: what would other models of the same kind show?
 Over measurements: what would these models show, had they been trained with other seeds and measured
-on other samples? The second needs standard errors.
+on other samples? The second needs standard errors. Errors scatter the values, and so draw every
+measured correlation towards 0: the second interval reaches farther on the side away from it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from harness.analysis.intervals import Array, Interval, critical
+from harness.analysis.intervals import Array, Interval, critical, degrees, pooled_df
 from harness.errors import BadInput
 
 DRAWS = 2000  # of the measurements, for the rank correlation
+LENGTHS = 600  # of what a correlation leaves over, that are tried
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,14 @@ def correlation(
     values: ArrayLike,
     std: ArrayLike | None = None,
     confidence: float = 0.95,
+    *,
+    std_df: ArrayLike | None = None,
 ) -> Correlations:
     """Pearson of log10 `compute` (n,) with `values` (n,), and Spearman; missing values are left
     out.
 
-    `std`: standard errors of the values, from samples and seeds together. Raises BadInput: lengths
+    `std`: standard errors of the values, from samples and seeds together; `std_df`: their degrees
+    of freedom (missing: taken as known). Raises BadInput: lengths
     that differ, fewer than three usable models, compute or values that do not vary.
     """
     x, y, s = usable(compute, values, std)
@@ -52,13 +57,14 @@ def correlation(
         raise BadInput(
             f"a correlation needs three models of different compute and quality; there are {n}"
         )
+    level = critical(confidence, math.inf if s is None else _freedom(s, std_df, compute, values))
     pearson = float(np.corrcoef(x, y)[0, 1])
     rank = float(scipy.stats.spearmanr(x, y).statistic)
     return Correlations(
         pearson=fisher(pearson, 1 / (n - 3) if n > 3 else math.nan, confidence),
         spearman=_spearman(rank, n, confidence),
-        measured_pearson=None if s is None else _measured_pearson(x, y, s, confidence),
-        measured_spearman=None if s is None else _measured_spearman(x, y, s, confidence),
+        measured_pearson=None if s is None else _measured_pearson(x, y, s, level),
+        measured_spearman=None if s is None else _measured_spearman(x, y, s, level),
         p_value=exact_p(x, y, rank) if n < 9 else float(scipy.stats.spearmanr(x, y).pvalue),
         models=n,
     )
@@ -88,11 +94,16 @@ def usable(
     c, y = np.atleast_1d(np.asarray(compute, float)), np.atleast_1d(np.asarray(values, float))
     if c.shape != y.shape or c.ndim != 1:
         raise BadInput(f"compute has shape {c.shape} and values {y.shape}; both must be (models,)")
-    kept = np.isfinite(c) & (c > 0) & np.isfinite(y)
+    kept = usable_rows(c, y)
     s = None if std is None else np.broadcast_to(np.asarray(std, float), c.shape)[kept]
     if s is not None and not (np.isfinite(s) & (s >= 0)).all():
         s = None
     return np.log10(c[kept]), y[kept], s
+
+
+def usable_rows(compute: Array, values: Array) -> NDArray[np.bool_]:
+    """Which models (n,) have both compute and a value."""
+    return np.isfinite(compute) & (compute > 0) & np.isfinite(values)
 
 
 def fisher(r: float, variance: float, confidence: float = 0.95) -> Interval:
@@ -112,32 +123,80 @@ def exact_p(x: Array, y: Array, found: float) -> float:
     return float((np.abs(spearman) >= abs(found) - 1e-9).mean())
 
 
-def _measured_pearson(x: Array, y: Array, s: Array, confidence: float) -> Interval:
-    """Interval of r from measured errors: by its derivative in each value, on Fisher's scale."""
+def _freedom(s: Array, std_df: ArrayLike | None, compute: ArrayLike, values: ArrayLike) -> float:
+    """Degrees of freedom of the errors `s` of the usable models together."""
+    if std_df is None:
+        return math.inf
+    c, y = np.atleast_1d(np.asarray(compute, float)), np.atleast_1d(np.asarray(values, float))
+    df = np.broadcast_to(np.asarray(std_df, float), c.shape)[usable_rows(c, y)]
+    return pooled_df(s**2, [degrees(f) for f in df])
+
+
+def _measured_pearson(x: Array, y: Array, s: Array, level: float) -> Interval:
+    """Interval of all r that the errors allow within `level` of them (profile likelihood).
+
+    y falls into its part A along x, whose error is normal, and into the rest of length R, whose
+    measured square is larger than the true one by what the errors add: it is judged by the gamma
+    distribution of its mean and variance. The correlation is A / sqrt(A^2 + R^2).
+    """
     a = (x - x.mean()) / np.linalg.norm(x - x.mean())
-    b = (y - y.mean()) / np.linalg.norm(y - y.mean())
-    r = float(a @ b)
-    if abs(r) >= 1 - 1e-12:
+    along = float(a @ y)
+    rest = y - y.mean() - along * a
+    square, variance = float(rest @ rest), s**2
+    r = along / math.sqrt(along**2 + square)
+    error = math.sqrt(float((a * a) @ variance))
+    if not error > 0:
         return Interval(r, r, r)
-    slope = (a - r * b) / np.linalg.norm(y - y.mean())
-    return fisher(r, float((slope**2 * s**2).sum()) / (1 - r * r) ** 2, confidence)
+    across = (np.eye(len(x)) - 1 / len(x) - np.outer(a, a)) * variance
+    added, spread = float(np.trace(across)), 2 * float((across * across.T).sum())
+    if not added > 0:
+        return Interval(r, min(r, -1.0), max(r, 1.0))
+    own = float((rest * rest) @ variance) / square if square > 0 else 0.0  # along the rest itself
+    near = 6 * math.sqrt(max(own, added))
+    length = np.linspace(
+        max(0.0, math.sqrt(square) - math.sqrt(added) - near),
+        math.sqrt(square + added) + near,
+        LENGTHS,
+    )
+    mean, scatter = length**2 + added, spread + 4 * length**2 * own
+    lower = scipy.stats.gamma.cdf(square, mean**2 / scatter, scale=scatter / mean)
+    off = -scipy.stats.norm.ppf(np.clip(lower, 1e-300, 1 - 1e-16))  # normal score of each length
+    off = off - max(0.0, off.min())  # less is left over than the errors give: nothing it is
+    shared = np.zeros(LENGTHS)  # correlation of both errors
+    if own > 0:
+        both = float((a * rest) @ variance) / (error * math.sqrt(square * own))
+        shared = both * np.sqrt(4 * length**2 * own / scatter)
+    room = level**2 - off**2
+    reach = np.sqrt(np.maximum(room, 0) * np.maximum(1 - shared**2, 1e-3))
+    ends = [along + error * (shared * off + side * reach) for side in (-1, 1)]
+    found = [e / np.maximum(np.hypot(e, length), 1e-300) for e in ends]
+    inside = room >= 0
+    low, high = (float(pick(f[inside])) for pick, f in zip((np.min, np.max), found, strict=True))
+    return Interval(r, max(-1.0, min(low, r)), min(1.0, max(high, r)))
 
 
-def _measured_spearman(x: Array, y: Array, s: Array, confidence: float) -> Interval:
+def _measured_spearman(x: Array, y: Array, s: Array, level: float) -> Interval:
     """Over rankings that the errors allow: values are drawn anew about the measured ones.
 
-    Drawn values hold the error twice and lie nearer to no correlation, so the interval is widened
+    The measured ones hold the error once: they are brought nearer to their mean, until they vary as
+    much as the true ones do. Drawn values lie nearer to no correlation, so the interval is widened
     to the measured correlation's other side as far as it reaches on this one.
     """
+    r = float(scipy.stats.spearmanr(x, y).statistic)
+    if (y > 0).all():  # logarithms have the same ranks, and errors that are alike
+        y, s = np.log(y), s / y
+    true = max(0.1, 1 - float((s**2).mean()) / float(y.var(ddof=1)))
+    y = y.mean() + math.sqrt(true) * (y - y.mean())
     rng = np.random.default_rng(0)
     drawn = scipy.stats.rankdata(y + s * rng.normal(size=(DRAWS, len(y))), axis=1)
     ranks = scipy.stats.rankdata(x)
     drawn = drawn - drawn.mean(axis=1, keepdims=True)
     ranks = ranks - ranks.mean()
     found = drawn @ ranks / (np.linalg.norm(drawn, axis=1) * np.linalg.norm(ranks))
-    r = float(scipy.stats.spearmanr(x, y).statistic)
-    low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2])
-    half = max(r - low, high - r, 0.0)
+    tail = float(scipy.stats.norm.sf(level))
+    low = np.quantile(found, tail, method="lower")
+    high = np.quantile(found, 1 - tail, method="higher")
+    half = float(max(r - low, high - r, 0.0))
     return Interval(r, max(-1.0, r - half), min(1.0, r + half))
 
 

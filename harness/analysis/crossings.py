@@ -16,9 +16,10 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import ArrayLike
 
-from harness.analysis.intervals import Array, Difference, critical, degrees, difference
+from harness.analysis.intervals import Array, Difference, degrees, difference
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.selection import errors, series
 
@@ -50,7 +51,7 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
     """Quality at training budgets, by interpolation within each model's own curve, never beyond.
 
     `curves`: rows with label, gflops, train_gflops, value and standard errors. Columns: budget,
-    label, gflops, value, std, best (does it tie with the best at that budget?).
+    label, gflops, value, std, std_df, best (does it tie with the best at that budget?).
     """
     from harness.analysis.ranking import best
 
@@ -61,13 +62,13 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
         errors_there = values * _straight(line.compute, line.error, np.log(budgets))
         for budget, value, error in zip(budgets, values, errors_there, strict=True):
             if not np.isnan(value):
-                rows.append((budget, line.label, line.gflops, value, error))
-    found = pd.DataFrame(rows, columns=["budget", "label", "gflops", "value", "std"])
+                rows.append((budget, line.label, line.gflops, value, error, line.df))
+    found = pd.DataFrame(rows, columns=["budget", "label", "gflops", "value", "std", "std_df"])
     found = found.sort_values(["budget", "gflops"], ignore_index=True)
     found["best"] = False
     for _, one in found.groupby("budget"):
         found.loc[one.index, "best"] = best(
-            one["value"], one["std"], higher=higher_is_better(metric)
+            one["value"], one["std"], one["std_df"], higher=higher_is_better(metric)
         )
     return found
 
@@ -89,8 +90,8 @@ def crossings(
         grid = np.union1d(np.linspace(low, high, GRID), [*a.compute, *b.compute])
         grid = grid[(grid >= low) & (grid <= high)]
         gain = sign * (b.value_at(grid) - a.value_at(grid))
-        error = np.hypot(a.error_at(grid), b.error_at(grid))
-        rows.append((a.label, b.label, *_root(grid, gain, critical(confidence) * error),
+        half = _half(a.error_at(grid), b.error_at(grid), a.df, b.df, confidence)
+        rows.append((a.label, b.label, *_root(grid, gain, half),
                      math.exp(low), math.exp(high)))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -165,6 +166,15 @@ def _neighbours(curves: pd.DataFrame, along: str) -> Iterator[tuple[_Line, _Line
             low, high = max(a.compute[0], b.compute[0]), min(a.compute[-1], b.compute[-1])
             if high > low:
                 yield a, b, float(low), float(high)
+
+
+def _half(sa: Array, sb: Array, da: float, db: float, confidence: float) -> Array:
+    """Half the interval of a difference of two values, at each point of the grid (Welch's t)."""
+    error = np.hypot(sa, sb)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = error**4 / (sa**4 / da + sb**4 / db)
+    df = np.where(np.isfinite(df), df, np.inf)
+    return np.asarray(scipy.stats.t.ppf((1 + confidence) / 2, df) * error)
 
 
 def _root(grid: Array, gain: Array, half: Array) -> tuple[float, float, float, str]:

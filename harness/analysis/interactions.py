@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import scipy
 
 from harness.analysis.factors import Pairs, paired
 from harness.analysis.intervals import Array, Interval, critical
 from harness.errors import BadInput
+
+EVEN = 8.0  # degrees of one variance at which its weight is half its own and half the mean's
 
 
 @dataclass(frozen=True)
@@ -70,25 +73,40 @@ def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.9
     """Weighted straight line; its errors are the given ones, or what the scatter says if that is
     wider.
 
-    x, y, variance: (n,); `df`: degrees of freedom of the variances. Raises BadInput below two
-    distinct x or without variances.
+    x, y, variance: (n,); `df`: degrees of freedom of the variances together. Variances of few
+    degrees would rule the line by chance where they came out small: as weights they are brought
+    towards their mean. What models scatter beyond them is added to each (Paule & Mandel 1982), and
+    has n - 2 degrees. Raises BadInput below two distinct x or without variances.
     """
     if len(x) < 2 or np.ptp(x) == 0:
         raise BadInput("a line needs two models of different compute")
     if not (np.isfinite(variance).all() and (variance > 0).all()):
         raise BadInput("a line needs standard errors; these values have none")
     design = np.column_stack([np.ones(len(x)), x])
-    covariance: Array = np.asarray(np.linalg.inv(design.T @ (design / variance[:, None])), float)
-    solution = covariance @ design.T @ (y / variance)
-    level = critical(confidence, df)
+    kept = 1.0 if math.isinf(df) else df / (df + EVEN * len(x))
+    weighing = kept * variance + (1 - kept) * variance.mean()
+
+    def solved(of: Array) -> tuple[Array, Array]:
+        """(covariance, maps y to intercept and slope) at these variances."""
+        covariance = np.linalg.inv(design.T @ (design / of[:, None]))
+        return covariance, covariance @ design.T / of
+
+    def misfit(scatter: float) -> float:
+        of = weighing + scatter
+        return float(((y - design @ (solved(of)[1] @ y)) ** 2 / of).sum()) - left
+
+    _, maps = solved(weighing)
+    covariance, level = maps @ (variance[:, None] * maps.T), critical(confidence, df)
     left = len(x) - 2
-    if left > 0:
-        misfit = float(((y - design @ solution) ** 2 / variance).sum()) / left
-        # Models scatter about the line by more than their own errors: then that decides.
-        by_scatter = critical(confidence, left) * math.sqrt(misfit)
-        if misfit > 1 and by_scatter > level:
-            covariance, level = covariance * misfit, critical(confidence, left)
-    return Line(float(solution[0]), float(solution[1]), covariance, level)
+    if left > 0 and misfit(0.0) > 0:
+        most = float(((y - y.mean()) ** 2).sum()) / left
+        scatter = float(scipy.optimize.brentq(misfit, 0.0, most))
+        wider, others = solved(weighing + scatter)
+        of_scatter = critical(confidence, left)
+        if of_scatter**2 * wider[1, 1] > level**2 * covariance[1, 1]:
+            covariance, level, maps = wider, of_scatter, others
+    intercept, slope = (float(v) for v in maps @ y)
+    return Line(intercept, slope, np.asarray(covariance, float), level)
 
 
 def interaction(

@@ -246,7 +246,8 @@ def _by_patch(pairs: list[tuple[pd.Series, pd.Series, float]]) -> str:
 def _correlated(e: Evidence) -> tuple[str, str]:
     rows = adaln_zero(e)
     try:
-        found = correlation(rows["gflops"], rows["value"], errors(rows)[0])
+        std, df = errors(rows)
+        found = correlation(rows["gflops"], rows["value"], std, std_df=df)
     except (BadInput, KeyError) as error:
         return nothing(str(error))
     r = found.pearson

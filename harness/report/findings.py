@@ -278,10 +278,10 @@ def fitted(
         return correlations, laws, reasons
     for group, part in final.groupby("group", sort=False):
         x, y = (part[c].to_numpy(float, na_value=np.nan) for c in ("gflops", "value"))
-        s, _ = selection.errors(part)
+        s, df = selection.errors(part)
         std = s if np.isfinite(s).all() else None
         with contextlib.suppress(BadInput):
-            correlations[str(group)] = correlation(x, y, std)
+            correlations[str(group)] = correlation(x, y, std, std_df=df)
         why = "more is better of this metric" if higher else why_no_law(x, y)
         if why is None:
             try:

@@ -87,7 +87,7 @@ def budgets(found: Findings) -> pd.DataFrame:
 
     Empty where no two models share one; a budget that one model alone has is left out.
     """
-    frames = [pd.DataFrame(columns=["budget", "label", "value", "std", "best", "group"])]
+    frames = [pd.DataFrame(columns=["budget", "label", "value", "std", "std_df", "best", "group"])]
     for group, part in parts(found):
         x = part["train_gflops"].astype(float)
         if x.nunique() < 3 or found.metric is None or part["step"].nunique() < 2:
@@ -115,7 +115,7 @@ def budgets_table(found: Findings, at: pd.DataFrame, best: pd.DataFrame) -> list
         tied = [str(v) for v in one[one["best"].astype(bool)]["label"] if v != top["label"]]
         ends = (math.nan, math.nan, math.nan)
         if np.isfinite(top["std"]):
-            ends = tuple(interval(top["value"], top["std"]))  # type: ignore[assignment]
+            ends = tuple(interval(top["value"], top["std"], top["std_df"]))  # type: ignore[assignment]
         lead: list[str | Cell] = [str(top["group"])] if several else []
         known = bool(np.isfinite(one["std"].astype(float)).all())
         second = (listed(tied) if tied else "none") if known else "no standard errors"
