@@ -88,7 +88,7 @@ def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.9
 
     def solved(of: Array) -> tuple[Array, Array]:
         """(covariance, maps y to intercept and slope) at these variances."""
-        covariance = np.linalg.inv(design.T @ (design / of[:, None]))
+        covariance: Array = np.asarray(np.linalg.inv(design.T @ (design / of[:, None])), float)
         return covariance, covariance @ design.T / of
 
     def misfit(scatter: float) -> float:

@@ -15,6 +15,7 @@ from harness.commands.common import Opened
 from harness.commands.floors import invalid_references
 from harness.commands.results_table import floor_lines, side_by_side
 from harness.dispatch.ledger import Ledger
+from harness.dispatch.merging import merge
 from harness.errors import BadInput
 from harness.spec.source import read
 from harness.store.artifacts import Store
@@ -99,13 +100,10 @@ def compact(root: Path) -> int:
     store, ledger = Store(root), Ledger(root)
     for note in records.reconcile(store):
         print(note, file=sys.stderr)
-    if not ledger.claim("compaction"):
+    merged = merge(root, ledger)
+    if merged is None:
         print("another process is merging the records just now")
         return 3
-    try:
-        merged = records.compact(root, above=0)
-    finally:
-        ledger.release("compaction")
     print(f"{merged:,} record files were merged" if merged else "the records are compact already")
     return 0
 

@@ -24,6 +24,7 @@ from harness.dispatch import budget, identity, preflight
 from harness.dispatch.driver import Driver
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import describe
+from harness.dispatch.merging import MANY, merge
 from harness.dispatch.notify import Notices
 from harness.dispatch.standing import Standing, removed, standing
 from harness.errors import BadInput, HarnessError, Missing
@@ -31,10 +32,8 @@ from harness.plan import estimate
 from harness.plan.index import index
 from harness.plan.plan import Stage
 from harness.spec import remarks as of_settings
-from harness.store import component_files, records, studies
+from harness.store import component_files, studies
 from harness.store.artifacts import CorruptArtifact
-
-MANY = 1_000  # fragments that are merged before anything else is done
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -141,7 +140,9 @@ def do(args: argparse.Namespace) -> int:
     component_files.keep(brought, opened.store.root)
     component_files.remember(brought, opened.store.root)
     studies.write(opened.store.root, index(opened.plan))
-    compact(opened, above=MANY)  # also when we only submit: nobody else may come by for weeks
+    merge(
+        opened.store.root, opened.ledger, above=MANY
+    )  # also when we only submit: nobody else may come by for weeks
     study = opened.study
     notices = Notices(study.settings.dispatch.notify, study.name, study.profile)
     code, error = 2, None
@@ -149,7 +150,7 @@ def do(args: argparse.Namespace) -> int:
         code = drive(args, opened, state, notices)
         if args.detach:
             return code
-        compact(opened)
+        merge(opened.store.root, opened.ledger)
         for note in unmeasured(opened):
             print(f"note: {note}")
         if code != 130 and not args.no_report:
@@ -346,15 +347,6 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     reason = budget.refusal(hours, dispatch.gpu_hours)
     if reason is not None:
         raise BadInput(reason)
-
-
-def compact(opened: Opened, above: int = 0) -> None:
-    """Merge record fragments where there are more than `above`, if nobody else is at it."""
-    if opened.ledger.claim("compaction"):
-        try:
-            records.compact(opened.store.root, above)
-        finally:
-            opened.ledger.release("compaction")
 
 
 def dry_run(opened: Opened) -> int:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
+from harness.dispatch import merging
 from harness.dispatch.agenda import Agenda
 from harness.dispatch.circumstances import circumstances
 from harness.dispatch.executor import Event, Executor
@@ -33,6 +34,7 @@ from harness.store.pruned import make_room, pruned_keys
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
+MERGE_S = 600.0  # between looks at how many record files there are
 LOST_WAIT_S = 5.0  # until the failure that cancelled a queued stage is known as well
 
 Watch = Callable[[str, Stage | None, dict[str, Any]], None]
@@ -70,7 +72,7 @@ class Driver:
         """Until nothing is left that can be done. Exit code: 0 done, 1 failed, 3 stopped."""
         agenda, policy = self.agenda, self.policy
         try:
-            looked = refreshed = self.begin()
+            looked = refreshed = merged = self.begin()
             while agenda.open:
                 if self.stopping and policy.outlives:
                     policy.give_back("stopped before it was submitted")
@@ -92,6 +94,9 @@ class Driver:
                 if now - refreshed > REFRESH_S:
                     refreshed = now
                     self.ledger.refresh()
+                if now - merged > MERGE_S:
+                    merged = now
+                    self.merge_records()
                 policy.tick(now)
                 self.watch("tick", None, {})
         except HarnessError as error:
@@ -136,6 +141,16 @@ class Driver:
         for note in notes:
             self.watch("note", None, {"text": note})
         return time.monotonic()
+
+    def merge_records(self) -> None:
+        """Many record files into few, so that readers are quick while weeks go by.
+
+        What stops it stops no stage: it is said, and tried again.
+        """
+        try:
+            merging.merge(self.store.root, self.ledger, merging.MANY)
+        except HarnessError as error:
+            self.watch("note", None, {"text": f"the records were not merged: {error}"})
 
     def take_stock(self) -> tuple[Standing, list[str]]:
         """Where the stages stand, once what is damaged is out of the way; and notes of that.

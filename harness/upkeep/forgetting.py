@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.dispatch.given import still_living
 from harness.dispatch.ledger import Ledger
+from harness.dispatch.merging import CLAIM
 from harness.errors import BadInput
 from harness.plan.plan import Plan, Stage
 from harness.store import forgotten
@@ -97,7 +98,7 @@ def remove(plan: Plan, chosen: Chosen, store: Store) -> Path:
         raise BadInput(
             f"{len(living):,} of these stages are in a queue: `cancel` them first, or wait"
         )
-    wanted = [*chosen.stages, "compaction"]
+    wanted = [*chosen.stages, CLAIM]
     try:
         for key in wanted:
             if not ledger.claim(key):
