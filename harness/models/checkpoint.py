@@ -196,23 +196,12 @@ def _assemble(
     with torch.device("meta"):
         model = DiT(**asdict(shape))
     expected = model.state_dict()
-    problems = [
-        *(f"missing: {name}" for name in expected if name not in state),
-        *(f"extra: {name}" for name in state if name not in expected),
-        *(
-            f"misshapen: {name} is {tuple(state[name].shape)}, "
-            f"should be {tuple(expected[name].shape)}"
-            for name in expected
-            if name in state and state[name].shape != expected[name].shape
-        ),
-    ]
-    if problems:
-        more = f"\n  and {len(problems) - 12} more" if len(problems) > 12 else ""
-        listed = "\n  ".join(problems[:12])
-        raise BadInput(
-            f"{source} does not fit a DiT of depth {shape.depth}, width {shape.width}, patch "
-            f"{shape.patch_size}, {shape.block}:\n  {listed}{more}"
-        )
+    state_dicts.check_fits(
+        state,
+        expected,
+        f"{source} does not fit a DiT of depth {shape.depth}, width {shape.width}, patch "
+        f"{shape.patch_size}, {shape.block}",
+    )
     single = {name: t.float() for name, t in state.items()}
     state_dicts.check_finite(single, source)
     model.load_state_dict(single, assign=True)

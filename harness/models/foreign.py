@@ -82,10 +82,9 @@ def fitted(family: Family, given: Input, state: State, source: str) -> dict[str,
     if own is None:
         raise BadInput(f"{source} is not in a layout that {family.name} knows")
     model = family.build(given)
-    try:
-        model.load_state_dict({name: value.float() for name, value in own.items()})
-    except RuntimeError as error:
-        raise BadInput(f"{source} does not fit {family.label}: {error}") from error
+    own = {name: value.float() for name, value in own.items()}
+    state_dicts.check_fits(own, model.state_dict(), f"{source} does not fit {family.label}")
+    model.load_state_dict(own)
     out = dict(model.state_dict())
     state_dicts.check_finite(out, source)
     return out

@@ -19,8 +19,8 @@ from torch import Tensor
 from harness.errors import BadInput
 
 # What entries are called that hold a state dict, best first: averaged weights, then plain ones.
-AVERAGED = ("ema", "ema_state_dict", "model_ema", "ema_model", "state_dict_ema")
-PLAIN = ("model", "state_dict", "model_state_dict", "module", "net", "weights", "params")
+AVERAGED = ("ema", "ema_state_dict", "model_ema", "ema_model", "state_dict_ema", "nnet_ema")
+PLAIN = ("model", "state_dict", "model_state_dict", "module", "net", "nnet", "weights", "params")
 # What wrappers write between the names of modules: torch.compile, activation checkpointing, FSDP.
 BETWEEN = re.compile(
     r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\."
@@ -52,7 +52,7 @@ def found_in(content: Any, source: str) -> Weights:
     """
     within: list[str] = []
     empty: list[str] = []
-    while isinstance(content, Mapping) and not any(_is_weight(v) for v in content.values()):
+    while isinstance(content, Mapping) and not any(_is_weight(k, v) for k, v in content.items()):
         named = [name for name in (*AVERAGED, *PLAIN) if isinstance(content.get(name), Mapping)]
         empty += [name for name in named if not content[name]]
         name = next((name for name in named if content[name]), None)
@@ -95,8 +95,9 @@ def found_in(content: Any, source: str) -> Weights:
     return Weights(state, said, where)
 
 
-def _is_weight(value: Any) -> bool:
-    return isinstance(_as_tensor(value), Tensor)
+def _is_weight(name: Any, value: Any) -> bool:
+    """Is it a tensor, and no step or update count?"""
+    return isinstance(_as_tensor(value), Tensor) and not _counts(str(name), _as_tensor(value))
 
 
 def _as_tensor(value: Any) -> Any:
@@ -194,6 +195,24 @@ def _check(state: Mapping[str, Tensor], source: str) -> None:
                 kind += ": save a quantized model with its own weights"
         if kind is not None:
             raise BadInput(f"{source}: {name} {kind}")
+
+
+def check_fits(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str) -> None:
+    """Raises BadInput, beginning with `what`, that lists every tensor in which the two differ."""
+    problems = [
+        *(f"missing: {name}" for name in expected if name not in state),
+        *(f"extra: {name}" for name in state if name not in expected),
+        *(
+            f"misshapen: {name} is {tuple(state[name].shape)}, "
+            f"should be {tuple(expected[name].shape)}"
+            for name in expected
+            if name in state and state[name].shape != expected[name].shape
+        ),
+    ]
+    if problems:
+        more = f"\n  and {len(problems) - 12} more" if len(problems) > 12 else ""
+        listed = "\n  ".join(problems[:12])
+        raise BadInput(f"{what}:\n  {listed}{more}")
 
 
 def check_finite(state: Mapping[str, Tensor], source: str) -> None:

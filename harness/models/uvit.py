@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.components.family import Input
+from harness.errors import BadInput
 from harness.models.transformer import Transformer
 from harness.models.zoo import Size
 
@@ -25,6 +26,7 @@ PUBLISHED = {  # names that only a class-conditional U-ViT's state dict has toge
     *("patch_embed.proj.weight", "pos_embed", "label_emb.weight", "mid_block.attn.qkv.weight"),
     *("decoder_pred.weight", "final_layer.weight"),
 }
+OWN = {"patch_embed.proj.weight", "mid_block.mlp.fc1.weight"}  # no other family's
 
 
 class UViTFamily(Transformer):
@@ -98,9 +100,19 @@ class UViTFamily(Transformer):
     def recognise(
         cls, state: Mapping[str, Any], heads: int | None = None
     ) -> tuple[UViTFamily, Input] | None:
-        """Recognise a published class-conditional U-ViT by its names and shapes."""
-        if not set(state) >= PUBLISHED:
+        """Recognise a published class-conditional U-ViT by its names and shapes.
+
+        Raises BadInput for one that lacks what tells its numbers.
+        """
+        lacking = sorted(PUBLISHED - set(state))
+        if lacking and not set(state) >= OWN:
             return None
+        if lacking:
+            unconditional = lacking == ["label_emb.weight"]
+            raise BadInput(
+                f"its tensors are named as those of a U-ViT, and it lacks {', '.join(lacking)}"
+                + (": only class-conditional ones are read" if unconditional else "")
+            )
         width, channels, patch_size, _ = state["patch_embed.proj.weight"].shape
         depth = 1 + 2 * len({k.split(".")[1] for k in state if k.startswith("in_blocks.")})
         given = Input(

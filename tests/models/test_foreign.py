@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,5 +73,77 @@ def test_a_checkpoint_with_a_missing_tensor_is_refused(tmp_path) -> None:
     state = torch.load(DATA / "tenants" / "uvit.pt", weights_only=True)
     del state["norm.bias"]
     torch.save(state, tmp_path / "damaged.pt")
-    with pytest.raises(BadInput, match=r"(?s)does not fit U-ViT.*norm\.bias"):
+    with pytest.raises(BadInput, match=r"(?s)does not fit U-ViT.*missing: norm\.bias"):
         foreign.read(tmp_path / "damaged.pt", heads=2)
+
+
+@cache
+def published(name: str) -> dict[str, torch.Tensor]:
+    return torch.load(DATA / "tenants" / f"{name}.pt", weights_only=True)
+
+
+def before(front: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {front + name: value for name, value in state.items()}
+
+
+def wrapped(how: str, state: dict[str, torch.Tensor]) -> Any:
+    """A file as training scripts write it, with weights of nothing in the other place."""
+    other = {name: torch.zeros_like(value) for name, value in state.items()}
+    return {
+        "SiT, DiT": {"model": other, "ema": state, "opt": {"state": {}}, "args": None},
+        "LightningDiT": {
+            "model": before("module.", other), "ema": before("module.", state), "opt": {}
+        },
+        "U-ViT": before("module.", state),
+        "U-ViT, both": {"step": torch.tensor(7), "nnet": other, "nnet_ema": state},
+        "Lightning": {"state_dict": {**before("model.", other), **before("ema.", state)}},
+        "compiled": {"ema": before("_orig_mod.", state), "model": before("_orig_mod.", other)},
+        "compiled, parallel": {"state_dict": before("module._orig_mod.", state)},
+        "sharded": {"model": before("_fsdp_wrapped_module.", state), "epoch": 3},
+        "with a decay": {"ema": {"decay": 0.9999, "updates": torch.tensor(5), **state}},
+    }[how]  # fmt: skip
+
+
+WRAPPINGS = (
+    *("SiT, DiT", "LightningDiT", "U-ViT", "U-ViT, both", "Lightning", "compiled"),
+    *("compiled, parallel", "sharded", "with a decay"),
+)
+
+
+@pytest.mark.parametrize("how", WRAPPINGS)
+@pytest.mark.parametrize("name", ["sit", "uvit", "lightningdit_full"])
+def test_published_weights_are_found_in_what_scripts_wrap_them_in(
+    name: str, how: str, tmp_path: Path
+) -> None:
+    """The averaged ones where there are two, and they are those of the bare state dict."""
+    torch.save(wrapped(how, published(name)), tmp_path / "theirs.pt")
+    found = foreign.find(tmp_path / "theirs.pt", heads=2)
+    bare = foreign.find(DATA / "tenants" / f"{name}.pt", heads=2)
+    assert (found.family, found.input) == (bare.family, bare.input)
+    assert found.state.keys() == bare.state.keys()
+    assert all(torch.equal(found.state[key], bare.state[key]) for key in bare.state)
+    assert any(bool(value.any()) for value in found.state.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks", "said"),
+    [
+        ("uvit", "pos_embed", "named as those of a U-ViT, and it lacks pos_embed"),
+        ("uvit", "label_emb.weight", "only class-conditional ones are read"),
+        ("uvit", "out_blocks.1.skip_linear.weight", "missing: out_blocks.1.skip_linear.weight"),
+        ("lightningdit_full", "blocks.0.mlp.w3.bias", "missing: blocks.0.mlp.w3.bias"),
+        ("lightningdit_full", "blocks.0.attn.q_norm.weight", "extra: blocks.0.attn.k_norm.weight"),
+        ("lightningdit_full", "pos_embed", "missing pos_embed"),
+        ("sit", "blocks.1.attn.proj.weight", "missing: blocks.1.attn.proj.weight"),
+        ("sit", "y_embedder.embedding_table.weight", "missing y_embedder.embedding_table.weight"),
+    ],
+)
+def test_what_a_published_checkpoint_lacks_is_named(
+    name: str, lacks: str, said: str, tmp_path: Path
+) -> None:
+    state = {key: value for key, value in published(name).items() if key != lacks}
+    torch.save({"ema": state}, tmp_path / "theirs.pt")
+    with pytest.raises(BadInput) as caught:
+        foreign.find(tmp_path / "theirs.pt", heads=2)
+    assert said in str(caught.value)
+    assert "theirs.pt" in str(caught.value)
