@@ -33,10 +33,10 @@ def test_it_has_torch_and_what_it_was_given(tmp_path: Path) -> None:
         "import os, sys; print('torch' in sys.modules, os.getcwd(), sys.argv, os.environ['A'],"
         " os.environ.get('HOME'), sys.path[0] == '', sys.path[1], input(), os.getsid(0))"
     )
-    given = {"A": "b c", "HOME": "there", "PYTHONPATH": f"{tmp_path}:{os.getcwd()}"}
+    given = {"A": "b c", "HOME": str(tmp_path), "PYTHONPATH": f"{tmp_path}:{os.getcwd()}"}
     code_, said, wrong = call("-c", code, "x y", env=given, cwd=tmp_path, told="told\n")
     assert (code_, wrong) == (0, "")
-    assert said.startswith(f"True {tmp_path} ['-c', 'x y'] b c there True {tmp_path} told")
+    assert said.startswith(f"True {tmp_path} ['-c', 'x y'] b c {tmp_path} True {tmp_path} told")
 
 
 @pytest.mark.parametrize(

@@ -86,3 +86,14 @@ def test_the_papers_report_is_what_the_code_says_today() -> None:
         "reports/paper.pdf is of another state of the code; set it again, and look at it: "
         "python -m harness report paper --report reports/paper.pdf"
     )
+
+
+def test_nothing_lies_at_the_top_that_does_not_belong_there() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode:  # an unpacked sdist is no checkout
+        found = {p.name for p in ROOT.iterdir() if not p.name.startswith(".")}
+        assert {"harness", "studies", "tests"} <= found
+        return
+    folders = {name.split("/")[0] for name in listed.stdout.splitlines() if "/" in name}
+    assert folders == {".ci", ".github", "docs", "harness", "reports", "results", "studies",
+                       "tests"}  # fmt: skip
