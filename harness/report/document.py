@@ -7,6 +7,7 @@ the clock is the input's `timestamp`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -25,10 +26,12 @@ def compose(report: ReportInput) -> Document:
     """The report before it is typeset. Raises HarnessError for a section that does not exist."""
     from harness.report.blocks import Document, Section
     from harness.report.findings import find
+    from harness.report.prepared import strings_in_python
 
     wanted = [named(one, report) for one in report.sections]
-    found = find(report)
-    sections = [Section(one.name, one.title, list(one.blocks(found))) for one in wanted]
+    with strings_in_python(report.frames) as frames:
+        found = find(replace(report, frames=frames))
+        sections = [Section(one.name, one.title, list(one.blocks(found))) for one in wanted]
     return Document(
         title=report.title,
         study=report.study,

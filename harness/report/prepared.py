@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,6 +48,28 @@ def prepared(
     )  # fmt: skip
     out["learned"] = pd.Series(list(known), index=out.index, dtype=object)
     return out
+
+
+@contextmanager
+def strings_in_python(
+    frames: Mapping[str, pd.DataFrame],
+) -> Iterator[dict[str, pd.DataFrame]]:
+    """The same frames, whose text is held as Python's strings, as is all text that is made within.
+
+    Frames of a report have hundreds of rows and are cut thousands of times: each cut of a column
+    of Arrow's strings costs a call into Arrow, and a quarter of the report's time is saved.
+    """
+    with pd.option_context("mode.string_storage", "python"):
+        yield {name: _in_python(frame) for name, frame in frames.items()}
+
+
+def _in_python(frame: pd.DataFrame) -> pd.DataFrame:
+    types = {
+        column: pd.StringDtype("python", na_value=kind.na_value)
+        for column, kind in frame.dtypes.items()
+        if isinstance(kind, pd.StringDtype) and kind.storage != "python"
+    }
+    return frame.astype(types)
 
 
 def numbers(frame: pd.DataFrame, column: str) -> np.ndarray:

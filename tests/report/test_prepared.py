@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.report.prepared import numbers, prepared
+from harness.report.prepared import numbers, prepared, strings_in_python
 
 
 def rows(**columns) -> pd.DataFrame:
@@ -53,3 +53,16 @@ def test_numbers_of_nulls_and_of_no_column() -> None:
     frame = pd.DataFrame({"n": pd.array([1, None], dtype="Int64")})
     assert numbers(frame, "n").tolist()[0] == 1.0 and np.isnan(numbers(frame, "n")[1])
     assert np.isnan(numbers(frame, "no")).all() and len(numbers(frame, "no")) == 2
+
+
+def test_strings_are_held_in_python_and_say_the_same():
+    arrow = pd.StringDtype("pyarrow", na_value=np.nan)
+    given = pd.DataFrame({"a": pd.array(["x", None, "y"], arrow), "b": [1.0, 2.0, np.nan]})
+    before = pd.get_option("mode.string_storage")
+    with strings_in_python({"metrics": given}) as frames:
+        assert frames["metrics"]["a"].dtype.storage == "python"
+        assert pd.Series(["made", "within"]).dtype.storage == "python"
+        pd.testing.assert_frame_equal(frames["metrics"].astype({"a": arrow}), given)
+        assert frames["metrics"]["a"].isna().tolist() == [False, True, False]
+    assert pd.get_option("mode.string_storage") == before
+    assert given["a"].dtype.storage == "pyarrow", "what was given is as it was"
