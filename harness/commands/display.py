@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
 from harness.commands.common import duration
+from harness.commands.spending import Spending
 from harness.dispatch.ledger import describe, log_of
 from harness.plan.plan import Stage
 
@@ -159,8 +160,10 @@ class PlainDisplay:
         retry: str,
         out: TextIO | None = None,
         known: Mapping[str, float] | None = None,
+        spending: Spending | None = None,
     ) -> None:
         self.out = out or sys.stdout
+        self.spending = spending
         self.retry = retry
         self.known = known or {}
         self.started: dict[str, float] = {}
@@ -208,7 +211,11 @@ class PlainDisplay:
             self.finish(stage)
             took = duration(time.monotonic() - self.started.get(stage.key, time.monotonic()))
             how = f"in {took}" if event == "done" else "by another driver"
-            self.line(f"{self.done}/{self.total} {stage.label} ({how}){self.estimate.text()}")
+            hours = self.spending.gpu_hours() if self.spending else ""
+            spent = f", {hours}" if hours else ""
+            self.line(
+                f"{self.done}/{self.total} {stage.label} ({how}){self.estimate.text()}{spent}"
+            )
         elif event == "failed":
             self.estimate.drop(stage)
             self.line(describe(content["attempt"], self.retry))
@@ -266,13 +273,14 @@ class LiveDisplay(PlainDisplay):
         from rich.table import Table
         from rich.text import Text
 
+        spent = f", {self.spending.text()}" if self.spending else ""
         table = Table.grid(padding=(0, 2))
         table.add_row(
             Text("stages"),
             ProgressBar(total=max(self.total, 1), completed=self.done, width=24),
             Text(
                 f"{self.done:,} of {self.total:,}, {len(self.running)} running"
-                f"{self.estimate.text()}"
+                f"{self.estimate.text()}{spent}"
             ),
         )
         for stage, content in self.running.values():

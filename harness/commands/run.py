@@ -19,6 +19,7 @@ from harness.commands.encoded import encoded, of_stage
 from harness.commands.events import EventStream
 from harness.commands.remarks import refuse_too_few, unmeasured
 from harness.commands.results import recorded
+from harness.commands.spending import Spending
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, identity, preflight
 from harness.dispatch.driver import Driver
@@ -255,7 +256,7 @@ def display_of(args: argparse.Namespace, opened: Opened, state: Standing) -> Pla
         stream: PlainDisplay = args.stream
         return stream
     kind = LiveDisplay if sys.stdout.isatty() else PlainDisplay
-    return kind(state.stages, state.done, retry, known=known)
+    return kind(state.stages, state.done, retry, known=known, spending=Spending(opened))
 
 
 def known_seconds(opened: Opened, missing: list[Stage]) -> dict[str, float]:

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.common import Opened, duration
+from harness.commands.common import Opened
 from harness.commands.display import progress_text
+from harness.commands.spending import in_words
 from harness.dispatch.view import Seen
 from harness.plan.plan import Plan
 from harness.plan.wanted import trajectory
@@ -163,12 +164,7 @@ class Screen:
             f"{opened.study.name} ({opened.study.profile})  {time.strftime('%H:%M:%S')}",
             f"{done:,} of {len(shown.seen):,} stages done",
         ]
-        spent, budget = shown.spent, opened.study.settings.dispatch.gpu_hours
-        hours = spent.kept_gpu_hours + spent.lost_gpu_hours
-        if hours or budget:
-            parts.append(f"{hours:,.1f}" + (f" of {budget:,.0f}" if budget else "") + " GPU-hours")
-        else:
-            parts.append(f"{duration(spent.kept_s + spent.lost_s)} of work")
+        parts.append(in_words(shown.spent, opened.study.settings.dispatch.gpu_hours))
         return "  ".join(parts)
 
     def _grid(self, opened: Opened, shown: Shown, width: int, room: int) -> Any:

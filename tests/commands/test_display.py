@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 
 from harness.commands import display
-from harness.commands.display import Estimate, PlainDisplay, progress_text
+from harness.commands.display import Estimate, LiveDisplay, PlainDisplay, progress_text
 from harness.plan.plan import Stage
 
 
@@ -101,3 +102,39 @@ def test_progress_never_exceeds_its_total(clock: Clock) -> None:
     shown("stock", None, {"stages": more, "done": {s.key for s in stages[:2]}})
     assert (shown.done, shown.total) == (2, 4)
     assert progress_text({"done": 17, "total": 16, "unit": "steps"}) == "16 of 16 steps"
+
+
+class Spends:
+    """A study's spending, as a display asks for it."""
+
+    def __init__(self, hours: str) -> None:
+        self.hours = hours
+
+    def gpu_hours(self) -> str:
+        return self.hours
+
+    def text(self) -> str:
+        return self.hours or "2 min 10 s of work"
+
+
+@pytest.mark.parametrize(
+    ("hours", "line", "view"),
+    [
+        ("12.2 of 500 GPU-hours", ", 12.2 of 500 GPU-hours", "12.2 of 500 GPU-hours"),
+        ("", "(in 2.0 s)", "2 min 10 s of work"),
+    ],
+)
+def test_what_was_spent_stands_beside_the_time_left(
+    clock: Clock, hours: str, line: str, view: str
+) -> None:
+    spends: Any = Spends(hours)
+    one, out = stage("train", 0, 10.0), io.StringIO()
+    plain = PlainDisplay([one], set(), "", out, spending=spends)
+    plain("start", one, {})
+    clock.now += 2.0
+    plain("done", one, {})
+    assert out.getvalue().rstrip().endswith(line)
+    screen = io.StringIO()
+    with LiveDisplay([one], set(), "", screen, spending=spends):
+        pass
+    assert view in screen.getvalue()
