@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.commands import common
+
+if TYPE_CHECKING:
+    from harness.store.results import BenchmarkResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         "images/s": f"{record.images_per_second:.3g}"
         + (f" at {args.steps} sampling steps, not decoded" if args.kind == "sample" else ""),
         "host feeds": f"{host:,.3g} images/s with noise" if host else "-",
+        **_host(record),
         "Gflops/s": "-" if rate is None else f"{rate:,.1f} (multiply-accumulates)",
         "utilisation": "- (the device's peak is not known)" if used is None else f"{used:.1%}",
         "of a matmul": "-"
@@ -102,3 +107,20 @@ def run(args: argparse.Namespace) -> int:
     for name, value in lines.items():
         print(f"{name:<12} {value}")
     return 0
+
+
+def _host(record: BenchmarkResult) -> dict[str, str]:
+    """What this machine's processor draws noise for, with threads and without."""
+
+    def rates(alone: float | None, ahead: float | None, unit: str) -> str:
+        if not alone or not ahead:
+            return "-"
+        return (
+            f"{alone:,.3g} {unit} drawn by the caller, {ahead:,.3g} ahead by "
+            f"{record.host_threads} threads ({ahead / alone:.2f} times)"
+        )
+
+    return {
+        "  sampling": rates(record.host_sampling, record.host_sampling_ahead, "images x steps/s"),
+        "  training": rates(record.host_training, record.host_training_ahead, "images/s"),
+    }

@@ -82,6 +82,9 @@ def measure(setting: Setting) -> BenchmarkResult:
         "matmul_gflops_per_second": _matmul(setting, device),
         "made": provenance.made(device_name(device), torch.get_num_threads()),
     }
+    if setting.kind != "encode":
+        rates = asdict(feeding.host_rates(_input_shape(setting)))
+        own |= {f"host_{name}": value for name, value in rates.items()}
     return BenchmarkResult(**{**asdict(setting), **found, **own})
 
 

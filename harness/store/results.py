@@ -153,6 +153,11 @@ class BenchmarkResult:
     steps_per_second: float | None = None
     images_per_second: float | None = None
     host_images_per_second: float | None = None  # that noise can be drawn for
+    host_threads: int | None = None  # of the next four, which need no device (feeding.HostRates)
+    host_sampling: float | None = None  # images times sampler steps per second, by the caller
+    host_sampling_ahead: float | None = None  # the same by the threads
+    host_training: float | None = None  # images per second, by the caller
+    host_training_ahead: float | None = None  # the same by the threads
     gflops_per_second: float | None = None
     seconds_per_gflop: float | None = None
     seconds_per_image: float | None = None

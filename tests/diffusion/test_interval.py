@@ -8,7 +8,7 @@ import torch
 
 from harness.diffusion import guided
 from harness.diffusion.edm import EDM, EDMHeun
-from harness.diffusion.flow import Flow, FlowEuler
+from harness.diffusion.flow import Flow, FlowEuler, FlowHeun, FlowSDE
 from harness.diffusion.interval import holds
 from harness.plan import cost
 
@@ -42,14 +42,18 @@ class Counts(torch.nn.Module):
     [
         (Flow(), FlowEuler(), (0.1, 0.7)),
         (Flow(time_scale=999.0), FlowEuler(), (0.3, 0.9)),
+        (Flow(shift=3.0), FlowHeun(), (0.1, 0.7)),
+        (Flow(prediction="data"), FlowHeun(), (0.3, 1.0)),
+        (Flow(time_scale=1000.0), FlowSDE(shift=2.0), (0.0, 0.5)),
         (EDM(), EDMHeun(), (EDMHeun().levels(10)[7], EDMHeun().levels(10)[2])),
+        (EDM(), EDMHeun(churn=40.0), (0.1, 5.0)),
     ],
 )
 def test_as_many_evaluations_are_guided_as_are_paid_for(objective, sampler, interval) -> None:
     network = Counts()
     denoise = guided(network, 2.0, None, interval, own_time=objective.own_time)
     z, y = torch.randn(1, 3, 2, 2), torch.tensor([1])
-    sampler.sample(objective, denoise, z, 10, lambda i: None, y=y)
+    sampler.sample(objective, denoise, z, 10, lambda i: torch.zeros_like(z), y=y)
     guided_times = cost.guided(sampler, objective, 10, interval)
     assert guided_times
     assert network.rows == sampler.evaluations(objective, 10) + guided_times

@@ -87,6 +87,35 @@ def test_an_average_made_after_training_is_the_one_made_during_it(path, std, unt
     assert not any(w for w, each in zip(weights, snapshots, strict=True) if each.step > until)
 
 
+@pytest.mark.parametrize(
+    ("until", "every", "lengths", "std"),
+    [
+        (1000, 50, (0.05, 0.1), 0.07),
+        (777, 64, (0.03, 0.2), 0.1),
+        (500, 250, (0.05, 0.1, 0.2), 0.15),
+    ],
+)
+def test_the_weights_are_those_of_least_squares_over_the_profiles_themselves(
+    until: int, every: int, lengths: tuple[float, ...], std: float
+) -> None:
+    """Solved by numpy on a fine grid of times, where ours solves with products in closed form."""
+    t = (np.arange(20_000) + 0.5) / 20_000 * until
+
+    def profile(end: int, exponent: float) -> np.ndarray:
+        return np.where(t <= end, (exponent + 1) / end * (np.minimum(t, end) / end) ** exponent, 0)
+
+    kept = [Snapshot(s, each) for each in lengths for s in snapshot_steps(every, until)]
+    profiles = np.stack([profile(s.step, gamma(s.std)) for s in kept], axis=1)
+    wanted = profile(until, gamma(std))
+    theirs = np.linalg.lstsq(profiles, wanted, rcond=None)[0]
+    ours = post_hoc_weights(kept, until, std)
+    norm = np.linalg.norm(wanted)
+    assert np.linalg.norm(profiles @ (ours - theirs)) < 1e-4 * norm
+    assert np.linalg.norm(profiles @ ours - wanted) / norm == pytest.approx(
+        misfit(kept, until, std), rel=1e-3
+    )
+
+
 def test_a_kept_average_is_itself() -> None:
     snapshots = [Snapshot(100, 0.05), Snapshot(100, 0.1), Snapshot(200, 0.05), Snapshot(200, 0.1)]
     np.testing.assert_allclose(post_hoc_weights(snapshots, 200, 0.1), [0, 0, 0, 1], atol=1e-6)
