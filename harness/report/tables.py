@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.analysis import metrics, selection
 from harness.analysis.extractor_strength import weak_sentence
+from harness.components.metric import INCEPTION
 from harness.report import reconstructions
 from harness.report.blocks import Text, strong
 from harness.report.findings import Findings, floor_of
@@ -52,7 +53,7 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
         way = None if found.protocol is None else replace(found.protocol, k=None, split_size=None)
         floor = floor_of(found.report.frames["metrics"], m, way)
         if floor is not None:
-            told = f"{metrics.short_title(m)} {number(floor.value)}"
+            told = f"{head(found, m)} {number(floor.value)}"
             by_images.setdefault(floor.images, []).append(told)
     said: list[Text] = [
         f"{'Real' if images is None else f'{images:,} real'} images: {', '.join(told)}. "
@@ -75,6 +76,24 @@ def metrics_of(found: Findings) -> list[str]:
     names = [str(m) for m in rows["metric"].dropna().unique()]
     names = [m for m in names if metrics.features(m) == extractor and metrics.direction_known(m)]
     return sorted(names, key=lambda m: order.index(metrics.kind(m)))
+
+
+def on_other_features(found: Findings) -> list[str]:
+    """Fréchet distances of the compared samples on other extractors' features, beside the primary
+    metric's, as FD on DINOv2 beside FID."""
+    names = [str(m) for m in found.report.frames["metrics"]["metric"].dropna().unique()]
+    ours = metrics.features(found.metric or "")
+    known = (m for m in names if metrics.direction_known(m) and metrics.kind(m) == "fd")
+    return sorted(m for m in known if metrics.features(m) != ours)
+
+
+def head(found: Findings, metric: str) -> str:
+    """The metric's name in a table of several: with its features where they are not the primary
+    metric's, which the caption names."""
+    features = metrics.features(metric)
+    if features == metrics.features(found.metric or ""):
+        return metrics.short_title(metric)
+    return f"{metrics.short_title(metric)} ({features or INCEPTION})"
 
 
 def differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...]) -> list[str]:

@@ -58,6 +58,26 @@ def test_metrics_are_of_one_extractor_in_the_tables_order(make) -> None:
     assert names == [f"{kind}_glyphs_cnn" for kind in list(metrics.known())[:5]]
 
 
+def test_distances_on_other_features_are_named_for_them(make) -> None:
+    found = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))
+    rows = found["metrics"]
+    others = [
+        rows[rows["metric"] == f"{kind}_glyphs_cnn"].assign(metric=f"{kind}_dinov2", k=1)
+        for kind in ("fd", "recall")
+    ]
+    others[0] = others[0][others[0]["of"] != "ceiling"].iloc[1:]  # of fewer: not the primary one
+    found["metrics"] = pd.concat([rows, *others], ignore_index=True)
+    given = find(make.report(found, ("models",)))
+    assert given.metric == "fd_glyphs_cnn"
+    assert tables.on_other_features(given) == ["fd_dinov2"]
+    assert tables.head(given, "fd_dinov2") == "FD (dinov2)"
+    assert tables.head(given, "fd_glyphs_cnn") == "FD"
+    assert tables.head(given, "fid") == "FID (inception-2015)"
+    assert len(tables.alike(given, "fd_dinov2")) == 1
+    said = plain(tables.floors(given, ["fd_glyphs_cnn", "fd_dinov2"]))
+    assert "FD 0.900, FD (dinov2) 0.900" in said
+
+
 def test_a_metric_that_somebody_brought_stands_behind_ours(make, monkeypatch) -> None:
     found = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))
     mine = found["metrics"][found["metrics"]["metric"] == "recall_glyphs_cnn"]

@@ -13,7 +13,7 @@ from harness.analysis import metrics, selection
 from harness.analysis.correlations import correlation
 from harness.components.section import Section
 from harness.errors import BadInput
-from harness.report import figures, published_tables, wording
+from harness.report import figures, published_tables, tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.counterpart import caption as micro_caption
 from harness.report.counterpart import counterpart
@@ -21,7 +21,7 @@ from harness.report.draw import drawn
 from harness.report.findings import Findings, floor_of
 from harness.report.phrases import FLOPS, PAPER, correlation_text, top
 from harness.report.prepared import prepared
-from harness.report.tables import ARROW, alike, floors, metrics_of, over, whole
+from harness.report.tables import ARROW, alike, floors, metrics_of, on_other_features, over, whole
 from harness.report.wording import DASH, number
 
 
@@ -38,13 +38,14 @@ class Models(Section):
         rows = listed_models(found)
         if not rows:
             return [paragraph(em("No model has been counted or measured yet."))]
-        measured = {m: alike(found, m) for m in metrics_of(found)}
+        primary = metrics_of(found)
+        measured = {m: alike(found, m) for m in [*primary, *on_other_features(found)]}
         measured = {m: frame for m, frame in measured.items() if len(frame)}
         text: list[Text] = [ref("tab-models"), " has cost and quality of each model"]
         theirs = any(_original(r) is not None for r in rows)
         text.append(", and the paper's numbers beside. " if theirs else ". ")
         blocks: list[Block] = [paragraph(*text), _table(found, rows, measured)]
-        return blocks + other_metrics(found, list(measured))
+        return blocks + other_metrics(found, [m for m in primary if m in measured])
 
 
 def _table(
@@ -60,7 +61,7 @@ def _table(
     head: list[str | Cell] = ["Model", *named, "Tokens", "Params", unit]
     align = "l" + "r" * (len(head) - 1)
     for metric in measured:
-        head.append(f"{metrics.short_title(metric)} {ARROW[metrics.higher_is_better(metric)]}")
+        head.append(f"{tables.head(found, metric)} {ARROW[metrics.higher_is_better(metric)]}")
         align += "r"
     top_line: list[str | Cell] = [Cell("", span=len(head))]
     if with_paper:

@@ -60,6 +60,22 @@ def test_the_best_and_its_ties_are_bold_where_errors_are_known(make, undrawn) ->
     assert "no value is called best" in said(report(make, **shape))
 
 
+def test_a_distance_on_other_features_stands_beside_the_primary_ones(make, undrawn) -> None:
+    found = make.frames(sizes=("S", "XL"), patches=(2,), sweep=(), milestones=(750, 1500))
+    rows = found["metrics"]
+    other = rows[rows["metric"] == "fd_glyphs_cnn"].assign(metric="fd_dinov2")
+    other = other[other["step"] == 1500]  # at the end alone
+    other["value"] = other["value"].astype(float) * 100
+    found["metrics"] = pd.concat([rows, other], ignore_index=True)
+    table = cells_of(make.report(found, ("models",), samples={}), "tab-models")
+    head = table["head"][-1]
+    ours, theirs = head.index("FD ↓"), head.index("FD (dinov2) ↓")
+    assert theirs == head.index("Rec. ↑") + 1
+    for row in table["rows"]:
+        values = [float(row[c].split(" ")[0].replace(",", "")) for c in (ours, theirs)]
+        assert values[1] == pytest.approx(100 * values[0], rel=0.05)
+
+
 def test_networks_that_were_only_counted_are_listed_without_quality(make, undrawn) -> None:
     made = report(make, sizes=("S",), patches=(2,))
     counted = [*made.complexity, {
