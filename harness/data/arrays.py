@@ -115,7 +115,7 @@ class Arrays(FileSource):
     """Images and labels in numpy arrays: npz files, or images.npy and labels.npy in a folder."""
 
     name = "arrays"
-    layout: ClassVar[str] = "an npz file of images and labels, or a folder of npz or npy files"
+    layout: ClassVar[str] = "an npz or npy file of images (and labels), or a folder of such files"
 
     images: str = "images"
     "The array of images: its name in an npz, or its file's without .npy."
@@ -183,6 +183,9 @@ class Arrays(FileSource):
         """Arrays of the usual names; where only one of images is there, they are unlabelled."""
         if path.suffix == ".npz" and path.is_file():
             return _usual(set(npz.members(path)))
+        if path.suffix == ".npy" and path.is_file():
+            beside = path.with_name("labels.npy").is_file() and path.stem != "labels"
+            return {} if beside else {"labels": None}
         if not path.is_dir():
             return None
         if (found := _usual({p.stem for p in path.glob("*.npy")})) is not None:

@@ -35,7 +35,8 @@ class Looked:
     def sentence(self) -> str:
         """In words: "600 images of 3 classes (a, b, c), shorter side 32 pixels"."""
         shown = ", ".join(self.classes[:4]) + (", ..." if len(self.classes) > 4 else "")
-        of = f" of {len(self.classes):,} classes ({shown})" if self.classes else " without labels"
+        classes = f"{len(self.classes):,} {'class' if len(self.classes) == 1 else 'classes'}"
+        of = f" of {classes} ({shown})" if self.classes else " without labels"
         sides = f"{self.side}" if self.side == self.largest else f"{self.side} to {self.largest}"
         more = [f"{n} of {self.read} {_WORDS.get(k, k)}" for k, n in sorted(self.stored.items())]
         if self.damaged:

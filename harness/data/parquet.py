@@ -11,6 +11,7 @@ import hashlib
 import json
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,12 +20,14 @@ import numpy as np
 
 from harness.components.source import Images, Split, Wanted
 from harness.data.arrays import numbered
-from harness.data.file_source import FileSource, of_split
+from harness.data.file_source import HELD_OUT_NAMES, FileSource, of_split
 from harness.data.images import Corrupt, read_image
 from harness.errors import BadInput, Missing
 
+FILES = "*.parquet"
 GROUPS = 4  # row groups kept in memory: readers work ahead of each other by a few
-IMAGES, LABELS = ("image", "img", "images"), ("label", "labels", "fine_label")  # usual columns
+IMAGES = ("image", "img", "images", "jpg", "png", "webp")  # usual columns
+LABELS = ("label", "labels", "fine_label", "cls", "class")
 
 
 class ParquetImages:
@@ -145,12 +148,12 @@ class Parquet(FileSource):
 
     def open(self, wanted: Wanted) -> Images:
         root = self.path_of(wanted)
-        paths = of_split(_files(root), wanted.split)
+        paths = _files(root, wanted.split)
         return ParquetImages(paths, self.image, self.label, wanted.num_classes or None)
 
     def listing(self, path: str, split: Split = "train") -> list[Path]:
         """The parquet files of a split."""
-        return of_split(_files(Path(path)), split)
+        return _files(Path(path), split)
 
     @classmethod
     def recognise(cls, path: Path) -> dict[str, Any] | None:
@@ -194,14 +197,32 @@ class Parquet(FileSource):
         return folder
 
 
-def _files(root: Path) -> list[Path]:
-    """The parquet files at `root`, or in its folder `data`, in the order of their names."""
+def _files(root: Path, split: Split = "train") -> list[Path]:
+    """The parquet files of a split, in the order of their names.
+
+    They lie at `root`, or in its folder `data`, or in the only folder that has some, which the hub
+    names for a configuration; or in folders of the splits there.
+    """
     if root.is_file():
         return [root]
-    for folder in (root, root / "data"):
-        if found := sorted(folder.glob("*.parquet")):
-            return found
+    for place in _places(root):
+        if found := sorted(place.glob(FILES)):
+            return of_split(found, split)
+        if (train := sorted((place / "train").glob(FILES))) and split != "floor":
+            return train
+        if train:
+            held_out = (sorted((place / word).glob(FILES)) for word in HELD_OUT_NAMES)
+            return next((files for files in held_out if files), train)
     raise Missing(f"{root} holds no parquet files: give data.path a folder of them")
+
+
+def _places(root: Path) -> Iterator[Path]:
+    yield root
+    yield root / "data"
+    inner = sorted(path for path in root.glob("*") if path.is_dir())
+    having = [path for path in inner if any(path.glob(FILES)) or any(path.glob(f"train/{FILES}"))]
+    if len(having) == 1:
+        yield having[0]
 
 
 def _opened(path: Path) -> Any:

@@ -79,11 +79,13 @@ def metrics_of(found: Findings) -> list[str]:
 
 
 def on_other_features(found: Findings) -> list[str]:
-    """Fréchet distances of the compared samples on other extractors' features, beside the primary
-    metric's, as FD on DINOv2 beside FID."""
+    """The primary metric of the compared samples on other extractors' features, as FD on DINOv2
+    beside FID."""
     names = [str(m) for m in found.report.frames["metrics"]["metric"].dropna().unique()]
-    ours = metrics.features(found.metric or "")
-    known = (m for m in names if metrics.direction_known(m) and metrics.kind(m) == "fd")
+    if found.metric is None:
+        return []
+    ours, kind = metrics.features(found.metric), metrics.kind(found.metric)
+    known = (m for m in names if metrics.direction_known(m) and metrics.kind(m) == kind)
     return sorted(m for m in known if metrics.features(m) != ours)
 
 

@@ -148,3 +148,14 @@ def test_files_that_are_absent_or_damaged_are_named(tmp_path: Path) -> None:
     (tmp_path / "images.npy").write_bytes(content[:-1])
     with pytest.raises(BadInput, match=r"images\.npy is not a whole npy file.*cut off"):
         opened(tmp_path, labels=None)
+
+
+def test_one_npy_file_is_images_and_labels_lie_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "photos.npy"
+    np.save(path, np.zeros((5, 8, 8, 3), np.uint8))
+    assert Arrays.recognise(path) == {"labels": None}
+    assert len(opened(path, labels=None)) == 5
+    np.save(tmp_path / "labels.npy", np.arange(5) % 2)
+    assert Arrays.recognise(path) == {}
+    assert opened(path).class_names == ["0", "1"]
+    assert Arrays.recognise(tmp_path / "labels.npy") == {"labels": None}

@@ -69,6 +69,36 @@ def test_splits_are_files_and_names_are_the_hubs(tmp_path: Path) -> None:
     assert len(opened(tmp_path / "test-00000-of-00001.parquet")) == 2
 
 
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [
+        ("plain_text/train-00000-of-00001.parquet", "plain_text/test-00000-of-00001.parquet"),
+        ("default/train/0000.parquet", "default/test/0000.parquet"),
+        ("train/0000.parquet", "validation/0000.parquet"),
+        ("data/train/0000.parquet", "data/test/0000.parquet"),
+    ],
+)
+def test_folders_of_configurations_and_splits_are_gone_into(
+    train: str, test: str, tmp_path: Path
+) -> None:
+    write(tmp_path / train, 5)
+    assert len(opened(tmp_path, "floor")) == 5  # there is nothing else
+    write(tmp_path / test, 2)
+    (tmp_path / "README.md").write_text("about")
+    assert Parquet.recognise(tmp_path) == {}
+    assert len(opened(tmp_path)) == len(opened(tmp_path, "reference")) == 5
+    assert len(opened(tmp_path, "floor")) == 2
+
+
+def test_which_of_several_configurations_is_meant_nobody_can_know(tmp_path: Path) -> None:
+    for name in ("cropped", "full"):
+        write(tmp_path / name / "train-00000-of-00001.parquet")
+    assert Parquet.recognise(tmp_path) is None
+    with pytest.raises(Missing, match=r"holds no parquet files: give data\.path a folder of them"):
+        opened(tmp_path)
+    assert len(opened(tmp_path / "full")) == 5
+
+
 def test_plain_bytes_texts_and_other_columns(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.parquet", image=None, label=None,
@@ -80,7 +110,9 @@ def test_plain_bytes_texts_and_other_columns(tmp_path: Path) -> None:
     assert opened(path, image="jpg", label=None).class_names == []
     with pytest.raises(BadInput, match=r"no column 'image'; it has jpg, kind: say data\.source"):
         opened(path)
-    assert Parquet.recognise(path) is None
+    assert Parquet.recognise(path) == {"image": "jpg", "label": None}
+    odd = write(tmp_path / "odd.parquet", image=None, pixels=[1, 2, 3, 4, 5])
+    assert Parquet.recognise(odd) is None
     assert Parquet.recognise(write(tmp_path / "b.parquet", label=None)) == {"label": None}
 
 
