@@ -97,6 +97,7 @@ def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: fl
         low, high = (np.clip(band[c].to_numpy(float), *limits) for c in ("low", "high"))
         axes.fill_between(grid, low, high, color=style.QUIET, alpha=0.13, linewidth=0, zorder=0.8)
         axes.plot(grid, band["value"], color=style.QUIET, linewidth=0.9, zorder=1)
+        _left_out(axes, law, scale, limits)
         axes.set_ylim(limits)
         curve = list(zip(grid.tolist(), band["value"].tolist(), strict=True))
     axes.set_xlabel(view.x_title)
@@ -105,6 +106,22 @@ def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: fl
     names = [marks.short_label(r) for r in marks.records(rows)]
     named = [(px, py, n) for (px, py), n in zip(spots, names, strict=True)]
     labels.label_points(axes, named, curve)
+
+
+def _left_out(axes: Axes, law: Any, scale: float, limits: tuple[float, float]) -> None:
+    """What the law of all smaller models said of the largest: beside its own marker, in grey."""
+    left = getattr(law, "left_out", None)
+    if left is None:
+        return
+    at, inside = left.compute / scale, np.clip([*left.predicted], *limits)
+    axes.plot([at, at], inside[1:], color=style.QUIET, linewidth=0.7, linestyle=":", zorder=1.5)
+    if limits[0] <= left.predicted.value <= limits[1]:
+        (made,) = axes.plot(
+            at, left.predicted.value, color=style.QUIET, marker="D", markersize=4.2,
+            markerfacecolor="none", markeredgewidth=0.8, linestyle="none", zorder=2.5,
+        )  # fmt: skip
+        said = wording.within(*left.predicted)
+        style.say(made, [f"predicted by the law of the others: {said}"])
 
 
 @style.styled

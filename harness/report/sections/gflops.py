@@ -11,6 +11,7 @@ from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, tab
 from harness.report.draw import drawn
 from harness.report.figures.marks import OTHER
 from harness.report.findings import Findings
+from harness.report.laws import laws_table
 from harness.report.phrases import (
     PAPER,
     apart,
@@ -50,7 +51,10 @@ class Gflops(Section):
             verb = "is" if found.without_value == 1 else "are"
             spans.append(f"{lost} no finite value and {verb} left out. ")
         figure = drawn("gflops", drawing(found), caption(found))
-        return [paragraph(*spans), figure, *against_table(found)]
+        tables = laws_table(found)
+        if tables:
+            spans += [ref("tab-laws"), " has the law's numbers. "]
+        return [paragraph(*spans), figure, *tables, *against_table(found)]
 
 
 def drawing(found: Findings) -> figures.Drawing:
@@ -81,6 +85,10 @@ def caption(found: Findings) -> list[Text]:
     ]
     if found.laws:
         spans.append("Line: scaling law; its band: 95% interval of the mean. ")
+        if any(law.left_out for law in found.laws.values()):
+            spans.append(
+                "Grey diamond and bar: what the law of all others predicts for the largest model. "
+            )
     spans += floor_clause(found, found.protocol)
     spans.append(interval_clause(found.final))
     spans.append(learned_clause(found))

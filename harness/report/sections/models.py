@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -139,7 +140,7 @@ def other_metrics(found: Findings, names: list[str]) -> list[Block]:
     if found.references > 1 or len(found.groups) != 1 or found.protocol is None:
         return []
     rows = found.report.frames["metrics"]
-    panels, told = [], []
+    panels, of_all, of_learned = [], list[str](), list[str]()
     for metric in names[:5]:
         one = alike(found, metric)
         if len(one) < 3:
@@ -148,25 +149,39 @@ def other_metrics(found: Findings, names: list[str]) -> list[Block]:
         short = metrics.short_title(metric)
         curves, _ = selection.over_training(rows, metric)
         curves = prepared(curves, higher=higher)
+        one = one.assign(learned=[_learned(found, name) for name in one["label"]])
         both = [one.assign(over="end"), curves.assign(over="training")]
         floor = floor_of(rows, metric, found.protocol)
         line = floor.value if floor is not None and floor.enough else None
         panels.append((f"{short} {ARROW[higher]}", pd.concat(both), line))
-        try:
-            c = correlation(one["gflops"], one["value"])
-        except BadInput:
-            continue
-        told.append(f"{short} {correlation_text(c.pearson)}")
+        kept = one[~one["label"].isin(found.failed)]
+        for rows_of, told in ((one, of_all), (kept, of_learned)):
+            with contextlib.suppress(BadInput):
+                c = correlation(rows_of["gflops"], rows_of["value"])
+                told.append(f"{short} {correlation_text(c.pearson)}")
     if len(panels) < 2:
         return []
     caption: list[Text] = [
         strong("All metrics "),
         "of the same samples, against model compute (above) and training compute (below). ",
     ]
-    if told:
-        caption.append("Pearson's correlation with log Gflops: " + ", ".join(told) + ". ")
+    if of_all:
+        caption.append("Pearson's correlation with log Gflops: " + ", ".join(of_all) + ". ")
+    if found.failed:
+        caption.append("Hollow with a cross: not told from decoded noise by "
+                       f"{found.short}; ")  # fmt: skip
+        caption.append(
+            f"without these the correlations are {', '.join(of_learned)}. "
+            if of_learned
+            else "too few are left for correlations without these. "
+        )
     caption.append("Dashed: real images, where in range.")
     return [drawn("metrics", figures.metrics(panels), caption)]
+
+
+def _learned(found: Findings, label: str) -> bool | None:
+    """Whether a model learned, by the primary metric: one answer for all of its metrics."""
+    return False if label in found.failed else None
 
 
 def listed_models(found: Findings) -> list[dict[str, Any]]:

@@ -73,3 +73,21 @@ def test_settings_are_spoken_of_one_by_one(make) -> None:
 
 def test_nothing_measured_has_no_figure(make) -> None:
     assert "No model has a measured quality yet." in said(report(make, sizes=()))
+
+
+def test_what_the_law_of_the_others_said_of_the_largest_model_is_drawn_and_in_a_table(make) -> None:
+    made = report(make)
+    found = find(made)
+    (law,) = found.laws.values()
+    panel = drawing(found).figure.axes[0]
+    diamonds = [
+        line.get_xydata()[0] for line in panel.get_lines()
+        if line.get_marker() == "D" and line.get_markerfacecolor() == "none"
+    ]  # fmt: skip
+    left = law.left_out
+    (at,) = diamonds
+    unit = 1e-3 if found.final["gflops"].max() < 0.1 else 1.0
+    assert tuple(at) == (left.compute / unit, left.predicted.value)
+    assert "Grey diamond and bar" in plain(caption(found))
+    (row,) = cells_of(made, "tab-laws")["rows"]
+    assert row[0] == "all" and row[-1].endswith("%")

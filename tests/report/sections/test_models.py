@@ -133,6 +133,12 @@ def test_figure_12_has_the_metrics_of_the_same_samples(make) -> None:
     said = plain(figure.caption)
     assert "Pearson's correlation with log Gflops: FD −" in said and ", Rec. 0." in said
     assert set(figure.data["metric"]) == {"FD ↓", "Rec. ↑"}
+    assert "Hollow" not in plain(figure.caption)
+    failed = three.final.assign(learned=[False, *[True] * (len(three.final) - 1)])
+    (figure,) = other_metrics(dataclasses.replace(three, final=failed), names)
+    said = plain(figure.caption)
+    assert "Hollow with a cross: not told from decoded noise by FD; " in said
+    assert figure.data["learned"].isin([False]).any()
     assert other_metrics(three, names[:1]) == []  # Figure 8 has that one
     assert other_metrics(dataclasses.replace(three, references=2), names) == []
     two = find(report(make, sizes=("S", "B"), patches=(2,)))
