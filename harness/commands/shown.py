@@ -91,11 +91,8 @@ def real(opened: Opened) -> tuple[np.ndarray | None, str]:
     if len({repr(data) for data in trained}) != 1:
         return None, "the runs were trained on several data sets" if trained else ""
     data, shown = trained[0], opened.study.settings.report.samples_shown
-    source: Any = data.source
-    wanted = Wanted(data.name, data.path, "train", data.image_size, data.channels, None,
-                    shown, data.seed)  # fmt: skip
     try:
-        images = source.open(wanted)
+        images = _training(data, shown)
         n = min(shown, len(images))
         places = [round(i * (len(images) - 1) / max(1, n - 1)) for i in range(n)]
         found = [images[i][0] for i in dict.fromkeys(places)]
@@ -108,22 +105,46 @@ def real(opened: Opened) -> tuple[np.ndarray | None, str]:
         return None, f"{data.name} is not at hand ({str(error).splitlines()[0]})"
 
 
+def _training(data: Any, count: int) -> Any:
+    """The training images of a run's data; what its source raises where they do not lie here."""
+    return data.source.open(
+        Wanted(data.name, data.path, "train", data.image_size, data.channels, None, count,
+               data.seed)
+    )  # fmt: skip
+
+
+def _class_names(opened: Opened) -> list[str]:
+    """Label -> name, as the data source has it; empty where the data do not lie here, or runs were
+    trained on several data sets."""
+    trained = [r.data for r in opened.study.runs if r.train is not None]
+    if len({repr(data) for data in trained}) != 1:
+        return []
+    try:
+        return list(_training(trained[0], 1).class_names)
+    except (HarnessError, OSError, ImportError, ValueError, IndexError):
+        return []  # the label's number is said all the same
+
+
 def grids(opened: Opened) -> list[Grid]:
     """The grids of one class that the study's report asks for; without images where there are none.
 
     Of the run of most compute, or the one named, its last checkpoint; the first samples of that
     class, in the order of their numbers: none is left out.
     """
-    return [_grid(opened, asked) for asked in opened.study.settings.report.grids]
+    wanted = opened.study.settings.report.grids
+    names = _class_names(opened) if wanted else []
+    return [_grid(opened, asked, names) for asked in wanted]
 
 
-def _grid(opened: Opened, asked: Any) -> Grid:
+def _grid(opened: Opened, asked: Any, names: list[str]) -> Grid:
     import numpy as np
 
     from harness.report.input import Grid
     from harness.stages.samples import read_images
 
     name = f"class {asked.label}"
+    if asked.label < len(names) and names[asked.label] != str(asked.label):
+        name += f" ({names[asked.label]})"
     committed = opened.store.committed(["sample"])
     runs = opened.study.runs
     found = [

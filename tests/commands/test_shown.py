@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 from opened import opened
 
 from harness.commands import shown
@@ -48,7 +50,9 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
     assert how == "3 steps, guidance 4"
 
 
-def test_real_images_and_grids_of_a_class_come_from_what_is_kept(tmp_path: Path) -> None:
+def test_real_images_and_grids_of_a_class_come_from_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = [{"label": 1, "guidance": 1.0, "images": 2}, {"label": 9, "guidance": 7.0}]
     study = opened(tmp_path, report={"sections": ["samples"], "grids": asked, "samples_shown": 4})
     images, how = shown.real(study)
@@ -62,6 +66,16 @@ def test_real_images_and_grids_of_a_class_come_from_what_is_kept(tmp_path: Path)
     study.store.commit("sample", measurement.sample, staging, {}, {}, {})
     one, other = shown.grids(study)
     assert one.images is not None and one.images[:, 0, 0, 0].tolist() == [1, 3]
+    assert one.name == "class 1"  # glyphs' names are their labels
+    named = SimpleNamespace(class_names=["cat", "dog"])
+    monkeypatch.setattr(shown, "_training", lambda *given: named)
+    assert [g.name for g in shown.grids(study)] == ["class 1 (dog)", "class 9"]
+
+    def gone(*given: object) -> None:
+        raise OSError("not here")
+
+    monkeypatch.setattr(shown, "_training", gone)
+    assert [g.name for g in shown.grids(study)] == ["class 1", "class 9"]
     assert other.images is None and "no samples at this guidance" in other.why
 
 

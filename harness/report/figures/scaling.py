@@ -105,6 +105,7 @@ def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: fl
     labels.floor_line(axes, floor, spots)
     names = [marks.short_label(r) for r in marks.records(rows)]
     named = [(px, py, n) for (px, py), n in zip(spots, names, strict=True)]
+    named.sort(key=lambda spot: -spot[0])  # where room is short the largest models have it
     labels.label_points(axes, named, curve)
 
 
