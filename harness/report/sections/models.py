@@ -149,7 +149,8 @@ def other_metrics(found: Findings, names: list[str]) -> list[Block]:
         short = metrics.short_title(metric)
         curves, _ = selection.over_training(rows, metric)
         curves = prepared(curves, higher=higher)
-        one = one.assign(learned=[_learned(found, name) for name in one["label"]])
+        own: Any = [_learned(found, name) for name in one["label"]]
+        one = one.assign(learned=pd.Series(own, index=one.index, dtype=object))
         both = [one.assign(over="end"), curves.assign(over="training")]
         floor = floor_of(rows, metric, found.protocol)
         line = floor.value if floor is not None and floor.enough else None
