@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -125,10 +126,9 @@ def become(told: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(told["environ"])
     words = told["words"]
-    if words[0] == "-u":
-        words = words[1:]
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(write_through=True)  # type: ignore[union-attr]
+    unbuffered = words[0] == "-u"
+    words = words[unbuffered:]
+    _open_streams(unbuffered or bool(os.environ.get("PYTHONUNBUFFERED")))
     given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:] = ["" if words[0] == "-c" else told["cwd"], *given, *told["base"]]
     sys.executable = os.environ["HARNESS_TESTS_PYTHON"]  # what it starts is forked, too
@@ -144,6 +144,21 @@ def become(told: dict[str, Any]) -> None:
     else:
         sys.modules.pop(words[1], None)
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+
+
+def _open_streams(unbuffered: bool) -> None:
+    """Python's streams on what was passed: those of the server know that theirs is a file."""
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
+    for name, number, errors in (("stdout", 1, "strict"), ("stderr", 2, "backslashreplace")):
+        raw = io.FileIO(number, "wb", closefd=False)
+        stream = io.TextIOWrapper(
+            raw if unbuffered else io.BufferedWriter(raw),  # type: ignore[arg-type]
+            errors=errors,
+            line_buffering=number == 2 or os.isatty(number),
+            write_through=unbuffered,
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def end(code: object) -> None:

@@ -23,7 +23,7 @@ from harness import load_results
 from harness.store import tables
 
 RUN = [sys.executable, "-m", "harness", "run", "tiny.yaml"]
-WARM_RUN = [warm.python(), *RUN[1:]]  # where nobody is killed
+WARM_RUN = [warm.python(), *RUN[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the tiny study, run once in peace."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "tiny.yaml").write_text(TINY)
-    done = subprocess.run(RUN, cwd=folder, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(WARM_RUN, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -65,6 +65,7 @@ def test_the_same_command_again_finds_everything_done_in_five_seconds(undisturbe
     assert took < 5
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_records(
     undisturbed: Path, study: Path, harness: Harness
 ) -> None:
@@ -88,6 +89,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(
         assert not frame.duplicated(list(identity)).any()
 
 
+@pytest.mark.slow
 def test_two_drivers_together_do_each_stage_once(
     undisturbed: Path, study: Path, harness: Harness
 ) -> None:
@@ -104,6 +106,7 @@ def test_two_drivers_together_do_each_stage_once(
         assert done == ["done"], f"{folder.name}: {done}"
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(study: Path, harness: Harness) -> None:
     process = subprocess.Popen(
         [*WARM_RUN, "--set", "train.steps=100000", "--set", "train.milestones=[100000]"],
@@ -163,10 +166,11 @@ def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
     assert "TrainingDiverged" in logs.stdout
 
 
+@pytest.mark.slow
 def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harness) -> None:
     process = subprocess.Popen(
         [
-            *RUN,
+            *WARM_RUN,
             *("--set", "train.steps=1000000"),
             *("--set", "train.milestones=[1000000]"),
             *("--set", "evaluations.final.at=[1000000]"),

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.local import LocalWorkers, places
@@ -130,9 +131,9 @@ def test_a_study_that_asks_for_more_than_there_is_is_told(
         load_study(file, overrides=("dispatch.local.evaluate=2",))
 
 
-def harness(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def harness(python: str, folder: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", *arguments],
+        [python, "-m", "harness", *arguments],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -173,7 +174,8 @@ def test_two_ranks_one_of_them_killed_end_bit_for_bit_where_undisturbed_ones_do(
         folder = tmp_path / name
         folder.mkdir()
         (folder / "two.yaml").write_text(STUDY.replace("STEPS", "60"))
-        run = harness(folder, "run", "two.yaml", "--no-report")
+        python = sys.executable if name == "war" else warm.python()
+        run = harness(python, folder, "run", "two.yaml", "--no-report")
         if name == "war":
             until = time.monotonic() + 120
             while not list((folder / "results").glob("scratch/*/step-*")):

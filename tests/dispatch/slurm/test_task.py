@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import warm
 from tiny_study import TINY
 
 from harness.dispatch.ledger import Attempt, Ledger
@@ -59,7 +59,7 @@ def task(root: Path, code: str = "") -> subprocess.CompletedProcess[str]:
         "\nimport sys; from harness.dispatch.slurm.task import main; sys.exit(main(*sys.argv[1:]))"
     )
     return subprocess.run(
-        [sys.executable, "-u", "-c", code, str(root), NAME],
+        [warm.python(), "-u", "-c", code, str(root), NAME],
         env={**os.environ, **JOB},
         capture_output=True,
         text=True,
@@ -111,7 +111,7 @@ def test_a_damaged_list_of_stages_is_not_guessed_from_but_named(
 def test_a_job_that_release_0_1_left_in_a_queue_still_runs(tmp_path: Path) -> None:
     """Its script names the module as it was called then."""
     ledger, attempts = packed(tmp_path)
-    words = [sys.executable, "-u", "-m", "harness.dispatch.slurm_task", str(tmp_path), NAME]
+    words = [warm.python(), "-u", "-m", "harness.dispatch.slurm_task", str(tmp_path), NAME]
     subprocess.run(words, env={**os.environ, **JOB}, check=True)
     assert [ledger.read(a).state for a in attempts] == ["done", "done"]
 
