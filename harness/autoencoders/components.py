@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar
 
-from harness.autoencoders import properties
+from harness.autoencoders import places, properties
 from harness.components import weight_files
 from harness.components.autoencoder import Autoencoder
-from harness.errors import BadInput
+from harness.errors import BadInput, HarnessError
 
 
 class _Built(Autoencoder):
@@ -85,6 +85,15 @@ class StableDiffusion(_Built):
             "--set autoencoder.weights=FOLDER (a diffusers folder with config.json, or with "
             "one such folder per decoder in it: original/, ft-mse/, ft-ema/)"
         )
+
+    def missing_decoder(self, weights: str | None, decoder: str) -> str | None:
+        if weights is None or not Path(weights).exists():
+            return None  # the hub's, or `missing` has said it
+        try:
+            places.folder_of(self.name, decoder, weights)
+        except HarnessError as error:
+            return str(error)
+        return None
 
 
 def _holds_none(folder: Path) -> str | None:

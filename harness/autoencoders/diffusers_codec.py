@@ -11,11 +11,10 @@ from harness.autoencoders import diffusers_config
 from harness.autoencoders.loading import (
     DECODER,
     ENCODER,
-    WEIGHTS,
     load_model,
     state_sha256,
-    weights_of,
 )
+from harness.autoencoders.places import WEIGHTS, weights_of
 from harness.errors import BadInput, Missing
 
 if TYPE_CHECKING:

@@ -118,7 +118,7 @@ def do(args: argparse.Namespace) -> int:
     if not opened.stages:
         raise BadInput("no stage is left: --only and --skip exclude everything")
     if args.dry_run:
-        return dry_run(opened)
+        return dry_run(opened, args.remake)
     state = opened.standing()
     missing = state.missing
     if state.remade and not args.remake:
@@ -350,7 +350,7 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
         raise BadInput(reason)
 
 
-def dry_run(opened: Opened) -> int:
+def dry_run(opened: Opened, remake: bool = False) -> int:
     """Print what `run` would do. Creates nothing."""
     state = opened.standing()
     for stage in state.missing:
@@ -358,7 +358,7 @@ def dry_run(opened: Opened) -> int:
         print(f"{word}: {stage.label}")
     print(f"{plural(len(state.missing), 'stage')} to do, {len(state.done):,} done")
     if state.remade:
-        print(removed(state))
+        print(removed(state, remake))
     for problem in preflight.problems(opened.plan, state.missing):
         print(f"missing here: {problem}")
     for sentence in identity.look(opened.plan, opened.stages, opened.store, every=True).changed:

@@ -64,6 +64,10 @@ class Autoencoder(Component):
         """A sentence that names what loading needs and this machine lacks; None: nothing."""
         return None
 
+    def missing_decoder(self, weights: str | None, decoder: str) -> str | None:
+        """The same of one of its decoders, where its weights lie apart; None: nothing."""
+        return None
+
     def decoder_gflops(self, image_size: int, weights: str | None = None) -> float | None:
         """10^9 multiply-accumulates to decode one image; None: not known.
 

@@ -16,6 +16,7 @@ from harness.spec.study import Study
 
 def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     """Everything that is missing on this machine for the stages still to do, as sentences."""
+    missing = list(missing)
     study, kinds = plan.study, {s.kind for s in missing}
     found: list[str] = []
     if not kinds:
@@ -28,7 +29,7 @@ def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     if kinds & {"encode", "reference", "floor"}:
         found += _data(study, kinds)
     if kinds & {"encode", "sample", "ceiling"}:
-        found += _autoencoder(study)
+        found += _autoencoder(study) or _decoders(plan, missing)
     if kinds & {"reference", "floor", "ceiling", "evaluate"}:
         for field, reference in study.references.items():
             found += _reference(field, reference, kinds)
@@ -95,6 +96,22 @@ def _autoencoder(study: Study) -> list[str]:
     named = {r.autoencoder.weights for r in study.runs if r.autoencoder.weights is not None}
     paths = [Path(name) for name in sorted(named) if Path(name).exists()]
     return found + [m for path in paths if (m := headers.weights_problem(path)) is not None]
+
+
+def _decoders(plan: Plan, missing: Iterable[Stage]) -> list[str]:
+    """Decoders that stages to do need: one that is not here would be missed after all training."""
+    asked: dict[tuple[int, str | None, str], Any] = {}
+    for stage in missing:
+        if stage.kind in ("encode", "sample", "ceiling"):
+            run = plan.study.runs[stage.run or 0]
+            # of tens of thousands of stages; encode has no choice
+            decoder = stage.settings.partition('"decoder":"')[2].partition('"')[0] or "original"
+            asked[id(run.codec), run.autoencoder.weights, decoder] = run.codec
+    return [
+        said
+        for (_, weights, decoder), codec in asked.items()
+        if (said := codec.missing_decoder(weights, decoder)) is not None
+    ]
 
 
 def _reference(field: str, reference: ReferenceSettings, kinds: set[str]) -> list[str]:

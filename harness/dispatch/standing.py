@@ -91,8 +91,8 @@ def checkpoints(plan: Plan, store: Store) -> Iterator[Checkpoint]:
                 yield Checkpoint(*keys.trajectory(text, manifest.inputs), key)
 
 
-def removed(state: Standing) -> str:
-    """Why nothing is started: what would be made again, which was removed."""
+def removed(state: Standing, remake: bool = False) -> str:
+    """Why nothing is started: what would be made again, which was removed. remake: it is done."""
     remade = state.remade
     again = {s.key for s in remade}
     needed = {key for s in state.missing if s.key not in again for key in s.needs}
@@ -101,14 +101,16 @@ def removed(state: Standing) -> str:
     if len(remade) > 10:
         shown.append(f"  and {len(remade) - 10:,} more")
     count = "1 stage that was" if len(remade) == 1 else f"{len(remade):,} stages that were"
-    return "\n".join(
-        [
-            f"{count} done and then removed would have to be done again, because {why}:",
-            *shown,
-            "Nothing was started: `plan` says what it would cost; say --remake to do it, or leave "
-            + ("out what needs it with --skip" if needed & again else "it out with --skip"),
-        ]
+    verb = "would be" if remake else "would have to be"
+    first = f"{count} done and then removed {verb} done again, because {why}:"
+    if remake:
+        return "\n".join([first, *shown])
+    without = "out what needs it" if needed & again else "it out"
+    last = (
+        "Nothing was started: `plan` says what it would cost; say --remake to do it, or leave "
+        f"{without} with --skip"
     )
+    return "\n".join([first, *shown, last])
 
 
 def check_artifacts(stages: Iterable[Stage], read: set[str], store: Store) -> list[str]:

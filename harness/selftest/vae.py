@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.autoencoders.loading import folder_of, load, weights_of
+from harness.autoencoders.loading import folder_of, load
+from harness.autoencoders.places import weights_of
 from harness.autoencoders.properties import properties
 from harness.components.weight_files import WeightFiles
 from harness.metrics.extractors import sha256_of

@@ -70,3 +70,23 @@ def test_a_package_that_measuring_needs_is_asked_for_where_something_is_measured
 def test_an_executor_that_cannot_do_it_says_so_once(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, None, "dispatch.local.train=9")
     assert len([s for s in said(plan) if "dispatch.local gives train 9 devices" in s]) == 1
+
+
+def test_a_decoder_that_is_not_here_is_named_before_anything_is_trained(tmp_path: Path) -> None:
+    """An evaluation's own: its weights lie beside those that encode, or they do not."""
+    for name in ("config.json", "diffusion_pytorch_model.safetensors"):
+        (tmp_path / "vae" / "original").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "vae" / "original" / name).write_bytes(b"{}")
+    more = (
+        f"autoencoder={{name: sd-vae, weights: {tmp_path}/vae}}",
+        "evaluations.final.decoder=ft-ema",
+        "train.milestones=[6]",
+    )
+    data = "name: glyphs, image_size: 64, channels: 3, train_images: 64"
+    plan = plan_of(tmp_path, data, "reference.extractor=glyphs-cnn", *more)
+    wanted = [s for s in said(plan, "sample") if "decoder" in s or "ft-ema" in s]
+    assert len(wanted) == 1 and f"no weights of sd-vae (ft-ema) in {tmp_path}/vae" in wanted[0]
+    assert not [s for s in said(plan, "encode", "train") if "ft-ema" in s]
+    (tmp_path / "vae" / "original").rename(tmp_path / "vae" / "ft-ema")
+    assert not [s for s in said(plan, "sample") if "ft-ema" in s]
+    assert [s for s in said(plan, "encode") if "(original)" in s]

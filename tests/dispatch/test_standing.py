@@ -74,6 +74,8 @@ def test_the_refusal_says_whether_a_measurement_wants_it_or_it_is_wanted_for_its
     assert "because something that is to be measured needs it" in said
     said = removed(Standing(set(), [sample], {}, work=work))
     assert "because it is asked for" in said and "measured" not in said
+    said = removed(Standing(set(), [sample], {}, work=work), remake=True)
+    assert "would be done again" in said and "--remake" not in said and "Nothing" not in said
 
 
 def test_a_saved_checkpoint_counts_as_the_part_of_its_stage_that_it_is(
