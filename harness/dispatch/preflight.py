@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
+from harness.errors import HarnessError
 from harness.plan.plan import Plan, Stage
 from harness.spec.schema import DataSettings, ReferenceSettings
 from harness.spec.study import Study
@@ -61,11 +63,44 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             found.append(f"the images of {data.name!r}: {wrong} (data.path)")
         elif (wrong := _other_classes(data)) is not None:
             found.append(wrong)
-        if isinstance(data.held_out, str) and not Path(data.held_out).exists():
-            found.append(
-                f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"
-            )
+        if (wrong := _held_out_elsewhere(data)) is not None:
+            found.append(wrong)
     return found
+
+
+def _held_out_elsewhere(data: DataSettings) -> str | None:
+    """What is wrong with a folder of held-out images: not there, unreadable, or trained on."""
+    if not isinstance(data.held_out, str):
+        return None
+    if not Path(data.held_out).exists():
+        return f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"
+    source: Any = data.source
+    path = data.path or ""
+    try:
+        if source.quick_classes(path) is not None and source.quick_classes(data.held_out) is None:
+            return (
+                f"the held-out images of {data.name!r} at {data.held_out} (data.held_out) do not "
+                f"lie as its others do ({source.layout})"
+            )
+        held_out = source.listing(data.held_out, "train")
+        if not path or not _nested(Path(path), Path(data.held_out)):
+            return None
+        trained = {os.path.realpath(file) for file in source.listing(path, "train")}
+    except HarnessError as error:
+        return f"the held-out images of {data.name!r}: {error} (data.held_out)"
+    shared = sum(os.path.realpath(file) in trained for file in held_out)
+    if not shared:
+        return None
+    return (
+        f"{shared:,} of the files at {data.held_out} (data.held_out) are trained on too, as they "
+        f"lie at {data.path} (data.path): what is held out has to be other images; give a folder "
+        "of such, or a share as 0.1"
+    )
+
+
+def _nested(one: Path, other: Path) -> bool:
+    one, other = one.resolve(), other.resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def other_classes(study: Study) -> list[str]:

@@ -23,6 +23,12 @@ train: {steps: 10}
 """
 
 
+REFERENCE = """\
+reference: {extractor: random-conv, floor_images: 3}
+evaluations: {final: {samples: 10, metrics: [fd]}}
+"""
+
+
 def study(folder: Path, data: str) -> Path:
     path = folder / "own.yaml"
     path.write_text(STUDY % data)
@@ -111,6 +117,42 @@ def test_guidance_without_classes_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text() + GUIDED)
     with pytest.raises(BadStudy, match=r"guidance\.scale is 2, but the data have no classes"):
         load_study(path)
+
+
+@pytest.mark.parametrize(
+    ("path", "held_out", "said"),
+    [
+        ("photos", "photos", "8 of the files at photos"),
+        ("photos", "photos/../photos", "8 of the files"),
+        ("photos", "photos/part", "2 of the files at photos/part"),
+        ("photos", "linked", "8 of the files at linked"),
+        ("photos", "others", None),
+        ("parts", "parts/val", None),  # of which training has train/
+        ("photos", "nowhere", "are not at nowhere"),
+        ("photos", "flat", "do not lie as its others do (one folder of images per class)"),
+    ],
+)
+def test_images_that_are_held_out_are_others_than_those_trained_on(
+    path: str, held_out: str, said: str | None, tmp_path: Path
+) -> None:
+    """A floor of training images would be a number that no model can reach by learning."""
+
+    def write(*places: str) -> None:
+        for k, place in enumerate(places):
+            Path(place).mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), 20 * k).save(Path(place, f"{k}.png"))
+
+    write("photos/part/x", "photos/part/y", "flat")
+    write(*(f"others/kind{k}" for k in range(3)))
+    write(*(f"parts/{split}/kind{k}" for split in ("train", "val") for k in range(3)))
+    Path("linked").symlink_to("photos")
+    classes = 3 if path == "parts" else 4
+    said_ = f"name: a, source: image-folder, path: {path}, image_size: 8, num_classes: {classes}"
+    text = study(tmp_path, f"{said_}, held_out: {held_out}").read_text()
+    Path("own.yaml").write_text(text + REFERENCE)
+    plan = make_plan(load_study("own.yaml"))
+    found = [each for each in problems(plan, plan.stages.values()) if "held" in each]
+    assert len(found) == (said is not None) and (said is None or said in found[0])
 
 
 @pytest.mark.parametrize("name", ["image-folder", "cifar"])
