@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from harness.analysis import metrics
 from harness.report.wording import number
 
+ROW = "real images, decoded"  # the label of their row among the models
 CLOSENESS = {"psnr": "PSNR {} dB", "ssim": "SSIM {}"}
+
+
+def values(rows: pd.DataFrame, names: Iterable[str]) -> dict[str, float]:
+    """The value of each metric that was measured in one way alone, by name.
+
+    rows: the metrics' records.
+    """
+    own = rows[rows["of"] == "reconstruction"]
+    measured = ((n, own[own["metric"] == n]["value"].dropna().astype(float)) for n in names)
+    return {name: float(found.iloc[0]) for name, found in measured if found.nunique() == 1}
 
 
 def sentence(rows: pd.DataFrame, names: Sequence[str]) -> str:
@@ -22,11 +33,9 @@ def sentence(rows: pd.DataFrame, names: Sequence[str]) -> str:
     if not len(own):
         return ""
     told = []
-    for name in (*names, *CLOSENESS):
-        values = own[own["metric"] == name]["value"].dropna().astype(float).unique()
-        if len(values) == 1:
-            words = CLOSENESS.get(name, f"{metrics.short_title(name)} {{}}")
-            told.append(words.format(number(values[0])))
+    for name, value in values(rows, (*names, *CLOSENESS)).items():
+        words = CLOSENESS.get(name, f"{metrics.short_title(name)} {{}}")
+        told.append(words.format(number(value)))
     if not told:
         return ""
     counts = own["samples"].dropna().unique()

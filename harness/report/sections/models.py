@@ -14,7 +14,7 @@ from harness.analysis import metrics, selection
 from harness.analysis.correlations import correlation
 from harness.components.section import Section
 from harness.errors import BadInput
-from harness.report import figures, published_tables, tables, wording
+from harness.report import figures, published_tables, reconstructions, tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.counterpart import caption as micro_caption
 from harness.report.counterpart import counterpart
@@ -91,6 +91,12 @@ def _table(
                 line.append(_difference(r, their))
         body.append(line)
     rules = [i for i in range(1, len(rows)) if rows[i]["patch_size"] != rows[i - 1]["patch_size"]]
+    bound = reconstructions.values(found.report.frames["metrics"], measured)
+    if bound:  # what no model on these latents can be expected to reach
+        line = [reconstructions.ROW, *[""] * (len(shape) + 3)]
+        line += [number(bound[m]) if m in bound else DASH for m in measured]
+        body.append(line + [""] * (len(head) - len(line)))
+        rules.append(len(rows))
     caption: list[Text] = [strong("The models. "), f"N blocks of width d; {FLOPS}. "]
     if not shape:
         caption[1] = f"{FLOPS}. "

@@ -76,6 +76,19 @@ def test_a_distance_on_other_features_stands_beside_the_primary_ones(make, undra
         assert values[1] == pytest.approx(100 * values[0], rel=0.05)
 
 
+def test_decoded_encodings_are_the_last_row(make, undrawn) -> None:
+    found = make.frames(sizes=("S", "XL"), patches=(8, 2), sweep=(), milestones=(1500,))
+    rows = found["metrics"]
+    decoded = rows[rows["metric"] == "fd_glyphs_cnn"].iloc[:1].assign(of="reconstruction")
+    decoded = pd.concat([decoded.assign(value=0.5), decoded.assign(metric="psnr", value=31.0)])
+    found["metrics"] = pd.concat([rows, decoded], ignore_index=True)
+    table = cells_of(make.report(found, ("models",), samples={}), "tab-models")
+    head, last = table["head"][-1], table["rows"][-1]
+    assert last[0] == "real images, decoded" and len(last) == len(head)
+    assert last[head.index("FD ↓")] == "0.500" and last[head.index("Prec. ↑")] == "–"
+    assert table["rules"] == [2, 4] and len(table["rows"]) == 5
+
+
 def test_networks_that_were_only_counted_are_listed_without_quality(make, undrawn) -> None:
     made = report(make, sizes=("S",), patches=(2,))
     counted = [*made.complexity, {
