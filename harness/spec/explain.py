@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from harness.components import descriptions
 from harness.spec import scalars
 from harness.spec.base import NAME
 from harness.spec.schema import StudySettings
@@ -52,12 +53,13 @@ def explain(
         for name in point or ():
             if name == axis or name in sentence:
                 place = where.place(("matrix", "axes", name))
-        lines.append(f"{place}: {sentence}")
-    if point and lines:
-        lines = [f"{line} (in the run {show(point)})" for line in lines]
+        run = f" (in the run {show(point)})" if point else ""
+        meaning = "" if item["type"] in SAID else meaning_of(axis)
+        lines.append(f"{place}: {sentence}{run}" + (f" [{meaning}]" if meaning else ""))
     return lines
 
 
+SAID = ("extra_forbidden", "value_error")  # errors that say themselves what is allowed, and why
 BRANCHES = {"int", "float", "str", "bool", "literal", "constrained-int", "constrained-str"}
 
 
@@ -158,6 +160,23 @@ def fields_of(dotted: str) -> list[str]:
             return []
         # else: a mapping's own key (an evaluation's name), same type below
     return list(kind.model_fields) if kind is not None else []
+
+
+def meaning_of(dotted: str) -> str:
+    """The description of a field of the study, or of the one that an item of a list is of.
+
+    >>> meaning_of("train.milestones.2")
+    'Steps whose EMA weights are kept for evaluation.'
+    """
+    kind: Any = StudySettings
+    found = ""
+    for part in dotted.split("."):
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            break
+        if part in kind.model_fields:
+            field = descriptions.described(kind).model_fields[part]
+            found, kind = field.description or "", _model_in(field.annotation)
+    return found
 
 
 def _model_in(annotation: Any) -> Any:

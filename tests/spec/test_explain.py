@@ -25,9 +25,11 @@ def test_every_error_is_told_at_once_with_file_line_field_and_allowed_values(
     found = problems(tmp_path, text)
     assert len(found) == 4
     assert (
-        found[0] == "study.yaml:2: title is 7 (a whole number); it should be text: put it in quotes"
+        found[0]
+        == "study.yaml:2: title is 7 (a whole number); it should be text: put it in quotes "
+        "[Title of the report; null: the study's name.]"
     )
-    assert "study.yaml:3: data.channels is 2; allowed: 1 or 3" in found
+    assert "study.yaml:3: data.channels is 2; allowed: 1 or 3 [1 (gray) or 3 (RGB).]" in found
     assert any(
         line.startswith(
             "study.yaml:8: unknown field 'train.batch_sise' (did you mean 'batch_size'?); allowed: "
@@ -104,3 +106,23 @@ def test_the_fields_below_a_path_are_the_schemas(dotted: str, some: set[str]) ->
 def test_only_what_is_near_is_suggested() -> None:
     assert explain.nearest("stpes", ["steps", "seed"]) == " (did you mean 'steps'?)"
     assert explain.nearest("quite else", ["steps", "seed"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("dotted", "meaning"),
+    [
+        ("train.steps", "Training steps."),
+        ("train.milestones.2", "Steps whose EMA weights are kept for evaluation."),
+        (
+            "evaluations.any.guidance.scale",
+            "The paper's s: 1 is no guidance",
+        ),
+        ("dispatch.slurm.minutes", "Time limit of one task"),
+        ("evaluations.any", "Measurements by name"),
+        ("nothing.at.all", ""),
+        ("the study", ""),
+    ],
+)
+def test_an_error_says_what_the_field_means_in_the_schemas_words(dotted: str, meaning: str) -> None:
+    said = explain.meaning_of(dotted)
+    assert said.startswith(meaning) and bool(said) == bool(meaning)

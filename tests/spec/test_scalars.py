@@ -90,7 +90,9 @@ def test_a_number_of_another_notation_is_refused_with_what_to_write(
     ("word", "advice"), [("yes", "true"), ("on", "true"), ("No", "false"), ("off", "false")]
 )
 def test_yes_and_on_are_no_booleans(word: str, advice: str, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=rf":2: data.flip is '{word}' .*: write {advice}$"):
+    meaning = r"\[Random horizontal flips in training\.\]"
+    said = rf":2: data.flip is '{word}' .*: write {advice} {meaning}$"
+    with pytest.raises(BadInput, match=said):
         load_study(written(tmp_path, flip=word))
 
 
@@ -212,7 +214,8 @@ def test_a_tab_is_called_one() -> None:
 
 
 def test_lengths_are_told_in_plain_words(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"\(text\); it should be text of at most 80 characters$"):
+    said = r"\(text\); it should be text of at most 80 characters \[The study's name\.\]$"
+    with pytest.raises(BadInput, match=said):
         load_study(written(tmp_path), overrides=[f"study={'x' * 90}"])
 
 

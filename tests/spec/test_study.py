@@ -33,14 +33,15 @@ def test_numbers_in_exponent_notation_are_numbers(tmp_path: Path) -> None:
 def test_an_error_in_a_profile_points_at_the_profiles_line(tmp_path: Path) -> None:
     text = GOOD.replace("train: {steps: 40}", "train: {steps: many}")
     assert problems(tmp_path, text, profile="long") == [
-        "study.yaml:19: train.steps is 'many' (text); it should be a whole number"
+        "study.yaml:19: train.steps is 'many' (text); it should be a whole number [Training steps.]"
     ]
 
 
 def test_an_error_in_an_override_names_the_override(tmp_path: Path) -> None:
     found = problems(tmp_path, GOOD, overrides=["train.steps=-3"])
     assert found == [
-        "--set train.steps=-3: train.steps is -3 (a whole number); it should be greater than 0"
+        "--set train.steps=-3: train.steps is -3 (a whole number); it should be greater than 0 "
+        "[Training steps.]"
     ]
     assert "expected FIELD=VALUE" in problems(tmp_path, GOOD, overrides=["train.steps"])[0]
 
