@@ -101,7 +101,10 @@ def _paper(args: argparse.Namespace) -> int:
 
     form = _form(args.format, args.report)
     path = Path(args.report or f"reports/paper.{form}")
-    document = compose(papers_report())
+    report = papers_report()
+    if args.against:
+        report = _against(report, Path(args.against), args.label)
+    document = compose(report)
     save(document, path, form)
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,10 @@ from opened import opened
 
 from harness.commands import report
 from harness.commands.common import Opened
+from harness.errors import BadInput
+from harness.report import ReportInput
+from harness.report.blocks import Document
+from harness.report.papers import papers_report
 from harness.store import codec
 from harness.store.results import ComplexityResult
 
@@ -57,3 +62,36 @@ def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: 
         study.store.commit("complexity", key, study.store.staging(key), {}, told, {})
         (row,) = report._complexity(study)
         assert row["model"] == "DiT-S/8" and row["paper_gflops"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name,thing\na,b\n", "others.csv"),
+        ("model,gflops,value\nUnknown-9,1.0,3.0\n", "shares no model with paper"),
+        ("", "others.csv"),
+    ],
+)
+def test_the_papers_own_report_takes_somebody_elses_values_or_refuses_them(
+    tmp_path: Path, text: str, words: str
+) -> None:
+    """It passed over the option without a word."""
+    others = tmp_path / "others.csv"
+    others.write_text(text)
+    with pytest.raises(BadInput, match=words):
+        report._against(papers_report(), others, None)
+    others.write_text("model,gflops,value\nDiT-XL/2,118.6,19.0\n")
+    given = argparse.Namespace(
+        study="paper", report=str(tmp_path / "x.pdf"), format=None, against=str(others), label=None
+    )
+    seen: list[ReportInput] = []
+
+    def composed(made: ReportInput) -> Document:
+        seen.append(made)
+        return Document("T", "s", "p", "d", 0, [])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.report.document.compose", composed)
+        assert report._paper(given) == 0
+    (made,) = seen
+    assert made.against is not None and made.against_label == "others"
