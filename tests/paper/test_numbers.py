@@ -61,3 +61,13 @@ def test_an_unknown_claim_is_refused_by_name():
     with pytest.raises(BadInput, match="unknown claim 'bigger-helps'"):
         paper.chosen_ids(["bigger-helps"])
     assert len(paper.chosen_ids(None)) == 32
+
+
+def test_a_definition_is_no_finding():
+    rows = pd.DataFrame({"train_gflops": [3 * 6.0 * 256 * 100], "gflops": [6.0],
+                         "batch_size": [256], "step": [100], "value": [50.0]})  # fmt: skip
+    said = of("compute-factor", pd.DataFrame(), Evidence(curves=rows))
+    assert not said.decidable and "definition" in said.numbers
+    third = rows.assign(train_gflops=rows["train_gflops"] / 3)
+    other = of("compute-factor", pd.DataFrame(), Evidence(curves=third))
+    assert other.verdict == "contradicted" and other.numbers == "1"
