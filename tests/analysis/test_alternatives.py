@@ -68,6 +68,7 @@ def test_nothing_measured_gives_nothing() -> None:
     assert not len(alternatives(guided, "fd_x"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("many", [2, 6])
 def test_of_equals_the_best_is_rarely_told_from_another(many: int) -> None:
     """Although it was chosen by the same values: at most one budget in twenty, but for chance."""

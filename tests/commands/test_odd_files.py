@@ -121,6 +121,13 @@ FOLDERS: dict[str, tuple[Make, int | str, int | str]] = {
 }
 
 
+WRONG = {  # before anything is read: folders that disagree with the study's two classes
+    "empty class": "images has 3 classes",
+    "class not UTF-8": "images has 3 classes",
+    "class, a link to nothing": "c is a link to nothing",
+}
+
+
 def count(store: Any) -> int:
     (key,) = store.committed(["encode"])
     return int(store.manifest("encode", key).facts["count"])
@@ -134,7 +141,8 @@ def test_folders(case: str, verb: Said, capfd: pytest.CaptureFixture[str]) -> No
         write(name)(root)
     add(root)
     study = study_of(root)
-    assert verb("validate", str(study))[0] == 0
+    code, refused = verb("validate", str(study))
+    assert code == (2 if case in WRONG else 0) and WRONG.get(case, "") in refused
     if isinstance(trained, int):
         assert count(make(study, "encode")) == trained
         if case in ("text", "unknown image"):

@@ -102,6 +102,7 @@ def test_the_table_names_the_settings_and_the_abstract_counts_a_claim_once(make)
     assert "of the paper's 32 claims and numbers, in two settings each by itself (" in sentence
 
 
+@pytest.mark.slow
 def test_a_studys_own_pair_is_decided_and_a_late_one_is_marked(make):
     pair = ("DiT-micro-L/2", "DiT-micro-XL/2")
     report = measured(make, 0.0)

@@ -78,6 +78,7 @@ def scheduled(make, tails: bool):
     return make.report(found, ("training-compute", "isoflop", "claims"), samples={})
 
 
+@pytest.mark.slow
 def test_checkpoints_on_the_way_are_compared_with_nothing(make):
     made = scheduled(make, tails=False)
     text = said(made)
@@ -91,6 +92,7 @@ def test_checkpoints_on_the_way_are_compared_with_nothing(make):
     assert not verdict.decidable
 
 
+@pytest.mark.slow
 def test_trainings_of_several_lengths_are_one_curve_of_ends(make):
     made = scheduled(make, tails=True)
     assert "on the way" not in said(made)
