@@ -21,7 +21,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,9 @@ class Owner:
         if self.host != socket.gethostname():
             return None
         return born(self.pid) in (self.born, HIDDEN)
+
+
+UNKNOWN = Owner("a machine that cannot be asked just now", 0, "")
 
 
 class Claims:
@@ -92,11 +95,18 @@ class Claims:
 
     def _drivers(self) -> list[tuple[Path, Owner]]:
         found = []
-        for path in sorted((self.root / "drivers").glob("[!_]*.json")):
+        for path in self._introduced(".json"):
             owner = _read(path)
             if owner is not None:
                 found.append((path, owner))
         return found
+
+    def _introduced(self, ending: str) -> list[Path]:
+        """Files of all drivers; none where the folder cannot be read just now."""
+        with contextlib.suppress(OSError):
+            found = (self.root / "drivers").iterdir()
+            return sorted(p for p in found if p.name.endswith(ending) and p.name[0] != "_")
+        return []
 
     def _introduce(self) -> None:
         """A new file of this process, for claims to be links to."""
@@ -132,7 +142,7 @@ class Claims:
     def told(self) -> dict[str, dict[str, Any]]:
         """The notes of all drivers."""
         found: dict[str, dict[str, Any]] = {}
-        for path in (self.root / "drivers").glob("*.progress"):
+        for path in self._introduced(".progress"):
             with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
                 content = json.loads(path.read_text())
                 found |= {key: dict(state) for key, state in content.items()}
@@ -188,22 +198,31 @@ class Claims:
         """The living owner of `key`, breaking a dead one's claim on the way."""
         path = self.root / "claims" / key
         try:
-            text = path.read_text()
+            text = files.read_bytes(path)
             owner = _parse(text)
         except FileNotFoundError:
-            return None
+            if files.gone(path):
+                return None
+            text, owner = b"", UNKNOWN
         except PermissionError:  # another user's, and nobody may read it
-            text, owner = "", Owner("another user", 0, "")
-        except OSError:
-            text, owner = "", None
+            text, owner = b"", Owner("another user", 0, "")
+        except OSError as error:  # a network disk that fails just now says nothing of its owner
+            text, owner = b"", UNKNOWN if error.errno in files.DISK else None
         if owner is not None and self._lives(owner, path):
             return owner
         aside = path.parent / f"_{key}.{uuid.uuid4().hex[:8]}"
         with contextlib.suppress(OSError):
             os.rename(path, aside)
-            if aside.read_text() != text:
-                with contextlib.suppress(OSError):  # a new claim came in between: put it back
+        if _another(aside, text):  # a new claim came in between: put it back
+            for _ in range(files.STALE):
+                try:
                     os.link(aside, path)
+                    break
+                except (FileExistsError, FileNotFoundError):
+                    break
+                except OSError:
+                    continue
+        with contextlib.suppress(OSError):
             aside.unlink()
         return None
 
@@ -216,8 +235,8 @@ class Claims:
                 now = self._now()
                 if now is None or now - path.stat().st_mtime < STALE_S:
                     return True
-            except OSError:
-                return False
+            except OSError as error:
+                return error.errno in files.DISK
             self._skew = None
         return False
 
@@ -235,14 +254,14 @@ class Claims:
                 return None
         return time.time() + self._skew
 
-    def held(self, keys: Container[str]) -> set[str]:
+    def held(self, keys: Collection[str]) -> set[str]:
         """Those of `keys` that a living process holds. Dead claims are broken on the way.
 
         One listing and one look per process, however many claims it has.
         """
         found: set[str] = set()
         alive: dict[int, bool] = {}
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        try:
             for entry in os.scandir(self.root / "claims"):
                 if entry.name not in keys:
                     continue
@@ -251,6 +270,10 @@ class Claims:
                     alive[number] = self.holder(entry.name) is not None
                 if alive[number]:
                     found.add(entry.name)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # a network disk that fails just now: as far as is known, all are held
+            return set(keys)
         return found
 
     def owner_of(self, key: str) -> Owner | None:
@@ -265,21 +288,37 @@ class Claims:
     def refresh(self) -> None:
         """Show other machines that we live (call about once a minute)."""
         for path in self._files:
-            with contextlib.suppress(OSError):
-                os.utime(path)
+            for name in (path, *(f"{self.root}/claims/{key}" for key in self._held)):
+                with contextlib.suppress(OSError):  # claims are the same file, by another name
+                    os.utime(name)
+                    break
 
     def release(self, key: str) -> None:
         """Give up a claim of ours."""
         path = f"{self.root}/claims/{key}"
         self._held.discard(key)
-        with contextlib.suppress(OSError):
-            if _read(path) == self.owner:
-                os.unlink(path)
+        for _ in range(files.STALE):  # a claim that stays keeps other machines waiting
+            try:
+                if _parse(Path(path).read_bytes()) == self.owner:
+                    os.unlink(path)
+                break
+            except FileNotFoundError:
+                break
+            except OSError:
+                continue
         self._forget()
 
 
 def _beside(path: str) -> str:
     return path.removesuffix(".json") + ".progress"
+
+
+def _another(path: Path, text: bytes) -> bool:
+    """Does the file hold something else than `text`, or may it?"""
+    try:
+        return path.read_bytes() != text
+    except OSError as error:
+        return error.errno in files.DISK
 
 
 def _read(path: str | Path) -> Owner | None:

@@ -30,6 +30,7 @@ from harness.plan.plan import Plan, Stage
 from harness.plan.stages import KIND_OF_ROLE, WITH_FEATURES
 from harness.store import records
 from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
+from harness.store.files import NotReadable
 from harness.store.pruned import make_room, pruned_keys
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
@@ -208,6 +209,7 @@ class Driver:
         if not self.ledger.claim(key):
             self.agenda.leave(key)
             return False
+        self.store.look_anew(stage.kind)
         if self.store.manifest(stage.kind, key) is not None:  # committed just before the claim
             self.ledger.release(key)
             self.finished(key, "found")
@@ -347,7 +349,10 @@ class Driver:
         if not agenda.elsewhere:
             return
         held = self.ledger.held(agenda.elsewhere)  # first: a claim is given up after the commit
-        done = self.store.committed({agenda.stages[key].kind for key in agenda.elsewhere})
+        try:
+            done = self.store.committed({agenda.stages[key].kind for key in agenda.elsewhere})
+        except NotReadable:  # a network disk, just now: ours goes on, and it is asked again
+            return
         for key in agenda.elsewhere & done:
             self._record(agenda.stages[key])
             self.finished(key, "found")

@@ -121,8 +121,7 @@ class Ledger(Claims):
             os.makedirs(path.parent, exist_ok=True)
             with open(aside, "w") as file:
                 file.write(json.dumps(attempt.__dict__, indent=1, sort_keys=True))
-            files.step("rename", path)
-            os.replace(aside, path)
+            files.replace(Path(aside), path, path.exists)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(aside)
@@ -142,6 +141,10 @@ class Ledger(Claims):
             names = os.listdir(f"{self.root}/attempts/{key}")
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise files.NotReadable(
+                f"cannot read {self.root}/attempts/{key}: {error.strerror}"
+            ) from None
         mine = [n for n in names if n[0].isdigit() and n.endswith(".json")]
         return sorted(mine, key=lambda n: (_number(n), n)) if mine[1:] else mine
 
@@ -191,7 +194,14 @@ class Ledger(Claims):
     def tried(self) -> set[str]:
         """Keys with at least one attempt. One directory listing."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            return {e.name for e in os.scandir(self.root / "attempts")}
+            try:
+                return {e.name for e in os.scandir(self.root / "attempts")}
+            except (FileNotFoundError, NotADirectoryError):
+                raise
+            except OSError as error:
+                raise files.NotReadable(
+                    f"cannot read {self.root}/attempts: {error.strerror}"
+                ) from None
         return set()
 
     def failed(self, keys: Iterable[str]) -> dict[str, Attempt]:

@@ -108,6 +108,7 @@ def _execute(
 ) -> bool:
     """Execute the task in one process of `world`. False: another attempt had committed it."""
     if world.main:
+        store.look_anew(task.kind)
         _bind_scratch(store.scratch(task.key), _brought(task))
     resumed = store.in_progress(task.key)
     if world.share(store.manifest(task.kind, task.key) is not None):

@@ -147,12 +147,25 @@ class Store:
             folder = self.root / "artifacts" / kind
             try:
                 files.step("list", folder)
-                found.update(e.name for e in os.scandir(folder))
+                found.update(e.name for e in os.scandir(folder) if e.name[0] != "_")
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
                 raise files.NotReadable(f"cannot read {folder}: {error.strerror}") from None
         return found
+
+    def look_anew(self, kind: str) -> None:
+        """Have a network disk show which artifacts of a kind are there now.
+
+        Its client shows names as they were up to a minute ago, except in a folder in which it has
+        just changed something itself.
+        """
+        folder = self.root / "artifacts" / kind
+        files.make_folder(folder)
+        probe = folder / f"_now.{uuid.uuid4().hex[:8]}"
+        with contextlib.suppress(OSError):
+            probe.touch()
+            probe.unlink()
 
     def manifest(self, kind: str, key: str) -> Manifest | None:
         """The manifest, or None when nothing is committed. Raises CorruptArtifact if unreadable."""

@@ -17,6 +17,8 @@ from typing import Any
 
 from harness.errors import HarnessError
 
+# What a network disk says of itself, not of the file that was asked for.
+DISK = (errno.EIO, errno.ESTALE, errno.EDQUOT, errno.ETIMEDOUT, errno.EAGAIN)
 STALE = 3  # openings of a file that a network disk has lost hold of
 
 step: Callable[[str, Path], None] = lambda operation, path: None  # noqa: E731
@@ -121,7 +123,7 @@ def write_atomic(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            _replace(aside, path, lambda: path.read_bytes() == data)
+            replace(aside, path, lambda: path.read_bytes() == data)
         except OSError:
             with contextlib.suppress(OSError):
                 aside.unlink()
@@ -134,11 +136,11 @@ def publish(aside: Path, path: Path) -> None:
     with explained(path):
         sync_file(aside)
         size = aside.stat().st_size
-        _replace(aside, path, lambda: path.stat().st_size == size)
+        replace(aside, path, lambda: path.stat().st_size == size)
     sync_folder(path.parent)
 
 
-def _replace(aside: Path, path: Path, there: Callable[[], bool]) -> None:
+def replace(aside: Path, path: Path, there: Callable[[], bool]) -> None:
     """Rename. A network disk may report as failed what happened: its answer was lost, and asked
     again it knows no `aside` any more. `there` says whether `path` is what was to be written."""
     step("rename", path)

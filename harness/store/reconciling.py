@@ -60,7 +60,9 @@ def reconcile_one(store: Store, kind: str, key: str) -> None:
 
 
 def _recorded(folder: Path, key: str) -> bool:
-    return any(True for _ in folder.glob(f"{key}.*.json")) or any(folder.glob(f"{key}.*.parquet"))
+    with contextlib.suppress(OSError):  # cannot be read just now: written twice is read once
+        return any(any(folder.glob(f"{key}.*.{ending}")) for ending in ("json", "parquet"))
+    return False
 
 
 def unrecorded(store: Store, table: str, keys: set[str] | Callable[[], set[str]]) -> Unrecorded:
