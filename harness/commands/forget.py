@@ -76,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     away = forgetting.remove(opened.plan, chosen, opened.store)
     print(
-        f"let go of {len(chosen.stages):,} stages: {common.command(args, 'run')} does them again\n"
+        f"let go of {common.plural(len(chosen.stages), 'stage')}: "
+        f"{common.command(args, 'run')} does them again\n"
         f"they lie in {away}: delete it when you are sure, or bring them back with "
         f"`merge {away}`"
     )

@@ -208,7 +208,8 @@ def _print_removed(content: dict[str, Any]) -> None:
         if len(remade) > MOST_SHOWN:
             print(f"  and {len(remade) - MOST_SHOWN:,} more")
     if gone:
-        print(f"removed, and not needed for any number: {len(gone):,} last checkpoints and samples")
+        what = "last checkpoint or sample", "last checkpoints and samples"
+        print(f"removed, and not needed for any number: {plural(len(gone), *what)}")
 
 
 def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:

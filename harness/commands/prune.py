@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         print("nothing was removed: say --yes to do it")
         return 0
     done = pruning.remove(Store(root), chosen.artifacts)
-    print(f"pruned {done.count:,} artifacts: {size(done.bytes)} are free")
+    print(f"pruned {common.plural(done.count, 'artifact')}: {size(done.bytes)} are free")
     if done.in_use:
         shown = ", ".join(done.in_use[:5]) + (", ..." if len(done.in_use) > 5 else "")
         print(f"left alone, as somebody works on them: {shown}", file=sys.stderr)

@@ -25,7 +25,7 @@ def test_the_verb(done: Plan, store: Store, commit, capsys: pytest.CaptureFixtur
     assert "nothing to prune" in capsys.readouterr().out
     commit(store, "sample", "a")
     assert main(["prune", "--unreferenced", "--yes"]) == 0
-    assert "pruned 1 artifacts" in capsys.readouterr().out
+    assert "pruned 1 artifact:" in capsys.readouterr().out
     for wrong in (
         [],
         ["absent.yaml"],
