@@ -22,7 +22,7 @@ from harness.plan import estimate, keys
 from harness.plan.plan import Plan
 from harness.plan.stages import STAGE_SETTINGS
 from harness.plan.wanted import left
-from harness.spec.remarks import remarks
+from harness.spec.remarks import remarks, young_averages
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
 from harness.store.codec import Measured
@@ -110,6 +110,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "changed": files.changed,
         "notes": [
             *remarks(opened.study),
+            *young_averages(opened.study),
             *opened.plan.notes,
             *files.notes,
             *encoded(opened),

@@ -215,7 +215,8 @@ def drive(
                 f"{opened.study.name} ({opened.study.profile}): "
                 f"{plural(len(state.stages), 'stage')}, {len(state.done):,} done"
             )
-            for note in [*of_settings.remarks(opened.study), *encoded(opened)]:
+            said = [*of_settings.remarks(opened.study), *of_settings.young_averages(opened.study)]
+            for note in [*said, *encoded(opened)]:
                 display.line(f"note: {note}")
             code = driver.detach() if args.detach else driver.run()
     finally:

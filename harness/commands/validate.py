@@ -12,7 +12,7 @@ from harness.dispatch import preflight
 from harness.errors import HarnessError
 from harness.spec import measuring
 from harness.spec.few_references import too_few
-from harness.spec.remarks import remarks
+from harness.spec.remarks import remarks, young_averages
 from harness.spec.study import check_without_components, load_study, profiles
 
 
@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
             planned = plural(stages, "stage") if stages is not None else ""
             planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"
             named_in = f"{path} ({study.profile})"
-            notes.update(dict.fromkeys(f"{named_in}: {note}" for note in remarks(study)))
+            said = [*remarks(study), *young_averages(study)]
+            notes.update(dict.fromkeys(f"{named_in}: {note}" for note in said))
             lines.append(f"{path} ({study.profile}): {plural(len(study.runs), 'run')}, {planned}")
     if problems:
         raise HarnessError("\n".join(problems))

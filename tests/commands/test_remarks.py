@@ -72,8 +72,17 @@ def test_validate_and_plan_say_it_before_anything_is_computed(study: Path, verb:
     study.write_text(
         TINY.replace("samples: 40", "samples: 500").replace("images: 60", "images: 500")
     )
-    code, said = verb("validate", study.name, "--set", "evaluations.final.split_size=100")
+    enough = ("--set", "evaluations.final.split_size=100", "--set", "train.ema=0.2")
+    code, said = verb("validate", study.name, *enough)
     assert code == 0 and "note" not in said
+
+
+def test_an_average_that_holds_untrained_weights_is_said_by_validate_and_plan(
+    study: Path, verb: Said
+) -> None:
+    for words in (("validate",), ("plan",)):
+        code, said = verb(*words, study.name)
+        assert code == 0 and "still holds 73% of the untrained weights" in " ".join(said.split())
 
 
 def test_a_report_of_a_study_that_has_only_begun_is_not_of_1970(

@@ -8,7 +8,7 @@ import pytest
 from tiny_study import TINY
 
 from harness.spec import load_study
-from harness.spec.remarks import remarks
+from harness.spec.remarks import UNTRAINED, remarks, young_averages
 
 
 def of(tmp_path: Path, *overrides: str) -> list[str]:
@@ -66,3 +66,45 @@ def test_evaluations_with_the_same_remark_share_it(tmp_path: Path) -> None:
         "evaluations.other={sampling_steps: 3, samples: 40, split_size: 40}",
     )
     assert len(found) == 2 and found[0].endswith("(evaluations.final, evaluations.other)")
+
+
+def young(tmp_path: Path, *overrides: str) -> list[str]:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(TINY)
+    return young_averages(load_study(path, overrides=overrides))
+
+
+def test_an_average_that_holds_untrained_weights_is_named_with_a_decay_that_would_not(
+    tmp_path: Path,
+) -> None:
+    long = ("train.steps=800", "train.milestones=[400,800]", "train.ema=0.995")
+    (said,) = young(tmp_path, *long)
+    assert said == (
+        "at step 400 the average of train.ema 0.995 still holds 13% of the untrained weights "
+        "(evaluations.final): a decay of 0.98 or less, or train.ema_snapshots with ema_length, "
+        "leaves them behind"
+    )
+    assert UNTRAINED > 0.98**400
+    assert young(tmp_path, *long, "evaluations.final.at=[800]")[0].startswith("at step 800 ")
+    assert young(tmp_path, *long, "train.ema=0.98") == []
+    assert young(tmp_path, *long, "train.ema=[0.98,0.995]") == []  # the first is sampled from
+    (second,) = young(tmp_path, *long, "train.ema=[0.98,0.995]", "evaluations.final.ema=0.995")
+    assert "train.ema 0.995 still holds 13%" in second
+
+
+def test_averages_by_relative_length_hold_no_untrained_weights(tmp_path: Path) -> None:
+    kept = ("train.ema=0.995", "train.ema_snapshots.every=1", "evaluations.final.ema_length=0.1")
+    assert young(tmp_path, *kept) == []
+
+
+def test_the_papers_recipe_is_no_remark(tmp_path: Path) -> None:
+    paper = ("train.steps=400000", "train.milestones=[50000,400000]", "train.ema=0.9999")
+    assert young(tmp_path, *paper) == []
+
+
+@pytest.mark.parametrize("step", [3, 17, 99, 100, 600, 50_000, 400_000])
+def test_the_decay_that_is_proposed_is_below_the_limit(tmp_path: Path, step: int) -> None:
+    given = (f"train.steps={step}", f"train.milestones=[{step}]", "train.ema=0.999999")
+    (said,) = young(tmp_path, *given)
+    proposed = float(said.partition("a decay of ")[2].split()[0])
+    assert 0 < proposed < 1 and proposed**step <= UNTRAINED
