@@ -2,9 +2,11 @@
 
 Planning asks a component's light half, which needs no torch, and torch takes seconds to import. So
 a component's module is read with a stand-in in torch's place: something to derive classes from, to
-decorate functions with, to name in annotations. It has no value: whatever looks at one (a sum, a
-comparison, a condition, a loop) raises `NeedsTorch`, and so a module that does real work with torch
-as it is imported is read with torch itself, and nothing that is planned can come from a stand-in.
+decorate functions with, to name in annotations, to look up in a table. Each name of torch is one
+object of its own. It has no value: whatever looks at one (a sum, a comparison with another, text, a
+condition, a loop) raises `NeedsTorch`, and what a call gave may not be kept. So a module that does
+real work with torch as it is imported is read with torch itself, and nothing that is planned can
+come from a stand-in.
 """
 
 from __future__ import annotations
@@ -41,18 +43,103 @@ def _valueless(namespace: dict[str, Any]) -> dict[str, Any]:
     return {**{f"__{name}__": _no_value for name in VALUES.split()}, **namespace}
 
 
-def _of(_: Any, name: str) -> Any:
+# Names of one and the same thing: a table by both has one entry of it.
+ALIASES = {
+    "torch.half": "torch.float16", "torch.float": "torch.float32", "torch.double": "torch.float64",
+    "torch.short": "torch.int16", "torch.int": "torch.int32", "torch.long": "torch.int64",
+    "torch.chalf": "torch.complex32", "torch.cfloat": "torch.complex64",
+    "torch.cdouble": "torch.complex128",
+}  # fmt: skip
+_named: dict[str, Any] = {}
+
+
+def _stand_in(name: str) -> Any:
+    """The one stand-in of a dotted name, as "torch.float32"."""
+    name = ALIASES.get(name, name)
+    if name not in _named:
+        _named[name] = _Meta(name.rpartition(".")[2], (Absent,), {"_stands_for": name})
+    return _named[name]
+
+
+def _is_standin(value: Any) -> bool:
+    """Is it a stand-in itself, and no class that was derived from one?"""
+    if isinstance(value, _Meta):
+        return value is Absent or "_stands_for" in vars(value)
+    return _was_made(value)
+
+
+def _was_made(value: Any) -> bool:
+    """Is it what a call of a stand-in gave, or what was taken of that?"""
+    return type(value) is Absent or (isinstance(type(value), _Meta) and _is_standin(type(value)))
+
+
+def _of(owner: Any, name: str) -> Any:
     if name.startswith("__"):
         raise AttributeError(name)
-    return Absent
+    if isinstance(owner, ModuleType):
+        return _stand_in(f"{owner.__name__}.{name}")
+    if isinstance(owner, _Meta):
+        return _stand_in(f"{vars(owner).get('_stands_for', owner.__qualname__)}.{name}")
+    return _some_value()
 
 
-_Meta = type("_Meta", (type,), _valueless({"__getattr__": _of}))
+def _equal(one: Any, other: Any) -> Any:
+    """One and the same is equal; of two, torch alone knows."""
+    if one is other:
+        return True
+    return _no_value() if _is_standin(one) or _is_standin(other) else NotImplemented
+
+
+def _unequal(one: Any, other: Any) -> Any:
+    same = _equal(one, other)
+    return same if same is NotImplemented else not same
+
+
+def _text(one: Any) -> str:
+    return _no_value() if _is_standin(one) else object.__repr__(one)
+
+
+def _has_instance(one: Any, value: Any) -> bool:
+    return _no_value() if _is_standin(one) else type.__instancecheck__(one, value)
+
+
+def _has_subclass(one: Any, value: Any) -> bool:
+    return _no_value() if _is_standin(one) else type.__subclasscheck__(one, value)
+
+
+_COMPARED = {"__eq__": _equal, "__ne__": _unequal, "__str__": _text}
+_Meta = type(
+    "_Meta",
+    (type,),
+    _valueless(
+        {
+            "__getattr__": _of,
+            "__hash__": type.__hash__,
+            "__instancecheck__": _has_instance,
+            "__subclasscheck__": _has_subclass,
+            **_COMPARED,
+        }
+    ),
+)
 
 
 def _decorated(_: Any, *arguments: Any, **__: Any) -> Any:
     """Called as a decorator it gives back what it decorates."""
-    return arguments[0] if arguments and callable(arguments[0]) else Absent()
+    return arguments[0] if arguments and callable(arguments[0]) else _some_value()
+
+
+def _some_value() -> Any:
+    """What a call gave, or an attribute of that."""
+    return object.__new__(Absent)
+
+
+def _called(one: Any, *arguments: Any, **named: Any) -> Any:
+    """A stand-in decorates or gives a value; a class that is derived from one gives an object."""
+    call = _decorated if _is_standin(one) else type.__call__
+    return call(one, *arguments, **named)
+
+
+_Meta.__call__ = _called
 
 
 def _made(_: Any, *__: Any, **___: Any) -> None:
@@ -69,6 +156,8 @@ Absent: Any = _Meta(
             "__init_subclass__": classmethod(_made),
             "__getattr__": _of,
             "__call__": _decorated,
+            "__hash__": object.__hash__,
+            **_COMPARED,
         }
     ),
 )
@@ -108,8 +197,12 @@ def read(read_it: Callable[[], T]) -> tuple[T, bool]:
     if "torch" in sys.modules:
         return read_it(), False
     with standing_in() as took:
+        before = set(sys.modules)
         try:
-            return read_it(), took()
+            found = read_it()
+            if took():
+                check_nothing_is_kept(set(sys.modules) - before)
+            return found, took()
         except Exception:
             if not took():
                 raise
@@ -146,6 +239,31 @@ def standing_in() -> Iterator[Callable[[], bool]]:
             _forget(set(sys.modules) - before)
 
 
+def check_nothing_is_kept(new: set[str]) -> None:
+    """Raise NeedsTorch where a module, or a class of its own, keeps what a call of torch gave, or a
+    setting's default is of torch: it would be a value that is no value."""
+    for name in new:
+        module = sys.modules.get(name)
+        if module is None or isinstance(module, _Module):
+            continue
+        own = [v for v in list(vars(module).values())
+               if isinstance(v, type) and v.__module__ == name]  # fmt: skip
+        for place in (module, *own):
+            if any(_was_made(v) for each in list(vars(place).values()) for v in _within(each)):
+                _no_value()
+        for one in own:
+            fields = vars(one).get("__pydantic_fields__") or {}
+            if any(_is_standin(v) for field in fields.values() for v in _within(field.default)):
+                _no_value()
+
+
+def _within(value: Any) -> list[Any]:
+    """A value, or those that a collection holds."""
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
+
+
 def _forget(new: set[str]) -> None:
     """Drop, of newly imported modules, stand-ins and what was made of them."""
     modules = {name: sys.modules[name] for name in new}
@@ -167,9 +285,7 @@ def _holds(module: ModuleType, tainted: set[str]) -> bool:
     if isinstance(module, _Module):
         return True
     for value in list(vars(module).values()):
-        inner = value.values() if isinstance(value, dict) else value
-        among = list(inner) if isinstance(value, (dict, list, tuple, set)) else [value]
-        if any(_is_of(each, tainted) for each in among):
+        if any(_is_of(each, tainted) for each in _within(value)):
             return True
     return False
 
