@@ -20,7 +20,7 @@ train:
   batch_size: 8
 reference: {extractor: glyphs-cnn, images: 50}
 evaluations:
-  final: {at: end, sampling_steps: 4, samples: 10, split_size: 1}
+  final: {at: end, sampling_steps: 4, samples: 10, split_size: 2}
 matrix:
   axes:
     model.size: [S, B]

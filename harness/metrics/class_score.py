@@ -32,6 +32,11 @@ class ClassScore(Metric):
         from harness.metrics.chunks import count_used
 
         super().check(samples, gives, dimensions, shared)
+        if shared.split_size < 2:
+            raise BadInput(
+                "split_size is 1: of chunks of one sample the class score is 1, whatever the "
+                "samples; give at least 2"
+            )
         count_used(samples, shared.split_size, shared.short_last_chunk)
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:

@@ -501,7 +501,7 @@ class StudySettings(Settings):
     "Versions of the harness that can read this study, for example harness>=0.2; null: any."
 
     title: str = ""
-    "Title of the report; null: the study's name."
+    "Title of the report; where it is empty, the study's name."
 
     about: str = ""
     "The question of the study, a paragraph of the report."

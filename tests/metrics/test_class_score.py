@@ -64,3 +64,10 @@ def test_without_probabilities_it_is_refused_early_and_absent_late() -> None:
     with pytest.raises(BadInput, match="choose a split size that divides"):
         ClassScore().check(61, ("pool", "probabilities"), 64, shared)
     ClassScore().check(60, ("pool", "probabilities"), 64, shared)
+
+
+def test_chunks_of_one_sample_are_refused() -> None:
+    shared = Shared([ClassScore()], split_size=1)
+    with pytest.raises(BadInput, match=r"split_size is 1: of chunks of one sample .* is 1"):
+        ClassScore().check(60, ("probabilities",), None, shared)
+    ClassScore().check(60, ("probabilities",), None, replace(shared, split_size=2))

@@ -19,7 +19,7 @@ model: {family: DiT-micro, size: S, patch_size: 4}
 train: {steps: 800, milestones: [400, 800], batch_size: 8, ema: 0.99}
 reference: {extractor: glyphs-cnn, images: 50}
 evaluations:
-  final: {at: end, sampling_steps: 4, samples: 10, split_size: 1}
+  final: {at: end, sampling_steps: 4, samples: 10, split_size: 2}
 """
 
 
@@ -113,8 +113,8 @@ def test_what_is_kept_beside_is_in_the_key_and_its_order_is_not(tmp_path: Path) 
 
 def test_two_lengths_are_two_samples_of_one_training(tmp_path: Path) -> None:
     kept = "train.ema_snapshots.every=50"
-    more = ["evaluations.short={sampling_steps: 4, samples: 10, split_size: 1, ema_length: 0.06}"]
-    more += ["evaluations.long={sampling_steps: 4, samples: 10, split_size: 1, ema_length: 0.12}"]
+    more = ["evaluations.short={sampling_steps: 4, samples: 10, split_size: 2, ema_length: 0.06}"]
+    more += ["evaluations.long={sampling_steps: 4, samples: 10, split_size: 2, ema_length: 0.12}"]
     made = plan(tmp_path, kept, *more)
     stages = list(made.stages.values())
     assert sum(s.kind == "train" for s in stages) == 1

@@ -20,7 +20,7 @@ evaluations:
   final:
     sampling_steps: 4
     samples: 10
-    split_size: 1
+    split_size: 2
 matrix:
   axes:
     seed: [0]
