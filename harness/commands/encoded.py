@@ -12,6 +12,7 @@ WORDS = {
     "enlarged": "were smaller than the study's and are enlarged",
     "palette": "had a palette",
     "cmyk": "were CMYK",
+    "turned": "had an EXIF orientation, which is not applied: they are as their pixels lie",
     "16-bit": "had 16 bits, of which 8 are kept",
 }
 

@@ -42,17 +42,18 @@ class Decoded(np.ndarray):
     """
 
     stored: str | None = None  # "alpha", "palette", "cmyk", "16-bit", ...
+    turned = False  # has its file an EXIF orientation, which is not applied?
 
     def __array_finalize__(self, other: object) -> None:
-        self.stored = None  # of what is computed from it nothing is claimed
+        self.stored, self.turned = None, False  # of what is computed from it nothing is claimed
 
 
-def decoded(pixels: np.ndarray, stored: str | None) -> np.ndarray:
+def decoded(pixels: np.ndarray, stored: str | None, turned: bool = False) -> np.ndarray:
     """`pixels` as an image that was stored as `stored`; None: nothing to be said."""
-    if stored is None:
+    if stored is None and not turned:
         return pixels
     image = pixels.view(Decoded)
-    image.stored = stored
+    image.stored, image.turned = stored, turned
     return image
 
 
@@ -162,7 +163,8 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
     """Decode one image file to RGB, uint8 (H, W, 3). `path` names it in errors.
 
     Grayscale, palette and CMYK images are converted, transparency is dropped (as ADM does), and 16
-    bits are scaled to 8: Pillow alone would clip them, and nearly every pixel would be white.
+    bits are scaled to 8: Pillow alone would clip them, and nearly every pixel would be white. An
+    EXIF orientation is not applied (as in ADM) and is remembered.
     Raises Corrupt if it cannot be decoded, or is too narrow for a square to be cut from it.
     """
     from PIL import Image, UnidentifiedImageError
@@ -172,7 +174,7 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
             if reason := too_narrow(*image.size):  # the header's: nothing is decoded yet
                 raise Corrupt(path, reason)
             image.load()
-            return decoded(to_rgb(image), how_stored(image))
+            return decoded(to_rgb(image), how_stored(image), is_turned(image))
     except Corrupt:
         raise
     # Pillow raises nearly anything on a damaged file, SyntaxError and struct.error included.
@@ -198,6 +200,16 @@ def how_stored(image: Image.Image) -> str | None:
     if mode == "I" or mode.startswith("I;16"):
         return "16-bit"
     return {"RGB": None, "L": "gray", "1": "gray", "P": "palette"}.get(mode, mode.lower())
+
+
+def is_turned(image: Image.Image) -> bool:
+    """Says the file (EXIF orientation) that the picture is to be shown turned or mirrored?"""
+    from PIL import ExifTags
+
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except Exception:  # of damaged EXIF data Pillow raises nearly anything; the pixels are fine
+        return False
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:

@@ -47,7 +47,11 @@ class Looked:
         return "; ".join([f"{self.count:,} images{of}, shorter side {sides} pixels", *more])
 
 
-_WORDS = {"alpha": "have transparency, which is dropped", "gray": "are gray"}
+_WORDS = {
+    "alpha": "have transparency, which is dropped",
+    "gray": "are gray",
+    "turned": "have an EXIF orientation, which is not applied: turn such images first",
+}
 
 
 def look(images: Images, place: str) -> Looked:
@@ -69,6 +73,7 @@ def look(images: Images, place: str) -> Looked:
         gray += kind == "gray"
         if kind is not None:
             stored[kind] += 1
+        stored["turned"] += bool(getattr(image, "turned", False))
     if not sides:
         raise BadInput(f"{place}: none of {damaged} images looked at can be read")
     return Looked(
@@ -79,7 +84,7 @@ def look(images: Images, place: str) -> Looked:
         1 if gray == len(sides) else 3,
         len(sides) + damaged,
         damaged,
-        dict(stored),
+        dict(+stored),
     )
 
 

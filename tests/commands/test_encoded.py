@@ -42,6 +42,13 @@ WHOLE: dict[str, Any] = {
                 "study's and are enlarged"
             ],
         ),
+        (
+            {"stored": {"turned": 7}},
+            [
+                "of 58 images 7 had an EXIF orientation, which is not applied: they are as their "
+                "pixels lie"
+            ],
+        ),
         ({"moments": {"mean": 0.1, "std": 5.5}}, ["have mean 0.1 and standard deviation 5.5"]),
         ({"moments": {"mean": 0.1, "std": 5.5}, "autoencoder_sha256": None}, []),  # pixels
     ],

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.data.encoding import changed
 from harness.data.images import ArrayImages, Corrupt, open_images, read_image
 from harness.errors import BadInput, Missing
 
@@ -104,3 +105,18 @@ def test_arrays_that_are_no_image_set_are_refused() -> None:
     ):
         with pytest.raises(BadInput):
             ArrayImages(*bad)
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_an_orientation_is_not_applied_and_is_told(kind) -> None:
+    plain = ramp("RGB").crop((0, 0, 8, 6))
+    for value, turned in ((1, False), (3, True), (6, True), (9, False)):
+        exif = Image.Exif()
+        exif[0x0112] = value
+        found = read_image(saved(plain, kind, exif=exif), "a")
+        assert found.shape == (6, 8, 3)  # as the pixels lie
+        assert getattr(found, "turned", False) is turned
+        assert ("turned" in changed(found, 4)) is turned
+    damaged = saved(plain, kind, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
+    assert not getattr(read_image(damaged, "a"), "turned", False)
