@@ -95,6 +95,20 @@ while True:
     assert not Path(f"/proc/{child}").exists()
 
 
+def test_an_interrupt_reaches_it_although_the_tests_ignore_theirs() -> None:
+    code = "import time; print('begun', flush=True); time.sleep(60)"
+    started = subprocess.Popen(
+        [warm.python(), "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert started.stdout is not None and started.stdout.readline() == "begun\n"
+    started.send_signal(signal.SIGINT)
+    assert started.wait(20) != 0
+
+
 def test_what_it_starts_is_forked_too() -> None:
     code = (
         "import subprocess, sys; subprocess.run([sys.executable, '-c', "

@@ -58,7 +58,10 @@ def main(python: str, words: list[str]) -> None:
         os.kill(child, number)
 
     for name in PASSED_ON:
-        if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
+        # SIGINT is ignored from the start where a shell put the tests into the background, and what
+        # a driver does about it does not depend on that.
+        ignored = signal.getsignal(getattr(signal, name)) is signal.SIG_IGN
+        if name == "SIGINT" or not ignored:
             signal.signal(getattr(signal, name), pass_on)
     for number in (0, 1, 2):
         os.close(number)  # the child has them: its end must be seen by who reads from it
