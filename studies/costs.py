@@ -40,7 +40,7 @@ KEPT = 2048 + 1008  # of them, what an evaluation keeps for metrics that come la
 # real run (tests/dispatch/test_costs.py), which does not depend on the models' size.
 FILES = {
     **{"reference": 3, "encode": 3, "complexity": 2, "train": 5},
-    **{"sample": 3, "floor": 2, "ceiling": 2, "evaluate": 2},
+    **{"sample": 4, "floor": 2, "ceiling": 2, "evaluate": 2},
 }
 PER_SHARD = 3  # of encode: latents, labels, checksums
 FEATURES_FILE = 1  # of sample, where features are kept instead of images; else of evaluate

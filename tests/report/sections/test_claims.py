@@ -29,7 +29,7 @@ def measured(make, noise, trend=1.0, std=0.01, **shape):
 
 def test_what_is_there_is_supported_and_its_opposite_contradicted(make):
     kept = verdicts(measured(make, 0.0))
-    for name in ("size-helps", "patch-helps", "sampling-cannot-compensate", "compute-factor"):
+    for name in ("size-helps", "patch-helps", "sampling-cannot-compensate"):
         assert kept[name] == "supported", name
     turned = verdicts(measured(make, 0.0, trend=-1.0))
     assert turned["strong-correlation"] == turned["size-helps"] == "contradicted"
