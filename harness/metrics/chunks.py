@@ -31,4 +31,4 @@ def _nearest(count: int, split_size: int) -> int:
     The score grows with the chunk: one of small chunks is no number to compare.
     """
     best = next(n for n in range(min(split_size, count), 0, -1) if count % n == 0)
-    return best if best * 2 >= min(split_size, count) else count
+    return best if best > 1 and best * 2 >= min(split_size, count) else count

@@ -52,3 +52,8 @@ def test_bad_sizes_and_words_are_refused() -> None:
         count_used(10, 0, "keep")
     with pytest.raises(BadInput, match="refuse, drop or keep, got 'no'"):
         count_used(10, 5, "no")
+
+
+def test_chunks_of_one_are_never_advised() -> None:
+    with pytest.raises(BadInput, match=r"\(7 does\)"):
+        count_used(7, 2, "refuse")

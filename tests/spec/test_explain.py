@@ -27,7 +27,7 @@ def test_every_error_is_told_at_once_with_file_line_field_and_allowed_values(
     assert (
         found[0]
         == "study.yaml:2: title is 7 (a whole number); it should be text: put it in quotes "
-        "[Title of the report; null: the study's name.]"
+        "[Title of the report; where it is empty, the study's name.]"
     )
     assert "study.yaml:3: data.channels is 2; allowed: 1 or 3 [1 (gray) or 3 (RGB).]" in found
     assert any(

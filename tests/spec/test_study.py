@@ -14,10 +14,10 @@ from harness.spec import BadStudy, load_study, profiles
 def test_a_profile_overlays_and_set_overrides_the_profile(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     assert load_study(path, "long").runs[0].train.steps == 40
-    study = load_study(path, "long", ["train.steps=60", "evaluations.final.samples=7"])
+    study = load_study(path, "long", ["train.steps=60", "evaluations.final.samples=8"])
     assert study.runs[0].train.steps == 60
     assert study.runs[0].train.batch_size == 8
-    assert study.evaluations["final"].samples == 7
+    assert study.evaluations["final"].samples == 8
 
 
 def test_null_removes_an_evaluation_of_the_base(tmp_path: Path) -> None:
