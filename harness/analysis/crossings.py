@@ -58,8 +58,8 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
     rows = []
     budgets = np.asarray(budgets, float)
     for line in _lines(curves):
-        values = np.exp(_straight(line.compute, line.value, np.log(budgets)))
-        errors_there = values * _straight(line.compute, line.error, np.log(budgets))
+        values = np.exp(line.value_at(np.log(budgets)))
+        errors_there = values * line.error_at(np.log(budgets))
         for budget, value, error in zip(budgets, values, errors_there, strict=True):
             if not np.isnan(value):
                 rows.append((budget, line.label, line.gflops, value, error, line.df))
@@ -136,7 +136,10 @@ def last_common(curves: pd.DataFrame, metric: str, along: str = "size") -> list[
 
 @dataclass(frozen=True)
 class _Line:
-    """One model's curve over training, in logarithms; `df` of its least sure standard error."""
+    """One model's curve over training, in logarithms; `df` of its least sure standard error.
+
+    It is read as `between` reads one: straight, and NaN beyond its ends.
+    """
 
     label: str
     compute: Array
@@ -146,10 +149,10 @@ class _Line:
     gflops: float
 
     def value_at(self, compute: Array) -> Array:
-        return np.asarray(np.interp(compute, self.compute, self.value))
+        return _straight(self.compute, self.value, compute)
 
     def error_at(self, compute: Array) -> Array:
-        return np.asarray(np.interp(compute, self.compute, self.error))
+        return _straight(self.compute, self.error, compute)
 
 
 def _neighbours(curves: pd.DataFrame, along: str) -> Iterator[tuple[_Line, _Line, float, float]]:

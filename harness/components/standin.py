@@ -70,7 +70,7 @@ def _is_standin(value: Any) -> bool:
 
 def _was_made(value: Any) -> bool:
     """Is it what a call of a stand-in gave, or what was taken of that?"""
-    return type(value) is Absent or (isinstance(type(value), _Meta) and _is_standin(type(value)))
+    return type(value) is Absent
 
 
 def _of(owner: Any, name: str) -> Any:

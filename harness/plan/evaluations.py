@@ -84,11 +84,7 @@ def _against(reference: ReferenceSettings, run: Run, owner: str | None) -> Again
 def at(evaluation: EvaluationSettings, run: Run) -> tuple[int, ...]:
     """The training steps of the checkpoints that an evaluation measures."""
     assert run.train is not None
-    if evaluation.at == "end":
-        return (run.train.steps,)
-    if evaluation.at == "milestones":
-        return run.train.milestones
-    return evaluation.at
+    return evaluation.steps_of(run.train)
 
 
 def _asked(

@@ -137,28 +137,30 @@ def find(report: ReportInput) -> Findings:
     one = references < 2
     higher = metrics.higher_is_better(name)
     # A reference's values share no axis with another's.
-    finals, curves, ends, sweeps = (
-        pd.concat(frames, ignore_index=True)
-        for frames in zip(
-            *(
-                [
-                    beside_noise(rows, part, name, frame, protocol, mark)
-                    for frame, protocol in (
-                        (selection.final_quality(part, name), final_protocol(part, name)),
-                        selection.over_training(part, name),
-                        selection.over_finished(part, name),
-                        selection.sampling_sweep(part, name),
-                    )
-                ]
-                for mark, part in parts
-            ),
-            strict=True,
+    chosen = [
+        (
+            (selection.final_quality(part, name), final_protocol(part, name)),
+            selection.over_training(part, name),
+            selection.over_finished(part, name),
+            selection.sampling_sweep(part, name),
         )
+        for _, part in parts
+    ]
+    finals, curves, ends, sweeps = (
+        pd.concat(
+            [
+                beside_noise(rows, part, name, frame, protocol, mark)
+                for (mark, part), (frame, protocol) in zip(parts, of_parts, strict=True)
+            ],
+            ignore_index=True,
+        )
+        for of_parts in zip(*chosen, strict=True)
     )
+    _, curves_protocol, ends_protocol, sweep_protocol = (p for _, p in chosen[0])
     several = ends.groupby(["group", "label"])["step"].nunique() > 1
     compared = ends if bool(several.any()) else curves
     first = parts[0][1]
-    chosen = selection.final_protocol(first, name)
+    compared_as = selection.final_protocol(first, name)
     by_seed = selection.final_rows(first, name)
     generated = rows[(rows["metric"] == name) & (rows["of"].fillna("samples") == "samples")]
     finite = np.isfinite(generated["value"].to_numpy(float, na_value=np.nan))
@@ -167,8 +169,7 @@ def find(report: ReportInput) -> Findings:
     lacking = set(finals["group"][np.array(failed, dtype=bool)]) if one else set()
     kept = finals[[not f and g in lacking for f, g in zip(failed, finals["group"], strict=True)]]
     kept_correlations, kept_laws, _ = fitted(kept, higher)
-    step = chosen[1] if chosen else None
-    protocol = chosen[0] if chosen else None
+    protocol, step = compared_as or (None, None)
     found_ceiling = ceiling_of(rows, name, first, protocol)
     limits = at_the_limit(first if one else first.iloc[:0], name, protocol, step)
     found_pairs, pair = sampled(first if one else first.iloc[:0], name)
@@ -191,15 +192,13 @@ def find(report: ReportInput) -> Findings:
         learned_laws=kept_laws,
         limit_laws=limits,
         curves=curves,
-        curves_protocol=selection.over_training(first, name)[1],
+        curves_protocol=curves_protocol,
         compared=compared,
-        compared_protocol=(
-            selection.over_training if compared is curves else selection.over_finished
-        )(first, name)[1],
+        compared_protocol=curves_protocol if compared is curves else ends_protocol,
         on_the_way=compared is curves and not finished(samples).all(),
         frontier=fronts(compared, name),
         sweep=sweeps,
-        sweep_protocol=selection.sampling_sweep(first, name)[1],
+        sweep_protocol=sweep_protocol,
         pairs=found_pairs,
         pair=pair,
         paper=papers_models(finals.iloc[:0] if report.papers_own else finals),

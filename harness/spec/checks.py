@@ -169,9 +169,7 @@ def _averages(evaluation: EvaluationSettings, runs: Sequence[Run]) -> Iterator[t
     said: set[str] = set()
     trained = [r.train for r in runs if r.train is not None and not r.model.checkpoint]
     for train in {id(each): each for each in trained}.values():
-        steps: Any = evaluation.at
-        if isinstance(steps, str):
-            steps = (train.steps,) if steps == "end" else train.milestones
+        steps = evaluation.steps_of(train)
         try:
             if ema is not None and ema not in train.emas:
                 raise BadInput(

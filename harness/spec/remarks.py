@@ -84,9 +84,7 @@ def young_averages(study: Study) -> list[str]:
             if evaluation.ema_length is not None:
                 continue  # its first update takes the weights
             decay = run.train.emas[0] if evaluation.ema is None else evaluation.ema
-            steps: Any = evaluation.at
-            if isinstance(steps, str):
-                steps = (run.train.steps,) if steps == "end" else run.train.milestones
+            steps = evaluation.steps_of(run.train)
             young = [step for step in steps if decay**step > UNTRAINED]
             if young:
                 first, names = found.get(decay, (min(young), {}))

@@ -393,6 +393,12 @@ class EvaluationSettings(Settings):
     batch_size: Annotated[Positive, NotInKey()] = 125
     "Images per forward pass."
 
+    def steps_of(self, train: TrainSettings) -> tuple[int, ...]:
+        """The training steps of the checkpoints of `train` that are measured."""
+        if self.at == "end":
+            return (train.steps,)
+        return train.milestones if self.at == "milestones" else self.at
+
     @field_validator("sampling_steps", "at", "guidance", "metrics")
     @classmethod
     def _not_empty(cls, value: Any) -> Any:

@@ -6,24 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from foreign_study import STUDY
 from in_process import here_alone
 from verbs import Said
 
 from harness import load_results
 from harness.cli import main
-
-STUDY = """\
-study: foreign
-title: A foreign checkpoint
-data: {name: glyphs, image_size: 8, channels: 1, train_images: 64}
-reference: {extractor: glyphs-cnn, extractor_images: 100, extractor_steps: 4, images: 60}
-evaluations:
-  final: {sampling_steps: 2, samples: 40, split_size: 40, batch_size: 20}
-model: {checkpoint: theirs}
-dispatch: {executor: local, device: cpu, workers: 1, threads: 1}
-report: {sections: [headline, models, provenance]}
-profiles: {laptop: {}}
-"""
 
 
 @pytest.fixture

@@ -7,20 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from foreign_study import STUDY
 from verbs import Said
 
 from harness.commands.imported import imported_checkpoints
 
-STUDY = """\
-study: foreign
-data: {name: glyphs, image_size: 8, channels: 1, train_images: 64}
-reference: {extractor: glyphs-cnn, extractor_images: 100, extractor_steps: 4, images: 60}
-evaluations:
-  final: {sampling_steps: 2, samples: 40, split_size: 40, batch_size: 20}
-model: {checkpoint: theirs}
-dispatch: {executor: local, device: cpu, workers: 1, threads: 1}
-profiles: {laptop: {}}
-"""
 THEIRS = ("import", "theirs.pt", "--name", "theirs", "--heads", "2")
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from in_process import here_alone
+from scanned import Entries
 from tiny_study import TINY
 
 from harness.cli import main
@@ -97,25 +98,6 @@ class NetworkDisk:
 
     def scanning(self, real: Callable[..., Any], listdir: Callable[..., Any]) -> Callable[..., Any]:
         """The same of os.scandir: entries that have come since are not seen."""
-
-        class Entries:
-            def __init__(self, entries: list[Any]) -> None:
-                self.entries = iter(entries)
-
-            def __iter__(self) -> Iterator[Any]:
-                return self.entries
-
-            def __next__(self) -> Any:
-                return next(self.entries)
-
-            def __enter__(self) -> Iterator[Any]:
-                return self.entries
-
-            def __exit__(self, *_: object) -> None:
-                pass
-
-            def close(self) -> None:
-                pass
 
         def scandir(path: Any = ".") -> Any:
             if not self.below(path):

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scanned import Entries
 
 from harness.dispatch import claims
 from harness.store import files
@@ -210,25 +211,3 @@ class SharedDisk:
 
     def reading(self, name: str, folder: str) -> Any:
         return os.fdopen(self.open(f"{self.root}/{folder}/{name}", os.O_RDONLY))
-
-
-class Entries:
-    """What os.scandir gives."""
-
-    def __init__(self, entries: list[Any]) -> None:
-        self.entries = iter(entries)
-
-    def __iter__(self) -> Iterator[Any]:
-        return self.entries
-
-    def __next__(self) -> Any:
-        return next(self.entries)
-
-    def __enter__(self) -> Entries:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
-
-    def close(self) -> None:
-        pass

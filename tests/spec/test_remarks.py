@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 from tiny_study import TINY
 
-from harness.spec import load_study
+from harness.spec import Study, load_study
 from harness.spec.remarks import UNTRAINED, remarks, young_averages
 
 
-def of(tmp_path: Path, *overrides: str) -> list[str]:
+def tiny(tmp_path: Path, *overrides: str) -> Study:
     path = tmp_path / "tiny.yaml"
     path.write_text(TINY)
-    return remarks(load_study(path, overrides=overrides))
+    return load_study(path, overrides=overrides)
+
+
+def of(tmp_path: Path, *overrides: str) -> list[str]:
+    return remarks(tiny(tmp_path, *overrides))
 
 
 def test_a_distance_of_fewer_samples_than_features_is_named_with_its_dimension(
@@ -69,9 +73,7 @@ def test_evaluations_with_the_same_remark_share_it(tmp_path: Path) -> None:
 
 
 def young(tmp_path: Path, *overrides: str) -> list[str]:
-    path = tmp_path / "tiny.yaml"
-    path.write_text(TINY)
-    return young_averages(load_study(path, overrides=overrides))
+    return young_averages(tiny(tmp_path, *overrides))
 
 
 def test_an_average_that_holds_untrained_weights_is_named_with_a_decay_that_would_not(
