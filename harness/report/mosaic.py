@@ -75,12 +75,12 @@ def milestones(strips: Mapping[str, Mapping[int, np.ndarray]], how: str = "") ->
     """
     files: dict[str, bytes] = {}
     lines: list[tuple[str, list[int], list[str | None]]] = []
-    seen: set[str] = set()
+    seen: dict[str, None] = {}  # in the order of the rows
     for label, of_run in strips.items():
         model = " ".join(word for word in label.split() if not word.startswith("seed="))
         if model in seen:
             continue
-        seen.add(model)
+        seen[model] = None
         steps = _spread(sorted(of_run), COLUMNS)
         cells: list[str | None] = []
         for step in steps:

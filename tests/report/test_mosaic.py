@@ -99,3 +99,9 @@ def test_pictures_of_milestones_are_made_smaller_and_say_so():
     picture = np.asarray(Image.open(io.BytesIO(next(iter(block.images.values())))))
     assert picture.shape == (THUMBNAIL, THUMBNAIL, 3)
     assert set(np.unique(picture)) == {0, 200} and "64 pixels a side" in plain(block.caption)
+
+
+def test_the_text_for_those_who_cannot_see_names_the_models_in_the_order_of_the_rows():
+    models = [f"DiT-{size}/{patch}" for size in ("S", "B", "L", "XL") for patch in (8, 4, 2)]
+    block = milestones({model: {1: images(), 2: images()} for model in models})
+    assert block.alt.endswith("by " + ", ".join(models))
