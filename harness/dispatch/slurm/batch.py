@@ -210,7 +210,26 @@ def _arrays(packs: Packs) -> Arrays:
         out.append((shared + follows, [rows[i].pop(0) for i in present], present))
         rows = {i: left for i, left in rows.items() if left}
     out += [([("afterok", p) for p in sorted(parents)], [tasks], []) for parents, tasks in singles]
-    return out
+    apart = _apart(packs, varying) if singles else []
+    divided = [array for part in apart for array in _arrays(part)]
+    return divided if divided and len(divided) < len(out) else out
+
+
+def _apart(packs: Packs, varying: set[str]) -> list[Packs]:
+    """Packs by their parents in the one batch that parts them least; [] if it parts them all.
+
+    Evaluations against two references, which are elements of one array, follow their samples
+    element by element once those of either reference stand apart.
+    """
+    ways: list[dict[frozenset[Place], Packs]] = []
+    for batch in sorted(varying):
+        parts: dict[frozenset[Place], Packs] = {}
+        for parents, tasks in packs:
+            in_it = frozenset(place for place in parents if place[0] == batch)
+            parts.setdefault(in_it, []).append((parents, tasks))
+        ways.append(parts)
+    least = min(ways, key=len)
+    return list(least.values()) if 1 < len(least) < len(packs) else []
 
 
 # --- on disk --------------------------------------------------------------------------------------

@@ -73,6 +73,19 @@ def check(tasks: list[Task], batches: list[Batch], pack: int, max_array: int) ->
 
 
 PLAN = make_plan(load_study("studies/scaling.yaml", "smoke"))
+TWICE = make_plan(
+    load_study(
+        "studies/scaling.yaml",
+        "smoke",
+        [
+            *("evaluations.over-training=null", "evaluations.sampling-compute=null"),
+            "evaluations.final={at: end, sampling_steps: 50, samples: 20, metrics: [fd], "
+            "subsets: 0}",
+            "evaluations.other={at: end, sampling_steps: 50, samples: 20, metrics: [fd], "
+            "subsets: 0, reference: {extractor: random-conv, images: 60, recall_images: 20}}",
+        ],
+    )
+)  # the same samples measured against two references
 
 
 @settings(max_examples=25, deadline=None)
@@ -86,9 +99,10 @@ def test_any_part_of_a_study_is_arranged_so_that_nothing_starts_early(
     pack: int, max_array: int, seed: int, done: float
 ) -> None:
     chance = random.Random(seed)
-    tasks = [t for t in tasks_of(PLAN) if chance.random() >= done]
-    batches = arrange(tasks, {}, lambda kind: SlurmSettings(pack=pack), max_array)
-    check(tasks, batches, pack, max_array)
+    for plan in (PLAN, TWICE):
+        tasks = [t for t in tasks_of(plan) if chance.random() >= done]
+        batches = arrange(tasks, {}, lambda kind: SlurmSettings(pack=pack), max_array)
+        check(tasks, batches, pack, max_array)
 
 
 def test_a_study_of_twelve_models_becomes_arrays_that_follow_element_by_element() -> None:
@@ -98,6 +112,17 @@ def test_a_study_of_twelve_models_becomes_arrays_that_follow_element_by_element(
     assert "aftercorr" in {how for how, _ in trains[1].after}
     # One sbatch per kind and milestone or sampling setting, not one per stage.
     assert len(batches) < len(PLAN.stages) / 5
+
+
+def test_measuring_the_same_samples_against_two_references_takes_two_arrays() -> None:
+    """The two references are elements of one array, and so of unequal index."""
+    evaluates = [t for t in tasks_of(TWICE) if t.kind == "evaluate"]
+    references = {t.inputs["reference"] for t in evaluates}
+    batches = arrange(tasks_of(TWICE), {}, lambda kind: SlurmSettings(pack=1), 1001)
+    check(tasks_of(TWICE), batches, 1, 1001)
+    where = placed(batches)
+    assert len({where[key][0] for key in references}) == 1 < len(references)
+    assert [len(b.packs) for b in batches if b.kind == "evaluate"] == [12, 12]
 
 
 def test_an_array_is_split_at_the_clusters_limit() -> None:
