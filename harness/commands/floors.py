@@ -10,6 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.spec.held_out import floors_have
+
 if TYPE_CHECKING:
     from harness.plan.plan import Plan
     from harness.spec.schema import DataSettings, ReferenceSettings
@@ -49,17 +51,31 @@ def check(plan: Plan) -> None:
     if not plan.floors:
         return
     _leave_out(plan)
-    told: dict[str, int] = {}
+    told: dict[str, tuple[int, int | None]] = {}
     for key, names in plan.floors.items():
         images = json.loads(plan.stages[key].settings)["images"]
-        told |= {n: images for n in names if images < plan.study.evaluations[n].samples}
-    for name, images in told.items():
+        data = plan.study.runs[plan.stages[key].run or 0].data
+        for name in names:
+            if images < plan.study.evaluations[name].samples:
+                reference = plan.study.reference_of(name)
+                told[name] = images, None if reference is None else floors_have(data, reference)
+    for name, (images, most) in told.items():
         samples = plan.study.evaluations[name].samples
         plan.notes.append(
             f"the floor of {name} is of {images:,} real images beside {samples:,} samples: it is "
-            "told, and no line is drawn, as distances depend on the number. For as many say "
-            f"evaluations.{name}.floor_images: {samples}"
+            "told, and no line is drawn, as distances depend on the number. "
+            + _as_many(name, samples, most)
         )
+
+
+def _as_many(name: str, samples: int, most: int | None) -> str:
+    """What would give as many real images as samples, where `most` are held out."""
+    if most is None or most >= samples:
+        return f"For as many say evaluations.{name}.floor_images: {samples}"
+    return (
+        f"data.held_out leaves {most:,}: a line needs more held out, or evaluations.{name}.samples "
+        f"of at most {most:,}"
+    )
 
 
 def _leave_out(plan: Plan) -> None:

@@ -136,6 +136,13 @@ class Source(Component):
         """
         return None
 
+    def quick_count(self, path: str) -> int | None:
+        """How many training images there are, where names of files alone tell it, else None.
+
+        `plan` and `run` compare it with data.train_images while the images are not encoded yet.
+        """
+        return None
+
     def quick_fingerprint(self, path: str) -> str | None:
         """The fingerprint of the training images, where names and sizes alone make it, else None.
 

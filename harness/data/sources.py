@@ -53,6 +53,9 @@ class ImageFolderSource(_Files):
 
         return len(class_folders(path)) or None
 
+    def quick_count(self, path: str) -> int | None:
+        return len(self.listing(path))
+
     def quick_fingerprint(self, path: str) -> str | None:
         from harness.data.folder import ImageFolder
 

@@ -68,6 +68,9 @@ class UnlabelledFolder(FileSource):
         images = UnlabelledImages(path, "val" if split == "floor" else "train")
         return [images.root / name for name, _ in images.files]
 
+    def quick_count(self, path: str) -> int | None:
+        return len(self.listing(path))
+
     @classmethod
     def recognise(cls, path: Path) -> dict[str, Any] | None:
         """A folder with loose images and no folder of images beside them."""

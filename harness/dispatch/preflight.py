@@ -63,6 +63,8 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             found.append(f"the images of {data.name!r}: {wrong} (data.path)")
         elif (wrong := _other_classes(data)) is not None:
             found.append(wrong)
+        elif "encode" in kinds and (wrong := _other_count(data)) is not None:
+            found.append(wrong)
         if (wrong := _held_out_elsewhere(data)) is not None:
             found.append(wrong)
     return found
@@ -122,6 +124,21 @@ def _other_classes(data: DataSettings) -> str | None:
     return (
         f"{data.path} has {classes:,} classes, and data.num_classes says {data.num_classes:,}: one "
         "of the two is wrong (is data.path the folder of class folders?)"
+    )
+
+
+def _other_count(data: DataSettings) -> str | None:
+    """Another number of images than the study says."""
+    source: Any = data.source
+    try:
+        count = source.quick_count(data.path)
+    except (HarnessError, OSError):
+        return None  # said where they are opened
+    if count is None or data.train_images in (None, count):
+        return None
+    return (
+        f"{data.path} has {count:,} images, and data.train_images says {data.train_images:,}: one "
+        "of the two is wrong (is it whole, and the right folder?)"
     )
 
 

@@ -20,6 +20,29 @@ def check(settings: StudySettings, data: Any) -> None:
         count_of(data.train_images, data.held_out)
     for field, reference in settings.references.items():
         _check_reference(field, reference, data)
+    _check_floors(settings, data)
+
+
+def floors_have(data: Any, reference: ReferenceSettings) -> int | None:
+    """How many real images there are for floors, as far as a study alone tells; else None."""
+    if not isinstance(data.held_out, float) or data.train_images is None or reference.held_out:
+        return None
+    return count_of(data.train_images, data.held_out)
+
+
+def _check_floors(settings: StudySettings, data: Any) -> None:
+    """Raises BadInput for an evaluation that asks for more real images than are held out."""
+    for name, evaluation in settings.evaluations.items():
+        if evaluation is None or evaluation.floor_images is None:
+            continue
+        own = evaluation.reference or settings.reference
+        have = None if own is None else floors_have(data, own)
+        if have is not None and evaluation.floor_images > have:
+            raise BadInput(
+                f"data.held_out {data.held_out:g} of {data.train_images:,} images leaves {have:,} "
+                f"for evaluations.{name}.floor_images, which is {evaluation.floor_images:,}: "
+                "lower it, or hold out another share"
+            )
 
 
 def _check_reference(reference_field: str, reference: ReferenceSettings, data: Any) -> None:

@@ -107,3 +107,22 @@ def test_floors_are_listed_by_images_and_k_with_old_ones_where_there_is_no_newer
         "floor (real images): sfd 0 (20 images), invalid: its images are among the reference's",
     ]
     assert floor_lines(frame.iloc[:0]) == []
+
+
+@pytest.mark.parametrize(
+    ("held_out", "advice"),
+    [
+        (0.5, "For as many say evaluations.final.floor_images: 4"),
+        (0.25, "leaves 2: a line needs more held out, or evaluations.final.samples of at most 2"),
+    ],
+)
+def test_no_more_floor_images_are_advised_than_are_held_out(
+    held_out: float, advice: str, tmp_path: Path, verb: Said
+) -> None:
+    text = STUDY.format(path=images(tmp_path / "images", ""), images="4")
+    text = text.replace("floor_images: 4", "floor_images: 2")
+    text = text.replace("train_images: 8", f"train_images: 8, held_out: {held_out}")
+    (tmp_path / "own.yaml").write_text(text)
+    code, out = verb("plan", str(tmp_path / "own.yaml"))
+    assert code in (0, 3), out
+    assert advice in out

@@ -11,6 +11,7 @@ import pytest
 from harness.components.source import Wanted
 from harness.data.embedded import Embedded
 from harness.data.sources import ImageFolderSource, WebDatasetSource
+from harness.data.unlabelled import UnlabelledFolder
 from harness.errors import BadInput
 
 WANTED = Wanted("glyphs", None, "train", 8, 1, 10, 12, 0)
@@ -47,4 +48,6 @@ def test_what_the_names_tell_is_what_opening_tells(tmp_path: Path) -> None:
     images = source.open(replace(WANTED, name="mine", path=str(path)))
     assert source.quick_classes(str(path)) == len(images.class_names) == 2
     assert source.quick_fingerprint(str(path)) == images.fingerprint
+    assert source.quick_count(str(path)) == len(images)
+    assert UnlabelledFolder().quick_count(str(path)) == len(images)
     assert len(source.listing(str(path))) == len(images) == 12

@@ -56,6 +56,26 @@ def test_another_number_of_classes_is_seen_in_the_folders_names(tmp_path: Path) 
     assert "has 3 classes, and data.num_classes says 2" in sentence
 
 
+@pytest.mark.parametrize("said_to_be", [199, 200, 201])
+def test_another_number_of_images_is_seen_before_they_are_encoded(
+    tmp_path: Path, said_to_be: int
+) -> None:
+    for name in ("cats", "dogs"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(100):
+            (tmp_path / "images" / name / f"{i}.png").write_bytes(b"not opened")
+        (tmp_path / "images" / name / "Thumbs.db").write_bytes(b"")
+    folder = FOLDER.replace("path: images", f"path: {tmp_path}/images")
+    plan = plan_of(tmp_path, folder.replace("source:", f"train_images: {said_to_be}, source:"))
+    found = said(plan, "encode")
+    if said_to_be == 200:
+        assert found == []
+    else:
+        (sentence,) = found
+        assert f"has 200 images, and data.train_images says {said_to_be}" in sentence
+    assert said(plan, "train") == [], "latents were encoded already"
+
+
 def test_a_package_that_measuring_needs_is_asked_for_where_something_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

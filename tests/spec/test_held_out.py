@@ -65,6 +65,20 @@ def test_a_split_that_cannot_be_is_refused(
         load_study(held(tmp_path, data, reference or "floor_images: 10"))
 
 
+@pytest.mark.parametrize("asked", [60, 61])
+def test_an_evaluation_asks_for_no_more_floor_images_than_are_held_out(
+    tmp_path: Path, asked: int
+) -> None:
+    path = held(tmp_path, "600, held_out: 0.1", "floor_images: 10")
+    final = f"{{final: {{samples: 100, metrics: [fd], floor_images: {asked}}}}}"
+    path.write_text(path.read_text() + f"evaluations: {final}\n")
+    if asked == 60:
+        load_study(path)
+        return
+    with pytest.raises(BadStudy, match=r"leaves 60 for evaluations\.final\.floor_images, which is"):
+        load_study(path)
+
+
 def test_embedded_sets_hold_nothing_out(tmp_path: Path) -> None:
     with pytest.raises(BadStudy, match="source 'embedded' makes others for floors"):
         load_study(study(tmp_path, "train_images: 100, held_out: 0.1"))
