@@ -61,10 +61,10 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             )
         elif (wrong := headers.folder_problem(Path(data.path))) is not None:
             found.append(f"the images of {data.name!r}: {wrong} (data.path)")
-        elif (wrong := _other_classes(data)) is not None:
-            found.append(wrong)
-        elif "encode" in kinds and (wrong := _other_count(data)) is not None:
-            found.append(wrong)
+        else:
+            new = "encode" in kinds
+            wrong = _other_classes(data) or (_other_count(data) if new else None)
+            found += [wrong] if wrong else []
         if (wrong := _held_out_elsewhere(data)) is not None:
             found.append(wrong)
     return found
@@ -136,6 +136,8 @@ def _other_count(data: DataSettings) -> str | None:
         return None  # said where they are opened
     if count is None or data.train_images in (None, count):
         return None
+    if count == 0:
+        return f"{data.path} holds no images in the layout of {source.name} ({source.layout})"
     return (
         f"{data.path} has {count:,} images, and data.train_images says {data.train_images:,}: one "
         "of the two is wrong (is it whole, and the right folder?)"
