@@ -170,11 +170,13 @@ def _forward(along: str) -> Callable[[Evidence], tuple[str, str]]:
         if not gaps:
             return nothing("no models that differ in this alone")
         better = sum(g.value * _sign(e) > 0 for g in gaps)
-        sure = sum(not g.tie for g in corrected(gaps))
+        sure = [g.value * _sign(e) > 0 for g in corrected(gaps) if not g.tie]
         words = f"{better} of {len(gaps)} steps forward improve"
-        return _judged(corrected(gaps), e.published, _sign(e)), (
-            words if e.published else f"{words}; {sure} of them are no ties after Holm's correction"
-        )
+        if not e.published:
+            words += (
+                f"; beyond Holm's correction {sum(sure)} improve and {len(sure) - sum(sure)} worsen"
+            )
+        return _judged(corrected(gaps), e.published, _sign(e)), words
 
     return by
 

@@ -198,8 +198,10 @@ def quality_axis(axes: Axes, values: Sequence[float], floor: float | None) -> No
     if min(values) > 0 and max(values) / min(values) > 15:
         style.log_axis(axes.yaxis, positive)
         return
-    top = max(*values, floor or 0.0, 1e-12)
+    top = max(*values, floor or 0.0)
     bottom = min(0.0, min(values) * 1.1)
+    if top == bottom:  # nothing but zeros: shares, of which there are none
+        top = 1.0
     axes.set_ylim(bottom, top + 0.08 * (top - bottom))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
 

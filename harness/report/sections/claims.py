@@ -10,6 +10,9 @@ from harness.report.phrases import PAPER
 from harness.report.wording import count, listed
 
 
+NAMED = 8  # claims that are listed by name where the records say nothing of them
+
+
 class Claims(Section):
     """The paper's claims, fixed before the data: supported, contradicted or undecided."""
 
@@ -45,9 +48,8 @@ class Claims(Section):
         if rows:
             spans += [ref("tab-claims"), " has what the paper says and what these records say. "]
         if silent:
-            spans.append(
-                f"Of {count(len(silent), 'claim')} these records say nothing: {listed(silent)}. "
-            )
+            which = f": {listed(silent)}" if len(silent) <= NAMED else ""
+            spans.append(f"Of {count(len(silent), 'claim')} these records say nothing{which}. ")
         if not found.report.papers_own and not stored:
             spans.append(
                 "These records were begun before claims were stored with a study, so that nothing "

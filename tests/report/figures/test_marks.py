@@ -113,6 +113,9 @@ def test_quality_starts_at_zero_and_is_logarithmic_over_large_ranges() -> None:
     marks.quality_axis(axes, [-0.002, 0.1], None)  # a kernel distance may be negative
     assert axes.get_ylim()[0] < -0.002 and axes.get_yscale() == "linear"
     _, axes = panel()
+    marks.quality_axis(axes, [0.0, 0.0], None)  # a share of none: no axis of 1e-12
+    assert axes.get_ylim()[0] == 0 and 1 <= axes.get_ylim()[1] < 1.2
+    _, axes = panel()
     before = axes.get_ylim()
     marks.quality_axis(axes, [math.nan], None)
     assert axes.get_ylim() == before

@@ -35,6 +35,19 @@ def test_what_is_there_is_supported_and_its_opposite_contradicted(make):
     assert turned["strong-correlation"] == turned["size-helps"] == "contradicted"
 
 
+def test_steps_that_surely_improve_and_worsen_are_counted_apart(make):
+    by = {}
+    for trend in (1.0, -1.0):
+        told = find(measured(make, 0.0, trend=trend)).verdicts
+        (by[trend],) = [v.numbers for v in told if v.id == "size-helps" and v.decidable]
+    steps = by[1.0].split(" of ")[1].split()[0]
+    assert by[1.0] == (
+        f"{steps} of {steps} steps forward improve; beyond Holm's correction {steps} improve and "
+        "0 worsen"
+    )
+    assert by[-1.0].endswith(f"0 improve and {steps} worsen")
+
+
 @pytest.mark.slow
 def test_of_noise_nothing_is_claimed_beyond_what_intervals_allow(make):
     tested = ("size-helps", "patch-helps", "sampling-cannot-compensate", "gflops-not-params")
