@@ -18,7 +18,7 @@ import pandas as pd
 from harness import paper
 from harness.analysis.correlations import correlation, regression
 from harness.analysis.crossings import crossings, last_common
-from harness.analysis.intervals import Difference, Interval, corrected, degrees, difference
+from harness.analysis.intervals import Difference, Interval, corrected, difference
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.sampling import compare_pairs
 from harness.analysis.selection import errors, series
@@ -77,8 +77,7 @@ def _log_gap(e: Evidence, a: pd.Series, b: pd.Series) -> Difference:
     frame = pd.DataFrame([a, b])
     std, df = errors(frame)
     va, vb = float(a["value"]), float(b["value"])
-    return difference(math.log(va), math.log(vb), std[0] / va, std[1] / vb,
-                      degrees(df[0]), degrees(df[1]))  # fmt: skip
+    return difference(math.log(va), math.log(vb), std[0] / va, std[1] / vb, df[0], df[1])
 
 
 def _ratio(gap: Difference, published: bool) -> str:
@@ -126,14 +125,18 @@ def _half(e: Evidence) -> tuple[str, str]:
     pairs = _blocks(e, ("in-context",))
     if not pairs:
         return nothing("adaLN-Zero and in-context were not both measured")
-    gap = _log_gap(e, *pairs[0])
+    gaps = corrected([_log_gap(e, a, b) for a, b in pairs])
     near = Interval(0, math.log(0.4), math.log(0.6))  # "nearly half", fixed beforehand
-    words = f"ratio {_ratio(gap, e.published)}; nearly half: 0.4 to 0.6"
+    ratios = [_ratio(gap, e.published) for gap in gaps]
+    if len(pairs) > 1:
+        ratios = [f"{ratio} ({a['model']})" for ratio, (a, _) in zip(ratios, pairs, strict=True)]
+    words = f"ratio {', '.join(ratios)}; nearly half: 0.4 to 0.6"
     if e.published:
-        return (AGREES if gap.value in near else DISAGREES), words
-    if near.low <= gap.interval.low and gap.interval.high <= near.high:
+        return (AGREES if all(gap.value in near for gap in gaps) else DISAGREES), words
+    limits = [gap.interval for gap in gaps]
+    if all(near.low <= found.low and found.high <= near.high for found in limits):
         return SUPPORTED, words
-    apart = gap.interval.low > near.high or gap.interval.high < near.low
+    apart = any(found.low > near.high or found.high < near.low for found in limits)
     return (CONTRADICTED if apart else UNDECIDED), words
 
 
@@ -141,15 +144,15 @@ def _cheapest(e: Evidence) -> tuple[str, str]:
     pairs = _blocks(e)
     if len({t["block"] for _, t in pairs}) < 3:
         return nothing("not all four block designs are among the models")
-    cheaper = [b for a, b in pairs if b["gflops"] < a["gflops"]]
     words = ", ".join(
         f"{a['gflops']:.2f} against {b['gflops']:.2f} ({b['block']})" for a, b in pairs
     )
-    if not cheaper:
+    ours, cheapest = min(pairs, key=lambda pair: float(pair[1]["gflops"] / pair[0]["gflops"]))
+    share = 1 - cheapest["gflops"] / ours["gflops"]
+    if not share > 0:
         return SUPPORTED, words
     # Of designs that are as good, none may be cheaper; the one that is cheaper may be worse.
-    share = max(1 - b["gflops"] / a["gflops"] for a, b in pairs)
-    return CONTRADICTED, f"{words}; {cheaper[0]['block']} is {100 * share:.2f} % cheaper"
+    return CONTRADICTED, f"{words}; {cheapest['block']} is {100 * share:.2f} % cheaper"
 
 
 def _forward(along: str) -> Callable[[Evidence], tuple[str, str]]:
@@ -248,8 +251,7 @@ def _by_patch(pairs: list[tuple[pd.Series, pd.Series, float]]) -> str:
 def _correlated(e: Evidence) -> tuple[str, str]:
     rows = adaln_zero(e)
     try:
-        std, df = errors(rows)
-        found = correlation(rows["gflops"], rows["value"], std, std_df=df)
+        found = correlation(rows["gflops"], rows["value"])
     except (BadInput, KeyError) as error:
         return nothing(str(error))
     r = found.pearson
@@ -312,8 +314,6 @@ def _xl_crossing(e: Evidence) -> tuple[str, str]:
     row = found.iloc[0]
     at = "no crossing" if math.isnan(row["compute"]) else f"{row['compute']:.2g} Gflops"
     words = f"{row['seen']}: {at} ({row['low']:.2g} to {row['high']:.2g})"
-    if not (row["low"] > 0 or math.isfinite(row["high"])):
-        return UNDECIDED, words
     roughly = row["low"] >= 3e9 and row["high"] <= 3e10  # "roughly 10^10", fixed beforehand
     apart = row["low"] > 3e10 or row["high"] < 3e9
     return (SUPPORTED if roughly else CONTRADICTED if apart else UNDECIDED), words
