@@ -163,8 +163,11 @@ def test_a_sure_step_and_a_tie_are_neither_support_nor_contradiction() -> None:
     found = decide("size-helps", Evidence(final=sizes((10.0, 9.0, 9.0))))
     assert found.verdict == UNDECIDED
     assert found.numbers == (
-        "1 of 2 steps forward improve; 1 of them are no ties after Holm's correction"
+        "1 of 2 steps forward improve; beyond Holm's correction 1 improve and 0 worsen"
     )
+    found = decide("size-helps", Evidence(final=sizes((10.0, 9.0, 9.0, 9.5))))
+    assert found.verdict == CONTRADICTED
+    assert found.numbers.endswith("beyond Holm's correction 1 improve and 1 worsen")
 
 
 def test_steps_forward_are_judged_together_by_holm() -> None:
@@ -173,7 +176,7 @@ def test_steps_forward_are_judged_together_by_holm() -> None:
     final = sizes(values).assign(se=[0.01 * v for v in values])
     found = decide("size-helps", Evidence(final=final))
     assert found.verdict == UNDECIDED
-    assert found.numbers.startswith("3 of 3 steps forward improve; 0 of them are no ties")
+    assert found.numbers.endswith("beyond Holm's correction 0 improve and 0 worsen")
     assert decide("size-helps", Evidence(final=final.iloc[:2])).verdict == SUPPORTED
 
 
