@@ -27,7 +27,7 @@ def other_metrics(e: Evidence) -> tuple[str, str]:
     asked = {n: r for n, r in e.others.items() if kind(n) in OTHERS}
     level = 1 - 0.05 / max(1, len(asked))  # of all together
     for name, rows in asked.items():
-        own = adaln_zero(Evidence(metric=name, final=rows))
+        own = adaln_zero(Evidence(final=rows))
         try:
             r = correlation(own["gflops"], own["value"], confidence=level).pearson
         except (BadInput, KeyError):

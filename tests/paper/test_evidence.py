@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from harness.paper.claims import decide_all
 from harness.paper.evidence import evidence
@@ -35,6 +36,27 @@ def test_records_become_evidence_that_claims_are_decided_from():
     assert sorted(found.losses["gflops"]) == [1.4, 5.6, 19.7] and len(found.sweep) == 0
     verdicts = {v.id: v.verdict for v in decide_all(found)}
     assert verdicts["size-helps"] == "supported" and verdicts["patch-helps"] == "undecided"
+
+
+def test_every_part_of_the_evidence_is_of_the_primary_metric() -> None:
+    assert evidence(records(), pd.DataFrame()).losses.empty  # an empty table of training
+    found = evidence(records(seed=0))
+    both = pd.concat([records(seed=0), records(seed=1)]).reset_index(drop=True)
+    both["run"] = both["run"] + both["seed"].astype(str)
+    both.loc[both["seed"] == 1, "value"] += 2.0
+    two = evidence(both)
+    assert len(two.final) == 3  # a model's seeds are one row, their mean
+    assert sorted(two.final["value"] - found.final["value"]) == pytest.approx([1.0, 1.0, 1.0])
+    assert set(two.curves["step"]) == {100, 200} and len(two.finished) == 6
+    renamed = records().replace({"metric": {"fid": "fd_glyphs_cnn"}})
+    assert evidence(renamed).metric == "fd_glyphs_cnn"
+    mixed = pd.concat([renamed, renamed.assign(reference_sha256="other")])
+    assert evidence(mixed).metric == "fd_glyphs_cnn" and len(evidence(mixed).final) == 0
+
+
+def test_a_sweep_over_sampling_steps_is_evidence() -> None:
+    sweep = pd.concat([records(sampling_steps=n) for n in (10, 50)])
+    assert sorted(set(evidence(sweep).sweep["sampling_steps"])) == [10, 50]
 
 
 def test_nothing_is_decided_from_nothing_or_from_several_references():

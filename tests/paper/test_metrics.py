@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
+from harness.analysis.correlations import compare_correlations
 from harness.paper.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
 from harness.paper.metrics import benefit_most, loss, other_metrics
 
@@ -35,6 +37,91 @@ def test_other_extractors_metrics_are_of_the_same_kinds_and_kid_is_not_asked_for
     assert found[0] == SUPPORTED
     verdict, words = other_metrics(Evidence(others={"kid": rows(-1, 0.1)}))
     assert verdict == UNDECIDED and "no other metrics" in words
+
+
+def with_correlation(r: float, n: int = 8) -> pd.DataFrame:
+    """n models whose values correlate with log compute by exactly r."""
+    x = np.log(GFLOPS[:n])
+    x = (x - x.mean()) / x.std()
+    noise = np.random.default_rng(5).standard_normal(n)
+    noise -= noise.mean() + x * (noise @ x) / n
+    value = 10 + r * x + np.sqrt(1 - r * r) * noise / noise.std()
+    return rows(0).iloc[:n].assign(value=value)
+
+
+def low_at(confidence: float, n: int = 8) -> float:
+    """The correlation of n models whose interval at this confidence ends at 0."""
+    return float(np.tanh(scipy.stats.norm.ppf((1 + confidence) / 2) / np.sqrt(n - 3)))
+
+
+@pytest.mark.parametrize(("asked", "share"), [(1, 1.0), (2, 0.5), (4, 0.25)])
+def test_several_metrics_are_judged_at_5_percent_of_all_together(asked: int, share: float) -> None:
+    """Bonferroni's level: a correlation just within it is open, one just beyond decides."""
+    names = ("precision", "recall", "inception_score", "is_glyphs_cnn")[:asked]
+    limit = low_at(1 - 0.05 * share)
+    for r, verdict in ((limit - 0.003, UNDECIDED), (limit + 0.003, SUPPORTED)):
+        found = other_metrics(Evidence(others={name: with_correlation(r) for name in names}))
+        assert found[0] == verdict
+        worse = other_metrics(Evidence(others={name: with_correlation(-r) for name in names}))
+        assert worse[0] == (CONTRADICTED if verdict == SUPPORTED else UNDECIDED)
+        down = other_metrics(Evidence(others={"sfid": with_correlation(-r), **{
+            name: with_correlation(r) for name in names[1:]}}))  # fmt: skip
+        assert down[0] == verdict
+
+
+def test_a_metric_without_models_does_not_silence_the_next() -> None:
+    others = {"precision": rows(1).iloc[:2], "recall": with_correlation(0.9)}
+    verdict, words = other_metrics(Evidence(others=others))
+    low, high = (np.tanh(np.arctanh(0.9) + s * 2.241403 / np.sqrt(5)) for s in (-1, 1))
+    assert (verdict, words) == (SUPPORTED, f"Rec. 0.90 ({low:.2f} to {high:.2f})")
+    both = {**others, "sfid": with_correlation(-0.96)}
+    assert "), sFID -0.960 (" in other_metrics(Evidence(others=both))[1]
+    losses = pd.concat([rows(-1).iloc[:2].assign(step=5), rows(-1, 0.01).assign(step=10)]).rename(
+        columns={"value": "loss"}
+    )
+    assert loss(Evidence(losses=losses)) == (
+        SUPPORTED, "Spearman of loss and Gflops " + ", ".join(["-1.00 at step 10"] * 3)
+    )  # fmt: skip
+    # Of precision there are too few models to compare; class score over FID is judged all the same.
+    some = {"precision": rows(1).iloc[:2], "inception_score": rows(1, 0.05)}
+    verdict, words = benefit_most(Evidence(final=rows(-1, 5.0, 3), others=some))
+    assert verdict == SUPPORTED and words.startswith("IS over FID")
+
+
+@pytest.mark.parametrize(
+    ("order", "rho", "verdict"),
+    [
+        ((7, 6, 5, 3, 2, 1, 4, 0), -0.857, SUPPORTED),  # 2.45 standard errors
+        ((7, 5, 4, 3, 6, 2, 0, 1), -0.833, UNDECIDED),  # 2.31
+    ],
+)
+def test_the_loss_is_judged_at_5_percent_of_its_three_stages(
+    order: tuple[int, ...], rho: float, verdict: str
+) -> None:
+    """Two-sided 5 % of three together ask for 2.394 standard errors."""
+
+    def at(values: list[float]) -> str:
+        frame = pd.DataFrame({"label": list("abcdefgh"), "gflops": GFLOPS, "loss": values})
+        return loss(Evidence(losses=frame.assign(step=1)))[0]
+
+    assert np.corrcoef(order, range(8))[0, 1] == pytest.approx(rho, abs=0.001)
+    assert at([float(v) for v in order]) == verdict
+    turned = at([-float(v) for v in order])
+    assert turned == (CONTRADICTED if verdict == SUPPORTED else UNDECIDED)
+
+
+def test_pairs_of_metrics_are_judged_at_5_percent_of_all_pairs() -> None:
+    one = rows(-1, 2.0, 1)
+    others = {"sfid": rows(-1, 3.0, 2), "precision": rows(1, 1.0, 3), "recall": rows(1, 2.0, 4),
+              "inception_score": rows(1, 1.5, 5)}  # fmt: skip
+    _, words = benefit_most(Evidence(final=one, others=others))
+    said = words.split(", ")
+    assert len(said) == 6
+    for strong, title in (("inception_score", "IS"), ("precision", "Prec.")):
+        for weak, name in ((one, "FID"), (others["sfid"], "sFID"), (others["recall"], "Rec.")):
+            gap = compare_correlations(GFLOPS, others[strong]["value"], weak["value"], 1 - 0.05 / 6)
+            told = f"{title} over {name} {gap.value:+.3f} ({gap.low:.3f} to {gap.high:.3f})"
+            assert told in said
 
 
 def test_two_models_have_no_correlation() -> None:

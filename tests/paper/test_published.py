@@ -83,3 +83,46 @@ def test_other_numbers_would_disagree(
 
     monkeypatch.setattr(paper, "table", changed)
     assert claim(OWN)[0] == DISAGREES
+
+
+def test_recall_may_be_above_ldms_at_equal_guidance_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = paper.table
+
+    def changed(name: str, recall: float) -> list[dict]:
+        rows = [dict(each) for each in real(name)]
+        for each in rows:
+            if each.get("model") == "LDM-4-G (cfg=1.25)":
+                each["recall"] = recall
+        return rows
+
+    assert "at equal guidance" not in published.recall(OWN)[1]
+    for recall, verdict in ((0.60, AGREES), (0.62, DISAGREES), (0.65, DISAGREES)):
+        monkeypatch.setattr(paper, "table", lambda name, recall=recall: changed(name, recall))
+        found, words = published.recall(OWN)
+        assert found == verdict
+        assert words.endswith("; true at equal guidance") == (verdict == AGREES)
+
+
+@pytest.mark.parametrize(
+    ("claim", "row", "column", "value"),
+    [
+        (published.latent, "ADM-U", "total_gflops", 118.0),
+        (published.latent, "ADM-U", "total_gflops", 118.64),
+        (published.at_512, "ADM", "total_gflops", 524.6),
+    ],
+)
+def test_as_many_gflops_are_not_fewer(
+    monkeypatch: pytest.MonkeyPatch, claim: Callable, row: str, column: str, value: float
+) -> None:
+    real = paper.table
+
+    def changed(name: str) -> list[dict]:
+        rows = [dict(each) for each in real(name)]
+        for each in rows:
+            if name == "table5_unets" and each["model"] == row:
+                each[column] = value
+        return rows
+
+    assert claim(OWN)[0] == AGREES
+    monkeypatch.setattr(paper, "table", changed)
+    assert claim(OWN)[0] == DISAGREES
