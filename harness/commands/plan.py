@@ -79,7 +79,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     speeds = measured_rates(opened)
     stages, by_kind, differing = _costs(opened, state, speeds, every)
     unknown = [e["seconds"] is None for e in by_kind.values()]
-    problems = preflight.problems(opened.plan, state.missing)
+    problems = preflight.problems(opened.plan, state.missing, opened.store.root)
     files = identity.look(opened.plan, opened.stages, opened.store)
     return {
         "study": opened.study.name,

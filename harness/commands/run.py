@@ -123,7 +123,7 @@ def do(args: argparse.Namespace) -> int:
     missing = state.missing
     if state.remade and not args.remake:
         raise BadInput(removed(state))
-    problems = preflight.problems(opened.plan, missing)
+    problems = preflight.problems(opened.plan, missing, opened.store.root)
     if problems:
         raise Missing(
             "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
@@ -360,7 +360,7 @@ def dry_run(opened: Opened, remake: bool = False) -> int:
     print(f"{plural(len(state.missing), 'stage')} to do, {len(state.done):,} done")
     if state.remade:
         print(removed(state, remake))
-    for problem in preflight.problems(opened.plan, state.missing):
+    for problem in preflight.problems(opened.plan, state.missing, opened.store.root):
         print(f"missing here: {problem}")
     for sentence in identity.look(opened.plan, opened.stages, opened.store, every=True).changed:
         print(f"changed here: {sentence}")

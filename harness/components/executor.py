@@ -53,6 +53,10 @@ class Executor(Component):
         """Sentences that name what this machine or cluster lacks; empty: nothing."""
         return []
 
+    def check_results(self, root: Path) -> list[str]:
+        """Sentences that say why it cannot work in the results folder `root`; empty: it can."""
+        return []
+
     def describe(self, study: Any) -> str | None:
         """A sentence for `plan`: where stages run, and how many at once. None: nothing to say."""
         return None

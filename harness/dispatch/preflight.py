@@ -16,8 +16,11 @@ from harness.spec.schema import DataSettings, ReferenceSettings
 from harness.spec.study import Study
 
 
-def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
-    """Everything that is missing on this machine for the stages still to do, as sentences."""
+def problems(plan: Plan, missing: Iterable[Stage], root: Path | None = None) -> list[str]:
+    """Everything that is missing on this machine for the stages still to do, as sentences.
+
+    root: the results folder, where one is meant.
+    """
     missing = list(missing)
     study, kinds = plan.study, {s.kind for s in missing}
     found: list[str] = []
@@ -27,7 +30,8 @@ def problems(plan: Plan, missing: Iterable[Stage]) -> list[str]:
         for text, why in plan.counts.refused.items():
             label = plan.uncounted[text][0].label
             found.append(f"the network of {label} cannot be built and counted: {why}")
-    found += executor_of(study).check(study)
+    executor = executor_of(study)
+    found += executor.check(study) + ([] if root is None else executor.check_results(root))
     if kinds & {"encode", "reference", "floor"}:
         found += _data(study, kinds)
     if kinds & {"encode", "sample", "ceiling"}:

@@ -6,7 +6,9 @@ and only where accounting runs. A question without an answer is Unreachable, nev
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pwd
 import re
 import subprocess
 import time
@@ -118,6 +120,29 @@ def job_ids(printed: str) -> set[str]:
     return set(re.findall(line, printed, re.MULTILINE))
 
 
+def of_this_user() -> list[str]:
+    """squeue's words for the jobs of this user alone.
+
+    None, so that it lists the jobs of all (ours are known by their names), where this machine has
+    no name for the user's number, as in a container: squeue 22.05 then calls the number invalid,
+    lists nothing and ends with 0, and every job would be taken for gone.
+    """
+    try:
+        pwd.getpwuid(os.getuid())
+    except KeyError:
+        return []
+    return ["-u", str(os.getuid())]
+
+
+def fields(line: str) -> dict[str, str]:
+    """The values of a line of `scontrol show -o`; of a name the first, since what stands in a path
+    or a comment may look like one, and comes later."""
+    found: dict[str, str] = {}
+    for name, value in re.findall(r"(\w+)=(\S*)", line):
+        found.setdefault(name, value)
+    return found
+
+
 class Cluster:
     """The cluster that this machine's SLURM commands talk to."""
 
@@ -168,16 +193,16 @@ class Cluster:
     def queue(self, name: str | None = None) -> dict[str, dict[int, Element]]:
         """This user's jobs by name and array index, ended ones too while SLURM remembers them."""
         words = ["squeue", "-h", "-r", "-t", "all", "-o", "%j|%F|%K|%T|%L|%M|%r"]
-        words += ["--name", name] if name else ["-u", str(os.getuid())]
+        words += ["--name", name] if name else of_this_user()
         found: dict[str, dict[int, Element]] = {}
         for line in self.ask(*words).splitlines():
-            fields = line.split("|", 6)
-            if len(fields) == 7 and fields[0].startswith(PREFIX) and fields[2].isdigit():
-                job, index, state, left, elapsed, reason = fields[1:]
+            told = line.split("|", 6)
+            if len(told) == 7 and told[0].startswith(PREFIX) and told[2].isdigit():
+                job, index, state, left, elapsed, reason = told[1:]
                 element = Element(job, state, reason, left=left, elapsed=elapsed)
-                known = found.setdefault(fields[0], {}).setdefault(int(index), element)
+                known = found.setdefault(told[0], {}).setdefault(int(index), element)
                 if not known.live:  # a second job of this name left at once, or is still to do so
-                    found[fields[0]][int(index)] = element
+                    found[told[0]][int(index)] = element
         return found
 
     def detail(self, job: str, index: int) -> Element | None:
@@ -188,15 +213,15 @@ class Cluster:
             return None
         if done.returncode == 0:
             for line in done.stdout.splitlines():
-                fields = dict(re.findall(r"(\w+)=(\S*)", line))
-                if fields.get("ArrayTaskId") == str(index):
+                told = fields(line)
+                if told.get("ArrayTaskId") == str(index):
                     return Element(
                         job,
-                        fields.get("JobState", "UNKNOWN"),
-                        fields.get("Reason", ""),
-                        fields.get("ExitCode", ""),
-                        restarts=int(fields.get("Restarts", "0") or 0),
-                        name=fields.get("JobName", ""),
+                        told.get("JobState", "UNKNOWN"),
+                        told.get("Reason", ""),
+                        told.get("ExitCode", ""),
+                        restarts=int(told.get("Restarts", "0") or 0),
+                        name=told.get("JobName", ""),
                     )
         return self._accounted(job, index)
 
@@ -207,13 +232,13 @@ class Cluster:
         except Unreachable:
             return None
         for line in done.stdout.splitlines() if done.returncode == 0 else ():
-            fields = [*line.split("|", 3), ""]
-            if fields[0] == f"{job}_{index}" and len(fields) > 3:
-                code, _, number = fields[2].partition(":")
+            told = [*line.split("|", 3), ""]
+            if told[0] == f"{job}_{index}" and len(told) > 3:
+                code, _, number = told[2].partition(":")
                 if number == "0" and int(code) > OWN_CODES:
                     code, number = "0", code
-                state = (fields[1].split() or ["UNKNOWN"])[0]
-                return Element(job, state, exit_code=f"{code}:{number}", name=fields[3])
+                state = (told[1].split() or ["UNKNOWN"])[0]
+                return Element(job, state, exit_code=f"{code}:{number}", name=told[3])
         return None
 
     def find(self, name: str) -> str | None:
@@ -255,6 +280,9 @@ class Cluster:
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
             full = any(word in said.lower() for word in LIMITS) and not TOO_LARGE.search(said)
             if full or not any(word in said.lower() for word in PASSING):
+                known = None if full else self._submitted_after_all(done.stdout, name)
+                if known is not None:
+                    return known
                 if not unsure:  # surely not queued
                     tried.unlink(missing_ok=True)
                 if full:
@@ -265,6 +293,16 @@ class Cluster:
         if known is not None:
             return known
         raise Later(f"sbatch did not succeed in {self.tries} tries: {said}")
+
+    def _submitted_after_all(self, printed: str, name: str) -> str | None:
+        """The id of a job whose sbatch ended with an error, as a site's own part of one may do
+        after SLURM has taken the job."""
+        ids = job_ids(printed)
+        if len(ids) == 1:
+            return ids.pop()
+        with contextlib.suppress(Unreachable):
+            return self.find(name)
+        return None
 
     def _submitted(self, printed: str, name: str, script: Path) -> str:
         """The job's id from what an sbatch without error printed; a site may add lines of its own.
@@ -309,12 +347,10 @@ class Cluster:
             return None
         granted = []
         for line in done.stdout.splitlines() if done.returncode == 0 else ():
-            fields = dict(re.findall(r"(\w+)=(\S*)", line))
+            told = fields(line)
             wanted = partition.split(",") if partition else ()
-            if fields.get("PartitionName") in wanted or (
-                not wanted and fields.get("Default") == "YES"
-            ):
-                time_limit = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):\d+", fields.get("MaxTime", ""))
+            if told.get("PartitionName") in wanted or (not wanted and told.get("Default") == "YES"):
+                time_limit = re.fullmatch(r"(?:(\d+)-)?(\d+):(\d+):\d+", told.get("MaxTime", ""))
                 if time_limit is None:
                     return None
                 days, hours, minutes = (int(n or 0) for n in time_limit.groups())

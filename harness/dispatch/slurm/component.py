@@ -34,6 +34,12 @@ class Slurm(Executor):
             "machine with --executor local"
         ]
 
+    def check_results(self, root: Path) -> list[str]:
+        from harness.dispatch.slurm.script import path_problem
+
+        problem = path_problem(root.resolve())
+        return [] if problem is None else [problem]
+
     def processes(self, study: Any, kind: str) -> int:
         settings = study.settings.dispatch.slurm_for(kind)
         return int(settings.nodes * settings.processes(kind))

@@ -65,6 +65,13 @@ def parameters(settings: SlurmSettings, batch: Batch, dependency: str | None) ->
     return {k: v for k, v in given.items() if v is not None}
 
 
+def path_problem(root: Path) -> str | None:
+    """Why no script can name a results folder: a line of it ends at a line break in the path."""
+    if not re.search(r"[\n\r]", str(root)):
+        return None
+    return f"sbatch cannot take a results folder with a line break in its path: {str(root)!r}"
+
+
 def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | None) -> str:
     """The script's text. Errors: BadInput with submitit's message."""
     from submitit.slurm.slurm import SlurmExecutor
@@ -77,8 +84,8 @@ def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | 
             return 2  # whether srun is here was asked before
 
     path = folder(root, batch.name)
-    if "\n" in str(path) or "\r" in str(path):
-        raise BadInput(f"sbatch cannot take a results folder with a line break in its path: {path}")
+    if (problem := path_problem(root)) is not None:
+        raise BadInput(problem)
     executor = Array(path)
     outputs = Outputs.of(path)
     given = parameters(settings, batch, dependency)
@@ -96,7 +103,8 @@ def script(root: Path, batch: Batch, settings: SlurmSettings, dependency: str | 
     assert text.count(first) == 1
     numbers = batch.array if batch.indices[0] or batch.indices[-1] >= len(batch.packs) else None
     text = text if numbers is None else text.replace(first, f"#SBATCH --array={numbers}%")
-    return "\n".join(_flag(line) for line in text.splitlines()) + "\n"
+    # by "\n" alone: a path may hold what Python takes for the end of a line, and sbatch does not
+    return "\n".join(_flag(line) for line in text.rstrip("\n").split("\n")) + "\n"
 
 
 @dataclass(frozen=True)

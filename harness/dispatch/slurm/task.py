@@ -12,7 +12,6 @@ last checkpoint.
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
 from harness.dispatch.slurm.batch import Entry
+from harness.dispatch.slurm.cluster import fields
 from harness.dispatch.worker import begin_log, failure_told, logging_to, tell
 from harness.errors import HarnessError
 from harness.plan.stages import Task
@@ -270,7 +270,7 @@ def requeue(
 def _own_job() -> dict[str, str]:
     """This job as scontrol has it; {} when it does not say."""
     told, _ = scontrol("show", "job", "-o", os.environ.get("SLURM_JOB_ID", ""))
-    return dict(re.findall(r"(\w+)=(\S*)", told or ""))
+    return fields(told or "")
 
 
 def scontrol(*words: str) -> tuple[str | None, str]:

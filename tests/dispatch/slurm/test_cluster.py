@@ -94,6 +94,30 @@ def test_a_job_id_that_nobody_tells_is_not_guessed_and_the_job_not_submitted_aga
     assert (tmp_path / "submitted").read_text() == "x\n"
 
 
+@pytest.mark.parametrize(
+    ("printed", "queued"), [("Welcome; 3 news\n78", ""), ("", "78"), ("Note; 12 h", "78")]
+)
+def test_an_sbatch_that_reports_a_failure_after_slurm_took_the_job_has_submitted_it(
+    commands: Path, tmp_path: Path, printed: str, queued: str
+) -> None:
+    (tmp_path / "printed").write_text(printed + "\n")
+    calls = f"echo x >> {tmp_path}/submitted; cat {tmp_path}/printed"
+    command(commands, "sbatch", f"{calls}; echo 'sbatch: error: site plugin' >&2; exit 1")
+    line = f"echo 'harness-train-a|{queued}|0|PENDING|1:00|0:00|None'"
+    command(commands, "squeue", line if queued else "exit 0")
+    command(commands, "sacct", "exit 1")
+    assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
+    assert (tmp_path / "submitted").read_text() == "x\n"
+
+
+def test_what_looks_like_a_state_in_a_path_or_a_comment_is_none(commands: Path) -> None:
+    words = "JobId=7 ArrayTaskId=0 JobName=n JobState=RUNNING Reason=None ExitCode=0:0 Restarts=0"
+    path = "StdOut=/r/a JobState=FAILED ExitCode=9:0 ArrayTaskId=3/x"
+    command(commands, "scontrol", f"echo '{words} {path} Comment=JobState=FAILED'")
+    found = quick().detail("7", 0)
+    assert found is not None and (found.state, found.exit_code) == ("RUNNING", "0:0")
+
+
 def test_accounting_behind_a_banner_knows_a_name(commands: Path) -> None:
     command(commands, "squeue", "exit 0")
     command(commands, "sacct", "echo Welcome; echo; echo 77_3; echo 77_4")
@@ -102,14 +126,24 @@ def test_accounting_behind_a_banner_knows_a_name(commands: Path) -> None:
     assert quick().find("harness-train-a") is None
 
 
-def test_a_user_id_without_a_name_is_asked_for_by_its_number(
+def test_the_jobs_of_a_user_id_without_a_name_are_found_by_their_own(
     commands: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "getuid", lambda: 4242424)  # as in a container
-    command(commands, "squeue", '[ "$8" = 4242424 ] && echo "harness-train-a|7|0|RUNNING|1|0|None"')
+    told = 'echo "mine|8|0|RUNNING|1|0|None"; echo "harness-train-a|7|0|RUNNING|1|0|None"'
+    # as squeue 22.05 does: no job, and no exit code that says so
+    invalid = 'case " $* " in *" -u "*) echo "squeue: error: Invalid user: $8" >&2; exit 0;; esac'
+    command(commands, "squeue", f"{invalid}; {told}")
     assert quick().queue()["harness-train-a"][0].job == "7"
+
+
+def test_of_a_user_with_a_name_the_jobs_of_others_are_not_asked_for(commands: Path) -> None:
+    command(
+        commands, "squeue", f'[ "$7 $8" = "-u {os.getuid()}" ] && echo "harness-a|7|0|RUNNING|||"'
+    )
+    assert quick().queue()["harness-a"][0].job == "7"
 
 
 def test_a_machine_without_a_slurm_configuration_is_told_from_a_silent_cluster(

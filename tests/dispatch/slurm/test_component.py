@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.cli import main
 from harness.dispatch.slurm import component
 from harness.dispatch.slurm.component import Slurm
 from harness.dispatch.slurm.jobs import SlurmJobs
@@ -26,6 +27,20 @@ def test_without_sbatch_it_says_where_to_start(monkeypatch: pytest.MonkeyPatch) 
     assert not Slurm().reachable()
     monkeypatch.setattr(component.shutil, "which", lambda name: f"/bin/{name}")
     assert Slurm().check(study) == [] and Slurm().reachable()
+
+
+def test_a_results_folder_with_a_line_break_is_refused_by_plan_and_before_anything_is_done(
+    study: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(study.parent)
+    monkeypatch.setattr(component.shutil, "which", lambda name: f"/bin/{name}")
+    said = f"line break in its path: {str(study.parent / 'a')!r}"[:-1] + "\\nb'"
+    slurm = ("--set", "dispatch.executor=slurm", "--results", "a\nb")
+    assert main(["plan", study.name, *slurm]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["run", study.name, *slurm]) == 2
+    assert said in capsys.readouterr().err and not Path("a\nb").exists()
+    assert Slurm().check_results(study.parent / "a b") == []
 
 
 def test_what_a_stage_takes_is_what_the_study_says_of_its_kind() -> None:

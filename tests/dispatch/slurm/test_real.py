@@ -172,7 +172,13 @@ def test_an_unknown_partition_is_sbatchs_word_and_exit_code_2(bench: Bench) -> N
 
 def test_a_results_path_may_hold_what_sbatch_reads_as_its_own(bench: Bench) -> None:
     """One job each. sbatch replaces %j in its files' names, and reads quotes and backslashes."""
-    names = ("a space", "%j and %%A", 'it\'s "quoted"', r"back\slash \j %A", "accent é # $HOME")
+    names = (
+        "a space",
+        "%j and %%A",
+        'it\'s "quoted"',
+        r"back\slash \j %A",
+        "accent é # $HOME \x0b\u2028\t",
+    )
     folders = [bench.folder / name for name in names]
     drivers = [
         bench.start("run", "--no-report", "--only", "complexity", results=results)

@@ -18,7 +18,7 @@ BATCH = Batch("harness-train-x", "train", Growth(), [[], []])
 def flags(text: str) -> dict[str, str]:
     """The #SBATCH lines as sbatch reads them: everywhere a backslash escapes what follows."""
     found = {}
-    for line in text.splitlines():
+    for line in text.split("\n"):
         if not line.startswith("#SBATCH --"):
             continue
         value, quote, escaped = "", "", False
@@ -42,12 +42,27 @@ def flags(text: str) -> dict[str, str]:
 
 def commands(text: str) -> list[list[str]]:
     """What the shell is given, word by word."""
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
     return [shlex.split(line) for line in lines]
 
 
 @pytest.mark.parametrize(
-    "name", ["plain", "a b", "é", "it's", 'a "b"', "# no comment", "$HOME `x`"]
+    "name",
+    [
+        *(
+            "plain",
+            "a b",
+            "é",
+            "it's",
+            'a "b"',
+            "# no comment",
+            "$HOME `x`",
+            "a\tb",
+            "\x07\x1b[31m",
+        ),
+        # the end of a line to Python's splitlines, and to nobody else
+        *("a\x0bb", "a\x0cb", "a\x1c b", "a\x85'b", "a\u2028b"),
+    ],
 )
 def test_a_path_reaches_sbatch_and_srun_as_it_is(name: str) -> None:
     root = Path("/shared") / name
@@ -88,6 +103,7 @@ def test_an_option_of_the_study_reaches_sbatch_as_it_was_written() -> None:
     assert (found["nice"], found["partition"], found["array"]) == ("5", "a b", "0-1%2")
 
 
-def test_a_line_break_in_the_path_is_refused_in_a_sentence() -> None:
-    with pytest.raises(BadInput, match="line break in its path"):
-        script(Path("/r/a\nb"), BATCH, SlurmSettings(), None)
+@pytest.mark.parametrize("path", ["/r/a\nb", "/r/a\rb"])
+def test_a_line_break_in_the_path_is_refused_in_a_sentence(path: str) -> None:
+    with pytest.raises(BadInput, match=r"line break in its path: '/r/a\\[nr]b'$"):
+        script(Path(path), BATCH, SlurmSettings(), None)
