@@ -76,7 +76,9 @@ def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.9
     x, y, variance: (n,); `df`: degrees of freedom of the variances together. Variances of few
     degrees would rule the line by chance where they came out small: as weights they are brought
     towards their mean. What models scatter beyond them is added to each (Paule & Mandel 1982), and
-    has n - 2 degrees. Raises BadInput below two distinct x or without variances.
+    has n - 2 degrees. Three models can lie on a line by chance: t of one degree times their misfit
+    counts even where the misfit is smaller than the errors, so that the interval holds the truth
+    whatever the models scatter. Raises BadInput below two distinct x or without variances.
     """
     if len(x) < 2 or np.ptp(x) == 0:
         raise BadInput("a line needs two models of different compute")
@@ -98,13 +100,17 @@ def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.9
     _, maps = solved(weighing)
     covariance, level = maps @ (variance[:, None] * maps.T), critical(confidence, df)
     left = len(x) - 2
-    if left > 0 and misfit(0.0) > 0:
-        most = float(((y - y.mean()) ** 2).sum()) / left
-        scatter = float(scipy.optimize.brentq(misfit, 0.0, most))
-        wider, others = solved(weighing + scatter)
-        of_scatter = critical(confidence, left)
-        if of_scatter**2 * wider[1, 1] > level**2 * covariance[1, 1]:
-            covariance, level, maps = wider, of_scatter, others
+    if left > 0:
+        scatter, share = 0.0, 1.0
+        if misfit(0.0) > 0:
+            most = float(((y - y.mean()) ** 2).sum()) / left
+            scatter = float(scipy.optimize.brentq(misfit, 0.0, most))
+        else:  # they scatter less than their errors say, which may be chance
+            share = (misfit(0.0) + left) / left
+        seen, others = solved(weighing + scatter)
+        seen, of_scatter = seen * share, critical(confidence, left)
+        if of_scatter**2 * seen[1, 1] > level**2 * covariance[1, 1]:
+            covariance, level, maps = seen, of_scatter, others
     intercept, slope = (float(v) for v in maps @ y)
     return Line(intercept, slope, np.asarray(covariance, float), level)
 

@@ -120,6 +120,12 @@ CASES = {
         interactions,
         {"df": FEW, "models": TWELVE, "scatter": 0.15},
     ),
+    "interaction, three that scatter": (interactions, {"scatter": 0.15}),
+    "interaction, three that scatter, few degrees": (interactions, {"df": FEW, "scatter": 0.15}),
+    "interaction, four that scatter": (
+        interactions,
+        {"std": 0.03, "models": {**SIZES, "DiT-XL/4": 29.0}, "scatter": 0.3},
+    ),
     "crossing": (curves, {"noise": 0.03}),
     "crossing, few degrees": (curves, {"noise": 0.03, "df": FEW}),
     "crossing, large errors": (curves, {"noise": 0.25}),
