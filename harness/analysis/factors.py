@@ -23,6 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis import names
+from harness.analysis.finished import finished
 from harness.analysis.intervals import (
     Difference,
     Interval,
@@ -57,21 +59,25 @@ class Axes:
 def with_recipe(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """A copy with a column for each setting in the JSON of `recipe`, and the names of those.
 
-    A list or another structure becomes its JSON text. Rows without a recipe have null.
+    A list or another structure becomes its JSON text. Rows without a recipe have null; of a
+    recorded recipe no schedule is the level "constant", and no clipping "off".
     """
     if "recipe" not in rows:
         return rows, ()
     read = [json.loads(text) if isinstance(text, str) else {} for text in rows["recipe"]]
-    names = [n for n in dict.fromkeys(k for one in read for k in one) if n not in rows]
+    found = [n for n in dict.fromkeys(k for one in read for k in one) if n not in rows]
     columns = {
-        name: pd.Series([_cell(one.get(name)) for one in read], index=rows.index, dtype=object)
-        for name in names
+        name: pd.Series([_cell(name, one) for one in read], index=rows.index, dtype=object)
+        for name in found
     }
-    return rows.assign(**columns), tuple(names)
+    return rows.assign(**columns), tuple(found)
 
 
-def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, (list, dict)) else value
+def _cell(name: str, recipe: dict[str, Any]) -> Any:
+    value = recipe.get(name)
+    if value is None and recipe:
+        return names.NOTHING.get(name)
+    return json.dumps(value, sort_keys=True) if isinstance(value, (list, dict)) else value
 
 
 def axes(rows: pd.DataFrame) -> Axes:
@@ -117,6 +123,9 @@ def paired(rows: pd.DataFrame, factor: str, first: Any, second: Any) -> Pairs:
         others = [c for c in others if c not in ("depth", "width", "heads")]
     if factor == "objective":
         others = [c for c in others if c != "objective_settings"]
+    if factor == "schedule" and "horizon" in full:  # at their ends, trainings are of their steps
+        on_the_way = pd.Series(~finished(full), index=full.index)
+        full = full.assign(horizon=full["horizon"].where(on_the_way, None))
     std, df = errors(full)
     full = full.assign(_std=std, _df=df, seed=full.get("seed", 0))
     keys = [*others, "seed"]

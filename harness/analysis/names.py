@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SHORT = {
@@ -14,6 +15,7 @@ SHORT = {
     "image_size": "image size",
     "objective_settings": "objective's settings",
 }
+NOTHING = {"schedule": "constant", "grad_clip": "off"}  # settings of which null is a value
 
 
 def setting(name: str) -> str:
@@ -40,7 +42,37 @@ def said(name: str, value: Any) -> str:
     if name == "horizon":  # of a training whose rate depends on it
         return f"to {value:,} steps"
     if name == "schedule":
-        return "constant" if value is None else level(value)
+        return NOTHING[name] if value is None else level(value)
     alone = isinstance(value, str) and name in ("block", "data", "autoencoder", "family",
                                                 "objective")  # fmt: skip
     return level(value) if alone else f"{setting(name)} {level(value)}"
+
+
+def component(value: Any) -> Mapping[str, Any] | None:
+    """A component's name and settings, of a mapping or its JSON text; None: it is none."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, Mapping) and "name" in value else None
+
+
+def apart(value: Mapping[str, Any], among: Iterable[Any]) -> list[str]:
+    """The settings of a component that tell it from its namesakes, each in words."""
+    alike = [v for v in among if isinstance(v, Mapping) and v.get("name") == value.get("name")]
+    keys = [k for k in value if k != "name" and len({repr(v.get(k)) for v in alike}) > 1]
+    return [said(k, value[k]) for k in keys]
+
+
+def levels(values: Iterable[Any]) -> dict[Any, str]:
+    """The words of a setting's values: of components their names, and what tells namesakes apart.
+
+    "cosine", "wsd, decay 0.2", "0.004". Values are hashable: a component is its JSON text.
+    """
+    distinct = list(dict.fromkeys(values))
+    read = [component(v) for v in distinct]
+    return {
+        v: level(v) if one is None else ", ".join([level(one), *apart(one, read)])
+        for v, one in zip(distinct, read, strict=True)
+    }

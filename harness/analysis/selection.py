@@ -193,9 +193,7 @@ def _said(name: str, value: Any, among: list[Any]) -> list[str]:
     """A setting in words; of a component also its settings that tell it from its namesakes."""
     words = [names.said(name, value)]
     if isinstance(value, dict):
-        alike = [v for v in among if isinstance(v, dict) and v.get("name") == value.get("name")]
-        keys = [k for k in value if k != "name" and len({repr(v.get(k)) for v in alike}) > 1]
-        words += [names.said(k, value[k]) for k in keys]
+        words += names.apart(value, among)
     return words
 
 

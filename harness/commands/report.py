@@ -62,13 +62,17 @@ def run(args: argparse.Namespace) -> int:
     theirs = (Path(args.against), args.label) if args.against else None
     write_report(opened, args.report, again=True, form=args.format, against=theirs)
     if args.figure:
-        from harness.report import main_figure
-
-        if main_figure(gather(opened), Path(args.figure)) is None:
-            print("no figure: no model has a measured quality yet")
-        else:
-            print(f"figure: {args.figure}")
+        _figure(gather(opened), args.figure)
     return 0
+
+
+def _figure(report: ReportInput, path: str) -> None:
+    from harness.report import main_figure
+
+    if main_figure(report, Path(path)) is None:
+        print("no figure: no model has a measured quality yet")
+    else:
+        print(f"figure: {path}")
 
 
 def _against(report: ReportInput, source: Path, label: str | None) -> ReportInput:
@@ -109,6 +113,8 @@ def _paper(args: argparse.Namespace) -> int:
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))
     print(f"report: {path}")
+    if args.figure:
+        _figure(report, args.figure)
     return 0
 
 

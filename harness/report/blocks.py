@@ -112,7 +112,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Images by row and column; a cell is the name of one of `images`, or None: not sampled."""
+    """Images by row and column; a cell is the name of one of `images`, None (not sampled) or ""."""
 
     label: str
     columns: Sequence[str]
@@ -122,6 +122,7 @@ class Mosaic:
     alt: str
     wide: bool = True
     upright: bool = False  # names of rows stand as they are read, not turned by 90 degrees
+    titles: Mapping[str, str] = field(default_factory=dict)  # above an image, where it has its own
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,11 @@ class Effects:
     turns: tuple[Interaction, ...] = ()
     """How the ratio changes with model compute; their levels are corrected for their number."""
 
+    def words(self, factor: Any, level: Any) -> str:
+        """A level in words that no other level of its factor has."""
+        own = self.table[self.table["factor"] == factor]
+        return names.levels([*own["level"], *own["against"]])[level]
+
 
 def find(parts: list[tuple[str, pd.DataFrame]], metric: str) -> Effects:
     """Effects of every factor within each reference's rows: (name, metrics rows)."""
@@ -84,7 +89,8 @@ def _turned(row: dict[Any, Any], base: Any) -> tuple[Any, Any]:
 
 def _points(rows: pd.DataFrame, factor: str, base: Any) -> list[Any]:
     full, _ = with_recipe(rows)
-    levels = [v for v in sorted(full[factor].dropna().unique(), key=str) if v != base]
+    words = names.levels(sorted(full[factor].dropna().unique(), key=str))
+    levels = [v for v in words if v != base]
     out = []
     for one in levels:
         pairs = paired(rows, factor, one, base)
@@ -95,7 +101,7 @@ def _points(rows: pd.DataFrame, factor: str, base: Any) -> list[Any]:
             ends = Interval(gain, math.nan, math.nan)
             if np.isfinite(variance):
                 ends = interval(gain, math.sqrt(variance), pairs.df)
-            said = (names.setting(factor), names.level(one), names.level(base))
+            said = (names.setting(factor), words[one], words[base])
             out.append((*said, model, gflops, *(_exp(v) for v in ends)))
     return out
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -194,9 +194,7 @@ def _mosaic(block: Mosaic, numbers: dict[str, str]) -> str:
     lines = []
     for name, cells in block.rows:
         images = "".join(
-            '<td class="quiet">not sampled</td>'
-            if cell is None
-            else f'<td><img src="{shown[cell]}" alt="{escape(f"{name} {column}".strip())}"></td>'
+            _image(cell, f"{name} {column}".strip(), shown, block.titles)
             for cell, column in zip(cells, block.columns, strict=True)
         )
         lines.append(f'<tr><th scope="row">{escape(name)}</th>{images}</tr>')
@@ -206,6 +204,17 @@ def _mosaic(block: Mosaic, numbers: dict[str, str]) -> str:
         f"<table><thead><tr><td></td>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
         f"</div>{_caption(block, numbers)}</figure>"
     )
+
+
+def _image(
+    cell: str | None, place: str, shown: Mapping[str, str], titles: Mapping[str, str]
+) -> str:
+    """One cell of a mosaic; `place`: its row and column in words."""
+    if not cell:
+        return '<td class="quiet">not sampled</td>' if cell is None else "<td></td>"
+    title = titles.get(cell, "")
+    above = f"{escape(title)}<br>" if title else ""
+    return f'<td>{above}<img src="{shown[cell]}" alt="{escape(title or place)}"></td>'
 
 
 def _spans(spans: Sequence[Text], numbers: dict[str, str]) -> str:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import io
+import json
+import re
 from collections.abc import Mapping
 
 import numpy as np
 from PIL import Image
 
+from harness.analysis import names as words
 from harness.errors import BadInput
 from harness.models import zoo
 from harness.report.blocks import Mosaic, Text, strong
 
 TARGET = 96  # pixels per side that small images are enlarged to, by whole factors
 THUMBNAIL = 64  # pixels per side at most, of pictures of a milestone
-COLUMNS = 6  # milestones of a run that are shown
+COLUMNS = 6  # milestones of a run that are shown, and recipes or models side by side
+BESIDE = 4  # runs side by side that no row and no column tells apart
+AXIS = re.compile(r"(?:^| )([\w.]+)=(.*?)(?= [\w.]+=|$)")  # of a run's label
 
 
 def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
     """Rows are patch sizes and columns are sizes where names tell them; `how` they were drawn.
 
-    Of several runs of one model (seeds) the first is shown; where labels differ in anything else,
-    every run has its own cell under its label.
+    Where runs differ in more, rows are models and columns recipes (or the other way round, where
+    recipes are many); where that would be a sparse grid, every run stands under its own label. Of
+    runs that differ in their seeds alone, the first is shown.
     """
     cells = {label: _check(label, images) for label, images in samples.items()}
     places = {label: _place(label) for label in cells}
@@ -30,10 +36,11 @@ def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
     for i, (label, images) in enumerate(cells.items()):
         names[label] = f"samples-{i:03d}.png"
         files[names[label]] = _png(_montage(images))
+    titles: dict[str, str] = {}
     if all(place is not None for place in places.values()):
         columns, rows = _by_size_and_patch(places, names)
     else:
-        columns, rows = _in_order(names)
+        columns, rows, titles = _by_recipe(names) or _in_order(names)
     used = {c for _, line in rows for c in line if c}
     enlarged = any(images.shape[1] < TARGET for images in cells.values())
     caption: list[Text] = [
@@ -48,7 +55,9 @@ def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
         rows=rows,
         images={name: data for name, data in files.items() if name in used},
         caption=caption,
-        alt="Images drawn by each model from the same noise and labels: " + ", ".join(cells),
+        alt="Images drawn by each model from the same noise and labels: "
+        + ", ".join(dict.fromkeys(" ".join(_named(label)).rstrip() for label in cells)),
+        titles=titles,
     )
 
 
@@ -77,7 +86,7 @@ def milestones(strips: Mapping[str, Mapping[int, np.ndarray]], how: str = "") ->
     lines: list[tuple[str, list[int], list[str | None]]] = []
     seen: dict[str, None] = {}  # in the order of the rows
     for label, of_run in strips.items():
-        model = " ".join(word for word in label.split() if not word.startswith("seed="))
+        model = " ".join(_named(label)).rstrip()
         if model in seen:
             continue
         seen[model] = None
@@ -88,7 +97,7 @@ def milestones(strips: Mapping[str, Mapping[int, np.ndarray]], how: str = "") ->
             images = _check(label, of_run[step])[: 4 if len(steps) < 5 else 3]
             files[name] = _png(_montage(np.stack([_thumbnail(image) for image in images])))
             cells.append(name)
-        lines.append((model.replace("model.block=", ""), steps, cells))
+        lines.append((model, steps, cells))
     columns, rows = _aligned(lines)
     first = next(iter(next(iter(strips.values())).values()))
     side = first.shape[1]
@@ -160,13 +169,63 @@ def _by_size_and_patch(
     return [f"size {s}" for s in sizes], rows
 
 
-def _in_order(names: Mapping[str, str]) -> tuple[list[str], list[tuple[str, list[str | None]]]]:
-    """Up to four runs side by side under their labels, more one below the other."""
-    names = {label.replace("model.block=", ""): name for label, name in names.items()}
-    labels = list(names)
-    if len(labels) <= 4:
-        return labels, [("", [names[x] for x in labels])]
-    return [""], [(label, [names[label]]) for label in labels]
+Placed = tuple[list[str], list[tuple[str, list[str | None]]], dict[str, str]]
+
+
+def _by_recipe(files: Mapping[str, str]) -> Placed | None:
+    """Models by recipes, whichever are few across; None for few runs, and a sparse grid."""
+    found: dict[tuple[str, str], str] = {}
+    for label, name in files.items():
+        found.setdefault(_named(label), name)
+    models, recipes = (list(dict.fromkeys(place[i] for place in found)) for i in (0, 1))
+    if len(found) <= BESIDE or len(models) < 2 or 2 * len(found) < len(models) * len(recipes):
+        return None
+    said = [recipe or "default" for recipe in recipes]
+    if len(recipes) <= COLUMNS:
+        return said, [(m, [found.get((m, r)) for r in recipes]) for m in models], {}
+    if len(models) <= COLUMNS:
+        rows = zip(said, recipes, strict=True)
+        return models, [(word, [found.get((m, r)) for m in models]) for word, r in rows], {}
+    return None
+
+
+def _in_order(files: Mapping[str, str]) -> Placed:
+    """Up to four runs side by side, each under its own label."""
+    labels: dict[str, str] = {}
+    for label, name in files.items():
+        labels.setdefault(" ".join(_named(label)).rstrip(), name)
+    across = min(len(labels), BESIDE)
+    cells: list[str | None] = list(labels.values())
+    rows = [cells[i : i + across] for i in range(0, len(cells), across)]
+    titles = {name: label for label, name in labels.items()}
+    if len(rows) == 1:
+        return list(labels), [("", rows[0])], {}
+    last = [*rows[-1], *[""] * (across - len(rows[-1]))]
+    return [""] * across, [("", row) for row in [*rows[:-1], last]], titles
+
+
+def _named(label: str) -> tuple[str, str]:
+    """(model, recipe) of a run's label, in the words of tables: ("DiT-B/2", "lr 0.002, flow").
+
+    The seed is no part of a recipe.
+    """
+    told = AXIS.search(label)
+    if told is None:
+        return label, ""
+    said = [
+        words.said(axis.rpartition(".")[2], _value(text))
+        for axis, text in AXIS.findall(label[told.start() :])
+        if axis != "seed"
+    ]
+    return label[: told.start()].strip(), ", ".join(said)
+
+
+def _value(text: str) -> object:
+    """A setting as a run's label has it."""
+    try:
+        return json.loads({"None": "null", "True": "true", "False": "false"}.get(text, text))
+    except ValueError:
+        return text
 
 
 def _place(label: str) -> tuple[str, int] | None:

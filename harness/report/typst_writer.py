@@ -172,6 +172,7 @@ def _json(block: Block) -> dict[str, Any]:
                 "caption": _spans(block.caption),
                 "wide": block.wide,
                 "upright": block.upright,
+                "titles": {k: fonts.breakable(v) for k, v in block.titles.items()},
             }
         case Code(text):
             return {"kind": "code", "text": text, "wide": True}

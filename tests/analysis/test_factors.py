@@ -112,3 +112,41 @@ def test_values_that_are_not_positive_are_compared_by_their_differences():
     rows["value"] = np.where(rows["learning_rate"] == 0.2, -0.001, 0.02) + rows["seed"] * 1e-4
     (row,) = factor_effects(rows, "learning_rate", "kid").to_dict("records")
     assert row["better"] == 0.2
+
+
+def scheduled(schedule, horizon, seed, step, value):
+    recipe = {"weight_decay": 0.0, "grad_clip": None if schedule else 1.0}
+    if schedule:
+        recipe |= {"schedule": {"name": schedule, "warmup": 5}, "horizon": horizon}
+    return {"model": "DiT-S/4", "gflops": 1.4, "step": step, "seed": seed, "value": value + seed,
+            "recipe": json.dumps(recipe)}  # fmt: skip
+
+
+def test_a_constant_rate_and_no_clipping_are_levels():
+    rows = pd.DataFrame(
+        [scheduled(s, 100, seed, 100, v) for seed in (0, 1, 2)
+         for s, v in (("cosine", 50.0), (None, 80.0))]
+    )  # fmt: skip
+    assert set(axes(rows).factors) == {"schedule", "grad_clip"}
+    full, _ = with_recipe(rows)
+    assert set(full["grad_clip"]) == {"off", 1.0} and "constant" in set(full["schedule"])
+    alike = rows.assign(recipe=[r.replace('"grad_clip": null', '"grad_clip": 1.0')
+                                for r in rows["recipe"]])  # fmt: skip
+    (row,) = factor_effects(alike, "schedule", "fid").to_dict("records")
+    assert {row["level"], row["against"]} == {"constant", '{"name": "cosine", "warmup": 5}'}
+    assert row["better"] != "constant" and row["seeds"] == 3
+
+
+def test_a_schedule_on_the_way_to_its_end_is_not_compared_with_a_constant_rate():
+    rows = pd.DataFrame(
+        [scheduled(s, h, 0, 100, 50.0) for s, h in (("cosine", 200), (None, None))]
+    ).assign(grad_clip=1.0)
+    assert not len(factor_effects(rows, "schedule", "fid"))
+
+
+def test_rows_that_record_no_recipe_have_no_level():
+    rows = pd.DataFrame([scheduled("cosine", 100, 0, 100, 50.0), {"recipe": None}])
+    full, _ = with_recipe(rows)
+    assert (
+        full["schedule"].isna().tolist() == [False, True] and "schedule" not in axes(rows).factors
+    )

@@ -46,5 +46,18 @@ def test_a_value_is_read_back(value: float) -> None:
     assert float(names.level(value)) == value
 
 
+def test_levels_of_components_say_what_tells_them_apart() -> None:
+    one, two, other = (
+        '{"decay": 0.2, "name": "wsd", "warmup": 50}',
+        '{"decay": 0.4, "name": "wsd", "warmup": 50}',
+        '{"final": 0.0, "name": "cosine", "warmup": 5}',
+    )
+    said = names.levels([one, other, "constant", one])
+    assert said == {one: "wsd", other: "cosine", "constant": "constant"}
+    assert names.levels([one, two, other])[one] == "wsd, decay 0.2"
+    assert names.levels([0.1, 1e-5, None, "{no json"]) == {
+        0.1: "0.1", 1e-5: "1e-05", None: "off", "{no json": "{no json"}  # fmt: skip
+
+
 def test_settings_without_a_short_word_are_written_apart() -> None:
     assert names.setting("weight_decay") == "decay" and names.setting("ema_decay") == "ema decay"

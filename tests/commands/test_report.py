@@ -82,8 +82,9 @@ def test_the_papers_own_report_takes_somebody_elses_values_or_refuses_them(
         report._against(papers_report(), others, None)
     others.write_text("model,gflops,value\nDiT-XL/2,118.6,19.0\n")
     given = argparse.Namespace(
-        study="paper", report=str(tmp_path / "x.pdf"), format=None, against=str(others), label=None
-    )
+        study="paper", report=str(tmp_path / "x.pdf"), format=None, against=str(others), label=None,
+        figure=str(tmp_path / "main.png"),
+    )  # fmt: skip
     seen: list[ReportInput] = []
 
     def composed(made: ReportInput) -> Document:
@@ -95,3 +96,4 @@ def test_the_papers_own_report_takes_somebody_elses_values_or_refuses_them(
         assert report._paper(given) == 0
     (made,) = seen
     assert made.against is not None and made.against_label == "others"
+    assert (tmp_path / "main.png").read_bytes().startswith(b"\x89PNG")

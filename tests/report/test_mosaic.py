@@ -35,8 +35,32 @@ def test_of_several_seeds_the_first_is_shown():
 def test_runs_that_differ_in_more_have_a_cell_each():
     block = mosaic({"DiT-XL/2": images(), "DiT-XL/2 model.block=in-context": images()})
     assert list(block.columns) == ["DiT-XL/2", "DiT-XL/2 in-context"]
-    five = {f"DiT-XL/2 train.learning_rate={n}": images() for n in range(5)}
-    assert len(mosaic(five).rows) == 5
+    five = mosaic({f"DiT-XL/2 train.learning_rate={n}": images() for n in range(5)})
+    assert [len(line) for _, line in five.rows] == [4, 4] and five.rows[1][1][1:] == [""] * 3
+    assert [five.titles[c] for c in five.rows[0][1]] == [f"DiT-XL/2 lr {n}" for n in range(4)]
+
+
+def test_recipes_stand_side_by_side_model_by_model():
+    labels = [f"DiT-{s}/2 objective={o} seed=0" for s in "SBL" for o in ("ddpm", "flow")]
+    block = mosaic({label: images() for label in [*labels, "DiT-S/2 objective=flow seed=1"]})
+    assert list(block.columns) == ["ddpm", "flow"] and not block.titles
+    assert [name for name, _ in block.rows] == ["DiT-S/2", "DiT-B/2", "DiT-L/2"]
+    assert all(None not in line for _, line in block.rows) and len(block.images) == 6
+    assert block.alt.endswith("DiT-S/2 ddpm, DiT-S/2 flow, DiT-B/2 ddpm, DiT-B/2 flow, "
+                              "DiT-L/2 ddpm, DiT-L/2 flow")  # fmt: skip
+
+
+def test_many_recipes_of_few_models_run_down_the_page():
+    rates = {f"DiT-{s}/2 train.learning_rate={n}": images() for s in "SB" for n in range(7)}
+    block = mosaic(rates)
+    assert list(block.columns) == ["DiT-S/2", "DiT-B/2"]
+    assert [name for name, _ in block.rows] == [f"lr {n}" for n in range(7)]
+
+
+def test_a_sparse_grid_is_none_and_every_run_has_its_own_words():
+    apart = {f"DiT-{s}/2 train.schedule={{'name': '{s}', 'a': 1}}": images() for s in "SBLXYZ"}
+    block = mosaic(apart)
+    assert len(block.rows) == 2 and len(block.titles) == 6
 
 
 def test_pixels_are_enlarged_by_a_whole_factor_and_not_smoothed():

@@ -55,17 +55,17 @@ def sentences(found: Findings) -> list[Text]:
     spans: list[Text] = []
     for factor, rows in found.effects.table.groupby("factor", sort=False):
         told = [better_level(r) for r in rows.to_dict("records")]
-        won = [names.level(v) for v in dict.fromkeys(told) if v is not None]
+        won = [v for v in dict.fromkeys(told) if v is not None]
         name = names.setting(str(factor))
         ties = sum(v is None for v in told)
         spans.append(strong(f"{name[0].upper()}{name[1:]}: "))
         if not won:
             spans.append("no level is told from another. ")
             continue
-        ahead = {
-            level: sum(v is not None and names.level(v) == level for v in told) for level in won
-        }
-        said = [f"{level} is better in {ahead[level]}" for level in won]
+        said = [
+            f"{found.effects.words(factor, level)} is better in {told.count(level)}"
+            for level in won
+        ]
         total = len(told)
         spans.append(f"of {small_ints(total)} pair{'s' if total > 1 else ''} of levels, "
                      f"{listed(said)}" + (f", {ties} are ties. " if ties else ". "))  # fmt: skip
@@ -80,20 +80,20 @@ def sentences(found: Findings) -> list[Text]:
 
 def effects_table(found: Findings) -> Block:
     """The table of each factor's paired effects."""
-    effects = found.effects.table
-    several = effects["part"].nunique() > 1
+    effects = found.effects
+    several = effects.table["part"].nunique() > 1
     rows: list[list[str | Cell]] = []
-    for r in effects.to_dict("records")[:MOST]:
+    for r in effects.table.to_dict("records")[:MOST]:
         level = better_level(r)
         who = {"seeds": "models", "checkpoints": "these checkpoints"}.get(r["basis"], "no errors")
         name = names.setting(r["factor"]) + (f", {r['part']}" if several else "")
         rows.append(
             [
                 name,
-                names.level(r["level"]),
-                names.level(r["against"]),
+                effects.words(r["factor"], r["level"]),
+                effects.words(r["factor"], r["against"]),
                 within(r["ratio"], r["ratio_low"], r["ratio_high"]),
-                "tie" if level is None else Cell(names.level(level), strong=True),
+                "tie" if level is None else Cell(effects.words(r["factor"], level), strong=True),
                 DASH if math.isnan(r["p_holm"]) else number(r["p_holm"], 2),
                 str(r["models"]),
                 str(r["seeds"]),
@@ -109,9 +109,9 @@ def effects_table(found: Findings) -> Block:
         f"stands, with 95% intervals, Holm over the pairs of a factor; {found.better}. A tie is a "
         "ratio whose interval holds 1; a case is a model in one setting of all else. ",
     ]
-    if len(effects) > MOST:
-        caption.append(f"{len(effects) - MOST:,} more pairs are in no table. ")
-    if (effects["basis"] == "checkpoints").any():
+    if len(effects.table) > MOST:
+        caption.append(f"{len(effects.table) - MOST:,} more pairs are in no table. ")
+    if (effects.table["basis"] == "checkpoints").any():
         caption.append("With one training seed the intervals are of these checkpoints. ")
     return table("factors", "lllrlrrrrl", [head], rows, caption, wide=True, size=7.9, gap=3.4)
 
@@ -128,8 +128,8 @@ def turns_table(found: Findings) -> list[Block]:
         rows.append(
             [
                 names.setting(t.factor),
-                names.level(t.first),
-                names.level(t.second),
+                found.effects.words(t.factor, t.first),
+                found.effects.words(t.factor, t.second),
                 within(*slope),
                 Cell("changes", strong=True) if changes else "not told",
                 crossing(t.crossing),
