@@ -144,8 +144,20 @@ class Source(Component):
         return None
 
     def quick_fingerprint(self, path: str) -> str | None:
-        """The fingerprint of the training images, where names and sizes alone make it, else None.
+        """The fingerprint of the training images (all of them, what is held out included), where it
+        is made without reading images (of names, sizes, an archive's list), else None.
 
-        It is compared where results do not know the files that they were made of.
+        `plan` and `run` compare it with data.fingerprint while the images are not encoded yet, and
+        where results do not know the files that they were made of.
         """
         return None
+
+
+def other_fingerprint(place: str, found: str, said: str) -> str | None:
+    """A sentence where images at `place` have another fingerprint than `said`, else None."""
+    if found == said:
+        return None
+    return (
+        f"{place} has the fingerprint {found}, and data.fingerprint says {said}: files were added, "
+        "removed or replaced since it was written, or it is of other images"
+    )

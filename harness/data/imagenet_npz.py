@@ -12,6 +12,7 @@ import hashlib
 import math
 import re
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,8 +70,7 @@ class ImageNetNpzImages:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the files' names and of the CRC-32 that they keep of their content."""
-        lines = [repr((path.name, npz.checksums(path))) for path in self.paths]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return _fingerprint(self.paths)
 
     def _part(self, part: int) -> np.ndarray:
         """The pixels of one file, (N, 3 S S); the last one asked for stays open."""
@@ -109,6 +109,9 @@ class ImageNetNpz(FileSource):
         """The npz files of a split."""
         return _files(Path(path), VAL if split == "floor" else TRAIN)
 
+    def quick_fingerprint(self, path: str) -> str | None:
+        return _fingerprint(_files(Path(path), TRAIN))
+
     @classmethod
     def recognise(cls, path: Path) -> dict[str, Any] | None:
         """Do files of these names lie here?"""
@@ -126,6 +129,11 @@ class ImageNetNpz(FileSource):
             labels = draws.integers(1, 1001, 6)
             np.savez(folder / f"{name}.npz", data=pixels, labels=labels)
         return folder
+
+
+def _fingerprint(paths: Sequence[Path]) -> str:
+    lines = [repr((path.name, npz.checksums(path))) for path in paths]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _files(root: Path, pattern: re.Pattern[str]) -> list[Path]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness import components
 from harness.components import content
-from harness.components.source import Images, Split, Wanted
+from harness.components.source import Images, Split, Wanted, other_fingerprint
 from harness.data.crop import too_narrow
 from harness.errors import BadInput, HarnessError
 
@@ -151,11 +151,10 @@ def checked_images(
             f"{place} has {len(images.class_names)} classes, and data.num_classes says "
             f"{num_classes}; one of the two is wrong (is data.path the folder of class folders?)"
         )
-    if fingerprint is not None and images.fingerprint != fingerprint:
-        raise BadInput(
-            f"{place} has the fingerprint {images.fingerprint}, and data.fingerprint says "
-            f"{fingerprint}: files were added, removed or replaced"
-        )
+    if fingerprint is not None:
+        other = other_fingerprint(place, images.fingerprint, fingerprint)
+        if other is not None:
+            raise BadInput(other)
     return images
 
 

@@ -71,6 +71,9 @@ class UnlabelledFolder(FileSource):
     def quick_count(self, path: str) -> int | None:
         return len(self.listing(path))
 
+    def quick_fingerprint(self, path: str) -> str | None:
+        return UnlabelledImages(path).fingerprint
+
     @classmethod
     def recognise(cls, path: Path) -> dict[str, Any] | None:
         """A folder with loose images and no folder of images beside them."""

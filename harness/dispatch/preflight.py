@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness.components.source import Wanted, other_fingerprint
 from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
 from harness.errors import HarnessError
@@ -53,6 +54,8 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
                 getattr(m, "copying", False) for e in study.evaluations.values() for m in e.metrics
             )
         )
+        if source.made and "encode" in kinds and (wrong := _other_fingerprint(data)) is not None:
+            found.append(wrong)
         if source.made or not reads:
             continue
         if data.path is None:
@@ -67,7 +70,9 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             found.append(f"the images of {data.name!r}: {wrong} (data.path)")
         else:
             new = "encode" in kinds
-            wrong = _other_classes(data) or (_other_count(data) if new else None)
+            wrong = _other_classes(data)
+            if new:
+                wrong = wrong or _other_count(data) or _other_fingerprint(data)
             found += [wrong] if wrong else []
         if (wrong := _held_out_elsewhere(data)) is not None:
             found.append(wrong)
@@ -146,6 +151,29 @@ def _other_count(data: DataSettings) -> str | None:
         f"{data.path} has {count:,} images, and data.train_images says {data.train_images:,}: one "
         "of the two is wrong (is it whole, and the right folder?)"
     )
+
+
+def _other_fingerprint(data: DataSettings) -> str | None:
+    """Other images than the study says, where that is seen without reading them."""
+    if data.fingerprint is None:
+        return None
+    source: Any = data.source
+    try:
+        if source.made:
+            wanted = Wanted(
+                name=data.name,
+                image_size=data.image_size,
+                channels=data.channels,
+                num_classes=data.num_classes,
+                count=data.train_images,
+                seed=data.seed,
+            )
+            place, found = f"the embedded set {data.name}", source.open(wanted).fingerprint
+        else:
+            place, found = str(data.path), source.quick_fingerprint(data.path)
+    except (HarnessError, OSError):
+        return None  # said where they are opened
+    return None if found is None else other_fingerprint(place, found, data.fingerprint)
 
 
 def _autoencoder(study: Study) -> list[str]:

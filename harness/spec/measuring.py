@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,11 @@ def never(study: Study) -> Iterator[str]:
     for data in {id(r.data): r.data for r in study.runs}.values():
         if (idle := own_data.idle_path(data)) is not None:
             yield f"{study.path}: {idle}"
+        if (wrong := _no_sha256("data.fingerprint", data.fingerprint)) is not None:
+            yield f"{study.path}: {wrong}"
+    for sum_of_weights in {r.autoencoder.sha256 for r in study.runs}:
+        if (wrong := _no_sha256("autoencoder.sha256", sum_of_weights)) is not None:
+            yield f"{study.path}: {wrong}"
     for at, reference in study.references.items():
         extractor: Any = reference.extractor
         if reference.statistics is not None and extractor.trained:
@@ -59,16 +65,18 @@ def never(study: Study) -> Iterator[str]:
                 "with weights of its own, whose `statistics` writes"
             )
         for field in ("extractor_sha256", "statistics_sha256"):
-            given = getattr(reference, field)
-            if given is not None and not _is_sha256(given):
-                yield (
-                    f"{study.path}: {at}.{field} is {given!r}: a SHA-256 has {SHA256} hexadecimal "
-                    "digits"
-                )
+            wrong = _no_sha256(f"{at}.{field}", getattr(reference, field))
+            if wrong is not None:
+                yield f"{study.path}: {wrong}"
 
 
-def _is_sha256(text: str) -> bool:
-    return len(text) == SHA256 and all(c in "0123456789abcdefABCDEF" for c in text)
+def _no_sha256(field: str, given: str | None) -> str | None:
+    """What is wrong with a checksum's text, which nothing could ever have."""
+    if given is None or re.fullmatch(f"[0-9a-f]{{{SHA256}}}", given):
+        return None
+    if re.fullmatch(f"[0-9a-fA-F]{{{SHA256}}}", given):
+        return f"{field} is {given!r}: write it in lower case, as it is compared and recorded"
+    return f"{field} is {given!r}: a SHA-256 has {SHA256} hexadecimal digits"
 
 
 def _twice(values: Any) -> Any:

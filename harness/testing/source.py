@@ -135,6 +135,18 @@ def the_files_of_an_example_are_listed(source: Source) -> None:
         assert len(set(listed)) == len(listed), "listing names a file twice"
 
 
+def a_quick_fingerprint_is_the_fingerprint(source: Source) -> None:
+    """`quick_fingerprint` tells what opening the images tells, or None."""
+    with tempfile.TemporaryDirectory() as place:
+        path = source.example(Path(place), 0)
+        quick = None if path is None else source.quick_fingerprint(str(path))
+        if quick is not None:
+            opened = source.open(replace(wanted(), path=str(path)))
+            assert quick == opened.fingerprint, (
+                f"quick_fingerprint says {quick}, and the images have {opened.fingerprint}"
+            )
+
+
 def _example(source: Source, place: Path) -> Callable[..., Images | None]:
     """A function that writes an example into a folder of `place`, and opens it."""
 
@@ -157,4 +169,5 @@ LAWS = (
     an_example_keeps_these_laws_too,
     a_damaged_image_is_corrupt_for_its_item_alone,
     the_files_of_an_example_are_listed,
+    a_quick_fingerprint_is_the_fingerprint,
 )

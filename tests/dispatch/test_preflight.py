@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_study import TINY
 
+from harness.data.sources import ImageFolderSource
 from harness.dispatch.preflight import problems
 from harness.plan import make_plan
 from harness.plan.plan import Plan
@@ -74,6 +75,31 @@ def test_another_number_of_images_is_seen_before_they_are_encoded(
         (sentence,) = found
         assert f"has 200 images, and data.train_images says {said_to_be}" in sentence
     assert said(plan, "train") == [], "latents were encoded already"
+
+
+def test_other_images_than_the_fingerprint_says_are_seen_before_they_are_encoded(
+    tmp_path: Path,
+) -> None:
+    folder = ImageFolderSource().example(tmp_path / "images", 0)
+    right = ImageFolderSource().quick_fingerprint(str(folder))
+    data = FOLDER.replace("path: images", f"path: {folder}")
+    assert said(plan_of(tmp_path, f"{data}, fingerprint: {right}"), "encode") == []
+    plan = plan_of(tmp_path, f"{data}, fingerprint: {'0a' * 32}")
+    (sentence,) = said(plan, "encode")
+    assert f"{folder} has the fingerprint {right}, and data.fingerprint says 0a0a" in sentence
+    assert said(plan, "train") == [], "latents were encoded already"
+    (folder / "class0" / "new.png").write_bytes(b"one more")
+    assert said(plan_of(tmp_path, f"{data}, fingerprint: {right}"), "encode")
+
+
+def test_embedded_images_have_the_fingerprint_that_is_said_of_them(tmp_path: Path) -> None:
+    from harness.data.images import open_images
+
+    data = "name: glyphs, image_size: 8, num_classes: 4, train_images: 20, seed: 3"
+    right = open_images("glyphs", count=20, seed=3).fingerprint
+    for found, problems_ in ((right, 0), ("0a" * 32, 1)):
+        plan = plan_of(tmp_path, f"{data}, fingerprint: {found}")
+        assert len(said(plan, "encode")) == problems_
 
 
 def test_a_package_that_measuring_needs_is_asked_for_where_something_is_measured(

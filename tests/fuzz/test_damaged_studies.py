@@ -1,8 +1,8 @@
 """Damaged studies through `validate` and `plan`: refused with their place, or planned.
 
 Every input is a function of (SEED, its number): the same on every machine. HARNESS_TEST_SEED=N
-draws others, HARNESS_TEST_INPUTS=N as many as wanted of each base; `-m full`
-tries those that CI leaves out.
+draws others, HARNESS_TEST_INPUTS=N as many as wanted of each base. A fifth of
+them is among the quick tests; CI tries all.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ FROZEN = Path(__file__).parents[1] / "data" / "frozen"
 MEASURABLE = {
     "[fd, kid,": "[fd, {name: kid, subset_size: 50},",
     'extractor_sha256: "abcd"': f'extractor: inception-2015, extractor_sha256: "{"ab" * 32}"',
+    "fingerprint: 9f2c": f"fingerprint: {'9f' * 32}",
+    'sha256: "00ff"': f'sha256: "{"0f" * 32}"',
     'statistics_sha256: "1234"': f'statistics_sha256: "{"12" * 32}", extractor_weights: null',
 }
 

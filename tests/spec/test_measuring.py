@@ -50,6 +50,9 @@ def test_what_could_never_be_had_is_refused(override: str, said: str, tmp_path: 
         ("reference.statistics=adm.npz", "extractor is glyphs-cnn, which a study trains on images"),
         ("reference.extractor_sha256=abc", "is 'abc': a SHA-256 has 64 hexadecimal digits"),
         (f"reference.extractor_sha256={'g' * 64}", "a SHA-256 has 64 hexadecimal digits"),
+        (f"reference.extractor_sha256={'aF' * 32}", "write it in lower case"),
+        ("data.fingerprint=sha256:9f", "data.fingerprint is 'sha256:9f': a SHA-256 has 64"),
+        ("autoencoder.sha256=abc", "autoencoder.sha256 is 'abc': a SHA-256 has 64"),
         ("data.path=/images", "source 'embedded' reads no files: leave it out, or give the data"),
     ],
 )
@@ -67,7 +70,8 @@ def test_a_reference_that_nobody_can_make_is_refused_and_its_study_stays_readabl
 @pytest.mark.parametrize(
     "overrides",
     [
-        (f"reference.extractor_sha256={'aF' * 32}",),
+        (f"reference.extractor_sha256={'af' * 32}",),
+        (f"data.fingerprint={'0' * 63}1", f"autoencoder.sha256={'1' * 63}a"),
         (f"{FINAL}.floor_images=0",),
         (f"{FINAL}.sampling_steps=[2, 3]",),
         ("reference.extractor=inception-2015", "reference.statistics=adm.npz"),
