@@ -133,6 +133,9 @@ def _export_study(args: argparse.Namespace) -> int:
         f"{written.path}: {written.stages:,} of {len(plan.stages):,} stages, "
         f"{size(written.path.stat().st_size)}"
     )
+    if written.recorded:
+        of = common.plural(written.recorded, "stage without a sound artifact", "stages without one")
+        print(f"numbers alone, from the records: {of}")
     for line in written.damaged:
         print(f"left out, as it is damaged: {line}", file=sys.stderr)
     return 1 if written.damaged else 0

@@ -162,6 +162,8 @@ def _other_fingerprint(data: DataSettings) -> str | None:
         if source.made:
             wanted = Wanted(
                 name=data.name,
+                path=None,
+                split="train",
                 image_size=data.image_size,
                 channels=data.channels,
                 num_classes=data.num_classes,

@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import BadInput
-from harness.store import environments, files, records, studies
+from harness.store import environments, files, records, studies, tables
 from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.studies import Index
 from harness.upkeep import abandoned
 from harness.upkeep.merging import PRUNED, Merged, merge
+from harness.upkeep.rows import rows_of
 from harness.version import __version__
 
 ABOUT, STUDY, RESULTS = "archive.json", "study.yaml", "results"
@@ -44,7 +45,8 @@ class Written:
 
     path: Path
     stages: int
-    damaged: tuple[str, ...]
+    damaged: tuple[str, ...]  # artifacts that stayed behind, and why
+    recorded: int = 0  # stages whose numbers alone went in, as the records have them
 
 
 def is_archive(path: Path) -> bool:
@@ -67,8 +69,9 @@ def write(
     """Write the committed ones of `stages`, (kind, key) each, into a tar file at `path`.
 
     study: the YAML file; index: what it calls its stages. light: numbers alone. A path that ends in
-    gz is compressed. Damaged artifacts are left out and named. Component files that the study lists
-    do not go in: they are code, and an archive is data.
+    gz is compressed. Damaged artifacts are left out and named; what the records say of them, and of
+    those that are not there any more, goes in. Component files that the study lists do not: they
+    are code, and an archive is data.
     Raises BadInput when nothing of the study is committed, or `path` is there already.
     """
     if path.exists():
@@ -77,15 +80,20 @@ def write(
         content: dict[str, Path] = {STUDY: study}
         lists = environments.places(store.root)
         content |= {_name(place, store.root): place for place in lists}
-        damaged, count = [], 0
+        damaged, count, lacking = [], 0, list[tuple[str, str]]()
         for kind, key in stages:
             try:
                 places = [] if light else _places(store, kind, key)
-                count += _rows(store, kind, key, Path(folder))
+                if not _rows(store, kind, key, Path(folder)):
+                    lacking.append((kind, key))
+                    continue
+                count += 1
                 content |= {_name(place, store.root): place for place in places}
             except CorruptArtifact as error:
                 damaged.append(str(error))
-        if not count:
+                lacking.append((kind, key))
+        alone = _recorded(store, lacking, Path(folder))
+        if not count + alone:
             raise BadInput(f"nothing of the study is committed in {store.root}: run it first")
         studies.write(Path(folder), index)
         written = (p for p in sorted(Path(folder).rglob("*")) if p.is_file())
@@ -102,7 +110,7 @@ def write(
             "files": sums,
         }
         _tar(path, json.dumps(head, indent=1, sort_keys=True).encode(), content)
-    return Written(path, count, tuple(damaged))
+    return Written(path, count, tuple(damaged), alone)
 
 
 def _name(place: Path, root: Path) -> str:
@@ -118,6 +126,18 @@ def _rows(store: Store, kind: str, key: str, folder: Path) -> bool:
         if rows:
             records.write(folder, table, key, rows)
     return True
+
+
+def _recorded(store: Store, stages: Iterable[tuple[str, str]], folder: Path) -> int:
+    """Write what there is of stages without a sound artifact: their records. Returns how many."""
+    wanted = {key for kind, key in stages if kind in records.TABLES_OF}
+    found: set[str] = set()
+    for table in tables.TABLES if wanted else ():
+        for key, rows in rows_of(store, table).items():
+            if key in wanted:
+                records.write(folder, table, key, rows)
+                found.add(key)
+    return len(found)
 
 
 def _places(store: Store, kind: str, key: str) -> list[Path]:

@@ -22,6 +22,7 @@ from harness.plan import reads
 from harness.store import files, records, tables
 from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.conflicts import contradiction
+from harness.upkeep.rows import Rows, rows_of
 
 if TYPE_CHECKING:
     from harness.store.file_lists import Difference
@@ -32,7 +33,6 @@ MADE_OF = ("fingerprint", "autoencoder_sha256", "extractor_sha256", "reference_s
 PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
 # folders whose files are taken where there are none
 ALIKE = ("logs", "tensorboard", "trackers", "studies", "environments")
-Rows = list[dict[str, Any]]
 
 
 @dataclass
@@ -58,8 +58,8 @@ def merge(source: Path, target: Path, *, keep_ours: bool = False, dry_run: bool 
     _check(source, target)
     theirs, ours = Store(source), Store(target)
     found = Merged()
-    rows = {t: _rows_of(source, theirs, t) for t in tables.TABLES}
-    here = {t: _rows_of(target, ours, t) for t in tables.TABLES}
+    rows = {t: rows_of(theirs, t) for t in tables.TABLES}
+    here = {t: rows_of(ours, t) for t in tables.TABLES}
     _compare(found, rows, here)
     _compare_files(found, theirs, ours)
     _compare_names(found, source, target)
@@ -94,31 +94,6 @@ def _check(source: Path, target: Path) -> None:
         raise BadInput(f"{source} is no results folder: it has neither artifacts/ nor records/")
     if target.exists() and source.samefile(target):
         raise BadInput(f"{source} and {target} are the same folder")
-
-
-def _rows_of(root: Path, store: Store, table: str) -> dict[str, Rows]:
-    """Key -> its rows: those of the records, and of artifacts that are not recorded yet."""
-    import pandas
-
-    out: dict[str, Rows] = {}
-    frame = records.read_frames(root)[table] if (root / "records").is_dir() else None
-    known = {column.name for column in tables.TABLES[table]}
-    if frame is not None:
-        plain = frame[[c for c in frame.columns if c in known]].astype(object)
-        for row in plain.to_dict("records"):
-            kept = {str(c): _plain(v) for c, v in row.items() if not pandas.isna(v)}
-            out.setdefault(kept["key"], []).append(kept)
-    for kind in (k for k, its in records.TABLES_OF.items() if table in its):
-        for key in store.committed([kind]) - out.keys():
-            with contextlib.suppress(CorruptArtifact):
-                if given := (store.rows(kind, key) or {}).get(table):
-                    out[key] = given
-    return out
-
-
-def _plain(value: Any) -> Any:
-    """A cell of a frame as JSON knows it."""
-    return value.item() if hasattr(value, "item") else value
 
 
 def _compare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -118,6 +119,43 @@ def test_rows_that_were_changed_are_no_numbers(
     assert done.stages == 1 and "record.json does not match its checksum" in done.damaged[0]
     with tarfile.open(path) as tar:
         assert not [name for name in tar.getnames() if bad in name]
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("how", ["rows damaged", "payload damaged", "removed"])
+def test_a_number_that_the_records_have_goes_out_without_a_sound_artifact(
+    how: str, light: bool, store: Store, there: Store, study: Path, commit
+) -> None:
+    """Every reading verb shows it: an archive without it would lose it on the way."""
+    bad = commit(store, "evaluate", "a", row("a", 2.5))
+    commit(store, "evaluate", "b", row("b", 3.5))
+    records.reconcile(store)
+    wanted = [("evaluate", bad), ("evaluate", "b" * 64)]
+    home = store.folder("evaluate", bad)
+    if how == "removed":
+        shutil.rmtree(home)
+    else:
+        (home / {"r": "record.json", "p": "payload.bin"}[how[0]]).write_bytes(b"y" * 1000)
+    path = study.with_name("x.tar")
+    done = archive.write(store, wanted, path, study=study, index=INDEX, light=light)
+    sound = light and how == "payload damaged"  # which is not read
+    assert (done.stages, done.recorded) == ((2, 0) if sound else (1, 1))
+    assert len(done.damaged) == (0 if how == "removed" or sound else 1)
+    archive.read(path, there.root)
+    assert sorted(records.read_frames(there.root)["metrics"]["value"]) == [2.5, 3.5]
+    assert not there.folder("evaluate", bad).exists()
+
+
+def test_a_study_of_records_alone_goes_out(store: Store, there: Store, study: Path) -> None:
+    """As a light archive has brought them."""
+    records.write(store.root, "metrics", "a" * 64, row("a", 2.5)["metrics"])
+    path = study.with_name("x.tar")
+    done = archive.write(
+        store, [("evaluate", "a" * 64)], path, study=study, index=INDEX, light=True
+    )
+    assert (done.stages, done.recorded) == (0, 1)
+    archive.read(path, there.root)
+    assert list(records.read_frames(there.root)["metrics"]["value"]) == [2.5]
 
 
 def test_a_folder_in_the_place_of_a_log_stays_behind(store: Store, study: Path, commit) -> None:
