@@ -26,9 +26,8 @@ from harness.plan.stages import KIND_OF_ROLE, STAGE_SETTINGS, WITH_FEATURES, Tas
 from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
-from harness.store import codec, environments, provenance, records
-from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store
-from harness.store.files import DiskFull, NotWritable
+from harness.store import codec, environments, files, provenance, records
+from harness.store.artifacts import Artifact, CorruptArtifact, Rows, Store, UnreadableArtifact
 
 BOUND = ".components.json"  # in scratch: the component files that made what is there
 
@@ -274,35 +273,66 @@ def device_name(device: torch.device) -> str:
     return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
 
 
-# How a full disk or quota is told by libraries whose errors are no OSError (safetensors, Arrow).
-FULL = ("no space left on device", "storagefull", "disk quota exceeded", "quotaexceeded")
-
-
-def disk_full(error: BaseException | None) -> bool:
-    """Is it, or what led to it, a full disk, whoever noticed?"""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        if any(word in str(error).lower() for word in FULL):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+# How libraries tell of it whose errors are no OSError or MemoryError (safetensors, Arrow, torch).
+DISK = (
+    *("no space left on device", "storagefull", "disk quota exceeded", "quotaexceeded"),
+    *("input/output error", "stale file handle", "stale nfs file handle", "remote i/o error"),
+    *("transport endpoint is not connected", "read-only file system"),
+)
+DISK_ERRNOS = {*files.DISK, errno.ENOSPC, errno.EROFS, errno.ENOTCONN, errno.EREMOTEIO}
+MEMORY = (
+    *("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory"),
+    *("bad_alloc", "status_alloc_failed"),
+)
+DEVICE = (
+    *("ecc error", "nccl error", "ncclsystemerror", "ncclremoteerror", "fallen off the bus"),
+    *("no cuda-capable device", "busy or unavailable", "can't start new thread"),
+    "too many open files",
+)
 
 
 def classify(error: BaseException) -> str:
-    """The class of a failure: environment (may pass), bad input, error (code or recipe), ..."""
+    """The class of a failure: environment (may pass), bad input, error (code or recipe), ...
+
+    A disk or memory that failed is told by what led to the error as well, whoever noticed it.
+    """
     if isinstance(error, peers.PeerFailed):
         return error.failure
-    if isinstance(error, (DiskFull, NotWritable, Missing)) or disk_full(error):
+    led = _led_to(error)
+    passing = (files.DiskFull, files.NotWritable, files.NotReadable, Missing)
+    if isinstance(error, passing) or any(map(_of_the_disk, led)):
         return "environment"
+    if isinstance(error, UnreadableArtifact) and not isinstance(error, codec.UnreadableResult):
+        return "environment"  # it is there, and a permission or the disk may be mended
     if isinstance(error, (BadInput, CorruptArtifact)):
         return "bad input"
     if isinstance(error, (KeyboardInterrupt, Stopped)):
         return "stopped"
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+    if any(map(_of_memory, led)):
         return "out of memory"
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) or any(_says(one, DEVICE) for one in led):
         return "environment"
     return "error"
+
+
+def _led_to(error: BaseException | None) -> list[BaseException]:
+    """The error, and those that led to it."""
+    found: list[BaseException] = []
+    while error is not None and all(error is not one for one in found):
+        found.append(error)
+        error = error.__cause__ or error.__context__
+    return found
+
+
+def _of_the_disk(error: BaseException) -> bool:
+    return (isinstance(error, OSError) and error.errno in DISK_ERRNOS) or _says(error, DISK)
+
+
+def _of_memory(error: BaseException) -> bool:
+    no_memory = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or no_memory or _says(error, MEMORY)
+
+
+def _says(error: BaseException, words: tuple[str, ...]) -> bool:
+    text = str(error).lower()
+    return any(word in text for word in words)

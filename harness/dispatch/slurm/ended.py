@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 
 from harness.dispatch.executor import Event
@@ -21,6 +22,12 @@ CLASSES = {
     "OUT_OF_MEMORY": "out of memory",
 }
 SAYS_ALL = {*CLASSES, "CANCELLED", "REVOKED"}  # states whose exit code adds nothing
+# SLURM's words for it in a job's output: where it kills a step for its memory, the job's state may
+# be FAILED all the same, or CANCELLED.
+MEMORY = re.compile(
+    r"exceeded (job |step )?memory limit|oom[-_]kill|out-of-memory handler|OOM Killed",
+    re.IGNORECASE,
+)
 NO_OUTPUT = 53  # slurmd's "signal" when it cannot open the files of a job's output
 
 
@@ -33,6 +40,9 @@ def classify(key: str, job: str, element: Element | None, folder: Path | None = 
         message = f"SLURM no longer knows job {job}, and it left no artifact"
         return Event("failed", key, {"failure": "lost", "message": message})
     state = element.state
+    if state not in CLASSES and folder is not None and _for_memory(folder / f"{job}_0_log.err"):
+        message = f"job {job} ended as {state}: SLURM killed it because it exceeded its memory"
+        return Event("failed", key, {"failure": "out of memory", "message": message})
     if state == "CANCELLED":
         if "depend" in element.reason.lower():
             return Event("lost", key, {"message": f"job {job}: a stage it needs failed"})
@@ -56,6 +66,11 @@ def classify(key: str, job: str, element: Element | None, folder: Path | None = 
             message += f" with exit code {code}, before its stage could say why"
             message += _printed(folder / f"{job}_0_log.err") if folder else ""
     return Event("failed", key, {"failure": failure, "message": message})
+
+
+def _for_memory(path: Path) -> bool:
+    """Does SLURM say in a job's output that it was killed for its memory?"""
+    return MEMORY.search(tail(path, 30)) is not None
 
 
 def _printed(path: Path) -> str:

@@ -18,7 +18,7 @@ from harness.dispatch import failures
 from harness.dispatch.executor import Event, Look, QueueExecutor
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import batch as slurm_batch
-from harness.dispatch.slurm import state
+from harness.dispatch.slurm import state, stuck
 from harness.dispatch.slurm.batch import Batch, Growth, Place
 from harness.dispatch.slurm.cluster import Cluster, Element, NotConfigured, Unreachable
 from harness.dispatch.slurm.ended import classify, never_began
@@ -56,6 +56,7 @@ class SlurmJobs(QueueExecutor):
         self.submissions = Submissions(self.root, study, self.cluster)
         self.speaking: dict[str, set[str]] = {}  # at adoption: keys that had spoken, by batch
         self.notes: list[str] = []
+        self._stuck: set[str] = set()  # reasons for which jobs wait for a person, as they were said
         self.dropped: list[str] = []  # keys whose batch the cluster does not take any more
 
     @property
@@ -223,6 +224,8 @@ class SlurmJobs(QueueExecutor):
         for one in [one for one in self.living.values() if fresh or one.gone is not None]:
             if one.key not in found and (event := self._judge(one)) is not None:
                 found[one.key] = event
+        if fresh:
+            self.notes += self._waits_for_a_person()
         notes = [Event("note", "", {"text": text}) for text in self.notes]
         self.notes.clear()
         for event in found.values():
@@ -230,6 +233,12 @@ class SlurmJobs(QueueExecutor):
                 self._over(event)
                 self.queue.hurry()
         return [*notes, *found.values()]
+
+    def _waits_for_a_person(self) -> list[str]:
+        """Sentences on jobs that SLURM does not start by itself."""
+        places = dict.fromkeys(one.place for one in self.living.values())
+        queued = [(p[1], e) for p in places if (e := self.queue.at(*p)) and e.state == "PENDING"]
+        return stuck.notes(((f"{e.job}_{i}", e.reason) for i, e in queued), self._stuck)
 
     def _told(self, key: str, read_ns: int) -> Event | None:
         """The newest report of a stage's task, as an event."""

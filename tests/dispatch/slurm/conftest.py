@@ -46,8 +46,9 @@ def cluster() -> Iterator[PrivateCluster]:
 
 @pytest.fixture(scope="session")
 def accounting_cluster() -> Iterator[PrivateCluster]:
-    """One with slurmdbd, whose controller forgets a job two seconds after its end."""
-    yield from _started(accounting=True, min_job_age=2)
+    """One with slurmdbd, whose controller forgets a job two seconds after its end, and which kills
+    a job that exceeds its memory."""
+    yield from _started(accounting=True, min_job_age=2, memory_limits=True)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,9 @@
 
 No systemd, no cgroups. Its GPUs are null devices (empty files where those cannot be made). Both
 nodes are this machine: 127.0.0.1 has every partition, 127.0.0.2 only `pair`, for training on two
-nodes. With `accounting`, a private MariaDB and slurmdbd as well. All ports are free ones, so that
-several may run side by side. Needs root, which CI has.
+nodes. With `accounting`, a private MariaDB and slurmdbd as well; with `memory_limits`, a job
+that has more memory than it asked for is killed. All ports are free ones, so that several may run
+side by side. Needs root, which CI has.
 """
 
 from __future__ import annotations
@@ -41,14 +42,14 @@ SlurmctldLogFile={folder}/log/slurmctld.log
 SlurmdLogFile={folder}/log/slurmd-%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
-JobAcctGatherType=jobacct_gather/none
+{gather}
 {accounting}
 JobCompType=jobcomp/none
 MailProg=/bin/true
 SwitchType=switch/none
 MpiDefault=none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
+SelectTypeParameters={consumed}
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=0
 PreemptType=preempt/partition_prio
@@ -71,6 +72,12 @@ PreemptMode=REQUEUE GraceTime=0
 PartitionName=high Nodes=127.0.0.1 MaxTime=INFINITE State=UP PriorityTier=10 PreemptMode=OFF
 PartitionName=pair Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1
 """
+# looks at the memory of jobs every second, and kills those that have more than they asked for
+LIMITED = """\
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherParams=OverMemoryKill
+JobAcctGatherFrequency=1
+DefMemPerCPU=1000"""
 NODE = """\
 NodeName={name} NodeAddr=127.0.0.1 Port={port} Sockets=1 \
 CoresPerSocket={cores} ThreadsPerCore=1 RealMemory=8000 Gres=gpu:{gpus} State=UNKNOWN"""
@@ -120,6 +127,7 @@ class PrivateCluster:
         max_array_size: int = 21,
         min_job_age: int = 300,
         accounting: bool = False,
+        memory_limits: bool = False,
     ) -> None:
         self.folder, self.accounting = folder, accounting
         for name in ("state", "log", "run", "dev", *(f"spool/{node}" for node in NODES)):
@@ -158,6 +166,8 @@ class PrivateCluster:
                 min_job_age=min_job_age,
                 ctld_port=ctld_port,
                 accounting=storage,
+                gather=LIMITED if memory_limits else "JobAcctGatherType=jobacct_gather/none",
+                consumed="CR_Core_Memory" if memory_limits else "CR_Core",
                 nodes="\n".join(
                     NODE.format(name=node, port=port, cores=cores, gpus=GPUS)
                     for node, port in zip(NODES, slurmd_ports, strict=True)

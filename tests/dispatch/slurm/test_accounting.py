@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,3 +87,32 @@ def test_how_a_job_ended_is_read_from_sacct_in_its_own_words(
         assert said["failure"] == failure and message in said["message"]
     said = classify("k", "j", Cluster().detail(unwritable, 0), nowhere).content
     assert said["failure"] == "environment" and str(nowhere) in said["message"]
+
+
+EATS = """\
+# loaded by every interpreter: a training takes 1.3 GB
+import os, sys, threading, time
+if os.environ.get("SLURM_JOB_ID") and sys.orig_argv[-1].startswith("harness-train-"):
+    def eat():
+        time.sleep(1)
+        global eaten
+        eaten = bytearray(b"x") * 1_300_000_000
+    threading.Thread(target=eat, daemon=True).start()
+"""
+
+
+def test_a_training_that_slurm_kills_for_its_memory_is_given_more(accounted: Bench) -> None:
+    bench = accounted
+    bench.python = sys.executable  # a forked one has loaded its modules before
+    bench.write(steps=LONG)
+    (bench.folder / "site").mkdir()
+    (bench.folder / "site" / "sitecustomize.py").write_text(EATS)
+    bench.env["PYTHONPATH"] = f"{bench.folder / 'site'}:{bench.env['PYTHONPATH']}"
+    said = bench.end(bench.start_training())
+    assert "out of memory: job" in said and "exceeded its memory; tried again" in said
+    first, second = bench.attempts_at(0)
+    assert (first["state"], first["failure"]) == ("again", "out of memory")
+    scripts = [bench.results / "slurm" / a["batch"] / "submit.sh" for a in (first, second)]
+    assert [re.findall(r"--mem=(\w+)", s.read_text()) for s in scripts] == [["1GB"], ["2GB"]]
+    bench.same_bytes(bench.undisturbed())
+    bench.one_record_per_key(1)

@@ -54,5 +54,27 @@ def test_a_job_that_failed_before_its_stages_is_told_with_what_it_printed(tmp_pa
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "slurmstepd-n1: error: StepId=3.0 exceeded memory limit (1926 > 1073), being killed",
+        "slurmstepd: error: Exceeded job memory limit",
+        "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=3.batch cgroup.",
+        "slurmstepd: error: Detected 1 oom_kill event in StepId=3.0. Some of the step tasks have "
+        "been OOM Killed.",
+        "Some of your processes may have been killed by the cgroup out-of-memory handler.",
+    ],
+)
+@pytest.mark.parametrize(("state", "code"), [("FAILED", "137:0"), ("CANCELLED", "0:0")])
+def test_a_job_that_slurm_killed_for_its_memory_is_given_more(
+    said: str, state: str, code: str, tmp_path: Path
+) -> None:
+    (tmp_path / "7_0_0_log.err").write_text(f"{said}\nsrun: error: n1: task 0: Killed\n")
+    found = classify("k", "7_0", Element("7", state, "", code), tmp_path).content
+    assert found["failure"] == "out of memory" and "exceeded its memory" in found["message"]
+    other = classify("k", "7_1", Element("7", "FAILED", "", code), tmp_path).content
+    assert other["failure"] == "killed"
+
+
 def test_a_job_that_slurm_forgot_is_lost() -> None:
     assert classify("k", "77_3", None).content["failure"] == "lost"
