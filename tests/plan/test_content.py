@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from planned import study_of
+from planned import plan_of, study_of
+from pydantic import BaseModel
 
-from harness.plan import content
+from harness.plan import content, keys
 from harness.plan.stages import STAGE_SETTINGS
+from harness.spec.schema import NotInKey
 from harness.spec.study import Study
 
 
@@ -93,3 +95,36 @@ def test_a_floor_is_of_as_many_images_as_there_are_samples(tmp_path: Path) -> No
     assert images("evaluations.final.samples=30") == 30
     assert images("reference.floor_images=25") == 25
     assert images("evaluations.final.floor_images=35") == 35
+
+
+def test_a_settings_content_is_sorted_and_leaves_places_out_at_every_depth() -> None:
+    class Inner(BaseModel):
+        width: int = 1
+        path: Annotated[str, NotInKey()] = "/here"
+
+    class Outer(BaseModel):
+        inner: Inner = Inner()
+        about: int = 2
+
+    assert list(keys.content(Outer())) == ["about", "inner"]
+    assert keys.content(Outer()) == {"about": 2, "inner": {"width": 1}}
+    assert keys.content(Outer(), ("about",)) == {"inner": {"width": 1}}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        keys.canonical({"rate": float("nan")})
+
+
+def test_a_key_is_made_of_as_many_inputs_as_there_are_roles() -> None:
+    maker = keys.KeyMaker("evaluate", "{}", ("reference", "samples"))
+    for given_ in ((), ("a",), ("a", "b", "c")):
+        with pytest.raises(ValueError):
+            maker(*given_)
+
+
+def test_a_train_stages_run_and_step_are_read_from_its_settings(tmp_path: Path) -> None:
+    plan = plan_of(tmp_path)
+    found = {
+        keys.trajectory(s.settings, s.inputs) for s in plan.stages.values() if s.kind == "train"
+    }
+    assert found == {(id, step) for id in plan.run_ids for step in (3, 6)}
+    with pytest.raises(KeyError):
+        keys.trajectory('{"imported":"x","step":5}', {})

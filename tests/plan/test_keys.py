@@ -227,7 +227,7 @@ def test_every_field_of_the_schema_is_known_to_be_relevant_or_not() -> None:
         "evaluations.final.ema",  # one that train.ema keeps: test_averages_asked
         "evaluations.final.ema_length",
         "evaluations.final.reference",  # stages beside ours: test_second_reference
-        "train.optimizer",  # components: test_component_keys
+        "train.optimizer",  # components: test_later_keys
         "train.schedule",
     }
     known = {*RELEVANT, *IRRELEVANT, *OF_FILES, *decided_elsewhere}
