@@ -51,6 +51,14 @@ class Value:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+# what an extractor gives, in words
+WORDS = {
+    "pool": "pooled features",
+    "spatial": "spatial features",
+    "probabilities": "class probabilities",
+}
+
+
 class Metric(Component):
     """One number of a set of images."""
 
@@ -84,7 +92,8 @@ class Metric(Component):
         lacking = [part for part in self.needs if part not in gives]
         if lacking:
             raise BadInput(
-                f"metric {self.name} needs {' and '.join(lacking)} features, which the extractor "
+                f"metric {self.name} is computed from "
+                f"{' and '.join(WORDS.get(part, part) for part in lacking)}, which the extractor "
                 "does not give"
             )
 

@@ -94,12 +94,12 @@ def _reference_of(
             (*at, "floor_images"),
             f"{name}.floor_images is 1: a covariance needs at least 2 images; 0 for no floor",
         )
-    for field, what in (("images", "a covariance"), ("recall_images", "neighbours")):
+    for field, what in (("images", "a covariance needs"), ("recall_images", "neighbours need")):
         value = getattr(reference, field)
         if value is not None and value < 2:
             yield (
                 (*at, field),
-                f"{name}.{field} is {value}: {what} needs at least 2 images",
+                f"{name}.{field} is {value}: {what} at least 2 images",
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -40,7 +41,10 @@ def explain(
     for path, item in items:
         if path in reported and item["type"] not in ("extra_forbidden", "missing"):
             continue  # the branches of one union, told once
-        if item["type"].endswith("_type") and any(
+        alternative = item["type"].endswith("_type") or (
+            item["type"] == "literal_error" and isinstance(item.get("input"), (tuple, Mapping))
+        )
+        if alternative and any(
             len(other) > len(path) and other[: len(path)] == path for other, _ in items
         ):
             continue  # another branch fits better: it says what is wrong inside
@@ -59,6 +63,21 @@ def explain(
     return lines
 
 
+def once(problems: Iterable[str]) -> list[str]:
+    """Each problem once: what is wrong in the same way in several runs names the first of them."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for problem in dict.fromkeys(problems):
+        parts = IN_A_RUN.fullmatch(problem)
+        said = (parts[1], parts[3] or "") if parts else (problem, "")
+        found.setdefault(said, []).append(parts[2] if parts else "")
+    lines = []
+    for (before, after), runs in found.items():
+        several = f", and {len(runs) - 1:,} more" if len(runs) > 1 else ""
+        lines.append(f"{before} (in the run {runs[0]}{several}){after}" if runs[0] else before)
+    return lines
+
+
+IN_A_RUN = re.compile(r"(.+?) \(in the run (.+?)\)( \[.*\])?")
 SAID = ("extra_forbidden", "value_error")  # errors that say themselves what is allowed, and why
 BRANCHES = {"int", "float", "str", "bool", "literal", "constrained-int", "constrained-str"}
 
@@ -107,6 +126,10 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
         message += f": write {int(found)}"
     if kind in ("int_type", "float_type", "bool_type"):
         message += _hint(found, boolean=kind == "bool_type")
+    if kind == "bool_type" and type(found) is int and found in (0, 1):
+        message += f": write {str(bool(found)).lower()}"
+    if kind == "tuple_type" and isinstance(found, (str, int, float)):
+        message += f": write [{json.dumps(found, ensure_ascii=False)}]"
     if kind == "string_type" and isinstance(found, (bool, int, float)):
         message += ": put it in quotes"
     if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:

@@ -28,10 +28,17 @@ _BASED = re.compile(r"^[-+]?0([xX][0-9a-fA-F_]+|[bB][01_]+|[oO][0-7_]+)$")
 _LEADING_ZEROS = re.compile(r"^([-+]?)0[\d_]*(\.[\d_]*)?([eE][-+]?\d+)?$")
 _BASE_60 = re.compile(r"^[-+]?\d+(:\d+)+(\.\d*)?$")
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?$")
-_COMMAS = re.compile(r"^[-+]?\d{1,3}(,\d{3})+$")
+_COMMAS = re.compile(r"^[-+]?[1-9]\d{0,2}(,\d{3})+$")
 _SPACES = re.compile(r"^[-+]?\d{1,3}([ '\u00a0\u202f]\d{3})+$")
 _LOOSE = re.compile(r"^[-+]?_*\d[\d_]*$")  # underscores that group nothing
+_POINT = r"(?:\d+|\d*\.\d+|\d+\.)"
+_DECIMAL_COMMA = re.compile(r"^([-+]?\d+),(\d+)([eE][-+]?\d+)?$")
+_FORTRAN = re.compile(rf"^([-+]?{_POINT})[dD]([-+]?\d+)$")
+_PERCENT = re.compile(rf"^([-+]?{_POINT}) ?%$")
+_POWER = re.compile(rf"^[-+]?{_POINT} ?([*x×] ?10 ?)?(\^|\*\*) ?[-+]?\d+$")
+_ARITHMETIC = re.compile(r"^[-+\d.(][-+\d. ()]*([*/]|\*\*|\^|[-+](?=[ \d(]))[-+*/\d. ()^eE]*$")
 _SUFFIX = re.compile(r"^([-+]?\d+(?:\.\d+)?) ?([kKMG])$")
+LONGEST = 100  # characters of what may be meant as a number
 _TIMES = {"k": 3, "K": 3, "M": 6, "G": 9}
 _SAID = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _SAID |= {"true": "true", "false": "false"}
@@ -42,7 +49,11 @@ def beyond(text: str) -> str | None:
 
     >>> beyond("1e400"), beyond("-1e-400"), beyond("0e5"), beyond(".inf")
     ('too large', 'too small', None, None)
+    >>> beyond("9" * 400)
+    'too large'
     """
+    if INTEGER.match(text):
+        return "too large" if len(text) > LONGEST else None
     if not FLOAT.match(text) or "inf" in text.lower() or "nan" in text.lower():
         return None
     value = float(text.replace("_", ""))
@@ -61,6 +72,8 @@ def instead_of(text: str, boolean: bool = False) -> str | None:
     'write false'
     """
     text = text.strip()
+    if len(text) > LONGEST:
+        return None
     if text.isdecimal() and not text.isascii():  # digits of other scripts, full-width ones
         return f"write {int(text)}"
     if boolean:
@@ -73,8 +86,11 @@ def instead_of(text: str, boolean: bool = False) -> str | None:
     if found := _LEADING_ZEROS.match(text):
         digits = text[len(found[1]) :].lstrip("0_")
         digits = digits if digits[:1].isdigit() else f"0{digits}"
-        octal = re.fullmatch(r"0[0-7_]*[0-7]", text) and int(text.replace("_", ""), 8)
-        told = f"leading zeros make it octal to some readers, {octal}" if octal else "no leading 0"
+        plain = text.replace("_", "")
+        octal = int(plain, 8) if re.fullmatch("0[0-7]+", plain) else None
+        told = "no leading 0"
+        if octal is not None and octal != int(plain):
+            told = f"leading zeros make it octal to some readers, {octal}"
         return f"write {found[1].strip('+')}{digits} ({told})"
     if _BASE_60.match(text):
         return "write one decimal number in the field's own unit (times of day are not read)"
@@ -89,4 +105,12 @@ def instead_of(text: str, boolean: bool = False) -> str | None:
     if found := _SUFFIX.match(text):
         number = Decimal(found[1]).scaleb(_TIMES[found[2]])
         return f"write {int(number)}" if number == int(number) else None
+    if found := _DECIMAL_COMMA.match(text):
+        return f"write {found[1]}.{found[2]}{found[3] or ''} (a point, where others have a comma)"
+    if found := _FORTRAN.match(text):
+        return f"write {found[1]}e{found[2]}"
+    if found := _PERCENT.match(text):
+        return f"write {Decimal(found[1]).scaleb(-2).normalize():f}, if it is a share"
+    if _POWER.match(text) or _ARITHMETIC.match(text):
+        return "nothing is computed in a study: write the number"
     return None

@@ -249,8 +249,10 @@ def _build(
             f"{places[path]}: a control character (U+{ord(found[0]):04X}) in a text; leave it out"
         )
         return None
-    if kind == "float" and (beyond := scalars.beyond(node.value)):
-        problems.append(f"{places[path]}: {node.value} is {beyond} for a number")
+    if kind in NUMBERS and (beyond := scalars.beyond(node.value)):
+        long = len(node.value) > SHOWN
+        said = f"{node.value[:SHOWN]}... ({len(node.value):,} characters)" if long else node.value
+        problems.append(f"{places[path]}: {said} is {beyond} for a number")
         return None
     if kind in scalars.PATTERNS and not _written_as(kind, node.value):  # tagged: !!int 0x10
         whole = kind == "int" and scalars.FLOAT.match(node.value)
@@ -265,6 +267,7 @@ def _build(
 
 
 NUMBERS = ("int", "float")
+SHOWN = 40  # characters of a number
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 

@@ -44,9 +44,11 @@ def test_recorded_names_of_ours_do_not_meet() -> None:
 def test_features_that_the_extractor_lacks_are_named() -> None:
     shared: Any = None
     Gap().check(10, ("pool", "spatial"), 64, shared)
-    with pytest.raises(BadInput, match="metric gap needs spatial features, which the extractor"):
+    with pytest.raises(
+        BadInput, match="metric gap is computed from spatial features, which the extractor"
+    ):
         Gap().check(10, ("pool",), 64, shared)
-    with pytest.raises(BadInput, match="needs pool and spatial features"):
+    with pytest.raises(BadInput, match="from pooled features and spatial features"):
         Gap().check(10, (), None, shared)
 
 

@@ -43,7 +43,7 @@ def test_sampling_steps_are_checked_against_every_run(tmp_path: Path) -> None:
         (("batch_size: 8", "batch_size: 8\n  batch_per_device: 3"),
          "does not divide train.batch_size 8; these do: 1, 2, 4, 8"),
         (("images: 50", "images: 1"), "reference.images is 1: a covariance needs at least 2"),
-        (("images: 50", "images: 50, recall_images: 1"), "neighbours needs at least 2 images"),
+        (("images: 50", "images: 50, recall_images: 1"), "neighbours need at least 2 images"),
         (("images: 50", "images: 50, floor_images: 1"), "0 for no floor"),
         (("images: 50", "images: 50, held_out: true"), "nothing is held out: give data.held_out"),
         (("train_images: 100", "train_images: 100, held_out: 0.1"), "makes others for floors"),

@@ -67,6 +67,12 @@ def test_what_an_unquoted_word_is(text: str, value: Any) -> None:
         ("6_", "write 6"),
         ("6k", "write 6000"),
         ("1.5M", "write 1500000"),
+        ("1/2", "nothing is computed in a study: write the number"),
+        ("2**10", "nothing is computed in a study: write the number"),
+        ("2^10", "nothing is computed in a study: write the number"),
+        ("10 * 50", "nothing is computed in a study: write the number"),
+        ("1d3", "write 1e3"),
+        ("07", "write 7 (no leading 0)"),
         ("６", "write 6"),
         ("٤٢", "write 42"),
     ],
@@ -84,6 +90,67 @@ def test_a_number_of_another_notation_is_refused_with_what_to_write(
     said = str(caught.value)
     assert said.startswith(place), said
     assert text.strip('"') in said and advice in said
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("0,001", "write 0.001 (a point, where others have a comma)"),
+        ("1,5e-4", "write 1.5e-4 (a point"),
+        ("1d-4", "write 1e-4"),
+        ("1.D-4", "write 1.e-4"),
+        ("5%", "write 0.05, if it is a share"),
+        ("12.5 %", "write 0.125, if it is a share"),
+        ("1/3", "nothing is computed in a study"),
+        ("10^-4", "nothing is computed in a study"),
+        ("1*10**-4", "nothing is computed in a study"),
+        ("2 - 1", "nothing is computed in a study"),
+    ],
+)
+def test_a_share_a_comma_and_a_sum_are_told_what_to_write(text: str, advice: str) -> None:
+    assert (instead_of(text) or "").startswith(advice)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("six", "B/8", "DiT-S/2", "a-1", "1.2.3", "", "-", "e-4", "0..3", "1 2"),
+        *("９" * 5000, "1_" * 5000, "1 " * 50_000, "0" * 5000, "0x" + "f" * 5000),
+    ],
+)
+def test_what_may_mean_anything_is_told_nothing(text: str) -> None:
+    assert instead_of(text) is None
+
+
+@pytest.mark.parametrize(("given", "advice"), [("1", "write true"), ("0", "write false")])
+def test_one_and_zero_are_no_booleans(given: str, advice: str, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=rf"it should be true or false: {advice} \["):
+        load_study(written(tmp_path, flip=given))
+
+
+def test_one_value_of_an_axis_is_told_to_be_a_list(tmp_path: Path) -> None:
+    for text, advice in (("3", r"write \[3\]"), ("abc", r'write \["abc"\]')):
+        with pytest.raises(BadInput, match=rf"it should be a list: {advice}"):
+            load_study(written(tmp_path), overrides=[f"matrix.axes.seed={text}"])
+
+
+def test_an_integer_of_thousands_of_digits_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    for digits in ("7" * 90_000, "９" * 5000, "0" * 5000, "0x" + "f" * 5000, "1_" * 3000 + "1"):
+        with pytest.raises(BadInput) as caught:
+            load_study(written(tmp_path, steps=digits))
+        assert "study.yaml:4: " in str(caught.value) and len(str(caught.value)) < 500, digits[:5]
+
+
+def test_what_is_wrong_in_every_run_is_said_once(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        load_study(written(tmp_path, rate="0x10"), overrides=["matrix.axes.seed=[0,1,2,3]"])
+    (line,) = str(caught.value).splitlines()
+    assert "(in the run model.size=S, train.learning_rate=0x10, seed=0" in line
+    overrides = ["matrix.axes.model.size=[S, B]", "matrix.axes.model.patch_size=[08]"]
+    with pytest.raises(BadInput) as caught:
+        load_study(written(tmp_path), overrides=overrides)
+    (line,) = str(caught.value).splitlines()
+    assert "patch_size=08, and 1 more)" in line
 
 
 @pytest.mark.parametrize(
