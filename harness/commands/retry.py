@@ -63,9 +63,21 @@ def dry_run(opened: Opened, keys: list[str]) -> int:
     for attempt in failed.values():
         print(f"would try again: {attempt.label} ({when(attempt)}: {attempt.failure})")
         print(f"  it failed with: {attempt.error}")
-    if not failed:
+    state = opened.standing()
+    passing = [
+        (stage, last)
+        for stage in state.missing
+        if (last := state.latest.get(stage.key)) is not None
+        and (last.state == "again" or (last.state == "failed" and stage.key not in failed))
+        and stage.key in keys
+    ]
+    if not failed and not passing:
         print("no stage has failed")
-    others = [s for s in opened.standing().missing if s.key not in failed]
+    for stage, last in passing:
+        print(f"would try again, as `run` does too: {stage.label} ({when(last)}: {last.failure})")
+        print(f"  it failed with: {last.error}")
+    told = {*failed} | {stage.key for stage, _ in passing}
+    others = [s for s in state.missing if s.key not in told]
     if others:
         print(f"and then {len(others):,} more to do, which wait for these or are not begun yet")
     return 0

@@ -22,7 +22,7 @@ from harness.dispatch.budget import Spent
 from harness.dispatch.claims import Owner
 from harness.dispatch.executor import QueueExecutor
 from harness.dispatch.executors import executor_of, queue_of
-from harness.dispatch.ledger import Attempt, describe, summary
+from harness.dispatch.ledger import Attempt, describe, summary, when
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
 from harness.store import Store, records
@@ -226,11 +226,12 @@ def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None
         ("again", "to be tried again"),
         ("waiting", "waiting"),
     ):
-        reasons = _reasons(shown.seen, state)
+        reasons, ended = _reasons(shown.seen, state), _ended(shown.seen, state)
         for reason, count in list(reasons.items())[:MOST_CAUSES]:
+            at = f" (the last {ended[reason]})" if reason in ended else ""
             if reason == view.READY and shown.drivers:
                 reason = "ready, and start when there is room"
-            _print(f"{title}: {count:,} {_stages(count)}: {reason}")
+            _print(f"{title}: {count:,} {_stages(count)}{at}: {reason}")
         more = sum(list(reasons.values())[MOST_CAUSES:])
         if more:
             _print(f"{title}: {more:,} {_stages(more)} for other reasons (--json counts them)")
@@ -260,6 +261,17 @@ def _cells(seen: Mapping[str, Seen], keys: Iterable[str]) -> str:
 def _reasons(seen: Mapping[str, Seen], state: str) -> dict[str, int]:
     found = Counter(s.reason or "no reason given" for s in seen.values() if s.state == state)
     return dict(found.most_common())
+
+
+def _ended(seen: Mapping[str, Seen], state: str) -> dict[str, str]:
+    """When the last attempt ended that each reason tells of, as text."""
+    found: dict[str, Attempt] = {}
+    for one in seen.values():
+        last, reason = one.attempt, one.reason
+        if one.state == state and last and last.ended and last.error and last.error in reason:
+            other = found.setdefault(reason, last)
+            found[reason] = last if last.ended > (other.ended or 0.0) else other
+    return {reason: when(attempt) for reason, attempt in found.items()}
 
 
 def _print_running(opened: Opened, seen: Mapping[str, Seen]) -> None:

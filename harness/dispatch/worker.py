@@ -149,9 +149,18 @@ def tell(text: str, stream: TextIO | None = None) -> OSError | None:
 
 def failure_told(error: BaseException, log: Path) -> str:
     """An error's message, after printing the error to the log; with why, where that cannot be."""
+    from harness.stages.execute import of_a_full_disk
+
+    known = isinstance(error, HarnessError)
+    if not known and of_a_full_disk(error):
+        where = getattr(error, "filename", None) or log.parent.parent.parent
+        error = files.DiskFull(f"{_short(error)}. {files.FULL.format(path=where)}")
+        known = True
     whole = "".join(traceback.format_exception(error))
-    full = tell(f"{type(error).__name__}: {error}" if isinstance(error, HarnessError) else whole)
-    return f"{_short(error)}; {files.explain(full, log)}" if full else _short(error)
+    full = tell(f"{type(error).__name__}: {error}" if known else whole)
+    if full is None or isinstance(error, files.DiskFull):
+        return _short(error)
+    return f"{_short(error)}; {files.explain(full, log)}"
 
 
 def _short(error: BaseException) -> str:

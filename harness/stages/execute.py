@@ -274,8 +274,9 @@ def device_name(device: torch.device) -> str:
 
 
 # How libraries tell of it whose errors are no OSError or MemoryError (safetensors, Arrow, torch).
+FULL = ("no space left on device", "storagefull", "disk quota exceeded", "quotaexceeded")
 DISK = (
-    *("no space left on device", "storagefull", "disk quota exceeded", "quotaexceeded"),
+    *FULL,
     *("input/output error", "stale file handle", "stale nfs file handle", "remote i/o error"),
     *("transport endpoint is not connected", "read-only file system"),
 )
@@ -326,6 +327,14 @@ def _led_to(error: BaseException | None) -> list[BaseException]:
 
 def _of_the_disk(error: BaseException) -> bool:
     return (isinstance(error, OSError) and error.errno in DISK_ERRNOS) or _says(error, DISK)
+
+
+def of_a_full_disk(error: BaseException) -> bool:
+    """Did a disk or a quota that is full lead to the error, whichever library says so?"""
+    return any(
+        (isinstance(one, OSError) and one.errno in (errno.ENOSPC, errno.EDQUOT)) or _says(one, FULL)
+        for one in _led_to(error)
+    )
 
 
 def _of_memory(error: BaseException) -> bool:

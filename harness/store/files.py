@@ -24,6 +24,12 @@ STALE = 3  # openings of a file that a network disk has lost hold of
 step: Callable[[str, Path], None] = lambda operation, path: None  # noqa: E731
 
 
+FULL = (
+    "no space left while writing {path}: free some and run the same command again; everything "
+    "committed so far is kept"
+)
+
+
 class DiskFull(HarnessError):
     """No space left; nothing that was committed before is harmed."""
 
@@ -207,8 +213,5 @@ def explained(path: Path) -> Iterator[None]:
 def explain(error: OSError, path: Path) -> HarnessError:
     """The error as a person at the terminal needs it."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(
-            f"no space left while writing {path}: free some and run the same command again; "
-            "everything committed so far is kept"
-        )
+        return DiskFull(FULL.format(path=path))
     return NotWritable(f"cannot write {path}: {error.strerror}")

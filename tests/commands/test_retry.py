@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from verbs import Said, stages, tried
@@ -13,6 +14,24 @@ def test_retrying_what_has_not_failed_starts_nothing(verb: Said, study: Path) ->
     assert "none of the 4 stages that match has failed; nothing was started" in said
     assert "harness run tiny.yaml" in said
     assert not (study.parent / "results").exists()
+
+
+def test_a_dry_run_lists_what_is_tried_again_by_itself_with_its_date(
+    verb: Said, study: Path
+) -> None:
+    train, other = stages(study, "train")[:2]
+    for stage, state, failure in ((train, "again", "environment"), (other, "failed", "killed")):
+        ledger, attempt = tried(study.parent / "results", stage)
+        ledger.end(attempt, state, failure, "no space left")
+    code, said = verb("retry", "tiny.yaml", "--dry-run")
+    assert code == 0 and "no stage has failed" not in said
+    lines = said.splitlines()
+    for stage, failure in ((train, "environment"), (other, "killed")):
+        (line,) = (one for one in lines if stage.label in one)
+        assert line.startswith("would try again") and f", try 1: {failure})" in line
+    code, said = verb("status", "tiny.yaml")
+    (again,) = (line for line in said.splitlines() if "environment: no space left" in line)
+    assert re.search(r"^to be tried again: 1 stage \(the last \d{4}-\d\d-\d\d .*, try 1\):", again)
 
 
 def test_retrying_as_a_dry_run_says_what_it_would_do_and_changes_nothing(

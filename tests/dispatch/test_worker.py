@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -60,6 +61,27 @@ def test_an_error_has_its_class_its_message_and_its_traceback_in_the_log(
     assert event == "failed" and content["failure"] == "error"
     assert content["message"].startswith("ZeroDivisionError: by nothing")
     assert "before it" in log and "Traceback" in log
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "/data/x.npz"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_in_a_sentence_with_the_remedy(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act(*_: Any) -> bool:
+        raise error
+
+    event, content, log = performed(tmp_path, monkeypatch, act)
+    assert event == "failed" and content["failure"] == "environment"
+    assert str(error) in content["message"]
+    assert "free some and run the same command again" in content["message"]
+    assert content["message"] in log and "Traceback" not in log
 
 
 def test_a_log_that_cannot_be_written_is_the_environments(
