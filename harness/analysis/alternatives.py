@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis import selection
+from harness.analysis import selection, shared_draws
 from harness.analysis.intervals import corrected, degrees, difference
 from harness.analysis.metrics import higher_is_better
 
@@ -67,10 +67,11 @@ def _told(part: pd.DataFrame) -> pd.DataFrame:
     """One budget's rows, the best first, with `apart` and `p`."""
     rows = part.to_dict("records")
     pairs = list(combinations(range(len(rows)), 2))
+    shared = shared_draws.covariance(part)
     found = [
         difference(
             rows[j]["value"], rows[i]["value"], _known(rows[j]["se"]), _known(rows[i]["se"]),
-            degrees(rows[j]["se_df"]), degrees(rows[i]["se_df"]),
+            degrees(rows[j]["se_df"]), degrees(rows[i]["se_df"]), covariance=float(shared[i, j]),
         )
         for i, j in pairs
     ]  # fmt: skip

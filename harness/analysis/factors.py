@@ -26,6 +26,7 @@ import pandas as pd
 from harness.analysis import names
 from harness.analysis.finished import finished
 from harness.analysis.intervals import (
+    COVARIANCE_DF,
     Difference,
     Interval,
     corrected,
@@ -37,6 +38,7 @@ from harness.analysis.intervals import (
 )
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.selection import errors
+from harness.analysis.shared_draws import covariance
 from harness.errors import BadInput
 
 COMPUTE = ("size", "patch_size", "depth", "width", "heads", "step", "batch_size")
@@ -127,24 +129,36 @@ def paired(rows: pd.DataFrame, factor: str, first: Any, second: Any) -> Pairs:
         on_the_way = pd.Series(~finished(full), index=full.index)
         full = full.assign(horizon=full["horizon"].where(on_the_way, None))
     std, df = errors(full)
-    full = full.assign(_std=std, _df=df, seed=full.get("seed", 0))
+    full = full.assign(_std=std, _df=df, _row=range(len(full)), seed=full.get("seed", 0))
     keys = [*others, "seed"]
     means = full.groupby([*keys, factor], dropna=False, sort=False).agg(
         value=("value", "mean"), gflops=("gflops", "first"), df=("_df", "min"),
+        row=("_row", "first"), times=("_row", "size"),
         variance=("_std", lambda s: float((s**2).sum(skipna=False)) / len(s) ** 2),
     ).reset_index()  # fmt: skip
     sides = [means[means[factor] == level] for level in (first, second)]
     # Null equals null in a merge of pandas: a setting that both lack is equal.
     both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
     a, b = both["value_a"].to_numpy(float), both["value_b"].to_numpy(float)
+    both["shared"] = _shared(both, full)
     if len(both) and min(a.min(), b.min()) > 0:
         both["gain"] = np.log(a / b)
-        both["own"] = both["variance_a"] / a**2 + both["variance_b"] / b**2
+        both["own"] = (
+            both["variance_a"] / a**2 + both["variance_b"] / b**2 - 2 * both["shared"] / (a * b)
+        )
     else:
         scale = float(np.abs(np.r_[a, b]).mean()) if len(both) else 1.0
         both["gain"] = (a - b) / scale
-        both["own"] = (both["variance_a"] + both["variance_b"]) / scale**2
+        both["own"] = (both["variance_a"] + both["variance_b"] - 2 * both["shared"]) / scale**2
     return _summed(both, others)
+
+
+def _shared(both: pd.DataFrame, full: pd.DataFrame) -> np.ndarray:
+    """Covariance of the errors of each pair's two values, where each was measured once."""
+    found = covariance(full)
+    once = (both["times_a"] == 1) & (both["times_b"] == 1)
+    both_rows = zip(both["row_a"], both["row_b"], once, strict=True)
+    return np.array([found[i, j] if alone else 0.0 for i, j, alone in both_rows], float)
 
 
 def _summed(both: pd.DataFrame, others: list[str]) -> Pairs:
@@ -167,6 +181,7 @@ def _summed(both: pd.DataFrame, others: list[str]) -> Pairs:
         basis = "checkpoints" if known else None
         parts = np.r_[both["df_a"].to_numpy(float), both["df_b"].to_numpy(float)]
         df = pooled_df(np.ones(len(parts)), [degrees(f) for f in parts]) if known else math.nan
+        df = min(df, COVARIANCE_DF) if known and both["shared"].any() else df
     ratio = (both["gflops_a"] / both["gflops_b"]).median() if len(both) else math.nan
     return Pairs(
         tuple(str(m) for m in table["model"]),

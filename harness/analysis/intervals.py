@@ -21,6 +21,8 @@ from harness.errors import BadInput
 
 Array = NDArray[np.float64]
 
+COVARIANCE_DF = 31.0  # of one seen in the influences of 32 groups (harness.metrics.influence)
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -116,7 +118,8 @@ def difference(
     """first - second of two measured values, with a two-sided interval.
 
     `covariance` of their errors where they share something: with c > 0 the difference is known
-    better than from independent values. A missing standard error makes the interval infinite.
+    better than from independent values; it is one that was measured with `COVARIANCE_DF` degrees
+    of freedom. A missing standard error makes the interval infinite.
     """
     a = math.nan if first_std is None else float(first_std)
     b = math.nan if second_std is None else float(second_std)
@@ -126,6 +129,8 @@ def difference(
         return Difference(gap, math.nan, math.nan, math.nan, Interval(gap, -math.inf, math.inf))
     std = math.sqrt(max(variance, 0.0))
     df = pooled_df([a * a, b * b], [degrees(first_df), degrees(second_df)])
+    if covariance:
+        df = min(df, COVARIANCE_DF)
     return Difference(gap, std, df, p_value(gap, std, df), interval(gap, std, df, confidence))
 
 

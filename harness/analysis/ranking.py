@@ -16,25 +16,35 @@ from harness.analysis.intervals import Difference, corrected, degrees, differenc
 
 
 def _pairs(
-    values: ArrayLike, std: ArrayLike | None, df: ArrayLike | None, chosen: list[tuple[int, int]]
+    values: ArrayLike,
+    std: ArrayLike | None,
+    df: ArrayLike | None,
+    covariance: ArrayLike | None,
+    chosen: list[tuple[int, int]],
 ) -> list[Difference]:
     v = np.asarray(values, float)
     s = np.full(len(v), np.nan) if std is None else np.asarray(std, float)
     f = np.full(len(v), np.nan) if df is None else np.asarray(df, float)
-    return [difference(v[i], v[j], s[i], s[j], degrees(f[i]), degrees(f[j])) for i, j in chosen]
+    c = np.zeros((len(v), len(v))) if covariance is None else np.asarray(covariance, float)
+    return [
+        difference(v[i], v[j], s[i], s[j], degrees(f[i]), degrees(f[j]), covariance=float(c[i, j]))
+        for i, j in chosen
+    ]
 
 
 def best(
     values: ArrayLike,
     std: ArrayLike | None = None,
     df: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
     *,
     higher: bool = False,
     confidence: float = 0.95,
 ) -> NDArray[np.bool_]:
     """Which values (n,) tie with the best one, itself included; a missing value never does.
 
-    `std`: standard errors, `df`: their degrees of freedom. One True alone: it is the best.
+    `std`: standard errors, `df`: their degrees of freedom, `covariance`: (n, n) of the errors, of
+    which the diagonal is not read (shared_draws.covariance). One True alone: it is the best.
     """
     v = np.asarray(values, float)
     out = np.isfinite(v)
@@ -42,7 +52,7 @@ def best(
         return out  # type: ignore[no-any-return]
     top = int(np.nanargmax(np.where(out, v if higher else -v, np.nan)))
     others = [int(i) for i in np.flatnonzero(out) if i != top]
-    judged = corrected(_pairs(v, std, df, [(top, i) for i in others]), confidence)
+    judged = corrected(_pairs(v, std, df, covariance, [(top, i) for i in others]), confidence)
     for i, gap in zip(others, judged, strict=True):
         # A standard error is needed to lose: equal exact values tie as well.
         out[i] = gap.tie
@@ -53,6 +63,7 @@ def ranks(
     values: ArrayLike,
     std: ArrayLike | None = None,
     df: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
     *,
     higher: bool = False,
     confidence: float = 0.95,
@@ -67,7 +78,7 @@ def ranks(
     pairs = list(combinations(known, 2))
     better = np.zeros(len(v), int)
     worse = np.zeros(len(v), int)
-    judged = corrected(_pairs(v, std, df, pairs), confidence)
+    judged = corrected(_pairs(v, std, df, covariance, pairs), confidence)
     for (i, j), gap in zip(pairs, judged, strict=True):
         if gap.tie:
             continue

@@ -88,8 +88,8 @@ def compare_pairs(
     `sweep`: rows with label, gflops, sampling_steps, sampling_gflops, value, standard errors (see
     selection.errors) and what tells series apart; a `seed` column where rows are one per seed.
     `pairs`: "all" of a series, "neighbours" in size alone, or (smaller, larger) labels
-    that were named beforehand. `correlation` of the errors of a model's step counts; None: seen
-    from the data.
+    that were named beforehand. `correlation` of the errors of a model's step counts, of models that
+    share no draws; None: seen from the data, as what two models share (shared_draws).
 
     Columns: smaller, larger, low, high (the common range, Gflops per image), ratio (how many times
     better the larger is, geometric mean over the range; the factor exp(mean difference / mean
@@ -117,7 +117,7 @@ def compare_pairs(
             continue
         wa, wb = a.weights(low, high), b.weights(low, high)
         gain = sign * float(b.y.mean(axis=0) @ wb - a.y.mean(axis=0) @ wa) / scale
-        std, df, basis = mean_error(a, b, wa, wb, shared, seeds)
+        std, df, basis = mean_error(a, b, wa, wb, shared, seeds, correlation is None)
         grid = np.linspace(math.log(low), math.log(high), GRID)
         ours, theirs = (np.interp(grid, np.log(c.compute), c.y.mean(axis=0)) for c in (b, a))
         rows.append(

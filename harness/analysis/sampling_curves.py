@@ -1,7 +1,9 @@
 """Sweeps over sampling steps as curves, and the errors of their means (harness.analysis.sampling).
 
-Step counts of a model share its checkpoint and its noise, so their errors are correlated: by how
-much is seen from how far the curves lie from smooth ones, compared with the recorded errors.
+Step counts of a model share its checkpoint and its noise, and models that are sampled with one seed
+share the noise, so the errors are correlated. By how much is seen from recorded influences
+(harness.analysis.shared_draws); where there are none, of one model's step counts from how far the
+curves lie from smooth ones, compared with the recorded errors, and two models count as independent.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis.intervals import Array, pooled_df
+from harness.analysis.intervals import COVARIANCE_DF, Array, pooled_df
 from harness.analysis.selection import errors
+from harness.analysis.shared_draws import covariance
 
 GRID = 201
 
@@ -32,6 +35,7 @@ class Curve:
     df: float
     y: Array  # (seeds, steps)
     logarithmic: bool
+    rows: pd.DataFrame | None = None  # (steps) as measured, where each was once, with influences
 
     def weights(self, low: float, high: float) -> Array:
         """Weights of the mean over log compute in [low, high], linear in between."""
@@ -43,6 +47,7 @@ class Curve:
 def read_curves(sweep: pd.DataFrame) -> tuple[dict[str, Curve], bool]:
     """Curves of at least two step counts by label, and whether they are compared as logarithms."""
     std, df = errors(sweep)
+    once = _measured_once(sweep)
     columns = ("label", "gflops", "sampling_steps", "sampling_gflops", "value")
     seeds = sweep["seed"].to_list() if "seed" in sweep else [0] * len(sweep)
     points: dict[str, dict[Any, dict[float, list[tuple[float, ...]]]]] = {}
@@ -85,8 +90,26 @@ def read_curves(sweep: pd.DataFrame) -> tuple[dict[str, Curve], bool]:
             min(freedom, default=math.inf),
             np.log(values) if logarithmic else values,
             logarithmic,
+            _in_order(once.get(label), steps),
         )
     return out, logarithmic
+
+
+def _measured_once(sweep: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By label the rows of models whose step counts were each measured once, with influences."""
+    if "influence" not in sweep:
+        return {}
+    return {
+        str(label): rows
+        for label, rows in sweep.groupby("label", sort=False)
+        if rows["sampling_steps"].is_unique and rows["influence"].notna().all()
+    }
+
+
+def _in_order(rows: pd.DataFrame | None, steps: Array) -> pd.DataFrame | None:
+    if rows is None or len(rows) != len(steps):
+        return None
+    return rows.sort_values("sampling_steps")
 
 
 def shared_error(curves: dict[str, Curve]) -> float:
@@ -139,10 +162,17 @@ def mean_error(
     wb: Array,
     shared: float,
     seeds: tuple[float, float] | None,
+    measured: bool = True,
 ) -> tuple[float, float, str | None]:
-    """(standard error of the mean difference on the scale of y, degrees of freedom, basis)."""
+    """(standard error of the mean difference on the scale of y, degrees of freedom, basis).
+
+    shared: correlation of one model's step counts, where no influences tell it; measured: read
+    influences at all.
+    """
     if seeds is not None:
         return math.sqrt(seeds[0] * (1 / len(a.y) + 1 / len(b.y))), seeds[1], "seeds"
+    if measured and a.rows is not None and b.rows is not None:
+        return _of_same_draws(a, b, wa, wb)
     variances = [
         (1 - shared) * float((w**2 * c.std**2).sum()) + shared * float(w @ c.std) ** 2
         for c, w in ((a, wa), (b, wb))
@@ -150,3 +180,15 @@ def mean_error(
     if not all(math.isfinite(v) for v in variances):
         return math.nan, math.nan, None
     return math.sqrt(sum(variances)), pooled_df(variances, [a.df, b.df]), "checkpoints"
+
+
+def _of_same_draws(a: Curve, b: Curve, wa: Array, wb: Array) -> tuple[float, float, str | None]:
+    """`mean_error` by the covariances of all step counts of both models."""
+    assert a.rows is not None and b.rows is not None
+    found = covariance(pd.concat([a.rows, b.rows], ignore_index=True))
+    scale = np.r_[a.value, b.value] if a.logarithmic else np.ones(len(found))
+    weights = np.r_[wa, -wb] / scale
+    variance = float(weights @ found @ weights)
+    if not math.isfinite(variance):
+        return math.nan, math.nan, None
+    return math.sqrt(max(0.0, variance)), min(a.df, b.df, COVARIANCE_DF), "checkpoints"

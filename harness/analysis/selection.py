@@ -19,6 +19,7 @@ import pandas as pd
 
 from harness.analysis import names
 from harness.analysis.finished import finished
+from harness.analysis.shared_draws import draws_of
 from harness.analysis.standard_error import standard_errors
 
 # What makes two trained models the same configuration but for the seed.
@@ -224,8 +225,9 @@ def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
     standard error of `value`, its degrees of freedom, and what it speaks of. "seeds": the model;
     the relative spread over seeds is pooled over all rows, so that two seeds of twelve models have
     twelve degrees of freedom. "checkpoints": these checkpoints alone, measured again on other
-    samples. Null without a recorded error. Repeated measurements of one seed (several sampling
-    seeds) are averaged first, so that the spread is that of training.
+    samples. Null without a recorded error. `draws` and `influence`, of a single measurement: by
+    which values of the same draws are compared (shared_draws). Repeated measurements of one seed
+    (several sampling seeds) are averaged first, so that the spread is that of training.
     """
     if not len(rows):
         columns = dict.fromkeys(["label", *by, "value", "std", "seeds", *CONFIGURATION, *FACTS])
@@ -244,6 +246,11 @@ def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
     by_group = per_seed.groupby(level="group")
     out: Any = by_group["value"].agg(value="mean", std="std", seeds="count")
     out = out.join(_standard_errors(out, by_group["variance"], by_group["df"]))
+    if "influence" in rows:  # of one measurement; a mean over several is of no draws in common
+        alone = (~group.duplicated(keep=False)).to_numpy(bool)
+        moves = rows["influence"].astype(object).where(alone, None)
+        rows = rows.assign(draws=draws_of(rows).where(alone, None), influence=moves)
+        kept += ["draws", "influence"]
     facts = rows[[*keys, *kept]][~group.duplicated()].set_index(group.drop_duplicates())
     return facts.join(out).sort_values(["gflops", *keys]).reset_index(drop=True)
 

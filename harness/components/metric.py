@@ -42,13 +42,17 @@ class Absent(Exception):
 @dataclass(frozen=True)
 class Value:
     """A metric's value, its standard error with degrees of freedom (None: no spread), and what
-    made it (`details`: strings, numbers, lists of numbers)."""
+    made it (`details`: strings, numbers, lists of numbers).
+
+    influence: how much groups of samples move the value (harness.metrics.influence.grouped), by
+    which values of the same draws are compared; None: not known."""
 
     value: float
     std: float | None = None
     std_df: float | None = None
     std_method: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
+    influence: tuple[float, ...] | None = None
 
 
 # what an extractor gives, in words

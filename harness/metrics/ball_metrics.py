@@ -22,6 +22,7 @@ class _Balls(Metric):
     """The common part of precision, recall, density and coverage."""
 
     better: ClassVar[Literal["lower", "higher"]] = "higher"
+    of_samples: ClassVar[bool] = True  # a mean over the samples; else over the reference's images
 
     @abstractmethod
     def neighbours(self, shared: Shared) -> int:
@@ -44,6 +45,7 @@ class _Balls(Metric):
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         import numpy as np
 
+        from harness.metrics import influence
         from harness.metrics.uncertainty import GIVEN_BALLS, of_mean
 
         found, k = shared.manifold(generated, reference, self), self.neighbours(shared)
@@ -55,7 +57,8 @@ class _Balls(Metric):
             "recall_images": len(reference.features),
         }
         std = of_mean(values)
-        return Value(float(values.mean()), std, len(values) - 1, GIVEN_BALLS, details)
+        moves = influence.grouped(influence.of_mean(values)) if self.of_samples else None
+        return Value(float(values.mean()), std, len(values) - 1, GIVEN_BALLS, details, moves)
 
 
 class Precision(_Balls):
@@ -81,6 +84,7 @@ class Recall(_Balls):
     name = "recall"
     title = "recall"
     short_title = "Rec."
+    of_samples: ClassVar[bool] = False
 
     def balls(self, k: int) -> dict[str, int]:
         return {"inside": k}
@@ -119,6 +123,7 @@ class Coverage(Density):
     name = "coverage"
     title = "coverage"
     short_title = "Coverage"
+    of_samples: ClassVar[bool] = False
 
     def values(self, found: Manifold, k: int) -> Any:
         return found.covered

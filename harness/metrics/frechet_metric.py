@@ -41,6 +41,7 @@ class FrechetDistance(Metric):
 
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         from harness.metrics.frechet import moments_distance
+        from harness.metrics.influence import grouped, of_distance
         from harness.metrics.uncertainty import OVER_HALVES, over_halves
 
         theirs = reference.pool if self.part == "pool" else reference.spatial
@@ -64,7 +65,8 @@ class FrechetDistance(Metric):
         except BadInput as error:
             raise Absent(str(error)) from error
         details |= {"subsets": shared.subsets, "seed": shared.seed}
-        return Value(value, std, shared.subsets - 1, OVER_HALVES.format(shared.subsets), details)
+        method, moves = OVER_HALVES.format(shared.subsets), grouped(of_distance(rows, theirs))
+        return Value(value, std, shared.subsets - 1, method, details, moves)
 
 
 class SpatialFrechetDistance(FrechetDistance):

@@ -41,6 +41,7 @@ class Metric:
     std: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
     std_df: float | None = None  # degrees of freedom behind `std`
+    influence: tuple[float, ...] | None = None  # of groups of samples (harness.metrics.influence)
 
 
 def measure(
@@ -94,7 +95,9 @@ def measure(
                 absent(name, str(reason))
             continue
         details = {"std_method": found.std_method, **common, **found.details}
-        measured.append(Metric(name, found.value, found.std, details, found.std_df))
+        measured.append(
+            Metric(name, found.value, found.std, details, found.std_df, found.influence)
+        )
     return measured
 
 

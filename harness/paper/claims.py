@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from harness import paper
+from harness.analysis import shared_draws
 from harness.analysis.correlations import correlation, regression
 from harness.analysis.crossings import crossings, last_common
 from harness.analysis.intervals import Difference, Interval, corrected, difference
@@ -77,7 +78,10 @@ def _log_gap(e: Evidence, a: pd.Series, b: pd.Series) -> Difference:
     frame = pd.DataFrame([a, b])
     std, df = errors(frame)
     va, vb = float(a["value"]), float(b["value"])
-    return difference(math.log(va), math.log(vb), std[0] / va, std[1] / vb, df[0], df[1])
+    shared = float(shared_draws.covariance(frame)[0, 1]) / (va * vb)
+    return difference(
+        math.log(va), math.log(vb), std[0] / va, std[1] / vb, df[0], df[1], covariance=shared
+    )
 
 
 def _ratio(gap: Difference, published: bool) -> str:

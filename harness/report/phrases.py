@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis import shared_draws
 from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
 from harness.analysis.ranking import best
@@ -156,7 +157,7 @@ def correlation_text(r: Interval) -> str:
 
 def top(rows: pd.DataFrame, higher: bool) -> tuple[dict[str, Any], list[str]]:
     """The row of the best value, and the labels of all others that tie with it."""
-    tied = best(rows["value"], *errors(rows), higher=higher)
+    tied = best(rows["value"], *errors(rows), shared_draws.covariance(rows), higher=higher)
     values = rows["value"].to_numpy(float)
     at = int(np.argmax(values if higher else -values))
     row = {str(k): v for k, v in rows.iloc[at].items()}

@@ -40,7 +40,8 @@ class _Earlier:
 
     def about(self) -> dict[str, Any]:
         """The columns of its rows that are on the samples, not on one metric or on its making."""
-        own = {"metric", "value", "std", "std_df", "resize", "measured_with", *OF_METRIC}
+        own = {"metric", "value", "std", "std_df", "influence", "resize", "measured_with"}
+        own |= {*OF_METRIC}
         own |= {column.name for column in MADE}
         return {name: value for name, value in self.row.items() if name not in own}
 
@@ -91,9 +92,14 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
     about, decoder = _about(work, earlier)
     more: dict[str, Any] = {} if decoder is None else {"decoder_sha256": decoder}
     more |= trained_how(known.training)
-    rows = {m.name: {**about, **measured_row(m, extractor.resize, **more)} for m in measured} | {
-        name: {**row, "key": work.task.key} for name, row in taken.items()
-    }
+    rows = {
+        m.name: {
+            **about,
+            **measured_row(m, extractor.resize, **more),
+            "influence": None if m.influence is None else json.dumps(m.influence),
+        }
+        for m in measured
+    } | {name: {**row, "key": work.task.key} for name, row in taken.items()}
     return Outcome(
         EvaluateResult(absent, kept), {"metrics": [rows[n] for n in metrics if n in rows]}
     )

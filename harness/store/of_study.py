@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 # What may differ between two trainings of one configuration by more than their seed.
-REPEATED = ("key", "run", "seed", "sample_key", "checkpoint_key", "value", "std", "std_df")
+REPEATED = (
+    *("key", "run", "seed", "sample_key", "checkpoint_key", "value", "std", "std_df", "influence"),
+)
 NAMES = {  # columns that are not recorded -> meaning
     "study": "name of the study",
     "label": "what the study calls the run",

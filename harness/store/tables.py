@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-VERSION = 7
+VERSION = 8
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,11 @@ METRICS = (
     Column("ema", "float64", "decay of the average sampled from; null: the training's first"),
     Column("ema_length", "float64", "relative length of one made after training; null: none"),
     ENVIRONMENT,
+    Column(
+        "influence",
+        "string",
+        "JSON: how much each of 32 groups of samples, i mod 32, moves the value; null: not known",
+    ),
 )
 
 TRAINING = (

@@ -1,0 +1,91 @@
+"""The errors that values of the same draws have in common.
+
+Sample i of every model that is sampled with one seed begins at the same noise and has the same
+label, so the errors of such values are correlated, at one training seed often above 0.9, and a
+difference is known far better than from independent samples. How much better is seen from the
+influences of groups of samples (harness.metrics.influence), which records keep.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.intervals import Array
+from harness.analysis.standard_error import standard_errors
+
+DRAWS = ("sampling_seed", "samples")  # columns that say of which draws a value is
+
+
+def draws_of(rows: pd.DataFrame) -> pd.Series:
+    """In a text, of which draws each value is; null where that is not recorded."""
+    if any(c not in rows for c in DRAWS):
+        return pd.Series(None, index=rows.index, dtype=object)
+    both = zip(rows[DRAWS[0]], rows[DRAWS[1]], strict=True)
+    texts = [None if pd.isna(s) or pd.isna(n) else f"{int(s)}/{int(n)}" for s, n in both]
+    return pd.Series(texts, index=rows.index, dtype=object)
+
+
+def covariance(frame: pd.DataFrame) -> Array:
+    """Covariances of the errors of the values, (rows, rows); their variances on the diagonal.
+
+    `frame`: rows of one metric, with standard errors (selection.errors), `influence`, and `draws`
+    or the columns that say of which they are; what lacks them is taken as independent.
+
+    0 between rows of other sampling seeds or numbers of samples, and of which no influence is
+    recorded: they count as independent, which is the wider interval of a difference. NaN on the
+    diagonal where there is no standard error.
+
+    The recorded error s has a part that is linear in the samples, whose size l and correlation r
+    the influences show, and a rest, of second order, that is correlated by r^2 (as squares of
+    correlated normal numbers are): covariance = r l l' + r^2 sqrt((s^2 - l^2)(s'^2 - l'^2)).
+    """
+    std = _errors(frame)
+    found: Array = np.diag(std**2)
+    if "influence" not in frame:
+        return found
+    rows = [_read(text) for text in frame["influence"]]
+    draws = frame["draws"] if "draws" in frame else draws_of(frame)
+    groups: dict[Any, list[int]] = {}
+    for i, (row, key) in enumerate(zip(rows, draws, strict=True)):
+        if row is not None and isinstance(key, str) and np.isfinite(std[i]):
+            groups.setdefault((key, len(row)), []).append(i)
+    for members in groups.values():
+        if len(members) < 2:
+            continue
+        moves = np.array([rows[i] for i in members])
+        linear = moves.std(axis=1, ddof=1) / np.sqrt(moves.shape[1])
+        known = linear > 0
+        members = [i for i, k in zip(members, known, strict=True) if k]
+        if len(members) < 2:
+            continue
+        own = std[members]
+        first = np.minimum(linear[known], own)
+        rest = np.sqrt(np.maximum(own**2 - first**2, 0.0))
+        r = np.corrcoef(moves[known])
+        shared = r * np.outer(first, first) + np.maximum(r, 0) ** 2 * np.outer(rest, rest)
+        at = np.ix_(members, members)
+        found[at] = np.where(np.eye(len(members), dtype=bool), found[at], shared)
+    return found
+
+
+def groups_df(frame: pd.DataFrame) -> float:
+    """Degrees of freedom of a correlation that the influences of these rows show; else infinite."""
+    if "influence" not in frame:
+        return float("inf")
+    counts = [len(row) for text in frame["influence"] if (row := _read(text)) is not None]
+    return float(min(counts, default=np.inf)) - 1
+
+
+def _errors(frame: pd.DataFrame) -> Array:
+    """Standard errors as harness.analysis.selection.errors has them."""
+    if "se" in frame:
+        return frame["se"].to_numpy(float, na_value=np.nan)
+    return np.asarray(standard_errors(frame), float)
+
+
+def _read(text: Any) -> Array | None:
+    return np.array(json.loads(text), float) if isinstance(text, str) else None

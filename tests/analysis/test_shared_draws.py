@@ -1,0 +1,158 @@
+"""Values of the same draws: their differences cover the truth, and are known better."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.analysis.intervals import difference
+from harness.analysis.ranking import best
+from harness.analysis.sampling import compare_pairs
+from harness.analysis.selection import averaged
+from harness.analysis.shared_draws import covariance, draws_of
+from harness.metrics.frechet import moments_distance
+from harness.metrics.influence import grouped, of_distance
+from harness.metrics.moments import Moments
+from harness.metrics.uncertainty import over_halves
+
+SIZE, SAMPLES = 6, 256
+REFERENCE = Moments.of(np.random.default_rng(9).normal(size=(4000, SIZE)))
+
+
+def frame(influences, std=1.0, seeds=None, samples=SAMPLES):
+    return pd.DataFrame(
+        {
+            "value": [float(i + 1) for i in range(len(influences))],
+            "std": std,
+            "std_df": 19.0,
+            "influence": [None if i is None else json.dumps(list(i)) for i in influences],
+            "sampling_seed": seeds or [0] * len(influences),
+            "samples": samples,
+        }
+    )
+
+
+def moves(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=32) * np.sqrt(32)
+
+
+def test_the_same_influences_are_wholly_shared_and_others_are_not() -> None:
+    one, other = moves(1), moves(2)
+    found = covariance(frame([one, one, -one, other, None], std=1.0))
+    linear = min(1.0, one.std(ddof=1) / np.sqrt(32))
+    assert np.diag(found) == pytest.approx(1.0)
+    assert found[0, 1] == pytest.approx(1.0)  # linear part and rest
+    assert found[0, 2] == pytest.approx(-(linear**2))  # squares of opposite errors tell nothing
+    assert abs(found[0, 3]) < 0.6 and not found[4, :4].any()
+    assert (found == found.T).all() and np.linalg.eigvalsh(found[:4, :4]).min() > -1e-9
+
+
+@pytest.mark.parametrize(
+    "other", [{"seeds": [0, 1]}, {"samples": [256, 512]}, {"seeds": [0, None]}]
+)
+def test_values_of_other_draws_are_independent(other: dict[str, list[object]]) -> None:
+    assert covariance(frame([moves(1), moves(1)], **other))[0, 1] == 0  # type: ignore[arg-type]
+
+
+def test_without_the_columns_all_are_independent_and_without_errors_nothing_is_known() -> None:
+    rows = frame([moves(1), moves(1)])
+    assert covariance(rows.drop(columns="influence"))[0, 1] == 0
+    assert covariance(rows.drop(columns="samples"))[0, 1] == 0
+    unknown = covariance(rows.assign(std=np.nan))
+    assert np.isnan(np.diag(unknown)).all() and unknown[0, 1] == 0
+    assert covariance(frame([np.zeros(32), moves(1)]))[0, 1] == 0
+
+
+def test_a_mean_over_seeds_is_of_no_draws_in_common() -> None:
+    rows = frame([moves(1)] * 3).assign(label=["a", "b", "b"], seed=[0, 0, 1], gflops=1.0)
+    found = averaged(rows).set_index("label")
+    assert found.loc["a", "draws"] == "0/256" and found.loc["a", "influence"]
+    assert found.loc["b", "draws"] is None and found.loc["b", "influence"] is None
+    assert list(draws_of(frame([None]))) == ["0/256"]
+
+
+def test_a_small_difference_of_the_same_draws_is_no_tie() -> None:
+    rows = frame([moves(1), moves(1) * 1.001]).assign(value=[1.0, 1.2])
+    std, df = np.ones(2), np.full(2, 19.0)
+    assert best(rows["value"], std, df).tolist() == [True, True]
+    assert best(rows["value"], std, df, covariance(rows)).tolist() == [True, False]
+
+
+def sweep(same: bool) -> pd.DataFrame:
+    """Two models at four step counts, the larger 4 % better, errors of 10 % that both share."""
+    rows = []
+    for size, gflops, value in (("S", 1.0, 10.0), ("B", 2.0, 9.6)):
+        for steps in (4, 8, 16, 32):
+            moved = moves(1) if same else moves(int(gflops * 100 + steps))
+            rows.append(
+                {
+                    "label": size, "size": size, "patch_size": 2, "gflops": gflops,
+                    "sampling_steps": steps, "sampling_gflops": gflops * steps, "seed": 0,
+                    "value": value, "std": value / 10, "std_df": 19.0,
+                    "influence": json.dumps(list(moved * value / 10)),
+                    "sampling_seed": 0, "samples": SAMPLES,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_sampling_compute_is_compared_by_the_draws_that_both_models_share() -> None:
+    by = {same: compare_pairs(sweep(same), "fd_x").iloc[0] for same in (True, False)}
+    assert by[True]["ahead"] == "larger" and by[False]["ahead"] == "undecided"
+    assert by[True]["ratio"] == pytest.approx(10 / 9.6)
+    blind = compare_pairs(sweep(True).drop(columns="influence"), "fd_x").iloc[0]
+    assert blind["ahead"] == "undecided"
+
+
+def covered(first, second, same: float, draws: int) -> tuple[float, float, float]:
+    """(share of intervals that hold the true difference, their mean error, of independent ones).
+
+    first, second: (scale, shift) of two models, whose samples have `same` of their variance in
+    common, draw by draw.
+    """
+    rng, found, blind = np.random.default_rng(5), [], []
+    for _ in range(draws):
+        drawn, rows = rng.normal(size=(SAMPLES, SIZE)), []
+        for scale, shift in (first, second):
+            own = rng.normal(size=(SAMPLES, SIZE))
+            x = (np.sqrt(same) * drawn + np.sqrt(1 - same) * own) * scale + shift
+            x = x.astype(np.float32)
+            value = moments_distance(Moments.of(x), REFERENCE)
+            std = over_halves(x, REFERENCE, 20)
+            rows.append((value, std, grouped(of_distance(x, REFERENCE))))
+        values, errors, influences = zip(*rows, strict=True)
+        shared = covariance(frame(influences).assign(value=values, std=errors))[0, 1]
+        found.append(difference(*values, *errors, 19, 19, covariance=float(shared)))
+        blind.append(difference(*values, *errors, 19, 19))
+    truth = float(np.mean([d.value for d in found]))
+    return (
+        float(np.mean([truth in d.interval for d in found])),
+        float(np.mean([d.std for d in found])),
+        float(np.mean([d.std for d in blind])),
+    )
+
+
+CASES = {
+    "far, alike": ((1.3, 0.4), (1.31, 0.4)),
+    "far, unlike": ((1.3, 0.4), (1.1, 0.6)),
+    "near": ((1.05, 0.05), (1.03, 0.02)),
+    "at the floor": ((1.0, 0.0), (1.0, 0.02)),
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("same", [1.0, 0.7, 0.2, 0.0])
+def test_differences_cover_the_truth_whatever_is_shared(case: str, same: float) -> None:
+    share, error, _ = covered(*CASES[case], same, 600)
+    assert share >= 0.93, (case, same, share, error)
+
+
+@pytest.mark.parametrize("same", [1.0, 0.0])
+def test_differences_of_models_that_are_alike_cover_the_truth(same: float) -> None:
+    share, error, blind = covered(*CASES["far, alike"], same, 60)
+    assert share >= 0.88  # 0.95 less two and a half of its own errors at 60 draws
+    assert (error < blind / 10) if same else (error == pytest.approx(blind, rel=0.2))
