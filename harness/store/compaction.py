@@ -171,9 +171,13 @@ def _settle(
             versions[path] = rows
     if not versions:
         return
-    best = max(versions, key=lambda p: (p not in merged and _is_compact(p), len(versions[p])))
+    # Of equal copies the one in a file that stays: it is not written again.
+    best = max(versions, key=lambda p: (len(versions[p]), p not in merged and _is_compact(p)))
     others = [rows for path, rows in versions.items() if path != best]
-    if any(conflicts.contradiction(table, versions[best], rows) for rows in others):
+    stays = [path for path in versions if _is_compact(path) and path not in merged]
+    if any(conflicts.contradiction(table, versions[best], rows) for rows in others) or (
+        stays and best not in stays  # fewer rows in a full file: the reader shows the fuller copy
+    ):
         for path in merged & versions.keys():
             data = fragments.encode(table, versions[path])
             name = f"{key}.{files.digest(data)[:16]}.json"
