@@ -42,11 +42,12 @@ def themed(svg: str) -> str:
 
 
 def css() -> str:
-    """The variables, for light pages, for dark ones, and for a reader's own choice."""
+    """The variables: of light pages, of dark ones, of a reader's own choice, and of paper: light."""
     light = "".join(f"{name(c)}:{c};" for c in DARK)
     dark = "".join(f"{name(c)}:{d};" for c, d in DARK.items())
     return (
         f":root{{color-scheme:light;{light}}}\n"
         f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;"
-        f"{dark}}}}}\n:root[data-theme=dark]{{color-scheme:dark;{dark}}}"
+        f"{dark}}}}}\n:root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
+        f"@media print{{:root:root{{color-scheme:light;{light}}}}}"
     )

@@ -142,14 +142,32 @@ def svg(figure: Figure) -> bytes:
 
 
 def _titled(drawn: str, texts: Sequence[str]) -> str:
-    """The first markers of `drawn`, each with its text under the pointer."""
+    """What follows a group's opening, each mark of the group with its text under the pointer.
+
+    Marks are copies of one shape, or shapes of their own (a hatched disc). Where not all were drawn
+    (a point out of range), nobody knows which: none has a text then.
+    """
+    end = _end_of_group(drawn)
+    group, rest = drawn[:end], drawn[end:]
+    tag = "use" if "<use " in group else "path"
+    if len(re.findall(rf"<{tag} [^>]*/>", group)) != len(texts):
+        return drawn
     said = iter(texts)
-    return re.sub(
-        r"<use ([^>]*)/>",
-        lambda use: f"<use {use[1]}><title>{escape(next(said, ''))}</title></use>",
-        drawn,
-        count=len(texts),
+    told = re.sub(
+        rf"<{tag} ([^>]*)/>",
+        lambda mark: f"<{tag} {mark[1]}><title>{escape(next(said))}</title></{tag}>",
+        group,
     )
+    return told + rest
+
+
+def _end_of_group(drawn: str) -> int:
+    depth = 1
+    for found in re.finditer(r"<g[ >]|</g>", drawn):
+        depth += -1 if found[0] == "</g>" else 1
+        if depth == 0:
+            return found.start()
+    return len(drawn)
 
 
 def png(figure: Figure) -> bytes:

@@ -31,8 +31,10 @@ from harness.report.blocks import (
     Section,
     Table,
     Text,
+    plain,
 )
 
+LONG = 400  # letters of a section's text that may end a page without the figure below it
 TEMPLATE = Path(__file__).with_name("report.typ")
 
 
@@ -121,6 +123,8 @@ def bands(sections: Sequence[Section]) -> list[dict[str, Any]]:
         texts = [b for b in blocks if b["kind"] == "par"]
         rest = [b for b in blocks if b["kind"] != "par"]
         told = {"title": section.title, "text": texts, "rest": rest}
+        told["sticky"] = sum(len(plain(b.spans)) for b in section.blocks
+                             if isinstance(b, Paragraph)) < LONG  # fmt: skip
         wide = any(b["wide"] for b in rest) or len(rest) != 1
         if not wide and out and out[-1]["kind"] == "narrow" and len(out[-1]["sections"]) == 1:
             out[-1]["sections"].append(told)

@@ -49,7 +49,9 @@ def test_a_themed_picture_has_no_colour_that_the_page_cannot_turn() -> None:
     css = palette.css()
     assert used == {palette.name(c) for c in palette.DARK}
     for name in used:
-        assert css.count(f"{name}:") == 3  # light, dark by the reader's system, dark by choice
+        assert css.count(f"{name}:") == 4  # light, dark by the system, dark by choice, paper
+    printed = css[css.index("@media print") :]
+    assert f"{palette.name(palette.INK)}:{palette.INK};" in printed
 
 
 def test_a_readers_own_choice_of_light_wins_over_the_systems_dark() -> None:

@@ -36,6 +36,38 @@ def test_each_point_says_its_own_text_and_nothing_else_does() -> None:
     assert titles == texts  # escaped, so that the picture is still XML
 
 
+def said(svg: str, gid: str) -> list[str | None]:
+    """What the marks of one group say under the pointer."""
+    (group,) = [e for e in ET.fromstring(svg).iter() if e.get("id") == gid]
+    return [e.text for e in group.iter() if e.tag.endswith("title")]
+
+
+def test_a_mark_that_is_no_copy_says_its_own_text_and_leaves_others_theirs() -> None:
+    """A hatched disc is a path of its own: its text stood at the next disc."""
+
+    @style.styled
+    def discs():
+        figure, axes = style.canvas(style.COLUMN, 1.5)
+        for x, hatch in ((1, "////"), (2, None)):
+            style.say(axes.scatter(x, x, s=90, hatch=hatch), [f"disc {x}"])
+        return type("Made", (), {"figure": figure})()
+
+    svg = style.svg(discs().figure).decode()
+    assert [said(svg, f"said{i}") for i in (0, 1)] == [["disc 1"], ["disc 2"]]
+    assert svg.count("<title>") == 2
+
+
+def test_where_a_mark_is_not_drawn_no_other_says_its_text() -> None:
+    @style.styled
+    def holed():
+        figure, axes = style.canvas(style.COLUMN, 1.5)
+        (line,) = axes.plot([1, 2, 3], [1, np.nan, 3], marker="o")
+        style.say(line, ["one", "two", "three"])
+        return type("Made", (), {"figure": figure})()
+
+    assert "<title>" not in style.svg(holed().figure).decode()
+
+
 def test_the_page_sets_the_text_in_its_own_face() -> None:
     figure = made().figure
     figure.axes[0].set_title("Fréchet")

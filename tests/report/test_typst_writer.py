@@ -19,6 +19,7 @@ from harness.report.blocks import (
     Mosaic,
     Note,
     Pairs,
+    Paragraph,
     Section,
     Table,
     em,
@@ -49,6 +50,14 @@ def test_narrow_sections_stand_two_by_two_and_wide_ones_alone() -> None:
     assert kinds([narrow("a"), wide, narrow("b")]) == [("narrow", 1), ("wide", 1), ("narrow", 1)]
     two = Section("t", "T", [figure("fig-1"), figure("fig-2")])
     assert kinds([two]) == [("wide", 1)]  # two pieces have no room beside another section
+
+
+def test_a_long_text_may_end_a_page_without_its_figure() -> None:
+    """Held together, both went to the next page, and left the one before half blank."""
+    for letters, kept in ((40, True), (900, False)):
+        text = Paragraph(["w" * letters])
+        (band,) = bands([Section("a", "A", [text, figure(wide=True)])])
+        assert band["sections"][0]["sticky"] is kept
 
 
 def test_a_section_without_a_title_is_its_blocks() -> None:

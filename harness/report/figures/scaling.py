@@ -156,8 +156,16 @@ def metrics(panels: Sequence[tuple[str, pd.DataFrame, float | None]]) -> Drawing
         panel.set_xlabel("training Gflops")
     marks.keys(axes[0][0], every)
     data = pd.concat([r.assign(metric=t) for t, r, _ in panels], ignore_index=True)
-    alt = f"{', '.join(t for t, _, _ in panels)} of each model against its {unit}"
+    alt = f"{', '.join(t for t, _, _ in panels)} of each model against its {unit}. "
+    alt += "; ".join(_from_to(title, rows) for title, rows, _ in ends if len(rows))
     return Drawing(figure, _columns(data, "metric", "over", "train_gflops"), alt)
+
+
+def _from_to(title: str, rows: pd.DataFrame) -> str:
+    """One metric of the least and of the largest model."""
+    first, last = (marks.records(rows.sort_values("gflops"))[i] for i in (0, -1))
+    said = f"{title} {first['value']:.3g} of {first['label']}"
+    return said if len(rows) == 1 else f"{said}, {last['value']:.3g} of {last['label']}"
 
 
 def _columns(rows: pd.DataFrame, *more: str) -> pd.DataFrame:

@@ -43,7 +43,9 @@ def bubbles(rows: pd.DataFrame, title: str) -> Drawing:
         for r in marks.records(rows)
     ]
     labels.label_points(axes, named, radii=[r + 1 for r in radii])
-    alt = f"{title} of each model; the area of a disc is its Gflops"
+    alt = f"{title} of each model; the area of a disc is its Gflops. " + "; ".join(
+        f"{r['label']}: {r['value']:.3g} at {r['gflops']:.3g} Gflops" for r in marks.records(rows)
+    )
     columns = ["label", "size", "patch_size", "gflops", "value"]
     return Drawing(figure, rows[columns].reset_index(drop=True), alt)
 

@@ -135,7 +135,11 @@ def loss(rows: pd.DataFrame) -> Drawing:
             curve = curve.sort_values("step")
             every = max(1, len(curve) // 12)
             look = {**found[str(label)], "markevery": every, "markersize": 3.2, "linewidth": 1.0}
-            panel.plot(curve["step"].to_numpy(float), curve["value"].to_numpy(float), **look)
+            (line,) = panel.plot(
+                curve["step"].to_numpy(float), curve["value"].to_numpy(float), **look
+            )
+            style.say(line, [f"{label}, step {int(r['step']):,}: {r['value']:.3g}"
+                             for r in marks.records(curve)[::every]])  # fmt: skip
         if min(values) > 0:
             style.log_axis(panel.yaxis, values, pad=1.08)
         marks.step_axis(panel, float(rows["step"].max()))

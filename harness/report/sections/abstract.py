@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.analysis import selection
 from harness.components.section import Section
 from harness.report import wording
 from harness.report.blocks import Abstract as AbstractBlock
@@ -54,6 +55,7 @@ def sentences(found: Findings) -> list[Text]:
         )
         return spans + unranked(found)
     spans += measured(found)
+    spans += left_out(found)
     if found.references > 1:
         return [*spans, apart(found)]
     groups = found.groups
@@ -75,6 +77,25 @@ def sentences(found: Findings) -> list[Text]:
             f"{found.short} is not told from decoded noise's. "
         )
     return spans + unranked(found)
+
+
+def left_out(found: Findings) -> list[Text]:
+    """The trainings that were sampled in other ways only: they are in no comparison here."""
+    protocol, rows = found.protocol, found.report.frames["metrics"]
+    if protocol is None or found.metric is None or protocol.sampler is None:
+        return []
+    other = selection.measured(rows, found.metric)
+    other = other[~other["label"].isin(found.final["label"]) & other["step"].eq(found.step)]
+    samplers = sorted({str(s) for s in other["sampler"].dropna()} - {protocol.sampler})
+    names = {r["label"] for r in other.to_dict("records") if r["sampler"] in samplers}
+    if not names:
+        return []
+    n = len(names)
+    return [
+        f"They are those sampled by {protocol.sampler}; {small_ints(n)} "
+        f"{'other was' if n == 1 else 'others were'} sampled by {listed(samplers)} alone, and "
+        f"{'is' if n == 1 else 'are'} compared where a table names the sampler. "
+    ]
 
 
 def unranked(found: Findings) -> list[Text]:

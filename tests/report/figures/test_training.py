@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pandas as pd
-from drawings import MODELS, legend, lines, over, rows
+from drawings import MODELS, hover, legend, lines, over, rows
 
 from harness.report import style
 from harness.report.figures.training import blocks, loss, panels_by, training
@@ -85,6 +85,14 @@ def test_losses_are_in_order_of_steps_and_the_last_are_said() -> None:
     last = last[(last["step"] == 300) & (last["label"] == "DiT-XL/4")]["value"].iloc[0]
     assert f"DiT-XL/4 {last:.3g}" in drawing.alt
     assert axes.get_yscale() == "log"
+
+
+def test_each_mark_of_a_loss_says_its_model_step_and_value() -> None:
+    drawing = loss(losses())
+    drawn = style.svg(drawing.figure).decode()
+    for text in hover(drawing.figure):
+        assert text in drawn
+    assert any(", step " in text for text in hover(drawing.figure))
 
 
 def test_losses_that_are_not_positive_are_on_a_plain_axis() -> None:

@@ -32,6 +32,17 @@ def test_models_costs_steps_and_samples_are_counted(found) -> None:
     )
 
 
+def test_trainings_that_were_sampled_otherwise_are_counted_apart(make, found) -> None:
+    frames = make.frames(sizes=("S", "B", "XL"), patches=(4,), sweep=())
+    rows = frames["metrics"]
+    other = rows["model"].eq("DiT-micro-S/4") & rows["of"].eq("samples")
+    frames["metrics"] = rows.assign(sampler=rows["sampler"].mask(other, "flow-euler"))
+    text = plain(sentences(find(make.report(frames))))
+    assert "Two models of" in text
+    assert "those sampled by ancestral; one other was sampled by flow-euler alone" in text
+    assert "sampled by" not in plain(sentences(found))
+
+
 def test_a_study_without_a_measurement_counts_its_networks(make) -> None:
     empty = make.frames(sizes=())
     report = make.report(empty, ("gflops",), complexity=make.unets(), samples={})
