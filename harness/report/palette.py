@@ -42,7 +42,7 @@ def themed(svg: str) -> str:
 
 
 def css() -> str:
-    """The variables: of light pages, of dark ones, of a reader's own choice, and of paper: light."""
+    """The variables of light pages, of dark ones, of a reader's own choice, and of paper."""
     light = "".join(f"{name(c)}:{c};" for c in DARK)
     dark = "".join(f"{name(c)}:{d};" for c, d in DARK.items())
     return (
