@@ -122,7 +122,7 @@ def bands(sections: Sequence[Section]) -> list[dict[str, Any]]:
             continue
         texts = [b for b in blocks if b["kind"] == "par"]
         rest = [b for b in blocks if b["kind"] != "par"]
-        told = {"title": section.title, "text": texts, "rest": rest}
+        told: dict[str, Any] = {"title": section.title, "text": texts, "rest": rest}
         told["sticky"] = sum(len(plain(b.spans)) for b in section.blocks
                              if isinstance(b, Paragraph)) < LONG  # fmt: skip
         wide = any(b["wide"] for b in rest) or len(rest) != 1

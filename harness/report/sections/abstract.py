@@ -82,10 +82,10 @@ def sentences(found: Findings) -> list[Text]:
 def left_out(found: Findings) -> list[Text]:
     """The trainings that were sampled in other ways only: they are in no comparison here."""
     protocol, rows = found.protocol, found.report.frames["metrics"]
-    if protocol is None or found.metric is None or protocol.sampler is None:
+    if protocol is None or found.metric is None or None in (protocol.sampler, found.step):
         return []
     other = selection.measured(rows, found.metric)
-    other = other[~other["label"].isin(found.final["label"]) & other["step"].eq(found.step)]
+    other = other[~other["label"].isin(found.final["label"]) & (other["step"] == found.step)]
     samplers = sorted({str(s) for s in other["sampler"].dropna()} - {protocol.sampler})
     names = {r["label"] for r in other.to_dict("records") if r["sampler"] in samplers}
     if not names:
