@@ -86,7 +86,7 @@ def _against(report: ReportInput, source: Path, label: str | None) -> ReportInpu
     metric = metrics.primary_metric(rows)
     if metric is None:
         raise BadInput(f"--against {source}: {report.study} itself has no measured value yet")
-    theirs = read(source, metric)
+    theirs = read(source, metric, rows)
     ours = set(selection.final_quality(rows, metric)["label"])
     if not ours & set(theirs["label"]):
         raise BadInput(

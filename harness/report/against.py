@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
 
@@ -14,29 +14,69 @@ COLUMNS = ("label", "model", "size", "patch_size", "gflops", "params", "value", 
 NEEDED = ("model", "gflops", "value")
 
 
-def read(source: Path, metric: str) -> pd.DataFrame:
+def read(source: Path, metric: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Columns `COLUMNS`: values of `metric` from a results folder, or from a CSV.
 
+    rows: the study's own metrics. Of a folder only those values count that were measured as the
+    study's compared ones: at their step, by their protocol, against their reference and weights.
     A CSV has at least model, gflops (per forward pass) and value, and may have params, size,
-    patch_size and se (the standard error). Raises BadInput: nothing there, columns that lack,
-    values that are no numbers.
+    patch_size and se (the standard error); how it was measured is for its giver to know. Raises
+    BadInput: nothing there, columns that lack, values that are no numbers or do not compare.
     """
     source = Path(source)
     if source.is_dir():
-        return _of_folder(source, metric)
+        return _of_folder(source, metric, rows)
     if not source.is_file():
         raise BadInput(f"--against: there is no results folder and no CSV at {source}")
     return _of_csv(source)
 
 
-def _of_folder(source: Path, metric: str) -> pd.DataFrame:
+def _of_folder(source: Path, metric: str, ours: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
     from harness.analysis import selection
     from harness.store.records import read_frames
 
-    final = selection.final_quality(read_frames(source)["metrics"], metric)
-    if not len(final):
+    compared = selection.final_protocol(ours, metric)
+    if compared is None:
+        raise BadInput(f"--against {source}: this study itself has no measured value of {metric}")
+    protocol, step = compared
+    frame = read_frames(source)["metrics"]
+    parts = [part.assign(_theirs=mark) for part, mark in ((ours, False), (frame, True))]
+    # Labels say what varies: only among both are they the same words for the same settings.
+    both = selection.measured(pd.concat(parts, ignore_index=True), metric)
+    if not both["_theirs"].any():
         raise BadInput(f"--against {source}: it has no value of {metric}")
-    return final.reindex(columns=list(COLUMNS))
+    ways = zip(both["protocol"], both["step"], strict=True)
+    both = selection.where(both, [p == protocol and _same(s, step) for p, s in ways])
+    if not both["_theirs"].any():
+        at = "" if step is None else f"at step {step:,}, "
+        raise BadInput(
+            f"--against {source}: none of its values of {metric} was measured as this study's are: "
+            f"{at}{protocol.sentence()}"
+        )
+    marks = [tuple(r) for r in both[["reference_sha256", "extractor_sha256"]].astype(str).values]
+    known = {m for m, other in zip(marks, both["_theirs"], strict=True) if not other}
+    both = selection.where(both, [mark in known for mark in marks])
+    theirs = both[both["_theirs"]]
+    if not len(theirs):
+        raise BadInput(
+            f"--against {source}: its values of {metric} are of other reference images or of other "
+            "weights of the extractor, and do not compare with this study's"
+        )
+    own = selection.final_rows(ours, metric)
+    called = dict(zip(own["key"], own["label"], strict=True))
+    mine = both[~both["_theirs"]]
+    names = {joint: called.get(key) for key, joint in zip(mine["key"], mine["label"], strict=True)}
+    theirs = theirs.assign(label=[names.get(label) or label for label in theirs["label"]])
+    return selection.averaged(theirs, ("step",)).reindex(columns=list(COLUMNS))
+
+
+def _same(step: Any, compared: int | None) -> bool:
+    """Is it the compared step? None and null: not known (an imported checkpoint)."""
+    if step is None or step != step or compared is None:
+        return compared is None and not (step is not None and step == step)
+    return int(step) == compared
 
 
 def _of_csv(source: Path) -> pd.DataFrame:
@@ -61,6 +101,13 @@ def _of_csv(source: Path) -> pd.DataFrame:
                 line = int(bad[0]) + 2 if len(bad) else 2
                 raise BadInput(f"--against {source}, line {line}: {column} is not a finite number")
             rows[column] = numbers
+            least = numbers < 0 if column == "se" else numbers <= 0 if column == "gflops" else None
+            if least is not None and least.any():
+                line, words = (
+                    int(rows.index[least][0]) + 2,
+                    "negative" if column == "se" else "no cost",
+                )
+                raise BadInput(f"--against {source}, line {line}: {column} is {words}")
     rows["model"] = rows["model"].astype(str)
     parts = rows["model"].str.extract(r"-([A-Z]+)/(\d+)$")
     for column, found in (("size", parts[0]), ("patch_size", pd.to_numeric(parts[1]))):
@@ -68,18 +115,23 @@ def _of_csv(source: Path) -> pd.DataFrame:
             rows[column] = found
     if "label" not in rows:
         rows["label"] = rows["model"]
+    twice = rows["label"].duplicated()
+    if twice.any():
+        line = int(rows.index[twice][0]) + 2
+        name = rows.loc[rows.index[twice][0], "label"]
+        raise BadInput(f"--against {source}, line {line}: {name} is there twice")
     return rows.reindex(columns=list(COLUMNS))
 
 
 def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """Ours less theirs for each label that both have: label, ours, theirs, value, low, high, tie.
 
-    Independent measurements; 95 % intervals, Holm over all. NaN limits where either has no
-    standard error.
+    Independent measurements; 95 % intervals, Holm over all. Limits are infinite where either has
+    no standard error. `ours_half`, `theirs_half`: half the 95 % interval of each alone, or NaN.
     """
     import pandas as pd
 
-    from harness.analysis.intervals import corrected, degrees, difference
+    from harness.analysis.intervals import corrected, degrees, difference, interval
     from harness.analysis.selection import errors
 
     std, df = errors(ours)
@@ -100,8 +152,15 @@ def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
             for label in shared
         ]
     )
+
+    def half(frame: pd.DataFrame, label: Any) -> float:
+        se, free = float(frame.loc[label, "_se"]), degrees(float(frame.loc[label, "_df"]))
+        return interval(0.0, se, free).half_width if se == se else float("nan")
+
     rows = [
-        (label, *(float(f.loc[label, "value"]) for f in (mine, other)), *g.interval, g.tie)
+        (label, *(float(f.loc[label, "value"]) for f in (mine, other)), *g.interval, g.tie,
+         half(mine, label), half(other, label))
         for label, g in zip(shared, gaps, strict=True)
-    ]
-    return pd.DataFrame(rows, columns=["label", "ours", "theirs", "value", "low", "high", "tie"])
+    ]  # fmt: skip
+    columns = ["label", "ours", "theirs", "value", "low", "high", "tie", "ours_half", "theirs_half"]
+    return pd.DataFrame(rows, columns=columns)

@@ -28,7 +28,10 @@ def compose(report: ReportInput) -> Document:
     from harness.report.findings import find
     from harness.report.prepared import strings_in_python
 
-    wanted = [named(one, report) for one in report.sections]
+    asked = list(report.sections)
+    if report.against is not None and "gflops" not in asked:  # it stands nowhere else
+        asked.append("gflops")
+    wanted = [named(one, report) for one in asked]
     with strings_in_python(report.frames) as frames:
         found = find(replace(report, frames=frames))
         sections = [Section(one.name, one.title, list(one.blocks(found))) for one in wanted]

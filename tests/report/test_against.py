@@ -11,11 +11,13 @@ from harness.errors import BadInput
 from harness.report.against import differences, read
 from harness.report.papers import papers_report
 
+NOBODYS = pd.DataFrame()  # a CSV is compared as it is
+
 
 def test_a_csv_of_published_points_is_read_and_compared_with_intervals(make, tmp_path):
     path = tmp_path / "lab.csv"
     path.write_text("model,gflops,value,se\nDiT-micro-S/4,0.1,40.5,1.5\nDiT-micro-B/4,0.5,90,2\n")
-    theirs = read(path, "fd_glyphs_cnn")
+    theirs = read(path, "fd_glyphs_cnn", NOBODYS)
     assert theirs["size"].to_list() == ["S", "B"] and theirs["patch_size"].to_list() == [4, 4]
     ours = theirs.assign(value=[40.0, 60.0], se=[1.0, 1.0], se_df=[np.nan, np.nan])
     gaps = differences(ours, theirs).set_index("label")
@@ -30,6 +32,77 @@ def test_a_csv_of_published_points_is_read_and_compared_with_intervals(make, tmp
     assert "Open markers: Lab B." in said(report)
 
 
+def folder(make, monkeypatch, tmp_path, change):
+    """(our metrics, a results folder whose metrics are ours after `change`)."""
+    rows = make.frames(sizes=("S", "B"), patches=(4,), sweep=(4, 8))["metrics"]
+    theirs = {"metrics": change(rows.copy())}
+    monkeypatch.setattr("harness.store.records.read_frames", lambda source: theirs)
+    return rows, tmp_path
+
+
+def test_of_a_folder_only_what_was_measured_alike_is_compared(make, monkeypatch, tmp_path):
+    """Values of fewer samples, another step or other images were compared as if they were alike."""
+
+    def more(rows):
+        alike = rows.assign(value=rows["value"] + 1.0)
+        fewer = rows.assign(samples=100, value=1e3, key=rows["key"] + "f")
+        return pd.concat([alike, fewer], ignore_index=True)
+
+    rows, source = folder(make, monkeypatch, tmp_path, more)
+    from harness.analysis.selection import final_quality
+
+    ours = final_quality(rows, "fd_glyphs_cnn").set_index("label")["value"]
+    theirs = read(source, "fd_glyphs_cnn", rows).set_index("label")["value"]
+    assert theirs.to_dict() == pytest.approx({k: v + 1 for k, v in ours.items()})
+
+
+def test_a_folder_that_varies_in_more_shares_the_models_all_the_same(make, monkeypatch, tmp_path):
+    """Labels say what varies within a frame: another folder's said more, and none was shared."""
+
+    def with_another_rate(rows):
+        other = rows.assign(learning_rate=0.5, run=rows["run"] + "x", key=rows["key"] + "x")
+        return pd.concat([rows, other], ignore_index=True)
+
+    rows, source = folder(make, monkeypatch, tmp_path, with_another_rate)
+    labels = set(read(source, "fd_glyphs_cnn", rows)["label"])
+    assert {"DiT-micro-S/4", "DiT-micro-B/4"} < labels and len(labels) == 4
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("samples", 10, "none of its values of fd_glyphs_cnn was measured as this study's are: at"),
+        ("step", 3, "none of its values"),
+        ("reference_sha256", "9" * 64, "of other reference images or of other weights"),
+        ("extractor_sha256", "9" * 64, "of other reference images or of other weights"),
+        ("metric", "other", "has no value of fd_glyphs_cnn"),
+    ],
+)
+def test_a_folder_that_does_not_compare_is_refused(
+    make, monkeypatch, tmp_path, column, value, words
+):
+    rows, source = folder(make, monkeypatch, tmp_path, lambda rows: rows.assign(**{column: value}))
+    with pytest.raises(BadInput, match=words):
+        read(source, "fd_glyphs_cnn", rows)
+
+
+def test_a_report_without_that_section_has_it_for_what_is_asked(make):
+    found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
+    theirs = pd.DataFrame(
+        {
+            "label": ["DiT-micro-S/4"],
+            "model": ["DiT-micro-S/4"],
+            "size": ["S"],
+            "patch_size": [4],
+            "gflops": [0.1],
+            "value": [40.0],
+            "se": [1.0],
+        }
+    )
+    report = make.report(found, ("models",), against=theirs, against_label="Lab B")
+    assert len(cells_of(report, "tab-against")["rows"]) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -38,15 +111,18 @@ def test_a_csv_of_published_points_is_read_and_compared_with_intervals(make, tmp
         ("model,gflops,value\nx,1,2\ny,one,3\n", "line 3: gflops is not a finite number"),
         ("model,gflops,value\nx,1,\n", "line 2: value is not a finite number"),
         ("model,gflops,value\nx,1,inf\n", "value is not a finite number"),
+        ("model,gflops,value\nx,0,2\n", "line 2: gflops is no cost"),
+        ("model,gflops,value,se\nx,1,2,0.1\ny,1,2,-1\n", "line 3: se is negative"),
+        ("model,gflops,value\nx,1,2\nx,1,3\n", "line 3: x is there twice"),
     ],
 )
 def test_a_csv_that_is_not_one_is_refused_by_its_line(tmp_path, text, words):
     path = tmp_path / "lab.csv"
     path.write_text(text)
     with pytest.raises(BadInput, match=words):
-        read(path, "fid")
+        read(path, "fid", NOBODYS)
     with pytest.raises(BadInput, match="no results folder and no CSV"):
-        read(tmp_path / "nothing", "fid")
+        read(tmp_path / "nothing", "fid", NOBODYS)
 
 
 def test_the_papers_report_says_what_the_paper_published_and_no_more():

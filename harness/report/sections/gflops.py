@@ -25,7 +25,7 @@ from harness.report.phrases import (
     seeds,
 )
 from harness.report.prepared import prepared
-from harness.report.wording import at, count, number, within
+from harness.report.wording import at, cell, count, within
 
 
 class Gflops(Section):
@@ -111,8 +111,10 @@ def against_table(found: Findings) -> list[Block]:
     rows: list[list[str | Cell]] = [
         [
             r["label"],
-            number(r["ours"], 4),
-            number(r["theirs"], 4),
+            *(
+                cell(v, v - half, v + half)
+                for v, half in ((r["ours"], r["ours_half"]), (r["theirs"], r["theirs_half"]))
+            ),
             within(r["value"], r["low"], r["high"]),
             "not told apart" if r["tie"] else "differ",
         ]
@@ -122,7 +124,8 @@ def against_table(found: Findings) -> list[Block]:
     said: list[Text] = [
         strong("Differences. "),
         f"{found.title}: this study less {name}, with 95% intervals, Holm over all rows; a value "
-        "without a standard error cannot be told apart from any.",
+        "without a standard error cannot be told apart from any. ± is half a 95% interval of the "
+        "value alone.",
     ]
     return [table("against", "lrrrl", [head], rows, said, wide=True)]
 
