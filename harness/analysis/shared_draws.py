@@ -72,12 +72,24 @@ def covariance(frame: pd.DataFrame) -> Array:
     return found
 
 
-def groups_df(frame: pd.DataFrame) -> float:
-    """Degrees of freedom of a correlation that the influences of these rows show; else infinite."""
-    if "influence" not in frame:
-        return float("inf")
-    counts = [len(row) for text in frame["influence"] if (row := _read(text)) is not None]
-    return float(min(counts, default=np.inf)) - 1
+def in_common(frame: pd.DataFrame) -> tuple[Array, Array] | None:
+    """Standard errors (own, common), each (rows,): of each value alone, and of what all share.
+
+    own^2 + common^2 is the recorded variance, and the common part has the mean correlation of all
+    pairs. None unless every value is of the same draws, with its influences recorded.
+    """
+    if len(frame) < 2 or "influence" not in frame:
+        return None
+    draws = frame["draws"] if "draws" in frame else draws_of(frame)
+    if frame["influence"].isna().any() or draws.isna().any() or draws.nunique() != 1:
+        return None
+    found = covariance(frame)
+    std = np.sqrt(np.diag(found))
+    if not (np.isfinite(std).all() and (std > 0).all()):
+        return None
+    pairs = (found / np.outer(std, std))[np.triu_indices(len(std), 1)]
+    share = float(np.clip(pairs.mean(), 0.0, 0.999))
+    return np.asarray(std * np.sqrt(1 - share)), np.asarray(std * np.sqrt(share))
 
 
 def _errors(frame: pd.DataFrame) -> Array:

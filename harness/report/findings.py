@@ -16,6 +16,7 @@ from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.finished import finished
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
+from harness.analysis.shared_draws import in_common
 from harness.errors import BadInput
 from harness.paper.evidence import Verdict
 from harness.report.ceilings import ceiling_of
@@ -284,7 +285,8 @@ def fitted(
         why = "more is better of this metric" if higher else why_no_law(x, y)
         if why is None:
             try:
-                laws[str(group)] = scaling_law(x, y, std)
+                own, common = in_common(part) or (std, None)
+                laws[str(group)] = scaling_law(x, y, own, common_std=common)
             except BadInput as error:
                 why = str(error)
         if why is not None:

@@ -244,8 +244,9 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
 def conditional_sentence(found: Findings) -> str:
     """The errors that all values of a law share, which its intervals therefore do not hold.
 
-    Standard errors are over the samples. The error of the reference is in no record, and samples of
-    one sampling seed have the same noise in every model.
+    Standard errors are over the samples. The error of the reference is in no record. Samples of one
+    sampling seed have the same noise in every model: what their values share is in the intervals
+    where influences were recorded.
     """
     rows = found.report.frames["metrics"]
     rows = rows[(rows["metric"] == found.metric) & (rows["of"].fillna("samples") == "samples")]
@@ -254,6 +255,12 @@ def conditional_sentence(found: Findings) -> str:
         f"this reference ({int(images[0]):,} images)" if len(images) == 1 else "one reference"
     )
     seeds = rows["sampling_seed"].dropna().nunique() == 1
+    if seeds and found.laws and all(law.common_std is not None for law in found.laws.values()):
+        return (
+            "All values are of one sampling seed, and what they therefore have in common is in its "
+            f"intervals. They are for {reference}: another would move all values together, and by "
+            "how much is in no record. "
+        )
     return (
         f"Its intervals are for {reference}{' and one sampling seed' if seeds else ''}, which all "
         "values share: others would move them together, and by how much is in no record. "

@@ -12,7 +12,7 @@ from harness.analysis.intervals import difference
 from harness.analysis.ranking import best
 from harness.analysis.sampling import compare_pairs
 from harness.analysis.selection import averaged
-from harness.analysis.shared_draws import covariance, draws_of
+from harness.analysis.shared_draws import covariance, draws_of, in_common
 from harness.metrics.frechet import moments_distance
 from harness.metrics.influence import grouped, of_distance
 from harness.metrics.moments import Moments
@@ -79,6 +79,20 @@ def test_a_small_difference_of_the_same_draws_is_no_tie() -> None:
     std, df = np.ones(2), np.full(2, 19.0)
     assert best(rows["value"], std, df).tolist() == [True, True]
     assert best(rows["value"], std, df, covariance(rows)).tolist() == [True, False]
+
+
+def test_what_all_values_share_is_taken_out_of_their_own_errors() -> None:
+    shared = moves(0)
+    rows = frame([shared + moves(k) for k in range(1, 13)], std=1.2)  # all of it linear
+    own, common = in_common(rows) or ([], [])
+    assert np.hypot(own, common) == pytest.approx(1.2)
+    assert (common[0] / 1.2) ** 2 == pytest.approx(0.5, abs=0.2)
+    assert in_common(rows.assign(sampling_seed=[0] * 11 + [1])) is None
+    assert in_common(rows.assign(influence=None)) is None
+    assert in_common(rows.assign(std=np.nan)) is None
+    assert in_common(rows.iloc[:1]) is None and in_common(rows.drop(columns="influence")) is None
+    apart = in_common(frame([moves(k) for k in range(12)]))
+    assert apart is not None and apart[1].max() < 0.4
 
 
 def sweep(same: bool) -> pd.DataFrame:

@@ -134,6 +134,17 @@ def test_a_law_says_what_its_values_share(found) -> None:
     )
 
 
+def test_a_law_whose_values_tell_what_they_share_holds_it(found) -> None:
+    laws = {name: dataclasses.replace(law, common_std=[0.1]) for name, law in found.laws.items()}
+    rows = found.report.frames["metrics"].assign(sampling_seed=0)
+    frames = {**found.report.frames, "metrics": rows}
+    report = dataclasses.replace(found.report, frames=frames)
+    given = dataclasses.replace(found, laws=laws, report=report)
+    said = phrases.conditional_sentence(given)
+    assert said.startswith("All values are of one sampling seed, and what they therefore have in")
+    assert "They are for this reference (8,000 images)" in said
+
+
 def pairs(*ahead: str, basis: str | None = "checkpoints") -> pd.DataFrame:
     rows = [{"smaller": f"s{k}", "larger": f"l{k}", "ahead": a} for k, a in enumerate(ahead)]
     return pd.DataFrame(rows).assign(basis=basis)
