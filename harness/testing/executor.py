@@ -77,6 +77,11 @@ class Bench:
                     seen.append(event.event)
                     if event.event in wanted:
                         return event
+                    if event.event != "progress":  # nothing comes of it any more
+                        raise AssertionError(
+                            f"none of {', '.join(wanted)} came of a stage; it said {seen}: "
+                            f"{event.content}"
+                        )
         raise AssertionError(f"none of {', '.join(wanted)} came of a stage; it said {seen}")
 
     def do(self, kind: str) -> Event:
@@ -198,12 +203,23 @@ def nothing_outlives_close(component: Executor) -> None:
 
 
 def two_claims_never_both_win(component: Executor) -> None:
-    """One of two drivers gets a stage, whatever runs it."""
+    """Of two drivers with an executor each, one gets a stage, and one says that it committed it."""
     with bench(component) as made:
-        stage = made.stage("train")
+        stage = made.stage("complexity")
         first, second = Claims(made.root), Claims(made.root)
-        got = [first.claim(stage.key), second.claim(stage.key)]
-        assert got == [True, False], f"two claims of one stage gave {got}"
+        got = [first.claim(stage.key)]
+        ours = [made.do("complexity").content.get("ours")]
+        other = component.open(made.root, made.plan.study)
+        try:
+            got.append(second.claim(stage.key))
+            made.executor, mine = other, made.executor
+            ours.append(made.do("complexity").content.get("ours"))
+            made.executor = mine
+        finally:
+            other.close()
+        got.append(second.claim(stage.key))
+        assert got == [True, False, False], f"two drivers' claims of one stage gave {got}"
+        assert ours == [True, False], f"two executors that did one stage called it theirs: {ours}"
         first.release(stage.key)
         assert second.claim(stage.key), "a stage that was given up cannot be claimed"
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 import harness.testing
-from harness.components import UnknownComponent
+from harness.components import UnknownComponent, registry
 from harness.components.sampler import Sampler
 from harness.diffusion.ddpm import DDIM, DDPM
 from harness.diffusion.flow import Flow
@@ -100,3 +105,24 @@ def test_an_abstract_component_is_refused() -> None:
 
     with pytest.raises(BadInput, match="lacks check, sample, times"):
         harness.testing.check("sampler", Half)
+
+
+def broken_laws(module: str) -> Iterator[str]:
+    """The laws that a test file of this folder shows broken: its tables BROKEN name them."""
+    path = Path(__file__).parent / f"{module}.py"
+    spec = importlib.util.spec_from_file_location(f"shown_{module}", path)
+    assert spec is not None and spec.loader is not None
+    loaded = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    for name, table in vars(loaded).items():
+        if name.startswith("BROKEN"):
+            for row in table:
+                yield from (str(getattr(cell, "__name__", cell)) for cell in row)
+
+
+@pytest.mark.parametrize("kind", sorted(registry.KINDS))
+def test_every_law_is_shown_broken_by_some_component(kind: str) -> None:
+    """A law that nothing can break holds nothing."""
+    shown = {*broken_laws("test_settings"), *broken_laws(f"test_{kind}")}
+    unbroken = [law.__name__ for law in harness.testing.laws(kind) if law.__name__ not in shown]
+    assert not unbroken, f"no component in tests/testing/test_{kind}.py breaks {unbroken}"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 import warm
@@ -50,6 +52,20 @@ def test_the_law_is_kept(component: Executor, law: Any) -> None:
     law(component)
 
 
+class Endless(Processes):
+    """Takes any number of stages at once."""
+
+    def free(self) -> int:
+        return self.at_once
+
+
+class Mute(Processes):
+    """Says that a stage failed, and not why."""
+
+    def poll(self, timeout: float) -> list[Event]:
+        return [e if e.event != "failed" else Event("failed", e.key) for e in super().poll(timeout)]
+
+
 class Deaf(Processes):
     """Does not pass on that it should stop, and takes the killed for done."""
 
@@ -63,25 +79,65 @@ class Deaf(Processes):
         ]
 
 
-class Lying(Subprocess):
-    """A bad one."""
+class Sweeping(Processes):
+    """Cancels all where it is asked to cancel one."""
 
-    def open(self, root: Path, study: Any) -> Any:
-        return Deaf(root, 1)
+    def cancel(self, keys: Any) -> None:
+        super().cancel(list(self.running))
+
+
+class Boastful(Processes):
+    """Calls every commit its own."""
+
+    def poll(self, timeout: float) -> list[Event]:
+        found = super().poll(timeout)
+        return [replace(e, content={"ours": True}) if e.event == "done" else e for e in found]
+
+
+class Tidying(Processes):
+    """Begins by throwing away what other drivers hold."""
+
+    def __init__(self, root: Path, at_once: int) -> None:
+        super().__init__(root, at_once)
+        shutil.rmtree(root / "claims", ignore_errors=True)
+
+
+class Dozing(Processes):
+    """Its poll does not come back in time."""
+
+    def poll(self, timeout: float) -> list[Event]:
+        time.sleep(2.1)
+        return super().poll(timeout)
+
+
+def lying(running: type[Processes]) -> Executor:
+    """An executor that is run by this class."""
+    named = {"__doc__": running.__doc__, "__module__": __name__}
+    found = type("Lying", (Subprocess,), {"open": lambda _, root, study: running(root, 1), **named})
+    executor: Executor = found()
+    return executor
+
+
+BROKEN = [
+    (Endless, laws.a_stage_is_done_and_its_place_is_free_again, "runs takes no place"),
+    (Mute, laws.a_failure_is_told_with_its_class_and_message, "class of the failure is not told"),
+    (Deaf, laws.a_killed_attempt_is_seen, "a killed stage was told as done"),
+    (Deaf, laws.a_stop_request_is_honoured, "none of stopped"),
+    (Sweeping, laws.one_stage_is_cancelled, r"none of progress came of a stage; .*'stopped'\]"),
+    (Boastful, laws.two_claims_never_both_win, r"called it theirs: \[True, True\]"),
+    (Tidying, laws.two_claims_never_both_win, r"claims of one stage gave \[True, True"),
+    (Dozing, laws.the_poll_comes_back_in_time, "did not come back at once"),
+]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("law", "said"),
-    [
-        (laws.a_killed_attempt_is_seen, "a killed stage was told as done"),
-        (laws.a_stop_request_is_honoured, "none of stopped"),
-    ],
-)
-def test_a_broken_promise_is_named(law: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("running", "law", "said"), BROKEN)
+def test_a_broken_promise_is_named(
+    running: type[Processes], law: Any, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(laws, "PATIENCE_S", 25.0)
     with pytest.raises(AssertionError, match=said):
-        law(Lying())
+        law(lying(running))
 
 
 class Leaving(Processes):
@@ -91,24 +147,31 @@ class Leaving(Processes):
         pass
 
 
+OPENED: list[Leaving] = []
+
+
 class Careless(Subprocess):
     """Another bad one."""
 
     def open(self, root: Path, study: Any) -> Any:
-        self.opened.append(Leaving(root, 1))
-        return self.opened[-1]
+        OPENED.append(Leaving(root, 1))
+        return OPENED[-1]
 
-    opened: ClassVar[list[Leaving]] = []
+
+BROKEN_AT_THE_END = [(Careless(), laws.nothing_outlives_close)]
 
 
 @pytest.mark.slow
-def test_what_outlives_close_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("careless", "law"), BROKEN_AT_THE_END)
+def test_what_outlives_close_is_named(
+    careless: Executor, law: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(laws, "CLOSING_S", 1.0)
     try:
         with pytest.raises(AssertionError, match=r"these run on: \d+ \(.*harness.dispatch.one"):
-            laws.nothing_outlives_close(Careless())
+            law(careless)
     finally:
-        for one in Careless.opened:
+        for one in OPENED:
             Processes.close(one)
 
 

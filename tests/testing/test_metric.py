@@ -113,18 +113,18 @@ class Worst(Gap):
         return Value(100.0 if found < 1e-9 else found)
 
 
-@pytest.mark.parametrize(
-    ("cls", "law", "said"),
-    [
-        (WrongWay, laws.the_direction_is_true, "higher is better"),
-        (Worst, laws.a_set_against_itself_is_best, "against itself has 100"),
-        (OneSided, laws.symmetric_as_declared, "declared symmetric"),
-        (Undeclared, laws.symmetric_as_declared, "declare symmetric = True"),
-        (Noisy, laws.the_same_twice, "have the values"),
-        (Greedy, laws.what_it_needs_it_needs, "does not name"),
-        (Inventive, laws.what_it_needs_it_needs, "without pool, which it needs, it is 0.0"),
-    ],
-)
+BROKEN = [
+    (WrongWay, laws.the_direction_is_true, "higher is better"),
+    (Worst, laws.a_set_against_itself_is_best, "against itself has 100"),
+    (OneSided, laws.symmetric_as_declared, "declared symmetric"),
+    (Undeclared, laws.symmetric_as_declared, "declare symmetric = True"),
+    (Noisy, laws.the_same_twice, "have the values"),
+    (Greedy, laws.what_it_needs_it_needs, "does not name"),
+    (Inventive, laws.what_it_needs_it_needs, "without pool, which it needs, it is 0.0"),
+]
+
+
+@pytest.mark.parametrize(("cls", "law", "said"), BROKEN)
 def test_a_broken_promise_is_named(cls: type[Gap], law: Any, said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         law(cls())

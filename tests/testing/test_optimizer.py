@@ -53,15 +53,15 @@ class Remembers(AdamW):
         return Warm(groups)
 
 
-@pytest.mark.parametrize(
-    ("broken", "law"),
-    [
-        (Uphill, "the_loss_falls"),
-        (FirstGroup, "every_parameter_is_stepped"),
-        (OwnRate, "the_rate_is_read_at_each_step"),
-        (Remembers, "a_resumed_training_is_the_undisturbed_one"),
-    ],
-)
+BROKEN = [
+    (Uphill, "the_loss_falls"),
+    (FirstGroup, "every_parameter_is_stepped"),
+    (OwnRate, "the_rate_is_read_at_each_step"),
+    (Remembers, "a_resumed_training_is_the_undisturbed_one"),
+]
+
+
+@pytest.mark.parametrize(("broken", "law"), BROKEN)
 def test_a_broken_optimizer_is_found_by_the_law_it_breaks(broken, law) -> None:
     with pytest.raises(AssertionError, match=f"- {law}: "):
         harness.testing.check("optimizer", broken)

@@ -45,16 +45,16 @@ class Overlong(WarmUpStableDecay):
         return horizon + 1
 
 
-@pytest.mark.parametrize(
-    ("broken", "law"),
-    [
-        (Negative, "factors_are_finite_and_not_negative"),
-        (Hurried, "a_factor_is_a_function_of_step_and_horizon"),
-        (Shares, "lengths_share_what_is_promised"),
-        (Denies, "lengths_share_what_is_promised"),
-        (Overlong, "lengths_share_what_is_promised"),
-    ],
-)
+BROKEN = [
+    (Negative, "factors_are_finite_and_not_negative"),
+    (Hurried, "a_factor_is_a_function_of_step_and_horizon"),
+    (Shares, "lengths_share_what_is_promised"),
+    (Denies, "lengths_share_what_is_promised"),
+    (Overlong, "lengths_share_what_is_promised"),
+]
+
+
+@pytest.mark.parametrize(("broken", "law"), BROKEN)
 def test_a_broken_schedule_is_found_by_the_law_it_breaks(broken, law) -> None:
     with pytest.raises(AssertionError, match=f"- {law}: "):
         harness.testing.check("schedule", broken)

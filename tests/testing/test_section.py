@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import pytest
+from broken_laws import named
 
 import harness.testing
 from harness.components import names
 from harness.components.section import Section
+from harness.testing.section import it_has_a_title_and_names_records
 
 
 @pytest.mark.parametrize("name", names("section"))
@@ -41,10 +43,15 @@ class Curious(Empty):
     needs: ClassVar[tuple[str, ...]] = ("weights",)
 
 
-@pytest.mark.parametrize(
-    ("cls", "said"), [(Untitled, "title is text"), (Curious, r"no records called \['weights'\]")]
-)
-def test_a_broken_promise_is_named(cls: type[Section], said: str) -> None:
+BROKEN = [
+    (Untitled, it_has_a_title_and_names_records, "title is text"),
+    (Curious, it_has_a_title_and_names_records, r"no records called \['weights'\]"),
+]
+
+
+@pytest.mark.parametrize(("cls", "law", "said"), BROKEN)
+def test_a_broken_promise_is_named(cls: type[Section], law: Any, said: str) -> None:
     harness.testing.check("section", Empty)
-    with pytest.raises(AssertionError, match=said):
+    with pytest.raises(AssertionError, match=said) as caught:
         harness.testing.check("section", cls)
+    assert named(caught.value) == [law.__name__]

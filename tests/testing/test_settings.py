@@ -47,14 +47,14 @@ def test_a_good_one_keeps_each_law(law: Any) -> None:
     law(Good(share=0.25))
 
 
-@pytest.mark.parametrize(
-    ("law", "broken", "said"),
-    [
-        (laws.settings_are_frozen, Loose(), "the setting share can be set on an instance"),
-        (laws.a_key_is_read_back, Forgetful(share=0.25), "which from_key reads as"),
-        (laws.every_setting_is_described, Wordless(), "more"),
-    ],
-)
+BROKEN = [
+    (laws.settings_are_frozen, Loose(), "the setting share can be set on an instance"),
+    (laws.a_key_is_read_back, Forgetful(share=0.25), "which from_key reads as"),
+    (laws.every_setting_is_described, Wordless(), "more"),
+]
+
+
+@pytest.mark.parametrize(("law", "broken", "said"), BROKEN)
 def test_a_broken_law_is_named(law: Any, broken: Any, said: str) -> None:
     with pytest.raises(AssertionError, match=said):
         law(broken)
