@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import difflib
 import gc
 import importlib
 import importlib.util
 import os
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import __version__, terminal
 from harness.errors import BadInput, HarnessError
+from harness.nearest import did_you_mean
 
 VERBS = {
     "run": "run a study: everything that is not done yet, then its report",
@@ -71,7 +71,7 @@ class _Verb(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             allowed = [str(choice) for choice in action.choices]
-            near = _nearest(str(value), allowed)
+            near = did_you_mean(str(value), allowed)
             raise argparse.ArgumentError(action, f"{value!r}{near}; allowed: {', '.join(allowed)}")
 
 
@@ -149,21 +149,17 @@ def parse(given: list[str]) -> argparse.Namespace:
         top.print_help()
         raise SystemExit(0)
     if verb is not None and verb not in VERBS:
-        top.error(f"there is no verb {verb!r}{_nearest(verb, VERBS)}; verbs: {', '.join(VERBS)}")
+        top.error(
+            f"there is no verb {verb!r}{did_you_mean(verb, VERBS)}; verbs: {', '.join(VERBS)}"
+        )
     options, rest = top.parse_known_args(given)
     if rest:
         (verbs,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
         sub = verbs.choices[options.verb]
         words = [w.partition("=")[0] for w in rest if w.startswith("-")]
-        near = [_nearest(word, sub._option_string_actions) for word in words]
+        near = [did_you_mean(word, sub._option_string_actions) for word in words]
         sub.error(f"not understood: {' '.join(rest)}{''.join(near)}")
     return options
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=0.6)
-    return f" (did you mean {folded[near[0]]}?)" if near else ""
 
 
 def check_results(given: str | None) -> None:

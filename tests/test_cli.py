@@ -87,10 +87,10 @@ def test_bad_usage_is_told_in_one_line_and_exits_2(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("rnu", "tiny.yaml"), "there is no verb 'rnu' (did you mean run?)"),
+        (("rnu", "tiny.yaml"), "there is no verb 'rnu' (did you mean 'run'?)"),
         (("fly",), "there is no verb 'fly'; verbs: run, plan, "),
         ((), "the following arguments are required: VERB"),
-        (("plan", "tiny.yaml", "--proflie", "x"), "(did you mean --profile?)"),
+        (("plan", "tiny.yaml", "--proflie", "x"), "(did you mean '--profile'?)"),
         (("plan", "tiny.yaml", "--wrokers=3"), "not understood: --wrokers=3"),
         (("plan", "tiny.yaml", "surplus"), "not understood: surplus"),
         (("status",), "the following arguments are required: STUDY"),
@@ -183,11 +183,11 @@ def test_every_verb_has_a_module_and_every_option_says_what_it_does() -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("PLAN x.yaml", "there is no verb 'PLAN' (did you mean plan?)"),
+        ("PLAN x.yaml", "there is no verb 'PLAN' (did you mean 'plan'?)"),
         ("run x.yaml --workers two", "argument --workers: 'two' is not a whole number"),
         ("run x.yaml --workers 1.5", "argument --workers: '1.5' is not a whole number"),
-        ("report x.yaml --format ptf", "--format: 'ptf' (did you mean pdf?); allowed: pdf, html"),
-        ("prune x.yaml --kind trian", "'trian' (did you mean train?); allowed: sample, train"),
+        ("report x.yaml --format ptf", "--format: 'ptf' (did you mean 'pdf'?); allowed: pdf, html"),
+        ("prune x.yaml --kind trian", "'trian' (did you mean 'train'?); allowed: sample, train"),
     ],
 )
 def test_a_mistyped_word_is_told_in_plain_ones(
@@ -208,11 +208,14 @@ def test_version_and_help_are_told(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("plan tyni.yaml", "tyni.yaml: no such file; did you mean tiny.yaml?"),
-        ("plan TINY.yaml", "TINY.yaml: no such file; did you mean tiny.yaml?"),
-        ("plan tiny.yml", "tiny.yml: no such file; did you mean tiny.yaml?"),
+        ("plan tyni.yaml", "tyni.yaml: no such file (did you mean 'tiny.yaml'?)"),
+        ("plan TINY.yaml", "TINY.yaml: no such file (did you mean 'tiny.yaml'?)"),
+        ("plan tiny.yml", "tiny.yml: no such file (did you mean 'tiny.yaml'?)"),
         ("plan far.yaml", "far.yaml: no such file\n"),
-        ("plan tiny.yaml --only trian", "--only trian: no stage matches it (did you mean train?)"),
+        (
+            "plan tiny.yaml --only trian",
+            "--only trian: no stage matches it (did you mean 'train'?)",
+        ),
         ("components metrics", "no kind of component 'metrics' (did you mean 'metric'?)"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.standing import Standing, standing
 from harness.errors import BadInput, Missing
+from harness.nearest import did_you_mean
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
@@ -115,10 +115,9 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
         for pattern in getattr(args, option, ()):
             if pattern in STAGE_KINDS or any(matches(s, [pattern]) for s in plan.stages.values()):
                 continue
-            near = difflib.get_close_matches(pattern, STAGE_KINDS, n=1)
             raise BadInput(
                 f"--{option} {pattern}: no stage matches it"
-                f"{f' (did you mean {near[0]}?)' if near else ''}; "
+                f"{did_you_mean(pattern, STAGE_KINDS)}; "
                 f"`{command(args, 'plan', '--stages')}` lists what there is"
             )
     if not stages and plan.stages:

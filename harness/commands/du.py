@@ -11,6 +11,7 @@ from typing import Any
 from harness.commands import common
 from harness.commands.common import duration
 from harness.commands.imported import imported_checkpoints
+from harness.components import registry
 from harness.plan.build import make_plan
 from harness.spec.study import load_study, profiles
 from harness.upkeep.usage import OTHERS, Held, referred, size, usage
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if found.others:
         print()
         for name, (files, taken) in sorted(found.others.items(), key=lambda item: -item[1][1]):
-            print(f"  {name:<14} {size(taken):>9}  {files:>7,} files  {OTHERS.get(name, '')}")
+            print(f"  {name:<14} {size(taken):>9}  {files:>7,} files  {_holds(name)}")
     if studies:
         print()
         named = [(name or "none of these", held) for name, held in groups.items()]
@@ -88,3 +89,9 @@ def _row(held: Held, studies: list[str]) -> dict[str, Any]:
         "seconds": held.seconds,
         "studies": studies,
     }
+
+
+def _holds(folder: str) -> str:
+    """What a folder beside the artifacts holds, in a person's words; "" where nobody knows."""
+    jobs = "jobs, scripts and their output" if folder in registry.names("executor") else ""
+    return OTHERS.get(folder, jobs)

@@ -6,16 +6,6 @@ from harness.commands.common import Opened
 from harness.errors import HarnessError
 from harness.store import Store, codec
 
-WORDS = {
-    "alpha": "had transparency, which is dropped",
-    "gray": "were gray",
-    "enlarged": "were smaller than the study's and are enlarged",
-    "palette": "had a palette",
-    "cmyk": "were CMYK",
-    "turned": "had an EXIF orientation, which is not applied: they are as their pixels lie",
-    "16-bit": "had 16 bits, of which 8 are kept",
-}
-
 
 def encoded(opened: Opened) -> list[str]:
     """Sentences on all images of a study that are encoded."""
@@ -44,8 +34,9 @@ def of_stage(store: Store, key: str) -> list[str]:
             "and are left out (data.max_corrupt)"
         )
     if found.stored:
-        kinds = (f"{n:,} {WORDS.get(kind, kind)}" for kind, n in sorted(found.stored.items()))
-        said.append(f"{images}: of {found.count:,} images {', '.join(kinds)}")
+        from harness.data import changes
+
+        said.append(f"{images}: {'; '.join(changes.told(found.stored, found.count))}")
     if found.autoencoder_sha256 is not None and found.moments is not None:
         from harness.data import moments
 

@@ -22,7 +22,7 @@ from pydantic_core import PydanticUndefined
 from harness.components import registry
 from harness.components.descriptions import described
 from harness.errors import BadInput
-from harness.spec.explain import nearest
+from harness.nearest import did_you_mean
 from harness.spec.fields import fields
 from harness.spec.model import ModelFields
 from harness.spec.schema import NotInKey, StudySettings
@@ -100,9 +100,8 @@ def settings_of(dotted: str) -> list[Setting]:
             path = f"{path}.NAME"  # a name of the user's: the fields below are the same
         else:
             place = f" below {path}" if path else " at the top of a study"
-            raise BadInput(
-                f"no setting {part!r}{place}{nearest(part, fields)}; there are: {', '.join(fields)}"
-            )
+            near = did_you_mean(part, fields)
+            raise BadInput(f"no setting {part!r}{place}{near}; there are: {', '.join(fields)}")
     if found is None:
         raise BadInput(f"{dotted!r} names no setting; `python -m harness explain` lists them")
     return [found, *(below(found.path, found.inner) if found.inner else ())]

@@ -17,6 +17,7 @@ from typing import Any
 import harness
 from harness.commands import commented, looked, schema
 from harness.commands.common import plural
+from harness.components import registry
 from harness.errors import BadInput
 from harness.spec import BadStudy, load_study, shipped
 from harness.spec import source as yaml_source
@@ -140,11 +141,11 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
     study["data"] = found.settings()
     if "report" in template:
         study["report"] = template["report"]
-    big = next(p for p in profiles.values() if p and "slurm" in p.get("dispatch", {}))
+    queue, big = _of_a_queue(profiles)
     study["profiles"] = {
         "laptop": _laptop(profiles["laptop"], found),
         "gpu": _gpu(big, found),
-        "slurm": _slurm(big, found),
+        queue: _cluster(big, found),
     }
     for profile in study["profiles"].values():
         profile["evaluations"] = {
@@ -155,12 +156,25 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
     return study
 
 
+def _of_a_queue(profiles: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The template's first profile that runs in a queue, and the queue's name."""
+    return next((queue, dict(p)) for p in profiles.values() if p and (queue := _queue_of(p)))
+
+
+def _queue_of(profile: Mapping[str, Any]) -> str | None:
+    """The name of the executor that a profile sets, where its stages outlive `run`."""
+    named = profile.get("dispatch", {}).get("executor", "local")
+    name = str(named if isinstance(named, str) else named["name"])
+    executor: Any = registry.get("executor", name)
+    return name if executor.policy == "queue" else None
+
+
 def _metrics(evaluation: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
     """An evaluation's metrics, where the extractor cannot give all that it asks for.
 
     Of few images, which models learn by heart, the end of training is also asked for copies.
     """
-    from harness.components import Extractor, Metric, registry
+    from harness.components import Extractor, Metric
 
     extractor = registry.get("extractor", found.extractor)
     assert issubclass(extractor, Extractor)
@@ -208,7 +222,7 @@ def _gpu(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
     }
 
 
-def _slurm(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
+def _cluster(big: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:
     """The template's big profile, with the user's images."""
     latent = found.side >= LATENT_SIDE
     side = LATENT_SIDE if latent else next((s for s in GPU_SIDES if s <= found.side), GPU_SIDES[-1])
@@ -246,8 +260,10 @@ def header(
     about = {
         "laptop": "micro models on a CPU. Try everything here first",
         "gpu": "one GPU, local",
-        "slurm": "a cluster; set partition, account and time as yours wants them",
     }
+    for profile, content in study["profiles"].items():
+        if profile == _queue_of(content):
+            about[profile] = "a cluster; set partition, account and time as yours wants them"
     lines.append("#")
     for profile in study["profiles"]:
         lines.append(f"#   {profile:<12} {about.get(profile, f'as in {args.template}')}")

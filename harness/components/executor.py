@@ -17,7 +17,6 @@ BUILT_IN = {
     "local": "harness.dispatch.components:Local",
     "slurm": "harness.dispatch.slurm.component:Slurm",
 }
-FIRST_QUEUE = "slurm"  # attempts that do not say which queue they were given to are its
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ Two of one name are an error that names both places. Nothing here imports torch.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import inspect
 import sys
@@ -27,6 +26,7 @@ from harness.components import standin
 from harness.components.base import Component
 from harness.components.descriptions import described
 from harness.errors import BadInput
+from harness.nearest import did_you_mean
 
 GROUP = "harness.components"
 BUILT_IN = "built in"  # where ours are
@@ -49,18 +49,12 @@ KINDS: dict[str, tuple[str, str]] = {
 WORDS = {"source": "data source", "section": "report section"}  # in sentences, where they differ
 
 
-def _hint(word: str, known: Iterable[str]) -> str:
-    folded = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), folded, 1, 0.6)
-    return f" (did you mean {folded[near[0]]!r}?)" if near else ""
-
-
 class UnknownComponent(BadInput):
     """A name that nobody brought; the message lists those of its kind, and the nearest."""
 
     def __init__(self, kind: str, name: str) -> None:
         self.known = names(kind)
-        self.hint = _hint(str(name), self.known)
+        self.hint = did_you_mean(str(name), self.known)
         super().__init__(
             f"unknown {word(kind)} {name!r}{self.hint}; there are: {', '.join(self.known)}"
         )
@@ -106,9 +100,8 @@ def contract(kind: str) -> type[Component]:
     """The base class of a kind. Raises BadInput for a kind that there is not."""
     kind = kind.removeprefix("data ").removeprefix("data-").removeprefix("report ")
     if kind not in KINDS:
-        raise BadInput(
-            f"no kind of component {kind!r}{_hint(kind, KINDS)}; there are {', '.join(KINDS)}"
-        )
+        near = did_you_mean(kind, KINDS)
+        raise BadInput(f"no kind of component {kind!r}{near}; there are {', '.join(KINDS)}")
     module, name = KINDS[kind]
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.components import registry
 from harness.components.source import Images, Source
+from harness.data import changes
 from harness.data.images import Corrupt
 from harness.errors import BadInput
 
@@ -38,20 +39,13 @@ class Looked:
         classes = f"{len(self.classes):,} {'class' if len(self.classes) == 1 else 'classes'}"
         of = f" of {classes} ({shown})" if self.classes else " without labels"
         sides = f"{self.side}" if self.side == self.largest else f"{self.side} to {self.largest}"
-        more = [f"{n} of {self.read} {_WORDS.get(k, k)}" for k, n in sorted(self.stored.items())]
+        more = changes.told(self.stored, self.read)
         if self.damaged:
             more.append(
                 f"{self.damaged} of {self.read} cannot be read: repair or remove such images, or "
                 "say with data.max_corrupt how many may be left out"
             )
         return "; ".join([f"{self.count:,} images{of}, shorter side {sides} pixels", *more])
-
-
-_WORDS = {
-    "alpha": "have transparency, which is dropped",
-    "gray": "are gray",
-    "turned": "have an EXIF orientation, which is not applied: turn such images first",
-}
 
 
 def look(images: Images, place: str) -> Looked:

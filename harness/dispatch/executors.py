@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.components import registry
-from harness.components.executor import FIRST_QUEUE, Executor
+from harness.components.executor import BUILT_IN, Executor
 from harness.dispatch.ledger import Attempt
 from harness.errors import BadInput
 from harness.spec.study import Study
@@ -23,10 +23,21 @@ def given_to(attempt: Attempt) -> Executor | None:
     if attempt.batch is None:
         return None
     try:
-        made: Any = registry.get("executor", attempt.executor or FIRST_QUEUE)()
+        made: Any = registry.get("executor", attempt.executor or first_queue())()
     except BadInput:
         return None
     return made  # type: ignore[no-any-return]
+
+
+def first_queue() -> str:
+    """The queue of attempts that do not say which one they were given to: the first built-in one,
+    which had no other beside it when they were written."""
+    return next(name for name in BUILT_IN if _policy(name) == "queue")
+
+
+def _policy(name: str) -> str:
+    found: Any = registry.get("executor", name)
+    return str(found.policy)
 
 
 def queue_of(attempt: Attempt | None) -> Executor | None:

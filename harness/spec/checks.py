@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness import paper
 from harness.errors import BadInput
 from harness.models import zoo
+from harness.nearest import did_you_mean
 from harness.spec import fitting, held_out, measuring, own_data
-from harness.spec.explain import nearest
 from harness.spec.schema import (
     EvaluationSettings,
     GuidanceSettings,
@@ -65,7 +65,7 @@ def _baselines(settings: StudySettings) -> Iterator[Problem]:
         if name not in zoo.UNETS:
             yield (
                 ("baselines", i),
-                f"unknown baseline {name!r}{nearest(name, zoo.UNETS)}; the paper's U-Nets are "
+                f"unknown baseline {name!r}{did_you_mean(name, zoo.UNETS)}; the paper's U-Nets are "
                 f"{', '.join(zoo.UNETS)}",
             )
 
@@ -115,7 +115,7 @@ def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
             if name not in models:
                 yield (
                     ("claims", "sampling_pairs", i),
-                    f"claims.sampling_pairs: no model {name!r} here{nearest(name, models)}",
+                    f"claims.sampling_pairs: no model {name!r} here{did_you_mean(name, models)}",
                 )
 
 

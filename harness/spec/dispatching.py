@@ -13,6 +13,9 @@ Named = str | dict[str, Any]  # as a study writes a component: a name, or {name:
 SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
 
 
+PRESET = ("dispatch", "slurm")  # the section that a site's preset lies below (harness.spec.site)
+
+
 class SlurmSettings(Settings):
     """sbatch settings of one stage kind (submitit's names). `extra` passes any other parameter."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.components import descriptions
+from harness.nearest import did_you_mean
 from harness.spec import scalars
 from harness.spec.base import NAME
 from harness.spec.schema import StudySettings
@@ -107,7 +107,7 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
         parent = dotted.rpartition(".")[0]
         below = own is not None and parent == ".".join(map(str, prefix))
         allowed = list(own or ()) if below else fields_of(parent)
-        return f"unknown field {dotted!r}{nearest(leaf, allowed)}" + (
+        return f"unknown field {dotted!r}{did_you_mean(leaf, allowed)}" + (
             f"; allowed: {', '.join(allowed)}" if allowed else ""
         )
     if kind == "missing":
@@ -118,7 +118,7 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
     message = WORDS.get(kind, item["msg"].removeprefix("Input should be "))
     message = message.format(**item.get("ctx", {})) if kind in WORDS else message
     if kind == "literal_error":
-        near = nearest(str(found), _quoted(message)) if isinstance(found, str) else ""
+        near = did_you_mean(str(found), _quoted(message)) if isinstance(found, str) else ""
         hint = _hint(found) if any(c.isdigit() for c in message) else ""
         return f"{dotted} is {_found(found)}{near}; allowed: {message}{hint}"
     message = message[0].lower() + message[1:]
@@ -210,12 +210,6 @@ def _model_in(annotation: Any) -> Any:
         if found is not None:
             return found
     return None
-
-
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """The nearest of `allowed`, as " (did you mean ...?)"; else nothing."""
-    near = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _quoted(message: str) -> list[str]:

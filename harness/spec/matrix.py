@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from harness.components.autoencoder import Autoencoder
 from harness.components.family import Input
 from harness.components.objective import Objective
+from harness.nearest import did_you_mean
 from harness.spec import choices, model
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
-from harness.spec.explain import explain, nearest, show, shown
+from harness.spec.explain import explain, show, shown
 from harness.spec.model import Model
 from harness.spec.schema import (
     AutoencoderSettings,
@@ -75,7 +76,7 @@ def points_of(settings: StudySettings, where: Source) -> tuple[list[dict[str, An
         if head not in VARIED:
             problems.append(
                 f"{where.place(('matrix', *path))}: matrix cannot vary {axis!r}"
-                f"{nearest(head, VARIED)}; an axis starts with one of: {', '.join(VARIED)}"
+                f"{did_you_mean(head, VARIED)}; an axis starts with one of: {', '.join(VARIED)}"
             )
     if problems:
         return [], problems

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from harness.spec.explain import nearest
+from harness.nearest import did_you_mean
 from harness.spec.source import Line, Source
 from harness.spec.source import override as apply
 
@@ -93,8 +93,9 @@ def _another_evaluation(override: str, before: Source, known: set[str]) -> list[
         known.add(rest[0])
     if rest[0] in known:
         return []
+    near = did_you_mean(rest[0], known)
     return [
-        f"--set {override}: there is no evaluation {rest[0]!r}{nearest(rest[0], known)}; there "
+        f"--set {override}: there is no evaluation {rest[0]!r}{near}; there "
         f"are: {', '.join(sorted(known)) or 'none'} (another one is added whole, as --set "
         f"'evaluations.{rest[0]}={{...}}')"
     ]

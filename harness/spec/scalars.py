@@ -1,7 +1,7 @@
 """Unquoted words of a study: a number is decimal as a person reads it, a boolean is true or false.
 
 YAML 1.1 reads 0400 as 256, 1:30:00 as 5400, 0x10 as 16 and `on` as true. Here these stay text, as
-`slurm.account: 0400` or a name `no` is meant, and where a number or a boolean is meant the error
+an `account: 0400` or a name `no` is meant, and where a number or a boolean is meant the error
 says what to write (`instead_of`).
 """
 

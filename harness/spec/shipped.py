@@ -5,10 +5,10 @@ In a checkout they lie in studies/ at its top; a wheel has them in harness/studi
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 from harness.errors import BadInput
+from harness.nearest import did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -38,11 +38,9 @@ def find(study: str | Path) -> Path:
     if (file := name.replace("-", "_")) in names():
         return folder() / f"{file}.yaml"
     if (beside := path.with_suffix(".yaml")).is_file():
-        raise BadInput(f"{name}: no such file; did you mean {beside}?")
-    close = difflib.get_close_matches(name, names(), n=1, cutoff=0.6)
-    near = f" (did you mean {close[0]}?)" if close else ""
+        raise BadInput(f"{name}: no such file{did_you_mean(name, [str(beside)], 0.0)}")
     raise BadInput(
-        f"{name}: no such file, and no study of this name{near}; "
+        f"{name}: no such file, and no study of this name{did_you_mean(name, names())}; "
         f"those that ship with the harness: {', '.join(names()) or 'none were installed'}. "
         "Your own is given by its path, as in my_study.yaml"
     )

@@ -1,8 +1,8 @@
-"""A site's preset for `dispatch.slurm`: what a cluster asks of every job, written once.
+"""A site's preset: what a cluster asks of every job, written once.
 
     export HARNESS_SITE=/path/to/site.yaml      in a shell's profile, or in an environment module
 
-    partition: gpu            # any fields of dispatch.slurm
+    partition: gpu            # any fields of PRESET, a section of the study
     account: vision
     extra: {reservation: paper}
 
@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 
 from harness.spec import source as yaml_source
+from harness.spec.dispatching import PRESET
 from harness.spec.source import Source
 
 VARIABLE = "HARNESS_SITE"
-BELOW = ("dispatch", "slurm")
 
 
 def beneath(study: Source) -> Source:
@@ -27,6 +27,9 @@ def beneath(study: Source) -> Source:
     if not path:
         return study
     preset = yaml_source.read(path)
-    places = {(*BELOW, *at): place for at, place in preset.places.items()}
-    base = Source({"dispatch": {"slurm": preset.data}}, places)
+    places = {(*PRESET, *at): place for at, place in preset.places.items()}
+    data = preset.data
+    for section in reversed(PRESET):
+        data = {section: data}
+    base = Source(data, places)
     return yaml_source.merged(base, study.data, study.places)

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import yaml
 
 from harness.errors import BadInput
+from harness.nearest import did_you_mean
 from harness.spec import scalars
 from harness.spec.fields import component_fields
 
@@ -92,11 +92,10 @@ def read(path: str | Path) -> Source:
 def _beside(path: Path) -> str:
     """The study in the same folder whose name is nearest, as a question."""
     try:
-        folded = {p.name.lower(): p for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml")}
+        beside = [p.name for p in path.parent.iterdir() if p.suffix in (".yaml", ".yml")]
     except OSError:
         return ""
-    near = difflib.get_close_matches(path.name.lower(), folded, n=1, cutoff=0.7)
-    return f"; did you mean {folded[near[0]]}?" if near else ""
+    return did_you_mean(path.name, beside, 0.7)
 
 
 def parse(text: str, file: str) -> Source:

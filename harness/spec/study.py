@@ -16,11 +16,12 @@ from pydantic import ValidationError
 from harness.components import files, standin
 from harness.components.files import File
 from harness.errors import BadInput
+from harness.nearest import did_you_mean
 from harness.spec import choices, overriding, requires, shipped, site
 from harness.spec import source as yaml_source
 from harness.spec.checks import cross_checks
 from harness.spec.dispatching import DispatchSettings
-from harness.spec.explain import explain, nearest, once
+from harness.spec.explain import explain, once
 from harness.spec.matrix import Run, points_of, runs_of
 from harness.spec.schema import (
     DataSettings,
@@ -226,7 +227,7 @@ def _with_profile(base: Source, profile: str | None, file: str) -> tuple[str, So
     if chosen not in declared:
         if profile is None and not declared:
             return str(chosen), base
-        near = nearest(str(chosen), declared)
+        near = did_you_mean(str(chosen), declared)
         raise BadStudy(
             f"{base.place(('profile',)) if profile is None else file}: unknown profile "
             f"{chosen!r}{near}; this study's profiles: {', '.join(declared) or 'none'}"

@@ -121,7 +121,7 @@ def number(name: str, default: int | None = None) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadInput(
             f"the environment variable {name} is {text!r}, not a whole number from 0: launchers "
-            f"(torchrun, SLURM) set it; in a shell of your own, unset {name}"
+            f"(torchrun, a cluster) set it; in a shell of your own, unset {name}"
         )
     return int(text)
 
@@ -153,7 +153,7 @@ def join(timeout_s: float, exchange_s: float = 900.0) -> World:
     if absent:
         raise BadInput(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']} and {', '.join(absent)} is not set: start "
-            "the processes with torchrun, or through a SLURM profile"
+            "the processes with torchrun, or through a profile of a cluster"
         )
     rank, size = number("RANK"), number("WORLD_SIZE")
     for name, default in (("LOCAL_RANK", 0), ("MASTER_PORT", None)):

@@ -51,7 +51,7 @@ def pick_device(wanted: str, local_rank: int = 0) -> torch.device:
 
 @contextlib.contextmanager
 def signals(stopping: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """`stopping`, which SIGTERM and SIGUSR2 (a SLURM job's time is up) make say yes as well.
+    """`stopping`, which SIGTERM and SIGUSR2 (a job's time is up) make say yes as well.
 
     Signals somebody else handles already are left to them.
     """

@@ -6,7 +6,7 @@ split of the global batch over processes and micro-batches reads the same images
 
 Files committed: ema.safetensors (what is sampled from), state.safetensors (to go on from), and
 further averages and snapshots of them where the recipe asks (harness.stages.averages).
-On several devices: started once per device (torchrun, SLURM); see harness.stages.ranks.
+On several devices: started once per device (torchrun, a cluster); see harness.stages.ranks.
 """
 
 from __future__ import annotations

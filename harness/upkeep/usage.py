@@ -20,7 +20,6 @@ OTHERS = {
     "studies": "what studies call their stages",
     "attempts": "every execution of a stage",
     "logs": "logs of attempts",
-    "slurm": "jobs, scripts and their output",
     "scratch": "progress of stages that are not done",
     "staging": "files of commits that go on, or were cut off",
     "quarantine": "damaged artifacts, kept for a look",

@@ -32,7 +32,7 @@ def test_an_unknown_stage_is_named_and_nothing_is_started(
     ("words", "said"),
     [
         (("--skip", "nope"), "--skip nope: no stage matches it; "),
-        (("--skip", "samplee"), "--skip samplee: no stage matches it (did you mean sample?)"),
+        (("--skip", "samplee"), "--skip samplee: no stage matches it (did you mean 'sample'?)"),
         (("--only", "nope"), "no stage matches it"),
         (("--only", "train", "--only", "nope"), "--only nope: no stage matches it"),
     ],

@@ -38,16 +38,13 @@ WHOLE: dict[str, Any] = {
         (
             {"stored": {"alpha": 3, "enlarged": 5}},
             [
-                "of 58 images 3 had transparency, which is dropped, 5 were smaller than the "
-                "study's and are enlarged"
+                "3 of 58 with transparency, which is dropped; 5 of 58 smaller than the study's "
+                "and enlarged"
             ],
         ),
         (
             {"stored": {"turned": 7}},
-            [
-                "of 58 images 7 had an EXIF orientation, which is not applied: they are as their "
-                "pixels lie"
-            ],
+            ["7 of 58 with an EXIF orientation, which is not applied: turn such images"],
         ),
         ({"moments": {"mean": 0.1, "std": 5.5}}, ["have mean 0.1 and standard deviation 5.5"]),
         ({"moments": {"mean": 0.1, "std": 5.5}, "autoencoder_sha256": None}, []),  # pixels
@@ -90,6 +87,6 @@ def test_run_says_it_before_anything_is_trained_and_plan_and_status_go_on_saying
     code, out = verb("run", "tiny.yaml", "--only", "encode", "--no-report")
     assert code == 0, out
     said = "own at 8x8: 1 of 9 images cannot be read and are left out (data.max_corrupt)"
-    assert f"note: {said}" in out and "of 8 images 8 had transparency" in out
+    assert f"note: {said}" in out and "8 of 8 with transparency" in out
     for name in ("plan", "status"):
         assert f"note: {said}" in verb(name, "tiny.yaml")[1]

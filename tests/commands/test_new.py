@@ -141,7 +141,7 @@ def test_gray_images_and_transparency_are_said(
         Image.open(path).convert("L" if path.stem != "0" else "RGBA").save(path)
     assert main(["new", "x", "--data", "photos"]) == 0
     said = capsys.readouterr().out
-    assert "2 of 12 have transparency, which is dropped; 10 of 12 are gray" in said
+    assert "2 of 12 with transparency, which is dropped; 10 of 12 gray" in said
     assert load_study("x.yaml").settings.data.channels == 3
 
 

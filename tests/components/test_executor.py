@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from harness.components import Executor, get
-from harness.components.executor import BUILT_IN, FIRST_QUEUE, Share
+from harness.components.executor import Share
 
 
 class Bare(Executor):
@@ -34,9 +34,3 @@ def test_it_is_called_by_its_title_where_it_has_one() -> None:
 
 def test_a_share_without_more_words_is_one_process_of_an_hour() -> None:
     assert Share(devices=8) == Share(8, processes=1, stages=1, minutes=60.0)
-
-
-def test_attempts_of_before_belong_to_a_queue_that_there_is() -> None:
-    assert get("executor", FIRST_QUEUE).policy == "queue"  # type: ignore[attr-defined]
-    policies = {name: get("executor", name).policy for name in BUILT_IN}  # type: ignore[attr-defined]
-    assert set(policies.values()) == {"pool", "queue"}

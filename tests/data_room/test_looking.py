@@ -57,7 +57,7 @@ def test_gray_is_the_sets_only_where_every_image_is() -> None:
     assert look(Drawn(gray, gray), "x").channels == 1
     mixed = look(Drawn(gray, colour, decoded(colour, "gray"), decoded(colour, "alpha")), "x")
     assert mixed.channels == 3 and mixed.stored == {"gray": 2, "alpha": 1}
-    assert "1 of 4 have transparency, which is dropped; 2 of 4 are gray" in mixed.sentence
+    assert "1 of 4 with transparency, which is dropped; 2 of 4 gray" in mixed.sentence
     assert look(Drawn(decoded(colour, "gray")), "x").channels == 1
 
 

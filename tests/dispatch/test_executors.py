@@ -30,6 +30,7 @@ def test_attempts_that_do_not_say_are_the_first_queues(tmp_path: Path) -> None:
     assert isinstance(executors.given_to(old), Slurm)
     assert executors.given_to(attempt(tmp_path, None)) is None
     assert executors.queues_called([old]) == "SLURM"
+    assert executors.first_queue() == Slurm.name
 
 
 def test_a_strangers_queue_that_is_not_here_is_named_and_not_asked(tmp_path: Path) -> None:

@@ -37,7 +37,6 @@ ALLOWED = {
     ("report/findings.py", "fd_infinity"): "a distance that does not depend on the number",
     ("report/sections/models.py", "DiT"): "which records are of the paper's own networks",
     ("report/sections/complexity.py", "DiT"): "networks of the papers that a figure compares with",
-    ("commands/new.py", "slurm"): "a section of `dispatch` in the template",
     ("diffusion/schedule.py", "ddim"): 'a word of the paper\'s code for strides: "ddim50"',
     ("analysis/metrics.py", "fd"): "the headline is a Fréchet distance, as the paper's is",
     ("metrics/evaluate.py", "is"): "a note of `evaluate` alone, before any metric is asked",
@@ -89,3 +88,27 @@ def test_the_test_sees_what_it_must() -> None:
     code = 'a == "one"\nb in ("two", c)\nd.get("three")\nmatch e:\n    case "four":\n        pass\n'
     assert dict(asked_for(ast.parse(code))) == {1: "one", 2: "two", 3: "three", 5: "four"}
     assert built_in_names()["sd-vae"] == "autoencoders/components.py"
+
+
+# Where the word stands besides its package -> why.
+OF_CLUSTERS = {
+    "spec/dispatching.py": "its settings",
+    "spec/schema.py": "its settings, which are of the schema",
+    "components/executor.py": "the registry's table",
+    "dispatch/slurm_task.py": "what the jobs of earlier versions start",
+}
+
+
+def test_the_word_slurm_stands_in_its_package_its_settings_and_the_registrys_table() -> None:
+    named = {}
+    for path in sorted(HARNESS.rglob("*.py")):
+        file = str(path.relative_to(HARNESS))
+        lines = [
+            n for n, line in enumerate(path.read_text().split("\n"), 1) if "slurm" in line.lower()
+        ]
+        if lines and not file.startswith("dispatch/slurm/"):
+            named[file] = lines
+    new = {file: lines for file, lines in named.items() if file not in OF_CLUSTERS}
+    assert not new, f"ask the executor (its policy, its name), not for one cluster's: {new}"
+    assert set(named) == set(OF_CLUSTERS), "no longer so, take it out of OF_CLUSTERS"
+    assert len(named["components/executor.py"]) == 1, "one row of the table"

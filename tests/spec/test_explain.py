@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 from small_study import GOOD, problems
 
+from harness.nearest import did_you_mean
 from harness.spec import explain
 from harness.spec.source import Line, Source
 
@@ -104,8 +105,8 @@ def test_the_fields_below_a_path_are_the_schemas(dotted: str, some: set[str]) ->
 
 
 def test_only_what_is_near_is_suggested() -> None:
-    assert explain.nearest("stpes", ["steps", "seed"]) == " (did you mean 'steps'?)"
-    assert explain.nearest("quite else", ["steps", "seed"]) == ""
+    assert did_you_mean("stpes", ["steps", "seed"]) == " (did you mean 'steps'?)"
+    assert did_you_mean("quite else", ["steps", "seed"]) == ""
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_lines_to_paste_make_the_study_valid(
     said = capsys.readouterr().err
     assert "own.yaml:2: data does not say name, image_size, num_classes" in said
     assert "photos has 6 images of 3 classes (kind0, kind1, kind2), shorter side 33 to 38" in said
-    assert "6 of 6 are gray" in said
+    assert "6 of 6 gray" in said
     block = said[: said.index("\nerror:", said.index("paste these lines"))]
     lines = "\n".join(line for line in block.splitlines() if line.startswith("  "))
     data = yaml.safe_load(lines)["data"]

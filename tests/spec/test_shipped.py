@@ -52,7 +52,7 @@ def test_a_path_is_left_as_it_is(path: str) -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("scalling", "did you mean scaling?"),
+        ("scalling", "did you mean 'scaling'?"),
         ("zzz", "blocks, complexity"),
         ("zzz", "my_study.yaml"),
     ],
@@ -68,7 +68,7 @@ def test_a_name_without_its_ending_is_recognised(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("study: mine\n")
-    with pytest.raises(BadInput, match=r"did you mean mine\.yaml\?"):
+    with pytest.raises(BadInput, match=r"did you mean 'mine\.yaml'\?"):
         shipped.find("mine")
 
 

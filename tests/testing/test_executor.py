@@ -27,8 +27,9 @@ from harness_example.subprocess_executor import Processes, Subprocess
 
 @pytest.fixture(autouse=True)
 def warm_python(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers and processes of stages have torch loaded."""
+    """Workers and processes of stages have torch loaded, by a server that no law has started."""
     monkeypatch.setattr(sys, "executable", warm.python())
+    warm.start_server()
 
 
 SAMPLE = (laws.a_failure_is_told_with_its_class_and_message, laws.one_stage_is_cancelled)
