@@ -206,6 +206,15 @@ class Doubling(Stored):
         return [*super().listing(path, split)] * 2
 
 
+class Hasty(Stored):
+    """Its quick fingerprint is another than that of its images."""
+
+    name: ClassVar[str] = "hasty"
+
+    def quick_fingerprint(self, path: str) -> str | None:
+        return hashlib.sha256(str(len(self.listing(path))).encode()).hexdigest()
+
+
 BROKEN = [
     (Unsteady, laws.order_and_fingerprint_are_the_same_each_time, "two fingerprints"),
     (Seedless, laws.the_fingerprint_notices_other_images, "one fingerprint"),
@@ -217,6 +226,7 @@ BROKEN = [
     (Blackening, laws.a_damaged_image_is_corrupt_for_its_item_alone, "and 0 raise Corrupt"),
     (Strict, laws.a_damaged_image_is_corrupt_for_its_item_alone, "raised Corrupt: .*03.npy"),
     (Guessing, laws.the_files_of_an_example_are_listed, "not there: .*index.json"),
+    (Hasty, laws.a_quick_fingerprint_is_the_fingerprint, "quick_fingerprint says"),
     (Doubling, laws.the_files_of_an_example_are_listed, "names a file twice"),
 ]
 
