@@ -53,6 +53,8 @@ The rooms (each function's docstring has columns, units and source):
                   with_and_without(frame, function) -> (of all, of those that learned or None)
     selection     final_quality and the like: `std` spread over seeds; `se`, `se_df`, `basis` the
                   standard error;  sampling_sweep_rows;  errors(frame);  series(frame, along)
+    limits        floor_beside(metrics, metric, protocol) and ceiling_beside -> Limit: .value
+                      .images .noise;  floor(metrics, metric) -> float | None
 
     harness.paper.claims   decide(id, evidence) -> Verdict;  decide_all(evidence)
     harness.paper.evidence evidence(metrics, training=None) and papers_evidence() -> Evidence
@@ -76,7 +78,7 @@ _LAZY = {
     "final_quality": "harness.analysis.selection",
     "over_training": "harness.analysis.selection",
     "sampling_sweep": "harness.analysis.selection",
-    "floor": "harness.analysis.selection",
+    "floor": "harness.analysis.limits",
     "Interval": "harness.analysis.intervals",
     "Difference": "harness.analysis.intervals",
     "difference": "harness.analysis.intervals",

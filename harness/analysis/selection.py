@@ -440,54 +440,6 @@ def sampling_sweep(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Pr
     return swept.sort_values(["gflops", "label", "sampling_steps"], ignore_index=True), protocol
 
 
-def floor(metrics: pd.DataFrame, metric: str) -> float | None:
-    """The metric for real images against the reference; None where that is no one number."""
-    found = floor_beside(metrics, metric)
-    return None if found is None else found[0]
-
-
-def floor_beside(
-    metrics: pd.DataFrame, metric: str, protocol: Protocol | None = None
-) -> tuple[float, int | None] | None:
-    """The metric for real images against the reference, and of how many images.
-
-    protocol: of the values that it shall stand beside; a floor of another k is none of theirs, and
-    one of as many images or more goes before one of fewer. None where it was not measured or says
-    nothing, and where several are left (references that have floors of their own): no one number
-    is then the floor of all.
-    """
-    rows = metrics[metrics["metric"] == metric]
-    beside = rows[rows["of"].fillna("samples") == "samples"]
-    own = rows[rows["of"] == "floor"]
-    if "invalid" in own:
-        own = own[own["invalid"].isna()]
-    if protocol is not None:
-        beside = beside[beside["samples"].isin([protocol.samples])]
-        if protocol.k is not None:
-            own = own[own["k"].isna() | own["k"].isin([protocol.k])]
-    images = "floor_images" if "floor_images" in rows else None
-    alone = _distinct(own, "value", "samples")
-    behind = dict(alone)
-    found = {(v, n or behind.get(v)) for v, n in _distinct(beside, "floor", images)} or alone
-    if protocol is not None and protocol.samples is not None:
-        enough = {f for f in found if f[1] is None or f[1] >= protocol.samples}
-        exact = {f for f in enough if f[1] == protocol.samples}
-        found = exact or enough or found
-    if len({value for value, _ in found}) != 1:
-        return None
-    return max(found, key=lambda f: f[1] or 0)
-
-
-def _distinct(rows: pd.DataFrame, value: str, images: str | None) -> set[tuple[float, int | None]]:
-    """Finite values, each with its number of images where that is told."""
-    numbers = rows[images] if images is not None else [None] * len(rows)
-    return {
-        (float(v), None if n is None or pd.isna(n) else int(n))
-        for v, n in zip(rows[value], numbers, strict=True)
-        if pd.notna(v) and np.isfinite(float(v))
-    }
-
-
 def drawn_by(rows: pd.DataFrame, *without: str) -> list[tuple[str, int | None, Protocol]]:
     """Per row of `measured`: label, step, and how its samples were drawn, less these fields."""
     blank: Any = dict.fromkeys(without)

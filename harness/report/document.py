@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.report.input import ReportInput
 
 FORMATS = ("pdf", "html")
+LAST = ("method", "cost", "failures", "provenance", "study")  # sections behind the results
 
 
 def compose(report: ReportInput) -> Document:
@@ -30,7 +31,8 @@ def compose(report: ReportInput) -> Document:
 
     asked = list(report.sections)
     if report.against is not None and "gflops" not in asked:  # it stands nowhere else
-        asked.append("gflops")
+        before = [i for i, one in enumerate(asked) if one in LAST]
+        asked.insert(before[0] if before else len(asked), "gflops")
     wanted = [named(one, report) for one in asked]
     with strings_in_python(report.frames) as frames:
         found = find(replace(report, frames=frames))

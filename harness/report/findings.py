@@ -16,10 +16,10 @@ from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.finished import finished
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
+from harness.analysis.limits import ceiling_beside, floor_beside
 from harness.analysis.shared_draws import in_common
 from harness.errors import BadInput
 from harness.paper.evidence import Verdict
-from harness.report.ceilings import ceiling_of
 from harness.report.counterpart import counterpart
 from harness.report.effects import Effects
 from harness.report.effects import find as find_effects
@@ -40,15 +40,13 @@ class Floor:
 
 
 def floor_of(rows: pd.DataFrame, metric: str, protocol: selection.Protocol | None) -> Floor | None:
-    """The floor of values that were measured so; see `selection.floor_beside`."""
-    found = selection.floor_beside(rows, metric, protocol)
+    """The floor of values that were measured so; see `limits.floor_beside`."""
+    found = floor_beside(rows, metric, protocol)
     if found is None:
         return None
-    value, images = found
     samples = None if protocol is None else protocol.samples
-    enough = images is None or samples is None or images >= samples
-    error = error_of(rows[rows["value"] == value], metric, "floor")
-    return Floor(value, images, enough, error[0] if error else None)
+    enough = found.images is None or samples is None or found.images >= samples
+    return Floor(found.value, found.images, enough, found.noise[0] if found.noise else None)
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ def find(report: ReportInput) -> Findings:
     kept = finals[[not f and g in lacking for f, g in zip(failed, finals["group"], strict=True)]]
     kept_correlations, kept_laws, _ = fitted(kept, higher)
     protocol, step = compared_as or (None, None)
-    found_ceiling = ceiling_of(rows, name, first, protocol)
+    found_ceiling = ceiling_beside(rows, name, protocol, first)
     limits = at_the_limit(first if one else first.iloc[:0], name, protocol, step)
     found_pairs, pair = sampled(first if one else first.iloc[:0], name)
     decided, undecided = verdicts(report, finals, parts)
@@ -253,18 +251,11 @@ def beside_noise(
     mark: str,
 ) -> pd.DataFrame:
     """A frame ready to be drawn, with whether its models learned anything."""
-    found = ceiling_of(rows, metric, part, protocol)
+    found = ceiling_beside(rows, metric, protocol, part)
     higher = metrics.higher_is_better(metric)
     if found is None:
         return prepared(frame, mark, higher=higher)
     return prepared(frame, mark, found.value, higher, found.noise)
-
-
-def error_of(rows: pd.DataFrame, metric: str, of: str) -> tuple[float, float] | None:
-    """(standard error, degrees of freedom) of the floor or ceiling; None where none is recorded."""
-    found = rows[(rows["metric"] == metric) & (rows["of"] == of) & rows["value"].notna()]
-    std, df = selection.errors(found.drop_duplicates("value"))
-    return (float(std[0]), float(df[0])) if len(std) == 1 and np.isfinite(std[0]) else None
 
 
 def fitted(

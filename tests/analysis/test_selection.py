@@ -130,11 +130,8 @@ def test_quality_over_training_takes_the_protocol_measured_most_often():
     assert got["value"].tolist() == [20.0, 10.0] and protocol.samples == 1000
 
 
-def test_the_floor_is_that_of_real_images_and_missing_if_never_measured():
+def test_rows_of_real_images_are_no_model():
     real = {**dict.fromkeys(NAMES), "metric": "fd_glyphs_cnn", "of": "floor", "value": 0.9}
-    assert selection.floor(frame(row(S), real), "fd_glyphs_cnn") == 0.9
-    assert selection.floor(frame(row(S, floor=0.7)), "fd_glyphs_cnn") == 0.7
-    assert selection.floor(frame(row(S)), "fd_glyphs_cnn") is None
     assert final(row(S), real)["label"].tolist() == [S]
 
 
@@ -144,7 +141,6 @@ def test_nothing_is_made_of_nothing():
     assert len(selection.final_quality(empty, "fid")) == 0
     assert len(selection.over_training(empty, "fid")[0]) == 0
     assert len(selection.sampling_sweep(empty, "fid")[0]) == 0
-    assert selection.floor(empty, "fid") is None
 
 
 def recipe(**changes):
@@ -220,43 +216,6 @@ def test_checkpoints_of_an_unknown_step_are_compared_and_have_no_training_curve(
     assert len(selection.over_training(metrics, "fd_glyphs_cnn")[0]) == 0
     sweep, _ = selection.sampling_sweep(metrics, "fd_glyphs_cnn")
     assert sweep["value"].tolist() == [11.0, 10.0, 6.0, 5.0]
-
-
-def test_floors_of_several_references_are_not_averaged():
-    real = {**dict.fromkeys(NAMES), "metric": "fd_glyphs_cnn", "of": "floor", "value": 0.9}
-    other = {**real, "value": 1.7, "reference_sha256": "b" * 64}
-    assert selection.floor(frame(row(S), real, other), "fd_glyphs_cnn") is None
-
-
-def floors(*given):
-    """(value, images, k) each, of one reference."""
-    names = dict.fromkeys(NAMES)
-    return [
-        {**names, "metric": "fd_glyphs_cnn", "of": "floor", "value": v, "samples": n, "k": k}
-        for v, n, k in given
-    ]
-
-
-def test_the_floor_beside_values_is_of_as_many_images_and_their_k():
-    values = frame(row(S, samples=1000), *floors((0.9, 1000, None), (0.7, 2000, None)))
-    protocol = selection.final_protocol(values, "fd_glyphs_cnn")[0]
-    assert selection.floor_beside(values, "fd_glyphs_cnn", protocol) == (0.9, 1000)
-    assert selection.floor(values, "fd_glyphs_cnn") is None  # no one number is the floor of all
-    more = frame(row(S, samples=1500), *floors((0.9, 1000, None), (0.7, 2000, None)))
-    protocol = selection.final_protocol(more, "fd_glyphs_cnn")[0]
-    assert selection.floor_beside(more, "fd_glyphs_cnn", protocol) == (0.7, 2000)
-    fewer = frame(row(S, samples=5000), *floors((0.9, 1000, None)))
-    protocol = selection.final_protocol(fewer, "fd_glyphs_cnn")[0]
-    assert selection.floor_beside(fewer, "fd_glyphs_cnn", protocol) == (0.9, 1000)  # says how few
-    of_k = frame(row(S, samples=1000, k=5), *floors((0.9, 1000, 3), (0.8, 1000, 5)))
-    protocol = selection.final_protocol(of_k, "fd_glyphs_cnn")[0]
-    assert selection.floor_beside(of_k, "fd_glyphs_cnn", protocol) == (0.8, 1000)
-
-
-def test_a_floor_that_says_nothing_is_none():
-    values = frame(row(S, samples=1000), *floors((0.0, 1000, None)))
-    values["invalid"] = [None, "its images are among the reference's"]
-    assert selection.floor(values, "fd_glyphs_cnn") is None
 
 
 def test_settings_that_differ_in_a_late_digit_are_told_apart():
