@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import gc
 import importlib
-import importlib.util
 import os
 import sys
 import warnings
@@ -76,9 +75,9 @@ class _Verb(argparse.ArgumentParser):
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The argument parser; with `only`, the other verbs' options are left out (quicker).
+    """The argument parser; with `only`, the other verbs are left out (quicker).
 
-    only: a verb; "" leaves out the options of all.
+    only: a verb; "" has all, without their options.
     """
     top = argparse.ArgumentParser(
         prog="python -m harness",
@@ -88,11 +87,11 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"harness {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for verb, summary in VERBS.items():
-        name = f"harness.commands.{verb}_" if verb == "import" else f"harness.commands.{verb}"
-        if importlib.util.find_spec(name) is None:
+        if only in VERBS and only != verb:
             continue
         sub = verbs.add_parser(verb, help=summary, description=summary[0].upper() + summary[1:])
         if only is None or only == verb:
+            name = f"harness.commands.{verb}_" if verb == "import" else f"harness.commands.{verb}"
             module = importlib.import_module(name)
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import resource
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from tiny_study import TINY
 from verbs import Said, stages, tried
 
-from harness import cli
+from harness import __main__, cli
 from harness.errors import BadInput, HarnessError, Missing
 
 SCALING = str(Path("studies/scaling.yaml").resolve())
@@ -230,3 +231,16 @@ def test_a_mistyped_name_has_the_nearest_beside_it(
     monkeypatch.chdir(tmp_path)
     assert cli.main(words.split()) == 2
     assert said in capsys.readouterr().err
+
+
+def test_what_a_finished_verb_leaves_is_not_gone_through_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cli, "main", lambda: 3)
+    assert gc.get_freeze_count() == 0
+    try:
+        assert __main__.main() == 3
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
+        gc.enable()

@@ -21,7 +21,6 @@ from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
 from harness.spec.schema import STAGE_KINDS
 from harness.spec.study import Study, load_study
-from harness.store import origins
 from harness.store.artifacts import Store
 
 
@@ -105,6 +104,8 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
     try:
         study, plan = standin.or_with_torch(opened)
     except BadInput as error:
+        from harness.store import origins
+
         more = origins.sentences(Path(args.results), str(error))
         if not more:
             raise

@@ -25,6 +25,7 @@ change, and so the keys of before stand.
 
 # Annotations are values here, not texts: pydantic would read the texts again for every subclass.
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
@@ -83,11 +84,8 @@ class Component(BaseModel):
         ours = registry.is_built_in(type(self))
         given = self.model_dump(mode="json")
         out: dict[str, Any] = {}
-        for field, about in type(self).model_fields.items():
-            marks = [m if isinstance(m, type) else type(m) for m in about.metadata]
-            if NotInKey in marks:
-                continue
-            if ours and Later in marks and getattr(self, field) == about.default:
+        for field, later, default in _in_keys(type(self)):
+            if ours and later and getattr(self, field) == default:
                 continue
             out[field] = given[field]
         return out
@@ -115,11 +113,19 @@ class Component(BaseModel):
 
     def places(self) -> dict[str, Any]:
         """The settings that are in no key: paths, sizes of batches."""
-        return {
-            field: getattr(self, field)
-            for field, about in type(self).model_fields.items()
-            if any((m if isinstance(m, type) else type(m)) is NotInKey for m in about.metadata)
-        }
+        keyed = {field for field, _, _ in _in_keys(type(self))}
+        return {f: getattr(self, f) for f in type(self).model_fields if f not in keyed}
+
+
+@cache
+def _in_keys(cls: type[Component]) -> tuple[tuple[str, bool, Any], ...]:
+    """The fields that keys hold: each with whether it is marked `Later`, and its default."""
+    found = []
+    for field, about in cls.model_fields.items():
+        marks = [m if isinstance(m, type) else type(m) for m in about.metadata]
+        if NotInKey not in marks:
+            found.append((field, Later in marks, about.default))
+    return tuple(found)
 
 
 def _drop_class_variables(cls: type[Component]) -> None:

@@ -8,7 +8,7 @@ It is the one place where its meaning, unit, default's reason and source stand: 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -61,3 +61,11 @@ class Settings(BaseModel):
         allow_inf_nan=False,
         defer_build=True,  # of what a command imports, it uses a part
     )
+
+    @classmethod
+    def untouched(cls) -> Self:
+        """All fields at their defaults, as `cls()` has them, for a field's default.
+
+        `cls()` would build its own validator as the schema is imported; a study's holds it again.
+        """
+        return cls.model_construct()

@@ -126,7 +126,7 @@ class DispatchSettings(Settings):
     exchange_minutes: Annotated[float, Field(gt=0)] = 15.0
     "Minutes without an answer after which one of them is taken for stuck."
 
-    slurm: SlurmSettings = SlurmSettings()
+    slurm: SlurmSettings = SlurmSettings.untouched()
     "Resources that each job asks of sbatch."
 
     slurm_by_kind: dict[StageKind, SlurmSettings] = Field(default={})

@@ -345,7 +345,7 @@ class EvaluationSettings(Settings):
     clip: bool = False
     "Clamp the predicted x_0 to [-1, 1] at each step; the paper does not."
 
-    guidance: GuidanceSettings | tuple[GuidanceSettings, ...] = GuidanceSettings()
+    guidance: GuidanceSettings | tuple[GuidanceSettings, ...] = GuidanceSettings.untouched()
     "Classifier-free guidance; a list measures each."
 
     samples: Annotated[int, Field(ge=2, le=2**63 - 1)] = 50_000
@@ -524,13 +524,13 @@ class StudySettings(Settings):
     data: DataSettings
     "The images."
 
-    autoencoder: AutoencoderSettings = AutoencoderSettings()
+    autoencoder: AutoencoderSettings = AutoencoderSettings.untouched()
     "The autoencoder between images and the model's inputs."
 
     objective: Annotated[Component, Choice("objective")] = "ddpm"
     "The training objective: ddpm (the paper), flow, or a component of your own."
 
-    diffusion: DiffusionSettings = DiffusionSettings()
+    diffusion: DiffusionSettings = DiffusionSettings.untouched()
     "Steps of the DDPM objective."
 
     model: dict[str, Any] = Field(default={})
@@ -545,19 +545,19 @@ class StudySettings(Settings):
     evaluations: dict[Name, EvaluationSettings | None] = Field(default={})
     "Measurements by name; null removes one of the base study."
 
-    matrix: MatrixSettings = MatrixSettings()
+    matrix: MatrixSettings = MatrixSettings.untouched()
     "The runs."
 
     baselines: tuple[str, ...] = ()
     "U-Nets counted beside the runs (Table 5)."
 
-    claims: ClaimsSettings = ClaimsSettings()
+    claims: ClaimsSettings = ClaimsSettings.untouched()
     "Claims that are decided; those added after the first run are marked in the report."
 
-    report: ReportSettings = ReportSettings()
+    report: ReportSettings = ReportSettings.untouched()
     "The report."
 
-    dispatch: DispatchSettings = DispatchSettings()
+    dispatch: DispatchSettings = DispatchSettings.untouched()
     "Where stages run. In no key."
 
     profiles: dict[Name, dict[str, Any] | None] = Field(default={})

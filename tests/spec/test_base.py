@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from harness.spec import base
+from harness.spec import base, dispatching, schema
 from harness.spec.base import Settings
 
 
@@ -60,3 +60,29 @@ def test_names_are_those_that_every_file_system_takes(name: str, good: bool) -> 
     else:
         with pytest.raises(ValidationError):
             adapter.validate_python(name)
+
+
+SECTIONS = [
+    each
+    for module in (schema, dispatching)
+    for each in vars(module).values()
+    if isinstance(each, type) and issubclass(each, Settings) and each is not Settings
+]
+DEFAULTS = [
+    pytest.param(about.default, id=f"{section.__name__}.{field}")
+    for section in dict.fromkeys(SECTIONS)
+    for field, about in section.model_fields.items()
+    if isinstance(about.default, Settings)
+]
+
+
+@pytest.mark.parametrize("default", DEFAULTS)
+def test_a_section_left_out_is_what_its_own_defaults_make_it(default: Settings) -> None:
+    checked = type(default).model_validate({})
+    assert default == checked
+    assert default.model_fields_set == checked.model_fields_set == set()
+    assert default.model_dump_json() == checked.model_dump_json()
+
+
+def test_there_are_sections_that_may_be_left_out() -> None:
+    assert len(DEFAULTS) >= 8
