@@ -73,5 +73,5 @@ def sentence(found: dict[str, Any]) -> str:
         f"{found['times']:.1f} times the {noise}"
     )
     if found["share"] is not None:
-        return f"{text}, {100 * found['share']:.2g}% of the value by what is recorded here"
-    return text
+        text += f", {100 * found['share']:.2g}% of the value by what is recorded here"
+    return f"{text}; less, as far as their errors go together" if one else text

@@ -241,6 +241,16 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
     return spans
 
 
+def shared_clause(rows: pd.DataFrame) -> str:
+    """For captions of single values with their intervals, which compare better than these say."""
+    if "influence" not in rows or rows["influence"].notna().sum() < 2:
+        return ""
+    return (
+        "Values of one sampling seed err alike, so that their differences are surer than these "
+        "intervals of single values. "
+    )
+
+
 def conditional_sentence(found: Findings) -> str:
     """The errors that all values of a law share, which its intervals therefore do not hold.
 

@@ -145,6 +145,13 @@ def test_a_law_whose_values_tell_what_they_share_holds_it(found) -> None:
     assert "They are for this reference (8,000 images)" in said
 
 
+def test_intervals_of_single_values_say_that_differences_are_surer() -> None:
+    both = pd.DataFrame({"influence": ["[1.0]", "[2.0]"]})
+    assert "their differences are surer" in phrases.shared_clause(both)
+    assert phrases.shared_clause(both.assign(influence=[None, "[1.0]"])) == ""
+    assert phrases.shared_clause(both.drop(columns="influence")) == ""
+
+
 def pairs(*ahead: str, basis: str | None = "checkpoints") -> pd.DataFrame:
     rows = [{"smaller": f"s{k}", "larger": f"l{k}", "ahead": a} for k, a in enumerate(ahead)]
     return pd.DataFrame(rows).assign(basis=basis)

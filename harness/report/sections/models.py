@@ -20,7 +20,7 @@ from harness.report.counterpart import caption as micro_caption
 from harness.report.counterpart import counterpart
 from harness.report.draw import drawn
 from harness.report.findings import Findings, floor_of
-from harness.report.phrases import FLOPS, PAPER, correlation_text, top
+from harness.report.phrases import FLOPS, PAPER, correlation_text, shared_clause, top
 from harness.report.prepared import prepared
 from harness.report.tables import ARROW, alike, floors, metrics_of, on_other_features, over, whole
 from harness.report.wording import DASH, number
@@ -107,6 +107,7 @@ def _table(
         caption.append(f"Quality{on} {wording.at(found.step)} ({found.protocol.sentence()}). ")
         caption += floors(found, list(measured))
         caption.append("± is half a 95% interval; bold: best, or not told from it. ")
+        caption += [shared_clause(pd.concat(measured.values()))]
         if not any(pd.notna(f["low"]).any() for f in measured.values()):
             caption[-1] = "No standard error was recorded, so no value is called best. "
     if any(r.get("learned") is False for r in rows):
