@@ -3,25 +3,28 @@
 Log value is linear in log compute between the milestones of a model. The crossing of two such
 curves is where their difference is 0; its interval are all compute values at which 0 lies within
 the difference's own interval (the same inversion that Fieller made for a line). Milestones of one
-model share errors in a way that no record tells: in between, their errors are taken as fully
-shared, which is the wider.
+model share errors, as do two models: by as much as influences tell (harness.analysis.shared_draws);
+where none are recorded, errors in between are taken as fully shared, and those of two models as
+independent, which is the wider.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-import scipy
+import scipy.linalg
+import scipy.stats
 from numpy.typing import ArrayLike
 
-from harness.analysis.intervals import Array, Difference, degrees, difference
+from harness.analysis.intervals import COVARIANCE_DF, Array, Difference, degrees, with_error
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.selection import errors, series
+from harness.analysis.shared_draws import covariance
 
 GRID = 2001
 COLUMNS = ("smaller", "larger", "compute", "low", "high", "seen", "first", "last")
@@ -57,7 +60,8 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
 
     rows = []
     budgets = np.asarray(budgets, float)
-    for line in _lines(curves):
+    lines = _lines(curves)
+    for line in lines:
         values = np.exp(line.value_at(np.log(budgets)))
         errors_there = values * line.error_at(np.log(budgets))
         for budget, value, error in zip(budgets, values, errors_there, strict=True):
@@ -66,9 +70,13 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
     found = pd.DataFrame(rows, columns=["budget", "label", "gflops", "value", "std", "std_df"])
     found = found.sort_values(["budget", "gflops"], ignore_index=True)
     found["best"] = False
-    for _, one in found.groupby("budget"):
+    by_label = {line.label: line for line in lines}
+    for budget, one in found.groupby("budget"):
+        shared = _shared([by_label[label] for label in one["label"]], math.log(float(budget)))
+        if shared is not None:
+            shared = shared * np.outer(one["value"], one["value"])
         found.loc[one.index, "best"] = best(
-            one["value"], one["std"], one["std_df"], higher=higher_is_better(metric)
+            one["value"], one["std"], one["std_df"], shared, higher=higher_is_better(metric)
         )
     return found
 
@@ -90,7 +98,8 @@ def crossings(
         grid = np.union1d(np.linspace(low, high, GRID), [*a.compute, *b.compute])
         grid = grid[(grid >= low) & (grid <= high)]
         gain = sign * (b.value_at(grid) - a.value_at(grid))
-        half = _half(a.error_at(grid), b.error_at(grid), a.df, b.df, confidence)
+        error, df = _gap_error(a, b, grid)
+        half = np.asarray(scipy.stats.t.ppf((1 + confidence) / 2, df) * error)
         rows.append((a.label, b.label, *_root(grid, gain, half),
                      math.exp(low), math.exp(high)))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -116,20 +125,21 @@ def last_common(curves: pd.DataFrame, metric: str, along: str = "size") -> list[
 
     A question that is asked at equal compute alone. The best of several models at a budget is none:
     budgets differ in which models have been measured there, and the larger ones come last whether
-    they are better or not. `curves` as for `crossings`. The errors of a model's two ends count as
-    independent, which is the wider for `growth`.
+    they are better or not. `curves` as for `crossings`. Without influences the errors of a
+    model's two ends count as independent, which is the wider for `growth`.
     """
     sign = 1.0 if higher_is_better(metric) else -1.0
     found = []
     for a, b, low, high in _neighbours(curves, along):
         ends = np.array([low, high])
-        (va, vb), (sa, sb) = (
-            [sign * line.value_at(ends) for line in (a, b)],
-            [line.error_at(ends) for line in (a, b)],
-        )
-        gain = difference(vb[1], va[1], sb[1], sa[1], b.df, a.df)
-        growth = difference(vb[1] - va[1], vb[0] - va[0], math.hypot(sb[1], sa[1]),
-                            math.hypot(sb[0], sa[0]), min(a.df, b.df), min(a.df, b.df))  # fmt: skip
+        gains = sign * (b.value_at(ends) - a.value_at(ends))
+        error, df = _gap_error(a, b, ends)
+        weights = _gap_weights(a, b, ends)
+        of_growth = math.hypot(*error)
+        if weights is not None:
+            of_growth = float(_deviation(weights[1:] - weights[:1], _covariance([a, b]))[0])
+        gain = with_error(float(gains[1]), float(error[1]), float(df[1]))
+        growth = with_error(float(gains[1] - gains[0]), of_growth, float(df.min()))
         found.append(LastCommon(a.label, b.label, math.exp(high), gain, growth))
     return found
 
@@ -147,6 +157,7 @@ class _Line:
     error: Array  # relative standard errors
     df: float
     gflops: float
+    rows: pd.DataFrame | None = None  # its milestones as measured, where influences were recorded
 
     def value_at(self, compute: Array) -> Array:
         return _straight(self.compute, self.value, compute)
@@ -171,13 +182,50 @@ def _neighbours(curves: pd.DataFrame, along: str) -> Iterator[tuple[_Line, _Line
                 yield a, b, float(low), float(high)
 
 
-def _half(sa: Array, sb: Array, da: float, db: float, confidence: float) -> Array:
-    """Half the interval of a difference of two values, at each point of the grid (Welch's t)."""
-    error = np.hypot(sa, sb)
+def _gap_error(a: _Line, b: _Line, at: Array) -> tuple[Array, Array]:
+    """(relative standard error, degrees of freedom) of a difference of two lines at log computes.
+
+    By what the values share where that is recorded; else by Welch's, as if they were independent.
+    """
+    weights = _gap_weights(a, b, at)
+    if weights is not None:
+        least = min(a.df, b.df, COVARIANCE_DF)
+        return _deviation(weights, _covariance([a, b])), np.full(len(at), least)
+    sa, sb = a.error_at(at), b.error_at(at)
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = error**4 / (sa**4 / da + sb**4 / db)
-    df = np.where(np.isfinite(df), df, np.inf)
-    return np.asarray(scipy.stats.t.ppf((1 + confidence) / 2, df) * error)
+        df = np.hypot(sa, sb) ** 4 / (sa**4 / a.df + sb**4 / b.df)
+    return np.hypot(sa, sb), np.where(np.isfinite(df), df, np.inf)
+
+
+def _gap_weights(a: _Line, b: _Line, at: Array) -> Array | None:
+    """Of the milestones of a and of b in the difference b - a at log computes, (at, milestones)."""
+    if a.rows is None or b.rows is None:
+        return None
+    return np.hstack([-_weights(a, at), _weights(b, at)])
+
+
+def _weights(line: _Line, at: Array) -> Array:
+    return np.array([np.interp(at, line.compute, unit) for unit in np.eye(len(line.compute))]).T
+
+
+def _covariance(lines: Sequence[_Line]) -> Array:
+    """Of the logarithms of all milestones of lines that have their rows."""
+    every = pd.concat([line.rows for line in lines], ignore_index=True)
+    values = every["value"].to_numpy(float)
+    return np.asarray(covariance(every) / np.outer(values, values))
+
+
+def _deviation(weights: Array, of: Array) -> Array:
+    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", weights, of, weights), 0.0))
+
+
+def _shared(lines: Sequence[_Line], at: float) -> Array | None:
+    """Covariance of the logarithms of several lines at one log compute; None: not recorded."""
+    if len(lines) < 2 or any(line.rows is None for line in lines):
+        return None
+    each = [_weights(line, np.array([at])) for line in lines]
+    weights = scipy.linalg.block_diag(*each)
+    return np.asarray(weights @ _covariance(lines) @ weights.T)
 
 
 def _root(grid: Array, gain: Array, half: Array) -> tuple[float, float, float, str]:
@@ -226,6 +274,7 @@ def _lines(curves: pd.DataFrame) -> list[_Line]:
             x = np.log(one["train_gflops"].to_numpy(float))
             error = one["_std"].to_numpy(float) / value
             least = min(degrees(d) for d in one["_df"])
+            whole = "influence" in one and one["influence"].notna().all()
             out.append(_Line(str(label), x, np.log(value), error, least,
-                             float(one["gflops"].iloc[0])))  # fmt: skip
+                             float(one["gflops"].iloc[0]), one if whole else None))  # fmt: skip
     return out

@@ -125,12 +125,18 @@ def difference(
     b = math.nan if second_std is None else float(second_std)
     gap = float(first) - float(second)
     variance = a * a + b * b - 2 * covariance
-    if not (math.isfinite(variance) and math.isfinite(gap)):
-        return Difference(gap, math.nan, math.nan, math.nan, Interval(gap, -math.inf, math.inf))
-    std = math.sqrt(max(variance, 0.0))
+    if not math.isfinite(variance):
+        return with_error(gap, math.nan, math.nan, confidence)
     df = pooled_df([a * a, b * b], [degrees(first_df), degrees(second_df)])
     if covariance:
         df = min(df, COVARIANCE_DF)
+    return with_error(gap, math.sqrt(max(variance, 0.0)), df, confidence)
+
+
+def with_error(gap: float, std: float, df: float, confidence: float = 0.95) -> Difference:
+    """A difference whose standard error is known as a whole; NaN: an interval without ends."""
+    if not (math.isfinite(std) and math.isfinite(gap)):
+        return Difference(gap, math.nan, math.nan, math.nan, Interval(gap, -math.inf, math.inf))
     return Difference(gap, std, df, p_value(gap, std, df), interval(gap, std, df, confidence))
 
 

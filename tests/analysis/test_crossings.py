@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -73,3 +74,40 @@ def test_the_larger_is_compared_where_both_were_measured_last():
     assert turned.gain.value == pytest.approx(-end.gain.value)
     apart = curves().query("label == 'S/4' or train_gflops > 5e5")
     assert last_common(apart, "fid") == []  # one milestone is no curve
+
+
+def of_same_draws(rows: pd.DataFrame, shared: float, rng) -> pd.DataFrame:
+    """`rows` with errors that all have in common to `shared`, and the influences that tell so."""
+    common = rng.normal(size=32) * np.sqrt(32)
+    out = []
+    for row in rows.to_dict("records"):
+        own = rng.normal(size=32) * np.sqrt(32)
+        moved = (math.sqrt(shared) * common + math.sqrt(1 - shared) * own) * row["std"]
+        # The value errs by what the groups have on average.
+        value = row["value"] + moved.mean()
+        moves = json.dumps(list(moved - moved.mean()))
+        out.append({**row, "value": value, "influence": moves, "draws": "0/500", "std_df": 19.0})
+    return pd.DataFrame(out)
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.5, 0.95])
+def test_what_models_share_makes_crossings_surer_and_still_true(shared: float) -> None:
+    rng, draws, held, ends, told = np.random.default_rng(1), 40, 0, 0, []
+    gap = last_common(curves(), "fid")[0].gain.value
+    for _ in range(draws):
+        rows = of_same_draws(curves(std=0.05), shared, rng)
+        found = crossings(rows, "fid").iloc[0]
+        blind = crossings(rows.drop(columns="influence"), "fid").iloc[0]
+        held += found["low"] <= TRUE <= found["high"]
+        told.append(math.log(found["high"] / found["low"]) / math.log(blind["high"] / blind["low"]))
+        ends += gap in last_common(rows, "fid")[0].gain.interval
+    assert min(stats.binom.cdf(n, draws, 0.95) for n in (held, ends)) > 1e-3
+    assert (np.median(told) < 0.5) if shared > 0.9 else (np.median(told) < 1.1)
+
+
+def test_the_best_at_a_budget_is_told_by_what_models_share() -> None:
+    rng = np.random.default_rng(2)
+    rows = of_same_draws(curves(std=0.2), 0.99, rng)
+    budgets = np.array([2e5])
+    assert at_budgets(rows, budgets, "fid")["best"].tolist() == [False, True]
+    assert at_budgets(rows.drop(columns="influence"), budgets, "fid")["best"].all()
