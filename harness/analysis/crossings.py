@@ -71,8 +71,9 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
     found = found.sort_values(["budget", "gflops"], ignore_index=True)
     found["best"] = False
     by_label = {line.label: line for line in lines}
-    for budget, one in found.groupby("budget"):
-        shared = _shared([by_label[label] for label in one["label"]], math.log(float(budget)))
+    for _, one in found.groupby("budget"):
+        budget = float(one["budget"].iloc[0])
+        shared = _shared([by_label[label] for label in one["label"]], math.log(budget))
         if shared is not None:
             shared = shared * np.outer(one["value"], one["value"])
         found.loc[one.index, "best"] = best(
@@ -216,7 +217,7 @@ def _covariance(lines: Sequence[_Line]) -> Array:
 
 
 def _deviation(weights: Array, of: Array) -> Array:
-    return np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", weights, of, weights), 0.0))
+    return np.asarray(np.sqrt(np.maximum(((weights @ of) * weights).sum(axis=1), 0.0)))
 
 
 def _shared(lines: Sequence[_Line], at: float) -> Array | None:
