@@ -73,3 +73,29 @@ def test_the_words_are_shared_by_the_copies_that_pandas_makes(tmp_path: Path) ->
     assert copy.deepcopy(frame.attrs)["meaning"] is frame.attrs["meaning"]
     assert frame[frame["step"] > 0].attrs == frame.attrs
     frame.to_parquet(tmp_path / "out.parquet")
+
+
+def test_an_empty_curve_has_the_columns_of_a_run_all_the_same(tmp_path: Path) -> None:
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    folder(full)
+    nothing, something = (frames.read(root).frames["training"] for root in (empty, full))
+    assert len(nothing) == 0 and list(nothing.columns) == list(something.columns)
+    assert list(something.columns) == [column.name for column in frames.columns_of("training")]
+    units = {column.name: column.unit for column in frames.columns_of("training") if column.unit}
+    assert something.attrs["unit"] == units
+
+
+def test_a_repair_moves_the_damaged_file_away_and_writes_what_the_artifact_says(
+    tmp_path: Path,
+) -> None:
+    folder(tmp_path)
+    (path,) = (tmp_path / "records" / "runs").iterdir()
+    path.write_bytes(b"{")
+    read = frames.read(tmp_path)
+    assert any("is left out; the same `run` command restores it" in note for note in read.notes)
+    assert len(read.frames["runs"]) == 1 and path.exists()
+    repaired = frames.read(tmp_path, repair=True)
+    assert any("moved to" in note for note in repaired.notes)
+    assert not any("is left out" in note for note in repaired.notes)
+    assert len(repaired.frames["runs"]) == 1 and (tmp_path / "quarantine" / path.name).exists()
+    assert frames.read(tmp_path).notes == ()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from record_files import put_parquet
 
 from harness.store import compaction, fragments, loading, tables
 from harness.store.fragments import UnreadableRecords
@@ -87,3 +89,80 @@ def test_records_of_a_newer_version_are_refused(
         put(tmp_path, "a", 1.0)
     with pytest.raises(UnreadableRecords, match="newer"):
         loading.load(tmp_path, "metrics")
+
+
+@pytest.mark.parametrize("fuller_first", [True, False])
+@pytest.mark.parametrize("compacted", [True, False])
+def test_of_two_copies_the_fuller_is_kept(
+    tmp_path: Path, fuller_first: bool, compacted: bool
+) -> None:
+    key = "a" * 64
+    every = [{"key": key, "metric": m, "value": 1.0} for m in ("fd", "is")]
+    first, second = (every, every[:1]) if fuller_first else (every[:1], every)
+    write(tmp_path, "metrics", key, first)
+    put(tmp_path, "b", 2.0)
+    if compacted:
+        compaction.compact(tmp_path, above=0)
+    write(tmp_path, "metrics", key, second)
+    found = loading.load(tmp_path, "metrics")
+    assert values(found) == [("a", 1.0), ("a", 1.0), ("b", 2.0)]
+    assert not found.conflicts and not found.corrupt
+
+
+def test_of_three_records_that_disagree_none_is_left_and_each_file_is_named_once(
+    tmp_path: Path,
+) -> None:
+    paths = [put(tmp_path, "a", value) for value in (1.0, 1.0000001, 3.0)]
+    put(tmp_path, "b", 2.0)
+    found = loading.load(tmp_path, "metrics")
+    assert values(found) == [("b", 2.0)]
+    (conflict,) = found.conflicts
+    assert set(conflict.files) < set(paths) and len(set(conflict.files)) == 2
+    compaction.compact(tmp_path, above=0)  # the files of one key stay apart
+    assert loading.load(tmp_path, "metrics").conflicts[0].key == "a" * 64
+
+
+def test_a_contradiction_names_the_compacted_file_and_the_fragment(tmp_path: Path) -> None:
+    put(tmp_path, "a", 1.0)
+    compaction.compact(tmp_path, above=0)
+    (compacted,) = (tmp_path / "records" / "metrics").glob("*.parquet")
+    other = put(tmp_path, "a", 3.0)
+    put(tmp_path, "b", 2.0)
+    (conflict,) = loading.load(tmp_path, "metrics").conflicts
+    assert set(conflict.files) == {compacted, other}
+
+
+def test_a_damaged_copy_is_named_and_the_sound_one_shown(tmp_path: Path) -> None:
+    sound = put(tmp_path, "a", 1.0)
+    damaged = sound.with_name(sound.name.replace(sound.name.split(".")[1], "0" * 16))
+    damaged.write_bytes(sound.read_bytes())
+    found = loading.load(tmp_path, "metrics")
+    assert values(found) == [("a", 1.0)]
+    assert found.corrupt == {damaged: "does not match its checksum"}
+
+
+@pytest.mark.parametrize(
+    ("metrics", "left"),
+    [
+        (["fd", "fd"], ["fd"]),
+        (["fd", "fd", "is"], ["fd", "is"]),
+        (["fd", "is", "is"], ["fd", "is"]),
+        (["fd", "is"], ["fd", "is"]),
+        ([None, None, "fd"], ["fd", None, None]),  # of unknown identity: both stay
+    ],
+)
+def test_a_row_that_stands_twice_in_one_file_is_read_once(
+    tmp_path: Path, metrics: list[str | None], left: list[str | None]
+) -> None:
+    rows = [{"key": "a" * 64, "metric": m, "value": 1.0} for m in metrics]
+    content = pa.Table.from_pylist(rows, schema=fragments.schema("metrics"))
+    put_parquet(tmp_path, "metrics", "a" * 64, content)
+    found = loading.load(tmp_path, "metrics")
+    assert found.content["metric"].to_pylist() == left
+
+
+def test_the_same_metric_of_two_stages_is_two_rows(tmp_path: Path) -> None:
+    for letter in "ab":
+        put(tmp_path, letter, 1.0)
+    compaction.compact(tmp_path, above=0)
+    assert values(loading.load(tmp_path, "metrics")) == [("a", 1.0), ("b", 1.0)]

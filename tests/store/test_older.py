@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from record_files import put_parquet
@@ -34,7 +35,7 @@ SETTINGS = {
 def write_as_before(root: Path, table: str, key: str, row: dict[str, object]) -> None:
     """A fragment of version 1: Parquet, and the columns that came since are not there."""
     content = pa.Table.from_pylist([row], schema=records.schema(table))
-    since = ["recipe", "guidance_low", "guidance_high", "clip", "sampling_precision"]
+    since = ["recipe", "guidance_low", "guidance_high", "clip", "sampling_precision", "objective"]
     content = content.drop_columns([c for c in since if c in content.column_names])
     put_parquet(root, table, key, content.replace_schema_metadata({"version": "1"}))
 
@@ -64,6 +65,49 @@ def test_older_records_are_filled_in_from_what_they_and_their_artifacts_say(tmp_
     assert measured["recipe"] == frames["runs"]["recipe"][0]
     assert measured["clip"] is False and measured["sampling_precision"] == "tf32"
     assert real[["recipe", "clip", "sampling_precision"]].isna().all()
+
+
+def test_before_version_5_all_was_trained_by_ddpm_and_a_floor_by_nothing(tmp_path: Path) -> None:
+    train, evaluate, floor = ("a" * 64, "c" * 64, "d" * 64)
+    write_as_before(tmp_path, "runs", train, {"key": train, "settings": canonical(SETTINGS)})
+    row = {"key": evaluate, "metric": "fd_x", "checkpoint_key": train, "sample_key": "b" * 64}
+    write_as_before(tmp_path, "metrics", evaluate, {**row, "sampler": "ddim"})
+    write_as_before(tmp_path, "metrics", floor, {"key": floor, "metric": "fd_x", "of": "floor"})
+    today = {"objective": "flow", "recipe": "its own"}
+    records.write(tmp_path, "runs", "e" * 64, [{"key": "e" * 64, **today}])
+    row = {"key": "f" * 64, "metric": "fd_x", "checkpoint_key": "e" * 64, **today}
+    drawn = {"sampler": "flow-euler", "sample_key": "9" * 64, "clip": True}
+    records.write(tmp_path, "metrics", "f" * 64, [{**row, **drawn, "sampling_precision": "bf16"}])
+    frames = read_frames(tmp_path)
+    assert frames["runs"]["objective"].tolist() == ["ddpm", "flow"]
+    assert frames["runs"]["recipe"].tolist()[1] == "its own"
+    metrics = frames["metrics"].set_index("key")
+    assert metrics.loc[evaluate, "objective"] == "ddpm" and pd.isna(metrics.loc[floor, "objective"])
+    new = metrics.loc["f" * 64]
+    found = [new[name] for name in ("objective", "recipe", "clip", "sampling_precision")]
+    assert found == ["flow", "its own", True, "bf16"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "precision"),
+    [
+        ({"precision": "float32", "tf32": True}, "tf32"),
+        ({"precision": "float32", "tf32": False}, "float32"),
+        ({"precision": "bf16", "tf32": True}, "bf16"),
+        ({"precision": "bf16", "tf32": False}, "bf16"),
+        ({}, None),
+    ],
+)
+def test_a_precision_is_what_the_samples_were_drawn_in(
+    tmp_path: Path, settings: dict[str, object], precision: str | None
+) -> None:
+    key, sample = "c" * 64, "b" * 64
+    row = {"key": key, "metric": "fd_x", "sampler": "ddim", "sample_key": sample}
+    write_as_before(tmp_path, "metrics", key, row)
+    store = Store(tmp_path)
+    store.commit("sample", sample, store.staging(sample), {}, {}, {"settings": settings})
+    found = read_frames(tmp_path)["metrics"]["sampling_precision"]
+    assert [None if pd.isna(each) else each for each in found] == [precision]
 
 
 def test_what_nothing_says_any_more_stays_null(tmp_path: Path) -> None:

@@ -66,7 +66,63 @@ def test_one_stages_records_are_written_once(tmp_path: Path) -> None:
     key = evaluation(store, "a")
     for _ in range(2):
         reconciling.reconcile_one(store, "evaluate", key)
-    assert len(list(fragments.folder(tmp_path, "metrics").iterdir())) == 1
+    (path,) = fragments.folder(tmp_path, "metrics").iterdir()
+    written = path.stat().st_ino
+    reconciling.reconcile_one(store, "evaluate", key)
+    assert path.stat().st_ino == written  # it was not even written again
+    path.rename(path.with_suffix(".parquet"))  # as versions until 4 wrote them
+    reconciling.reconcile_one(store, "evaluate", key)
+    assert [p.suffix for p in path.parent.iterdir()] == [".parquet"]
+
+
+def test_a_stage_without_rows_leaves_no_record(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    commit(store, "train", "a", {"runs": [], "training": [{"key": "a" * 64, "step": 1}]})
+    reconciling.reconcile_one(store, "train", "a" * 64)
+    assert not fragments.folder(tmp_path, "runs").exists()
+    assert len(list(fragments.folder(tmp_path, "training").iterdir())) == 1
+
+
+def test_what_cannot_tell_hides_nothing_that_comes_after_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for letter in "abcd":
+        evaluation(store, letter)
+    (store.folder("evaluate", "a" * 64) / "record.json").write_bytes(b"[")
+    found = reconciling.unrecorded(store, "metrics", {"c" * 64})
+    assert list(found.rows) == ["b" * 64, "d" * 64] and len(found.unreadable) == 1
+
+
+def test_each_damaged_file_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of another user that cannot be read, one that is gone, one that cannot be moved."""
+    here = fragments.folder(tmp_path, "metrics")
+    here.mkdir(parents=True)
+    theirs, gone, stuck, bad = (here / f"{n}.0.json" for n in "abcd")
+    folder, unreadable = here / "e.0.json", here / "compact.0.parquet"
+    for path in (theirs, stuck, bad, unreadable):
+        path.write_bytes(b"{")
+    folder.mkdir()
+    denied = "cannot be read (Permission denied)"
+    corrupt = {theirs: denied, gone: "is not a record", stuck: "is not a record",
+               bad: "is not a record", folder: "cannot be read (Is a directory)",
+               unreadable: denied}  # fmt: skip
+    real = reconciling.os.replace
+
+    def replace(one: Path, other: Path) -> None:
+        if one == stuck:
+            raise PermissionError(13, "Permission denied")
+        real(one, other)
+
+    monkeypatch.setattr(reconciling.os, "replace", replace)
+    notes = reconciling.set_aside(Store(tmp_path), corrupt)
+    aside = tmp_path / "quarantine"
+    assert notes == [
+        f"record {theirs} {denied}; it is left where it is",
+        f"record {stuck} is not a record, and cannot be moved away: [Errno 13] Permission denied",
+        f"record {bad} is not a record: moved to {aside / bad.name}",
+        f"record {folder} cannot be read (Is a directory): moved to {aside / folder.name}",
+        f"record {unreadable} {denied}: moved to {aside / unreadable.name}",
+    ]
+    assert theirs.exists() and stuck.exists() and not bad.exists() and not folder.exists()
 
 
 @pytest.mark.parametrize(
