@@ -22,6 +22,7 @@ from harness.plan.plan import Plan, Stage, matches
 from harness.spec.schema import STAGE_KINDS
 from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
+from harness.store.studies import Index
 
 
 def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -78,6 +79,7 @@ class Opened:
     stages: list[Stage]
     store: Store
     ledger: Ledger
+    text: str | None = None  # of the study, where its file is not at hand
 
     def history(self) -> dict[str, list[Attempt]]:
         """All attempts at the study's stages."""
@@ -88,15 +90,21 @@ class Opened:
         return standing(self.plan, self.stages, self.store, self.ledger, history)
 
 
-def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
+def open_study(
+    args: argparse.Namespace, count: bool = False, stored: Index | None = None
+) -> Opened:
     """Load, check and plan the study a command line names.
 
     count: also the networks whose Gflops no formula tells, in a child process; else those counts
-    are used that are known.
+    are used that are known. stored: the study as its `run` left word of it, in its file's place.
     """
 
     def opened() -> tuple[Study, Plan]:
-        study = load_study(args.study, args.profile, args.overrides)
+        if stored is None:
+            study = load_study(args.study, args.profile, args.overrides)
+        else:
+            file = f"{stored.study}.yaml"
+            study = load_study(file, stored.profile, stored.overrides, stored.text)
         imported = imported_checkpoints(Path(args.results))
         check(study, Path(args.results), imported)
         return study, planned(study, imported, count)
@@ -126,7 +134,8 @@ def open_study(args: argparse.Namespace, count: bool = False) -> Opened:
             "no stage is left: --only and --skip exclude everything; "
             f"`{command(args, 'plan', '--stages')}` lists what there is"
         )
-    return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)))
+    text = stored.text if stored else None
+    return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)), text)
 
 
 def planned(study: Study, imported: Mapping[str, Imported], count: bool = False) -> Plan:

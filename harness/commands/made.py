@@ -5,12 +5,17 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
 from harness.commands.common import Opened
 from harness.spec import shipped
 from harness.store.artifacts import CorruptArtifact
+
+if TYPE_CHECKING:
+    from harness.dispatch.ledger import Attempt
+    from harness.report.input import Spent
 
 # In keys or not, what a person repeats a training by; where it lay and how it was split is not.
 HOW_IT_RAN = {
@@ -93,13 +98,21 @@ def provenance_of(
     opened: Opened, frames: dict[str, Any], counted: list[dict[str, Any]], latest: str
 ) -> dict[str, Any]:
     """The provenance of the numbers, for the report's last section."""
+    found = {"command": command_of(opened), **of_records(frames, counted, latest)}
+    found |= settings_of(opened, frames)
+    return {k: v for k, v in found.items() if v not in (None, [], "", {})}
+
+
+def of_records(
+    frames: dict[str, Any], counted: list[dict[str, Any]], latest: str
+) -> dict[str, Any]:
+    """The provenance that stands beside the numbers themselves."""
     import pandas as pd
 
     metrics = frames["metrics"]
     if metrics.empty:
         metrics = pd.DataFrame(counted)
-    found: dict[str, Any] = {
-        "command": command_of(opened),
+    return {
         "records of": latest,
         "harness": values_of(metrics, "harness"),
         "commit": values_of(metrics, "commit"),
@@ -118,8 +131,26 @@ def provenance_of(
         "training seeds": values_of(frames["runs"], "seed"),
         "sampling seeds": values_of(metrics, "sampling_seed"),
     }
-    found |= settings_of(opened, frames)
-    return {k: v for k, v in found.items() if v not in (None, [], "", {})}
+
+
+def spent(history: Mapping[str, list[Attempt]]) -> list[Spent]:
+    """Seconds of every attempt at a study's stages (Ledger.history), by kind."""
+    from harness.report.input import Spent
+
+    by_kind: dict[str, list[Attempt]] = {}
+    for attempts in history.values():
+        for attempt in attempts:
+            by_kind.setdefault(attempt.kind, []).append(attempt)
+    return [
+        Spent(
+            kind=kind,
+            attempts=len(tried),
+            kept=sum(a.seconds for a in tried if a.state == "done"),
+            failed=sum(a.state not in ("done", "running") for a in tried),
+            lost=sum(a.seconds for a in tried if a.state not in ("done", "running")),
+        )
+        for kind, tried in sorted(by_kind.items())
+    ]
 
 
 def _versions(rows: Any) -> dict[str, Any]:

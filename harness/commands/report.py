@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands import common, made, remarks, report_place, shown
+from harness.commands import as_run, common, made, remarks, report_as_run, report_place, shown
 from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
@@ -19,10 +19,10 @@ from harness.errors import BadInput, HarnessError
 from harness.store import files, studies
 from harness.store.artifacts import CorruptArtifact
 from harness.store.results import ComplexityResult
+from harness.store.studies import Index
 
 if TYPE_CHECKING:
-    from harness.dispatch.ledger import Attempt
-    from harness.report.input import ReportInput, Spent
+    from harness.report.input import ReportInput
 
 
 OF_ARCHITECTURE = ("block", "depth", "width", "heads", "patch_size", "channels")
@@ -55,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
     report_place.check(args.figure, "--figure", (".png",))
     if args.study == "paper" and not Path("paper").is_file():
         return _paper(args)
-    opened = common.open_study(args)
+    opened = as_run.open_study(args)
+    if isinstance(opened, Index):
+        return _as_run(args, opened)
     if not opened.standing().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
@@ -73,6 +75,28 @@ def _figure(report: ReportInput, path: str) -> None:
         print("no figure: no model has a measured quality yet")
     else:
         print(f"figure: {path}")
+
+
+def _as_run(args: argparse.Namespace, index: Index) -> int:
+    """The report of a study that cannot be planned here, from what its `run` left word of."""
+    from harness.report.document import compose, save, save_parts
+
+    for option in ("only", "skip", "figure"):
+        if getattr(args, option):
+            raise BadInput(f"--{option} needs the study itself, and it cannot be opened here")
+    given = report_as_run.gather(Path(args.results), index)
+    if all(frame.empty for frame in given.frames.values()) and not given.complexity:
+        print(f"nothing of {index.study} ({index.profile}) is recorded yet")
+        return 3
+    if args.against:
+        given = _against(given, Path(args.against), args.label)
+    form = _form(args.format, args.report)
+    path = Path(args.report or f"reports/{index.study}-{index.profile}.{form}")
+    document = compose(given)
+    save(document, path, form)
+    save_parts(document, path.with_suffix(""))
+    print(f"report: {path}")
+    return 0
 
 
 def _against(report: ReportInput, source: Path, label: str | None) -> ReportInput:
@@ -234,7 +258,7 @@ def gather(opened: Opened) -> ReportInput:
         missing=_missing(opened),
         settings=made.settings_of(opened, frames),
         text=_text(opened),
-        spent=_spent(opened),
+        spent=made.spent(opened.history()),
         failures=_failures(opened),
         claims=settings.claims.paper,
         claim_pairs=settings.claims.sampling_pairs,
@@ -253,29 +277,11 @@ def _sentences(notes: list[str]) -> list[str]:
 
 
 def _text(opened: Opened) -> str:
+    if opened.text is not None:
+        return opened.text
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return Path(opened.study.path).read_text("utf-8")
     return ""
-
-
-def _spent(opened: Opened) -> list[Spent]:
-    """Seconds of every attempt at the study's stages, by kind."""
-    from harness.report.input import Spent
-
-    by_kind: dict[str, list[Attempt]] = {}
-    for attempts in opened.history().values():
-        for attempt in attempts:
-            by_kind.setdefault(attempt.kind, []).append(attempt)
-    return [
-        Spent(
-            kind=kind,
-            attempts=len(tried),
-            kept=sum(a.seconds for a in tried if a.state == "done"),
-            failed=sum(a.state not in ("done", "running") for a in tried),
-            lost=sum(a.seconds for a in tried if a.state not in ("done", "running")),
-        )
-        for kind, tried in sorted(by_kind.items())
-    ]
 
 
 def _failures(opened: Opened) -> list[tuple[str, str]]:

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.commands import common, remarks, results_table
+from harness.commands import as_run, common, remarks, results_table
 from harness.commands.common import Opened
 from harness.commands.floors import invalid_references
 from harness.commands.results_table import floor_lines, side_by_side
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.merging import merge
 from harness.errors import BadInput
-from harness.spec.source import read
 from harness.store.artifacts import Store
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
             notes = remarks.unmeasured(opened) if plain else remarks.remarks(opened)
             lacking = remarks.lacking(opened)
     except BadInput as error:
-        frames = frames_as_run(args, error)
+        frames = frames_as_kept(root, as_run.find(args, error))
     frame = frames[args.table]
     if args.csv or args.json:
         for note in notes:
@@ -116,37 +115,10 @@ def frames_of(opened: Opened) -> dict[str, pandas.DataFrame]:
     """
     from harness.plan.index import index
 
-    return _frames(opened.store.root, index(opened.plan), invalid_references(opened.plan))
+    return frames_as_kept(opened.store.root, index(opened.plan), invalid_references(opened.plan))
 
 
-def frames_as_run(args: argparse.Namespace, error: BadInput) -> dict[str, pandas.DataFrame]:
-    """The records of a study that cannot be opened here, as its last `run` left word of it.
-
-    Its file may have moved, or a component of its be somewhere else. Raises `error` where it was
-    never run into this results folder.
-    """
-    from harness.store import origins, studies
-
-    root, name, profile, text = Path(args.results), args.study, args.profile, None
-    if Path(name).is_file():
-        if not origins.sentences(root, str(error)):  # a mistake in it, not a component elsewhere
-            raise error
-        written, text = read(Path(name)).data, Path(name).read_text(encoding="utf-8")
-        name, profile = written.get("study"), profile or written.get("profile", "laptop")
-    try:
-        found = studies.find(root, f"{name}-{profile}" if profile else str(name))
-    except BadInput:
-        raise error from None
-    if args.overrides and tuple(args.overrides) != tuple(found.overrides):
-        raise error
-    if text is not None and text != found.text:
-        print(f"note: {args.study} has changed since", file=sys.stderr)
-    print(f"note: {str(error).splitlines()[0]}", file=sys.stderr)
-    print(f"note: these are the numbers of {name} as it was run, {found.written}", file=sys.stderr)
-    return _frames(root, found)
-
-
-def _frames(
+def frames_as_kept(
     root: Path, index: Index, invalid: Mapping[str, str] | None = None
 ) -> dict[str, pandas.DataFrame]:
     """The rows of one study. invalid: references whose old floors say nothing, and why."""

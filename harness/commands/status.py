@@ -10,9 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from harness.commands import common
+from harness.commands import as_run, common
 from harness.commands.common import Opened, duration
 from harness.commands.display import progress_text
 from harness.commands.encoded import encoded
@@ -26,11 +27,13 @@ from harness.dispatch.ledger import Attempt, describe, summary, when
 from harness.dispatch.view import Seen
 from harness.spec.schema import STAGE_KINDS
 from harness.store import Store, records
+from harness.store.studies import Index
 
 MOST_STAGES = 20  # told one by one
 MOST_RUNS = 40  # told one by one without --runs
 MOST_CAUSES = 5  # of failure, told with their logs
 WATCH_S = 2.0
+OF_RUNS = ("train", "sample", "evaluate")  # kinds that are counted with their run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +57,9 @@ def run(args: argparse.Namespace) -> int:
         return watch(args)
     while True:
         began = time.monotonic()
-        opened = common.open_study(args)
+        opened = as_run.open_study(args)
+        if isinstance(opened, Index):
+            return print_as_run(args, opened)
         shown = look(opened)
         if args.json:
             print(json.dumps(document(opened, shown), indent=1), flush=True)
@@ -72,7 +77,9 @@ def watch(args: argparse.Namespace) -> int:
 
     from harness.commands.screen import Screen, can_print
 
-    opened = common.open_study(args)
+    opened = as_run.open_study(args)
+    if isinstance(opened, Index):
+        return print_as_run(args, opened)
     shown = look(opened)
     console, screen = Console(), Screen(opened, can_print("◐▁"))
     with Live(console=console, screen=True, auto_refresh=False) as live:
@@ -81,7 +88,9 @@ def watch(args: argparse.Namespace) -> int:
             live.update(screen.draw(opened, shown, *console.size), refresh=True)
             took = time.monotonic() - began
             time.sleep(max(WATCH_S, 4 * took))  # a big study is not cheap to read
-            opened = common.open_study(args)
+            opened = as_run.open_study(args)
+            if isinstance(opened, Index):  # its file was moved meanwhile
+                return print_as_run(args, opened)
             shown = look(opened)
     print_status(args, opened, shown)
     return 1 if shown.failed else 0
@@ -189,7 +198,7 @@ def by_run(opened: Opened, seen: Container[str]) -> dict[int, list[str]]:
     for stage in opened.stages:
         if stage.key not in seen:
             continue
-        if stage.run is not None and stage.kind in ("train", "sample", "evaluate"):
+        if stage.run is not None and stage.kind in OF_RUNS:
             found.setdefault(stage.run, []).append(stage.key)
     return dict(sorted(found.items()))
 
@@ -238,7 +247,48 @@ def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None
     _print_failed(shown.failed, common.again(args, opened))
     _print_spent(shown.spent)
     if not shown.moves and any(s.state in ("again", "waiting") for s in shown.seen.values()):
-        print(f"nothing of it runs now; go on with: {common.command(args, 'run')}")
+        to_go_on = f"go on with: {common.command(args, 'run')}"
+        if opened.text is not None:
+            to_go_on = f"its file is not at hand; its text is kept in {opened.store.root}/studies"
+        print(f"nothing of it runs now; {to_go_on}")
+
+
+def print_as_run(args: argparse.Namespace, index: Index) -> int:
+    """The same of a study that cannot be planned here, as far as its `run` left word of it."""
+    root = Path(args.results)
+    seen = as_run.seen(root, index)
+    kinds = {
+        kind: [key for key, stage in index.stages.items() if stage.kind == kind]
+        for kind in STAGE_KINDS
+    }
+    runs: dict[int, list[str]] = {}
+    for key, stage in index.stages.items():
+        if stage.runs and stage.kind in OF_RUNS:
+            runs.setdefault(stage.runs[0], []).append(key)
+    failed = [s.attempt for s in seen.values() if s.state == "failed" and s.attempt]
+    if args.json:
+        told = {
+            "study": index.study,
+            "profile": index.profile,
+            "kinds": {k: {"all": len(v), **view.counts(seen, v)} for k, v in kinds.items() if v},
+            "runs": [{"run": index.runs[i].label, **view.counts(seen, runs[i])} for i in runs],
+            "failed": [summary(attempt) for attempt in failed],
+        }
+        print(json.dumps(told, indent=1), flush=True)
+        return 1 if failed else 0
+    _print(f"{index.study} ({index.profile}) in {root}/, as it was run: {index.written}\n")
+    _print(f"{'stage':<12}{'all':>8}" + "".join(f"{word:>9}" for word in view.STATES))
+    for kind, keys in kinds.items():
+        if keys:
+            _print(f"{kind:<12}{len(keys):>8,}{_cells(seen, keys)}")
+    width = max([12, *(2 + len(index.runs[i].label) for i in runs)])
+    for i in sorted(runs) if len(runs) > 1 and (args.runs or len(runs) <= MOST_RUNS) else ():
+        _print(f"{index.runs[i].label:<{width}}{len(runs[i]):>8,}{_cells(seen, runs[i])}")
+    for key, one in seen.items():
+        if one.state == "running":
+            _print(f"running: {as_run.label(index, key)}")
+    _print_failed(failed, f"where {index.study} can be run: {common.command(args, 'run')}")
+    return 1 if failed else 0
 
 
 def _print(text: str) -> None:

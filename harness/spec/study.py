@@ -81,34 +81,39 @@ def profiles(path: str | Path) -> list[str]:
 
 
 def load_study(
-    path: str | Path, profile: str | None = None, overrides: Iterable[str] = ()
+    path: str | Path,
+    profile: str | None = None,
+    overrides: Iterable[str] = (),
+    text: str | None = None,
 ) -> Study:
     """Read, merge, check and expand a study: a YAML file, or the name of one that ships with us.
 
-    `overrides` are "a.b=value" texts laid over the profile. Errors: BadStudy (or BadInput while the
-    file cannot be parsed) listing everything that is wrong.
+    `overrides` are "a.b=value" texts laid over the profile; `text` is the file's content, where it
+    is kept elsewhere. Errors: BadStudy (or BadInput while the file cannot be parsed) listing
+    everything that is wrong.
     """
-    path = shipped.find(path)
+    path = shipped.find(path) if text is None else Path(path)
     overrides = tuple(overrides)
 
     def without(override: str) -> list[str]:
         """The mistakes of the study when one override is left out."""
         try:
-            _load(path, profile, tuple(o for o in overrides if o != override))
+            _load(path, profile, tuple(o for o in overrides if o != override), text)
         except BadInput as error:
             return str(error).splitlines()
         return []
 
     try:
-        return standin.or_with_torch(lambda: _load(path, profile, overrides))
+        return standin.or_with_torch(lambda: _load(path, profile, overrides, text))
     except BadInput as error:  # of a component too, which knows nothing of files
         text = "\n".join(overriding.blamed(str(error).splitlines(), overrides, without))
         named = str(path) in text or "--set" in text
         raise BadStudy(text if named else f"{path}: {text}") from error
 
 
-def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
-    base = site.beneath(yaml_source.read(path))
+def _load(path: Path, profile: str | None, overrides: tuple[str, ...], text: str | None) -> Study:
+    given = yaml_source.read(path) if text is None else yaml_source.parse(text, str(path))
+    base = site.beneath(given)
     requires.check(base, __version__)
     chosen, merged = _with_profile(base, profile, str(path))
     before = merged
@@ -131,6 +136,16 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...]) -> Study:
     if problems:
         raise BadStudy("\n".join(once(problems)))
     return Study(path, chosen, settings, tuple(runs), overrides, brought)
+
+
+def as_written(
+    text: str, file: str, profile: str, overrides: Iterable[str] = ()
+) -> Mapping[str, Any]:
+    """What a study says under a profile, nothing of it checked. Raises BadInput."""
+    _, merged = _with_profile(yaml_source.parse(text, file), profile, file)
+    for assignment in overrides:
+        merged = yaml_source.override(merged, assignment)
+    return merged.data
 
 
 @dataclass(frozen=True)
@@ -249,6 +264,7 @@ __all__ = [
     "Run",
     "Study",
     "Unread",
+    "as_written",
     "check_without_components",
     "load_study",
     "profiles",

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 from verbs import SBATCH
+
+from harness.plan import make_plan
+from harness.plan.index import index
+from harness.spec import load_study
+from harness.store import studies
+from harness.store.studies import Index
 
 
 @pytest.fixture
@@ -44,3 +51,13 @@ def official(tmp_path: Path) -> Path:
     path = tmp_path / "theirs.pt"
     torch.save({"ema": model.state_dict(), "args": {"lr": 1e-4}}, path)
     return path
+
+
+@pytest.fixture
+def moved(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Index:
+    """A finished study's results, kept.yaml beside them, and what its `run` kept of it."""
+    shutil.copytree(kept, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    found = index(make_plan(load_study("kept.yaml")))
+    studies.write(Path("results"), found)
+    return found

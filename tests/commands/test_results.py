@@ -119,6 +119,6 @@ def test_a_study_whose_component_is_elsewhere_is_shown_as_it_was_run(
     Path("tiny.yaml").unlink()
     assert main(["results", "tiny", "--csv"]) == 0
     out, err = capsys.readouterr()
-    assert "7.25" in out and "these are the numbers of tiny as it was run" in err
+    assert "7.25" in out and "this is tiny as it was run" in err
     assert main(["results", "tiny", "--set", "train.steps=9"]) == 2  # of which nothing is known
     assert main(["results", "tinny"]) == 2

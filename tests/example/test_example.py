@@ -69,7 +69,7 @@ def test_a_package_brings_one_of_each_kind_and_its_study_runs(
     read = harness(tmp_path, "results", "study.yaml", "--profile", profile, "--csv", path=[])
     assert read.returncode == 0 and "package" not in read.stdout
     assert len(list(csv.DictReader(io.StringIO(read.stdout)))) == len(rows)
-    assert "these are the numbers of example as it was run" in read.stderr
+    assert "this is example as it was run" in read.stderr
     (tmp_path / "study.yaml").write_text((PACKAGE / "study.yaml").read_text() + "sed: 3\n")
     wrong = harness(tmp_path, "results", "study.yaml", path=[str(installed)])
     assert wrong.returncode == 2 and "sed" in wrong.stderr

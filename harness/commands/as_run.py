@@ -1,0 +1,102 @@
+"""A study that cannot be opened here, as its last `run` left word of it (harness.store.studies).
+
+Its file may have moved, or a component of its be somewhere else: its numbers and its state can be
+read all the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from harness.commands import common
+from harness.commands.common import Opened
+from harness.dispatch.ledger import Ledger, is_final
+from harness.dispatch.view import Seen
+from harness.errors import BadInput, HarnessError
+from harness.spec.source import read
+from harness.store import origins, records, studies
+from harness.store.artifacts import Store
+from harness.store.studies import Index
+
+
+def open_study(args: argparse.Namespace) -> Opened | Index:
+    """The study that a command line names; where its file is not at hand, the same from the text
+    that was kept of it; and where that cannot be planned here, what was kept of its plan.
+
+    Raises BadInput for a mistake in the study, and for one that was never run.
+    """
+    try:
+        return common.open_study(args)
+    except BadInput as error:
+        kept = find(args, error)
+    try:
+        opened = common.open_study(args, stored=kept)
+    except HarnessError as error:  # a component of its is not here
+        print(f"note: {str(error).splitlines()[0]}", file=sys.stderr)
+        return kept
+    return opened if opened.plan.stages.keys() == kept.stages.keys() else kept
+
+
+def find(args: argparse.Namespace, error: BadInput) -> Index:
+    """What the last `run` of a study kept of it; says so on stderr. Raises `error` where it was
+    never run into this results folder, or has a mistake."""
+    root, name, profile, text = Path(args.results), args.study, args.profile, None
+    if Path(name).is_file():
+        if not origins.sentences(root, str(error)):  # a mistake in it, not a component elsewhere
+            raise error
+        written, text = read(Path(name)).data, Path(name).read_text(encoding="utf-8")
+        name, profile = written.get("study"), profile or written.get("profile", "laptop")
+    elif Path(name).suffix in (".yaml", ".yml"):
+        name = Path(name).stem
+    try:
+        found = studies.find(root, f"{name}-{profile}" if profile else str(name))
+    except BadInput:
+        raise error from None
+    if args.overrides and tuple(args.overrides) != tuple(found.overrides):
+        raise error
+    if text is not None and text != found.text:
+        print(f"note: {args.study} has changed since", file=sys.stderr)
+    print(f"note: {str(error).splitlines()[0]}", file=sys.stderr)
+    print(f"note: this is {found.study} as it was run, {found.written}", file=sys.stderr)
+    return found
+
+
+def seen(root: Path, index: Index) -> dict[str, Seen]:
+    """Where every stage stands, by key, in the order of the plan.
+
+    What stages need of each other is not kept: one that nothing needs any more waits here.
+    """
+    ledger = Ledger(root)
+    done = Store(root).committed({stage.kind for stage in index.stages.values()})
+    for table in records.TABLES:
+        done |= records.scan(root, table).keys
+    latest = ledger.latest(key for key in index.stages if key not in done)
+    told = ledger.told()
+    found = {}
+    for key in index.stages:
+        last = latest.get(key)
+        if key in done:
+            found[key] = Seen("done")
+        elif last is None:
+            found[key] = Seen("waiting")
+        elif is_final(last):
+            found[key] = Seen("failed", last, last.failure or "")
+        elif last.state == "running" and last.batch is not None:
+            found[key] = Seen("running", last, "in a queue")
+        elif last.state == "running" and ledger.alive(key):
+            found[key] = Seen("running", last, "", told.get(key))
+        elif last.state in ("again", "failed"):
+            found[key] = Seen("again", last, f"{last.failure}: {last.error}")
+        else:
+            found[key] = Seen("waiting", last, last.error or "")
+    return found
+
+
+def label(index: Index, key: str) -> str:
+    """A stage for people, as far as it was kept: "train DiT-S/8 to 400,000"."""
+    stage = index.stages[key]
+    step = f"to {stage.step:,}" if stage.kind == "train" and stage.step is not None else ""
+    names = ", ".join(stage.evaluations)
+    return " ".join(word for word in (stage.kind, index.label(key), step, names) if word)
