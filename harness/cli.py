@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import gc
 import importlib
 import os
@@ -135,9 +136,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except (SystemExit, OSError) as error:
         gone = terminal.output_lost(error)
-        if gone is None:
+        if gone is not None:
+            return gone
+        if not isinstance(error, OSError) or error.filename is None or error.errno not in OF_DISKS:
             raise
-        return gone
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 def parse(given: list[str]) -> argparse.Namespace:
@@ -159,6 +163,13 @@ def parse(given: list[str]) -> argparse.Namespace:
         near = [did_you_mean(word, sub._option_string_actions) for word in words]
         sub.error(f"not understood: {' '.join(rest)}{''.join(near)}")
     return options
+
+
+# What a disk or a permission says of a file that is there: no bug, wherever it comes up.
+OF_DISKS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    *(errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.ELOOP, errno.ENAMETOOLONG),
+}
 
 
 def check_results(given: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import resource
 import subprocess
@@ -142,6 +143,10 @@ def test_a_results_folder_that_is_there_or_not_yet_is_no_error(tmp_path: Path) -
         (Missing("no weights"), 2, "error: no weights\n"),
         (HarnessError("it failed"), 2, "error: it failed\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        *(
+            (OSError(number, said, "results/records"), 2, f"error: results/records: {said}\n")
+            for number, said in ((errno.EACCES, "Permission denied"), (errno.EIO, "I/O error"))
+        ),
     ],
 )
 def test_an_error_is_its_message_and_an_exit_code(
@@ -160,12 +165,13 @@ def test_an_error_is_its_message_and_an_exit_code(
     assert capsys.readouterr().err == said
 
 
-def test_a_bug_shows_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("bug", [ZeroDivisionError(), FileNotFoundError(2, "not there", "x")])
+def test_a_bug_shows_its_traceback(bug: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(_: argparse.Namespace) -> int:
-        raise ZeroDivisionError
+        raise bug
 
     monkeypatch.setattr(cli, "parse", lambda given: SimpleNamespace(run=run))
-    with warnings.catch_warnings(), pytest.raises(ZeroDivisionError):
+    with warnings.catch_warnings(), pytest.raises(type(bug)):
         cli.main([])
 
 

@@ -88,7 +88,10 @@ def run(args: argparse.Namespace) -> int:
     model.load_state_dict(safetensors.torch.load_file(artifact.file("ema.safetensors")))
     default = f"{key[:12]}.pt" if args.format == "official" else f"{key[:12]}-diffusers"
     path = Path(args.path or default)
-    print(export(model.eval(), path, args.format))
+    said = export(model.eval(), path, args.format)
+    for file in path.iterdir() if path.is_dir() else (path,):
+        files.settle_mode(file)  # safetensors lets nobody but its owner read
+    print(said)
     print(f"model card: {_write_card(store, artifact, path, args.format)}")
     return 0
 

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import harness
 from harness.dispatch.ledger import Attempt
@@ -88,9 +89,18 @@ def _stat(path: str) -> tuple[int, int]:
 
 def _settings(plan: Plan, task: Task) -> str:
     settings = plan.study.settings.dispatch
-    dispatch = settings.model_dump(mode="json", exclude={"executor"})
+    components = {"executor", "trackers"}  # Pydantic knows of names alone, and warns of the rest
+    dispatch = settings.model_dump(mode="json", exclude=components)
     dispatch["executor"] = settings.component.model_dump(mode="json")
+    dispatch["trackers"] = [_tracker(tracker) for tracker in settings.trackers]
     return _digest([dispatch, {name: str(value) for name, value in task.place.__dict__.items()}])
+
+
+def _tracker(tracker: Any) -> object:
+    """As a study may write it; a component that was looked up, with its name."""
+    if isinstance(tracker, (str, dict)):
+        return tracker
+    return {"name": tracker.name, **tracker.model_dump(mode="json")}
 
 
 def _digest(content: object) -> str:

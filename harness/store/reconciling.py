@@ -121,11 +121,9 @@ def set_aside(store: Store, corrupt: dict[Path, str]) -> list[str]:
     """Move damaged record files to results/quarantine/. Returns sentences."""
     notes = []
     for path, reason in corrupt.items():
-        if reason.startswith("cannot be read (") and path.suffix == ".json":
-            with contextlib.suppress(OSError):
-                if path.is_file():  # perhaps by us alone: it may be another user's
-                    notes.append(f"record {path} {reason}; it is left where it is")
-                    continue
+        if reason.startswith("cannot be read (") and _left(path):
+            notes.append(f"record {path} {reason}; it is left where it is")
+            continue
         aside = store.root / "quarantine" / path.name
         try:
             files.make_folder(aside.parent)
@@ -137,3 +135,16 @@ def set_aside(store: Store, corrupt: dict[Path, str]) -> list[str]:
             continue
         notes.append(f"record {path} {reason}: moved to {aside}")
     return notes
+
+
+def _left(path: Path) -> bool:
+    """Cannot a record file be read by us alone, or just now? It may be another user's."""
+    try:
+        if path.suffix == ".json":  # of damaged ones another reason is given
+            return path.is_file()
+        with open(path, "rb") as file:
+            files.step("read", path)
+            file.read(1)
+    except OSError as error:
+        return not isinstance(error, (FileNotFoundError, IsADirectoryError))
+    return False

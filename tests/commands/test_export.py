@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,9 +39,14 @@ def test_an_exported_checkpoint_is_the_imported_one(imported: Path, verb: Said) 
 
 
 def test_the_diffusers_export_prints_the_difference_it_measured(imported: Path, verb: Said) -> None:
-    code, said = verb("export", "theirs", "folder", "--to", "diffusers")
+    before = os.umask(0o002)
+    try:
+        code, said = verb("export", "theirs", "folder", "--to", "diffusers")
+    finally:
+        os.umask(before)
     assert code == 0, said
     assert "differ" in said and "exact" not in said.replace("not exact", "")
+    assert {path.stat().st_mode & 0o777 for path in Path("folder").iterdir()} == {0o664}
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,16 @@ def test_a_setting_outside_the_key_changes_them_and_no_other() -> None:
     assert {name for name in now if now[name] != before[name]} == {"settings"}
 
 
+@pytest.mark.filterwarnings("error")
+def test_trackers_and_executors_of_whatever_class_are_digested_without_a_warning() -> None:
+    tracked = [
+        digests(planned(f"dispatch.trackers={said}", "dispatch.executor=slurm"))
+        for said in ("[tensorboard]", "[mlflow]", "[{name: mlflow, experiment: mine}]")
+    ]
+    assert len({found["settings"] for found in tracked}) == 3
+    assert digests(planned("dispatch.trackers=[mlflow]", "dispatch.executor=slurm")) == tracked[1]
+
+
 def test_a_file_that_came_or_changed_below_the_datas_folder_changes_them(tmp_path: Path) -> None:
     folder = tmp_path / "images" / "class"
     folder.mkdir(parents=True)

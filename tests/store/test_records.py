@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.store import Store, files, records, tables
+from harness.store.reconciling import set_aside
 from harness.store.records import CorruptRecord, read_frames
 
 
@@ -117,6 +118,26 @@ def test_a_folder_that_cannot_be_written_shows_every_number(
     found = records.read(tmp_path, repair=True)
     assert list(found.frames["metrics"]["key"]) == keys
     assert any("not written again: cannot write" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["k.0.json", "compact.0.parquet"])
+def test_a_record_file_that_we_may_not_read_is_left_to_who_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = tmp_path / "records" / "metrics" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"another user's")
+
+    def refuse(operation: str, path: Path) -> None:
+        if operation == "read":
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "step", refuse)
+    (note,) = set_aside(Store(tmp_path), {path: "cannot be read (Permission denied)"})
+    assert note.endswith("it is left where it is") and path.exists()
+    monkeypatch.undo()
+    (note,) = set_aside(Store(tmp_path), {path: "cannot be read as JSON"})
+    assert "moved to" in note and not path.exists()
 
 
 def test_a_record_that_only_another_study_uses_is_written_again(tmp_path: Path) -> None:
