@@ -16,6 +16,7 @@ from harness.commands.common import Opened
 from harness.commands.results import recorded
 from harness.components.section import Section
 from harness.errors import BadInput, HarnessError
+from harness.report import files as to_files
 from harness.store import files, studies
 from harness.store.artifacts import CorruptArtifact
 from harness.store.results import ComplexityResult
@@ -176,7 +177,8 @@ def write_report(
     name = f"{opened.study.name}-{opened.study.profile}.json"
     remembered = opened.store.root / "reports" / name
     key = report_key(opened)
-    if not again and path.exists():
+    passes = to_files.passes_on(path)  # a pipe would be read for ever
+    if not again and not passes and path.exists():
         with contextlib.suppress(OSError, ValueError, KeyError):
             last = json.loads(remembered.read_text())
             if last["key"] == key and last["sha256"] == files.sha256(path):
@@ -192,6 +194,9 @@ def write_report(
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))
         report_place.remember(opened, path)
+    if passes:
+        print(f"report: {path}", file=sys.stderr)  # standard output may be where it went
+        return
     with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
         files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")

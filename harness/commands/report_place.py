@@ -18,6 +18,7 @@ from typing import Any
 from harness.commands.common import Opened
 from harness.components import content
 from harness.errors import BadInput
+from harness.report import files as to_files
 from harness.store import files
 
 MADE = "made-of.json"
@@ -37,6 +38,8 @@ def check(given: str | None, option: str = "--report", endings: tuple[str, ...] 
     path, said = Path(given), f"{option} {given}"
     if given == "-":
         raise BadInput(f"{said}: write /dev/stdout for standard output")
+    if to_files.passes_on(path):
+        return  # it takes anything
     try:
         there = path.stat() if os.path.lexists(path) else None
     except FileNotFoundError:
@@ -45,8 +48,6 @@ def check(given: str | None, option: str = "--report", endings: tuple[str, ...] 
         raise BadInput(f"{said}: {error.strerror}") from None
     if there is not None and stat.S_ISDIR(there.st_mode):
         raise BadInput(f"{said} is a folder: give a file in it")
-    if there is not None and not stat.S_ISREG(there.st_mode):
-        return  # a device or a pipe takes anything
     if len(os.fsencode(path.name)) > LONGEST:
         raise BadInput(f"{said}: file name too long")
     above = next((p for p in path.absolute().parents if os.path.lexists(p)), None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,26 @@ def test_a_path_that_was_given_is_kept_to_and_what_it_replaces_is_named(
     assert json.loads((Path("mine") / report_place.MADE).read_text())["results"] == "other"
 
 
+def test_a_pipe_gets_one_report_each_time_and_is_never_read(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    os.mkfifo("pipe.pdf")
+    for _ in range(2):
+        got: list[bytes] = []
+        reader = threading.Thread(target=lambda: got.append(Path("pipe.pdf").read_bytes()))  # noqa: B023
+        reader.start()
+        report.write_report(opened(), "pipe.pdf")
+        reader.join(timeout=10)
+        assert got == [b"%PDF"] and Path("pipe.pdf").is_fifo()
+    assert capfd.readouterr().err.count("report: pipe.pdf\n") == 2
+
+
+def test_standard_output_holds_the_report_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    report.write_report(opened(), "/dev/stdout")
+    said = capfd.readouterr()
+    assert said.out == "%PDF" and "report: /dev/stdout" in said.err
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", "not json"])
 def test_a_damaged_note_of_what_it_was_made_of_is_passed_over(
     content: str, capsys: pytest.CaptureFixture[str]
@@ -127,7 +149,17 @@ def test_a_path_where_no_report_can_be_is_refused_before_anything_is_done(
 
 
 @pytest.mark.parametrize(
-    "path", ["x.pdf", "new/folder/x.PDF", "x.html", "X.HTM", "noext", "dangling.pdf", "/dev/null"]
+    "path",
+    [
+        "x.pdf",
+        "new/folder/x.PDF",
+        "x.html",
+        "X.HTM",
+        "noext",
+        "dangling.pdf",
+        "/dev/null",
+        "/dev/stdout",
+    ],
 )
 def test_a_path_where_one_can_be_is_taken(path: str) -> None:
     Path("dangling.pdf").symlink_to("elsewhere/x.pdf")

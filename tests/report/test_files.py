@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.report.files import write
+from harness.report.files import passes_on, write
 
 
 def test_its_folder_is_made_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -37,6 +37,33 @@ def test_standard_output_is_written_to_though_it_is_a_pipe() -> None:
     os.close(writer)
     assert os.read(reader, 10) == b"x"
     os.close(reader)
+
+
+def test_a_file_that_the_output_goes_to_is_written_on_not_from_its_start(tmp_path: Path) -> None:
+    """`> x.pdf`: opened once more by its path, it would be cut, and written over by what comes."""
+    with open(tmp_path / "x", "wb", buffering=0) as file:
+        file.write(b"before, ")
+        write(Path(f"/dev/fd/{file.fileno()}"), b"report, ")
+        write(Path(f"/proc/self/fd/{file.fileno()}"), b"again, ")
+        file.write(b"after")
+    assert (tmp_path / "x").read_bytes() == b"before, report, again, after"
+    with pytest.raises(HarnessError, match="Bad file descriptor"):
+        write(Path("/dev/fd/12345"), b"x")
+
+
+def test_what_is_gone_once_written_is_told_from_files(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_bytes(b"x")
+    gone = ("/dev/null", "/dev/stdout", "/dev/../dev/stderr", "/proc/self/fd/1", tmp_path / "pipe")
+    assert all(passes_on(Path(path)) for path in gone)
+    there = (
+        tmp_path,
+        tmp_path / "file",
+        tmp_path / "nothing",
+        Path("/dev/fd"),
+        Path("/proc/version"),
+    )
+    assert not any(passes_on(Path(path)) for path in there)
 
 
 def test_what_cannot_be_written_is_told(tmp_path: Path) -> None:
