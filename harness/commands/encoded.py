@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.commands.common import Opened
+from harness.commands.common import Opened, plural
 from harness.errors import HarnessError
 from harness.store import Store, codec
 
@@ -37,6 +37,13 @@ def of_stage(store: Store, key: str) -> list[str]:
         from harness.data import changes
 
         said.append(f"{images}: {'; '.join(changes.told(found.stored, found.count))}")
+    if found.passed_over:
+        total = sum(found.passed_over.values())
+        kinds = (f"{n:,} {kind}" for kind, n in sorted(found.passed_over.items()))
+        said.append(
+            f"{images}: {plural(total, 'file')} beside them {'is' if total == 1 else 'are'} not "
+            f"read, being no images that are known by their names ({', '.join(kinds)})"
+        )
     if found.autoencoder_sha256 is not None and found.moments is not None:
         from harness.data import moments
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.commands import common
+from harness.commands.common import quantity
 from harness.commands.imported import FOLDER, LABEL, imported_checkpoints
 from harness.errors import BadInput, Missing
 from harness.plan import keys
@@ -96,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
     )
     print(
         f"{'imported' if ours else 'already there:'} {args.name} ({key[:12]}): {shape}, "
-        f"{counted.params:,} parameters, {counted.gflops:.4f} Gflops"
+        f"{counted.params:,} parameters, "
+        + (f"{counted.gflops:.4f} Gflops" if counted.gflops >= 0.01 else quantity(counted.gflops))
     )
     print(f"weights: {loaded.weights}")
     for note in loaded.notes:

@@ -96,9 +96,9 @@ class Metric(Component):
         lacking = [part for part in self.needs if part not in gives]
         if lacking:
             raise BadInput(
-                f"metric {self.name} is computed from "
+                f"metric {self.name!r} is computed from "
                 f"{' and '.join(WORDS.get(part, part) for part in lacking)}, which the extractor "
-                "does not give"
+                "does not give: leave it out, or choose another extractor"
             )
 
     def check_reference(self, images: int, shared: "Shared") -> None:

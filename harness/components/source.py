@@ -139,7 +139,8 @@ class Source(Component):
     def quick_count(self, path: str) -> int | None:
         """How many training images there are, where names of files alone tell it, else None.
 
-        `plan` and `run` compare it with data.train_images while the images are not encoded yet.
+        `plan` and `run` compare it with data.train_images while the images are not encoded yet, and
+        say the BadInput that it raises for a folder that `open` would refuse.
         """
         return None
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 WORDS = {
     "alpha": "with transparency, which is dropped",
+    "frames": "of several frames or pages, of which the first is read",
     "gray": "gray",
     "enlarged": "smaller than the study's and enlarged",
     "palette": "with a palette",

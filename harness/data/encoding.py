@@ -206,11 +206,12 @@ def changed(pixels: np.ndarray, size: int) -> list[str]:
     """The ways in which an image is not an RGB one of at least `size` pixels, and is changed.
 
     gray, alpha (transparency is dropped), palette, cmyk, 16-bit; turned: an EXIF orientation is
-    not applied; enlarged: its shorter side has fewer pixels than the study's images.
+    not applied; frames: of several pictures the first is read; enlarged: its shorter side has fewer
+    pixels than the study's images.
     """
     kind = "gray" if pixels.shape[2] == 1 else getattr(pixels, "stored", None)
     found = [] if kind is None else [kind]
-    found += ["turned"] if getattr(pixels, "turned", False) else []
+    found += [mark for mark in ("turned", "frames") if getattr(pixels, mark, False)]
     return [*found, "enlarged"] if min(pixels.shape[:2]) < size else found
 
 

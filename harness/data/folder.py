@@ -35,7 +35,8 @@ class ImageFolder:
         if not self.class_names:
             loose = sum(1 for entry in self.root.iterdir() if _is_image(entry.name))
             hint = (
-                f"its {loose} images lie loose; put them into one folder per class"
+                f"its {loose} {'image lies' if loose == 1 else 'images lie'} loose; put them into "
+                "one folder per class"
                 if loose
                 else "it is empty"
             )
@@ -51,9 +52,11 @@ class ImageFolder:
                 empty.append(name)
         if empty:
             raise BadInput(
-                f"{self.root}: {len(empty)} class folders hold no images "
-                f"({', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}); "
-                "remove them or fill them: every folder is a class"
+                f"{self.root}: {len(empty)} class "
+                f"{'folder holds' if len(empty) == 1 else 'folders hold'} no images "
+                f"({', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}); remove "
+                f"{'it or fill it' if len(empty) == 1 else 'them or fill them'}: every folder is a "
+                "class"
             )
 
     def __len__(self) -> int:

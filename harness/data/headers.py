@@ -106,6 +106,14 @@ def images_of(path: Path) -> list[tuple[str, int, int, int]]:
             except _NotPlain:
                 images, labels = [], {extension: {} for extension in LABELS}
                 _sort_out(path, _members(path, odd), end, images, labels)
+                if any(os.pread(file.fileno(), BLOCK, max(0, end - BLOCK))):
+                    raise _NoEnd from None
+    except _NoEnd:
+        raise BadInput(
+            f"{path} has no end (two blocks of zeros): it was cut off between two members, or who "
+            "wrote it was stopped; copy or pack it again. Where it is known to be whole, "
+            f"`head -c {2 * BLOCK} /dev/zero >> {path}` gives it one"
+        ) from None
     except _MoreFollows as error:
         raise BadInput(
             f"{path}: more follows behind its end at byte {error.end:,}, and would be lost: two "
@@ -227,6 +235,11 @@ def _plain_members(handle: int, end: int) -> Members:
         position = content + -(-size // BLOCK) * BLOCK
     if position > end:
         raise _NotPlain  # cut off
+    raise _NoEnd
+
+
+class _NoEnd(Exception):
+    """A tar stops between two members, without the two blocks of zeros that end one."""
 
 
 class _MoreFollows(Exception):

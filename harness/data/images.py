@@ -43,17 +43,24 @@ class Decoded(np.ndarray):
 
     stored: str | None = None  # "alpha", "palette", "cmyk", "16-bit", ...
     turned = False  # has its file an EXIF orientation, which is not applied?
+    frames = False  # has its file more pictures than this, the first?
 
     def __array_finalize__(self, other: object) -> None:
-        self.stored, self.turned = None, False  # of what is computed from it nothing is claimed
+        self.stored, self.turned, self.frames = (
+            None,
+            False,
+            False,
+        )  # of what is computed from it nothing is claimed
 
 
-def decoded(pixels: np.ndarray, stored: str | None, turned: bool = False) -> np.ndarray:
+def decoded(
+    pixels: np.ndarray, stored: str | None, turned: bool = False, frames: bool = False
+) -> np.ndarray:
     """`pixels` as an image that was stored as `stored`; None: nothing to be said."""
-    if stored is None and not turned:
+    if stored is None and not turned and not frames:
         return pixels
     image = pixels.view(Decoded)
-    image.stored, image.turned = stored, turned
+    image.stored, image.turned, image.frames = stored, turned, frames
     return image
 
 
@@ -163,7 +170,8 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
 
     Grayscale, palette and CMYK images are converted, transparency is dropped (as ADM does), and 16
     bits are scaled to 8: Pillow alone would clip them, and nearly every pixel would be white. An
-    EXIF orientation is not applied (as in ADM) and is remembered.
+    EXIF orientation is not applied (as in ADM) and is remembered; so is that a file holds several
+    pictures (animations, pages), of which the first is read.
     Raises Corrupt if it cannot be decoded, or is too narrow for a square to be cut from it.
     """
     from PIL import Image, UnidentifiedImageError
@@ -173,7 +181,8 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
             if reason := too_narrow(*image.size):  # the header's: nothing is decoded yet
                 raise Corrupt(path, reason)
             image.load()
-            return decoded(to_rgb(image), how_stored(image), is_turned(image))
+            pixels = to_rgb(image)
+            return decoded(pixels, how_stored(image), is_turned(image), has_frames(image))
     except Corrupt:
         raise
     # Pillow raises nearly anything on a damaged file, SyntaxError and struct.error included.
@@ -208,6 +217,16 @@ def is_turned(image: Image.Image) -> bool:
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
     except Exception:  # of damaged EXIF data Pillow raises nearly anything; the pixels are fine
+        return False
+
+
+def has_frames(image: Image.Image) -> bool:
+    """Does its file hold more than one picture: frames of an animation, pages?"""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except (
+        Exception
+    ):  # of a damaged second picture Pillow raises nearly anything; the first is fine
         return False
 
 

@@ -67,7 +67,8 @@ def look(images: Images, place: str) -> Looked:
         gray += kind == "gray"
         if kind is not None:
             stored[kind] += 1
-        stored["turned"] += bool(getattr(image, "turned", False))
+        for mark in ("turned", "frames"):
+            stored[mark] += bool(getattr(image, mark, False))
     if not sides:
         raise BadInput(f"{place}: none of {damaged} images looked at can be read")
     return Looked(

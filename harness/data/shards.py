@@ -71,7 +71,8 @@ class TarShards:
         self.tars = find_tars(Path(root), split)
         found = headers.read(self.tars, None if index is None else Path(index))
         if not len(found):
-            raise BadInput(f"{root}: the {len(self.tars)} tar files hold no images")
+            many = f"the {len(self.tars)} tar files hold" if len(self.tars) > 1 else "its tar holds"
+            raise BadInput(f"{root}: {many} no images")
         self._found = found
         self.labels = found.labels  # (N,) int64
         unlabelled = found.labels == NO_LABEL

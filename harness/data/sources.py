@@ -54,7 +54,9 @@ class ImageFolderSource(_Files):
         return len(class_folders(path)) or None
 
     def quick_count(self, path: str) -> int | None:
-        return len(self.listing(path))
+        from harness.data.folder import ImageFolder
+
+        return len(ImageFolder(path))
 
     def quick_fingerprint(self, path: str) -> str | None:
         from harness.data.folder import ImageFolder

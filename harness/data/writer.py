@@ -206,16 +206,19 @@ class LatentWriter:
 
 
 def check_corrupt(corrupt: list[dict[str, str]], limit: int) -> None:
-    """Raise HarnessError, listing them, if there are more corrupt images than the limit."""
+    """Raise BadInput, listing them, if there are more corrupt images than the limit."""
     if len(corrupt) <= limit:
         return
     lines = [f"  {entry['path']}: {entry['reason']}" for entry in corrupt[:LISTED]]
     if len(corrupt) > LISTED:
         lines.append(f"  ... and {len(corrupt) - LISTED} more")
-    raise HarnessError(
-        f"{len(corrupt)} images cannot be read, more than data.max_corrupt ({limit}) allows:\n"
+    one = len(corrupt) == 1
+    raise BadInput(
+        f"{len(corrupt):,} {'image' if one else 'images'} cannot be read, more than "
+        f"data.max_corrupt ({limit}) allows:\n"
         + "\n".join(lines)
-        + "\nrepair or remove them, or raise data.max_corrupt to leave them out"
+        + f"\nrepair or remove {'it' if one else 'them'}, or raise data.max_corrupt to leave "
+        f"{'it' if one else 'them'} out"
     )
 
 

@@ -141,7 +141,11 @@ def _other_count(data: DataSettings) -> str | None:
     source: Any = data.source
     try:
         count = source.quick_count(data.path)
-    except (HarnessError, OSError):
+        if count is None:
+            source.listing(data.path)  # where none of its files lies, that is known by now
+    except HarnessError as error:
+        return f"the images of {data.name!r}: {error} (data.path)"
+    except OSError:
         return None  # said where they are opened
     if count is None or data.train_images in (None, count):
         return None

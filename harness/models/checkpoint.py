@@ -240,7 +240,9 @@ def _of_parts(index: Path) -> state_dicts.Weights:
             raise BadInput(f"{file} holds tensors that another part of {index} has: {some(twice)}")
         whole |= held
     found = state_dicts.found_in(whole, str(index))
-    return replace(found, said=f"{found.said} in {len(files)} files")
+    return replace(
+        found, said=f"{found.said} in {len(files)} {'file' if len(files) == 1 else 'files'}"
+    )
 
 
 def _content(path: Path) -> Any:

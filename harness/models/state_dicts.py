@@ -52,12 +52,18 @@ def found_in(content: Any, source: str) -> Weights:
     """
     within: list[str] = []
     empty: list[str] = []
+    other: list[str] = []  # averages that are there, and no state dict
     while isinstance(content, Mapping) and not any(_is_weight(k, v) for k, v in content.items()):
         named = [name for name in (*AVERAGED, *PLAIN) if isinstance(content.get(name), Mapping)]
         empty += [name for name in named if not content[name]]
         name = next((name for name in named if content[name]), None)
         if name is None:
             break
+        other += [
+            f"{averaged!r} is {_kind(content[averaged])} and was not taken"
+            for averaged in AVERAGED
+            if averaged in content and averaged not in named and content[averaged] is not None
+        ]
         within.append(name)
         content = content[name]
         if len(within) > DEEPEST:  # also what holds itself
@@ -90,6 +96,8 @@ def found_in(content: Any, source: str) -> Weights:
         said += f"; {left} other{' was' if left == 1 else 's were'} not taken"
     if from_model:
         said += f"; {some(from_model)} of the model, as it is not averaged"
+    for sentence in other:
+        said += f"; {sentence}"
     if empty:
         said += f"; {empty[0]!r} is empty"
     return Weights(state, said, where)
@@ -221,7 +229,9 @@ def check_finite(state: Mapping[str, Tensor], source: str) -> None:
     if bad:
         name, count = bad[0]
         raise BadInput(
-            f"{source}: {name} holds {count:,} weights that are NaN or infinite"
+            f"{source}: {name} holds {count:,} "
+            + ("weight that is" if count == 1 else "weights that are")
+            + " NaN or infinite"
             + (f", and {len(bad) - 1} more tensors do" if len(bad) > 1 else "")
             + ": the training behind it diverged, or the file is damaged"
         )

@@ -67,6 +67,7 @@ def run(settings: EncodeStage, work: Work) -> Outcome:
             fingerprint=opened.fingerprint,
             corrupt=len(index["corrupt"]),
             stored=index["stored"],
+            passed_over=dict(getattr(held_out.whole(opened.images), "passed_over", {})),
             moments=found,
         )
     )

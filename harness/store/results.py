@@ -28,6 +28,8 @@ class EncodeResult:
     corrupt: int = 0  # images that could not be read
     # images that were not RGB of the study's size or more, by what they were: gray, alpha, enlarged
     stored: Mapping[str, int] = field(default_factory=dict)
+    # files among the images that were not read, by the endings of their names
+    passed_over: Mapping[str, int] = field(default_factory=dict)
     # mean and std of what training draws from these; None: of an older version
     moments: Mapping[str, float] | None = None
 

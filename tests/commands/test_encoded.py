@@ -46,6 +46,15 @@ WHOLE: dict[str, Any] = {
             {"stored": {"turned": 7}},
             ["7 of 58 with an EXIF orientation, which is not applied: turn such images"],
         ),
+        (
+            {"stored": {"frames": 2}, "passed_over": {".heic": 4, ".avif": 1}},
+            [
+                "2 of 58 of several frames or pages, of which the first is read",
+                "5 files beside them are not read, being no images that are known by their names "
+                "(1 .avif, 4 .heic)",
+            ],
+        ),
+        ({"passed_over": {".svg": 1}}, ["1 file beside them is not read"]),
         ({"moments": {"mean": 0.1, "std": 5.5}}, ["have mean 0.1 and standard deviation 5.5"]),
         ({"moments": {"mean": 0.1, "std": 5.5}, "autoencoder_sha256": None}, []),  # pixels
     ],
@@ -74,6 +83,7 @@ def test_run_says_it_before_anything_is_trained_and_plan_and_status_go_on_saying
         pixels = np.full((8, 8, 4), 30 * i, np.uint8)
         Image.fromarray(pixels).save(place / f"{i}.png")
     (tmp_path / "images" / "class-0" / "z.png").write_bytes(b"no image")
+    (tmp_path / "images" / "class-1" / "photo.heic").write_bytes(b"an image that is not read")
     data = "{name: own, source: image-folder, path: images, image_size: 8, num_classes: 2, "
     Path("tiny.yaml").write_text(
         TINY.replace("{name: glyphs, image_size: 8, ", f"{data}max_corrupt: 1, ")
@@ -88,5 +98,6 @@ def test_run_says_it_before_anything_is_trained_and_plan_and_status_go_on_saying
     assert code == 0, out
     said = "own at 8x8: 1 of 9 images cannot be read and are left out (data.max_corrupt)"
     assert f"note: {said}" in out and "8 of 8 with transparency" in out
+    assert "own at 8x8: 1 file beside them is not read" in out and "(1 .heic)" in out
     for name in ("plan", "status"):
         assert f"note: {said}" in verb(name, "tiny.yaml")[1]

@@ -85,7 +85,7 @@ FOLDERS: dict[str, tuple[Make, int | str, int | str]] = {
     "@eaDir": (write("a/@eaDir/0.png"), 4, 4),
     "text": (write("a/notes.txt"), 4, "notes.txt is not an image"),
     "unknown image": (write("a/x.heic"), 4, "x.heic is not an image"),
-    "empty class": (lambda root: (root / "c").mkdir(), "1 class folders hold no images (c)", 4),
+    "empty class": (lambda root: (root / "c").mkdir(), "1 class folder holds no images (c)", 4),
     "name not UTF-8": (write(b"a/caf\xe9.png"), 5, 5),
     "class not UTF-8": (write(b"caf\xe9/0.png"), "has 3 classes", 5),
     "damaged, not UTF-8": (write(b"a/caf\xe9.png", b"x"), "a/caf", "cannot be read as an image"),

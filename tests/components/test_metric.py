@@ -45,7 +45,7 @@ def test_features_that_the_extractor_lacks_are_named() -> None:
     shared: Any = None
     Gap().check(10, ("pool", "spatial"), 64, shared)
     with pytest.raises(
-        BadInput, match="metric gap is computed from spatial features, which the extractor"
+        BadInput, match="metric 'gap' is computed from spatial features, which the extractor"
     ):
         Gap().check(10, ("pool",), 64, shared)
     with pytest.raises(BadInput, match="from pooled features and spatial features"):

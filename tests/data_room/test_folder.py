@@ -68,7 +68,9 @@ def test_loose_images_are_refused_with_what_to_do(tmp_path, make_folder) -> None
 
 def test_an_empty_class_is_named(make_folder) -> None:
     root = make_folder({"a": 2, "b": 0})
-    with pytest.raises(BadInput, match=r"1 class folders hold no images \(b\)"):
+    with pytest.raises(
+        BadInput, match=r"1 class folder holds no images \(b\); remove it or fill it"
+    ):
         ImageFolder(root)
 
 

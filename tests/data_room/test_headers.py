@@ -78,11 +78,12 @@ def test_links_and_devices_are_no_images(tmp_path: Path) -> None:
     assert [name for name, *_ in headers.images_of(tmp_path / "a.tar")] == ["c.png"]
 
 
-def test_a_tar_without_its_end_is_read_as_tarfile_does(tmp_path: Path) -> None:
+def test_a_tar_without_its_end_is_refused_where_tarfile_reads_what_is_left(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tar", {"a.png": b"x" * 700, "a.cls": b"3"})
     whole = path.read_bytes()
     path.write_bytes(whole[: 512 * 5])  # header, 2 blocks, header, 1 block: no zeros follow
-    assert headers.images_of(path) == [("a.png", 512, 700, 3)]
+    with pytest.raises(BadInput, match=r"a\.tar has no end"):
+        headers.images_of(path)
     path.write_bytes(whole[: 512 * 3 + 100])  # in the middle of a header
     with pytest.raises(BadInput, match=r"cut off or damaged at byte 1,536; copy it again"):
         headers.images_of(path)
@@ -242,3 +243,27 @@ def test_a_changed_byte_anywhere_in_the_index_changes_nothing(
         damaged[place] ^= 0xFF
         kept.write_bytes(damaged)
         assert same(first, headers.read(tars, index))
+
+
+@pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_a_tar_that_stops_between_two_members_is_refused(form: int, tmp_path: Path) -> None:
+    """A copy that was cut off where a member begins: every header before it is right."""
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w", format=form) as tar:
+        for i in range(3):
+            long = "n" * 120 if form != tarfile.USTAR_FORMAT else ""
+            for ending, content in ((".png", b"an image" * 70), (".cls", b"1")):
+                info = tarfile.TarInfo(f"{long}{i}{ending}")
+                info.size = len(content)
+                tar.addfile(info, io.BytesIO(content))
+        whole = tar.offset
+    with tarfile.open(path) as tar:
+        cut = next(m for m in tar.getmembers() if m.name.endswith("2.png")).offset
+    assert len(headers.images_of(path)) == 3
+    content = path.read_bytes()
+    for end in (cut, whole):  # with a member missing, and with none: nobody can tell
+        path.write_bytes(content[:end])
+        with pytest.raises(BadInput, match=r"a\.tar has no end .*head -c 1024 /dev/zero >> "):
+            headers.images_of(path)
+    path.write_bytes(content[:whole] + bytes(1024))  # as the message says
+    assert len(headers.images_of(path)) == 3

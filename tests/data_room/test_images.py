@@ -120,3 +120,14 @@ def test_an_orientation_is_not_applied_and_is_told(kind) -> None:
         assert ("turned" in changed(found, 4)) is turned
     damaged = saved(plain, kind, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     assert not getattr(read_image(damaged, "a"), "turned", False)
+
+
+@pytest.mark.parametrize("ending", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
+@pytest.mark.parametrize("several", [True, False])
+def test_several_pictures_in_a_file_are_one_image_that_says_so(ending: str, several: bool) -> None:
+    first, *others = (Image.fromarray(np.full((8, 8, 3), 90 * i, np.uint8)) for i in range(3))
+    more = {"save_all": True, "append_images": others} if several else {}
+    image = read_image(saved(first, ending, **more), f"x.{ending}")
+    assert image.max() < 5, "the first, black"
+    assert getattr(image, "frames", False) is several
+    assert ("frames" in changed(image, 8)) is several

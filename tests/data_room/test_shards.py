@@ -53,7 +53,7 @@ def test_class_archives_name_their_classes(tmp_path, make_tar, encode_png) -> No
 @pytest.mark.parametrize(
     "members, problem",
     [
-        ({"a.cls": b"0"}, "hold no images"),
+        ({"a.cls": b"0"}, "holds no images"),
         ({"a.png": b"x"}, "has no label"),
         ({"a.png": b"x", "a.cls": b"cat"}, "the label 'cat'"),
         ({"a.png": b"x", "a.cls": b"0", "b.png": b"x"}, "b.png has no label"),

@@ -77,6 +77,36 @@ def test_another_number_of_images_is_seen_before_they_are_encoded(
     assert said(plan, "train") == [], "latents were encoded already"
 
 
+@pytest.mark.parametrize(
+    ("folders", "said_of_it"),
+    [
+        (("cats", "dogs", "empty"), "1 class folder holds no images (empty)"),
+        ((), "its 1 image lies loose"),
+    ],
+)
+def test_a_folder_that_encode_would_refuse_is_refused_before_anything_starts(
+    folders: tuple[str, ...], said_of_it: str, tmp_path: Path
+) -> None:
+    for name in (*folders, "."):
+        (tmp_path / "images" / name).mkdir(parents=True, exist_ok=True)
+        if name != "empty":
+            (tmp_path / "images" / name / "0.png").write_bytes(b"not opened")
+    data = FOLDER.replace("path: images", f"path: {tmp_path}/images")
+    plan = plan_of(tmp_path, data.replace("num_classes: 2", f"num_classes: {len(folders) or 2}"))
+    (sentence,) = said(plan, "encode")
+    assert said_of_it in sentence and "the images of 'pets'" in sentence
+
+
+def test_a_folder_that_holds_itself_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    for name in ("cats", "dogs"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "0.png").write_bytes(b"not opened")
+    (tmp_path / "images" / "cats" / "up").symlink_to("..")
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {tmp_path}/images"))
+    (sentence,) = said(plan, "encode")
+    assert "are one folder (a link)" in sentence
+
+
 def test_other_images_than_the_fingerprint_says_are_seen_before_they_are_encoded(
     tmp_path: Path,
 ) -> None:

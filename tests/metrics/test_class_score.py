@@ -59,7 +59,7 @@ def test_without_probabilities_it_is_refused_early_and_absent_late() -> None:
     with pytest.raises(Absent, match="no class probabilities"):
         measure(replace(GENERATED, probabilities=None))
     shared = Shared([ClassScore()], split_size=20)
-    with pytest.raises(BadInput, match="is computed from class probabilities"):
+    with pytest.raises(BadInput, match="metric 'is' is computed from class probabilities"):
         ClassScore().check(60, ("pool",), 64, shared)
     with pytest.raises(BadInput, match="choose a split size that divides"):
         ClassScore().check(61, ("pool", "probabilities"), 64, shared)

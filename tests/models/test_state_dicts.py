@@ -96,6 +96,15 @@ def test_other_networks_beside_it_are_left_and_counted(state: dict[str, torch.Te
     assert said.endswith("; 1 other was not taken") and "'state_dict.model'" in said
 
 
+def test_an_average_that_is_no_state_dict_is_said_to_be_left(
+    state: dict[str, torch.Tensor],
+) -> None:
+    for average, called in ((list(state.values()), "a list"), ("best.pt", "a text")):
+        found, said = taken({"model": state, "model_ema": average})
+        assert same(found, state)
+        assert said.endswith(f"'model_ema' is {called} and was not taken")
+
+
 def test_an_empty_ema_is_said(state: dict[str, torch.Tensor]) -> None:
     found, said = taken({"ema": {}, "model": state})
     assert same(found, state) and said.endswith("(the model's own weights); 'ema' is empty")

@@ -246,7 +246,7 @@ def cut_off(root: Path) -> None:
         ("image-folder", lambda root: None, Missing, "is not a folder: give data.path"),
         ("image-folder", empty, BadInput, "has no class folders: it is empty"),
         ("image-folder", loose, BadInput, "9 images lie loose; put them into one folder per class"),
-        ("image-folder", empty_class, BadInput, r"1 class folders hold no images \(class9\)"),
+        ("image-folder", empty_class, BadInput, r"1 class folder holds no images \(class9\)"),
         ("webdataset", empty, Missing, r"holds no \.tar files; give data.path"),
         ("webdataset", text_labels, BadInput, "a.png has the label 'cat'; labels are integers"),
         ("webdataset", cut_off, BadInput, r"pets-train-0\.tar .*; copy it again"),

@@ -61,7 +61,7 @@ def test_every_source_is_encoded(laboratory: Laboratory, tmp_path: Path, name: s
 def test_a_corrupt_image_is_counted(laboratory: Laboratory, tmp_path: Path) -> None:
     path = registry.get("source", "parquet")().example(tmp_path / "mine", 0, damaged=True)  # type: ignore[attr-defined]
     task = own(laboratory, "encode", path, "parquet", num_classes=3)
-    with pytest.raises(HarnessError, match=r"1 images cannot be read(.|\n)*parquet/3: cannot be"):
+    with pytest.raises(HarnessError, match=r"1 image cannot be read(.|\n)*parquet/3: cannot be"):
         laboratory.run(task)
     task = own(laboratory, "encode", path, "parquet", num_classes=3, max_corrupt=1)
     laboratory.run(task)
