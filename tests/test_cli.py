@@ -40,6 +40,21 @@ def test_looking_does_not_import_torch(tmp_path: Path, arguments: list[str]) -> 
     assert done.returncode == 0, done.stderr
 
 
+def test_planning_several_seeds_imports_nothing_that_computes(tmp_path: Path) -> None:
+    arguments = ["plan", SCALING, "--set", "matrix.axes.seed=[0, 1]"]
+    code = (
+        "import sys; from harness.cli import main\n"
+        f"assert main({arguments!r}) == 0\n"
+        "print(*{'torch', 'scipy', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "can show (2 seeds" in done.stdout
+    assert done.stdout.splitlines()[-1] == ""
+
+
 @pytest.mark.parametrize("verb", ["--help", "plan", "status"])
 def test_looking_starts_in_under_a_second(tmp_path: Path, verb: str) -> None:
     arguments = [verb] if verb == "--help" else [verb, SCALING]

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, special, stats
 
+from harness.analysis import power
 from harness.analysis.power import smallest_difference
 from harness.errors import BadInput
 
@@ -57,3 +58,35 @@ def test_numbers_that_no_study_has_are_refused(wrong: dict[str, int]) -> None:
     for spread in (-1.0, math.nan):
         with pytest.raises(BadInput, match="positive spread"):
             smallest_difference(spread, 3)
+
+
+@pytest.mark.parametrize("comparisons", [1, 11, 1000])
+@pytest.mark.parametrize("df", [1, 2, 7, 99, 2000])
+def test_the_threshold_is_scipys(df: int, comparisons: int) -> None:
+    tail = 0.05 / comparisons / 2
+    found = power._threshold(df, tail)
+    assert found == pytest.approx(-special.stdtrit(df, tail), rel=1e-11)
+
+
+@pytest.mark.parametrize("wanted", [0.5, 0.8, 0.99])
+@pytest.mark.parametrize(("df", "threshold"), [(1, 12.7), (1, 250.0), (2, 4.3), (5, 3.5), (300, 4)])
+def test_the_shift_has_the_power_by_quadrature(df: int, threshold: float, wanted: float) -> None:
+    shift = power._shift(df, threshold, wanted)
+    of_s = stats.chi(df, scale=1 / math.sqrt(df))
+
+    def exceeded(s: float) -> float:
+        return float(special.ndtr(shift - threshold * s) * of_s.pdf(s))
+
+    falls = shift / threshold  # within some 1 / threshold
+    points = [falls - 9 / threshold, falls, falls + 9 / threshold]
+    found = integrate.quad(
+        exceeded, 0, 12, points=[x for x in points if x > 0], limit=500, epsabs=1e-12
+    )[0]
+    assert found == pytest.approx(wanted, abs=1e-9)
+
+
+def test_few_seeds_and_many_comparisons_go_on_where_points_would_be_too_many() -> None:
+    # two seeds: the threshold grows with the comparisons, and so does what can be shown
+    within, beyond = (smallest_difference(1.0, 2, comparisons=n) for n in (23, 24))
+    assert power._threshold(1, 0.05 / 23 / 2) < power.FINEST < power._threshold(1, 0.05 / 24 / 2)
+    assert beyond / within == pytest.approx(24 / 23, rel=1e-3)
