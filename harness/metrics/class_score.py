@@ -42,6 +42,7 @@ class ClassScore(Metric):
     def measure(self, generated: Features, reference: Reference, shared: Shared) -> Value:
         import numpy as np
 
+        from harness.metrics.influence import grouped, of_class_score
         from harness.metrics.scores import inception_score_chunks
         from harness.metrics.uncertainty import CHUNKS, of_chunks
 
@@ -62,4 +63,5 @@ class ClassScore(Metric):
         spread = of_chunks(np.asarray(score.values))
         if spread is None:
             return Value(score.value, details=details)
-        return Value(score.value, *spread, CHUNKS.format(score.chunks), details)
+        moves = grouped(of_class_score(generated.probabilities[: score.used], shared.split_size))
+        return Value(score.value, *spread, CHUNKS.format(score.chunks), details, moves)

@@ -13,6 +13,7 @@ samples, i mod GROUPS: enough for the correlation of two values, and small enoug
 from __future__ import annotations
 
 import numpy as np
+import scipy.special
 from numpy.typing import ArrayLike, NDArray
 
 from harness.metrics.moments import Moments
@@ -50,6 +51,22 @@ def of_mean(values: ArrayLike) -> NDArray[np.float64]:
     """Influences on the mean of one number per sample, (N,)."""
     found = np.asarray(values, np.float64)
     return np.asarray(found - found.mean())
+
+
+def of_class_score(probabilities: ArrayLike, split_size: int) -> NDArray[np.float64]:
+    """Influences on the mean over chunks of exp(mean KL(p(y|x) || p(y))), (N, K) -> (N,).
+
+    To first order the mean of a chunk's probabilities moves nothing: what it adds to one class it
+    takes from the others.
+    """
+    rows = np.asarray(probabilities)
+    found = np.empty(len(rows))
+    for start in range(0, len(rows), split_size):
+        chunk = rows[start : start + split_size].astype(np.float64)
+        divergence = scipy.special.rel_entr(chunk, chunk.mean(axis=0)).sum(axis=1)
+        mean = divergence.mean()
+        found[start : start + len(chunk)] = np.exp(mean) * (divergence - mean)
+    return found
 
 
 def grouped(influences: ArrayLike) -> tuple[float, ...] | None:

@@ -8,8 +8,9 @@ import pytest
 from harness.metrics import Reference, measure
 from harness.metrics.features import Features
 from harness.metrics.frechet import frechet_distance
-from harness.metrics.influence import GROUPS, grouped, of_distance, of_mean
+from harness.metrics.influence import GROUPS, grouped, of_class_score, of_distance, of_mean
 from harness.metrics.moments import Moments
+from harness.metrics.scores import inception_score
 from harness.metrics.uncertainty import over_halves
 
 RNG = np.random.default_rng(0)
@@ -57,6 +58,30 @@ def test_their_deviation_is_the_standard_error_well_above_the_floor() -> None:
     assert np.std(groups, ddof=1) / np.sqrt(GROUPS) == pytest.approx(linear, rel=0.4)
 
 
+def test_the_class_scores_influences_are_its_slopes_and_tell_its_error() -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.dirichlet(np.full(5, 0.3), size=200)
+    rows[0] = np.eye(5)[0]  # a class that is sure: 0 log 0 is 0
+    found, step = of_class_score(rows, 100), 1e-6
+
+    def score(weights: np.ndarray) -> float:
+        values = []
+        for part in (slice(0, 100), slice(100, 200)):
+            w = weights[part] / weights[part].sum()
+            mean = w @ rows[part]
+            terms = np.where(rows[part] > 0, rows[part] * np.log(rows[part] / mean + 1e-300), 0.0)
+            values.append(np.exp(w @ terms.sum(axis=1)))
+        return float(np.mean(values))
+
+    for i in (0, 1, 150):
+        weights = np.ones(200)
+        weights[i] += step
+        slope = 200 * (score(weights) - score(np.ones(200))) / step
+        assert found[i] == pytest.approx(slope, rel=1e-3, abs=1e-3)
+    ends = [inception_score(rng.dirichlet(np.full(5, 0.3), size=200), 100) for _ in range(300)]
+    assert found.std() / np.sqrt(200) == pytest.approx(np.std(ends), rel=0.25)
+
+
 def test_groups_are_of_every_32nd_sample_and_few_samples_have_none() -> None:
     values = np.zeros(640)
     values[3::GROUPS] = 1.0
@@ -85,6 +110,6 @@ def test_metrics_of_samples_have_them_and_those_of_reference_images_have_not() -
             split_size=64,
         )
     }
-    assert {name for name, moves in found.items() if moves} == {"fd", "precision", "density"}
+    assert {name for name, moves in found.items() if moves} == {"fd", "precision", "density", "is"}
     alone = measure(Features(rows, None, None), reference, metrics=["fd"])
     assert alone[0].influence is None, "without a standard error nothing is compared"
