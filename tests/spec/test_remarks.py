@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from tiny_study import TINY
 
 from harness.spec import Study, load_study
@@ -110,3 +112,19 @@ def test_the_decay_that_is_proposed_is_below_the_limit(tmp_path: Path, step: int
     (said,) = young(tmp_path, *given)
     proposed = float(said.partition("a decay of ")[2].split()[0])
     assert 0 < proposed < 1 and proposed**step <= UNTRAINED
+
+
+def laptops() -> list[Path]:
+    files = sorted((Path(__file__).parents[2] / "studies").glob("*.yaml"))
+    return [p for p in files if "laptop" in yaml.safe_load(p.read_text())["profiles"]]
+
+
+@pytest.mark.parametrize("path", laptops(), ids=lambda p: p.stem)
+def test_a_shipped_study_of_a_laptop_averages_no_untrained_weights_or_its_header_says_so(
+    path: Path,
+) -> None:
+    header = path.read_text().partition("\nstudy:")[0].replace("\n#", "")
+    for said in young_averages(load_study(path, profile="laptop")):
+        step, share = re.findall(r"step (\S+) .* holds (\d+)%", said)[0]
+        assert "untrained" in header, said
+        assert re.search(rf"\b{share} %.{{0,75}}\b{step}\b", header), said
