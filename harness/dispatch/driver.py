@@ -31,7 +31,7 @@ from harness.plan.stages import KIND_OF_ROLE, WITH_FEATURES
 from harness.store import records
 from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
 from harness.store.files import NotReadable
-from harness.store.pruned import make_room, pruned_keys
+from harness.store.pruned import make_room
 
 LOOK_S = 1.0  # between looks at the store for other drivers' work
 REFRESH_S = 60.0  # between refreshes of our claims
@@ -169,8 +169,8 @@ class Driver:
                 break
         if state.remade and not self.remake:
             raise BadInput(removed(state))
-        for key in pruned_keys(self.store) & {s.key for s in state.remade}:
-            make_room(self.store, self.plan.stages[key].kind, key)
+        for stage in state.remade:  # of what was pruned, and emptied by hand, something is left
+            make_room(self.store, stage.kind, stage.key)
         return state, notes
 
     def _plan_for(self, state: Standing, failed: dict[str, Attempt]) -> None:

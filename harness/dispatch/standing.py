@@ -12,8 +12,9 @@ from harness.dispatch.ledger import Attempt, Ledger, is_final
 from harness.plan import keys, wanted
 from harness.plan.plan import Plan, Stage
 from harness.plan.wanted import Checkpoint, Work
-from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
-from harness.store.pruned import pruned_keys
+from harness.store import files
+from harness.store.artifacts import SPARE, CorruptArtifact, Store, UnreadableArtifact
+from harness.store.pruned import KEPT, mark, pruned_keys
 
 
 @dataclass
@@ -40,7 +41,8 @@ def standing(
     ledger: Ledger,
     history: Mapping[str, list[Attempt]] | None = None,
 ) -> Standing:
-    """Read from directory listings what is done, to do and failed; change nothing.
+    """Read what is done, to do and failed; change nothing. From directory listings, and of what is
+    needed for something to do, from its manifest: are its files there?
 
     history: all attempts, where they were read already.
     """
@@ -54,21 +56,45 @@ def standing(
         latest = ledger.latest(s.key for s in lacking)
     else:
         latest = {s.key: history[s.key][-1] for s in lacking if s.key in history}
-    work = wanted.decide(
-        plan,
-        stages,
-        committed - pruned if pruned else committed,
-        pruned,
-        made={k for k, a in latest.items() if a.state == "done"},
-        damaged=quarantined(store) if lacking else (),
-        checkpoints=lambda: checkpoints(plan, store),
-        earlier=lambda again: earlier.found(again, plan, store),
-    )
+    asked: set[str] = set()
+    while True:
+        work = wanted.decide(
+            plan,
+            stages,
+            committed - pruned if pruned else committed,
+            pruned,
+            made={k for k, a in latest.items() if a.state == "done"},
+            damaged=quarantined(store) if lacking else (),
+            checkpoints=lambda: checkpoints(plan, store),
+            earlier=lambda again: earlier.found(again, plan, store),
+        )
+        needed = {key for stage in work.todo for key in stage.needs} & work.read - asked
+        emptied = {s.key for s in stages if s.key in needed and lacks_files(store, s.kind, s.key)}
+        asked |= needed
+        if not emptied:
+            break
+        pruned = pruned | emptied
     if latest:
         todo = {s.key for s in work.todo}
         latest = {k: a for k, a in latest.items() if k in todo}
     failed = {k: a for k, a in latest.items() if is_final(a)}
     return Standing(work.done, work.todo, failed, latest, work.counted(stages), work)
+
+
+def lacks_files(store: Store, kind: str, key: str) -> bool:
+    """Were files of a committed artifact removed by hand, its manifest and rows kept?
+
+    Then it is as if it had been pruned: it stays done, and is made again only where that is said.
+    """
+    if kind in wanted.NUMBERS:
+        return False  # measured again without a question
+    try:
+        manifest = store.manifest(kind, key)
+    except CorruptArtifact:
+        return False
+    names = set() if manifest is None else manifest.files.keys() - {*KEPT, *SPARE.get(kind, ())}
+    folder = store.folder(kind, key)
+    return any(files.gone(folder / name) for name in names)
 
 
 def quarantined(store: Store) -> set[str]:
@@ -114,7 +140,8 @@ def removed(state: Standing, remake: bool = False) -> str:
 
 
 def check_artifacts(stages: Iterable[Stage], read: set[str], store: Store) -> list[str]:
-    """Quarantine those of `read`, committed and needed, whose files do not fit their manifest.
+    """Quarantine those of `read`, committed and needed, whose files do not fit their manifest; what
+    was emptied by hand is marked as pruned.
 
     Returns sentences. What nothing wanted reads is left where it is.
     """
@@ -127,6 +154,12 @@ def check_artifacts(stages: Iterable[Stage], read: set[str], store: Store) -> li
         except UnreadableArtifact as error:
             notes.append(f"{stage.label}: {error}; it is left where it is: let it be read")
         except CorruptArtifact as error:
+            if lacks_files(store, stage.kind, stage.key):
+                mark(store, stage.kind, stage.key)
+                notes.append(
+                    f"{stage.label}: {error}; as one whose files were removed, it stays done"
+                )
+                continue
             aside = store.quarantine(stage.kind, stage.key)
             notes.append(f"{stage.label}: {error}; moved to {aside}, the stage runs again")
     return notes

@@ -34,9 +34,7 @@ def prune(store: Store, kind: str, key: str) -> int:
     manifest = store.manifest(kind, key)
     if manifest is None:
         return 0
-    mark = _mark(store, key)
-    mark.parent.mkdir(parents=True, exist_ok=True)
-    files.write_atomic(mark, f"{kind}\n".encode())
+    mark(store, kind, key)
     freed = 0
     for name in manifest.files:
         path = store.folder(kind, key) / name
@@ -45,6 +43,13 @@ def prune(store: Store, kind: str, key: str) -> int:
             files.step("delete", path)
             path.unlink()
     return freed
+
+
+def mark(store: Store, kind: str, key: str) -> None:
+    """Say of an artifact that its payload was removed on purpose."""
+    path = _mark(store, key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_atomic(path, f"{kind}\n".encode())
 
 
 def make_room(store: Store, kind: str, key: str) -> None:

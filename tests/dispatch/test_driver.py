@@ -185,6 +185,44 @@ def test_a_pruned_stage_is_made_again_when_something_needs_its_files(
     assert not pruned_keys(store)
 
 
+@pytest.mark.parametrize("kind", ["train", "sample"])
+def test_files_that_were_removed_by_hand_are_made_again_only_when_that_is_said(
+    kind: str, plan: Plan, tmp_path: Path
+) -> None:
+    """To free the disk: their manifests and rows are there, as those of pruned artifacts are."""
+
+    class WithFiles(Pretender):
+        def commit(self, task: Any) -> None:
+            staging = store.staging(task.key)
+            (staging / "payload.bin").write_bytes(b"large")
+            store.commit(task.kind, task.key, staging, {}, {"floor": {}}, {})
+
+    store, stages = Store(tmp_path), list(plan.stages.values())
+    assert Driver(plan, stages, store, Ledger(tmp_path), WithFiles(store)).run() == 0
+    evaluate = next(s for s in stages if s.kind == "evaluate")
+    sample = plan.stages[evaluate.inputs["samples"]]
+    emptied = {"sample": [sample], "train": [plan.stages[k] for k in sample.inputs.values()]}[kind]
+    emptied = [s for s in emptied if s.kind == kind]
+    for stage in emptied:
+        (store.folder(kind, stage.key) / "payload.bin").unlink()
+    code, driver, executor = drive(plan, tmp_path)  # every number is there
+    assert code == 0 and not executor.started and emptied[0].key in driver.agenda.done
+    assert not (tmp_path / "quarantine").exists()
+    shutil.rmtree(store.folder("evaluate", evaluate.key))
+    if kind == "train":
+        shutil.rmtree(store.folder("sample", sample.key))
+    executor = WithFiles(store)
+    driver = Driver(plan, stages, store, Ledger(tmp_path), executor, remake=False)
+    state = standing(plan, stages, store, Ledger(tmp_path))
+    assert [s.key for s in emptied] == [s.key for s in state.remade if s.kind == kind]
+    with pytest.raises(BadInput, match=r"done and then removed[^$]*--remake"):
+        driver.run()
+    assert not executor.started and store.folder(kind, emptied[0].key).exists()
+    driver = Driver(plan, stages, store, Ledger(tmp_path), executor, remake=True)
+    assert driver.run() == 0 and emptied[0].key in executor.started
+    assert store.open(kind, emptied[0].key) is not None
+
+
 def test_a_corrupt_record_is_named_and_restored(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     path = next((tmp_path / "records" / "metrics").glob("*.json"))
