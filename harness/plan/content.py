@@ -47,12 +47,6 @@ def images(data: DataSettings, train: bool) -> dict[str, Any]:
     return {**out, "source": source.content()}
 
 
-def architecture(run: Run) -> dict[str, Any]:
-    """The network, with what it is given."""
-    assert run.model.component is not None
-    return run.model.component.architecture(run.given())
-
-
 def encode(run: Run) -> dict[str, Any]:
     """Images through an autoencoder."""
     settings = {

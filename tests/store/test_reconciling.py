@@ -83,13 +83,38 @@ def test_a_stage_without_rows_leaves_no_record(tmp_path: Path) -> None:
     assert len(list(fragments.folder(tmp_path, "training").iterdir())) == 1
 
 
-def test_what_cannot_tell_hides_nothing_that_comes_after_it(tmp_path: Path) -> None:
+def test_what_cannot_tell_hides_nothing_that_comes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A damaged artifact, one without rows, one that is gone once it is read, one recorded."""
     store = Store(tmp_path)
-    for letter in "abcd":
-        evaluation(store, letter)
+    for letter in "abcdef":
+        if letter == "c":
+            commit(store, "evaluate", letter, {"metrics": []})
+        else:
+            evaluation(store, letter)
     (store.folder("evaluate", "a" * 64) / "record.json").write_bytes(b"[")
-    found = reconciling.unrecorded(store, "metrics", {"c" * 64})
-    assert list(found.rows) == ["b" * 64, "d" * 64] and len(found.unreadable) == 1
+    real = store.manifest
+    gone = "b" * 64
+    monkeypatch.setattr(store, "manifest", lambda kind, k: None if k == gone else real(kind, k))
+    found = reconciling.unrecorded(store, "metrics", {"e" * 64})
+    assert list(found.rows) == ["d" * 64, "f" * 64] and len(found.unreadable) == 1
+
+
+def test_where_records_cannot_be_listed_a_stage_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice is read once; not at all would be a lost number."""
+    store = Store(tmp_path)
+    key = evaluation(store, "a")
+
+    def unlisted(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as busy:
+        busy.setattr(Path, "glob", unlisted)
+        reconciling.reconcile_one(store, "evaluate", key)
+    assert recorded(store) == ["a"]
 
 
 def test_each_damaged_file_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
