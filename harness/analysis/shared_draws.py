@@ -8,7 +8,6 @@ influences of groups of samples (harness.metrics.influence), which records keep.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ import pandas as pd
 
 from harness.analysis.intervals import Array
 from harness.analysis.standard_error import standard_errors
+from harness.store import influences
 
 DRAWS = ("sampling_seed", "samples")  # columns that say of which draws a value is
 
@@ -47,7 +47,7 @@ def covariance(frame: pd.DataFrame) -> Array:
     found: Array = np.diag(std**2)
     if "influence" not in frame:
         return found
-    rows = [_read(text) for text in frame["influence"]]
+    rows = [influences.read(text) for text in frame["influence"]]
     draws = frame["draws"] if "draws" in frame else draws_of(frame)
     groups: dict[Any, list[int]] = {}
     for i, (row, key) in enumerate(zip(rows, draws, strict=True)):
@@ -97,7 +97,3 @@ def _errors(frame: pd.DataFrame) -> Array:
     if "se" in frame:
         return frame["se"].to_numpy(float, na_value=np.nan)
     return np.asarray(standard_errors(frame), float)
-
-
-def _read(text: Any) -> Array | None:
-    return np.array(json.loads(text), float) if isinstance(text, str) else None

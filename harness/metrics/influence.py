@@ -70,8 +70,8 @@ def of_class_score(probabilities: ArrayLike, split_size: int) -> NDArray[np.floa
 
 
 def grouped(influences: ArrayLike) -> tuple[float, ...] | None:
-    """The means of the groups i mod GROUPS, to five digits; None of fewer than `LEAST` samples."""
+    """The means of the groups i mod GROUPS; None of fewer than `LEAST` samples."""
     found = np.asarray(influences, np.float64)
     if len(found) < LEAST or not np.isfinite(found).all():
         return None
-    return tuple(float(f"{found[g::GROUPS].mean():.5g}") for g in range(GROUPS))
+    return tuple(float(found[g::GROUPS].mean()) for g in range(GROUPS))

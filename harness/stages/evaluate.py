@@ -21,6 +21,7 @@ from harness.stages.real_images import rgb
 from harness.stages.reference import extractor_of, trained_how
 from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
+from harness.store import influences
 from harness.store.artifacts import Artifact
 from harness.store.results import EvaluateResult, ReferenceResult, SampleResult
 from harness.store.tables import MADE
@@ -96,7 +97,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
         m.name: {
             **about,
             **measured_row(m, extractor.resize, **more),
-            "influence": None if m.influence is None else json.dumps(m.influence),
+            "influence": influences.written(m.influence),
         }
         for m in measured
     } | {name: {**row, "key": work.task.key} for name, row in taken.items()}

@@ -186,7 +186,8 @@ METRICS = (
     Column(
         "influence",
         "string",
-        "JSON: how much each of 32 groups of samples, i mod 32, moves the value; null: not known",
+        "how much 32 groups of samples, i mod 32, move the value: a unit, and multiples of it as "
+        "signed bytes in base 64; null: not known",
     ),
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from scipy import stats
 
 from harness.analysis.crossings import at_budgets, crossings, last_common
+from harness.store import influences
 
 BUDGETS = np.geomspace(1e3, 1e6, 8)
 TRUE = 3e4
@@ -85,7 +85,7 @@ def of_same_draws(rows: pd.DataFrame, shared: float, rng) -> pd.DataFrame:
         moved = (math.sqrt(shared) * common + math.sqrt(1 - shared) * own) * row["std"]
         # The value errs by what the groups have on average.
         value = row["value"] + moved.mean()
-        moves = json.dumps(list(moved - moved.mean()))
+        moves = influences.written(moved - moved.mean())
         out.append({**row, "value": value, "influence": moves, "draws": "0/500", "std_df": 19.0})
     return pd.DataFrame(out)
 

@@ -27,14 +27,18 @@ METRICS = ("fid", "sfid", "inception_score", "precision", "recall")
 MAKE = """
 import hashlib, os, sys
 from pathlib import Path
-from harness.store import records, tables
+from harness.store import influences, records, tables
 os.fsync = lambda handle: None
 for i in range(int(sys.argv[2])):
     key = hashlib.sha256(str(i).encode()).hexdigest()
     kinds = {"string": "abcdefgh" * 4, "int64": i, "float64": i * 0.1237, "bool": True}
     row = {c.name: kinds[c.type] for c in tables.METRICS}
     row |= {"recipe": "{}", "measured_with": "{}", "key": key}
-    rows = [{**row, "metric": m} for m in sys.argv[3].split()]
+    moves = influences.written([(i * 7919 + g * 104729) % 1999 - 999 for g in range(32)])
+    rows = [
+        {**row, "metric": m, "influence": None if m.startswith("recall") else moves}
+        for m in sys.argv[3].split()
+    ]
     records.write(Path(sys.argv[1]), "metrics", key, rows)
 """
 READ = """
