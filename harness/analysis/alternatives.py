@@ -40,7 +40,7 @@ def alternatives(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     sign = -1 if higher_is_better(metric) else 1
     found = found.assign(_order=sign * found["value"])
     found = found.sort_values(["budget", "_order"]).drop(columns="_order").reset_index(drop=True)
-    parts = [_told(part) for _, part in found.groupby("budget", sort=True)]
+    parts = [_judged(part) for _, part in found.groupby("budget", sort=True)]
     return pd.concat(parts, ignore_index=True)
 
 
@@ -63,7 +63,7 @@ def _budgets(found: pd.DataFrame) -> list[int]:
     return [numbers[i] for i in found.index]
 
 
-def _told(part: pd.DataFrame) -> pd.DataFrame:
+def _judged(part: pd.DataFrame) -> pd.DataFrame:
     """One budget's rows, the best first, with `apart` and `p`."""
     rows = part.to_dict("records")
     pairs = list(combinations(range(len(rows)), 2))

@@ -32,7 +32,7 @@ def decimals(half_width: float | None, fallback: int = 2) -> int:
     return min(MOST, (1 if leading < 1.95 else 0) - size)
 
 
-def text(value: float, places: int) -> str:
+def at_places(value: float, places: int) -> str:
     """`value` at so many decimals (negative: rounded to tens, hundreds), thousands separated."""
     rounded_value = round(value, places) + 0.0  # + 0.0: no "-0.0"
     return f"{rounded_value:,.{max(0, places)}f}"
@@ -46,10 +46,10 @@ def rounded(interval: Interval) -> tuple[str, str, str]:
         sides = [abs(limit - interval.value) for limit in (interval.low, interval.high)]
         places = decimals(min((s for s in sides if math.isfinite(s)), default=None))
     low, high = (
-        text(limit, places) if math.isfinite(limit) else str(limit)
+        at_places(limit, places) if math.isfinite(limit) else str(limit)
         for limit in (interval.low, interval.high)
     )
-    return text(interval.value, places), low, high
+    return at_places(interval.value, places), low, high
 
 
 def apart(values: Iterable[float], significant: int = 3) -> list[str]:
@@ -63,6 +63,6 @@ def apart(values: Iterable[float], significant: int = 3) -> list[str]:
     places = max(0, significant - 1 - math.floor(math.log10(min(finite)))) if finite else 0
     places = min(places, MOST)
     unequal = {float(f"{v:.9g}") for v in numbers if math.isfinite(v)}
-    while places < MOST and len({text(v, places) for v in unequal}) < len(unequal):
+    while places < MOST and len({at_places(v, places) for v in unequal}) < len(unequal):
         places += 1
-    return [text(v, places) if math.isfinite(v) else str(v) for v in numbers]
+    return [at_places(v, places) if math.isfinite(v) else str(v) for v in numbers]

@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
 def running(opened: Opened, wanted: Container[str]) -> tuple[list[Attempt], list[Attempt]]:
     """Attempts at `wanted` that are not over: on local workers, and in a queue."""
     here, jobs = [], []
-    for key, last in opened.standing().latest.items():
+    for key, last in opened.state().latest.items():
         if key in wanted and last.state == "running":
             if last.batch is not None:
                 jobs.append(last)

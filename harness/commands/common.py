@@ -13,7 +13,7 @@ from harness.commands.imported import check, imported_checkpoints
 from harness.components import standin
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.standing import Standing, standing
+from harness.dispatch.study_state import StudyState, study_state
 from harness.errors import BadInput, Missing
 from harness.nearest import did_you_mean
 from harness.plan.build import Imported, make_plan
@@ -85,9 +85,9 @@ class Opened:
         """All attempts at the study's stages."""
         return self.ledger.history(s.key for s in self.stages)
 
-    def standing(self, history: Mapping[str, list[Attempt]] | None = None) -> Standing:
+    def state(self, history: Mapping[str, list[Attempt]] | None = None) -> StudyState:
         """The stages that are done, missing and failed now (with `history`: when that was read)."""
-        return standing(self.plan, self.stages, self.store, self.ledger, history)
+        return study_state(self.plan, self.stages, self.store, self.ledger, history)
 
 
 def open_study(

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from harness.commands.explain import words
+from harness.commands.explain import type_in_words
 from harness.components import files, registry
 from harness.components.descriptions import described
 from harness.errors import BadInput
@@ -65,7 +65,7 @@ def row_of(entry: registry.Entry) -> dict[str, Any]:
         "about": cls.about(),
         "settings": {
             name: {
-                "type": words(field.annotation, field.metadata),
+                "type": type_in_words(field.annotation, field.metadata),
                 "default": None if field.is_required() else field.get_default(),
                 "required": field.is_required(),
                 "about": " ".join((field.description or "").split()),

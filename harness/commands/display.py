@@ -121,7 +121,7 @@ class Estimate:
         at_once = max(1.0, min(busy / max(now - self.began, 1e-9), len(self.left)))
         return max(total / at_once, longest), unknown <= 0
 
-    def text(self) -> str:
+    def time_left(self) -> str:
         """The time left, as ", about 2 min 10 s left"; "" while it is not known."""
         found = self.seconds()
         if found is None:
@@ -214,7 +214,7 @@ class PlainDisplay:
             hours = self.spending.gpu_hours() if self.spending else ""
             spent = f", {hours}" if hours else ""
             self.line(
-                f"{self.done}/{self.total} {stage.label} ({how}){self.estimate.text()}{spent}"
+                f"{self.done}/{self.total} {stage.label} ({how}){self.estimate.time_left()}{spent}"
             )
         elif event == "failed":
             self.estimate.drop(stage)
@@ -273,14 +273,14 @@ class LiveDisplay(PlainDisplay):
         from rich.table import Table
         from rich.text import Text
 
-        spent = f", {self.spending.text()}" if self.spending else ""
+        spent = f", {self.spending.time_spent()}" if self.spending else ""
         table = Table.grid(padding=(0, 2))
         table.add_row(
             Text("stages"),
             ProgressBar(total=max(self.total, 1), completed=self.done, width=24),
             Text(
                 f"{self.done:,} of {self.total:,}, {len(self.running)} running"
-                f"{self.estimate.text()}{spent}"
+                f"{self.estimate.time_left()}{spent}"
             ),
         )
         for stage, content in self.running.values():

@@ -156,7 +156,7 @@ def children(path: str, section: type[BaseModel]) -> Iterator[Setting]:
             article = "a list of: " if several else ""
             allowed = f"{article}{known}; or {{name: ..., and its settings}}"
         else:
-            allowed = words(info.annotation, info.metadata)
+            allowed = type_in_words(info.annotation, info.metadata)
             if (its := _section_in(info.annotation)) is not None:
                 inner = ("section", its)
         about = " ".join((info.description or "").split())
@@ -207,22 +207,22 @@ def as_text(settings: list[Setting], width: int = 100) -> str:
     return "\n".join(lines)
 
 
-def words(annotation: Any, metadata: Any = ()) -> str:
+def type_in_words(annotation: Any, metadata: Any = ()) -> str:
     """A type as a person would say it: "a whole number above 0, or null"."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return words(arguments[0], arguments[1:])
+        return type_in_words(arguments[0], arguments[1:])
     if origin is Literal:
         return "one of " + ", ".join(str(a) for a in arguments) if arguments[1:] else arguments[0]
     if origin in (Union, types.UnionType):
-        said = [words(a, metadata) for a in arguments if a is not type(None)]
+        said = [type_in_words(a, metadata) for a in arguments if a is not type(None)]
         return ", or ".join([*said, "null"] if type(None) in arguments else said)
     if origin in (tuple, list):
         if arguments[1:] in ((...,), ()):
-            return f"a list of {_plural(words(arguments[0]))}"
-        return f"a list of {len(arguments)}: {'; '.join(words(a) for a in arguments)}"
+            return f"a list of {_plural(type_in_words(arguments[0]))}"
+        return f"a list of {len(arguments)}: {'; '.join(type_in_words(a) for a in arguments)}"
     if origin is dict:
-        return f"a mapping of {words(arguments[0])} to {words(arguments[1])}"
+        return f"a mapping of {type_in_words(arguments[0])} to {type_in_words(arguments[1])}"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "a mapping"
     named = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}

@@ -90,7 +90,7 @@ def _silent(
     if not found:
         return {}
     jobs = queue(opened, latest.values())
-    return view.look(opened.plan, found, opened.standing(), opened.ledger, jobs)[0]
+    return view.look(opened.plan, found, opened.state(), opened.ledger, jobs)[0]
 
 
 def _attempts(opened: Opened, last: Attempt | None, every: bool) -> list[Attempt]:

@@ -17,7 +17,7 @@ from harness.commands.encoded import encoded
 from harness.commands.remarks import refuse_too_few
 from harness.dispatch import identity, preflight, progress
 from harness.dispatch.executors import executor_of
-from harness.dispatch.standing import Standing
+from harness.dispatch.study_state import StudyState
 from harness.plan import estimate, keys
 from harness.plan.plan import Plan
 from harness.plan.stages import STAGE_SETTINGS
@@ -74,7 +74,7 @@ def uses_cuda(opened: Opened) -> bool:
 
 def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     """The plan as JSON: totals of what is missing, and with `every` one entry per stage."""
-    state = opened.standing()
+    state = opened.state()
     executor = executor_of(opened.study)
     speeds = measured_rates(opened)
     stages, by_kind, differing = _costs(opened, state, speeds, every)
@@ -123,7 +123,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
 
 
 def _costs(
-    opened: Opened, state: Standing, speeds: estimate.Rates, every: bool
+    opened: Opened, state: StudyState, speeds: estimate.Rates, every: bool
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], list[str]]:
     """The cost of each stage, the totals of each kind, and where speeds are of other settings.
 

@@ -83,7 +83,7 @@ def _of_study(args: argparse.Namespace, root: Path) -> Chosen:
     pruning.refuse_strangers(root, {opened.study.name, *(n.split(" (")[0] for n in others)})
     return pruning.of_study(
         opened.plan,
-        opened.standing().work,
+        opened.state().work,
         usage(root).artifacts,
         kinds=args.kind or USUAL,
         last=args.last,

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     opened = as_run.open_study(args)
     if isinstance(opened, Index):
         return _as_run(args, opened)
-    if not opened.standing().done and not recorded(opened):
+    if not opened.state().done and not recorded(opened):
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
     theirs = (Path(args.against), args.label) if args.against else None
@@ -219,7 +219,7 @@ def report_key(opened: Opened) -> str:
 
 
 def _missing(opened: Opened) -> list[str]:
-    state = opened.standing()
+    state = opened.state()
     known = recorded(opened) if state.missing else set()
     return [
         f"{s.label}: {'failed' if s.key in state.failed else 'not done yet'}"
@@ -291,7 +291,7 @@ def _text(opened: Opened) -> str:
 
 def _failures(opened: Opened) -> list[tuple[str, str]]:
     """The phrase of every failed stage in `_missing`, and the last line of its error."""
-    state = opened.standing()
+    state = opened.state()
     return [
         (f"{stage.label}: failed", (state.failed[stage.key].error or "").strip().split("\n")[-1])
         for stage in state.missing

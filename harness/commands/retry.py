@@ -63,7 +63,7 @@ def dry_run(opened: Opened, keys: list[str]) -> int:
     for attempt in failed.values():
         print(f"would try again: {attempt.label} ({when(attempt)}: {attempt.failure})")
         print(f"  it failed with: {attempt.error}")
-    state = opened.standing()
+    state = opened.state()
     passing = [
         (stage, last)
         for stage in state.missing

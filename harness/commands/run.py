@@ -27,7 +27,7 @@ from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import describe
 from harness.dispatch.merging import MANY, merge
 from harness.dispatch.notify import Notices
-from harness.dispatch.standing import Standing, removed, standing
+from harness.dispatch.study_state import StudyState, removed, study_state
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan import estimate
 from harness.plan.index import index
@@ -119,7 +119,7 @@ def do(args: argparse.Namespace) -> int:
         raise BadInput("no stage is left: --only and --skip exclude everything")
     if args.dry_run:
         return dry_run(opened, args.remake)
-    state = opened.standing()
+    state = opened.state()
     missing = state.missing
     if state.remade and not args.remake:
         raise BadInput(removed(state))
@@ -155,7 +155,7 @@ def do(args: argparse.Namespace) -> int:
         for note in unmeasured(opened):
             print(f"note: {note}")
         if code != 130 and not args.no_report:
-            if opened.standing().done or recorded(opened):
+            if opened.state().done or recorded(opened):
                 report.write_report(opened, args.report)
             else:
                 print("no report: nothing is recorded yet")
@@ -170,7 +170,7 @@ def do(args: argparse.Namespace) -> int:
 
 
 def drive(
-    args: argparse.Namespace, opened: Opened, state: Standing, notices: Notices | None = None
+    args: argparse.Namespace, opened: Opened, state: StudyState, notices: Notices | None = None
 ) -> int:
     """Run the driver with a display; its exit code."""
     executor = executor_of(opened.study).open(opened.store.root, opened.study)
@@ -248,7 +248,7 @@ def drive(
     return code
 
 
-def display_of(args: argparse.Namespace, opened: Opened, state: Standing) -> PlainDisplay:
+def display_of(args: argparse.Namespace, opened: Opened, state: StudyState) -> PlainDisplay:
     """The display of the run: for programs, for a terminal, or as lines."""
     retry, known = common.again(args, opened), known_seconds(opened, state.missing)
     if args.json:
@@ -331,7 +331,7 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
     measured = []
     history = opened.ledger.history(opened.plan.stages)
     stages = opened.plan.stages.values()
-    state = standing(opened.plan, stages, opened.store, opened.ledger, history)
+    state = study_state(opened.plan, stages, opened.store, opened.ledger, history)
     wanted = {s.key for s in missing} - state.done
     wanted |= {k for k, a in state.latest.items() if a.state == "running" and a.batch is not None}
     for stage in stages:
@@ -353,7 +353,7 @@ def check_budget(args: argparse.Namespace, opened: Opened, missing: list[Stage])
 
 def dry_run(opened: Opened, remake: bool = False) -> int:
     """Print what `run` would do. Creates nothing."""
-    state = opened.standing()
+    state = opened.state()
     for stage in state.missing:
         word = "failed before" if stage.key in state.failed else "would run"
         print(f"{word}: {stage.label}")

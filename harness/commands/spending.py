@@ -32,7 +32,7 @@ class Spending:
         self._spent = Spent()
         self._until = float("-inf")
 
-    def text(self) -> str:
+    def time_spent(self) -> str:
         """The time spent, in words."""
         return in_words(self._now(), self.budget)
 

@@ -120,7 +120,7 @@ class Shown:
 def look(opened: Opened) -> Shown:
     """Read it all; change nothing."""
     history = opened.history()
-    state = opened.standing(history)
+    state = opened.state(history)
     jobs = queue(opened, state.latest.values())
     seen, notes = view.look(opened.plan, state.stages, state, opened.ledger, jobs)
     if jobs is not None:

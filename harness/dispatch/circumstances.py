@@ -34,9 +34,13 @@ def circumstances(plan: Plan, task: Task) -> dict[str, str]:
     paths = (place.data_path, place.autoencoder_weights, place.extractor_weights, place.statistics)
     return {
         "code": code(),
-        "components": plan.once(("component files",), lambda: _component_files(plan)),
-        "data": plan.once(("files", *paths), lambda: _files(p for p in paths if p is not None)),
-        "settings": plan.once(("outside the key", place, task.kind), lambda: _settings(plan, task)),
+        "components": plan.computed_once(("component files",), lambda: _component_files(plan)),
+        "data": plan.computed_once(
+            ("files", *paths), lambda: _files(p for p in paths if p is not None)
+        ),
+        "settings": plan.computed_once(
+            ("outside the key", place, task.kind), lambda: _settings(plan, task)
+        ),
     }
 
 

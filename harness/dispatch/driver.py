@@ -24,7 +24,7 @@ from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.policy import Policy
 from harness.dispatch.pool import Pool
 from harness.dispatch.queue import Queue
-from harness.dispatch.standing import Standing, check_artifacts, removed, standing
+from harness.dispatch.study_state import StudyState, check_artifacts, removed, study_state
 from harness.errors import BadInput, HarnessError
 from harness.plan.plan import Plan, Stage
 from harness.plan.stages import KIND_OF_ROLE, WITH_FEATURES
@@ -153,7 +153,7 @@ class Driver:
         except HarnessError as error:
             self.watch("note", None, {"text": f"the records were not merged: {error}"})
 
-    def take_stock(self) -> tuple[Standing, list[str]]:
+    def take_stock(self) -> tuple[StudyState, list[str]]:
         """Where the stages stand, once what is damaged is out of the way; and notes of that.
 
         Raises BadInput when something wanted needs what was removed, unless `remake`.
@@ -161,7 +161,7 @@ class Driver:
         notes: list[str] = []
         checked: set[str] = set()
         while True:
-            state = standing(self.plan, self.chosen, self.store, self.ledger)
+            state = study_state(self.plan, self.chosen, self.store, self.ledger)
             found = check_artifacts(state.stages, state.work.read - checked, self.store)
             checked |= state.work.read
             notes += found
@@ -173,7 +173,7 @@ class Driver:
             make_room(self.store, stage.kind, stage.key)
         return state, notes
 
-    def _plan_for(self, state: Standing, failed: dict[str, Attempt]) -> None:
+    def _plan_for(self, state: StudyState, failed: dict[str, Attempt]) -> None:
         stages = {s.key: s for s in state.stages}
         starts = {key for s in state.missing for key in s.after.values()}
         self.agenda.begin(stages, state.done, failed, starts - stages.keys())

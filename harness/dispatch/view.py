@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.dispatch.executor import QueueExecutor
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.standing import Standing
+from harness.dispatch.study_state import StudyState
 from harness.plan.plan import Plan, Stage
 
 STATES = ("done", "running", "queued", "again", "failed", "waiting")
@@ -29,7 +29,11 @@ class Seen:
 
 
 def look(
-    plan: Plan, stages: Iterable[Stage], state: Standing, ledger: Ledger, jobs: QueueExecutor | None
+    plan: Plan,
+    stages: Iterable[Stage],
+    state: StudyState,
+    ledger: Ledger,
+    jobs: QueueExecutor | None,
 ) -> tuple[dict[str, Seen], list[str]]:
     """Every stage by key, in the plan's order, and what could not be found out, as sentences."""
     seen: dict[str, Seen] = {}

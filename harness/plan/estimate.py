@@ -59,7 +59,9 @@ class Speed:
         tf32 = '"tf32":true' in stage.settings
         if plan is None:
             return Speed(precision, tf32=tf32)
-        place = plan.once(("place", stage.run, stage.evaluation), lambda: plan.place(stage))
+        place = plan.computed_once(
+            ("place", stage.run, stage.evaluation), lambda: plan.place(stage)
+        )
         train = plan.study.runs[stage.run].train if stage.run is not None else None
         if stage.kind != "train" or train is None:
             return Speed(precision, place.compile, None, tf32, place.batch_size)

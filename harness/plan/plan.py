@@ -101,17 +101,13 @@ class Plan:
             )
         return key
 
-    def once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+    def computed_once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
         """`make()`, computed once per identity of the objects in `what`."""
         ids = tuple([o if isinstance(o, (int, str, NoneType)) else id(o) for o in what])
         if ids not in self._made:
             self._kept.append(what)  # an id is only good while its object lives
             self._made[ids] = make()
         return self._made[ids]
-
-    def text(self, *what: Any, make: Callable[[], Any]) -> str:
-        """`canonical(make())`, computed once."""
-        return self.once(what, lambda: keys.canonical(make()))  # type: ignore[no-any-return]
 
     def drop(self, keys: Iterable[str], note: str) -> None:
         """Leave out stages that no other needs, and say why."""
@@ -160,7 +156,7 @@ class Plan:
             stage.after,
             stage.label,
             stage.gflops,
-            self.once(("place", stage.run, stage.evaluation), lambda: self.place(stage)),
+            self.computed_once(("place", stage.run, stage.evaluation), lambda: self.place(stage)),
         )
 
     def place(self, stage: Stage) -> Place:

@@ -39,7 +39,7 @@ class Effects:
     turns: tuple[Interaction, ...] = ()
     """How the ratio changes with model compute; their levels are corrected for their number."""
 
-    def words(self, factor: Any, level: Any) -> str:
+    def level_in_words(self, factor: Any, level: Any) -> str:
         """A level in words that no other level of its factor has."""
         own = self.table[self.table["factor"] == factor]
         return names.levels([*own["level"], *own["against"]])[level]

@@ -122,7 +122,7 @@ def metric_word(title: str) -> str:
 
 def cell(value: Any, low: Any = None, high: Any = None) -> str:
     """ "19.5 ± 0.6" for a table: ± is half the interval, and the digits follow from it."""
-    from harness.analysis.digits import decimals, text
+    from harness.analysis.digits import at_places, decimals
 
     if value is None or not math.isfinite(float(value)):
         return DASH
@@ -131,7 +131,7 @@ def cell(value: Any, low: Any = None, high: Any = None) -> str:
     if not (math.isfinite(half) and half > 0):
         return number(value)
     places = decimals(half)
-    return f"{text(float(value), places)} ± {text(half, places)}".replace("-", "−")
+    return f"{at_places(float(value), places)} ± {at_places(half, places)}".replace("-", "−")
 
 
 def apart(values: Iterable[Any]) -> list[str]:

@@ -63,7 +63,7 @@ def explain(
     return lines
 
 
-def once(problems: Iterable[str]) -> list[str]:
+def without_repeats(problems: Iterable[str]) -> list[str]:
     """Each problem once: what is wrong in the same way in several runs names the first of them."""
     found: dict[tuple[str, str], list[str]] = {}
     for problem in dict.fromkeys(problems):

@@ -21,7 +21,7 @@ from harness.spec import choices, overriding, requires, shipped, site
 from harness.spec import source as yaml_source
 from harness.spec.checks import cross_checks
 from harness.spec.dispatching import DispatchSettings
-from harness.spec.explain import explain, once
+from harness.spec.explain import explain, without_repeats
 from harness.spec.matrix import Run, points_of, runs_of
 from harness.spec.schema import (
     DataSettings,
@@ -124,17 +124,17 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...], text: str
         written = StudySettings.model_validate(merged.data)
     except ValidationError as error:
         found = [*explain(error, merged), *_unchecked(merged)]
-        raise BadStudy("\n".join(once(found))) from None
+        raise BadStudy("\n".join(without_repeats(found))) from None
     problems = overriding.idle(overrides, before, merged)
     settings = _with_components(written, merged, problems)
     points, more = points_of(written, merged)
     problems += more
     runs = runs_of(written, settings, points, merged, problems)
     if problems:  # what goes together is asked of what is right in itself
-        raise BadStudy("\n".join(once(problems)))
+        raise BadStudy("\n".join(without_repeats(problems)))
     problems = cross_checks(settings, runs, merged)
     if problems:
-        raise BadStudy("\n".join(once(problems)))
+        raise BadStudy("\n".join(without_repeats(problems)))
     return Study(path, chosen, settings, tuple(runs), overrides, brought)
 
 

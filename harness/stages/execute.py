@@ -129,7 +129,7 @@ def _execute(
                 },
                 after={role: _open(store, role, key) for role, key in task.after.items()},
                 device=device,
-                progress=_told(progress, stopping, task.kind),
+                progress=_stoppable(progress, stopping, task.kind),
                 stopping=stopping,
                 world=world,
             )
@@ -181,7 +181,7 @@ def _bind_scratch(scratch: Path, brought: dict[str, str]) -> None:
         mark.write_text(json.dumps(brought))
 
 
-def _told(
+def _stoppable(
     progress: Callable[..., None], stopping: Callable[[], bool], kind: str
 ) -> Callable[..., None]:
     """Progress that ends a stage which does not look at `stopping` itself when it is asked to."""

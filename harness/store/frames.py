@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.store import floors, fragments, loading, older, reconciling, tables
+from harness.store import completed, floors, fragments, loading, reconciling, tables
 from harness.store.artifacts import Store
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def read(root: str | Path, repair: bool = False) -> Read:
         content, about = _complete(store, table, repair)
         notes += about
         frames[table] = content.to_pandas(types_mapper=_nullable)
-    older.complete(frames, store)
+    completed.complete(frames, store)
     floors.complete(frames["metrics"])
     frames["training"] = _with_facts(frames["training"], frames["runs"])
     for table, frame in frames.items():

@@ -24,12 +24,12 @@ MOST_MANIFESTS = 1000  # that are read where no study's file tells
 def sentences(root: Path, error: str) -> list[str]:
     """Sentences on components that an error names and that are not here: where they came from."""
     known: dict[str, Mapping[str, Any]] = {}
-    for at, origin in _told(root, error):
+    for at, origin in _named_in(root, error):
         known.setdefault(at, origin)
     return [_sentence(root, at, origin) for at, origin in sorted(known.items())]
 
 
-def _told(root: Path, error: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _named_in(root: Path, error: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for read in (_of_studies, _of_manifests):
         found = False
         for origins in read(root):

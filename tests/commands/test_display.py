@@ -113,7 +113,7 @@ class Spends:
     def gpu_hours(self) -> str:
         return self.hours
 
-    def text(self) -> str:
+    def time_spent(self) -> str:
         return self.hours or "2 min 10 s of work"
 
 

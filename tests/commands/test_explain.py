@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field
 
 from harness.cli import main
-from harness.commands.explain import every_setting, settings_of, words
+from harness.commands.explain import every_setting, settings_of, type_in_words
 from harness.errors import BadInput
 from harness.spec.schema import StudySettings
 
@@ -41,7 +41,7 @@ def test_every_setting_can_be_explained() -> None:
     ],
 )
 def test_types_are_said_in_words(annotation: object, said: str) -> None:
-    assert words(annotation) == said
+    assert type_in_words(annotation) == said
 
 
 def test_it_says_what_moves_keys() -> None:

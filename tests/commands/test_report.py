@@ -31,13 +31,13 @@ def test_an_old_report_is_kept_only_if_all_that_it_shows_is_the_same(
         opened(tmp_path, report={"sections": ["headline"]}),
     ]
     keys = [report.report_key(other) for other in others]
-    standing = Opened.standing
+    study_state = Opened.state
 
     def failed(self: Opened) -> Any:
-        state = standing(self)
+        state = study_state(self)
         return dataclasses.replace(state, failed={state.missing[0].key: None})
 
-    monkeypatch.setattr(Opened, "standing", failed)  # the first page says so
+    monkeypatch.setattr(Opened, "state", failed)  # the first page says so
     keys.append(report.report_key(opened(tmp_path)))
     assert len({one, *keys}) == 5
 

@@ -17,7 +17,7 @@ from harness.dispatch.claims import Owner
 from harness.dispatch.driver import Driver
 from harness.dispatch.executor import Event
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.standing import standing
+from harness.dispatch.study_state import study_state
 from harness.errors import BadInput
 from harness.plan import Plan, Stage, make_plan
 from harness.spec import load_study
@@ -254,7 +254,7 @@ def test_a_selection_that_lacks_its_inputs_ends_instead_of_waiting(
 
 def test_standing_changes_nothing(plan: Plan, tmp_path: Path) -> None:
     root = tmp_path / "results"
-    state = standing(plan, plan.stages.values(), Store(root), Ledger(root))
+    state = study_state(plan, plan.stages.values(), Store(root), Ledger(root))
     assert len(state.missing) == len(plan.stages) and not state.done
     assert not root.exists()
 

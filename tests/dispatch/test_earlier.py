@@ -13,7 +13,7 @@ from tiny_study import TINY
 from harness.dispatch import earlier
 from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.standing import Standing, standing
+from harness.dispatch.study_state import StudyState, study_state
 from harness.plan import Plan, make_plan
 from harness.spec import load_study
 from harness.stages.execute import execute
@@ -33,8 +33,8 @@ def asked(names: str) -> str:
     return f"evaluations.final.metrics=[{names}]"
 
 
-def state(plan: Plan, store: Store, root: Path) -> Standing:
-    return standing(plan, plan.stages.values(), store, Ledger(root / "results"))
+def state(plan: Plan, store: Store, root: Path) -> StudyState:
+    return study_state(plan, plan.stages.values(), store, Ledger(root / "results"))
 
 
 @pytest.fixture(scope="module")

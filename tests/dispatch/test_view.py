@@ -11,7 +11,7 @@ from planned import plan_of
 from harness.dispatch import view
 from harness.dispatch.executor import Look
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.standing import Standing, standing
+from harness.dispatch.study_state import StudyState, study_state
 from harness.dispatch.view import BEHIND, BLOCKED, READY, STATES, STOPPED
 from harness.plan.plan import Plan, Stage
 from harness.store import Store
@@ -30,7 +30,7 @@ class Seeing:
     def look(self, jobs: Any = None) -> tuple[dict[str, view.Seen], list[str]]:
         stages = list(self.plan.stages.values())
         history = self.ledger.history(self.plan.stages)
-        state: Standing = standing(self.plan, stages, self.store, self.ledger, history)
+        state: StudyState = study_state(self.plan, stages, self.store, self.ledger, history)
         return view.look(self.plan, stages, state, self.ledger, jobs)
 
 

@@ -11,7 +11,7 @@ from tiny_study import TINY
 
 from harness.cli import main
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.standing import standing
+from harness.dispatch.study_state import study_state
 from harness.errors import BadInput
 from harness.plan import make_plan
 from harness.plan.index import index
@@ -45,7 +45,7 @@ def test_a_stage_goes_with_all_that_was_made_of_it_and_nothing_else(
     assert main(["forget", "tiny.yaml", train.key, "--yes"]) == 0
     assert there(done, store) == done.stages.keys() - gone
     assert numbers(store) == before - gone
-    state = standing(done, done.stages.values(), store, Ledger(store.root))
+    state = study_state(done, done.stages.values(), store, Ledger(store.root))
     assert {s.key for s in state.missing} == gone
     assert state.remade == []  # `run` asks nothing
     assert records.reconcile(store) == []  # nothing is written again

@@ -11,7 +11,7 @@ import pytest
 from tiny_study import TINY
 
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.standing import standing
+from harness.dispatch.study_state import study_state
 from harness.errors import BadInput
 from harness.plan import make_plan
 from harness.plan.index import index
@@ -32,7 +32,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 
 def chosen(plan: Plan, store: Store, **options) -> set[str]:
-    work = standing(plan, plan.stages.values(), store, Ledger(store.root)).work
+    work = study_state(plan, plan.stages.values(), store, Ledger(store.root)).work
     found = pruning.of_study(plan, work, usage(store.root).artifacts, **options)
     return {held.key for held in found.artifacts}
 
@@ -74,7 +74,7 @@ def test_what_another_study_refers_to_stays(done: Plan, store: Store) -> None:
     studies.write(store.root, replace(mine, overrides=("seed=1",), stages={}))
     others = pruning.others_here(store.root, mine)
     assert others == {"tiny (large)": set(other.stages), "tiny (laptop) --set seed=1": set()}
-    work = standing(done, done.stages.values(), store, Ledger(store.root)).work
+    work = study_state(done, done.stages.values(), store, Ledger(store.root)).work
     found = pruning.of_study(done, work, usage(store.root).artifacts, others=others)
     assert not {h.key for h in found.artifacts} & set(other.stages)
     assert found.kept["tiny (large)"]
@@ -105,12 +105,12 @@ def test_killed_anywhere_it_can_be_done_again(
     with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
         patched.setattr(files, "step", step)
         pruning.remove(store, held)
-    state = standing(done, done.stages.values(), store, Ledger(store.root))
+    state = study_state(done, done.stages.values(), store, Ledger(store.root))
     assert not state.missing, "half pruned is as good as pruned or not pruned at all"
     pruning.remove(store, held)
     assert pruned_keys(store) == {h.key for h in held}
     assert not any(h.payload for h in usage(store.root).artifacts if h.key in pruned_keys(store))
-    state = standing(done, done.stages.values(), store, Ledger(store.root))
+    state = study_state(done, done.stages.values(), store, Ledger(store.root))
     assert not state.missing and state.done == set(done.stages)
     assert all(store.manifest(h.kind, h.key) for h in held)
 

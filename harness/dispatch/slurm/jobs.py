@@ -162,7 +162,7 @@ class SlurmJobs(QueueExecutor):
         one = replace(one, spoke=task.key in self.speaking[batch])
         self.living[task.key] = one
         self.queue.hurry()
-        event = (self._told_end(one) if one.spoke else None) or self._judge(one, wait=False)
+        event = (self._reported_end(one) if one.spoke else None) or self._judge(one, wait=False)
         if event is None or event.event == "progress":
             return None
         return self._over(event)
@@ -218,7 +218,7 @@ class SlurmJobs(QueueExecutor):
                 found[key] = Event("lost", key, {"message": "what it needs ended meanwhile"})
         self.dropped.clear()
         for key, read_ns in state.changed(self.root, self.living):
-            if key not in found and (event := self._told(key, read_ns)) is not None:
+            if key not in found and (event := self._newest_report(key, read_ns)) is not None:
                 found[key] = event
         fresh = bool(self.living) and self._refresh()
         for one in [one for one in self.living.values() if fresh or one.gone is not None]:
@@ -240,7 +240,7 @@ class SlurmJobs(QueueExecutor):
         queued = [(p[1], e) for p in places if (e := self.queue.at(*p)) and e.state == "PENDING"]
         return stuck.notes(((f"{e.job}_{i}", e.reason) for i, e in queued), self._stuck)
 
-    def _told(self, key: str, read_ns: int) -> Event | None:
+    def _newest_report(self, key: str, read_ns: int) -> Event | None:
         """The newest report of a stage's task, as an event."""
         said = self.said(key)
         reason = self.living[key].reason
@@ -249,7 +249,7 @@ class SlurmJobs(QueueExecutor):
         self.living[key] = replace(self.living[key], read_ns=read_ns, reason=reason)
         return state.event(key, said)
 
-    def _told_end(self, one: Living) -> Event | None:
+    def _reported_end(self, one: Living) -> Event | None:
         """How a stage's task said that it ended, None while it has not."""
         event = state.event(one.key, self.said(one.key))
         return None if event is None or event.event == "progress" else event
@@ -288,7 +288,7 @@ class SlurmJobs(QueueExecutor):
         gone = time.monotonic() if one.gone is None else one.gone
         if one.gone is None:
             one = self.living[one.key] = replace(one, gone=gone)
-        ended = self._told_end(one)
+        ended = self._reported_end(one)
         if ended is None and wait and time.monotonic() - gone < LAG_S:
             return None
         return ended or self._verdict(one, element, job)

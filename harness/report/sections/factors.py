@@ -63,7 +63,7 @@ def sentences(found: Findings) -> list[Text]:
             spans.append("no level is told from another. ")
             continue
         said = [
-            f"{found.effects.words(factor, level)} is better in {told.count(level)}"
+            f"{found.effects.level_in_words(factor, level)} is better in {told.count(level)}"
             for level in won
         ]
         total = len(told)
@@ -90,10 +90,12 @@ def effects_table(found: Findings) -> Block:
         rows.append(
             [
                 name,
-                effects.words(r["factor"], r["level"]),
-                effects.words(r["factor"], r["against"]),
+                effects.level_in_words(r["factor"], r["level"]),
+                effects.level_in_words(r["factor"], r["against"]),
                 within(r["ratio"], r["ratio_low"], r["ratio_high"]),
-                "tie" if level is None else Cell(effects.words(r["factor"], level), strong=True),
+                "tie"
+                if level is None
+                else Cell(effects.level_in_words(r["factor"], level), strong=True),
                 DASH if math.isnan(r["p_holm"]) else number(r["p_holm"], 2),
                 str(r["models"]),
                 str(r["seeds"]),
@@ -128,8 +130,8 @@ def turns_table(found: Findings) -> list[Block]:
         rows.append(
             [
                 names.setting(t.factor),
-                found.effects.words(t.factor, t.first),
-                found.effects.words(t.factor, t.second),
+                found.effects.level_in_words(t.factor, t.first),
+                found.effects.level_in_words(t.factor, t.second),
                 within(*slope),
                 Cell("changes", strong=True) if changes else "not told",
                 crossing(t.crossing),

@@ -11,7 +11,7 @@ from harness.report.findings import Findings
 from harness.report.phrases import PAPER
 from harness.report.wording import DASH, listed
 
-PAPERS: Mapping[str, tuple[str, str]] = {  # setting: (in words, the paper's value)
+PAPERS: Mapping[str, tuple[str, str]] = {  # setting: (in setting_in_words, the paper's value)
     "data": ("data", "ImageNet"),
     "source": ("kind of source", DASH),
     "image_size": ("image size", "256"),
@@ -42,7 +42,7 @@ PAPERS: Mapping[str, tuple[str, str]] = {  # setting: (in words, the paper's val
 }
 
 
-def words(name: str) -> str:
+def setting_in_words(name: str) -> str:
     """A setting's name as a person says it."""
     return PAPERS.get(name, (name.replace("_", " "), ""))[0]
 
@@ -67,8 +67,10 @@ class Method(Section):
             theirs = PAPERS.get(name, ("", DASH))[1]
             ours = said(value)
             alike = theirs == DASH or ours.lower() == theirs.lower()
-            other += [] if alike else [words(name)]
-            rows.append([words(name), ours if alike else Cell(ours, strong=True), theirs])
+            other += [] if alike else [setting_in_words(name)]
+            rows.append(
+                [setting_in_words(name), ours if alike else Cell(ours, strong=True), theirs]
+            )
         text: list[Text] = [ref("tab-method"), " has the settings of data, training and "]
         text.append("measurement. ")
         if other and not findings.report.papers_own:

@@ -9,7 +9,7 @@ from harness.components.section import Section
 from harness.report.blocks import Block, Pairs, em, paragraph
 from harness.report.citation import sentences
 from harness.report.findings import Findings
-from harness.report.sections.method import words
+from harness.report.sections.method import setting_in_words
 from harness.report.tables import said
 from harness.report.wording import DASH
 
@@ -35,7 +35,7 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     for key, value in values.items():
         # A setting is said in words; what is nested is told by its own names.
         plain = prefix or isinstance(value, Mapping)
-        name = f"{prefix}{str(key).replace('_', ' ') if plain else words(str(key))}"
+        name = f"{prefix}{str(key).replace('_', ' ') if plain else setting_in_words(str(key))}"
         if isinstance(value, Mapping):
             out += _flat(value, f"{name} ")
         elif isinstance(value, (list, tuple)):

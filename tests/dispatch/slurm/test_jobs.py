@@ -12,7 +12,7 @@ from harness.dispatch import view
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm.cluster import Element, NotConfigured, Unreachable
 from harness.dispatch.slurm.jobs import SlurmJobs
-from harness.dispatch.standing import standing
+from harness.dispatch.study_state import study_state
 from harness.errors import BadInput
 from harness.store import Store
 
@@ -76,7 +76,7 @@ def test_one_look_asks_about_an_ended_element_at_most_once(
     monkeypatch.setattr(cluster, "detail", detail)
     stages = plan.stages.values()
     looker = SlurmJobs(tmp_path, plan.study, cluster)
-    now = standing(plan, stages, Store(tmp_path), Ledger(tmp_path))
+    now = study_state(plan, stages, Store(tmp_path), Ledger(tmp_path))
     seen, _ = view.look(plan, stages, now, Ledger(tmp_path), looker)
     assert {s.state for s in seen.values()} <= {"again", "waiting"}
     assert sorted(calls) == elements * asked
@@ -126,7 +126,7 @@ def test_a_driver_that_starts_while_slurm_is_silent_waits_and_submits_nothing_tw
         return answers(name)
 
     monkeypatch.setattr(cluster, "queue", queue)
-    state = standing(plan, plan.stages.values(), Store(tmp_path), Ledger(tmp_path))
+    state = study_state(plan, plan.stages.values(), Store(tmp_path), Ledger(tmp_path))
     looker = SlurmJobs(tmp_path, plan.study, cluster)
     seen, said = view.look(plan, plan.stages.values(), state, Ledger(tmp_path), looker)
     assert asked == 1, "one question that times out is enough"

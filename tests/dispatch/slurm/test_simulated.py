@@ -15,7 +15,7 @@ from harness.dispatch.driver import Driver
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm.cluster import Element, Later
 from harness.dispatch.slurm.jobs import SlurmJobs
-from harness.dispatch.standing import standing
+from harness.dispatch.study_state import study_state
 from harness.plan import Plan
 from harness.store import Store
 
@@ -58,7 +58,7 @@ def test_thousands_of_stages_are_submitted_watched_left_and_adopted_in_seconds(
         ledger, store = Ledger(tmp_path), Store(tmp_path)
         looker = SlurmJobs(tmp_path, plan.study, cluster)
         history = ledger.history(plan.stages)
-        state = standing(plan, stages, store, ledger, history)
+        state = study_state(plan, stages, store, ledger, history)
         assert budget.spent(plan, history).lost_s == 0
         return view.look(plan, stages, state, ledger, looker)[0]
 

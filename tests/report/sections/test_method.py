@@ -8,7 +8,7 @@ import pytest
 from report_words import cells_of, said
 
 from harness.report.papers import papers_report
-from harness.report.sections.method import PAPERS, words
+from harness.report.sections.method import PAPERS, setting_in_words
 from harness.report.sections.method import said as written
 
 
@@ -62,8 +62,8 @@ def test_how_values_were_measured_is_added_where_the_study_does_not_say(make) ->
 
 
 def test_a_setting_that_the_table_does_not_know_is_said_by_its_name() -> None:
-    assert words("warmup_steps") == "warmup steps"
-    assert all(words(name) != name or "_" not in name for name in PAPERS)
+    assert setting_in_words("warmup_steps") == "warmup steps"
+    assert all(setting_in_words(name) != name or "_" not in name for name in PAPERS)
 
 
 def test_without_settings_it_says_so_and_the_papers_report_names_no_difference(make) -> None:

@@ -11,7 +11,7 @@ from pretender import drive
 
 from harness.dispatch import progress
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.standing import Standing, checkpoints, quarantined, removed, standing
+from harness.dispatch.study_state import StudyState, checkpoints, quarantined, removed, study_state
 from harness.plan import Plan, make_plan
 from harness.plan.wanted import Work, trajectory
 from harness.spec import load_study
@@ -51,16 +51,16 @@ def test_what_was_moved_to_quarantine_is_no_removal(plan: Plan, tmp_path: Path) 
     shutil.rmtree(store.folder("evaluate", evaluate.key))
     store.quarantine("sample", sample)
     assert quarantined(store) == {sample}
-    state = standing(plan, plan.stages.values(), store, Ledger(tmp_path))
+    state = study_state(plan, plan.stages.values(), store, Ledger(tmp_path))
     assert [s.key for s in state.missing] == [sample, evaluate.key]
     assert not state.remade
 
 
 def test_the_refusal_names_what_it_is_about(plan: Plan) -> None:
     stages = list(plan.stages.values())
-    said = removed(Standing(set(), stages[:1], {}, work=Work(set(), remade=stages[:1])))
+    said = removed(StudyState(set(), stages[:1], {}, work=Work(set(), remade=stages[:1])))
     assert said.startswith("1 stage that was done and then removed") and stages[0].label in said
-    said = removed(Standing(set(), stages[:12], {}, work=Work(set(), remade=stages[:12])))
+    said = removed(StudyState(set(), stages[:12], {}, work=Work(set(), remade=stages[:12])))
     assert said.startswith("12 stages") and "and 2 more" in said and "--remake" in said
 
 
@@ -70,11 +70,11 @@ def test_the_refusal_says_whether_a_measurement_wants_it_or_it_is_wanted_for_its
     evaluate = next(s for s in plan.stages.values() if s.kind == "evaluate")
     sample = plan.stages[evaluate.inputs["samples"]]
     work = Work(set(), remade=[sample])
-    said = removed(Standing(set(), [sample, evaluate], {}, work=work))
+    said = removed(StudyState(set(), [sample, evaluate], {}, work=work))
     assert "because something that is to be measured needs it" in said
-    said = removed(Standing(set(), [sample], {}, work=work))
+    said = removed(StudyState(set(), [sample], {}, work=work))
     assert "because it is asked for" in said and "measured" not in said
-    said = removed(Standing(set(), [sample], {}, work=work), remake=True)
+    said = removed(StudyState(set(), [sample], {}, work=work), remake=True)
     assert "would be done again" in said and "--remake" not in said and "Nothing" not in said
 
 

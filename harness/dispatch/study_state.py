@@ -18,7 +18,7 @@ from harness.store.pruned import KEPT, mark, pruned_keys
 
 
 @dataclass
-class Standing:
+class StudyState:
     """Where a study's stages stand."""
 
     done: set[str]
@@ -34,13 +34,13 @@ class Standing:
         return self.work.remade
 
 
-def standing(
+def study_state(
     plan: Plan,
     stages: Iterable[Stage],
     store: Store,
     ledger: Ledger,
     history: Mapping[str, list[Attempt]] | None = None,
-) -> Standing:
+) -> StudyState:
     """Read what is done, to do and failed; change nothing. From directory listings, and of what is
     needed for something to do, from its manifest: are its files there?
 
@@ -78,7 +78,7 @@ def standing(
         todo = {s.key for s in work.todo}
         latest = {k: a for k, a in latest.items() if k in todo}
     failed = {k: a for k, a in latest.items() if is_final(a)}
-    return Standing(work.done, work.todo, failed, latest, work.counted(stages), work)
+    return StudyState(work.done, work.todo, failed, latest, work.counted(stages), work)
 
 
 def lacks_files(store: Store, kind: str, key: str) -> bool:
@@ -117,7 +117,7 @@ def checkpoints(plan: Plan, store: Store) -> Iterator[Checkpoint]:
                 yield Checkpoint(*keys.trajectory(text, manifest.inputs), key)
 
 
-def removed(state: Standing, remake: bool = False) -> str:
+def removed(state: StudyState, remake: bool = False) -> str:
     """Why nothing is started: what would be made again, which was removed. remake: it is done."""
     remade = state.remade
     again = {s.key for s in remade}

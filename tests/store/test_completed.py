@@ -12,7 +12,7 @@ from record_files import put_parquet
 
 from harness.plan.keys import canonical
 from harness.plan.stages import TrainStage
-from harness.store import Store, older, records, tables
+from harness.store import Store, completed, records, tables
 from harness.store.records import UnreadableRecords, read_frames
 
 SETTINGS = {
@@ -44,7 +44,7 @@ def test_the_recipe_is_what_the_train_stage_writes_today() -> None:
     from harness.stages.trained import recipe_of
 
     text = canonical(SETTINGS)
-    assert older.recipe(text) == canonical(recipe_of(TrainStage.model_validate_json(text)))
+    assert completed.recipe(text) == canonical(recipe_of(TrainStage.model_validate_json(text)))
 
 
 def test_older_records_are_filled_in_from_what_they_and_their_artifacts_say(tmp_path: Path) -> None:
