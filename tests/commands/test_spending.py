@@ -28,7 +28,7 @@ def test_every_ended_attempt_of_the_study_counts(tmp_path: Path) -> None:
         attempt = study.ledger.begin(train.key, train.kind, train.label)
         study.ledger.end(attempt, state, failure, None)
     study.ledger.leave()
-    assert Spending(study).text() == "0.0 s of work" and Spending(study).gpu_hours() == ""
+    assert Spending(study).time_spent() == "0.0 s of work" and Spending(study).gpu_hours() == ""
     with_budget = opened(tmp_path, ("dispatch.gpu_hours=20",))
     assert Spending(with_budget).gpu_hours() == "0.0 of 20 GPU-hours"
 
@@ -52,12 +52,12 @@ def test_the_ledger_is_read_once_a_minute_and_seldomer_where_that_takes_long(
     monkeypatch.setattr(spending, "time", Clock)
     monkeypatch.setattr(spending.budget, "spent", spent)
     shown = Spending(opened(tmp_path))
-    assert shown.text() == "1.0 s of work"
+    assert shown.time_spent() == "1.0 s of work"
     now = 59.0
-    assert shown.text() == "1.0 s of work"
+    assert shown.time_spent() == "1.0 s of work"
     now, took = 61.0, 10.0  # a large study on a slow disk
-    assert shown.text() == "2.0 s of work"
+    assert shown.time_spent() == "2.0 s of work"
     now = 61.0 + 400
-    assert shown.text() == "2.0 s of work" and reads == 2
+    assert shown.time_spent() == "2.0 s of work" and reads == 2
     now = 61.0 + 501
-    assert shown.text() == "3.0 s of work"
+    assert shown.time_spent() == "3.0 s of work"
