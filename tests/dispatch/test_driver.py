@@ -213,7 +213,7 @@ def test_files_that_were_removed_by_hand_are_made_again_only_when_that_is_said(
         shutil.rmtree(store.folder("sample", sample.key))
     executor = WithFiles(store)
     driver = Driver(plan, stages, store, Ledger(tmp_path), executor, remake=False)
-    state = standing(plan, stages, store, Ledger(tmp_path))
+    state = study_state(plan, stages, store, Ledger(tmp_path))
     assert [s.key for s in emptied] == [s.key for s in state.remade if s.kind == kind]
     with pytest.raises(BadInput, match=r"done and then removed[^$]*--remake"):
         driver.run()
