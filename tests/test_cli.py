@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import gc
+import os
 import resource
 import subprocess
 import sys
@@ -258,10 +259,12 @@ def test_what_a_finished_verb_leaves_is_not_gone_through_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cli, "main", lambda: 3)
+    monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "mine")
     assert gc.get_freeze_count() == 0
     try:
         assert __main__.main() == 3
         assert gc.get_freeze_count() > 0
+        assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "mine"  # what somebody said stands
     finally:
         gc.unfreeze()
         gc.enable()

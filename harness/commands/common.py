@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.commands import floors
 from harness.commands.imported import check, imported_checkpoints
@@ -22,7 +23,9 @@ from harness.plan.plan import Plan, Stage, matches
 from harness.spec.schema import STAGE_KINDS
 from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
-from harness.store.studies import Index
+
+if TYPE_CHECKING:
+    from harness.store.studies import Index
 
 
 def add_study(parser: argparse.ArgumentParser, required: bool = True) -> None:

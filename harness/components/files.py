@@ -18,7 +18,6 @@ import contextlib
 import hashlib
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,10 +103,15 @@ def _load(file: File, path: Path) -> ModuleType:
 
     def read() -> ModuleType:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None and spec.origin is not None
+        # What runs is what was hashed: Python's own loader would take the bytecode of a file that
+        # had the same size in the same second.
+        content = path.read_bytes()
+        if hashlib.sha256(content).hexdigest() != file.sha256:
+            raise BadInput("it has changed while it was read; try again")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        exec(compile(content, spec.origin, "exec", dont_inherit=True), module.__dict__)
         return module
 
     try:
@@ -145,6 +149,8 @@ def _why(file: File, path: Path, error: BaseException) -> str:
     """File, line and exception of an import that failed."""
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     if line is None:
+        import traceback
+
         frames = traceback.extract_tb(error.__traceback__)
         ours = path.resolve()
         own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == ours]

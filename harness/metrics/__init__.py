@@ -8,12 +8,13 @@ Importing this package does not import torch; `Features` and `load_extractor` do
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-# These two modules carry the name of the function they export, and importing a submodule binds its
-# name on the package: imported first, so that `harness.metrics.measure` is always the function.
-from harness.metrics.evaluate import evaluate
-from harness.metrics.measure import Metric, measure
+if TYPE_CHECKING:
+    from harness.metrics.evaluate import evaluate
+    from harness.metrics.measure import Metric, measure
 
 _LAZY = {
     "frechet_distance": "harness.metrics.frechet",
@@ -34,6 +35,12 @@ _LAZY = {
 
 __all__ = ["Metric", "evaluate", "measure", *_LAZY]
 
+_LAZY |= {
+    "Metric": "harness.metrics.measure",
+    "evaluate": "harness.metrics.evaluate",
+    "measure": "harness.metrics.measure",
+}
+
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
@@ -44,3 +51,16 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """So that help() and completion list the lazy names."""
     return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Two modules carry the name of the function that they export, and importing a submodule binds
+    its name on the package: `harness.metrics.measure` is the function all the same."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _LAZY and isinstance(value, ModuleType):
+            return
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -220,3 +221,20 @@ def test_the_line_is_found_where_the_study_lies_in_the_current_folder(
     (tmp_path / "broken.py").write_text("\n\nx = undefined\n")
     with pytest.raises(BadInput, match=r"broken\.py:3: cannot be imported: NameError"):
         files.of_study(["broken.py"], Path())
+
+
+def test_what_runs_is_what_was_hashed_and_no_bytecode_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    for version in (1, 2):  # of one size, in one second
+        (tmp_path / "my_schedule.py").write_text(SCHEDULE.format(version=version, factor="0.5"))
+        os.utime(tmp_path / "my_schedule.py", (1e9, 1e9))
+        files.of_study(["my_schedule.py"], tmp_path)
+        assert registry.get("schedule", "falling").version == version
+    (file,) = files.of_study(["my_schedule.py"], tmp_path)
+    (tmp_path / "my_schedule.py").write_text(GOOD)
+    files._loaded.pop("my_schedule")
+    sys.modules.pop("my_schedule")
+    with pytest.raises(BadInput, match="changed while it was read"):
+        files._load(file, file.path)
