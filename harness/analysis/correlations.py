@@ -251,8 +251,8 @@ def regression(
     """`response` (n,) on an intercept and the named `columns` (each (n,)).
 
     For "Gflops, not parameters": log FID on log Gflops and log parameters. Rows with a missing
-    value are left out. Raises BadInput with fewer rows than coefficients plus one, or columns that
-    repeat one another.
+    value are left out. Raises BadInput with fewer rows than coefficients plus one, columns that
+    repeat one another, or a response that is the same everywhere.
     """
     y = np.asarray(response, float)
     design = np.column_stack([np.ones(len(y)), *(np.asarray(v, float) for v in columns.values())])
@@ -261,6 +261,8 @@ def regression(
     n, k = design.shape
     if n <= k or np.linalg.matrix_rank(design) < k:
         raise BadInput(f"{n} models do not determine {k} coefficients of {', '.join(columns)}")
+    if np.ptp(y) <= 1e-9 * max(1.0, float(np.abs(y).max())):  # rounding would be its own trend
+        raise BadInput(f"all {n} models have the same value")
     solution, *_ = np.linalg.lstsq(design, y, rcond=None)
     residuals = y - design @ solution
     spread = float(residuals @ residuals)

@@ -106,7 +106,7 @@ def compare_pairs(
     scale = (
         1.0
         if logarithmic or not curves
-        else float(np.mean([np.abs(c.value).mean() for c in curves.values()]))
+        else float(np.mean([np.abs(c.value).mean() for c in curves.values()])) or 1.0  # all are 0
     )
     seeds = seed_variance(curves)
     rows = []

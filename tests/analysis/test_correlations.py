@@ -138,3 +138,11 @@ def test_an_order_with_two_models_exchanged_is_less_sure_than_a_perfect_one():
     exchanged = values[[0, 1, 2, 4, 3, 5, 6, 7]]
     whole, less = (correlation(compute, v).spearman for v in (values, exchanged))
     assert less.value < whole.value and less.low < whole.low and less.high < 1 == whole.high
+
+
+def test_equal_values_have_no_regression() -> None:
+    """Rounding had a slope of its own, with an interval of 1e-16: a claim counted as supported."""
+    x = np.log(np.geomspace(0.4, 126, 12))
+    for value in (math.log(5.0), 0.1 + 1e-15):
+        with pytest.raises(BadInput, match="all 12 models have the same value"):
+            regression(np.full(12, value), {"gflops": x, "params": np.sin(x)})

@@ -181,3 +181,9 @@ def test_nothing_to_compare_is_no_error():
     assert len(compare_pairs(empty, "fid")) == 0 and headline_pair(empty, "fid") is None
     holes = TWELVE.assign(value=np.nan)
     assert headline_pair(holes, "fid") is None
+
+
+def test_values_that_are_all_nothing_tie() -> None:
+    sweep = pd.concat([curve(m, g, 0.0, 0.1) for m, g in (("a", 10.0), ("b", 20.0))])
+    (row,) = compare_pairs(sweep, "fid").to_dict("records")
+    assert row["ahead"] == "undecided"
