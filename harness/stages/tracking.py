@@ -43,11 +43,11 @@ class Trackers:
             for name, value in values.items()
             if isinstance(value, int | float) and math.isfinite(value)
         }
-        self._each(lambda tracking: tracking.scalars(step, finite))
+        self._each(lambda tracking: tracking.scalars(step, dict(finite)))
 
     def images(self, step: int, name: str, images: np.ndarray) -> None:
         """Tell all trackers a strip of samples, uint8 (n, H, W, C)."""
-        self._each(lambda tracking: tracking.images(step, name, images))
+        self._each(lambda tracking: tracking.images(step, name, images.copy()))
 
     def close(self) -> None:
         """Close every tracker that is still told."""
@@ -63,7 +63,7 @@ class Trackers:
     def _guarded(self, name: str) -> Iterator[None]:
         try:
             yield
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a library's sys.exit ends no training either
             self.open.pop(name, None)
             hint = ""
             if isinstance(error, ImportError):

@@ -15,6 +15,7 @@ import contextlib
 import glob
 import io
 import json
+import lzma
 import os
 import shutil
 import tarfile
@@ -37,6 +38,7 @@ from harness.version import __version__
 
 ABOUT, STUDY, RESULTS = "archive.json", "study.yaml", "results"
 FORMAT = 1
+DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)  # what tarfile raises of it
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Written:
 
 def is_archive(path: Path) -> bool:
     """Is it a file that `write` made? Only its beginning is read."""
-    with contextlib.suppress(OSError, tarfile.TarError, EOFError), tarfile.open(path) as tar:
+    with contextlib.suppress(OSError, *DAMAGED), tarfile.open(path) as tar:
         first = tar.next()
         return first is not None and first.name == ABOUT
     return False
@@ -223,12 +225,33 @@ def _taken_in(path: Path, folder: Path, target: Path, keep_ours: bool) -> Arrive
     return Arrived(about, kept, merged)
 
 
+def _check_members(path: Path, tar: tarfile.TarFile, free: int) -> None:
+    """Refuse, before anything is unpacked, what `write` never writes and what has no room.
+
+    free: bytes of the disk. A sparse file says a size that its archive does not hold.
+    """
+    size, names = 0, set[str]()
+    for member in tar:
+        size += member.size
+        if not member.isreg() or member.issparse():
+            raise BadInput(f"{path}: {member.name} is not a plain file. Nothing was taken")
+        if member.name in names:
+            raise BadInput(f"{path}: {member.name} is in it twice. Nothing was taken")
+        if size > free:
+            raise BadInput(
+                f"{path}: its content needs more than the {free:,} bytes that are free on the disk "
+                "of the results. Nothing was taken"
+            )
+        names.add(member.name)
+
+
 def _unpack(path: Path, folder: Path) -> dict[str, Any]:
     """Unpack and check. Returns archive.json without its checksums."""
     try:
         with tarfile.open(path) as tar:
+            _check_members(path, tar, shutil.disk_usage(folder).free)
             tar.extractall(folder, filter="data")  # no links out, no absolute paths, no devices
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except DAMAGED as error:
         raise BadInput(f"{path} is damaged or cut off: {error}; copy it again") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be unpacked: {error}") from None
@@ -236,7 +259,7 @@ def _unpack(path: Path, folder: Path) -> dict[str, Any]:
         about = json.loads((folder / ABOUT).read_text())
         sums = dict(about.pop("files"))
         newer = about["format"] > FORMAT
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path} is no archive of a study: {error!r}") from None
     if newer:
         raise BadInput(

@@ -48,12 +48,23 @@ class Breaking(Remembering):
             raise ConnectionError("the server is away")
 
 
+class Leaving(Remembering):
+    """Ends the process, as some libraries do when they cannot log in."""
+
+    name: ClassVar[str] = "leaving"
+    told: ClassVar[list[Any]] = []
+
+    def scalars(self, step: int, values: Mapping[str, float]) -> None:
+        values.clear()  # type: ignore[attr-defined]  # what the next one is told is not its own
+        raise SystemExit("not logged in")
+
+
 @pytest.fixture
 def brought() -> Iterator[None]:
-    for cls in (Remembering, Breaking):
+    for cls in (Remembering, Breaking, Leaving):
         cls.told.clear()
     registry.add_file_entries(
-        [Entry("tracker", c.name, "a test", c, "0" * 64) for c in (Remembering, Breaking)]
+        [Entry("tracker", c.name, "a test", c, "0" * 64) for c in (Remembering, Breaking, Leaving)]
     )
     yield
     registry.forget_files()
@@ -89,3 +100,13 @@ def test_a_name_that_nobody_has_here_is_a_sentence(capsys: pytest.CaptureFixture
     trackers = opened("of-another-machine")
     trackers.scalars(1, {"a": 1.0})
     assert "unknown tracker 'of-another-machine'" in capsys.readouterr().out
+
+
+def test_one_that_would_end_the_process_does_not(
+    brought: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trackers = opened("leaving", "remembering")
+    trackers.scalars(1, {"a": 1.0})
+    trackers.close()
+    assert "SystemExit: not logged in" in capsys.readouterr().out
+    assert Remembering.told[1:] == [(1, {"a": 1.0}), "closed"]

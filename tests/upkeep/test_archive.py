@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import lzma
 import os
+import random
 import shutil
 import tarfile
 from pathlib import Path
@@ -244,6 +246,50 @@ def test_nothing_is_written_outside(
     with pytest.raises(BadInput):
         archive.read(path, there.root)
     assert not list(tmp_path.rglob("outside*")) and not Path("/outside-of-all.txt").exists()
+
+
+def member(kind: bytes, size: int = 0, name: str = "results/more") -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.size, info.linkname = kind, size, "study.yaml"
+    return info
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (member(tarfile.SYMTYPE), "results/more is not a plain file"),
+        (member(tarfile.LNKTYPE), "results/more is not a plain file"),
+        (member(tarfile.FIFOTYPE), "results/more is not a plain file"),
+        (member(tarfile.REGTYPE, name="study.yaml"), "study.yaml is in it twice"),
+        (member(tarfile.REGTYPE, size=1 << 60), "needs more than the"),
+    ],
+    ids=["link", "hard link", "pipe", "twice", "huge"],
+)
+def test_what_no_archive_holds_is_refused_before_it_is_unpacked(
+    store: Store, there: Store, study: Path, commit, more: tarfile.TarInfo, said: str
+) -> None:
+    commit(store, "train", "a")
+    path = written(store, study)
+    with tarfile.open(path, "a") as tar:
+        tar.addfile(more)
+    with pytest.raises(BadInput, match=said):
+        archive.read(path, there.root)
+    assert not there.committed(["train"])
+
+
+def test_damaged_compression_and_a_list_without_end_are_refused(
+    store: Store, there: Store, study: Path, commit
+) -> None:
+    commit(store, "train", "a", payload=random.Random(0).randbytes(200_000))
+    path = written(store, study)
+    pressed = lzma.compress(path.read_bytes())
+    other = path.with_name("other.tar.xz")
+    other.write_bytes(pressed[: len(pressed) // 2] + b"\xff" * (len(pressed) // 2))
+    with pytest.raises(BadInput, match="damaged or cut off"):
+        archive.read(other, there.root)
+    changed(path, lambda n, d: b"[" * 200_000 if n == "archive.json" else d)
+    with pytest.raises(BadInput, match="no archive of a study"):
+        archive.read(path, there.root)
 
 
 def test_the_verbs(
