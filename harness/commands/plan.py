@@ -136,12 +136,10 @@ def _costs(
     for stage in state.stages:
         done = stage.key in state.done
         failed = stage.key in state.failed
-        model = estimate.model_of(opened.plan, stage)
-        seconds = (
-            speeds.seconds(stage, model, estimate.data_of(opened.plan, stage))
-            if speeds.measured and (every or not done)
-            else None
-        )
+        model = seconds = None
+        if speeds.measured and (every or not done):
+            model = estimate.model_of(opened.plan, stage)
+            seconds = speeds.seconds(stage, model, estimate.data_of(opened.plan, stage))
         gflops = stage.gflops
         if stage.key in saved:  # an interrupted stage goes on from what it has saved
             gflops = left(stage, saved[stage.key])
@@ -166,7 +164,7 @@ def _costs(
         entry["done"] += done
         entry["failed"] += failed
         if not done:
-            used = speeds.benchmark(stage, model)
+            used = speeds.benchmark(stage, model) if speeds.benchmarks else None
             if used is not None and used[1]:
                 differing.setdefault((stage.kind, "; ".join(used[1])), set()).add(str(model))
             entry["gflops"] += gflops or 0.0

@@ -19,11 +19,11 @@ def smallest(opened: Opened) -> dict[str, Any] | None:
     the value, from records of this study here; null: none yet), share (times x spread), basis
     ("seeds", "checkpoints": samples alone).
     """
-    by_configuration: dict[str, set[int]] = {}
+    by_configuration: dict[Any, set[int]] = {}
     for run in opened.study.runs:
         if run.train is not None:
-            point = {k: v for k, v in run.point.items() if k != "seed"}
-            by_configuration.setdefault(repr((run.model.label, point)), set()).add(run.seed)
+            point = tuple((k, _plain(v)) for k, v in run.point.items() if k != "seed")
+            by_configuration.setdefault((run.model.label, point), set()).add(run.seed)
     if len(by_configuration) < 2 or not opened.plan.measurements:
         return None
     seeds = min(len(own) for own in by_configuration.values())
@@ -39,6 +39,11 @@ def smallest(opened: Opened) -> dict[str, Any] | None:
         "share": None if spread is None else times * spread,
         "basis": "seeds" if seeds > 1 else "checkpoints",
     }
+
+
+def _plain(value: Any) -> Any:
+    """A value of an axis by which a dictionary can tell it from others."""
+    return value if isinstance(value, str | int | float | None) else repr(value)
 
 
 def _spread(opened: Opened, seeds: int) -> float | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from harness.components.autoencoder import Autoencoder
 from harness.components.source import Wanted, other_fingerprint
 from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
@@ -192,6 +193,9 @@ def _autoencoder(study: Study) -> list[str]:
 
 def _decoders(plan: Plan, missing: Iterable[Stage]) -> list[str]:
     """Decoders that stages to do need: one that is not here would be missed after all training."""
+    codecs = {id(run.codec): run.codec for run in plan.study.runs}.values()
+    if all(type(codec).missing_decoder is Autoencoder.missing_decoder for codec in codecs):
+        return []  # none of them has another decoder
     asked: dict[tuple[int, str | None, str], Any] = {}
     for stage in missing:
         if stage.kind in ("encode", "sample", "ceiling"):

@@ -77,14 +77,15 @@ def young_averages(study: Study) -> list[str]:
     per cent of them made the distance of a DDPM trained for 600 steps three times as large.
     """
     found: dict[float, tuple[int, dict[str, None]]] = {}  # decay -> the earliest step, evaluations
-    for run in study.runs:
-        if run.train is None or run.model.checkpoint:
+    trained = {id(run.train): run.train for run in study.runs if not run.model.checkpoint}
+    for train in trained.values():  # ten thousand runs share a few
+        if train is None:
             continue
         for name, evaluation in study.evaluations.items():
             if evaluation.ema_length is not None:
                 continue  # its first update takes the weights
-            decay = run.train.emas[0] if evaluation.ema is None else evaluation.ema
-            steps = evaluation.steps_of(run.train)
+            decay = train.emas[0] if evaluation.ema is None else evaluation.ema
+            steps = evaluation.steps_of(train)
             young = [step for step in steps if decay**step > UNTRAINED]
             if young:
                 first, names = found.get(decay, (min(young), {}))
