@@ -15,7 +15,8 @@ SHORT = {
     "image_size": "image size",
     "objective_settings": "objective's settings",
 }
-NOTHING = {"schedule": "constant", "grad_clip": "off"}  # settings of which null is a value
+# Settings of which null is a value, in a word.
+NOTHING = {"schedule": "constant", "grad_clip": "off", "base_width": "off"}
 
 
 def setting(name: str) -> str:

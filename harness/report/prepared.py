@@ -31,9 +31,19 @@ def prepared(
     """
     out = rows.copy()
     models = out["model"].astype(object) if "model" in out else out["label"]
+    family = out["family"].astype(object) if "family" in out else pd.Series(None, index=out.index)
+    several = family.dropna().nunique() > 1
     out["group"] = [
-        " ".join(w for w in (str(label).removeprefix(str(model)).strip(), reference) if w)
-        for label, model in zip(out["label"], models, strict=True)
+        " ".join(
+            w
+            for w in (
+                str(its) if several and isinstance(its, str) else "",
+                str(label).removeprefix(str(model)).strip(),
+                reference,
+            )
+            if w
+        )
+        for label, model, its in zip(out["label"], models, family, strict=True)
     ]
     std, freedom = errors(out)
     ends = [

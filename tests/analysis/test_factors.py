@@ -137,6 +137,16 @@ def test_a_constant_rate_and_no_clipping_are_levels():
     assert row["better"] != "constant" and row["seeds"] == 3
 
 
+def test_a_rate_that_is_not_scaled_by_the_width_is_a_level():
+    rows = pd.DataFrame(
+        [{"model": "m", "gflops": 1.0, "step": 10, "seed": 0, "value": v, "std": 0.1,
+          "recipe": json.dumps({"base_width": base})} for base, v in ((None, 80.0), (32, 50.0))]
+    )  # fmt: skip
+    assert axes(rows).factors == ("base_width",)
+    (row,) = factor_effects(rows, "base_width", "fid").to_dict("records")
+    assert {row["level"], row["against"]} == {"off", 32} and row["better"] == 32
+
+
 def test_a_schedule_on_the_way_to_its_end_is_not_compared_with_a_constant_rate():
     rows = pd.DataFrame(
         [scheduled(s, h, 0, 100, 50.0) for s, h in (("cosine", 200), (None, None))]

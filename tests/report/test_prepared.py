@@ -23,6 +23,12 @@ def test_the_group_is_what_the_label_adds_to_the_model() -> None:
     assert prepared(rows().drop(columns="model"))["group"].tolist() == ["", ""]
 
 
+def test_families_are_groups_where_there_are_several() -> None:
+    assert prepared(rows(family=["DiT", "DiT"]))["group"].tolist() == ["", "lr 0.1"]
+    assert prepared(rows(family=["DiT", "U-ViT"]))["group"].tolist() == ["DiT", "U-ViT lr 0.1"]
+    assert prepared(rows(family=["DiT", None]))["group"].tolist() == ["", "lr 0.1"]
+
+
 def test_intervals_are_students_where_the_error_was_estimated() -> None:
     made = prepared(rows(se=[1.0, np.nan], se_df=[4.0, np.nan]))
     half = stats.t.ppf(0.975, 4)
