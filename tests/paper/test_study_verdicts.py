@@ -20,6 +20,7 @@ from harness.paper.evidence import (
     Evidence,
     papers_evidence,
 )
+from harness.store import influences
 
 
 def rows(*given: dict, **common) -> pd.DataFrame:
@@ -72,6 +73,27 @@ def test_a_ratio_is_judged_by_both_errors_and_their_degrees_of_freedom() -> None
     assert f"ratio 0.500 ({math.exp(-half) / 2:.3f} to {math.exp(half) / 2:.3f})" in said
 
 
+def test_errors_that_two_values_share_are_taken_from_their_ratio() -> None:
+    """Of the same draws, with influences that tell the whole error: covariance = r s s'."""
+    moves = np.random.default_rng(0).normal(size=(2, 50))
+    moves[1] = 0.9 * moves[0] + 0.2 * moves[1]
+    moves *= np.array([[0.5], [1.4]]) / moves.std(axis=1, ddof=1, keepdims=True)
+    r, a, b = float(np.corrcoef(moves)[0, 1]), 0.5 / math.sqrt(50), 1.4 / math.sqrt(50)
+    common = {"sampling_seed": 0, "samples": 100}
+    ours, theirs = (
+        {"value": v, "se": s, "influence": influences.written(m), **common}
+        for v, s, m in ((5.0, a, moves[0]), (10.0, b, moves[1]))
+    )
+    said = decide("adaln-zero-half", blocks(ours, in_context=theirs)).numbers
+    variance = (a / 5) ** 2 + (b / 10) ** 2 - 2 * r * a * b / 50
+    half = 1.95996 * math.sqrt(variance)
+    assert (
+        r > 0.9 and f"ratio 0.500 ({math.exp(-half) / 2:.3f} to {math.exp(half) / 2:.3f})" in said
+    )
+    apart = decide("adaln-zero-half", blocks({**ours, "samples": 99}, in_context=theirs)).numbers
+    assert apart != said
+
+
 def test_nearly_half_holds_of_each_model_that_has_both_blocks() -> None:
     def of(*ratios: float) -> Evidence:
         found = [
@@ -82,6 +104,11 @@ def test_nearly_half_holds_of_each_model_that_has_both_blocks() -> None:
         return Evidence(final=rows(*found))
 
     assert decide("adaln-zero-half", of(0.5, 0.55)).verdict == SUPPORTED
+    # An interval that fits of one model is wider where two are judged together.
+    both = of(0.5, 0.5)
+    both.final["se"] = both.final["value"] * math.log(0.6 / 0.5) / 2.1 / math.sqrt(2)
+    assert decide("adaln-zero-half", both).verdict == UNDECIDED
+    assert decide("adaln-zero-half", Evidence(final=both.final.iloc[:2])).verdict == SUPPORTED
     found = decide("adaln-zero-half", of(0.5, 0.9))
     assert found.verdict == CONTRADICTED
     assert found.numbers.startswith(
@@ -146,6 +173,10 @@ def test_the_cheapest_block_may_be_as_cheap_as_another() -> None:
     found = decide("adaln-zero-cheapest", of(100.0, 119.0, 98.0, 90.0))
     assert found.verdict == CONTRADICTED
     assert found.numbers.endswith("; adaln is 10.00 % cheaper")
+    small = of(1.0, 1.2, 1.3, 1.05).final.assign(model="DiT-S/2")  # of another size: none cheaper
+    both = pd.concat([small, of(100.0, 119.0, 98.0, 90.0).final], ignore_index=True)
+    found = decide("adaln-zero-cheapest", Evidence(final=both))
+    assert found.numbers.endswith("; adaln is 10.00 % cheaper")
 
 
 # --- steps forward --------------------------------------------------------------------------------
@@ -189,6 +220,11 @@ def test_steps_forward_are_within_one_training_step_and_of_what_has_a_size_and_a
     final = sizes((10.0, 0.5, -1.0))
     unsized = sizes((1.0,)).assign(size=None, gflops=1e9)
     found = decide("size-helps", Evidence(final=pd.concat([final, unsized])))
+    assert found.numbers.startswith("1 of 1 steps forward improve")
+    patches = sizes((10.0, 9.0)).assign(size="S", patch_size=[4.0, 2.0])
+    none = sizes((1.0,)).assign(size="S", patch_size=math.nan, gflops=1e9)
+    other = pd.concat([patches, none])
+    found = decide("patch-helps", Evidence(final=other.assign(model="m", label="m")))
     assert found.numbers.startswith("1 of 1 steps forward improve")
     nothing = decide("size-helps", Evidence(final=final.drop(columns=["size"])))
     assert nothing.numbers.endswith("no models that differ in this alone")
