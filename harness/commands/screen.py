@@ -153,6 +153,14 @@ class Screen:
         foot = self._foot(opened, shown)
         room = max(3, height - len(foot) - 6)
         head = self._head(opened, shown)
+        runs = len(opened.study.runs)
+        least = len(foot) + 4 + min(3, runs) + (runs > 3)
+        if height < least:  # no room for the grid: failures first, then what there is
+            foot.sort(key=lambda line: not line.startswith("failed:"))
+            lines = [*foot[:1], head, *foot[1:]] if height < 3 else [head, *foot]
+            return Group(
+                *(Text(line, no_wrap=True, overflow="ellipsis") for line in lines[: max(1, height)])
+            )
         parts = [Text(head, no_wrap=True, overflow="ellipsis"), Text("")]
         parts += [self._grid(opened, shown, width, room), Text("")]
         parts += [Text(line, no_wrap=True, overflow="ellipsis") for line in foot]
