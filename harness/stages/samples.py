@@ -9,6 +9,7 @@ in the name where there are weights: `part-START-STOP-SHA256.npz`, its first 16 
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,5 +160,8 @@ def read_strip(folder: Path) -> np.ndarray | None:
             with np.load(folder / STRIP_FILE, allow_pickle=False) as held:
                 return held["arr_0"]  # type: ignore[no-any-return]
         return next(read_images(folder, STRIP))
-    except (OSError, EOFError, KeyError, StopIteration, ValueError, zipfile.BadZipFile):
+    except (
+        *(OSError, EOFError, KeyError, StopIteration, ValueError),
+        *(zipfile.BadZipFile, zlib.error),
+    ):
         return None
