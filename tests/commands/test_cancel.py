@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(
     ledger = Ledger(study.parent / "results")
     assert {a.state for s in stages(study, "train") for a in ledger.attempts(s.key)} == {"stopped"}
     code, said = verb("status", "tiny.yaml", *SLURM[2:])
-    assert "waiting: 4 stages: stopped: cancelled by `harness cancel`" in said
+    last = r"\(the last \d{4}-\d\d-\d\d \d\d:\d\d, try 1\)"
+    assert re.search(rf"waiting: 4 stages {last}: stopped: cancelled by `harness cancel`", said)
 
 
 def test_cancelling_one_stage_of_a_task_leaves_those_beside_it_alone(

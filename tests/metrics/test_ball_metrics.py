@@ -69,7 +69,7 @@ def test_no_more_samples_than_neighbours_are_refused_before_any_work(
     metric.check(k + 1, ("pool",), 64, shared)
     with pytest.raises(BadInput, match=f"with k {k} needs more than {k} samples"):
         metric.check(k, ("pool",), 64, shared)
-    with pytest.raises(BadInput, match="needs pool features"):
+    with pytest.raises(BadInput, match="is computed from pooled features"):
         metric.check(100, ("spatial",), 64, shared)
 
 

@@ -80,7 +80,7 @@ def test_what_can_be_known_beforehand_is_refused_or_remarked() -> None:
     shared = Shared([])
     with pytest.raises(BadInput, match="metric fd needs at least 2 samples"):
         FrechetDistance().check(1, ("pool",), 64, shared)
-    with pytest.raises(BadInput, match="metric sfd needs spatial features"):
+    with pytest.raises(BadInput, match="metric 'sfd' is computed from spatial features"):
         SpatialFrechetDistance().check(50, ("pool",), 64, shared)
     asked = []
     extractor = SimpleNamespace(width=lambda part, size: asked.append((part, size)) or 100)

@@ -44,7 +44,7 @@ def test_one_sample_is_refused_before_any_work() -> None:
     Gap().check(2, ("pool",), None, Shared([]))
     with pytest.raises(BadInput, match="metric gap needs at least 2 samples"):
         Gap().check(1, ("pool",), None, Shared([]))
-    with pytest.raises(BadInput, match="needs pool features"):
+    with pytest.raises(BadInput, match="is computed from pooled features"):
         Gap().check(2, ("spatial",), None, Shared([]))
 
 
