@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import yaml
 from in_process import here_alone
 from tiny_study import TINY
 
@@ -159,3 +160,13 @@ reference: {extractor: random-conv, images: 60, recall_images: 20, floor_images:
     assert not set(other["reference_sha256"]) & set(
         metrics[metrics["metric"] == "fd_glyphs_cnn"]["reference_sha256"]
     )
+
+
+@pytest.mark.parametrize("path", sorted(SMOKE.parent.glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_imagenet_profile_measures_dinov2_beside_fid(path: Path) -> None:
+    for name in yaml.safe_load(path.read_text())["profiles"]:
+        if not name.startswith("imagenet"):
+            continue
+        study = load_study(path, name)
+        features = {study.reference_of(e).extractor.name for e in study.evaluations}  # type: ignore[union-attr]
+        assert features in ({"inception-2015", "dinov2"}, set())  # none: complexity alone
