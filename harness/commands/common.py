@@ -127,6 +127,10 @@ def open_study(
         for pattern in getattr(args, option, ()):
             if pattern in STAGE_KINDS or any(matches(s, [pattern]) for s in plan.stages.values()):
                 continue
+            if not pattern.strip():
+                raise BadInput(
+                    f"--{option} '{pattern}': it is empty, and names no stage: leave the option out"
+                )
             raise BadInput(
                 f"--{option} {pattern}: no stage matches it"
                 f"{did_you_mean(pattern, STAGE_KINDS)}; "

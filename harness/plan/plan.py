@@ -252,4 +252,5 @@ def matches(stage: Stage, patterns: Iterable[str]) -> bool:
         else (len(p) >= 6 and stage.key.startswith(p))
         or fnmatch.fnmatchcase(stage.label, p if "*" in p or "?" in p else f"*{p}*")
         for p in patterns
+        if p.strip()  # an unset variable of a shell names nothing, and not everything
     )

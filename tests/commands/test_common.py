@@ -34,6 +34,8 @@ def test_an_unknown_stage_is_named_and_nothing_is_started(
         (("--skip", "nope"), "--skip nope: no stage matches it; "),
         (("--skip", "samplee"), "--skip samplee: no stage matches it (did you mean 'sample'?)"),
         (("--only", "nope"), "no stage matches it"),
+        (("--only", ""), "--only '': it is empty, and names no stage: leave the option out"),
+        (("--skip", " "), "--skip ' ': it is empty, and names no stage"),
         (("--only", "train", "--only", "nope"), "--only nope: no stage matches it"),
     ],
 )
