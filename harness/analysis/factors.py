@@ -102,7 +102,7 @@ class Pairs:
     models: tuple[str, ...]
     gflops: np.ndarray  # (models,) of the second level
     gain: np.ndarray  # (models,) mean over seeds of log(first / second)
-    variance: np.ndarray  # (models,) of `gain`; NaN where nothing is known of it
+    covariance: np.ndarray  # (models, models) of `gain`; NaN where nothing is known of it
     seeds: np.ndarray  # (models,)
     df: float
     basis: str | None  # "seeds", "checkpoints", or null
@@ -140,54 +140,67 @@ def paired(rows: pd.DataFrame, factor: str, first: Any, second: Any) -> Pairs:
     # Null equals null in a merge of pandas: a setting that both lack is equal.
     both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
     a, b = both["value_a"].to_numpy(float), both["value_b"].to_numpy(float)
-    both["shared"] = _shared(both, full)
     if len(both) and min(a.min(), b.min()) > 0:
-        both["gain"] = np.log(a / b)
-        both["own"] = (
-            both["variance_a"] / a**2 + both["variance_b"] / b**2 - 2 * both["shared"] / (a * b)
-        )
+        both["gain"], slopes = np.log(a / b), (1 / a, 1 / b)
     else:
         scale = float(np.abs(np.r_[a, b]).mean()) if len(both) else 1.0
-        both["gain"] = (a - b) / scale
-        both["own"] = (both["variance_a"] + both["variance_b"] - 2 * both["shared"]) / scale**2
-    return _summed(both, others)
+        both["gain"], slopes = (a - b) / scale, (np.ones(len(a)) / scale, np.ones(len(b)) / scale)
+    own, shared = _errors(both, full, *slopes)
+    return _summed(both, others, own, shared)
 
 
-def _shared(both: pd.DataFrame, full: pd.DataFrame) -> np.ndarray:
-    """Covariance of the errors of each pair's two values, where each was measured once."""
-    found = covariance(full)
-    once = (both["times_a"] == 1) & (both["times_b"] == 1)
-    both_rows = zip(both["row_a"], both["row_b"], once, strict=True)
-    return np.array([found[i, j] if alone else 0.0 for i, j, alone in both_rows], float)
+def _errors(
+    both: pd.DataFrame, full: pd.DataFrame, first: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of the pairs' gains: the variances of independent values (pairs,), and what the values share
+    beside (pairs, pairs).
+
+    first, second: slopes of a gain in its two values. Two pairs of the same draws share errors as
+    the two values of one do. Values that are means of several share none.
+    """
+    own = both["variance_a"].to_numpy(float) * first**2 + both["variance_b"].to_numpy(float) * (
+        second**2
+    )
+    shared = covariance(full)
+    np.fill_diagonal(shared, 0.0)
+    once = ((both["times_a"] == 1) & (both["times_b"] == 1)).to_numpy(bool)
+    at = np.flatnonzero(once)
+    weights = np.zeros((len(both), len(full)))
+    weights[at, both["row_a"].to_numpy(int)[once]] = first[once]
+    weights[at, both["row_b"].to_numpy(int)[once]] = -second[once]
+    return own, weights @ shared @ weights.T
 
 
-def _summed(both: pd.DataFrame, others: list[str]) -> Pairs:
+def _summed(both: pd.DataFrame, others: list[str], own: np.ndarray, shared: np.ndarray) -> Pairs:
     groups = both.groupby(others, dropna=False, sort=False)
     table = groups.agg(
         gain=("gain", "mean"), squares=("gain", lambda g: float(((g - g.mean()) ** 2).sum())),
         seeds=("gain", "size"), gflops=("gflops_b", "first"),
-        own=("own", lambda v: float(v.sum(skipna=False)) / len(v) ** 2),
         model=(others[0], "first"),
     )  # fmt: skip
-    table = table.sort_values("gflops", kind="stable")
+    table = table.assign(_group=range(len(table))).sort_values("gflops", kind="stable")
     n = table["seeds"].to_numpy(float)
     df = float((n - 1).sum())
     basis: str | None = "seeds"
     if df >= 1:
-        variance = float(table["squares"].sum()) / df / n
+        found = np.diag(float(table["squares"].sum()) / df / n)
     else:
-        variance = table["own"].to_numpy(float)
-        known = len(variance) > 0 and bool(np.isfinite(variance).all())
+        of_group = groups.ngroup().to_numpy() == table["_group"].to_numpy()[:, None]
+        means = of_group / np.maximum(1, of_group.sum(axis=1, keepdims=True))
+        found = means @ (np.diag(np.nan_to_num(own)) + shared) @ means.T
+        unknown = (of_group & ~np.isfinite(own)).any(axis=1)
+        found[unknown, unknown] = np.nan
+        known = len(own) > 0 and bool(np.isfinite(own).all())
         basis = "checkpoints" if known else None
         parts = np.r_[both["df_a"].to_numpy(float), both["df_b"].to_numpy(float)]
         df = pooled_df(np.ones(len(parts)), [degrees(f) for f in parts]) if known else math.nan
-        df = min(df, COVARIANCE_DF) if known and both["shared"].any() else df
+        df = min(df, COVARIANCE_DF) if known and shared.any() else df
     ratio = (both["gflops_a"] / both["gflops_b"]).median() if len(both) else math.nan
     return Pairs(
         tuple(str(m) for m in table["model"]),
         table["gflops"].to_numpy(float),
         table["gain"].to_numpy(float),
-        np.asarray(variance, float),
+        np.asarray(found, float),
         n.astype(int),
         df,
         basis,
@@ -199,7 +212,8 @@ def mean_effect(pairs: Pairs, confidence: float = 0.95) -> Difference:
     """Mean gain over these models, each counting the same, with its interval."""
     count = len(pairs.gain)
     value = float(pairs.gain.mean()) if count else math.nan
-    std = math.sqrt(float(pairs.variance.sum())) / count if count else math.nan
+    total = float(pairs.covariance.sum())
+    std = math.sqrt(max(0.0, total)) / count if count and math.isfinite(total) else math.nan
     if not (math.isfinite(std) and math.isfinite(value)):
         return Difference(value, math.nan, math.nan, math.nan, Interval(value, -math.inf, math.inf))
     p = p_value(value, std, pairs.df)

@@ -69,11 +69,12 @@ class Line:
         return Interval(centre, -math.inf, math.inf)
 
 
-def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.95) -> Line:
+def line(x: Array, y: Array, errors: Array, df: float, confidence: float = 0.95) -> Line:
     """Weighted straight line; its errors are the given ones, or what the scatter says if that is
     wider.
 
-    x, y, variance: (n,); `df`: degrees of freedom of the variances together. Variances of few
+    x, y: (n,); `errors`: variances (n,) or covariances (n, n) of y; `df`: degrees of freedom of
+    them together. The line is weighted by the variances alone. Variances of few
     degrees would rule the line by chance where they came out small: as weights they are brought
     towards their mean. What models scatter beyond them is added to each (Paule & Mandel 1982), and
     has n - 2 degrees. Three models can lie on a line by chance: t of one degree times their misfit
@@ -82,6 +83,8 @@ def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.9
     """
     if len(x) < 2 or np.ptp(x) == 0:
         raise BadInput("a line needs two models of different compute")
+    between = np.diag(errors) if errors.ndim == 1 else errors
+    variance = np.diag(between)
     if not (np.isfinite(variance).all() and (variance > 0).all()):
         raise BadInput("a line needs standard errors; these values have none")
     design = np.column_stack([np.ones(len(x)), x])
@@ -98,7 +101,7 @@ def line(x: Array, y: Array, variance: Array, df: float, confidence: float = 0.9
         return float(((y - design @ (solved(of)[1] @ y)) ** 2 / of).sum()) - left
 
     _, maps = solved(weighing)
-    covariance, level = maps @ (variance[:, None] * maps.T), critical(confidence, df)
+    covariance, level = maps @ between @ maps.T, critical(confidence, df)
     left = len(x) - 2
     if left > 0:
         scatter, share = 0.0, 1.0
@@ -124,7 +127,7 @@ def interaction(
     """
     pairs: Pairs = paired(rows, factor, first, second)
     x = np.log10(pairs.gflops)
-    fit = line(x, pairs.gain, pairs.variance, pairs.df, confidence)
+    fit = line(x, pairs.gain, pairs.covariance, pairs.df, confidence)
     root = fit.root()
     crossing = None if root is None else Interval(*(_power(v) for v in root))
     return Interaction(factor, first, second, fit.slope_interval(), crossing, len(x), pairs.basis)

@@ -97,10 +97,10 @@ def _points(rows: pd.DataFrame, factor: str, base: Any) -> list[Any]:
         for model in dict.fromkeys(pairs.models):  # over the other factors' settings
             own = np.array([m == model for m in pairs.models])
             gain, gflops = float(pairs.gain[own].mean()), float(np.median(pairs.gflops[own]))
-            variance = float(pairs.variance[own].sum()) / int(own.sum()) ** 2
+            variance = float(pairs.covariance[np.ix_(own, own)].sum()) / int(own.sum()) ** 2
             ends = Interval(gain, math.nan, math.nan)
             if np.isfinite(variance):
-                ends = interval(gain, math.sqrt(variance), pairs.df)
+                ends = interval(gain, math.sqrt(max(0.0, variance)), pairs.df)
             said = (names.setting(factor), words[one], words[base])
             out.append((*said, model, gflops, *(_exp(v) for v in ends)))
     return out

@@ -13,6 +13,7 @@ from scipy import stats
 
 from harness.analysis.factors import axes, choose, factor_effects, mean_effect, paired, with_recipe
 from harness.errors import BadInput
+from harness.store import influences
 
 
 def test_axes_know_their_part():
@@ -160,3 +161,26 @@ def test_rows_that_record_no_recipe_have_no_level():
     assert (
         full["schedule"].isna().tolist() == [False, True] and "schedule" not in axes(rows).factors
     )
+
+
+def test_effects_of_models_that_share_draws_are_no_independent_ones():
+    """The mean effect over models is as sure as its draws: what all models' ratios share stays."""
+    rng, held, blind = np.random.default_rng(4), 0, 0
+    for _ in range(80):
+        common, rows = rng.normal(size=32) * np.sqrt(32), []
+        for k in range(8):
+            for base in (None, 32):
+                own = rng.normal(size=32) * np.sqrt(32)
+                # one level moves with the draws of all models, the other with its own alone
+                moved = 3.0 * (common if base else own)
+                rows.append({
+                    "model": f"m{k}", "gflops": 1.0 + k, "step": 10, "seed": 0, "samples": 256,
+                    "value": 60.0 + moved.mean(), "std": 3.0, "std_df": 19.0, "sampling_seed": 0,
+                    "influence": influences.written(moved - moved.mean()),
+                    "recipe": json.dumps({"base_width": base}),
+                })  # fmt: skip
+        frame = pd.DataFrame(rows)
+        held += 0 in mean_effect(paired(frame, "base_width", "off", 32)).interval
+        alone = mean_effect(paired(frame.drop(columns="influence"), "base_width", "off", 32))
+        blind += 0 in alone.interval
+    assert held >= 70 and blind < 60
