@@ -71,18 +71,7 @@ def _of(data: Any) -> dict[str, Any]:
         return {**told, "trouble": "not there"}
     try:
         files = file_lists.look(data.path, data.source.listing(data.path))
-        images = data.source.open(
-            Wanted(
-                name=data.name,
-                path=data.path,
-                split="train",
-                image_size=data.image_size,
-                channels=data.channels,
-                num_classes=data.num_classes,
-                count=data.train_images,
-                seed=data.seed,
-            )
-        )
+        images = data.source.open(Wanted.training(data, data.path))
         told |= {"files": len(files), "bytes": files.bytes, "images": len(images)}
         told["notes"] = list(getattr(images, "notes", ()))
         return {**told, "fingerprint": images.fingerprint}

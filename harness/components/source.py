@@ -70,6 +70,20 @@ class Wanted:
     seed: int
     index: Path | None = None  # a folder to keep what is slow to find out (headers of tars)
 
+    @classmethod
+    def training(cls, data: Any, path: str | None) -> Wanted:
+        """The training images of a study's section `data`, which lie at `path` (None: are made)."""
+        return cls(
+            name=data.name,
+            path=path,
+            split="train",
+            image_size=data.image_size,
+            channels=data.channels,
+            num_classes=data.num_classes,
+            count=data.train_images,
+            seed=data.seed,
+        )
+
 
 class Source(Component):
     """Where images come from."""

@@ -165,16 +165,7 @@ def _other_fingerprint(data: DataSettings) -> str | None:
     source: Any = data.source
     try:
         if source.made:
-            wanted = Wanted(
-                name=data.name,
-                path=None,
-                split="train",
-                image_size=data.image_size,
-                channels=data.channels,
-                num_classes=data.num_classes,
-                count=data.train_images,
-                seed=data.seed,
-            )
+            wanted = Wanted.training(data, None)
             place, found = f"the embedded set {data.name}", source.open(wanted).fingerprint
         else:
             place, found = str(data.path), source.quick_fingerprint(data.path)
