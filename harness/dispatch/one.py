@@ -90,4 +90,7 @@ def _until_the_driver_ends() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    ended = main(sys.argv[1])
+    from harness.stages.tracking import leave
+
+    leave(ended)

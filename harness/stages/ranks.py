@@ -103,4 +103,7 @@ def _printer(main: bool) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    ended = main()
+    from harness.stages.tracking import leave
+
+    leave(ended)

@@ -1,7 +1,9 @@
 """Telling trackers: losses while a training goes on, metrics and samples once they are committed.
 
 Whatever a tracker raises is printed to the stage's log, once, and that tracker is told nothing more
-by this stage: a run never fails because of it, and never differs.
+by this stage: a run never fails because of it, and never differs. Each tracker is told by a thread
+of its own, so a training does not wait for a server that does not answer. Opening and closing have
+a time limit; a tracker that misses it is told nothing more by this process.
 """
 
 from __future__ import annotations
@@ -9,9 +11,15 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -21,20 +29,19 @@ from harness.plan.stages import Task
 from harness.stages.samples import read_strip
 from harness.store.artifacts import Rows
 
+LIMIT_S = 60.0  # that a stage waits for a tracker to open, and again for it to close
+WAITING = 1000  # messages to a tracker that is slower than the training; more are not kept
+
+_hung: set[str] = (
+    set()
+)  # trackers that missed the limit in this process: nobody waits for them again
+
 
 class Trackers:
     """All trackers of a study, open for one run. Without any, nothing is done."""
 
     def __init__(self, given: Iterable[Mapping[str, Any]], tracked: Tracked) -> None:
-        self.tracked = tracked
-        self.open: dict[str, Tracking] = {}
-        for one in given:
-            settings = dict(one)
-            name = settings.pop("name")
-            with self._guarded(name):
-                cls: Any = registry.get("tracker", name)
-                tracker: Tracker = cls.model_validate(settings, strict=False)
-                self.open[name] = tracker.open(tracked)
+        self.open = [_Told(dict(one), tracked) for one in given]
 
     def scalars(self, step: int, values: Mapping[str, Any]) -> None:
         """Tell all trackers those of the values that are finite numbers."""
@@ -50,30 +57,115 @@ class Trackers:
         self._each(lambda tracking: tracking.images(step, name, images.copy()))
 
     def close(self) -> None:
-        """Close every tracker that is still told."""
-        self._each(lambda tracking: tracking.close())
+        """Close every tracker that is still told: each has LIMIT_S for what it was not told yet."""
+        for told in self.open:
+            told.close()
         self.open.clear()
 
     def _each(self, tell: Callable[[Tracking], None]) -> None:
-        for name, tracking in list(self.open.items()):
-            with self._guarded(name):
-                tell(tracking)
+        for told in self.open:
+            told.tell(tell)
 
-    @contextlib.contextmanager
-    def _guarded(self, name: str) -> Iterator[None]:
+
+class _Told:
+    """One tracker, and the thread that tells it."""
+
+    def __init__(self, settings: dict[str, Any], tracked: Tracked) -> None:
+        self.name = str(settings.pop("name"))
+        self.package = self.name
+        self.ended = False  # it is told nothing more
+        self.began: float | None = None  # when the call that runs now began; None between calls
+        self.messages: queue.Queue[Callable[[Tracking], None] | None] = queue.Queue(WAITING)
+        if self.name in _hung:
+            self._give_up("it did not answer an earlier stage of this process")
+            return
+        opened = threading.Event()
+        self.thread = threading.Thread(
+            target=self._run,
+            args=(settings, tracked, opened),
+            name=f"tracker {self.name}",
+            daemon=True,
+        )
+        self.thread.start()
+        # Training waits until it is open: two threads that import at once can meet half a module.
+        if not opened.wait(LIMIT_S):
+            self._hang()
+
+    def tell(self, tell: Callable[[Tracking], None]) -> None:
+        """Tell it soon. Nobody waits."""
+        if self.ended:
+            return
+        if self._stuck():
+            self._hang()
+            return
         try:
-            yield
-        except (Exception, SystemExit) as error:  # a library's sys.exit ends no training either
-            self.open.pop(name, None)
+            self.messages.put_nowait(tell)
+        except queue.Full:
+            self._give_up(f"{WAITING:,} messages wait for it, as it is slower than the training")
+
+    def close(self) -> None:
+        """Tell it what it was not told yet, and close it, within the limit."""
+        if self.ended:
+            return
+        until = time.monotonic() + LIMIT_S
+        if not self._stuck():
+            with contextlib.suppress(queue.Full):
+                self.messages.put(None, timeout=LIMIT_S)
+                self.thread.join(max(until - time.monotonic(), 0))
+        if self.thread.is_alive():
+            self._hang()
+
+    def _run(self, settings: dict[str, Any], tracked: Tracked, opened: threading.Event) -> None:
+        # Whatever it is, SystemExit included: a library that cannot log in ends no training either.
+        try:
+            self.began = time.monotonic()
+            cls: Any = registry.get("tracker", self.name)
+            self.package = getattr(cls, "package", None) or self.name
+            tracker: Tracker = cls.model_validate(settings, strict=False)
+            tracking = tracker.open(tracked)
+            opened.set()
+            while not self.ended:
+                self.began = None
+                tell = self.messages.get()
+                self.began = time.monotonic()
+                if tell is None:
+                    tracking.close()
+                    return
+                tell(tracking)
+        except BaseException as error:
             hint = ""
             if isinstance(error, ImportError):
-                package = getattr(registry.get("tracker", name), "package", None) or name
-                hint = f" (pip install {package}, or take it out of dispatch.trackers)"
-            print(
-                f"the tracker {name} is told nothing more by this stage: "
-                f"{type(error).__name__}: {error}{hint}",
-                flush=True,
-            )
+                hint = f" (pip install {self.package}, or take it out of dispatch.trackers)"
+            self._give_up(" ".join(traceback.format_exception_only(error)).strip() + hint)
+        finally:
+            opened.set()
+
+    def _stuck(self) -> bool:
+        """Did the call that runs now begin longer ago than the limit?"""
+        began = self.began
+        return began is not None and time.monotonic() - began > LIMIT_S
+
+    def _hang(self) -> None:
+        _hung.add(self.name)
+        self._give_up(f"it did not answer for {LIMIT_S:g} s")
+
+    def _give_up(self, why: str) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        said = f"the tracker {self.name} is told nothing more by this stage: {why}"
+        with contextlib.suppress(OSError, ValueError):  # the log is full, or the stage has ended
+            print(said.encode("utf-8", "backslashreplace").decode(), flush=True)
+
+
+def leave(code: int) -> NoReturn:
+    """End this process: at once where a tracker hangs, whose threads Python's own end waits for."""
+    if _hung:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def of_task(task: Task, run: str, results: Path, settings: Mapping[str, Any]) -> Trackers:
@@ -90,6 +182,13 @@ def committed(task: Task, rows: Rows, samples: Path | None, results: Path) -> No
     """
     if not task.place.trackers:
         return
+    try:
+        _tell_committed(task, rows, samples, results)
+    except Exception as error:  # the numbers are committed: what is shown of them fails nothing
+        print(f"trackers were not told of it: {type(error).__name__}: {error}", flush=True)
+
+
+def _tell_committed(task: Task, rows: Rows, samples: Path | None, results: Path) -> None:
     metrics = [row for row in rows.get("metrics", []) if row.get("run") and row.get("step")]
     if task.kind == "evaluate" and metrics:
         first = metrics[0]

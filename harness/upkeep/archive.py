@@ -17,6 +17,7 @@ import io
 import json
 import lzma
 import os
+import re
 import shutil
 import tarfile
 import tempfile
@@ -38,6 +39,7 @@ from harness.version import __version__
 
 ABOUT, STUDY, RESULTS = "archive.json", "study.yaml", "results"
 FORMAT = 1
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{,79}"  # harness.spec.base.Name, and a test holds them
 DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)  # what tarfile raises of it
 
 
@@ -216,13 +218,28 @@ def _taken_in(path: Path, folder: Path, target: Path, keep_ours: bool) -> Arrive
         (results / "records").mkdir(parents=True, exist_ok=True)  # a study may have no numbers
         merged = merge(results, target, keep_ours=keep_ours)
         digest = files.sha256(folder / STUDY)[:12]
-        name = f"{about.get('study', 'study')}-{digest}.yaml"
-        kept = target / "archives" / Path(name).name
+        kept = target / "archives" / f"{about.get('study', 'study')}-{digest}.yaml"
         kept.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomic(kept, (folder / STUDY).read_bytes())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Arrived(about, kept, merged)
+
+
+def _names_are_names(about: dict[str, Any]) -> bool:
+    """Are study and profile such as a study may have? A file is named after the study."""
+    study, profile = about.get("study", "study"), about.get("profile")
+    overrides = about.get("overrides", [])
+    return (
+        isinstance(study, str)
+        and re.fullmatch(NAME, study) is not None
+        and (
+            profile is None
+            or (isinstance(profile, str) and re.fullmatch(NAME, profile) is not None)
+        )
+        and isinstance(overrides, list)
+        and all(isinstance(each, str) for each in overrides)
+    )
 
 
 def _check_members(path: Path, tar: tarfile.TarFile, free: int) -> None:
@@ -259,12 +276,18 @@ def _unpack(path: Path, folder: Path) -> dict[str, Any]:
         about = json.loads((folder / ABOUT).read_text())
         sums = dict(about.pop("files"))
         newer = about["format"] > FORMAT
+        named = _names_are_names(about)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path} is no archive of a study: {error!r}") from None
     if newer:
         raise BadInput(
             f"{path} was written by harness {about.get('harness')} in a newer format: update the "
             "harness"
+        )
+    if not named:
+        raise BadInput(
+            f"{path}: its {ABOUT} names the study {str(about.get('study'))[:80]!r} and the profile "
+            f"{str(about.get('profile'))[:80]!r}, which no study can have. Nothing was taken"
         )
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()}
     wrong = [f"{name} is missing" for name in sorted(sums.keys() - there)]

@@ -7,14 +7,17 @@ import json
 import lzma
 import os
 import random
+import re
 import shutil
 import tarfile
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from harness.cli import main
 from harness.errors import BadInput
+from harness.spec.base import NAME, Name
 from harness.store import records, studies
 from harness.store.artifacts import Store
 from harness.store.studies import Index, StageOf
@@ -231,6 +234,46 @@ def test_a_changed_one_is_refused_whole(
     with pytest.raises(BadInput, match=said):
         archive.read(path, there.root)
     assert not there.committed(["train"])
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"study": "a\0b"},
+        {"study": "../../outside"},
+        {"study": "a" * 300},
+        {"study": ""},
+        {"study": ["mine"]},
+        {"study": None},
+        {"profile": ["smoke"]},
+        {"profile": "a\0b"},
+        {"overrides": "train.steps=3"},
+        {"overrides": [3]},
+    ],
+    ids=repr,
+)
+def test_a_study_that_is_called_as_none_can_be_is_refused_whole(
+    store: Store, there: Store, study: Path, commit, about: dict[str, object]
+) -> None:
+    commit(store, "train", "a")
+    path = written(store, study)
+
+    def called(name: str, data: bytes) -> bytes:
+        return (
+            json.dumps({**json.loads(data), **about}).encode() if name == "archive.json" else data
+        )
+
+    changed(path, called)
+    with pytest.raises(BadInput, match=r"which no study can have\. Nothing was taken"):
+        archive.read(path, there.root)
+    assert not there.committed(["train"]) and not (there.root / "archives").exists()
+
+
+def test_an_archive_may_be_called_as_a_study_may() -> None:
+    (limit,) = [m.max_length for m in get_args(Name)[1].metadata if hasattr(m, "max_length")]
+    for name in ("a", "a" * limit, "A.b_c-9", "a" * (limit + 1), ".a", "a/b", "", "a\n"):
+        fits = re.match(NAME, name) is not None and "\n" not in name and len(name) <= limit
+        assert (re.fullmatch(archive.NAME, name) is not None) == fits, name
 
 
 @pytest.mark.parametrize("name", ["../outside.txt", "/outside-of-all.txt"])

@@ -300,4 +300,6 @@ if __name__ == "__main__":
         # Python's own end restores what signals do by default: one now would make a failed job of
         # this one, and SLURM would cancel those that follow it.
         signal.signal(number, signal.SIG_IGN)
-    sys.exit(ended)
+    from harness.stages.tracking import leave
+
+    leave(ended)
