@@ -3,12 +3,13 @@
 A tracker is told losses and rates while a training goes on, and metrics and a few samples when an
 evaluation is committed. It is in no key and makes no number: the records are the harness's own
 (harness.load_results). It can never fail a run: an error of a tracker is printed to the stage's log
-once, and it is told nothing more by that stage. Nor can it hold one: a stage opens, tells and closes
-its trackers from a thread each, with a time limit (harness.stages.tracking).
+once, and it is told nothing more by that stage. Nor can it hold one: a stage opens, tells and
+closes each of its trackers from one thread, with a time limit (harness.stages.tracking).
 """
 
 from __future__ import annotations
 
+import contextlib
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,14 @@ class Tracking(Protocol):
 
     def close(self) -> None:
         """Write what is not written yet."""
+
+
+def open_to_the_group(folder: Path) -> None:
+    """Give a tracker's databases in `folder` the mode of other new files there, which SQLite does
+    not: a colleague whose group may write would find them read-only."""
+    for database in folder.glob("*.db"):
+        with contextlib.suppress(OSError):  # somebody else's
+            database.chmod(folder.stat().st_mode & 0o666)
 
 
 class Tracker(Component):

@@ -6,7 +6,7 @@ import fcntl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.components.tracker import Tracked, Tracker, Tracking
+from harness.components.tracker import Tracked, Tracker, Tracking, open_to_the_group
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +35,7 @@ class MLflow(Tracker):
             fcntl.flock(lock, fcntl.LOCK_EX)
             client = MlflowClient(self.tracking_uri or f"sqlite:///{folder.resolve()}/mlflow.db")
             experiment = _experiment(client, self.experiment or tracked.study, folder)
+            open_to_the_group(folder)
         found = client.search_runs([experiment], f"tags.`{TAG}` = '{tracked.run}'", max_results=1)
         if found:
             run = found[0].info.run_id

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from harness.components.tracker import Tracked, Tracker, Tracking
+from harness.components.tracker import Tracked, Tracker, Tracking, open_to_the_group
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,7 @@ class Trackio(Tracker):
             resume="allow",
             embed=False,
         )
+        open_to_the_group(folder)
         return _Run(run)
 
 
