@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
 from unittest import mock
@@ -30,9 +31,22 @@ def words(content):
     return ""
 
 
+@contextlib.contextmanager
+def unseen_figures():
+    """Figures are made with all that is in them, but neither laid out nor written.
+
+    That is most of a report's time. Tests of figures and of documents lay them out.
+    """
+    with (
+        mock.patch("harness.report.style.svg", lambda figure: b"<svg/>"),
+        mock.patch("harness.report.style.Canvas.place_labels", lambda figure: None),
+    ):
+        yield
+
+
 def said(report):
-    """All its words. Its figures are drawn as far as they are laid out, and not written."""
-    with mock.patch("harness.report.style.svg", lambda figure: b"<svg/>"):
+    """All its words."""
+    with unseen_figures():
         return re.sub(r"\s+", " ", words(parts(report)[0]))
 
 
@@ -41,6 +55,7 @@ def abstract(report):
 
 
 def cells_of(report, label):
-    document, _ = parts(report)
+    with unseen_figures():
+        document, _ = parts(report)
     blocks = [b for band in document["bands"] for s in band.get("sections", ()) for b in s["rest"]]
     return next(b for b in blocks if b.get("label") == label)

@@ -19,6 +19,7 @@ import pandas as pd
 
 from harness.analysis import names
 from harness.analysis.finished import finished
+from harness.analysis.remembered import remembered
 from harness.analysis.shared_draws import draws_of
 from harness.analysis.standard_error import standard_errors
 
@@ -207,9 +208,16 @@ def _settings_words(out: pd.DataFrame) -> list[list[str]]:
     return [words[each] for each in texts]
 
 
+@remembered
+def _of_samples(metrics: pd.DataFrame, lengths: bool) -> pd.DataFrame:
+    """The rows of all metrics of generated samples, labelled among each other."""
+    return labelled(metrics[metrics["of"].fillna("samples") == "samples"], lengths)
+
+
+@remembered
 def measured(metrics: pd.DataFrame, metric: str, lengths: bool = True) -> pd.DataFrame:
     """Values of `metric` for generated samples: labelled, finite, one protocol object per row."""
-    rows = labelled(metrics[metrics["of"].fillna("samples") == "samples"], lengths)
+    rows = _of_samples(metrics, lengths)
     rows = rows[rows["metric"] == metric]
     rows = rows[np.isfinite(rows["value"].astype(float)) & rows["gflops"].notna()].copy()
     columns = [[_plain(v) for v in rows[c]] for c in PROTOCOL]

@@ -25,6 +25,7 @@ LAST = ("method", "cost", "failures", "provenance", "study")  # sections behind 
 
 def compose(report: ReportInput) -> Document:
     """The report before it is typeset. Raises HarnessError for a section that does not exist."""
+    from harness.analysis.remembered import remembering
     from harness.report.blocks import Document, Section
     from harness.report.findings import find
     from harness.report.prepared import strings_in_python
@@ -34,7 +35,7 @@ def compose(report: ReportInput) -> Document:
         before = [i for i, one in enumerate(asked) if one in LAST]
         asked.insert(before[0] if before else len(asked), "gflops")
     wanted = [named(one, report) for one in asked]
-    with strings_in_python(report.frames) as frames:
+    with strings_in_python(report.frames) as frames, remembering():
         found = find(replace(report, frames=frames))
         sections = [Section(one.name, one.title, list(one.blocks(found))) for one in wanted]
     return Document(

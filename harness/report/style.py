@@ -89,10 +89,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
             made = draw(*args, **named)
             figure = getattr(made, "figure", None)
             if isinstance(figure, Canvas) and figure.waiting:
-                figure.draw_without_rendering()
-                for place in figure.waiting:
-                    place()
-                figure.waiting.clear()
+                figure.place_labels()
             return made
 
     return drawn
@@ -112,6 +109,13 @@ class Canvas(Figure):
         FigureCanvasAgg(self)  # measures text
         self.hover = {}
         self.waiting = []
+
+    def place_labels(self) -> None:
+        """Lay the figure out, and then do what waited for it."""
+        self.draw_without_rendering()
+        for place in self.waiting:
+            place()
+        self.waiting.clear()
 
 
 def canvas(width: float, height: float, **grid: Any) -> tuple[Canvas, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,7 +73,14 @@ def quality(g, step, steps, noise, trend=1.0):
 MADE = {"harness": "0.1.0", "commit": "abc1234", "torch": "2.15", "device": "cpu", "threads": 2}
 
 
-def frames(
+def frames(**shape):
+    """The frames of a study of this shape (see `_frames`): the caller's own, made once."""
+    shape = {name: tuple(v) if isinstance(v, list) else v for name, v in shape.items()}
+    return {name: frame.copy() for name, frame in _frames(**shape).items()}
+
+
+@functools.lru_cache(maxsize=64)
+def _frames(
     sizes=SIZES,
     patches=PATCHES,
     seeds=(0,),

@@ -1,0 +1,53 @@
+"""What was computed of a frame, kept while nothing changes the frame.
+
+A report asks for the same labelled rows dozens of times, of the same few frames. Outside of
+`remembering`, everything is computed anew: nobody knows there whether a frame was changed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Concatenate, ParamSpec, TypeAlias
+
+import pandas as pd
+
+P = ParamSpec("P")
+# By function, frame and the other arguments: the frame and what came of it. While an entry holds
+# its frame, no other frame can have that id.
+Found: TypeAlias = dict[Hashable, tuple[pd.DataFrame, pd.DataFrame]]
+
+_found: ContextVar[Found | None] = ContextVar("found", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Compute nothing twice within. No frame that is given to a remembered function may change."""
+    before = _found.set({})
+    try:
+        yield
+    finally:
+        _found.reset(before)
+
+
+def remembered(
+    compute: Callable[Concatenate[pd.DataFrame, P], pd.DataFrame],
+) -> Callable[Concatenate[pd.DataFrame, P], pd.DataFrame]:
+    """Decorator: a function of a frame and of arguments that can be hashed, kept by both.
+
+    The caller has a copy, which it may change.
+    """
+
+    @functools.wraps(compute)
+    def again(frame: pd.DataFrame, /, *args: P.args, **named: P.kwargs) -> pd.DataFrame:
+        found = _found.get()
+        if found is None:
+            return compute(frame, *args, **named)
+        key: Any = (compute, id(frame), args, tuple(sorted(named.items())))
+        if key not in found:
+            found[key] = frame, compute(frame, *args, **named)
+        return found[key][1].copy()
+
+    return again
