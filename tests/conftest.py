@@ -43,8 +43,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests on a real SLURM mostly wait: they come first, and two processes have a cluster each.
 
-    The others fill the two cores meanwhile.
+    The others fill the two cores meanwhile. What is left out of a usual run is never quick: a `-m`
+    on the command line replaces the one in pyproject.toml.
     """
+    for item in items:
+        if item.get_closest_marker("full") or item.get_closest_marker("benchmark"):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("cluster") is None)
     if config.pluginmanager.hasplugin("xdist"):
         for item in items:
@@ -56,8 +60,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
 ) -> None:
-    """Say aloud what was skipped and why."""
+    """Say aloud what was skipped and why, and what is slow and not marked so (CONTRIBUTING.md)."""
     del exitstatus, config
+    for report in terminalreporter.stats.get("passed", []):
+        if report.when == "call" and report.duration > 1 and "slow" not in report.keywords:
+            terminalreporter.write_line(f"{report.duration:.1f} s, not slow: {report.nodeid}")
     for report in terminalreporter.stats.get("skipped", []):
         terminalreporter.write_line(f"skipped {report.nodeid}: {report.longrepr}")
 

@@ -23,6 +23,7 @@ from harness.errors import BadInput, HarnessError, Missing
 SCALING = str(Path("studies/scaling.yaml").resolve())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["plan", SCALING], ["status", SCALING], ["results", SCALING, "--csv"]],
@@ -41,6 +42,7 @@ def test_looking_does_not_import_torch(tmp_path: Path, arguments: list[str]) -> 
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_planning_several_seeds_imports_nothing_that_computes(tmp_path: Path) -> None:
     arguments = ["plan", SCALING, "--set", "matrix.axes.seed=[0, 1]"]
     code = (
@@ -56,6 +58,7 @@ def test_planning_several_seeds_imports_nothing_that_computes(tmp_path: Path) ->
     assert done.stdout.splitlines()[-1] == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["--help", "plan", "status"])
 def test_looking_starts_in_under_a_second(tmp_path: Path, verb: str) -> None:
     arguments = [verb] if verb == "--help" else [verb, SCALING]

@@ -44,6 +44,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
+@pytest.mark.slow
 def test_a_studys_rows_have_its_words_and_its_axes_as_typed_columns(root: Path) -> None:
     path = recorded(root, RATES)
     records.write(root, "metrics", "f" * 64, [{"key": "f" * 64, "metric": "fid", "value": 9.0}])

@@ -89,6 +89,7 @@ def check(words: str, name: str, folder: Path) -> None:
         assert ended.out.isascii() and ended.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", VERBS)
 def test_a_verb_speaks_to_any_terminal(words: str, folder: Path) -> None:
     for name in TERMINALS:
@@ -136,6 +137,7 @@ def test_a_verb_speaks_to_a_narrow_terminal_without_unicode(
     assert done.stdout.decode("ascii")
 
 
+@pytest.mark.slow
 def test_evaluate_says_its_spread_in_ascii(kept: Path, tmp_path: Path) -> None:
     extractor = next(kept.glob("results/artifacts/reference/*/extractor.safetensors"))
     pixels = np.random.default_rng(0).integers(0, 256, (2, 12, 4, 4, 3), np.uint8)
@@ -172,6 +174,7 @@ def test_only_a_lost_standard_output_is_taken_for_one(monkeypatch: pytest.Monkey
         assert terminal.output_lost(other) is None, other
 
 
+@pytest.mark.slow
 def test_reading_verbs_work_on_results_that_cannot_be_written(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_the_interval_over_models_holds_the_truth(rho):
     assert holds(sum(ranked in f.spearman for f in found), 0.93)
 
 
+@pytest.mark.slow
 def test_the_interval_over_measurements_holds_the_truth_of_these_models():
     rng = np.random.default_rng(1)
     compute = np.geomspace(0.4, 126, 12)

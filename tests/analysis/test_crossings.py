@@ -38,6 +38,7 @@ def test_a_crossing_is_found_where_it_is():
     assert (bare["low"], bare["high"]) == (0, math.inf)
 
 
+@pytest.mark.slow
 def test_its_interval_holds_the_truth():
     rng, draws = np.random.default_rng(0), 100
     found = [crossings(curves(0.03, rng), "fid").iloc[0] for _ in range(draws)]
@@ -90,6 +91,7 @@ def of_same_draws(rows: pd.DataFrame, shared: float, rng) -> pd.DataFrame:
     return pd.DataFrame(out)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [0.0, 0.5, 0.95])
 def test_what_models_share_makes_crossings_surer_and_still_true(shared: float) -> None:
     rng, draws, held, ends, told = np.random.default_rng(1), 40, 0, 0, []

@@ -65,6 +65,7 @@ def test_a_block_is_compared_although_its_gflops_differ():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds, std", [(3, None), (1, 0.1)])
 def test_the_interval_of_an_effect_holds_the_truth(seeds, std):
     draws, rng = 60, np.random.default_rng(1)
@@ -75,6 +76,7 @@ def test_the_interval_of_an_effect_holds_the_truth(seeds, std):
     assert stats.binom.cdf(held, draws, 0.95) > 1e-3
 
 
+@pytest.mark.slow
 def test_of_equal_recipes_one_is_called_better_one_time_in_twenty():
     draws, rng = 30, np.random.default_rng(2)
     wrong = sum(
@@ -163,6 +165,7 @@ def test_rows_that_record_no_recipe_have_no_level():
     )
 
 
+@pytest.mark.slow
 def test_effects_of_models_that_share_draws_are_no_independent_ones():
     """The mean effect over models is as sure as its draws: what all models' ratios share stays."""
     rng, held, blind = np.random.default_rng(4), 0, 0

@@ -13,6 +13,7 @@ from harness.analysis.interactions import Line, interaction, line
 from harness.errors import BadInput
 
 
+@pytest.mark.slow
 def test_interactions_and_crossings_hold_the_truth():
     draws, rng = 60, np.random.default_rng(3)
     slopes = crossings = 0

@@ -79,6 +79,7 @@ def test_a_tie_is_what_holm_does_not_reject(gaps):
             assert gap.tie == (p > 0.05)
 
 
+@pytest.mark.slow
 def test_of_many_true_ties_one_in_twenty_families_has_a_winner():
     rng = np.random.default_rng(0)
     wrong = sum(

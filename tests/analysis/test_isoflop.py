@@ -38,6 +38,7 @@ def held(draws, seed=0):
     return exponent, optimum
 
 
+@pytest.mark.slow
 def test_the_exponents_interval_holds_the_truth():
     for count in held(12):
         assert stats.binom.cdf(count, 12, 0.92) > 1e-3

@@ -56,6 +56,7 @@ def at_most(count, draws, share):
     return stats.binom.sf(count - 1, draws, share) > 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "law, noise", [(LAWS[0], "3 %"), (LAWS[1], "scatter"), (LAWS[2], "common")]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy import stats
 
 from harness.analysis.ranking import best, ranks
@@ -35,6 +36,7 @@ def test_ranks_are_intervals():
     assert frame["low"].tolist() == [3, 1, 1, 4] and frame["high"].tolist() == [3, 2, 2, 4]
 
 
+@pytest.mark.slow
 def test_all_true_ranks_are_held_at_once_in_95_percent():
     truth, draws = np.array([1.0, 1.1, 1.2, 2.0]), 300
     rng = np.random.default_rng(2)

@@ -77,6 +77,7 @@ def every_step(shared):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [0.0, 0.8])
 def test_pure_noise_gives_no_pair_and_differences_are_found(shared):
     draws = 40
@@ -143,6 +144,7 @@ def test_recipes_are_never_paired_with_one_another():
     }
 
 
+@pytest.mark.slow
 def test_seeds_are_the_replicate_where_there_are_several():
     rng = np.random.default_rng(0)
     held, draws = 0, 100

@@ -168,6 +168,7 @@ def test_differences_cover_the_truth_whatever_is_shared(case: str, same: float) 
     assert stats.binom.cdf(round(share * draws), draws, 0.95) > 1e-3, (case, same, share, error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("same", [1.0, 0.0])
 def test_differences_of_models_that_are_alike_cover_the_truth(same: float) -> None:
     share, error, blind = covered(*CASES["far, alike"], same, 60)

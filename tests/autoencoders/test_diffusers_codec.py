@@ -34,6 +34,7 @@ def theirs(name: str, folder: Path) -> Any:
     return getattr(diffusers, PUBLISHED[name][1]).from_pretrained(folder).eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_it_encodes_and_decodes_as_diffusers_does(name: str, tmp_path: Path) -> None:
     """With the pipelines' own arithmetic: (z - shift) scale in, z / scale + shift out."""

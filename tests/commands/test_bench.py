@@ -13,6 +13,7 @@ from harness.plan import estimate
 from harness.store import codec
 
 
+@pytest.mark.slow
 def test_the_command_stores_a_record_that_the_estimate_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -23,6 +24,7 @@ def test_the_command_stores_a_record_that_the_estimate_reads(
     assert record == codec.benchmark(printed) and record.model == "DiT-micro-S/4"
 
 
+@pytest.mark.slow
 def test_what_the_host_can_feed_is_shown_for_sampling_beside_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,7 @@ class Halved(Schedule):
 '''
 
 
+@pytest.mark.slow
 def test_a_kind_is_listed_by_name_meaning_and_source(verb: Said) -> None:
     code, said = verb("components", "schedule")
     assert code == 0 and "cosine" in said and "[built in]" in said

@@ -6,9 +6,12 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from harness.commands import fresh
 
 
+@pytest.mark.slow
 def test_it_is_written_again_and_again_and_ends_with_the_run(tmp_path: Path) -> None:
     log = tmp_path / "log"
     words = [sys.executable, "-c", f"open({str(log)!r}, 'a').write('x')"]
@@ -22,6 +25,7 @@ def test_it_is_written_again_and_again_and_ends_with_the_run(tmp_path: Path) -> 
     assert log.read_text() == written
 
 
+@pytest.mark.slow
 def test_what_fails_or_hangs_does_neither_fail_nor_delay_the_run() -> None:
     begin = time.monotonic()
     for words in (["/no/such/program"], [sys.executable, "-c", "import time; time.sleep(60)"]):

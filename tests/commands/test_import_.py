@@ -24,6 +24,7 @@ def official(official: Path) -> Path:
 THEIRS = ("import", "theirs.pt", "--name", "theirs", "--heads", "2")
 
 
+@pytest.mark.slow
 def test_an_imported_checkpoint_is_sampled_and_measured(
     official: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

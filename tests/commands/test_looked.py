@@ -79,6 +79,7 @@ def test_what_is_not_there_or_not_images_is_said(tmp_path: Path) -> None:
         looked.look(str(tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, looked.LEAST - 1, looked.LEAST])
 def test_too_few_images_for_any_study_are_told_before_one_is_written(
     count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -30,6 +30,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "photos"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", new.templates())
 @pytest.mark.parametrize("with_data", [True, False], ids=["own images", "its data"])
 def test_every_template_gives_a_study_that_can_be_planned(
@@ -53,6 +54,7 @@ def test_every_template_gives_a_study_that_can_be_planned(
         ), "a study under another name has the same keys"
 
 
+@pytest.mark.slow
 def test_a_folder_with_enough_images_gets_an_extractor_of_its_own(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,6 +74,7 @@ def test_a_folder_with_enough_images_gets_an_extractor_of_its_own(
         assert copies == {"final"}  # of so few images; once, at the end
 
 
+@pytest.mark.slow
 def test_what_it_says_of_the_folder(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (photos / "cats" / "0.png").write_bytes(b"no image")
     assert main(["new", "mine", "--data", "photos"]) == 0
@@ -80,6 +83,7 @@ def test_what_it_says_of_the_folder(photos: Path, capsys: pytest.CaptureFixture[
     assert "shorter side 20 to 25 pixels" in said and "1 of 12 cannot be read" in said
 
 
+@pytest.mark.slow
 def test_it_tells_editors_where_the_schema_is(photos: Path) -> None:
     assert main(["new", "mine"]) == 0
     first = Path("mine.yaml").read_text().splitlines()[0]
@@ -109,6 +113,7 @@ def test_bad_input_writes_nothing(
     assert Path("taken.yaml").read_text() == "mine\n" and not Path("x.yaml").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "said", "classes"),
     [
@@ -134,6 +139,7 @@ def test_it_finds_the_source_of_whatever_lies_there(
     assert classes or not extractor.needs_labels  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_gray_images_and_transparency_are_said(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +151,7 @@ def test_gray_images_and_transparency_are_said(
     assert load_study("x.yaml").settings.data.channels == 3
 
 
+@pytest.mark.slow
 def test_an_embedded_sets_name_is_not_taken(photos: Path) -> None:
     photos.rename(photos.parent / "digits")
     assert main(["new", "mine", "--data", "digits"]) == 0

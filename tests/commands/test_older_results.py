@@ -80,6 +80,7 @@ def test_status_says_done(profile: str, study: Path, verb: Said) -> None:
     assert "are done" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 def test_report_compiles(profile: str, study: Path, verb: Said) -> None:
     code, out = verb("report", "kept.yaml", "--profile", profile, "--report", "kept.pdf")
@@ -95,6 +96,7 @@ def _made(results: Path) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES)
 def test_run_finds_everything_done(profile: str, study: Path, harness: Harness) -> None:
     results = study.parent / "results"

@@ -64,6 +64,7 @@ def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: 
         assert row["model"] == "DiT-S/8" and row["paper_gflops"] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "words"),
     [

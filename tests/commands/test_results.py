@@ -48,6 +48,7 @@ def at_kept(kept: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 Printed = pytest.CaptureFixture[str]
 
 
+@pytest.mark.slow
 def test_results_are_a_table_csv_or_json(at_kept: Path, capsys: Printed) -> None:
     assert main(["results", "kept.yaml", "--csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
@@ -91,6 +92,7 @@ def test_what_there_is_not_is_said(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_record_files_are_merged_and_say_the_same(
     kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:

@@ -36,6 +36,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_run_leaves_records_artifacts_and_a_report(undisturbed: Path) -> None:
     frames = load_results(undisturbed / "results")
     assert len(frames["runs"]) == 4  # two models, two milestones
@@ -54,6 +55,7 @@ def test_a_run_leaves_records_artifacts_and_a_report(undisturbed: Path) -> None:
     assert (undisturbed / "reports" / "tiny.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_the_same_command_again_finds_everything_done_in_five_seconds(undisturbed: Path) -> None:
     before = (undisturbed / "reports" / "tiny.pdf").stat().st_mtime
     began = time.monotonic()
@@ -130,6 +132,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(study: Path, harness: Harn
     assert list(attempts.glob("*/step-*")), "no checkpoint was saved"
 
 
+@pytest.mark.slow
 def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
     study: Path, harness: Harness
 ) -> None:
@@ -200,6 +203,7 @@ def test_a_killed_worker_takes_down_its_stage_alone(study: Path, harness: Harnes
     assert "again" in states and "stopped" in states
 
 
+@pytest.mark.slow
 def test_the_digits_are_a_second_embedded_data_set(
     study: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,6 +115,7 @@ def test_without_these_characters_it_is_plain(study: Path) -> None:
     assert out.getvalue().isascii()
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_stays_until_nothing_runs(study: Path) -> None:
     root = study.parent / "results"
     train = stages(study, "train")[0]

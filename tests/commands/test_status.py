@@ -58,6 +58,7 @@ def test_many_failures_of_one_cause_are_told_once(verb: Said, study: Path) -> No
     assert "the same of 3 other stages: train DiT-micro" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 200])
 def test_status_fits_the_terminal_and_is_whole_in_a_file(study: Path, columns: int) -> None:
     root = study.parent / "results"

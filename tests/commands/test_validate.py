@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tiny_study import TINY, Harness
 from verbs import Said
 
 
+@pytest.mark.slow
 def test_a_strangers_study_is_checked_without_running_its_code(
     tmp_path: Path, harness: Harness
 ) -> None:

@@ -154,6 +154,7 @@ class Heavy(Family):
 '''
 
 
+@pytest.mark.slow
 def test_a_file_that_imports_torch_at_its_top_is_planned_with_without_torch(tmp_path: Path) -> None:
     (tmp_path / "my_heavy.py").write_text(HEAVY)
     code = f"""

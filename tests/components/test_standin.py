@@ -75,6 +75,7 @@ module, stood_in = standin.read(imported)
 """
 
 
+@pytest.mark.slow
 def test_a_module_is_read_without_torch_and_then_forgotten_with_what_it_brought(
     tmp_path: Path,
 ) -> None:
@@ -97,6 +98,7 @@ print(issubclass(mine.Net, torch.nn.Module))
     assert said.splitlines() == ["True 3 ['mine.light']", "True"]
 
 
+@pytest.mark.slow
 def test_a_module_that_does_real_work_with_torch_is_read_with_torch(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import torch\nHALF = float(torch.tensor(1.0) / 2)\nDEEP = 1 if torch.ones(1) else 2\n"
@@ -167,6 +169,7 @@ def test_a_module_that_fails_without_asking_for_torch_does_not_load_it(tmp_path:
     assert said == "False"
 
 
+@pytest.mark.slow
 def test_a_light_half_that_uses_torch_is_asked_again_with_it(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("import torch\ndef cost(): return int(torch.ones(3).sum())\n")
     said = child(

@@ -34,6 +34,7 @@ class Dying:
         return self.images[index]
 
 
+@pytest.mark.slow
 @given(kills=st.lists(st.integers(0, 12), max_size=6), world=st.integers(1, 3))
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

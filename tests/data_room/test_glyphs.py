@@ -74,6 +74,7 @@ def test_the_digit_stays_inside_the_image() -> None:
     assert np.mean(edge > 0.5) < 0.02
 
 
+@pytest.mark.slow
 def test_a_nearest_mean_reader_reads_the_labels() -> None:
     def shape(images: np.ndarray) -> np.ndarray:
         flat = images.reshape(len(images), -1).astype(float)

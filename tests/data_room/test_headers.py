@@ -231,6 +231,7 @@ def test_an_index_that_cannot_be_written_is_done_without(tars: list[Path], tmp_p
     assert len(headers.read(tars, tmp_path / "file")) == 3
 
 
+@pytest.mark.slow
 def test_a_changed_byte_anywhere_in_the_index_changes_nothing(
     tars: list[Path], tmp_path: Path
 ) -> None:

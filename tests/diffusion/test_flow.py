@@ -107,6 +107,7 @@ def test_order_of_convergence_on_data_in_closed_form(data, sampler, expected) ->
     assert errors[-1] < 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.5, 3.0])
 @pytest.mark.parametrize("prediction", ["velocity", "data"])
 def test_shifted_grids_and_data_prediction_end_at_the_same_place(prediction, shift) -> None:
@@ -129,6 +130,7 @@ def test_data_prediction_spares_heun_the_evaluation_at_the_end() -> None:
     assert max(seen) < 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [GAUSSIAN, TWO])
 def test_sde_samples_have_the_datas_mean_and_variance(data) -> None:
     """Bias of Euler-Maruyama at 300 steps is below the Monte-Carlo error of 20,000 samples."""

@@ -30,6 +30,7 @@ def plan() -> Plan:
     return make_plan(load_study("studies/scaling.yaml", "smoke"))
 
 
+@pytest.mark.slow
 def test_every_stage_runs_once_after_its_inputs(plan: Plan, tmp_path: Path) -> None:
     code, driver, executor = drive(plan, tmp_path)
     assert code == 0
@@ -41,12 +42,14 @@ def test_every_stage_runs_once_after_its_inputs(plan: Plan, tmp_path: Path) -> N
     assert not list((tmp_path / "claims").iterdir())
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_started(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     code, _, executor = drive(plan, tmp_path)
     assert code == 0 and executor.started == []
 
 
+@pytest.mark.slow
 def test_a_failure_stops_only_what_needs_it(plan: Plan, tmp_path: Path) -> None:
     fail = "train DiT-micro-L/4 to 10"
     code, driver, executor = drive(plan, tmp_path, fail=fail)
@@ -66,6 +69,7 @@ def test_a_failure_stops_only_what_needs_it(plan: Plan, tmp_path: Path) -> None:
     assert code == 0 and len(executor.started) == 1 + len(driver.agenda.blocked)
 
 
+@pytest.mark.slow
 def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) -> None:
     class Killed(BaseException):
         pass
@@ -99,6 +103,7 @@ def test_a_driver_that_died_anywhere_is_continued(plan: Plan, tmp_path: Path) ->
     assert lost  # and what the dead had in hand is written down as lost
 
 
+@pytest.mark.slow
 def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     store = Store(tmp_path)
@@ -122,6 +127,7 @@ def test_a_damaged_artifact_is_moved_away_and_made_again(plan: Plan, tmp_path: P
     assert len(notes) == 1 and store.folder("sample", unread.key).exists()  # nothing reads it
 
 
+@pytest.mark.slow
 def test_what_a_stage_found_damaged_is_made_again_and_so_is_it(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     store = Store(tmp_path)
@@ -147,6 +153,7 @@ def test_what_a_stage_found_damaged_is_made_again_and_so_is_it(plan: Plan, tmp_p
     assert list((tmp_path / "quarantine").glob(f"sample-{sample}.*"))
 
 
+@pytest.mark.slow
 def test_what_was_removed_and_is_needed_is_made_again_only_when_that_is_said(
     plan: Plan, tmp_path: Path
 ) -> None:
@@ -169,6 +176,7 @@ def test_what_was_removed_and_is_needed_is_made_again_only_when_that_is_said(
     assert driver.run() == 0 and len(executor.started) == 3
 
 
+@pytest.mark.slow
 def test_a_pruned_stage_is_made_again_when_something_needs_its_files(
     plan: Plan, tmp_path: Path
 ) -> None:
@@ -185,6 +193,7 @@ def test_a_pruned_stage_is_made_again_when_something_needs_its_files(
     assert not pruned_keys(store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["train", "sample"])
 def test_files_that_were_removed_by_hand_are_made_again_only_when_that_is_said(
     kind: str, plan: Plan, tmp_path: Path
@@ -223,6 +232,7 @@ def test_files_that_were_removed_by_hand_are_made_again_only_when_that_is_said(
     assert store.open(kind, emptied[0].key) is not None
 
 
+@pytest.mark.slow
 def test_a_corrupt_record_is_named_and_restored(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     path = next((tmp_path / "records" / "metrics").glob("*.json"))
@@ -259,6 +269,7 @@ def test_standing_changes_nothing(plan: Plan, tmp_path: Path) -> None:
     assert not root.exists()
 
 
+@pytest.mark.slow
 def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +308,7 @@ def test_a_cancelled_stage_is_stopped_and_the_others_go_on(
     assert not driver.agenda.failed
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +334,7 @@ def test_a_full_disk_stops_the_driver_and_leaves_nothing_claimed(
     assert all(a.key in driver.agenda.done for a in left)
 
 
+@pytest.mark.slow
 def test_progress_is_shown_with_the_time_left_and_told_to_others(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ def plan() -> Plan:
     return make_plan(load_study("studies/scaling.yaml", "smoke"))
 
 
+@pytest.mark.slow
 def test_what_another_driver_holds_is_waited_for_not_repeated(plan: Plan, tmp_path: Path) -> None:
     store = Store(tmp_path)
     encode = next(s for s in plan.stages.values() if s.kind == "encode")
@@ -45,6 +46,7 @@ def test_what_another_driver_holds_is_waited_for_not_repeated(plan: Plan, tmp_pa
     assert len(executor.started) == len(plan.stages) - 1
 
 
+@pytest.mark.slow
 def test_local_workers_leave_alone_what_was_given_to_slurm_beside_them(
     plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ def driven_to_death(plan: Plan, stages: list[Stage], root: Path, count: int) -> 
     return os.WIFSIGNALED(status)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_a_driver_that_is_killed_while_it_merges_loses_and_repeats_no_row(
     plan: Plan, stages: list[Stage], tmp_path: Path

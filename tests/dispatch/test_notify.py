@@ -35,6 +35,7 @@ def test_a_command_that_fails_is_a_sentence(command: list[str], said: str) -> No
     assert said in (tell(command, NOTICE) or "")
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(notify, "PATIENCE_S", 0.5)
     began = time.monotonic()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pretender import Pretender
+from tiny_study import TINY
 
 from harness.dispatch import driver as driver_module
 from harness.dispatch.driver import Driver
@@ -22,8 +23,10 @@ PASSING = ("killed", "out of memory", "preempted", "environment", "lost")
 
 
 @pytest.fixture(scope="module")
-def plan() -> Plan:
-    return make_plan(load_study("studies/scaling.yaml", "smoke"))
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    path = tmp_path_factory.mktemp("pool") / "tiny.yaml"
+    path.write_text(TINY)
+    return make_plan(load_study(path))
 
 
 class Clock:

@@ -23,6 +23,7 @@ def plan() -> Plan:
     return make_plan(load_study("studies/scaling.yaml", "smoke"))
 
 
+@pytest.mark.slow
 def test_committed_checkpoints_of_any_study_are_found_with_their_run_and_step(
     plan: Plan, tmp_path: Path
 ) -> None:
@@ -43,6 +44,7 @@ def test_committed_checkpoints_of_any_study_are_found_with_their_run_and_step(
     assert found == {s.key: trajectory(s) for s in train[1:]}
 
 
+@pytest.mark.slow
 def test_what_was_moved_to_quarantine_is_no_removal(plan: Plan, tmp_path: Path) -> None:
     drive(plan, tmp_path)
     store = Store(tmp_path)

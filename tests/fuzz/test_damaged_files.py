@@ -93,6 +93,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @in_parts
 def test_damaged_images_and_statistics_are_measured_or_refused_by_name(
     part: bool, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -189,6 +190,7 @@ def wrapped(state: dict[str, Any], dice: random.Random) -> Any:
     )
 
 
+@pytest.mark.slow
 @in_parts
 def test_a_damaged_checkpoint_is_imported_or_refused_by_name(
     part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -268,6 +270,7 @@ def tar_of(dice: random.Random | None) -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.slow
 @in_parts
 def test_a_damaged_tar_is_encoded_or_refused_by_name(
     part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -301,6 +304,7 @@ def test_a_damaged_tar_is_encoded_or_refused_by_name(
 # --- results: Parquet -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @in_parts
 def test_a_damaged_record_is_left_out_by_name_or_refused_by_name(
     part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -53,6 +53,7 @@ def test_there_are_at_least_two_thousand_damaged_inputs() -> None:
     assert both == [*range(len(both))]  # each is tried, and once
 
 
+@pytest.mark.slow
 @in_parts
 @pytest.mark.parametrize("base", BASES)
 def test_a_damaged_study_is_planned_or_refused_with_its_place(

@@ -28,6 +28,7 @@ def trained() -> classifier.Trained:
     )
 
 
+@pytest.mark.slow
 def test_it_tells_classes_of_images_that_it_has_not_seen(trained: classifier.Trained) -> None:
     assert trained.accuracy > 0.9  # 1/3 by guessing
     assert trained.chance == pytest.approx(67 / 200)
@@ -67,6 +68,7 @@ GOLDEN = {  # of commit 863910f
 }
 
 
+@pytest.mark.slow
 def test_training_depends_on_its_arguments_alone(tmp_path: Path) -> None:
     images, labels = shapes(40, 12)
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):
@@ -130,6 +132,7 @@ def test_moved_images_are_whole_images_moved() -> None:
     assert torch.equal(classifier._augmented(x, Recipe(shift=0.0)), x)
 
 
+@pytest.mark.slow
 def test_files_of_before_are_read(tmp_path: Path, trained: classifier.Trained) -> None:
     """Which say nothing of chance or pooling."""
     old = dataclasses.replace(

@@ -17,6 +17,7 @@ def of(metric: CMMD, rows: np.ndarray, real: np.ndarray):
     return metric.measure(Features(rows.astype(np.float32)), reference, Shared([metric]))
 
 
+@pytest.mark.slow
 def test_it_keeps_the_laws_of_metrics() -> None:
     check("metric", "cmmd")
     check("metric", "cmmd", normalise=False, sigma=2.0)
@@ -38,6 +39,7 @@ def test_the_value_is_the_papers_formula_written_out() -> None:
     assert (found.details["sigma"], found.details["scale"]) == (10.0, 1000.0)
 
 
+@pytest.mark.slow
 def test_against_the_truth_of_two_gaussians() -> None:
     """E k(x, y) of N(m, I) and N(0, I): (s/(s+2))^(d/2) exp(-|m|^2 / (2 (s + 2))), s = sigma^2."""
     random = np.random.default_rng(1)

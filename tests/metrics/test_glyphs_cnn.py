@@ -40,11 +40,13 @@ def distance(one: torch.Tensor, two: torch.Tensor) -> float:
     return float((a.mean(0) - b.mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * root)
 
 
+@pytest.mark.slow
 def test_it_reads_held_out_glyphs(trained: glyphs_cnn.Trained) -> None:
     assert trained.accuracy > 0.9  # a quarter of the usual steps; chance is 0.1
     assert trained.held_out == 500
 
 
+@pytest.mark.slow
 def test_training_again_gives_the_same_file_whatever_the_threads(
     tmp_path: Path, weights: Path
 ) -> None:
@@ -70,6 +72,7 @@ def test_training_leaves_the_callers_random_state_alone() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
+@pytest.mark.slow
 def test_features_have_the_shapes_the_metrics_want(weights: Path) -> None:
     extractor = glyphs_cnn.load(weights)
     found = extractor(nchw(glyphs.render("floor", 12, channels=1)[0]))
@@ -82,6 +85,7 @@ def test_features_have_the_shapes_the_metrics_want(weights: Path) -> None:
     assert torch.allclose(found["probabilities"].sum(1), torch.ones(12), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_spatial_features_are_the_first_channels_in_nhwc_order(weights: Path) -> None:
     extractor = glyphs_cnn.load(weights)
     images = nchw(glyphs.render("floor", 2)[0])
@@ -90,12 +94,14 @@ def test_spatial_features_are_the_first_channels_in_nhwc_order(weights: Path) ->
     assert torch.allclose(spatial[1, 3, 5, 6], middle[1, 6, 3, 5], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_spatial_features_of_larger_images_stay_below_2048_numbers(tmp_path: Path) -> None:
     images, labels = glyphs.render("classifier", 40, image_size=32)
     glyphs_cnn.save(glyphs_cnn.train(images, labels, steps=2), tmp_path / "w")
     assert glyphs_cnn.load(tmp_path / "w")(nchw(images))["spatial"].shape == (40, 7 * 16 * 16)
 
 
+@pytest.mark.slow
 def test_gray_images_are_repeated_to_three_channels(weights: Path) -> None:
     extractor = glyphs_cnn.load(weights)
     gray = nchw(glyphs.render("floor", 6, channels=1)[0])
@@ -103,6 +109,7 @@ def test_gray_images_are_repeated_to_three_channels(weights: Path) -> None:
     assert all(torch.equal(one[key], three[key]) for key in one)
 
 
+@pytest.mark.slow
 def test_batches_do_not_change_the_features(weights: Path) -> None:
     extractor = glyphs_cnn.load(weights)
     images = nchw(glyphs.render("floor", glyphs_cnn.EXTRACT_BATCH + 3, channels=1)[0])
@@ -110,6 +117,7 @@ def test_batches_do_not_change_the_features(weights: Path) -> None:
     assert torch.allclose(whole["pool"][-3:], tail["pool"], atol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_distance_grows_with_what_is_wrong_with_the_images(weights: Path) -> None:
     extractor = glyphs_cnn.load(weights)
     reference = extractor(nchw(glyphs.render("reference", 1500, channels=1)[0]))["pool"]
@@ -129,6 +137,7 @@ def test_the_distance_grows_with_what_is_wrong_with_the_images(weights: Path) ->
     assert three_classes > 20 * found[0]
 
 
+@pytest.mark.slow
 def test_torch_fidelity_measures_with_it(weights: Path) -> None:
     class Images(torch.utils.data.Dataset):
         def __init__(self, split: str) -> None:
@@ -165,6 +174,7 @@ def test_torch_fidelity_measures_with_it(weights: Path) -> None:
     assert measured["inception_score_mean"] == pytest.approx(float(score), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_trainings_never_share_torch_fidelitys_feature_cache(
     trained: glyphs_cnn.Trained, weights: Path, tmp_path: Path
 ) -> None:
@@ -175,6 +185,7 @@ def test_two_trainings_never_share_torch_fidelitys_feature_cache(
     assert one.module.get_name() != two.module.get_name()
 
 
+@pytest.mark.slow
 def test_a_saved_extractor_knows_what_made_it(trained: glyphs_cnn.Trained, weights: Path) -> None:
     extractor = glyphs_cnn.load(weights)
     assert extractor.name == "glyphs-cnn" and extractor.resize == "none"
@@ -182,6 +193,7 @@ def test_a_saved_extractor_knows_what_made_it(trained: glyphs_cnn.Trained, weigh
     assert glyphs_cnn.read(weights).steps == 150
 
 
+@pytest.mark.slow
 def test_digits_train_under_their_own_name(tmp_path: Path) -> None:
     images, labels = digits.render("classifier", 300, channels=1)
     trained = glyphs_cnn.train(
@@ -205,6 +217,7 @@ def test_without_held_out_images_a_tenth_is_kept_out() -> None:
     assert glyphs_cnn.train(images, labels, steps=1).held_out == 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -230,6 +243,7 @@ def test_a_file_that_is_not_its_weights_is_refused_with_a_way_out(
         glyphs_cnn.load(tmp_path / "w")
 
 
+@pytest.mark.slow
 def test_a_truncated_file_is_refused(weights: Path, tmp_path: Path) -> None:
     (tmp_path / "w").write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(BadInput, match="remove it and run again"):

@@ -45,6 +45,7 @@ def theirs(inception_weights):
     )
 
 
+@pytest.mark.slow
 def test_pool_and_probabilities_are_torch_fidelitys(found, theirs, images):
     pool, unbiased, biased = theirs(torch.from_numpy(images).permute(0, 3, 1, 2))
     assert found["pool"].shape == (3, 2048) and found["pool"].std() > 1e-3
@@ -54,6 +55,7 @@ def test_pool_and_probabilities_are_torch_fidelitys(found, theirs, images):
     assert (found["probabilities"] - biased.softmax(1)).abs().max() > 1e-3
 
 
+@pytest.mark.slow
 def test_spatial_is_the_first_seven_channels_of_mixed_6d_branch1x1_in_nhwc(found, theirs, images):
     block = theirs.Mixed_6d.branch1x1
     seen = []
@@ -69,6 +71,7 @@ def test_spatial_is_the_first_seven_channels_of_mixed_6d_branch1x1_in_nhwc(found
     assert found["spatial"].shape == (3, 2023) and spatial.std() > 1e-3
 
 
+@pytest.mark.slow
 def test_one_pass_of_extract_gives_all_parts_whatever_the_batch_size(extractor, found, images):
     features = extract(images, extractor, batch_size=2)
     np.testing.assert_allclose(features.pool, found["pool"], rtol=1e-3, atol=1e-4)
@@ -76,12 +79,14 @@ def test_one_pass_of_extract_gives_all_parts_whatever_the_batch_size(extractor, 
     assert features.probabilities.shape == (3, 1008)
 
 
+@pytest.mark.slow
 def test_the_record_says_which_weights_and_which_resize(extractor, inception_weights):
     assert extractor.name == "inception-2015"
     assert extractor.sha256 == sha256_of(inception_weights)
     assert extractor.resize == inception.RESIZE
 
 
+@pytest.mark.slow
 def test_the_convolutions_run_in_channels_last(extractor):
     weight = extractor.network.inception.Mixed_6d.branch1x1.conv.weight
     assert extractor.network.inception.Conv2d_2a_3x3.conv.weight.is_contiguous(
@@ -90,6 +95,7 @@ def test_the_convolutions_run_in_channels_last(extractor):
     assert not weight.requires_grad and not extractor.network.training
 
 
+@pytest.mark.slow
 def test_torch_fidelity_makes_it_by_name(extractor, inception_weights):
     made = create_feature_extractor(
         "inception-2015",
@@ -109,6 +115,7 @@ def test_other_weights_than_the_published_are_not_inception_2015(inception_weigh
         assert part in str(error.value)
 
 
+@pytest.mark.slow
 def test_other_weights_are_measured_with_under_another_name(inception_weights, extractor, images):
     custom = load_extractor("inception-custom", weights=inception_weights)
     assert custom.name == "inception-custom" and custom.sha256 == extractor.sha256
@@ -137,6 +144,7 @@ def tf1_bilinear(images: np.ndarray, side: int) -> np.ndarray:
     return pixels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32, 32), (256, 256), (512, 512), (299, 299), (40, 300), (1, 1)])
 def test_images_of_any_size_reach_the_network_by_tensorflow_1s_resize(extractor, size):
     images = np.random.default_rng(0).integers(0, 256, (2, *size, 3), dtype=np.uint8)
@@ -162,6 +170,7 @@ class Boom:
         return (Path("/tmp/never").touch, ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", ["text", "other", "truncated", "pickle", "shapes"])
 def test_a_file_that_is_no_inception_is_refused_and_nothing_in_it_runs(
     tmp_path, content, inception_weights
@@ -202,6 +211,7 @@ def test_without_network_and_file_the_error_says_which_file_to_put_where(hub, mo
         assert part in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_published_file_is_downloaded_once_and_checked(hub, monkeypatch, inception_weights):
     # torch.hub's own download, from a file instead of the network
     monkeypatch.setattr(inception, "URL_INCEPTION_V3", inception_weights.as_uri())
@@ -215,6 +225,7 @@ def test_the_published_file_is_downloaded_once_and_checked(hub, monkeypatch, inc
     assert hub.read_bytes() == inception_weights.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_damaged_file_in_the_cache_is_never_used_in_silence(hub, inception_weights):
     hub.parent.mkdir()
     shutil.copy(inception_weights, hub)

@@ -31,6 +31,7 @@ def test_images_of_any_size(size: int) -> None:
     assert found["pool"].shape == (2, 64) and found["spatial"].shape[1] <= 1792
 
 
+@pytest.mark.slow
 def test_it_orders_corrupted_images() -> None:
     network = load_extractor("random-conv")
 

@@ -18,11 +18,13 @@ def trained() -> classifier.Trained:
     return self_supervised.train(images, held_out, name="self-supervised-x", steps=40)
 
 
+@pytest.mark.slow
 def test_it_knows_images_again_that_it_has_not_seen(trained: classifier.Trained) -> None:
     assert trained.accuracy > 0.3  # 1 of 119 by guessing
     assert trained.chance == pytest.approx(1 / 119) and trained.held_out == 60
 
 
+@pytest.mark.slow
 def test_it_keeps_the_laws_of_extractors(trained: classifier.Trained, tmp_path: Path) -> None:
     check("extractor", "self-supervised")
     images, held_out = shapes(70, 8)[0], shapes(10, 8, seed=1)[0]

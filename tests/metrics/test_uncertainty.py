@@ -56,6 +56,7 @@ def test_halves_of_a_mean_give_its_standard_error():
     assert found[0][1] == 20
 
 
+@pytest.mark.slow
 def test_halves_of_the_whole_kernel_distance_and_extrapolation_give_their_spread():
     """Over independent samples; the bias of halves, which is larger than the whole's, falls out."""
     reference = Moments(0, np.full(D, 0.3), np.eye(D))

@@ -63,6 +63,7 @@ def closed_form(shape: Architecture) -> dict[str, int]:
     }
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     block=st.sampled_from(BLOCKS),
@@ -90,6 +91,7 @@ def test_two_blocks_tell_what_all_of_them_cost(block):
     assert counting._dit(shape) == counting.trace_dit(shape)
 
 
+@pytest.mark.slow
 def test_every_row_of_table_3_is_met_to_a_thousandth_or_its_rounding():
     for row in table("table3_models"):
         counted = complexity(row["model"], row["image_size"], row["block"])
@@ -112,6 +114,7 @@ def test_counting_norms_reproduces_16_rows_of_table_3_to_two_decimals():
     assert (len(met), sum(met)) == (19, 16)
 
 
+@pytest.mark.slow
 def test_xl_2_is_118_6_gflops_with_its_attention_and_without_layer_norms():
     counted = complexity("DiT-XL/2")
     assert counted.gflops == pytest.approx(118.6214, abs=5e-5)
@@ -209,6 +212,7 @@ def test_what_cannot_be_counted_is_refused():
         complexity("LDM-44")
 
 
+@pytest.mark.slow
 def test_ldm_8_is_the_network_of_table_5():
     counted = complexity("LDM-8")
     assert counted.params / 1e6 == pytest.approx(UNET_COUNTS["LDM-8"][0], abs=6e-4)

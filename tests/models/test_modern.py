@@ -70,6 +70,7 @@ def test_every_combination_keeps_the_laws(settings) -> None:
     harness.testing.check("family", "DiT-modern", **SHAPE, **settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", DiTModernMicro.sizes)
 def test_the_laptops_sizes_keep_the_laws(size) -> None:
     harness.testing.check("family", "DiT-modern-micro", size=size, patch_size=4)

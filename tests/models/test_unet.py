@@ -20,6 +20,7 @@ from harness.models.unet import UNetFamily
 SMALL = Input(side=8, channels=3, num_classes=10, out_channels=6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -129,6 +129,7 @@ def test_larger_models_train_efficiently_only_at_equal_compute():
     assert decide("larger-train-efficient", away).verdict == "contradicted"
 
 
+@pytest.mark.slow
 def test_models_that_differ_in_compute_alone_support_nothing():
     rng = np.random.default_rng(1)
     wrong = [

@@ -38,6 +38,7 @@ def test_records_become_evidence_that_claims_are_decided_from():
     assert verdicts["size-helps"] == "supported" and verdicts["patch-helps"] == "undecided"
 
 
+@pytest.mark.slow
 def test_every_part_of_the_evidence_is_of_the_primary_metric() -> None:
     assert evidence(records(), pd.DataFrame()).losses.empty  # an empty table of training
     found = evidence(records(seed=0))

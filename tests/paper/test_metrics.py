@@ -54,6 +54,7 @@ def low_at(confidence: float, n: int = 8) -> float:
     return float(np.tanh(scipy.stats.norm.ppf((1 + confidence) / 2) / np.sqrt(n - 3)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("asked", "share"), [(1, 1.0), (2, 0.5), (4, 0.25)])
 def test_several_metrics_are_judged_at_5_percent_of_all_together(asked: int, share: float) -> None:
     """Bonferroni's level: a correlation just within it is open, one just beyond decides."""

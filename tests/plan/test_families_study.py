@@ -22,6 +22,7 @@ def gflops(family) -> float:
         return trace(family.build(GIVEN), inputs)["products"] / 1e9
 
 
+@pytest.mark.slow
 def test_each_size_of_the_laptop_profile_costs_what_dits_does() -> None:
     found = [gflops(run.model.component) for run in load_study(STUDY, "laptop").runs]
     families = [found[at : at + 4] for at in range(0, len(found), 4)]

@@ -149,6 +149,7 @@ RELEVANT = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_keys_ignore_names_places_and_field_order(

@@ -109,6 +109,7 @@ def test_only_keeps_what_the_matches_need_and_skip_drops_what_needs_them(paper: 
     assert none == []
 
 
+@pytest.mark.slow
 def test_ten_thousand_runs_are_planned(tmp_path: Path) -> None:
     """How fast is a benchmark's: tests/benchmarks/test_plan_speed.py."""
     command = [*many_runs(tmp_path), "--results", str(tmp_path)]

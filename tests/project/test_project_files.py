@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 import harness
@@ -79,6 +80,7 @@ def test_the_program_that_is_installed_begins_where_it_is_said_to() -> None:
         assert done.stdout == f"harness {harness.__version__}\n"
 
 
+@pytest.mark.slow
 def test_the_papers_report_is_what_the_code_says_today() -> None:
     """It was stale for hours, and nobody saw it: a report is read by people who run nothing."""
     said = fingerprint(compose(papers_report()))

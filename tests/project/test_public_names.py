@@ -105,6 +105,7 @@ def undocumented(sources: Mapping[str, str]) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_everything_public_says_what_it_is() -> None:
     """A docstring each; a method that keeps a contract has the contract's."""
     files = sorted((ROOT / "harness").rglob("*.py"))

@@ -9,6 +9,7 @@ a renamed field is an error of the type checker there.
 from __future__ import annotations
 
 import ast
+import functools
 from collections import Counter
 from pathlib import Path
 
@@ -30,17 +31,26 @@ DECLARED = {  # where each is declared, and how often: schema, stage, column
 MORE = {"learning_rate": 2, "sampling_steps": 6, "label_dropout": 1, "guidance_channels": 1}
 
 
-def spelled(name: str) -> dict[str, int]:
-    """File -> how often it spells the name as a field, a keyword or a text."""
-    found: Counter[str] = Counter()
+@functools.cache
+def spellings() -> dict[str, Counter[str]]:
+    """File -> how often it spells each name as a field, a keyword or a text."""
+    found: dict[str, Counter[str]] = {}
     for room in ROOMS:
         for path in (HARNESS / room).rglob("*.py"):
+            here = found[path.relative_to(HARNESS).as_posix()] = Counter[str]()
             for node in ast.walk(ast.parse(path.read_text())):
-                field = isinstance(node, ast.AnnAssign) and getattr(node.target, "id", None) == name
-                keyword = isinstance(node, ast.keyword) and node.arg == name
-                text = isinstance(node, ast.Constant) and node.value == name
-                found[path.relative_to(HARNESS).as_posix()] += field or keyword or text
-    return {path: count for path, count in found.items() if count}
+                if isinstance(node, ast.AnnAssign):
+                    here[getattr(node.target, "id", "")] += 1
+                elif isinstance(node, ast.keyword):
+                    here[node.arg or ""] += 1
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    here[node.value] += 1
+    return found
+
+
+def spelled(name: str) -> dict[str, int]:
+    """File -> how often it spells the name."""
+    return {path: names[name] for path, names in spellings().items() if names[name]}
 
 
 @pytest.mark.parametrize("name", DECLARED)

@@ -14,6 +14,7 @@ from harness.report.papers import papers_report
 NOBODYS = pd.DataFrame()  # a CSV is compared as it is
 
 
+@pytest.mark.slow
 def test_a_csv_of_published_points_is_read_and_compared_with_intervals(make, tmp_path):
     path = tmp_path / "lab.csv"
     path.write_text("model,gflops,value,se\nDiT-micro-S/4,0.1,40.5,1.5\nDiT-micro-B/4,0.5,90,2\n")
@@ -86,6 +87,7 @@ def test_a_folder_that_does_not_compare_is_refused(
         read(source, "fd_glyphs_cnn", rows)
 
 
+@pytest.mark.slow
 def test_a_report_without_that_section_has_it_for_what_is_asked(make):
     found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
     theirs = pd.DataFrame(
@@ -125,6 +127,7 @@ def test_a_csv_that_is_not_one_is_refused_by_its_line(tmp_path, text, words):
         read(tmp_path / "nothing", "fid", NOBODYS)
 
 
+@pytest.mark.slow
 def test_the_papers_report_says_what_the_paper_published_and_no_more():
     text = said(papers_report())
     assert "is −0.93 [−0.98, −0.76] over 12 checkpoints" in text
@@ -137,6 +140,7 @@ def test_the_papers_report_says_what_the_paper_published_and_no_more():
     assert rows["DiT-XL/2"][-1] == "19.47" and rows["DiT-S/8"][-1] == "153.60"
 
 
+@pytest.mark.slow
 def test_each_reference_has_panels_of_its_own(make):
     """Values against two references never share an axis, nor are they averaged."""
     from harness.report.findings import find

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 from report_words import said
 
@@ -18,6 +19,7 @@ def test_the_harness_is_cited_as_its_citation_file_says():
     assert CFF["authors"][0]["name"] == citation.AUTHORS
 
 
+@pytest.mark.slow
 def test_the_paper_that_is_reproduced_is_cited(make):
     doi = CFF["references"][0]["doi"]
     found = make.frames(sizes=("S",), patches=(4,), sweep=())

@@ -12,6 +12,7 @@ from report_words import ALL, abstract, cells_of, parts, said
 from harness.report.document import render
 
 
+@pytest.mark.slow
 def test_the_models_table_has_every_metric_of_the_compared_samples(make):
     """Neighbours belong to precision and recall, chunks to the score: no reason to lose them."""
     table = cells_of(make.report(make.frames(sizes=("S", "XL"), patches=(2,))), "tab-models")
@@ -42,6 +43,7 @@ def test_guided_values_of_different_steps_are_not_averaged(make, monkeypatch):
     assert "at step 1,500 (800 samples, 50 ancestral steps)" in once
 
 
+@pytest.mark.slow
 def test_decoded_values_of_different_steps_have_lines_of_their_own(make):
     found = make.frames(
         sizes=("S",), patches=(2,), decoders=("original", "ft-ema"), milestones=(1500,)
@@ -60,6 +62,7 @@ def test_decoded_values_of_different_steps_have_lines_of_their_own(make):
     assert table["rows"][4][0].startswith("the paper's")
 
 
+@pytest.mark.slow
 def test_imported_checkpoints_of_unknown_steps_have_a_report(make):
     found = make.frames(sizes=("S", "B", "L"), patches=(8,), milestones=(1500,))
     for name in ("metrics", "runs"):
@@ -73,6 +76,7 @@ def test_imported_checkpoints_of_unknown_steps_have_a_report(make):
     assert text.count("Quality was not measured at more than one training step") == 4
 
 
+@pytest.mark.slow
 def test_models_measured_against_different_references_are_not_compared(make):
     found = make.frames(sizes=("S", "B", "XL"), patches=(4, 2))
     rows = found["metrics"]
@@ -90,6 +94,7 @@ def test_models_measured_against_different_references_are_not_compared(make):
         assert claim not in text
 
 
+@pytest.mark.slow
 def test_real_images_are_counted_where_their_number_is_recorded(make):
     found = make.frames(sizes=("S", "B", "XL"), patches=(4,))
     rows = found["metrics"]
@@ -98,6 +103,7 @@ def test_real_images_are_counted_where_their_number_is_recorded(make):
     assert "2,000 real images score 0.900" in text and "2,000 real images give 0.900 (da" in text
 
 
+@pytest.mark.slow
 def test_fewer_real_images_than_samples_are_told_and_drawn_as_no_line(make):
     """Their distance is another number's: it would seem out of reach, or beaten."""
     found = make.frames(sizes=("S", "B", "XL"), patches=(4,))
@@ -110,6 +116,7 @@ def test_fewer_real_images_than_samples_are_told_and_drawn_as_no_line(make):
     assert "real images 0.9" not in files["fig-gflops.svg"].decode()
 
 
+@pytest.mark.slow
 def test_seeds_that_some_models_lack_are_not_claimed_for_all(make):
     found = make.frames(seeds=(0, 1, 2), sizes=("S", "B", "XL"), patches=(4,))
     rows = found["metrics"]
@@ -118,6 +125,7 @@ def test_seeds_that_some_models_lack_are_not_claimed_for_all(make):
     assert "with up to three training seeds" in abstract(make.report(found))
 
 
+@pytest.mark.slow
 def test_names_with_dollar_signs_are_names_in_figures_too(make):
     found = make.frames(sizes=("S", "B", "L"), patches=(8,), sweep=(4, 8))
     rows = found["metrics"]
@@ -127,6 +135,7 @@ def test_names_with_dollar_signs_are_names_in_figures_too(make):
     assert "$\\frac$ DiT-micro-L/8" in files["fig-gflops.svg"].decode()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler's pdftotext")
 def test_a_table_longer_than_a_page_goes_on_on_the_next(make, tmp_path):
     found = {name: make.empty(name, []) for name in ("runs", "metrics", "training")}
@@ -139,6 +148,7 @@ def test_a_table_longer_than_a_page_goes_on_on_the_next(make, tmp_path):
     assert pages[0].count("custom-") < 80
 
 
+@pytest.mark.slow
 def test_the_papers_columns_say_how_long_the_paper_trained(make):
     found = make.frames(family="DiT", sizes=("XL",), patches=(2,), sweep=())
     assert "Table 3 at 400K steps" in said(make.report(found, ("models",)))
@@ -153,6 +163,7 @@ def test_the_papers_columns_say_how_long_the_paper_trained(make):
     assert "the paper's counterpart" in said(make.report(found, ("models",), complexity=[]))
 
 
+@pytest.mark.slow
 def test_the_disc_of_a_system_is_as_large_as_its_own_network(make, monkeypatch):
     from harness.report import figures
 

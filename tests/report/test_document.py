@@ -29,6 +29,7 @@ def test_the_report_package_imports_neither_pandas_nor_matplotlib():
     assert out.stdout.strip() == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler's pdftotext")
 def test_the_pdf_opens_with_the_studys_own_headline_numbers(make, scratch):
     report = make.report()
@@ -51,6 +52,7 @@ def test_the_pdf_opens_with_the_studys_own_headline_numbers(make, scratch):
         assert section in text
 
 
+@pytest.mark.slow
 def test_two_renders_of_one_input_are_equal_byte_for_byte(make, scratch):
     found = make.frames(sizes=("S", "B"), sweep=())
     report = make.report(found, sections=("headline", "gflops", "samples", "provenance"))
@@ -77,12 +79,14 @@ def test_another_extractors_metric_is_never_called_fid(make):
     assert figures and not any(b"FID" in svg for svg in figures.values())
 
 
+@pytest.mark.slow
 def test_inception_features_are_called_fid(make):
     found = make.frames(extractor="inception-2015", sizes=("S", "B"), patches=(4, 2))
     text = abstract(make.report(found))
     assert "are measured by FID of 1,000 samples each; lower is better" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("trend", "noise", "phrase"),
     [
@@ -98,6 +102,7 @@ def test_the_words_follow_the_interval_of_the_correlation(make, trend, noise, ph
     assert sum(v in text for v in verdicts) == 1
 
 
+@pytest.mark.slow
 def test_an_unfinished_study_says_so_first(make):
     missing = ["train DiT-micro-XL/2: failed", "evaluate DiT-micro-XL/2: not done yet"]
     document, _ = parts(make.report(missing=missing, sections=("headline", "models")))
@@ -111,6 +116,7 @@ def test_an_unfinished_study_says_so_first(make):
     assert "Unfinished" not in abstract(make.report())
 
 
+@pytest.mark.slow
 def test_sections_without_data_say_what_is_missing(make, scratch):
     none = {name: make.empty(name, []) for name in ("runs", "metrics", "training")}
     report = make.report(none, ALL, complexity=[], samples={}, provenance={})
@@ -133,6 +139,7 @@ def test_sections_without_data_say_what_is_missing(make, scratch):
     assert main_figure(report, scratch / "no.png") is None and not (scratch / "no.png").exists()
 
 
+@pytest.mark.slow
 def test_one_run_at_one_step_is_a_report(make, scratch):
     found = make.frames(sizes=("S",), patches=(4,), milestones=(100,), sweep=())
     text = abstract(make.report(found))
@@ -140,6 +147,7 @@ def test_one_run_at_one_step_is_a_report(make, scratch):
     assert render(make.report(found), scratch / "one.pdf").stat().st_size > 1000
 
 
+@pytest.mark.slow
 def test_missing_and_nan_values_are_dashes_never_zeros(make):
     found = make.frames(sizes=("S", "B", "L"), patches=(4,), sweep=())
     metrics = found["metrics"]
@@ -167,6 +175,7 @@ def test_a_lost_primary_value_is_counted_and_left_out(make):
     assert "1 recorded row has no finite value and is left out." in text
 
 
+@pytest.mark.slow
 def test_several_seeds_have_spreads(make):
     found = make.frames(seeds=(0, 1, 2), sizes=("S", "B"), patches=(8, 4))
     text = said(make.report(found, ("headline", "gflops", "models", "samples")))
@@ -175,6 +184,7 @@ def test_several_seeds_have_spreads(make):
     assert re.search(r"DiT-micro-S/8 2 32 2 1 .*?\d+ ± \d+", text)
 
 
+@pytest.mark.slow
 def test_metrics_of_which_more_is_better_are_worded_so(make):
     found = make.frames(sizes=("S", "B", "L"), patches=(4, 2))
     rows = found["metrics"]
@@ -226,6 +236,7 @@ def test_counted_gflops_are_said_to_agree_only_where_they_do(make):
     assert "ADM-64 – – 1.00 M 109.700 – – –" in text
 
 
+@pytest.mark.slow
 def test_what_a_user_wrote_is_never_markup(make, scratch):
     wild = '#panic("no") $x_1$ *bold* @ref <tag> \\ "quotes" [ ] { } `raw` // ∆'
     report = make.report(
@@ -242,6 +253,7 @@ def test_what_a_user_wrote_is_never_markup(make, scratch):
     assert abstract(report).count(wild) == 4
 
 
+@pytest.mark.slow
 def test_a_records_frame_with_null_models_and_float_columns_is_read(make):
     """A floor's row has no model, which turns whole-number columns into floats."""
     found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
@@ -266,6 +278,7 @@ def test_provenance_is_flattened_and_gaps_are_named(make):
     assert "training seeds 0, 1 commit not recorded" in text
 
 
+@pytest.mark.slow
 def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):
     with pytest.raises(HarnessError, match="unknown section 'novel'; there are: headline"):
         parts(make.report(sections=("novel",)))
@@ -276,11 +289,13 @@ def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):
         render(report, blocked / "report.pdf")
 
 
+@pytest.mark.slow
 def test_the_main_figure_is_a_png(make, tmp_path):
     path = main_figure(make.report(make.frames(sweep=())), tmp_path / "deep" / "figure.png")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_figure_draws_the_same_bytes_after_others_were_drawn(make):
     one = make.report(make.frames(sizes=("S", "B"), sweep=()), sections=("training-compute",))
     first = parts(one)[1]["fig-training-compute.svg"]
@@ -289,6 +304,7 @@ def test_a_figure_draws_the_same_bytes_after_others_were_drawn(make):
     assert b"<dc:date>" not in first and b"STIX" not in first
 
 
+@pytest.mark.slow
 def test_pandas_frames_are_not_changed(make):
     report = make.report(make.frames(sizes=("S", "B"), patches=(4,)))
     before = report.frames["metrics"].copy(deep=True)

@@ -67,6 +67,7 @@ def test_of_several_references_nothing_is_compared(make) -> None:
     assert len(found.groups) == 2
 
 
+@pytest.mark.slow
 def test_a_floor_of_fewer_images_than_samples_is_no_line(make) -> None:
     frames = small(make, sweep=())
     rows = frames["metrics"]

@@ -36,6 +36,7 @@ document.title = JSON.stringify({before, rising, falling, seen, heads: heads.len
 """
 
 
+@pytest.mark.slow
 def test_the_page_asks_nobody_for_anything(make):
     report = make.report(make.frames(sizes=("S", "B", "XL"), patches=(4, 2), sweep=()))
     text = html(compose(report))
@@ -92,6 +93,7 @@ def test_a_browser_opens_it_without_an_error_or_a_request_and_the_keyboard_reach
     assert said["titles"] > 20 and said["theme"] in ("dark", "light")
 
 
+@pytest.mark.slow
 def test_every_figure_lies_beside_the_report_as_svg_and_its_numbers_as_csv(make, tmp_path):
     import pandas as pd
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from report_words import cells_of, said
 
 
@@ -29,6 +30,7 @@ def median(make):
     return float(last.quantile(0.7))
 
 
+@pytest.mark.slow
 def test_every_statement_is_given_with_and_without_them(make):
     report = make.report(with_ceiling(make, median(make)), ("headline", "gflops", "models"))
     text = said(report)

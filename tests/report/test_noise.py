@@ -46,6 +46,7 @@ def test_noise_is_called_undecided(make, monkeypatch):
     assert sum(claimed) <= 7, claimed
 
 
+@pytest.mark.slow
 def test_a_clear_trend_is_claimed(make):
     """The words are not silent for want of power: what is there is said."""
     from harness.report import findings

@@ -108,6 +108,7 @@ def test_models_are_told_apart_by_size_and_patch_also_without_colour() -> None:
     assert style.colour("X", 7) == style.OTHER_COLOURS[7 % len(style.OTHER_COLOURS)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.floats(1e-6, 1e9), st.floats(1.0, 1e7))
 def test_a_log_axis_has_two_to_eight_ticks_within_its_limits(low: float, ratio: float) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from harness import paper
 from harness.report import verdicts
 from harness.report.findings import find
@@ -13,6 +15,7 @@ def small(make, **changes):
     return make.frames(**{"sizes": ("S", "B"), "patches": (2,), "milestones": (1500,), **changes})
 
 
+@pytest.mark.slow
 def test_claims_are_decided_only_where_a_section_shows_them(make, monkeypatch) -> None:
     asked = []
     monkeypatch.setattr(verdicts, "decide_all", lambda e: asked.append(e) or [])

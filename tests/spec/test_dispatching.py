@@ -12,6 +12,7 @@ from verbs import Said
 from harness.spec.dispatching import DispatchSettings, SlurmSettings
 
 
+@pytest.mark.slow
 def test_an_unknown_sbatch_parameter_is_refused_with_the_valid_ones(verb: Said) -> None:
     code, said = verb("run", "tiny.yaml", "--set", "dispatch.slurm.extra.reservatoin=x")
     assert code == 2

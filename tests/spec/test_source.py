@@ -27,6 +27,7 @@ def test_unreadable_files_are_told_apart(tmp_path: Path) -> None:
         load_study(tmp_path / "list.yaml")
 
 
+@pytest.mark.slow
 def test_a_yaml_bomb_is_refused_quickly(tmp_path: Path) -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 10)]

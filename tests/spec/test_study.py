@@ -46,6 +46,7 @@ def test_an_error_in_an_override_names_the_override(tmp_path: Path) -> None:
     assert "expected FIELD=VALUE" in problems(tmp_path, GOOD, overrides=["train.steps"])[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "expected"),
     [

@@ -18,6 +18,7 @@ from harness.store.codec import Measured
 Laboratory = Any  # conftest.py's; pytest gives it without an import
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["train", "sample"])
 def test_a_record_holds_rates_that_fit_each_other(kind: str) -> None:
     setting = Setting(kind, "DiT-micro-S/4", batch_size=4, steps=2, device="cpu")

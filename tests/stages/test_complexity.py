@@ -23,6 +23,7 @@ def test_the_network_of_the_study_is_counted_and_named(prepared: Any) -> None:
     assert result.model == task.place.model
 
 
+@pytest.mark.slow
 def test_a_baseline_is_counted_by_its_name(laboratory: Any) -> None:
     text = keys.canonical({"architecture": None, "baseline": "LDM-8"})
     key = keys.stage_key("complexity", text, {})

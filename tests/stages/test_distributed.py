@@ -57,6 +57,7 @@ def agree(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> Non
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does_to_rounding(made: dict[str, Any]) -> None:
     agree(weights(made["two"], made["task"]), weights(made["one"], made["task"]))
     ours, theirs = (made[n].rows(made["task"], "training") for n in ("two", "one"))
@@ -66,6 +67,7 @@ def test_two_processes_train_what_one_does_to_rounding(made: dict[str, Any]) -> 
         assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_two_processes_stopped_and_resumed_end_bitwise_where_two_undisturbed_do(
     made: dict[str, Any],
 ) -> None:
@@ -77,11 +79,13 @@ def test_two_processes_stopped_and_resumed_end_bitwise_where_two_undisturbed_do(
     assert [r["loss"] for r in ours] == [r["loss"] for r in theirs]
 
 
+@pytest.mark.slow
 def test_a_sharded_model_stopped_and_resumed_agrees_with_one_process(made: dict[str, Any]) -> None:
     for name in ("ema", "state"):
         agree(weights(made["fsdp"], made["task"], name), weights(made["one"], made["task"], name))
 
 
+@pytest.mark.slow
 def test_two_processes_draw_the_samples_that_one_does(made: dict[str, Any]) -> None:
     task = made["sample"]
     two = np.load(made["two"].folder(task) / "samples.npz")
@@ -160,6 +164,7 @@ def test_a_run_resumed_on_other_numbers_of_processes_reads_the_same_images_and_a
     assert images == {n: batch_indices(0, n, 12, 40).tolist() for n in range(12)}
 
 
+@pytest.mark.slow
 def test_a_number_of_processes_that_does_not_divide_the_batch_is_refused_with_those_that_do(
     laboratory: Laboratory,
 ) -> None:
@@ -194,6 +199,7 @@ def alone_at(
     return str(caught.value), time.monotonic() - began
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, rank: int
@@ -204,6 +210,7 @@ def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
     assert "dispatch.rendezvous_minutes" in said and took < 20
 
 
+@pytest.mark.slow
 def test_a_rendezvous_where_something_else_listens_times_out_as_well(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -41,6 +41,7 @@ def floor(laboratory: Laboratory, *overrides: str) -> dict[str, dict[str, Any]]:
     return {row["metric"]: row for row in laboratory.rows(task, "metrics")}
 
 
+@pytest.mark.slow
 def test_it_is_measured_for_every_metric_asked_with_the_k_asked(laboratory: Laboratory) -> None:
     rows = floor(laboratory, METRICS, "evaluations.final.k=5", "reference.floor_images=200")
     assert set(rows) == {f"{name}_glyphs_cnn" for name in SIX}
@@ -77,6 +78,7 @@ def test_its_key_holds_what_it_is_measured_with_and_no_sample_depends_on_it(
     assert "floor" not in {s.kind for s in without}
 
 
+@pytest.mark.slow
 def test_what_stands_beside_the_samples_is_the_floor_of_their_number_and_k(
     laboratory: Laboratory,
 ) -> None:

@@ -58,6 +58,7 @@ def reconstruction(laboratory: Laboratory, *changes: str) -> list[Any]:
     return [t for t in tasks if "autoencoder" in json.loads(t.settings)]
 
 
+@pytest.mark.slow
 def test_decoded_encodings_are_measured(
     laboratory: Laboratory, tmp_path: Path, through: dict[str, Any]
 ) -> None:

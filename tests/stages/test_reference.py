@@ -70,6 +70,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
     return found
 
 
+@pytest.mark.slow
 def test_extractor_reference_and_floor_share_no_image(
     laboratory: Laboratory, tmp_path: Path, seen: dict[str, set[int]]
 ) -> None:
@@ -103,6 +104,7 @@ def test_extractor_reference_and_floor_share_no_image(
     assert told["extractor_chance"] == training["chance"] and told["extractor_held_out"] == 150
 
 
+@pytest.mark.slow
 def test_a_floor_with_a_folder_of_its_own_leaves_the_others_more(
     laboratory: Laboratory, tmp_path: Path, seen: dict[str, set[int]]
 ) -> None:
@@ -125,6 +127,7 @@ def test_too_few_images_are_refused_before_anything_is_trained(
     assert not seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reference_of_held_out", [False, True])
 def test_what_is_held_out_is_in_no_other_part(
     laboratory: Laboratory,

@@ -54,6 +54,7 @@ def test_a_run_stopped_at_random_steps_is_bitwise_the_undisturbed_one(
         assert lasting(laboratory, task, table) == lasting(undisturbed, task, table)
 
 
+@pytest.mark.slow
 def test_a_run_killed_by_sigkill_twice_is_bitwise_the_undisturbed_one(
     laboratory: Laboratory, undisturbed: Laboratory, tmp_path: Path
 ) -> None:
@@ -121,6 +122,7 @@ class Reads(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["train.grad_clip=0.1", "train.precision=bf16"])
 def test_no_step_between_log_lines_waits_for_the_device(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, setting: str
@@ -202,6 +204,7 @@ def test_gradients_are_clipped_once_all_passes_are_added_up(laboratory: Laborato
     assert float(norm) == pytest.approx(0.1 * (1 - 0.9), rel=1e-3)  # exp_avg = (1 - beta1) gradient
 
 
+@pytest.mark.slow
 def test_compiling_makes_one_graph_whatever_the_passes_and_dropped_labels(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -140,6 +140,7 @@ def test_a_full_disk_says_how_many_bytes_are_missing_and_keeps_the_last_checkpoi
     assert content(laboratory, task) == content(undisturbed, task)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_while_training_ends_it_soon_and_keeps_the_last_checkpoint(
     laboratory: Laboratory, undisturbed: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

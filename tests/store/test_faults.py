@@ -82,6 +82,7 @@ def check_whole(root: Path) -> None:
     assert Ledger(root).holder(KEY) is None
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_killed_at_any_write_the_same_work_again_ends_whole(tmp_path: Path) -> None:
     writes = 0
@@ -98,6 +99,7 @@ def test_killed_at_any_write_the_same_work_again_ends_whole(tmp_path: Path) -> N
     assert writes >= 15, f"only {writes} writes were found: does every one call files.step?"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_killed_twice_at_any_two_writes_it_still_ends_whole(tmp_path: Path) -> None:
     for first in range(0, 24, 3):
@@ -110,6 +112,7 @@ def test_killed_twice_at_any_two_writes_it_still_ends_whole(tmp_path: Path) -> N
             check_whole(root)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_compaction_killed_at_any_write_loses_and_doubles_nothing(tmp_path: Path) -> None:
     writes = 0

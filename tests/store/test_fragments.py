@@ -26,6 +26,7 @@ VALUES = {
 ROW = st.fixed_dictionaries({c.name: VALUES[c.type] for c in tables.TRAINING if c.name != "step"})
 
 
+@pytest.mark.slow
 @given(st.lists(ROW, min_size=1, max_size=4))
 def test_rows_come_back_as_they_were_written(rows: list[dict[str, Any]]) -> None:
     rows = [{**row, "key": KEY, "step": step} for step, row in enumerate(rows)]

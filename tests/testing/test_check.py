@@ -58,6 +58,7 @@ def test_every_broken_law_is_named_and_an_exception_is_a_broken_law() -> None:
     assert "losses_are_one_per_row: raised KeyError: 'velocity'" in said
 
 
+@pytest.mark.slow
 def test_a_setting_without_description_is_named() -> None:
     class Bare(DDIM):
         """A setting without a docstring."""

@@ -12,6 +12,7 @@ from harness.components.metric import Absent, Metric, Value
 from harness.testing import metric as laws
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -10,11 +10,13 @@ from harness.components import names
 from harness.diffusion.flow import FlowEuler, FlowSDE, as_flow
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", names("sampler"))
 def test_built_in_samplers_keep_every_law(name) -> None:
     harness.testing.check("sampler", name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

@@ -73,6 +73,7 @@ def test_everything_arrives(store: Store, there: Store, study: Path, commit) -> 
     assert not archive.read(path, there.root).merged.artifacts  # a second time nothing is doubled
 
 
+@pytest.mark.slow
 def test_a_light_one_has_the_numbers_alone(store: Store, there: Store, study: Path, commit) -> None:
     commit(store, "train", "a", payload=b"w" * 100_000)
     commit(store, "evaluate", "b", row("b", 2.5))

@@ -32,6 +32,7 @@ def values(store: Store) -> dict[str, float]:
     return {key[0]: value for key, value in zip(frame["key"], frame["value"], strict=True)}
 
 
+@pytest.mark.slow
 def test_both_sides_numbers_are_there_once(store: Store, other: Store, commit) -> None:
     for of, letters in ((store, "ab"), (other, "bc")):
         for letter in letters:

@@ -119,6 +119,7 @@ def begin(workers: LocalWorkers, label: str, key: str = "a" * 64) -> Attempt:
     return attempt
 
 
+@pytest.mark.slow
 def test_a_stage_that_fails_is_told_and_its_worker_goes_on(tmp_path: Path) -> None:
     workers = LocalWorkers(tmp_path, DispatchSettings(device="cpu", workers=1, threads=1))
     ledger = Ledger(tmp_path)
@@ -150,6 +151,7 @@ def test_a_worker_that_dies_is_told_by_its_signal_and_replaced(tmp_path: Path) -
         workers.close()
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     workers = LocalWorkers(tmp_path, DispatchSettings(device="cpu", workers=2, threads=1))
     ledger = Ledger(tmp_path)
@@ -210,6 +212,7 @@ def test_a_log_on_a_full_disk_fails_its_stage_with_the_cause_and_no_other(
     assert wait_for(workers)[0] == "done"
 
 
+@pytest.mark.slow
 def test_what_is_printed_between_stages_is_in_the_workers_log(workers: LocalWorkers) -> None:
     attempt = begin(workers, "chatter")
     assert wait_for(workers)[0] == "done"
@@ -221,6 +224,7 @@ def test_what_is_printed_between_stages_is_in_the_workers_log(workers: LocalWork
     assert "stage says" not in own.read_text()
 
 
+@pytest.mark.slow
 def test_one_stage_is_cancelled_and_its_worker_does_the_next(workers: LocalWorkers) -> None:
     begin(workers, "wait")
     wait_for(workers, "progress")
@@ -234,6 +238,7 @@ def test_one_stage_is_cancelled_and_its_worker_does_the_next(workers: LocalWorke
     assert workers.crews[0].members[0].process.pid == first
 
 
+@pytest.mark.slow
 def test_a_terminated_worker_saves_its_stage_and_is_replaced(workers: LocalWorkers) -> None:
     begin(workers, "wait")
     wait_for(workers, "progress")

@@ -35,6 +35,7 @@ def quick() -> Cluster:
     return Cluster(timeout_s=0.5, tries=3, wait_s=0.01)
 
 
+@pytest.mark.slow
 def test_an_sbatch_that_timed_out_but_queued_its_job_is_found_not_repeated(
     commands: Path, tmp_path: Path
 ) -> None:
@@ -217,6 +218,7 @@ def test_a_job_over_a_limit_by_itself_is_refused_and_one_too_many_waits(
         quick().submit(tmp_path / "s", "harness-train-a")
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_answer_is_unreachable_never_empty(commands: Path) -> None:
     command(commands, "squeue", "exec sleep 5")
     with pytest.raises(Unreachable, match=r"squeue did not answer within 0\.5 s"):
@@ -226,6 +228,7 @@ def test_a_cluster_that_does_not_answer_is_unreachable_never_empty(commands: Pat
         quick().queue()
 
 
+@pytest.mark.slow
 def test_a_slow_answer_is_asked_for_again(commands: Path, tmp_path: Path) -> None:
     once = f"[ -e {tmp_path}/once ] || {{ touch {tmp_path}/once; exec sleep 5; }}"
     command(commands, "squeue", f"{once}\necho 'harness-train-a|77|3|RUNNING|1:00|0:10|None'")

@@ -82,6 +82,7 @@ def test_thousands_of_stages_are_submitted_watched_left_and_adopted_in_seconds(
         assert seconds[what] < 3, what
 
 
+@pytest.mark.slow
 def test_the_queue_never_holds_more_tasks_than_the_study_allows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
@@ -104,6 +105,7 @@ def test_the_queue_never_holds_more_tasks_than_the_study_allows(
     assert last.run() == 0 and most == 5
 
 
+@pytest.mark.slow
 def test_a_study_continued_in_the_middle_stays_in_arrays(tmp_path: Path) -> None:
     plan = planned(tmp_path, 200, "dispatch.slurm.pack=1")
     cluster = PretendedCluster(tmp_path, Clock(), slots=0)

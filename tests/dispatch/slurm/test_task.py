@@ -172,6 +172,7 @@ def preempted(root: Path, ledger: Ledger) -> str | None:
 RUNS = "echo JobId=8 JobState=RUNNING StartTime=2026-01-01T00:00:00 PreemptTime=None"
 
 
+@pytest.mark.slow
 def test_a_preempted_task_asks_a_busy_controller_again(
     tmp_path: Path, scontrol: Callable[[str], Path]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from drawings import MODELS, hover, legend, lines, over, rows
 
 from harness.report.figures import marks
@@ -28,6 +29,7 @@ def titles(drawing) -> list[str]:
     return [axes.get_title(loc="left") for axes in drawing.figure.axes]
 
 
+@pytest.mark.slow
 def test_six_models_of_two_patch_sizes_have_the_papers_panels() -> None:
     models = [*MODELS, ("XL", 2, 118.0)]
     drawing = gflops(rows(models), "FID")
@@ -55,6 +57,7 @@ def test_micro_models_are_in_mflops_and_their_law_too() -> None:
     assert "Mflops" in drawing.alt and hover(drawing.figure)[0].endswith("0.140 Mflops")
 
 
+@pytest.mark.slow
 def test_settings_that_do_not_compare_have_panels_of_their_own() -> None:
     both = pd.concat([rows(group="lr 1"), rows(group="lr 2")], ignore_index=True)
     assert titles(gflops(both, "FID")) == ["lr 1", "lr 2"]
@@ -63,6 +66,7 @@ def test_settings_that_do_not_compare_have_panels_of_their_own() -> None:
     assert len(drawing.figure.axes) == 8 and len(drawing.data) == len(many)  # the CSV has all
 
 
+@pytest.mark.slow
 def test_anothers_numbers_are_beside_or_among_ours_and_not_in_the_words() -> None:
     theirs = rows(label=[f"paper {m}" for m in rows()["label"]], **{marks.OTHER: "the paper"})
     beside = gflops(rows(), "FID", beside=theirs, beside_title="the paper, 400K steps")

@@ -32,6 +32,7 @@ def test_models_costs_steps_and_samples_are_counted(found) -> None:
     )
 
 
+@pytest.mark.slow
 def test_trainings_that_were_sampled_otherwise_are_counted_apart(make, found) -> None:
     frames = make.frames(sizes=("S", "B", "XL"), patches=(4,), sweep=())
     rows = frames["metrics"]

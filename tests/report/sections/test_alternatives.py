@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from report_words import cells_of, said
 
 
@@ -50,6 +51,7 @@ def on_a_surface(make, noise=0.01):
     return found
 
 
+@pytest.mark.slow
 def test_the_best_size_of_each_budget_is_that_of_the_surface(make):
     report = make.report(on_a_surface(make), ("isoflop",))
     rows = cells_of(report, "tab-isoflop")["rows"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from report_words import said
 
 BLOCKS = ("adaln-zero", "adaln", "in-context")
@@ -18,6 +19,7 @@ def test_designs_of_a_model_are_compared_with_the_papers_beside(make) -> None:
     assert "adaLN-Zero has the lowest FID, 19.47" in text and "publishes no spread" in text
 
 
+@pytest.mark.slow
 def test_without_errors_none_of_them_is_called_best(make) -> None:
     assert "none is called the best" in said(make.report(frames(make), ("blocks",)))
     found = frames(make)
@@ -26,6 +28,7 @@ def test_without_errors_none_of_them_is_called_best(make) -> None:
     assert "The best is" in said(make.report(found, ("blocks",)))
 
 
+@pytest.mark.slow
 def test_one_design_or_one_step_is_no_comparison(make) -> None:
     one = frames(make, blocks=("adaln-zero",))
     assert "Fewer than two block designs were measured." in said(make.report(one, ("blocks",)))

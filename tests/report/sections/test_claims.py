@@ -27,6 +27,7 @@ def measured(make, noise, trend=1.0, std=0.01, **shape):
     return make.report(found, ("claims",))
 
 
+@pytest.mark.slow
 def test_what_is_there_is_supported_and_its_opposite_contradicted(make):
     kept = verdicts(measured(make, 0.0))
     for name in ("size-helps", "patch-helps", "sampling-cannot-compensate"):
@@ -35,6 +36,7 @@ def test_what_is_there_is_supported_and_its_opposite_contradicted(make):
     assert turned["strong-correlation"] == turned["size-helps"] == "contradicted"
 
 
+@pytest.mark.slow
 def test_steps_that_surely_improve_and_worsen_are_counted_apart(make):
     by = {}
     for trend in (1.0, -1.0):
@@ -64,6 +66,7 @@ def test_of_noise_nothing_is_claimed_beyond_what_intervals_allow(make):
     assert claimed <= 7  # of 40 at 5 %: more is one in ten thousand
 
 
+@pytest.mark.slow
 def test_without_standard_errors_a_count_is_undecided(make):
     kept = verdicts(make.report(make.frames(noise=0.0), ("claims",)))
     assert kept["size-helps"] == kept["sampling-cannot-compensate"] == "undecided"
@@ -83,6 +86,7 @@ def two_settings(make, trend, **changes):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "setting"),
     [({"learning_rate": 1e-2}, "lr 0.01"), ({"image_size": 512}, "512 px"),
@@ -105,6 +109,7 @@ def test_block_designs_stay_in_one_setting(make):
     assert next(v for v in found if v.id == "adaln-zero-half").decidable
 
 
+@pytest.mark.slow
 def test_the_table_names_the_settings_and_the_abstract_counts_a_claim_once(make):
     found = find(make.report(two_settings(make, 1.0, learning_rate=1e-2), ("claims",)))
     _text, table = Claims().blocks(found)
@@ -132,11 +137,13 @@ def test_a_studys_own_pair_is_decided_and_a_late_one_is_marked(make):
     assert "begun before claims were stored" in said(measured(make, 0.0))
 
 
+@pytest.mark.slow
 def test_only_the_claims_that_a_study_names_are_decided(make):
     report = dataclasses.replace(measured(make, 0.0), claims=["size-helps"])
     assert list(verdicts(report)) == ["size-helps"]
 
 
+@pytest.mark.slow
 def test_the_papers_own_tables_agree_and_give_no_spread():
     kept = verdicts(papers_report())
     assert kept["strong-correlation"] == "supported"

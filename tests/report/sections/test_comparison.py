@@ -26,6 +26,7 @@ def test_the_papers_rows_are_as_it_prints_them() -> None:
     assert published(None) == DASH and published(2) == "2.00"
 
 
+@pytest.mark.slow
 def test_another_data_set_stands_below_under_its_own_head(make) -> None:
     found = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))
     report = make.report(found, ("comparison",))
@@ -37,6 +38,7 @@ def test_another_data_set_stands_below_under_its_own_head(make) -> None:
     assert not any("*" in name for name in names(table)[:-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image_size", [256, 512])
 def test_imagenets_rows_stand_within_the_papers_block_of_their_size(make, image_size) -> None:
     found = make.frames(
@@ -62,6 +64,7 @@ def test_ways_of_measuring_the_largest_model_are_told_apart(make) -> None:
     assert ours == ["DiT-micro-XL/2, 1,500 steps *"]  # of the widest protocol alone
 
 
+@pytest.mark.slow
 def test_the_papers_own_report_has_its_rows_alone() -> None:
     import dataclasses
 

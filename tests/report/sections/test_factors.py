@@ -40,6 +40,7 @@ def ablation(make, effect=0.8, turn=0.0, seeds=(0, 1, 2), noise=0.02, settings=N
     return merged
 
 
+@pytest.mark.slow
 def test_a_true_effect_is_told_with_its_interval_and_short_labels(make):
     found = ablation(make)
     report = make.report(found, ABLATION, samples={})
@@ -58,6 +59,7 @@ def test_no_effect_is_a_tie(make):
     assert "no level is told from another" in text and "tie" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("turn", "verdict"), [(0.0, "not told"), (0.6, "changes")])
 def test_an_effect_that_changes_with_scale_is_seen(make, turn, verdict):
     report = make.report(ablation(make, turn=turn, noise=0.005), ABLATION, samples={})
@@ -73,6 +75,7 @@ def test_a_study_without_factors_has_no_such_section(make):
     assert content["bands"] == []
 
 
+@pytest.mark.slow
 def test_one_seed_speaks_of_these_checkpoints(make):
     found = ablation(make, seeds=(0,), noise=0.0)
     found["metrics"]["std"] = found["metrics"]["value"].astype(float) * 0.01
@@ -82,12 +85,14 @@ def test_one_seed_speaks_of_these_checkpoints(make):
     assert "of these checkpoints" in said(report)
 
 
+@pytest.mark.slow
 def test_recipes_are_not_pooled_in_the_headline(make):
     text = said(make.report(ablation(make), ("headline", "gflops"), samples={}))
     assert "two settings are not pooled" in text
     assert "dropout 0.1" in text and "dropout 0" in text
 
 
+@pytest.mark.slow
 def test_several_factors_give_one_point_per_model_and_level(make):
     settings = [{"label_dropout": d, "weight_decay": w} for d in (0.1, 0.0) for w in (0.0, 0.1)]
     found = find(make.report(ablation(make, settings=settings), ABLATION, samples={})).effects

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pandas as pd
+import pytest
 from report_words import cells_of, said
 
 from harness.report.blocks import plain
@@ -19,6 +20,7 @@ def report(make, **changes):
     return make.report(make.frames(**{**SHAPE, **changes}), ("gflops",), samples={})
 
 
+@pytest.mark.slow
 def test_the_papers_models_are_in_a_panel_of_their_own_unless_the_setting_is_the_same(make) -> None:
     found = find(report(make))
     beside = drawing(found)
@@ -37,6 +39,7 @@ def test_a_family_that_the_paper_has_not_stands_alone(make) -> None:
     assert OTHER not in drawing(found).data and "Open markers" not in plain(caption(found))
 
 
+@pytest.mark.slow
 def test_somebody_elses_values_have_a_table_of_differences(make) -> None:
     made = report(make, sizes=("S", "B", "XL"), patches=(2,))
     final = find(made).final
@@ -75,6 +78,7 @@ def test_nothing_measured_has_no_figure(make) -> None:
     assert "No model has a measured quality yet." in said(report(make, sizes=()))
 
 
+@pytest.mark.slow
 def test_what_the_law_of_the_others_said_of_the_largest_model_is_drawn_and_in_a_table(make) -> None:
     made = report(make)
     found = find(made)

@@ -28,6 +28,7 @@ def test_scale_one_guides_nothing_and_is_part_of_every_line(make) -> None:
     assert scales["3 channels"] == scales["all channels"] == [1.0, 1.5, 2.0]
 
 
+@pytest.mark.slow
 def test_an_interval_of_guidance_is_a_line_of_its_own(make) -> None:
     found = frames(make, guidance=((1.5, 3), (2.0, 3)))
     rows = found["metrics"]
@@ -42,6 +43,7 @@ def test_an_interval_of_guidance_is_a_line_of_its_own(make) -> None:
     assert (values.iloc[:, 1] - values.iloc[:, 0]).tolist() == pytest.approx([1.0, 1.0])
 
 
+@pytest.mark.slow
 def test_the_best_scale_is_named_and_not_called_best_without_errors(make) -> None:
     found = frames(make, guidance=((1.5, 3), (2.0, 3), (1.0, None)))
     text = said(make.report(found, ("guidance",)))
@@ -54,6 +56,7 @@ def test_the_best_scale_is_named_and_not_called_best_without_errors(make) -> Non
     assert "2.27 at scale 1.5 (three channels) and 2.20 at 1.375 (four)" in text
 
 
+@pytest.mark.slow
 def test_one_scale_is_no_sweep(make) -> None:
     for guidance in ((), ((1.5, 3),), ((1.0, None),)):
         text = said(make.report(frames(make, guidance=guidance), ("guidance",)))

@@ -73,6 +73,7 @@ def lawful(rows):
     return 1 + 0.2 * g**-0.6 + 300 * n**-0.6
 
 
+@pytest.mark.slow
 def test_a_surface_gives_a_best_size_for_every_budget(make) -> None:
     made = report(make, lawful)
     table = cells_of(made, "tab-isoflop")
@@ -89,6 +90,7 @@ def test_values_that_follow_no_law_give_no_best_size(make) -> None:
     assert "No best size is claimed." in text or "No surface is fitted" in text
 
 
+@pytest.mark.slow
 def test_what_cannot_be_fitted_says_why(make) -> None:
     assert "not measured at more than one training step" in said(report(make, milestones=(100,)))
     blocks = report(make, lawful, blocks=("adaln-zero", "adaln"))

@@ -34,6 +34,7 @@ def test_values_are_written_as_a_person_does(value: object, text: str) -> None:
     assert written(value) == text
 
 
+@pytest.mark.slow
 def test_the_papers_own_settings_differ_in_nothing(make) -> None:
     alike = {
         "image_size": 256, "objective": "ddpm", "steps": 400_000, "batch_size": 256,

@@ -41,12 +41,14 @@ def strong(table, column: int) -> list[str]:
     return [row[0] for row in table["rows"] if isinstance(row[column], dict)]
 
 
+@pytest.mark.slow
 def test_models_are_by_patch_size_and_gflops_with_a_rule_between(make, undrawn) -> None:
     table = cells_of(report(make, sizes=("XL", "S"), patches=(2, 8)), "tab-models")
     assert names(table) == [f"DiT-micro-{s}/{p}" for p in (8, 2) for s in ("S", "XL")]
     assert table["rules"] == [2]
 
 
+@pytest.mark.slow
 def test_the_best_and_its_ties_are_bold_where_errors_are_known(make, undrawn) -> None:
     shape = {"sizes": ("S", "B", "XL"), "patches": (2,)}
     head = cells_of(report(make, **shape), "tab-models")["head"][-1]
@@ -76,6 +78,7 @@ def test_a_distance_on_other_features_stands_beside_the_primary_ones(make, undra
         assert values[1] == pytest.approx(100 * values[0], rel=0.05)
 
 
+@pytest.mark.slow
 def test_decoded_encodings_are_the_last_row(make, undrawn) -> None:
     found = make.frames(sizes=("S", "XL"), patches=(8, 2), sweep=(), milestones=(1500,))
     rows = found["metrics"]
@@ -89,6 +92,7 @@ def test_decoded_encodings_are_the_last_row(make, undrawn) -> None:
     assert table["rules"] == [2, 4] and len(table["rows"]) == 5
 
 
+@pytest.mark.slow
 def test_networks_that_were_only_counted_are_listed_without_quality(make, undrawn) -> None:
     made = report(make, sizes=("S",), patches=(2,))
     counted = [*made.complexity, {
@@ -102,6 +106,7 @@ def test_networks_that_were_only_counted_are_listed_without_quality(make, undraw
     assert "–" in table["rows"][1]
 
 
+@pytest.mark.slow
 def test_models_that_did_not_learn_are_marked(make, undrawn) -> None:
     made = report(make, 1e-3, sizes=("S", "B", "XL"), patches=(2,))
     rows = made.frames["metrics"]
@@ -139,6 +144,7 @@ def test_a_difference_from_the_paper_has_our_interval() -> None:
     assert _difference({"value": 20.47, "low": np.nan, "high": np.nan}, theirs) == "+1.00"
 
 
+@pytest.mark.slow
 def test_figure_12_has_the_metrics_of_the_same_samples(make) -> None:
     names = ["fd_glyphs_cnn", "recall_glyphs_cnn"]
     three = find(report(make, sizes=("S", "B", "XL"), patches=(2,)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 from report_words import cells_of, parts, said
 
 from harness.report.document import compose
@@ -31,6 +32,7 @@ def test_it_says_why_there_are_no_real_images(make):
     assert "No real images stand beside them: imagenet is not at hand" in text
 
 
+@pytest.mark.slow
 def test_grids_of_one_class_are_drawn_or_missing_with_the_reason(make):
     grids = [
         Grid("class 3", 4.0, "DiT-XL/2 at step 1,500, 50 steps", images(12)),

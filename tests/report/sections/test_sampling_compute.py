@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from report_words import said
 
 
@@ -13,6 +14,7 @@ def report(make, std=None, **shape):
     return make.report(found, ("sampling-compute",), samples={})
 
 
+@pytest.mark.slow
 def test_the_step_counts_and_the_pairs_are_told(make) -> None:
     text = said(report(make, 0.001))
     assert "samples with 4, 8, 16, 32 and 64 steps." in text

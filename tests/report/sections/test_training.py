@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
 from report_words import cells_of, said
 
 from harness.report.sections.training import MOST_STEPS
@@ -34,6 +35,7 @@ def test_a_step_that_one_model_lacks_is_a_dash(make) -> None:
     assert cells_of(made, "tab-steps")["rows"][1][1] == "–"
 
 
+@pytest.mark.slow
 def test_of_many_steps_the_first_and_the_last_are_among_those_shown(make) -> None:
     steps = tuple(range(100, 3100, 100))
     head = cells_of(report(make, milestones=steps), "tab-steps")["head"][0]
@@ -45,6 +47,7 @@ def test_one_step_is_no_curve(make) -> None:
     assert "Quality was not measured at more than one training step." in text
 
 
+@pytest.mark.slow
 def test_how_panels_are_divided_is_said_where_they_are_two_rows(make) -> None:
     both = said(report(make, patches=(2, 4), milestones=(100, 1000)))
     assert "Above: sizes at one patch size. Below: patch sizes at one size." in both

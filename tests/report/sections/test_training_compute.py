@@ -17,6 +17,7 @@ def swept(make, std=0.01):
     return make.report(found, ("training-compute",), samples={})
 
 
+@pytest.mark.slow
 def test_the_best_model_of_a_budget_is_told_with_what_ties_with_it(make):
     rows = cells_of(swept(make), "tab-budgets")["rows"]
     assert rows and all("±" in row[2] for row in rows)
@@ -24,6 +25,7 @@ def test_the_best_model_of_a_budget_is_told_with_what_ties_with_it(make):
     assert any(row[3] == "none" for row in rows)
 
 
+@pytest.mark.slow
 def test_crossings_have_an_interval_or_say_that_it_is_open(make):
     rows = cells_of(swept(make), "tab-crossings")["rows"]
     assert [row[:2] for row in rows] == [
