@@ -90,6 +90,7 @@ class Source(Component):
 
     kind: ClassVar[str] = "source"
     made: ClassVar[bool] = False  # images are made, as many as asked: no path, disjoint splits
+    classes_made: ClassVar[int | None] = None  # of images that are made, where it never varies
     example_name: ClassVar[str | None] = None  # a data.name that its conformance is checked with
     layout: ClassVar[str] = "as its source reads them"  # in words, for who has to put files there
 

@@ -129,13 +129,21 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
     if kind == "bool_type" and type(found) is int and found in (0, 1):
         message += f": write {str(bool(found)).lower()}"
     if kind == "tuple_type" and isinstance(found, (str, int, float)):
-        message += f": write [{json.dumps(found, ensure_ascii=False)}]"
+        message += f": write [{_items(found)}]"
     if kind == "string_type" and isinstance(found, (bool, int, float)):
         message += ": put it in quotes"
     if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:
         message = "letters, digits, '.', '_' and '-', the first a letter or a digit"
     typed = "" if found is None else f" ({_type(found)})"
     return f"{dotted} is {_found(found)}{typed}; it should be {message}"
+
+
+def _items(found: Any) -> str:
+    """What a value becomes within a list: the numbers of "0.9, 0.99" are two of them."""
+    parts = [part.strip() for part in found.split(",")] if isinstance(found, str) else []
+    if len(parts) > 1 and all(scalars.INTEGER.match(p) or scalars.FLOAT.match(p) for p in parts):
+        return ", ".join(parts)
+    return json.dumps(found, ensure_ascii=False)
 
 
 def shown(value: Any) -> str:

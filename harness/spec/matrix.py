@@ -30,6 +30,7 @@ from harness.spec.schema import (
 from harness.spec.source import Path_, Source
 
 MOST_RUNS = 100_000  # of a matrix: a plan of them takes minutes, and gigabytes
+MOST_SHOWN = 8  # values of an axis, in a sentence
 # what an axis may set
 VARIED = ("model", "train", "data", "autoencoder", "objective", "diffusion", "seed")
 IN_LABEL = ("name", "checkpoint", "family", "size", "patch_size", "depth", "width", "heads")
@@ -101,11 +102,26 @@ def points_of(settings: StudySettings, where: Source) -> tuple[list[dict[str, An
             problems.append(
                 f"{where.place(('matrix', 'exclude', i))}: matrix.exclude "
                 f"{json.dumps(rule, default=str, ensure_ascii=False)} matches no point"
+                f"{_taken(rule, points)}"
             )
         points = kept
     if not points and not problems:
         problems.append(f"{where.place(('matrix',))}: the matrix is empty: no runs are left")
     return points, problems
+
+
+def _taken(rule: Mapping[str, Any], points: list[dict[str, Any]]) -> str:
+    """What the points have of the fields that a rule names; their axes, where they have none."""
+    said = []
+    for axis in rule:
+        values = {_text({"": p[axis]}): p[axis] for p in points if axis in p}
+        if not values:
+            axes = dict.fromkeys(name for p in points for name in p)
+            return f": no point sets {axis}; they set {', '.join(axes) or 'nothing'}"
+        shown = [json.dumps(v, default=str, ensure_ascii=False) for v in values.values()]
+        more = f" and {len(shown) - MOST_SHOWN:,} more" if len(shown) > MOST_SHOWN else ""
+        said.append(f"{axis} takes {', '.join(shown[:MOST_SHOWN])}{more}")
+    return f": {'; '.join(said)}" if said else ""
 
 
 def _differ(value: Any, other: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from harness.nearest import did_you_mean
+from harness.spec.fields import component_fields
 from harness.spec.source import Line, Source
 from harness.spec.source import override as apply
 
@@ -19,13 +20,9 @@ def idle(overrides: Iterable[str], before: Source, merged: Source) -> list[str]:
 
     before: the study with its profile; merged: with the overrides too.
     """
-    axes = _axes(merged)
-    decided = {
-        field: axis
-        for axis, values in axes.items()
-        if values is not None
-        for field in _fields(axis, values)
-    }
+    axes = {axis: values for axis, values in _axes(merged).items() if values is not None}
+    decided = {field: axis for axis, values in axes.items() for field in _fields(axis, values)}
+    decided |= {f"{axis}.name": axis for axis in axes if _names_components(axis)}
     partial = _include(merged)
     problems = []
     known: set[str] = set(_mapping(before, "evaluations"))
@@ -33,6 +30,12 @@ def idle(overrides: Iterable[str], before: Source, merged: Source) -> list[str]:
         field, _, text = override.partition("=")
         field = field.strip()
         for given in _leaves(override):
+            if partial and not axes and not any(_leaves_open(p, given) for p in partial):
+                problems.append(
+                    f"--set {override}: changes nothing: every run has its {given} from a point of "
+                    "matrix.include. Give all points, as --set 'matrix.include=[{...}, ...]'"
+                )
+            problems += _nameless(override, given, axes, merged)
             axis = decided.get(given)
             if axis is None or any(_leaves_open(point, given) for point in partial):
                 continue
@@ -56,12 +59,39 @@ def idle(overrides: Iterable[str], before: Source, merged: Source) -> list[str]:
     return problems
 
 
+def _names_components(axis: str) -> bool:
+    """Does an axis name components, as objective and train.schedule do?"""
+    return axis.rpartition(".")[2] in component_fields()
+
+
+def _nameless(override: str, given: str, axes: Mapping[str, Any], merged: Source) -> list[str]:
+    """A setting of a component that an axis names, where the study itself names none."""
+    axis = next((a for a in axes if given.startswith(f"{a}.") and _names_components(a)), None)
+    if axis is None or given == f"{axis}.name":
+        return []
+    own = _at(merged.data, axis)
+    if not isinstance(own, Mapping) or "name" in own:
+        return []
+    setting = given.removeprefix(f"{axis}.")
+    return [
+        f"--set {override}: every run has its {axis} from the matrix's axis {axis!r}: give the "
+        f"setting there, as --set 'matrix.axes.{axis}=[{{name: ..., {setting}: ...}}, ...]', or "
+        f"drop the axis, with --set matrix.axes.{axis}=null, and give a name, as --set "
+        f"{axis}.name=..."
+    ]
+
+
+def _at(value: Any, dotted: str) -> Any:
+    """What a mapping holds at a dotted path; None where it has not."""
+    for part in dotted.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
 def _empty(override: str, before: Source) -> list[str]:
     """An empty mapping laid over one with content."""
     field = override.partition("=")[0]
-    value: Any = before.data
-    for part in field.strip().split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+    value = _at(before.data, field.strip())
     if field.strip() == ".".join(AXES) or not isinstance(value, Mapping) or not value:
         return []
     if _inner(override) != {}:
@@ -75,10 +105,7 @@ def _empty(override: str, before: Source) -> list[str]:
 def _inner(override: str) -> Any:
     """The value that it gives."""
     field = override.partition("=")[0].strip()
-    value: Any = apply(Source({}, {(): Line("")}), override).data
-    for part in field.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
+    return _at(apply(Source({}, {(): Line("")}), override).data, field)
 
 
 def _another_evaluation(override: str, before: Source, known: set[str]) -> list[str]:
@@ -104,6 +131,14 @@ def _another_evaluation(override: str, before: Source, known: set[str]) -> list[
 def _mapping(source: Source, field: str) -> Mapping[str, Any]:
     value = source.data.get(field)
     return value if isinstance(value, Mapping) else {}
+
+
+def said_of(study: Any, field: str) -> str:
+    """Where a field of a checked study was given: the --set that did, else the study's file."""
+    for override in reversed(study.overrides):
+        if field in _leaves(override):
+            return f"--set {override}"
+    return str(study.path)
 
 
 def blamed(

@@ -9,8 +9,9 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 from small_study import GOOD, problems
 
+from harness.errors import BadInput
 from harness.nearest import did_you_mean
-from harness.spec import explain
+from harness.spec import explain, load_study
 from harness.spec.source import Line, Source
 
 
@@ -127,3 +128,19 @@ def test_only_what_is_near_is_suggested() -> None:
 def test_an_error_says_what_the_field_means_in_the_schemas_words(dotted: str, meaning: str) -> None:
     said = explain.meaning_of(dotted)
     assert said.startswith(meaning) and bool(said) == bool(meaning)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("0.9, 0.99", "write [0.9, 0.99]"),
+        ("9e-1,99e-2", "write [9e-1, 99e-2]"),
+        ("a, b", 'write ["a, b"]'),
+        ("0.9", "write [0.9]"),
+    ],
+)
+def test_numbers_with_commas_are_told_as_a_list(given: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "study.yaml").write_text(GOOD)
+    with pytest.raises(BadInput) as caught:
+        load_study(tmp_path / "study.yaml", overrides=(f"train.betas={given}",))
+    assert said in str(caught.value)

@@ -80,3 +80,42 @@ def test_a_reference_that_nobody_can_make_is_refused_and_its_study_stays_readabl
 def test_what_can_be_had_is_no_problem(overrides: tuple[str, ...], tmp_path: Path) -> None:
     load(tmp_path, *overrides)
     assert list(never(load_study(tmp_path / "tiny.yaml", overrides=overrides))) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("data.num_classes=1000", "the set glyphs that source 'embedded' makes has 10 classes"),
+        ("train.label_dropout=1", "no label is seen in training"),
+        ("data.path=images", "source 'embedded' reads no files"),
+        ("data.fingerprint=abc", "a SHA-256 has 64 hexadecimal digits"),
+        ("reference.statistics=s.npz", "no file has its features"),
+        ("reference.extractor_weights=w.pt", "no file is read for it"),
+        ("reference={extractor_weights: w.pt}", "no file is read for it"),
+    ],
+)
+def test_what_nothing_could_use_is_blamed_on_the_option(
+    override: str, said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    (problem,) = never(load_study(tmp_path / "tiny.yaml", overrides=(override,)))
+    assert problem.startswith(f"--set {override}: ")
+    assert said in problem
+    field, _, value = override.partition("=")
+    if "." in field:  # the same in the file is the file's
+        section, _, name = field.partition(".")
+        text = TINY.replace(
+            "profiles:\n  laptop: {}", f"profiles: {{p: {{{section}: {{{name}: {value}}}}}}}"
+        )
+        (tmp_path / "file.yaml").write_text(text)
+        (problem,) = never(load_study(tmp_path / "file.yaml", "p"))
+        assert problem.startswith(f"{tmp_path / 'file.yaml'}: ")
+
+
+def test_models_that_are_only_counted_may_have_any_classes(tmp_path: Path) -> None:
+    text = TINY.replace("train: {", "other: {").split("other:")[0] + "profiles: {laptop: {}}\n"
+    text = text.replace("DiT-micro", "DiT-micro, size: S, patch_size: 8").replace(
+        "train_images: 64", "train_images: 64, num_classes: 1000"
+    )
+    (tmp_path / "counted.yaml").write_text(text)
+    assert not list(never(load_study(tmp_path / "counted.yaml")))

@@ -123,3 +123,81 @@ def test_a_size_that_an_axis_gave_and_that_is_dropped_is_missing(tmp_path: Path)
 def test_one_reference_image_is_none(field: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=f"reference.{field} is 1: .* needs? at least 2 images"):
         load(tmp_path, f"reference.{field}=1", text=MEASURED)
+
+
+COMPONENTS = STUDY.replace(
+    "seed: [0, 1]",
+    "objective: [ddpm, flow]\n    train.schedule: [constant, {name: cosine, warmup: 2}]",
+)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("objective.name=edm", "changes nothing: every run has its objective.name from the matrix"),
+        ("objective={name: edm}", "changes nothing: every run has its objective.name from the"),
+        ("train.schedule.name=wsd", "every run has its train.schedule.name from the matrix's axis"),
+        (
+            "objective.prediction=data",
+            "give the setting there, as --set 'matrix.axes.objective=[{name: ..., prediction: ...}",
+        ),
+        (
+            "train.schedule.warmup=3",
+            "--set matrix.axes.train.schedule=null, and give a name, as --set train.schedule.name",
+        ),
+    ],
+)
+def test_an_axis_of_components_decides_their_settings_too(
+    override: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        load(tmp_path, override, text=COMPONENTS)
+    first = str(caught.value).splitlines()[0]
+    assert first.startswith(f"--set {override}: ")
+    assert said in first
+
+
+def test_a_setting_of_the_objective_that_the_study_names_goes_to_the_runs_that_have_it(
+    tmp_path: Path,
+) -> None:
+    load(tmp_path, "objective={name: flow, prediction: data}")
+    text = COMPONENTS.replace("model: {family", "objective: {name: flow}\nmodel: {family")
+    path = tmp_path / "study.yaml"
+    path.write_text(text)
+    runs = load_study(path, overrides=("objective.prediction=data",)).runs
+    assert {r.objective.prediction for r in runs if r.objective.name == "flow"} == {"data"}
+
+
+def test_a_field_that_every_included_point_gives_is_none_of_the_overrides(tmp_path: Path) -> None:
+    points = STUDY.split("matrix:")[0] + (
+        "matrix: {include: [{model.size: S, model.patch_size: 8}, {model.size: B}]}\n"
+        "profiles: {laptop: {}}\n"
+    )
+    with pytest.raises(BadInput, match=r"model.size from a point of matrix.include. Give all poin"):
+        load(tmp_path, "model.size=XL", "model.patch_size=4", text=points)
+    assert len(load(tmp_path, "model.patch_size=4", text=points)) == 2
+    assert (
+        len(
+            load(
+                tmp_path, "matrix.axes.seed=[1]", "model.patch_size=4", "model.size=XL", text=points
+            )
+        )
+        == 3
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{seed: true}", "seed takes 0, 1"),
+        ('{seed: "1"}', "seed takes 0, 1"),
+        ("{model.size: S}", "no point sets model.size; they set model, seed"),
+        ("{model: {size: S}}", 'model takes {"size": "S", "patch_size": 8}, {"size": "B"'),
+    ],
+)
+def test_a_rule_that_excludes_nothing_is_told_what_there_is(
+    rule: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(BadInput, match="matches no point") as caught:
+        load(tmp_path, f"matrix.exclude=[{rule}]")
+    assert said in str(caught.value)
