@@ -160,6 +160,7 @@ def test_a_table_that_nobody_has_is_refused() -> None:
         harness.describe("metric")
 
 
+@pytest.mark.slow
 def test_a_committed_number_without_a_record_is_there(root: Path) -> None:
     recorded(root, RATES)
     store = Store(root)

@@ -96,6 +96,7 @@ def test_a_verb_speaks_to_any_terminal(words: str, folder: Path) -> None:
         check(words, name, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "terminal"), COSTLY)
 def test_a_verb_that_takes_longer_speaks_to_one(words: str, terminal: str, folder: Path) -> None:
     check(words, terminal, folder)

@@ -24,8 +24,11 @@ _found: ContextVar[Found | None] = ContextVar("found", default=None)
 
 @contextmanager
 def remembering() -> Iterator[None]:
-    """Compute nothing twice within. No frame that is given to a remembered function may change."""
-    before = _found.set({})
+    """Compute nothing twice within. No frame that is given to a remembered function may change.
+
+    Within another, it adds to what that one keeps.
+    """
+    before = _found.set({} if (outer := _found.get()) is None else outer)
     try:
         yield
     finally:

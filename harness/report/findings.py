@@ -17,6 +17,7 @@ from harness.analysis.finished import finished
 from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.analysis.limits import ceiling_beside, floor_beside
+from harness.analysis.remembered import remembering
 from harness.analysis.shared_draws import in_common
 from harness.errors import BadInput
 from harness.paper.evidence import Verdict
@@ -124,6 +125,7 @@ class Findings:
         return self.seeds < 2
 
 
+@remembering()
 def find(report: ReportInput) -> Findings:
     """Compute everything the sections share. Nothing is required: every part may be empty."""
     rows = report.frames["metrics"]

@@ -66,6 +66,18 @@ def test_outside_and_in_the_next_one_everything_is_computed_anew(twice):
     assert list(multiplied(frame, 2)["a"]) == [12, 4] and len(calls) == 4
 
 
+def test_one_within_another_keeps_what_both_found(twice):
+    multiplied, calls = twice
+    frame = pd.DataFrame({"a": [1]})
+    with remembering():
+        with remembering():
+            multiplied(frame, 2)
+        multiplied(frame, 2)
+    assert len(calls) == 1
+    multiplied(frame, 2)
+    assert len(calls) == 2
+
+
 def test_a_frame_that_is_gone_leaves_its_id_to_no_other(twice):
     multiplied, _ = twice
     with remembering():

@@ -40,6 +40,7 @@ def test_a_small_decoder_is_the_sum_of_its_convolutions(tmp_path: Path) -> None:
     assert len(sizes) > 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flux", "dc-ae-f32"])
 def test_every_class_is_counted_without_weights(name: str, tmp_path: Path) -> None:
     folder = save(name, tmp_path)

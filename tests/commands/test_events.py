@@ -92,7 +92,6 @@ def test_a_failure_is_told_once_and_at_the_end(study: Path, harness: Harness) ->
     assert "tell.sh ended with 7" in done.stderr
 
 
-@pytest.mark.slow
 def test_what_cannot_start_says_so_as_an_event(study: Path, harness: Harness) -> None:
     done = harness("run", "tiny.yaml", "--json", "--only", "no such stage at all")
     assert done.returncode == 2

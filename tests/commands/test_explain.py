@@ -50,6 +50,7 @@ def test_it_says_what_moves_keys() -> None:
     assert not settings_of("dispatch.slurm.minutes")[0].in_key
 
 
+@pytest.mark.slow
 def test_components_are_explained_where_they_are_named() -> None:
     sampler, *named = settings_of("evaluations.final.sampler")
     assert {"ancestral", "ddim"} <= {s.name for s in named}

@@ -12,6 +12,7 @@ from harness.commands.schema import FILE
 from harness.spec import shipped
 
 
+@pytest.mark.slow
 def test_it_is_written_where_each_study_says(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -24,6 +25,7 @@ def test_it_is_written_where_each_study_says(
         assert first == f"# yaml-language-server: $schema={FILE}", study
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--write", str(tmp_path / "absent")]) == 2
     assert "cannot be written" in capsys.readouterr().err

@@ -99,6 +99,7 @@ def test_a_kinds_settings_are_the_common_ones_with_its_own(plan: Plan) -> None:
     assert dispatch.slurm_for("floor") == own  # measured as evaluations are
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("override", "message"),
     [

@@ -222,6 +222,7 @@ def test_a_train_stages_artifact_loads_without_being_told_heads(model, tmp_path)
         load_checkpoint(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [{"num_classes": 0}, {"out_channels": 4}], ids=str)
 def test_our_own_files_bring_back_what_shapes_do_not_tell(change, randomised, tmp_path):
     """Models without labels, and those of objectives whose network predicts one thing alone."""

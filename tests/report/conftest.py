@@ -260,7 +260,7 @@ def report(found=None, sections=SCALING, **changes):
     return ReportInput(**{**values, **changes})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make():
     """`make.frames(...)` and `make.report(frames, sections, field=...)`."""
     return SimpleNamespace(

@@ -81,6 +81,7 @@ def test_a_floor_of_fewer_images_than_samples_is_no_line(make) -> None:
     assert floor_of(rows, "fid", found.protocol) is None
 
 
+@pytest.mark.slow
 def test_values_that_are_lost_are_counted(make) -> None:
     frames = small(make, sweep=())
     rows = frames["metrics"]

@@ -103,6 +103,7 @@ def named(count: int, most: int = 16, letters: int = 6):
     return Drawing(figure, None, "")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 2, 5, 7, 12, 16])
 def test_a_legend_fits_its_figure_in_even_rows(count: int) -> None:
     (made,) = named(count).figure.legends

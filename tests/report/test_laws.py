@@ -15,7 +15,7 @@ from harness.report.laws import laws_table
 C = np.geomspace(0.4, 126, 8)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(make):
     return find(make.report(make.frames(sweep=(), milestones=(1500,)), ("gflops",), samples={}))
 

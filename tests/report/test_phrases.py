@@ -15,7 +15,7 @@ from harness.report.blocks import plain
 from harness.report.findings import Floor, find
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(make):
     shape = {"sizes": ("S", "B", "L", "XL"), "patches": (4, 2), "milestones": (750, 1500)}
     frames = make.frames(**shape, sweep=())

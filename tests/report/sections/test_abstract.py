@@ -13,7 +13,7 @@ from harness.report.findings import find
 from harness.report.sections.abstract import WORDS, claims_sentence, measured, sentences
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(make):
     shape = {"sizes": ("S", "B", "XL"), "patches": (4, 2), "sweep": (), "milestones": (750, 1500)}
     return find(make.report(make.frames(**shape), ("gflops",)))
@@ -44,6 +44,7 @@ def test_trainings_that_were_sampled_otherwise_are_counted_apart(make, found) ->
     assert "sampled by" not in plain(sentences(found))
 
 
+@pytest.mark.slow
 def test_a_study_without_a_measurement_counts_its_networks(make) -> None:
     empty = make.frames(sizes=())
     report = make.report(empty, ("gflops",), complexity=make.unets(), samples={})

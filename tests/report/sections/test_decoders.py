@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pandas as pd
+import pytest
 from report_words import cells_of, said
 
 from harness.report.papers import papers_report
@@ -27,6 +28,7 @@ def test_one_row_per_decoder_above_the_papers(make) -> None:
     assert table["rules"] == [3]
 
 
+@pytest.mark.slow
 def test_metrics_that_the_paper_has_not_get_columns_with_dashes_below(make) -> None:
     found = frames(make)
     rows = found["metrics"]

@@ -54,6 +54,7 @@ def test_a_true_effect_is_told_with_its_interval_and_short_labels(make):
     assert "dropout: over 0.1" in files["fig-factors.svg"].decode()
 
 
+@pytest.mark.slow
 def test_no_effect_is_a_tie(make):
     text = said(make.report(ablation(make, effect=1.0), ABLATION, samples={}))
     assert "no level is told from another" in text and "tie" in text

@@ -54,6 +54,7 @@ def test_somebody_elses_values_have_a_table_of_differences(make) -> None:
     assert "this study less their run" in text and "Open markers: their run." in text
 
 
+@pytest.mark.slow
 def test_values_that_are_not_finite_are_counted_and_left_out(make) -> None:
     found = make.frames(**SHAPE, sizes=("S", "B", "XL"), patches=(2,))
     rows = found["metrics"]

@@ -57,6 +57,7 @@ def test_what_differs_is_bold_and_named(make) -> None:
     )
 
 
+@pytest.mark.slow
 def test_how_values_were_measured_is_added_where_the_study_does_not_say(make) -> None:
     rows = cells_of(report(make, {"batch_size": 256}), "tab-method")["rows"]
     assert [row[0] for row in rows] == ["batch size", "samples measured", "sampling steps"]

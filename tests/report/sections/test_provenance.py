@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from harness.report.blocks import Pairs
 from harness.report.findings import find
 from harness.report.sections.provenance import Provenance, _flat
@@ -25,6 +27,7 @@ def test_nested_values_are_told_by_their_path_and_gaps_are_named() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_checksums_and_the_command_are_code(make) -> None:
     found = make.frames(sizes=("S",), patches=(2,), sweep=(), milestones=(1500,))
     made = make.report(found, ("provenance",), samples={})
