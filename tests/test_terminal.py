@@ -102,6 +102,7 @@ def test_a_verb_that_takes_longer_speaks_to_one(words: str, terminal: str, folde
     check(words, terminal, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -83,6 +83,7 @@ def test_what_failed_attempts_took_is_in_the_budget(verb: Said, slurm: Path, stu
     assert "GPU-hours: 0.0 by stages that are done, 90.0 by attempts that failed" in said
 
 
+@pytest.mark.slow
 def test_a_study_edited_while_its_jobs_run_names_the_old_ones_and_mixes_nothing(
     verb: Said, slurm: Path, study: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_jobs_of_another_variant_of_the_study_are_named_as_such_and_left_alone(
     assert code == 0 and "jobs do stages" not in said
 
 
+@pytest.mark.slow
 def test_a_local_run_does_not_do_beside_slurm_what_is_queued_there(
     verb: Said, slurm: Path, study: Path
 ) -> None:

@@ -134,6 +134,7 @@ def test_refused_input_leaves_no_trace_of_a_progress_bar(two_sets, tmp_path, cap
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 def test_the_help_imports_neither_torch_nor_numpy():
     code = (
         "import argparse, sys\nfrom harness.commands import evaluate\n"

@@ -257,6 +257,7 @@ def test_archives_that_no_numpy_wrote_are_refused_in_words(tmp_path):
         list(open_images(tmp_path / "lzma.npz").batches(9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_every_changed_byte_of_an_npz_gives_images_or_words(tmp_path, save):
     path = tmp_path / "a.npz"

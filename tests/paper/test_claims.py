@@ -76,6 +76,7 @@ def test_wide_errors_leave_it_undecided():
     assert decide("size-helps", bare).verdict == "undecided"
 
 
+@pytest.mark.slow
 def test_noise_decides_one_time_in_twenty():
     rng = np.random.default_rng(0)
     flat = final(se=2.0, slope=0.0)

@@ -263,6 +263,7 @@ def test_a_records_frame_with_null_models_and_float_columns_is_read(make):
     assert "4.0" not in text and "1500.0" not in text
 
 
+@pytest.mark.slow
 def test_provenance_is_flattened_and_gaps_are_named(make):
     report = make.report(
         sections=("provenance",),

@@ -56,6 +56,7 @@ def test_references_that_are_not_recorded_are_one(make) -> None:
     assert name == "" and (part["of"].fillna("samples") == "samples").all()
 
 
+@pytest.mark.slow
 def test_of_several_references_nothing_is_compared(make) -> None:
     frames = small(make)
     rows = frames["metrics"]

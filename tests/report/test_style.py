@@ -22,6 +22,7 @@ def made(texts=("one", "two", "three")):
     return type("Made", (), {"figure": figure})()
 
 
+@pytest.mark.slow
 def test_a_figure_is_the_same_bytes_each_time_and_leaves_matplotlib_alone() -> None:
     before = dict(matplotlib.rcParams)
     assert style.svg(made().figure) == style.svg(made().figure)

@@ -78,6 +78,7 @@ def test_distances_on_other_features_are_named_for_them(make) -> None:
     assert "FD 0.900, FD (dinov2) 0.900" in said
 
 
+@pytest.mark.slow
 def test_a_metric_that_somebody_brought_stands_behind_ours(make, monkeypatch) -> None:
     found = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))
     mine = found["metrics"][found["metrics"]["metric"] == "recall_glyphs_cnn"]
@@ -96,6 +97,7 @@ def test_a_metric_that_somebody_brought_stands_behind_ours(make, monkeypatch) ->
     assert tables.metrics_of(find(report))[-1] == "likeness_glyphs_cnn"
 
 
+@pytest.mark.slow
 def test_other_metrics_are_of_the_samples_that_are_compared(make) -> None:
     found = find(
         make.report(
@@ -111,6 +113,7 @@ def test_other_metrics_are_of_the_samples_that_are_compared(make) -> None:
     assert sorted(recall["value"]) == pytest.approx(sorted(mine["value"].astype(float)))
 
 
+@pytest.mark.slow
 def test_floors_are_told_by_their_number_of_images(make) -> None:
     found = find(
         make.report(make.frames(sizes=("S", "B"), patches=(2,), milestones=(1500,)), ("models",))

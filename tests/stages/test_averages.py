@@ -65,6 +65,7 @@ def test_each_average_is_that_of_a_training_with_it_alone(
         assert (many / f"{name}.safetensors").read_bytes() == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_stopped_at_random_steps_all_averages_and_snapshots_are_bitwise_the_undisturbed_ones(
     laboratory: Laboratory, whole: Laboratory, seed: int
@@ -125,6 +126,7 @@ def test_milestones_on_the_way_do_not_change_what_is_kept(
     assert at_five == {f"snapshots/step-{step:09d}.safetensors" for step in (3, 5)}
 
 
+@pytest.mark.slow
 def test_a_checkpoint_whose_snapshot_was_lost_is_not_gone_on_from(
     laboratory: Laboratory, whole: Laboratory, capsys: pytest.CaptureFixture[str]
 ) -> None:

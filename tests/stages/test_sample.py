@@ -256,6 +256,7 @@ def trained_on_a(
     return laboratory
 
 
+@pytest.mark.slow
 def test_other_weights_than_the_latents_were_made_with_are_refused(
     trained_on_a: Laboratory, vaes: Path, tmp_path: Path
 ) -> None:
@@ -346,6 +347,7 @@ def test_samples_in_a_folder_are_the_same_images(trained: Laboratory, tmp_path: 
     assert np.array_equal(images, samples(npz, task)["arr_0"][..., 0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["folder", "none"])
 def test_however_images_are_kept_the_metrics_are_the_same(
     trained: Laboratory, tmp_path: Path, keep: str

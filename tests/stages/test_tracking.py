@@ -163,6 +163,7 @@ def test_one_that_would_end_the_process_does_not(
     assert Remembering.told[1:] == [(1, {"a": 1.0}), "closed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["open", "scalars", "close"])
 def test_one_that_hangs_holds_a_run_for_its_limit_and_only_once(
     brought: None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, what: str

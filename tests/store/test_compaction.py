@@ -90,6 +90,7 @@ def test_a_crash_before_the_clean_up_repeats_no_row(
     assert recorded(tmp_path) == keys
 
 
+@pytest.mark.slow
 def test_files_that_are_full_are_not_read_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

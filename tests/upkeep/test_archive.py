@@ -54,6 +54,7 @@ def written(store: Store, study: Path, light: bool = False) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_everything_arrives(store: Store, there: Store, study: Path, commit) -> None:
     a = commit(store, "train", "a", payload=b"weights")
     commit(store, "evaluate", "b", row("b", 2.5))

@@ -47,6 +47,7 @@ def test_both_sides_numbers_are_there_once(store: Store, other: Store, commit) -
     assert len(frame) == 3
 
 
+@pytest.mark.slow
 def test_numbers_without_artifacts_come_over(store: Store, other: Store) -> None:
     row = {**measured("d", 4.0)["metrics"][0], "samples": 50_000, "distance_dtype": "float32"}
     records.write(other.root, "metrics", "d" * 64, [row])

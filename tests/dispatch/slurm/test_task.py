@@ -67,6 +67,7 @@ def task(root: Path, code: str = "") -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_log_on_a_full_disk_fails_its_stage_with_the_cause_and_not_those_beside_it(
     tmp_path: Path,
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_damaged_list_of_stages_is_not_guessed_from_but_named(
     assert [ledger.read(a).state for a in attempts] == ["running", "running"]
 
 
+@pytest.mark.slow
 def test_a_job_that_release_0_1_left_in_a_queue_still_runs(tmp_path: Path) -> None:
     """Its script names the module as it was called then."""
     ledger, attempts = packed(tmp_path)

@@ -55,6 +55,7 @@ def test_a_study_without_a_measurement_counts_its_networks(make) -> None:
     assert plain(sentences(find(nothing))) == "Nothing has been measured yet."
 
 
+@pytest.mark.slow
 def test_a_metric_whose_component_is_not_at_hand_is_ranked_nowhere(make) -> None:
     """Its direction would be a guess; its values alone make no report of quality."""
     frames = make.frames(sizes=("S", "B", "XL"), patches=(2,), sweep=(), milestones=(1500,))

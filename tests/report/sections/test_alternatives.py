@@ -21,6 +21,7 @@ def of_two_objectives(make, gap):
     return found
 
 
+@pytest.mark.slow
 def test_trainings_of_equal_compute_stand_beside_each_other_whatever_samples_them(make):
     report = make.report(of_two_objectives(make, 2.0), ("alternatives",))
     rows = cells_of(report, "tab-alternatives")["rows"]
@@ -29,6 +30,7 @@ def test_trainings_of_equal_compute_stand_beside_each_other_whatever_samples_the
     assert "one has a best that is told from all others" in said(report)
 
 
+@pytest.mark.slow
 def test_a_difference_within_the_noise_is_called_a_tie(make):
     report = make.report(of_two_objectives(make, 1.001), ("alternatives",))
     assert cells_of(report, "tab-alternatives")["rows"][1][-1] == "tie"
@@ -68,6 +70,7 @@ def test_too_few_sizes_give_no_surface_and_say_why(make):
     assert "needs eight points of three sizes" in said(make.report(found, ("isoflop",)))
 
 
+@pytest.mark.slow
 def test_values_that_follow_no_power_law_give_no_best_size(make):
     found = on_a_surface(make)
     rows = found["metrics"]

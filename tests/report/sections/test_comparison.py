@@ -54,6 +54,7 @@ def test_imagenets_rows_stand_within_the_papers_block_of_their_size(make, image_
     assert "Values compare where data, reference and number of samples" in said(report)
 
 
+@pytest.mark.slow
 def test_ways_of_measuring_the_largest_model_are_told_apart(make) -> None:
     found = make.frames(
         sizes=("S", "XL"), patches=(2,), sweep=(), milestones=(1500,),

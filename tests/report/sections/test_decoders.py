@@ -19,6 +19,7 @@ def frames(make, **changes):
     return make.frames(**{**shape, **changes})
 
 
+@pytest.mark.slow
 def test_one_row_per_decoder_above_the_papers(make) -> None:
     table = cells_of(make.report(frames(make), ("decoders",)), "tab-decoders")
     assert [row[0] for row in table["rows"][:3]] == ["ft-ema", "ft-mse", "original"]
@@ -39,6 +40,7 @@ def test_metrics_that_the_paper_has_not_get_columns_with_dashes_below(make) -> N
     assert all(len(row) == len(table["align"]) for row in table["rows"])
 
 
+@pytest.mark.slow
 def test_several_models_are_named_in_their_rows(make) -> None:
     table = cells_of(make.report(frames(make, sizes=("S", "XL")), ("decoders",)), "tab-decoders")
     assert table["rows"][0][0].startswith("DiT-micro-S/2, ft-ema")

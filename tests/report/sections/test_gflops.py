@@ -64,6 +64,7 @@ def test_values_that_are_not_finite_are_counted_and_left_out(make) -> None:
     assert "1 recorded row has no finite value and is left out." in text
 
 
+@pytest.mark.slow
 def test_settings_are_spoken_of_one_by_one(make) -> None:
     one, two = (make.frames(**SHAPE, patches=(2,)) for _ in range(2))
     for name in ("metrics", "runs"):

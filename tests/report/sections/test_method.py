@@ -46,6 +46,7 @@ def test_the_papers_own_settings_differ_in_nothing(make) -> None:
     assert all(isinstance(row[1], str) for row in cells_of(made, "tab-method")["rows"])
 
 
+@pytest.mark.slow
 def test_what_differs_is_bold_and_named(make) -> None:
     made = report(make, {"batch_size": 64, "learning_rate": [1e-4, 1e-3], "tf32": "no"})
     rows = {row[0]: row[1:] for row in cells_of(made, "tab-method")["rows"]}

@@ -62,6 +62,7 @@ def test_the_best_and_its_ties_are_bold_where_errors_are_known(make, undrawn) ->
     assert "no value is called best" in said(report(make, **shape))
 
 
+@pytest.mark.slow
 def test_a_distance_on_other_features_stands_beside_the_primary_ones(make, undrawn) -> None:
     found = make.frames(sizes=("S", "XL"), patches=(2,), sweep=(), milestones=(750, 1500))
     rows = found["metrics"]

@@ -45,6 +45,7 @@ def test_grids_of_one_class_are_drawn_or_missing_with_the_reason(make):
     assert "Class 7, guidance 4: no samples at this guidance are kept." in text
 
 
+@pytest.mark.slow
 def test_milestones_stand_in_the_page_and_in_the_pdf_one_row_per_model(make):
     strips = {
         f"DiT-S/4 seed={seed}": {step: images(8) for step in (500, 1_000)} for seed in (1, 2)

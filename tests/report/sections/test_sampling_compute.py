@@ -29,6 +29,7 @@ def test_without_errors_nobody_is_ahead(make) -> None:
     assert "Rings" not in text
 
 
+@pytest.mark.slow
 def test_one_number_of_steps_is_no_sweep(make) -> None:
     assert "not sampled" not in said(report(make, sweep=(), sizes=("S",)))
     text = said(report(make, sweep=(), sizes=("S",)))
