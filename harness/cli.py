@@ -173,9 +173,14 @@ OF_DISKS = {
 
 
 def check_results(given: str | None) -> None:
-    """Raises BadInput for a --results that is there and no folder."""
+    """Raises BadInput for a --results that is empty, or is there and no folder."""
     if not isinstance(given, str):
         return
+    if not given.strip():  # "" would be the folder that one stands in
+        raise BadInput(
+            f"--results {given!r} names no folder (a variable of a shell that is not set?): for "
+            "the one that you stand in, say --results ."
+        )
     path = Path(given)
     with contextlib.suppress(OSError):
         if path.is_symlink() and not path.exists():

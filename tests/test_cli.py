@@ -149,6 +149,17 @@ def test_results_that_are_no_folder_are_named(word: str, verb: Said, tmp_path: P
         assert code == 2 and f"--results {tmp_path / name} {why}" in said, said
 
 
+@pytest.mark.parametrize("word", ["plan", "run", "du", "import"])
+def test_an_empty_results_folder_is_none(
+    word: str, verb: Said, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(study.parent)
+    here = sorted(Path().iterdir())
+    code, said = verb(word, *([] if word == "du" else ["tiny.yaml"]), "--results", "")
+    assert code == 2 and "--results '' names no folder" in said and "--results ." in said, said
+    assert sorted(Path().iterdir()) == here
+
+
 def test_a_results_folder_that_is_there_or_not_yet_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     for given in (None, str(tmp_path), str(tmp_path / "link"), str(tmp_path / "absent")):

@@ -97,8 +97,10 @@ def parts(index: Path) -> Iterator[Path]:
             raise BadInput(f"{index} names the file {name!r}, which does not lie beside it")
     absent = [name for name in names if not (index.parent / name).is_file()]
     if absent:
+        of = f"{len(names)} files, and {len(absent)} of them are not there ({absent[0]}"
+        if len(names) == 1:
+            of = f"one file, which is not there ({absent[0]}"
         raise BadInput(
-            f"{index} names {len(names)} files, and {len(absent)} of them are not there "
-            f"({absent[0]}{', ...' if len(absent) > 1 else ''}): copy the whole folder"
+            f"{index} names {of}{', ...' if len(absent) > 1 else ''}): copy the whole folder"
         )
     return (index.parent / name for name in names)

@@ -69,11 +69,17 @@ def recognised(state: State, heads: int | None = None) -> tuple[Family, Input] |
             if isinstance(error, BadInput):
                 raise
             raise BadInput(
-                f"its tensors are named as those of {entry.name} and have other shapes ({error})"
+                f"its tensors are named as those of {entry.name} and have other shapes{_odd(state)}"
             ) from error
         if found is not None:
             return found
     return None
+
+
+def _odd(state: State) -> str:
+    """The tensors without an axis, which no weights are."""
+    odd = [f"{name} is a single number" for name, t in state.items() if not t.dim()]
+    return f" ({state_dicts.some(odd)})" if odd else ""
 
 
 def fitted(family: Family, given: Input, state: State, source: str) -> dict[str, Tensor]:

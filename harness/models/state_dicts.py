@@ -19,7 +19,10 @@ from torch import Tensor
 from harness.errors import BadInput
 
 # What entries are called that hold a state dict, best first: averaged weights, then plain ones.
-AVERAGED = ("ema", "ema_state_dict", "model_ema", "ema_model", "state_dict_ema", "nnet_ema")
+AVERAGED = (
+    *("ema", "ema_state_dict", "model_ema", "ema_model", "state_dict_ema", "nnet_ema"),
+    *("params_ema", "ema_params", "averaged", "averaged_model"),
+)
 PLAIN = ("model", "state_dict", "model_state_dict", "module", "net", "nnet", "weights", "params")
 # What wrappers write between the names of modules: torch.compile, activation checkpointing, FSDP.
 BETWEEN = re.compile(
@@ -64,6 +67,11 @@ def found_in(content: Any, source: str) -> Weights:
             for averaged in AVERAGED
             if averaged in content and averaged not in named and content[averaged] is not None
         ]
+        other += [
+            f"{beside!r} holds such weights too and was not taken"
+            for beside, held in content.items()
+            if beside not in named and isinstance(held, Mapping) and _has_landmark(held)
+        ]
         within.append(name)
         content = content[name]
         if len(within) > DEEPEST:  # also what holds itself
@@ -101,6 +109,14 @@ def found_in(content: Any, source: str) -> Weights:
     if empty:
         said += f"; {empty[0]!r} is empty"
     return Weights(state, said, where)
+
+
+def _has_landmark(held: Mapping[Any, Any]) -> bool:
+    """Does a mapping hold the tensors of a network of the kinds that are read here?"""
+    return any(
+        BETWEEN.sub("", str(name)).endswith(LANDMARKS) and _is_weight(name, value)
+        for name, value in held.items()
+    )
 
 
 def _is_weight(name: Any, value: Any) -> bool:
@@ -195,6 +211,8 @@ def _check(state: Mapping[str, Tensor], source: str) -> None:
         kind = None
         if t.is_meta:
             kind = "has no values (it was saved from the meta device)"
+        elif not t.numel():
+            kind = f"holds nothing: its shape is {tuple(t.shape)}"
         elif t.layout != torch.strided:
             kind = f"is sparse ({str(t.layout).removeprefix('torch.')}): save it dense"
         elif t.is_quantized or not t.is_floating_point():

@@ -27,6 +27,7 @@ PATTERNS = {"null": NULL, "bool": BOOLEAN, "int": INTEGER, "float": FLOAT}
 _BASED = re.compile(r"^[-+]?0([xX][0-9a-fA-F_]+|[bB][01_]+|[oO][0-7_]+)$")
 _LEADING_ZEROS = re.compile(r"^([-+]?)0[\d_]*(\.[\d_]*)?([eE][-+]?\d+)?$")
 _BASE_60 = re.compile(r"^[-+]?\d+(:\d+)+(\.\d*)?$")
+_DASHES = re.compile("[\u2010-\u2015\u2212\ufe63\uff0d]")
 _DATE = re.compile(r"^\d{4}-\d{1,2}-\d{1,2}([Tt ].*)?$")
 _COMMAS = re.compile(r"^[-+]?[1-9]\d{0,2}(,\d{3})+$")
 _SPACES = re.compile(r"^[-+]?\d{1,3}([ '\u00a0\u202f]\d{3})+$")
@@ -70,10 +71,15 @@ def instead_of(text: str, boolean: bool = False) -> str | None:
     'write 400 (leading zeros make it octal to some readers, 256)'
     >>> instead_of("off", boolean=True)
     'write false'
+    >>> instead_of("1e\N{EN DASH}4")
+    'write 1e-4 (its dash is no hyphen)'
     """
     text = text.strip()
     if len(text) > LONGEST:
         return None
+    if (hyphens := _DASHES.sub("-", text)) != text:  # as word processors and PDFs write a minus
+        fits = INTEGER.match(hyphens) or FLOAT.match(hyphens)
+        return f"write {hyphens} (its dash is no hyphen)" if fits else None
     if text.isdecimal() and not text.isascii():  # digits of other scripts, full-width ones
         return f"write {int(text)}"
     if boolean:

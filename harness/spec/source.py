@@ -76,6 +76,12 @@ def read(path: str | Path) -> Source:
         raw = path.read_bytes()
     except FileNotFoundError:
         raise BadInput(f"{path}: no such file{_beside(path)}") from None
+    except IsADirectoryError:
+        held = sorted(p.name for p in path.glob("*.y*ml"))
+        listed = f"; it holds {', '.join(held[:8])}" + (", ..." if len(held) > 8 else "")
+        raise BadInput(
+            f"{path}: it is a folder, and a study is a YAML file{listed if held else ''}"
+        ) from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
     if len(raw) > MAX_BYTES:

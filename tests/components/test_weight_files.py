@@ -79,6 +79,7 @@ def test_a_folder_without_weights_has_none(tmp_path: Path) -> None:
         ('{"weight_map": {"a": "/etc/passwd"}}', "which does not lie beside it"),
         ('{"weight_map": {"a": ".."}}', "which does not lie beside it"),
         ('{"weight_map": {"a": "x", "b": "y"}}', "names 2 files, and 2 of them are not there"),
+        ('{"weight_map": {"a": "x", "b": "x"}}', r"names one file, which is not there \(x\): copy"),
     ],
 )
 def test_an_index_that_names_no_files_here_is_refused(

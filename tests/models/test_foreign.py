@@ -147,3 +147,24 @@ def test_what_a_published_checkpoint_lacks_is_named(
         foreign.find(tmp_path / "theirs.pt", heads=2)
     assert said in str(caught.value)
     assert "theirs.pt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "x_embedder.proj.weight",
+            torch.zeros(()),
+            r"\(x_embedder\S+ is a single number\)",
+        ),
+        ("x_embedder.proj.weight", torch.zeros(0, 4, 2, 2), r"shape is \(0, 4, 2, 2\)"),
+        ("pos_embed", torch.zeros(1, 0, 32), r"pos_embed holds nothing: .* is \(1, 0, 32\)"),
+    ],
+)
+def test_a_tensor_that_no_weights_are_is_named_with_the_file(
+    name: str, value: torch.Tensor, said: str, tmp_path: Path
+) -> None:
+    state = torch.load(DATA / "models" / "small_dit.pt", weights_only=True)["state_dict"]
+    torch.save({**state, name: value}, tmp_path / "odd.pt")
+    with pytest.raises(BadInput, match=rf"odd\.pt: .*{said}"):
+        foreign.find(tmp_path / "odd.pt", 4)

@@ -83,6 +83,11 @@ def test_averaged_weights_are_preferred_wherever_they_are(
         {"model": state, "ema": ema},
         {"model_state_dict": state, "ema_state_dict": ema},
         {"state_dict": {**put(state, "model."), **put(ema, "ema.")}},  # Lightning's
+        {"params": state, "params_ema": ema},  # BasicSR's
+        {  # torch's AveragedModel beside the model
+            "model_state_dict": state,
+            "averaged": {**put(ema, "module."), "n_averaged": torch.tensor(5)},
+        },
         {**put(state, "online_model."), **put(ema, "ema_model."), "step": torch.tensor(5)},
     ):
         found, said = taken(content)
@@ -94,6 +99,16 @@ def test_other_networks_beside_it_are_left_and_counted(state: dict[str, torch.Te
     found, said = taken(content)
     assert same(found, state)
     assert said.endswith("; 1 other was not taken") and "'state_dict.model'" in said
+
+
+def test_weights_under_a_name_that_nobody_knows_are_said_to_be_left(
+    state: dict[str, torch.Tensor], ema: dict[str, torch.Tensor]
+) -> None:
+    found, said = taken({"model": state, "smoothed": put(ema, "module."), "optimizer": {0: 1}})
+    assert same(found, state)
+    assert said.endswith(
+        "(the model's own weights); 'smoothed' holds such weights too and was not taken"
+    )
 
 
 def test_an_average_that_is_no_state_dict_is_said_to_be_left(

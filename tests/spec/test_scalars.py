@@ -54,6 +54,8 @@ def test_what_an_unquoted_word_is(text: str, value: Any) -> None:
     [
         ("0400", "write 400 (leading zeros make it octal to some readers, 256)"),
         ("08", "write 8 "),
+        ("1e\u22124", "write 1e-4 (its dash is no hyphen)"),
+        ("\u20133", "write -3 (its dash is no hyphen)"),
         ("00.5", "write 0.5 "),
         ("0x10", "write 16 "),
         ("0b11", "write 3 "),

@@ -44,7 +44,7 @@ def test_a_file_of_the_same_name_comes_first(
     assert shipped.find("scaling") == Path("scaling")
 
 
-@pytest.mark.parametrize("path", ["a/b", "./scaling", "scaling.yml", "/absent/scaling", "..", ""])
+@pytest.mark.parametrize("path", ["a/b", "./scaling", "scaling.yml", "/absent/scaling", ".."])
 def test_a_path_is_left_as_it_is(path: str) -> None:
     assert shipped.find(path) == Path(path)
 
@@ -81,3 +81,24 @@ def test_commands_name_an_installed_study_as_the_user_does(
     assert shipped.names() == ["scaling"]
     assert shipped.given(shipped.find("scaling")) == "scaling"
     assert shipped.given(Path("studies/mine.yaml")) == "studies/mine.yaml"
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_no_name_is_told_as_none(name: str) -> None:
+    with pytest.raises(
+        BadInput, match=r"the study's name is empty .*give a file, or one of blocks"
+    ):
+        shipped.find(name)
+
+
+def test_a_folder_in_the_place_of_a_study_says_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine").mkdir()
+    for given in ("mine", "./mine", "."):
+        with pytest.raises(BadInput, match=r"it is a folder, and a study is a YAML file$"):
+            harness.load_study(given)
+    Path("mine/a.yaml").touch()
+    with pytest.raises(BadInput, match=r"mine: it is a folder, .* file; it holds a.yaml$"):
+        harness.load_study("mine")
