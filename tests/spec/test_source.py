@@ -14,7 +14,7 @@ from harness.spec import load_study, source
 def test_unreadable_files_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="no such file"):
         load_study(tmp_path / "nowhere.yaml")
-    with pytest.raises(BadInput, match="Is a directory"):
+    with pytest.raises(BadInput, match="it is a folder, and a study is a YAML file"):
         load_study(tmp_path)
     (tmp_path / "bytes.yaml").write_bytes(b"study: \xff\xfe")
     with pytest.raises(BadInput, match="not UTF-8"):
