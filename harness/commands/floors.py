@@ -63,8 +63,8 @@ def check(plan: Plan) -> None:
         samples = plan.study.evaluations[name].samples
         plan.notes.append(
             f"the floor of {name} is of {images:,} real images beside {samples:,} samples: it is "
-            "told, and no line is drawn, as distances depend on the number. "
-            + _as_many(name, samples, most)
+            "told, and no line is drawn, as distances depend on the number; the first "
+            f"{images:,} samples are measured beside it. " + _as_many(name, samples, most)
         )
 
 

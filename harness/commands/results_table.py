@@ -105,7 +105,8 @@ def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
 
     Neighbours and chunks are of single metrics: they are columns only where one metric of the same
     samples was measured with several. Nothing is averaged: two values of one metric that these
-    columns do not tell apart get two rows.
+    columns do not tell apart get two rows. Behind them, the metrics of the first samples, as many
+    as the floor has images, where that has fewer.
     """
     import pandas as pd
 
@@ -122,6 +123,7 @@ def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
     out: list[dict[str, Any]] = []
     at: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     several: set[str] = set()
+    of_sample: dict[tuple[object, object], dict[str, Any]] = {}
     for row in rows.to_dict("records"):
         identity = tuple("-" if pd.isna(row[c]) else row[c] for c in told)
         lines = at.setdefault(identity, [])
@@ -136,8 +138,24 @@ def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
             out.append(line)
         line[row["metric"]] = row["value"]
         line.update(mine)
+        of_sample.setdefault((row.get("sample_key"), row.get("reference_key")), line)
+    names += _first_samples(metrics[metrics["of"] == "subset"], of_sample)
     shown = [*told, *(c for c in own if c in several), "gflops", *names]
     return pd.DataFrame(out, columns=shown)
+
+
+def _first_samples(
+    rows: pandas.DataFrame, lines: dict[tuple[object, object], dict[str, Any]]
+) -> list[str]:
+    """Write the values of subsets into the lines of their samples; the columns, as "fid of 500"."""
+    names: dict[str, None] = {}
+    for row in rows.to_dict("records"):
+        line = lines.get((row["sample_key"], row["reference_key"]))
+        if line is not None:
+            name = f"{row['metric']} of {row['samples']:,}"
+            line[name] = row["value"]
+            names[name] = None
+    return [*names]
 
 
 def _joins(metric: object, own: dict[str, Any], line: dict[str, Any]) -> bool:

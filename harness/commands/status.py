@@ -33,7 +33,7 @@ MOST_STAGES = 20  # told one by one
 MOST_RUNS = 40  # told one by one without --runs
 MOST_CAUSES = 5  # of failure, told with their logs
 WATCH_S = 2.0
-OF_RUNS = ("train", "sample", "evaluate")  # kinds that are counted with their run
+OF_RUNS = ("train", "sample", "evaluate", "subset")  # kinds that are counted with their run
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,8 @@ from harness.dispatch.ledger import Attempt
 from harness.plan.plan import Stage, critical_path
 
 # What unblocks everything first, then numbers (they are quick), then the longest chain.
-FIRST = {"encode": 0, "reference": 1, "complexity": 2, "floor": 3, "ceiling": 3, "evaluate": 3}
+FIRST = {"encode": 0, "reference": 1, "complexity": 2}
+FIRST |= dict.fromkeys(("floor", "ceiling", "evaluate", "subset"), 3)
 # What is not started where all that it leads to is behind a failed stage.
 COSTLY = ("encode", "train", "sample")
 

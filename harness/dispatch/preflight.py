@@ -38,7 +38,7 @@ def problems(plan: Plan, missing: Iterable[Stage], root: Path | None = None) -> 
         found += _data(study, kinds)
     if kinds & {"encode", "sample", "ceiling"}:
         found += _autoencoder(study) or _decoders(plan, missing)
-    if kinds & {"reference", "floor", "ceiling", "evaluate"}:
+    if kinds & {"reference", "floor", "ceiling", "evaluate", "subset"}:
         for field, reference in study.references.items():
             found += _reference(field, reference, kinds)
     return list(dict.fromkeys(found))

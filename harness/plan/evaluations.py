@@ -48,6 +48,8 @@ class Asked:
     steps: tuple[int, ...] | None  # of training; None: whatever an imported checkpoint has
     ceiling: str  # canonical settings of the stage that measures decoded noise
     reconstruction: tuple[str, str, str] | None  # of a floor through the autoencoder, with words
+    subset: keys.KeyMaker | None  # of as many samples as the floor has images; None: it has enough
+    subset_text: str  # canonical settings of that stage; "": there is none
     extracts: bool  # features are extracted as samples are decoded
 
 
@@ -91,6 +93,9 @@ def _asked(
     name: str, evaluation: EvaluationSettings, reference: Against, run: Run, gflops: float | None
 ) -> Asked:
     text = keys.canonical(content.measured(evaluation))
+    images, subset = content.floor_images(evaluation, reference.settings), ""
+    if 2 <= images < evaluation.samples:
+        subset = keys.canonical(content.subset(evaluation, images))
     return Asked(
         name,
         evaluation,
@@ -101,6 +106,8 @@ def _asked(
         None if run.model.checkpoint is not None else at(evaluation, run),
         keys.canonical(content.ceiling(evaluation, run)),
         _reconstruction(name, evaluation, run),
+        keys.KeyMaker("subset", subset, ("reference", "samples")) if subset else None,
+        subset,
         evaluation.keep_images == "none",
     )
 
@@ -194,7 +201,8 @@ def add(
             _add_floor(plan, index, asked)
             _add_ceiling(plan, index, asked)
         name, reference = asked.name, asked.reference.key
-        for step in checkpoints if asked.steps is None else asked.steps:
+        steps = tuple(checkpoints) if asked.steps is None else asked.steps
+        for step in steps:
             checkpoint, step_words = checkpoints[step], f" at {step:,}: "
             for v in asked.variants:
                 # Written out: of 10,000 runs this is done hundreds of thousands of times.
@@ -217,6 +225,23 @@ def add(
                 plan.measurements.append(
                     Measurement(index, name, step, v.steps, v.scale, checkpoint, sample, key)
                 )
+                if asked.subset is not None and step == max(steps):
+                    _add_subset(plan, asked, key, stages[key])
+
+
+def _add_subset(plan: Plan, asked: Asked, whole: str, evaluate: Stage) -> None:
+    """The first of the samples that an evaluation measures: as many as the floor has images."""
+    assert asked.subset is not None
+    inputs = evaluate.inputs
+    key = asked.subset(inputs["reference"], inputs["samples"])
+    words = (*evaluate.words, ", as many as the floor has")
+    plan.add(
+        *("subset", asked.subset_text, dict(inputs), words),
+        run=evaluate.run,
+        evaluation=asked.name,
+        key=key,
+    )
+    plan.subsets[key] = whole
 
 
 def _add_floor(plan: Plan, index: int, asked: Asked) -> None:

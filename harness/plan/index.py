@@ -27,6 +27,8 @@ def index(plan: Plan) -> Index:
         for key in (measurement.sample, measurement.evaluate):
             evaluations.setdefault(key, {})[measurement.evaluation] = None
     evaluations |= plan.floors
+    for key, whole in plan.subsets.items():
+        runs[key], evaluations[key], steps[key] = runs[whole], evaluations[whole], steps[whole]
     stages = {}
     for key, stage in plan.stages.items():
         if stage.kind == "train" and key not in steps:
@@ -68,7 +70,8 @@ def claimed(claims: ClaimsSettings) -> list[str]:
     return chosen_ids(claims.paper, claims.sampling_pairs)
 
 
-OF_RUNS = ("train", "sample", "evaluate", "complexity")  # kinds that are not the whole study's
+# Kinds of stages that are not the whole study's.
+OF_RUNS = ("train", "sample", "evaluate", "subset", "complexity")
 
 
 def _text(study: Any) -> str:

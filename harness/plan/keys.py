@@ -29,6 +29,7 @@ VERSIONS: dict[str, int] = {
     "floor": 1,
     "ceiling": 1,
     "evaluate": 1,
+    "subset": 1,
 }
 
 

@@ -8,7 +8,7 @@ steps and one of 7M share their first 400K.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import NoneType
 from typing import Any, NamedTuple
@@ -67,6 +67,8 @@ class Plan:
     measurements: list[Measurement] = field(default_factory=list)
     # floors and ceilings, which stand beside numbers: key -> evaluations
     floors: dict[str, dict[str, None]] = field(default_factory=dict)
+    # where the floor has fewer images than samples: measurement of so many samples -> of all
+    subsets: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)  # what is not planned, and why
     run_ids: list[str | None] = field(default_factory=list)
     # (key of the data, settings) of a trunk that runs of several lengths share -> its stages' steps
@@ -109,11 +111,17 @@ class Plan:
             self._made[ids] = make()
         return self._made[ids]
 
-    def drop(self, keys: Iterable[str], note: str) -> None:
-        """Leave out stages that no other needs, and say why."""
-        for key in keys:
+    def drop(self, keys: Sequence[str], note: str) -> None:
+        """Leave out stages that no other needs, and say why.
+
+        Without a floor no samples are measured at its number.
+        """
+        gone = {self.stages[key].inputs.get("reference") for key in keys if key in self.floors}
+        subsets = [k for k in self.subsets if self.stages[k].inputs["reference"] in gone]
+        for key in [*keys, *subsets]:
             self.stages.pop(key, None)
             self.floors.pop(key, None)
+            self.subsets.pop(key, None)
         self.notes.append(note)
 
     # --- asking ---------------------------------------------------------------------------------
@@ -122,7 +130,8 @@ class Plan:
         """Stages that match `only` with all they need, less `skip` and all that needs those.
 
         A pattern is a stage kind, a key's beginning (6 digits or more), or text of the label with
-        * and ? as wild cards. Evaluations bring the floors and ceilings beside their numbers.
+        * and ? as wild cards. Evaluations bring what stands beside their numbers:
+        floors, ceilings and subsets.
         """
         only, skip = list(only), list(skip)
         if not only and not skip:
@@ -140,6 +149,7 @@ class Plan:
             reference = self.stages[key].inputs["reference"]
             if any((reference, name) in measured for name in names):
                 wanted.add(key)
+        wanted |= {key for key, whole in self.subsets.items() if whole in wanted}
         skipped: set[str] = set()
         for key, stage in self.stages.items():
             if (skip and matches(stage, skip)) or stage.needs & skipped:

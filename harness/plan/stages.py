@@ -184,6 +184,12 @@ class CeilingStage(KeyedStage):
     subsets: int
 
 
+class SubsetStage(EvaluateStage):
+    """Metrics of the first samples of a set against one reference: as many as its floor has."""
+
+    images: int
+
+
 STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "reference": ReferenceStage,
     "encode": EncodeStage,
@@ -193,6 +199,7 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
     "floor": FloorStage,
     "ceiling": CeilingStage,
     "evaluate": EvaluateStage,
+    "subset": SubsetStage,
 }
 
 

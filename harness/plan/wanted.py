@@ -24,7 +24,7 @@ from harness.plan import keys
 from harness.plan.plan import Measurement, Plan, Stage
 from harness.plan.stages import Task, opened
 
-BESIDE = ("floor", "ceiling")  # kinds that stand beside numbers
+BESIDE = ("floor", "ceiling", "subset")  # kinds that stand beside numbers
 NUMBERS = ("evaluate", "complexity", *BESIDE)  # kinds that are wanted for themselves
 
 

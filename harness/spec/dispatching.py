@@ -85,7 +85,15 @@ class SlurmSettings(Settings):
 
 
 StageKind = Literal[
-    "reference", "encode", "complexity", "train", "sample", "floor", "ceiling", "evaluate"
+    "reference",
+    "encode",
+    "complexity",
+    "train",
+    "sample",
+    "floor",
+    "ceiling",
+    "evaluate",
+    "subset",
 ]
 STAGE_KINDS: tuple[str, ...] = get_args(StageKind)
 SHARED = ("train", "sample", "encode")  # kinds that use one process per GPU (harness.stages)
@@ -169,11 +177,12 @@ class DispatchSettings(Settings):
     def slurm_for(self, kind: str) -> SlurmSettings:
         """The sbatch settings of one stage kind: `slurm` with what `slurm_by_kind` gives.
 
-        A floor is measured as evaluations are, and takes what they take where nothing else is said.
+        A floor or a subset is measured as evaluations are, and takes what they take where nothing
+        else is said.
         """
         given_for: Mapping[str, SlurmSettings] = self.slurm_by_kind  # type: ignore[assignment]
         own = given_for.get(kind)
-        if own is None and kind == "floor":
+        if own is None and kind in ("floor", "subset"):
             own = given_for.get("evaluate")
         if own is None:
             return self.slurm

@@ -126,11 +126,12 @@ def _earlier(settings: EvaluateStage, work: Work, extractor: str) -> _Earlier | 
         rows[0],
         {row["metric"]: row for row in rows if row["metric"] in names},
         {name: reason for name, reason in absent.items() if name in names},
-        _read(artifact) if role == WITH_FEATURES else None,
+        kept_features(artifact) if role == WITH_FEATURES else None,
     )
 
 
-def _read(artifact: Artifact) -> Features:
+def kept_features(artifact: Artifact) -> Features:
+    """The features that a sample stage or an evaluation kept."""
     with np.load(artifact.file("features.npz"), allow_pickle=False) as kept:
         return Features(**{"pool": None, **kept})
 
@@ -178,7 +179,7 @@ def _features(settings: EvaluateStage, samples: Artifact, extractor: Any, work: 
     """Features of the stored images; or those that the sample stage extracted."""
     drawn = samples.result(SampleResult)
     if drawn.images == "none":
-        return _read(samples)
+        return kept_features(samples)
     batch, total = work.place.batch_size, drawn.samples
     return extract(  # type: ignore[no-any-return]
         (rgb(images) for images in read_images(samples.folder, batch)),

@@ -2,9 +2,10 @@
 
 A floor is no input of an evaluation: it may be measured before or after, and its row stands for
 itself. It is the floor of a number when reference, metric, k, chunk size and the number of images
-are the same. Until version 5 a floor was measured with the reference, of as many images as the
-study said and with k = 3, and was written into the rows of the samples: those stay, but for another
-k, and the number of images behind them stands beside them.
+are the same. Where it is of fewer images, it is the floor of the subset of so many samples, whose
+rows (`of` subset) stand for themselves. Until version 5 a floor was measured with the reference, of
+as many images as the study said and with k = 3, and was written into the rows of the samples: those
+stay, but for another k, and the number of images behind them stands beside them.
 """
 
 from __future__ import annotations

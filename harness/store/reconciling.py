@@ -24,6 +24,7 @@ TABLES_OF = {  # stage kind -> the tables its records go to
     "evaluate": ("metrics",),
     "floor": ("metrics",),
     "ceiling": ("metrics",),
+    "subset": ("metrics",),
     "reference": ("metrics",),  # until 0.1 the floors were its rows
 }
 

@@ -126,6 +126,14 @@ class CeilingResult:
 
 
 @dataclass(frozen=True)
+class SubsetResult:
+    """The first samples of a set, measured: the numbers stand in the records."""
+
+    images: int  # that were measured
+    absent: Mapping[str, str] = field(default_factory=dict)  # metric -> why not
+
+
+@dataclass(frozen=True)
 class EvaluateResult:
     """Metrics that could not be measured, and why. Values of the others are in the records."""
 
@@ -187,4 +195,5 @@ RESULTS: dict[str, type[Any]] = {
     "floor": FloorResult,
     "ceiling": CeilingResult,
     "evaluate": EvaluateResult,
+    "subset": SubsetResult,
 }

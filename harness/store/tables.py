@@ -131,7 +131,8 @@ METRICS = (
     Column(
         "of",
         "string",
-        "samples; floor: real images; reconstruction: those decoded again; ceiling: decoded noise",
+        "samples; floor: real images; reconstruction: those decoded again; ceiling: decoded noise; "
+        "subset: the first samples, as many as the floor has images",
     ),
     Column(
         "floor", "float64", "the same metric for as many real images, measured so", "the metric's"

@@ -32,7 +32,7 @@ ROWS = {
     "training": (["key", "step"], "run model seed loss mse vb grad_norm"),
 }
 # Kinds of stages that did not exist then: these alone may run on results of then.
-NEW_KINDS: tuple[str, ...] = ("floor", "ceiling")
+NEW_KINDS: tuple[str, ...] = ("floor", "ceiling", "subset")
 
 
 @pytest.fixture

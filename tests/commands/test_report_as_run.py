@@ -48,7 +48,7 @@ def test_what_was_kept_is_gathered_and_what_is_not_here_is_left_out(moved: Index
     found = report_as_run.gather(Path("results"), theirs)
     assert found.sections == ["headline", "gflops"] and "Its section somebodys" in found.about
     beside = {phrase.split()[0] for phrase in found.missing}
-    assert beside == {"floor", "ceiling"} and len(found.frames["metrics"]) > 4
+    assert beside == {"floor", "ceiling", "subset"} and len(found.frames["metrics"]) > 4
     assert {row["model"] for row in found.complexity} <= {p.model for p in moved.runs}
     assert found.provenance["extractor"] and found.spent is not None
 

@@ -148,3 +148,18 @@ def test_floors_of_two_sample_counts_say_how_many_images() -> None:
         "floor (real images): fid 1 (40 images)",
         "floor (real images): fid 0.5 (1,000 images)",
     ]
+
+
+def test_the_first_samples_stand_behind_all_of_them() -> None:
+    base = {"label": "S/8", "evaluation": "final", "sample_key": "x", "reference_key": "r"}
+    rows = [
+        {**base, "of": "samples", "metric": "fid", "value": 9.0, "samples": 500},
+        {**base, "of": "samples", "metric": "fid", "value": 8.0, "samples": 500, "step": 12},
+        {**base, "of": "subset", "metric": "fid", "value": 9.5, "samples": 300},
+        {**base, "of": "subset", "metric": "fid", "value": 1.0, "samples": 300, "sample_key": "y"},
+    ]
+    rows[1]["sample_key"] = "z"
+    table = side_by_side(pd.DataFrame(rows).fillna({"step": 6}).assign(gflops=1.0, seed=0))
+    assert table["fid"].tolist() == [9.0, 8.0]
+    assert table["fid of 300"].tolist()[0] == 9.5 and pd.isna(table["fid of 300"].tolist()[1])
+    assert "samples" not in table  # all of the models are measured on as many

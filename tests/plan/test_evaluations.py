@@ -9,6 +9,7 @@ import planned
 
 from harness.plan.evaluations import at
 from harness.plan.plan import Plan
+from harness.plan.wanted import decide
 
 SMALL = ("matrix.axes.model.size=[S]",)
 
@@ -66,3 +67,46 @@ def test_samples_whose_images_are_not_kept_are_extracted_at_once(tmp_path: Path)
     inputs = lambda plan: [set(s.inputs) for s in plan.stages.values() if s.kind == "sample"]  # noqa: E731
     assert inputs(kept)[0] == {"checkpoint"}
     assert inputs(gone)[0] == {"checkpoint", "reference"}
+
+
+def test_where_the_floor_has_fewer_images_so_many_samples_of_each_last_checkpoint_are_measured(
+    tmp_path: Path,
+) -> None:
+    assert not kinds(plan_of(tmp_path), "subset")
+    plan = plan_of(tmp_path, "reference.floor_images=30", "evaluations.final.split_size=20")
+    (floor,), (subset,) = kinds(plan, "floor"), kinds(plan, "subset")
+    assert subset["images"] == floor["images"] == 30
+    for name in ("metrics", "k", "split_size", "subsets"):
+        assert subset[name] == floor[name]
+    last = plan.measurements[-1]
+    assert last.step == 6 and list(plan.subsets.values()) == [last.evaluate]
+    (stage,) = [s for s in plan.stages.values() if s.kind == "subset"]
+    assert stage.inputs == plan.stages[last.evaluate].inputs
+    assert stage.label.endswith("40 samples, 2 steps, as many as the floor has")
+
+
+def test_a_subset_is_selected_with_its_evaluation_and_left_out_with_its_floor(
+    tmp_path: Path,
+) -> None:
+    plan = planned.plan_of(tmp_path, "reference.floor_images=30")
+    (key, other) = plan.subsets
+    whole = plan.subsets[key]
+    chosen = {s.key for s in plan.select([whole])}
+    assert key in chosen and other not in chosen
+    assert key not in {s.key for s in plan.select(["train"])}
+    assert key not in {s.key for s in plan.select(skip=["subset"])}
+    floors = [k for k in plan.floors if plan.stages[k].kind == "floor"]
+    plan.drop(floors, "no floor")
+    assert not plan.subsets and key not in plan.stages and whole in plan.stages
+
+
+def test_a_subset_is_not_made_for_its_own_sake_of_what_was_removed(tmp_path: Path) -> None:
+    """A study of before whose samples were pruned: nobody draws them again for it."""
+    plan = plan_of(tmp_path, "reference.floor_images=30")
+    (key,) = plan.subsets
+    stages = list(plan.stages.values())
+    samples = {s.key for s in stages if s.kind == "sample"}
+    here = {s.key for s in stages} - {key}
+    late = decide(plan, stages, here - samples, pruned=samples)
+    assert not late.todo and not late.remade
+    assert [s.key for s in decide(plan, stages, here).todo] == [key]

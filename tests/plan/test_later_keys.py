@@ -96,6 +96,7 @@ def test_what_a_stranger_brought_is_in_each_key_with_its_version(brought: Plan) 
         "floor": ("metric",),
         "ceiling": ("metric",),
         "evaluate": ("metric",),
+        "subset": ("metric",),
     }
     assert {stage.kind for stage in brought.stages.values()} == set(expected)
     for stage in brought.stages.values():

@@ -29,6 +29,7 @@ from harness.store.results import (
     FloorResult,
     ReferenceResult,
     SampleResult,
+    SubsetResult,
     TrainResult,
 )
 
@@ -42,6 +43,7 @@ EXAMPLES = (
     ReferenceResult("glyphs-cnn", "f" * 64, "none", "0" * 64, 60, "glyphs", {"accuracy": 0.5}),
     FloorResult(40, {"kid_x": "too few images"}),
     CeilingResult(40, {"kid_x": "too few images"}),
+    SubsetResult(30, {"kid_x": "too few images"}),
     EvaluateResult({"is_glyphs_cnn": "too few images"}),
 )
 

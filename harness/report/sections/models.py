@@ -14,7 +14,7 @@ from harness.analysis import metrics, selection
 from harness.analysis.correlations import correlation
 from harness.components.section import Section
 from harness.errors import BadInput
-from harness.report import figures, published_tables, reconstructions, tables, wording
+from harness.report import at_floor, figures, published_tables, reconstructions, tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.counterpart import caption as micro_caption
 from harness.report.counterpart import counterpart
@@ -46,6 +46,7 @@ class Models(Section):
         theirs = any(_original(r) is not None for r in rows)
         text.append(", and the paper's numbers beside. " if theirs else ". ")
         blocks: list[Block] = [paragraph(*text), _table(found, rows, measured)]
+        blocks += at_floor.blocks(found, [str(r["label"]) for r in rows], list(measured))
         return blocks + other_metrics(found, [m for m in primary if m in measured])
 
 
