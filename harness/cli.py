@@ -156,9 +156,16 @@ def parse(given: list[str]) -> argparse.Namespace:
             f"there is no verb {verb!r}{did_you_mean(verb, VERBS)}; verbs: {', '.join(VERBS)}"
         )
     options, rest = top.parse_known_args(given)
+    (verbs,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    sub = verbs.choices[options.verb]
+    for action in sub._actions:  # --results "" would be the folder that one stands in
+        value = getattr(options, action.dest, None) if action.option_strings else None
+        if isinstance(value, str) and not value.strip() and value != action.default:
+            sub.error(
+                f"{action.option_strings[-1]} {value!r}: it is empty (a variable of a shell that "
+                "is not set?): leave the option out, or give it a value"
+            )
     if rest:
-        (verbs,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
-        sub = verbs.choices[options.verb]
         words = [w.partition("=")[0] for w in rest if w.startswith("-")]
         near = [did_you_mean(word, sub._option_string_actions) for word in words]
         sub.error(f"not understood: {' '.join(rest)}{''.join(near)}")
@@ -173,14 +180,9 @@ OF_DISKS = {
 
 
 def check_results(given: str | None) -> None:
-    """Raises BadInput for a --results that is empty, or is there and no folder."""
+    """Raises BadInput for a --results that is there and no folder."""
     if not isinstance(given, str):
         return
-    if not given.strip():  # "" would be the folder that one stands in
-        raise BadInput(
-            f"--results {given!r} names no folder (a variable of a shell that is not set?): for "
-            "the one that you stand in, say --results ."
-        )
     path = Path(given)
     with contextlib.suppress(OSError):
         if path.is_symlink() and not path.exists():

@@ -149,14 +149,21 @@ def test_results_that_are_no_folder_are_named(word: str, verb: Said, tmp_path: P
         assert code == 2 and f"--results {tmp_path / name} {why}" in said, said
 
 
-@pytest.mark.parametrize("word", ["plan", "run", "du", "import"])
-def test_an_empty_results_folder_is_none(
-    word: str, verb: Said, study: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("word", "option"),
+    [
+        *(("plan", "--results"), ("run", "--results"), ("du", "--results"), ("import", "--name")),
+        *(("report", "--report"), ("report", "--figure"), ("run", "--profile")),
+    ],
+)
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_option_that_is_given_empty_is_refused(
+    value: str, word: str, option: str, verb: Said, study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(study.parent)
     here = sorted(Path().iterdir())
-    code, said = verb(word, *([] if word == "du" else ["tiny.yaml"]), "--results", "")
-    assert code == 2 and "--results '' names no folder" in said and "--results ." in said, said
+    code, said = verb(word, *([] if word == "du" else ["tiny.yaml"]), option, value)
+    assert code == 2 and f"{option} {value!r}: it is empty (a variable of a shell" in said, said
     assert sorted(Path().iterdir()) == here
 
 

@@ -8,6 +8,7 @@ or a link to one beside it) is an error, because its images would count twice.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,11 +19,13 @@ LITTER = {
     *("thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "system volume information"),
     *("__macosx", "@eadir", "lost+found"),
 }
+# A tar's extended headers, which a tar that does not know them unpacks as files (PaxHeaders.4711).
+PAX = re.compile(r"PaxHeaders?(\.[0-9]+)?")
 
 
 def is_litter(name: str) -> bool:
     """Is a file or folder of this name nobody's: hidden, or written by a file manager?"""
-    return name.startswith(".") or name.lower() in LITTER
+    return name.startswith(".") or name.lower() in LITTER or PAX.fullmatch(name) is not None
 
 
 def is_litter_member(path: str) -> bool:
@@ -31,7 +34,7 @@ def is_litter_member(path: str) -> bool:
     There a name that begins with a dot may be meant; macOS's attributes (._x.png) are not.
     """
     return any(
-        part.startswith("._") or part == ".DS_Store" or part.lower() in LITTER
+        part.startswith("._") or part == ".DS_Store" or (part[:1] != "." and is_litter(part))
         for part in path.split("/")
     )
 

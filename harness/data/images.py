@@ -155,7 +155,8 @@ def checked_images(
                 "say data.num_classes: 0, which trains without classes"
             )
         raise BadInput(
-            f"{place} has {len(images.class_names)} classes, and data.num_classes says "
+            f"{place} has {len(images.class_names)} "
+            f"{'class' if len(images.class_names) == 1 else 'classes'}, and data.num_classes says "
             f"{num_classes}; one of the two is wrong (is data.path the folder of class folders?)"
         )
     if fingerprint is not None:

@@ -131,10 +131,15 @@ def _other_classes(data: DataSettings) -> str | None:
     classes = source.quick_classes(data.path)
     if classes in (None, data.num_classes):
         return None
-    return (
-        f"{data.path} has {classes:,} classes, and data.num_classes says {data.num_classes:,}: one "
-        "of the two is wrong (is data.path the folder of class folders?)"
-    )
+    why = "one of the two is wrong (is data.path the folder of class folders?)"
+    try:
+        source.quick_count(data.path)
+    except HarnessError as error:  # as one of the folders is empty
+        why = str(error)
+    except OSError:
+        pass  # said where they are opened
+    of = "1 class" if classes == 1 else f"{classes:,} classes"
+    return f"{data.path} has {of}, and data.num_classes says {data.num_classes:,}: {why}"
 
 
 def _other_count(data: DataSettings) -> str | None:

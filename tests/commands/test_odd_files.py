@@ -177,6 +177,7 @@ LONG = "d/" * 20 + "x" * 250
 TARS: dict[str, tuple[Members, int | str]] = {
     "AppleDouble": ([("._0.png", b"\0\5\x16\7"), ("._0.cls", b"\0\5\x16")], 2),
     "__MACOSX": ([("__MACOSX/._0.png", b"x"), ("__MACOSX/0.png", PNG)], 2),
+    "PaxHeader": ([("PaxHeader/0.png", b"30 mtime=1"), ("PaxHeaders.47/0.cls", b"x")], 2),
     "Thumbs.db": ([("Thumbs.db", b"x"), (".DS_Store", b"x"), ("a/desktop.ini", b"x")], 2),
     "one without a label": ([("2.png", PNG)], "2.png has no label; each needs"),
     "some without a label": (

@@ -21,6 +21,7 @@ def tree(root: Path, *files: str) -> Path:
 @pytest.mark.parametrize(
     ("name", "litter"),
     [(".hidden", True), ("Thumbs.db", True), ("@eaDir", True), ("__MACOSX", True),
+     ("PaxHeader", True), ("PaxHeaders.4711", True), ("PaxHeader.png", False),
      ("thumbs", False), ("a.png", False), ("lost+found", True)],
 )  # fmt: skip
 def test_litter_is_what_file_managers_leave(name: str, litter: bool) -> None:
@@ -30,6 +31,7 @@ def test_litter_is_what_file_managers_leave(name: str, litter: bool) -> None:
 @pytest.mark.parametrize(
     ("path", "litter"),
     [("a/._x.png", True), ("__MACOSX/a/x.png", True), ("a/.DS_Store", True),
+     ("./a/PaxHeaders.7/x.png", True), ("a/PaxHeader/x.png", True),
      ("./a/x.png", False), (".hidden/x.png", False)],  # in an archive a dot may be meant
 )  # fmt: skip
 def test_in_an_archive_a_leading_dot_may_be_meant(path: str, litter: bool) -> None:

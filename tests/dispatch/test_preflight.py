@@ -52,9 +52,20 @@ def test_images_that_are_not_there_are_named_with_the_option(tmp_path: Path) -> 
 def test_another_number_of_classes_is_seen_in_the_folders_names(tmp_path: Path) -> None:
     for name in ("cats", "dogs", "owls"):
         (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "0.png").touch()
     plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {tmp_path}/images"))
     (sentence,) = said(plan, "encode")
-    assert "has 3 classes, and data.num_classes says 2" in sentence
+    assert "has 3 classes, and data.num_classes says 2: one of the two is wrong" in sentence
+    (tmp_path / "images" / "owls" / "0.png").unlink()
+    (sentence,) = said(plan, "encode")
+    assert sentence.endswith(
+        "says 2: "
+        f"{tmp_path}/images: 1 class folder holds no images (owls); remove it or fill it: every "
+        "folder is a class"
+    )
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {tmp_path}"))
+    (sentence,) = said(plan, "encode")
+    assert "has 1 class, and data.num_classes says 2" in sentence
 
 
 @pytest.mark.parametrize("said_to_be", [199, 200, 201])
