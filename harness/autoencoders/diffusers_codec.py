@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,9 +17,6 @@ from harness.autoencoders.loading import (
 from harness.autoencoders.places import WEIGHTS, weights_of
 from harness.errors import BadInput, Missing
 
-if TYPE_CHECKING:
-    from harness.autoencoders.diffusers_component import Diffusers
-
 
 class DiffusersCodec:
     """A diffusers autoencoder in evaluation mode, without gradients.
@@ -32,7 +29,7 @@ class DiffusersCodec:
     decoder = "original"
     pixels = False
 
-    def __init__(self, model: Any, about: Diffusers) -> None:
+    def __init__(self, model: Any, about: diffusers_config.Shape) -> None:
         self.model = model
         self.factor, self.channels, self.scale = about.factor, about.channels, about.scale
         device = next(model.parameters()).device
@@ -63,7 +60,7 @@ class DiffusersCodec:
         return self.model.decode(plain.to(self.model.dtype)).sample.float()  # type: ignore[no-any-return]
 
 
-def load(about: Diffusers, weights: str | None, device: str) -> DiffusersCodec:
+def load(about: diffusers_config.Shape, weights: str | None, device: str) -> DiffusersCodec:
     """The autoencoder in a folder, which must be what the study planned with.
 
     Raises Missing without weights, BadInput for those that do not fit.

@@ -147,7 +147,8 @@ class Diffusers(Autoencoder):
     ) -> Any:
         from harness.autoencoders.diffusers_codec import load
 
-        return load(self, weights, device)
+        about = diffusers_config.Shape(**{field: getattr(self, field) for field in FROM_CONFIG})
+        return load(about, weights, device)
 
 
 def _folder_name(weights: str | None) -> str | None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 
 from harness.commands import common
 from harness.commands.common import Opened, plural
-from harness.commands.status import drivers, queue
+from harness.commands.seen import drivers, queue
 from harness.dispatch.claims import Owner
 from harness.dispatch.executors import executor_of, queues_called
 from harness.dispatch.ledger import Attempt

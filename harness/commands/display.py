@@ -9,7 +9,7 @@ from typing import Any, TextIO
 
 from harness.commands.common import duration
 from harness.commands.spending import Spending
-from harness.dispatch.ledger import describe, log_of
+from harness.dispatch.attempt_words import describe, log_of
 from harness.plan.plan import Stage
 
 CLOSING = ("done", "found", "failed", "again", "stopped")

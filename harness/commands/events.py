@@ -25,7 +25,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from harness.commands.display import PlainDisplay
-from harness.dispatch.ledger import log_of
+from harness.dispatch.attempt_words import log_of
 from harness.plan.plan import Stage
 
 

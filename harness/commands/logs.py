@@ -8,9 +8,10 @@ from pathlib import Path
 
 from harness.commands import common
 from harness.commands.common import Opened
-from harness.commands.status import queue
+from harness.commands.seen import queue
 from harness.dispatch import view
-from harness.dispatch.ledger import Attempt, log_of
+from harness.dispatch.attempt_words import log_of
+from harness.dispatch.ledger import Attempt
 from harness.dispatch.view import Seen
 from harness.errors import BadInput
 from harness.plan.plan import Stage

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from harness.commands.common import Opened, plural
 from harness.errors import BadInput, HarnessError
-from harness.spec import measuring
 from harness.spec import remarks as of_settings
 from harness.spec.few_references import too_few
+from harness.spec.never import never
 from harness.store import Store, codec
 
 
@@ -28,8 +28,8 @@ def refuse_too_few(opened: Opened) -> None:
     few = too_few(opened.study)
     done = opened.store.committed(["evaluate"])
     waiting = {m.evaluation for m in opened.plan.measurements if m.evaluate not in done}
-    never = list(measuring.never(opened.study)) if waiting else []
-    said = never + [line for name, lines in few.items() if name in waiting for line in lines]
+    cannot_be = list(never(opened.study)) if waiting else []
+    said = cannot_be + [line for name, lines in few.items() if name in waiting for line in lines]
     if said:
         raise BadInput("\n".join(said))
 

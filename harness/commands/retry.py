@@ -8,7 +8,7 @@ import sys
 from harness.commands import common
 from harness.commands import run as run_verb
 from harness.commands.common import Opened
-from harness.dispatch.ledger import when
+from harness.dispatch.attempt_words import when
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -22,9 +22,9 @@ from harness.commands.results import recorded
 from harness.commands.spending import Spending
 from harness.components.executor import BUILT_IN
 from harness.dispatch import budget, identity, preflight
+from harness.dispatch.attempt_words import describe
 from harness.dispatch.driver import Driver
 from harness.dispatch.executors import executor_of
-from harness.dispatch.ledger import describe
 from harness.dispatch.merging import MANY, merge
 from harness.dispatch.notify import Notices
 from harness.dispatch.study_state import StudyState, removed, study_state

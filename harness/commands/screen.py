@@ -15,17 +15,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.commands.common import Opened
 from harness.commands.display import progress_text
+from harness.commands.seen import Shown
 from harness.commands.spending import in_words
 from harness.dispatch.view import Seen
 from harness.plan.plan import Plan
 from harness.plan.wanted import trajectory
-
-if TYPE_CHECKING:
-    from harness.commands.status import Shown
 
 LOSS = re.compile(rb"^step ([\d,]+)  loss ([-+.\deE]+)", re.MULTILINE)
 TAIL = 200_000  # bytes of a log that are read: some thousand lines

@@ -10,8 +10,8 @@ from harness.commands.common import plural
 from harness.commands.imported import imported_checkpoints
 from harness.dispatch import preflight
 from harness.errors import HarnessError
-from harness.spec import measuring
 from harness.spec.few_references import too_few
+from harness.spec.never import never
 from harness.spec.remarks import remarks, young_averages
 from harness.spec.study import check_without_components, load_study, profiles
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
                 problems.update(dict.fromkeys(str(error).splitlines()))
                 continue
             problems.update((said, None) for few in too_few(study).values() for said in few)
-            problems.update((said, None) for said in measuring.never(study))
+            problems.update((said, None) for said in never(study))
             problems.update((said, None) for said in preflight.other_classes(study))
             planned = plural(stages, "stage") if stages is not None else ""
             planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"

@@ -24,6 +24,7 @@ change, and so the keys of before stand.
 """
 
 # Annotations are values here, not texts: pydantic would read the texts again for every subclass.
+import sys
 from collections.abc import Iterable
 from functools import cache
 from typing import Any, ClassVar
@@ -79,9 +80,7 @@ class Component(BaseModel):
 
     def keyed(self) -> dict[str, Any]:
         """The settings that enter a key, by name, as JSON values."""
-        from harness.components import registry
-
-        ours = registry.is_built_in(type(self))
+        ours = is_built_in(type(self))
         given = self.model_dump(mode="json")
         out: dict[str, Any] = {}
         for field, later, default in _in_keys(type(self)):
@@ -139,15 +138,26 @@ def _drop_class_variables(cls: type[Component]) -> None:
 _drop_class_variables(Component)
 
 
+@cache
+def is_built_in(cls: type[Component]) -> bool:
+    """Is it one of ours? Only their keys may leave anything out.
+
+    Ours are those in the table of their kind, BUILT_IN, which stands beside the contract.
+    """
+    contract = next(c for c in reversed(cls.__mro__) if "kind" in vars(c))
+    if not contract.__module__.startswith("harness.components."):
+        return False
+    table: dict[str, str] = sys.modules[contract.__module__].BUILT_IN
+    return table.get(cls.name) == f"{cls.__module__}:{cls.__qualname__}"
+
+
 def uses(components: Iterable[Component]) -> dict[str, int]:
     """The versions that a key must name, as {"kind:name": version}.
 
     A stranger's always; a built-in's from version 2 on, so that today's keys stand.
     """
-    from harness.components import registry
-
     return {
         f"{c.kind}:{c.name}": c.version
         for c in components
-        if c.version > 1 or not registry.is_built_in(type(c))
+        if c.version > 1 or not is_built_in(type(c))
     }

@@ -5,16 +5,18 @@ computed is absent, with a reason: raise Absent. Deterministic given its setting
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.components.base import Component
+from harness.components.measured import INCEPTION, Absent, Value
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
     from harness.metrics.features import Features
     from harness.metrics.reference import Reference
     from harness.metrics.shared import Shared
+
+__all__ = ["BUILT_IN", "INCEPTION", "WORDS", "Absent", "Metric", "Value"]
 
 BUILT_IN = {
     "fd": "harness.metrics.frechet_metric:FrechetDistance",
@@ -30,30 +32,6 @@ BUILT_IN = {
     "vendi": "harness.metrics.vendi:Vendi",
     "near_copies": "harness.metrics.near_copies:NearCopies",
 }
-
-
-INCEPTION = "inception-2015"  # the features on which metrics have the names of papers
-
-
-class Absent(Exception):
-    """Why a metric cannot be computed of these features."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """A metric's value, its standard error with degrees of freedom (None: no spread), and what
-    made it (`details`: strings, numbers, lists of numbers).
-
-    influence: how much groups of samples move the value (harness.metrics.influence.grouped), by
-    which values of the same draws are compared; None: not known."""
-
-    value: float
-    std: float | None = None
-    std_df: float | None = None
-    std_method: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
-    influence: tuple[float, ...] | None = None
-
 
 # what an extractor gives, in words
 WORDS = {

@@ -259,9 +259,3 @@ def origins(named: Iterable[str]) -> dict[str, dict[str, Any]]:
         if its.sha256 is not None:
             found[at]["sha256"] = its.sha256
     return found
-
-
-def is_built_in(cls: type[Component]) -> bool:
-    """Is it one of ours? Only their keys may leave anything out."""
-    ours = _built_in(cls.kind).get(cls.name)
-    return ours is not None and ours.target == f"{cls.__module__}:{cls.__qualname__}"

@@ -11,7 +11,7 @@ a key before starting it, and looks at the store for those the other has.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from harness.dispatch.circumstances import circumstances
 from harness.dispatch.executor import Event, Executor
 from harness.dispatch.executors import executor_of
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.policy import Policy
+from harness.dispatch.policy import Policy, Watch
 from harness.dispatch.pool import Pool
 from harness.dispatch.queue import Queue
 from harness.dispatch.study_state import StudyState, check_artifacts, removed, study_state
@@ -38,7 +38,6 @@ REFRESH_S = 60.0  # between refreshes of our claims
 MERGE_S = 600.0  # between looks at how many record files there are
 LOST_WAIT_S = 5.0  # until the failure that cancelled a queued stage is known as well
 
-Watch = Callable[[str, Stage | None, dict[str, Any]], None]
 POLICIES: dict[str, type[Policy]] = {"pool": Pool, "queue": Queue}
 
 

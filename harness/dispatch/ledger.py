@@ -15,7 +15,6 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from harness.dispatch.claims import Claims
 from harness.store import files
@@ -129,7 +128,7 @@ class Ledger(Claims):
 
     def _count(self, key: str) -> int:
         """The highest number of an attempt at a stage."""
-        return max(map(_number, self._names(key)), default=0)
+        return max(map(number_of, self._names(key)), default=0)
 
     def attempts(self, key: str) -> list[Attempt]:
         """All attempts at a stage, oldest first. Unreadable files are passed over."""
@@ -146,7 +145,7 @@ class Ledger(Claims):
                 f"cannot read {self.root}/attempts/{key}: {error.strerror}"
             ) from None
         mine = [n for n in names if n[0].isdigit() and n.endswith(".json")]
-        return sorted(mine, key=lambda n: (_number(n), n)) if mine[1:] else mine
+        return sorted(mine, key=lambda n: (number_of(n), n)) if mine[1:] else mine
 
     def _load(self, key: str, name: str) -> Attempt | None:
         try:  # without pathlib and io: there may be a hundred thousand
@@ -173,8 +172,8 @@ class Ledger(Claims):
         if len(names) == 1:
             return self._load(key, names[0])
         while names:  # those with the highest number, more than one if two drivers tried at once
-            number = _number(names[-1])
-            newest = [n for n in names if _number(n) == number]
+            number = number_of(names[-1])
+            newest = [n for n in names if number_of(n) == number]
             found = [a for n in newest if (a := self._load(key, n)) is not None]
             if found:
                 return max(found, key=_order)
@@ -255,10 +254,10 @@ def _whole(found: Attempt, key: str, name: str) -> bool:
 
 def _order(attempt: Attempt) -> tuple[int, float, str]:
     """Oldest first, by number: the clocks of two machines may differ."""
-    return _number(attempt.id), attempt.started, attempt.id
+    return number_of(attempt.id), attempt.started, attempt.id
 
 
-def _number(name: str) -> int:
+def number_of(name: str) -> int:
     """1 of "001-3fa0b1"."""
     number = name.partition("-")[0]
     return int(number) if number.isdecimal() else 0
@@ -279,41 +278,3 @@ def tail(path: str | Path, lines: int = 15) -> str:
     except OSError:
         return ""
     return "\n".join(text.replace("\0", "").splitlines()[-lines:])
-
-
-def log_of(attempt: Attempt) -> str:
-    """Its log; where that is missing or empty, what its task printed outside its stages."""
-    if attempt.batch is None or (os.path.exists(attempt.log) and os.path.getsize(attempt.log)):
-        return attempt.log
-    from harness.dispatch.executors import printed
-
-    return str(printed(attempt) or attempt.log)
-
-
-def _queue(attempt: Attempt) -> str:
-    from harness.dispatch.executors import queues_called
-
-    return queues_called([attempt])
-
-
-def when(attempt: Attempt) -> str:
-    """When it ended, and which try it was: "2026-03-01 14:05, try 2"."""
-    at = time.localtime(attempt.ended or attempt.started)
-    return f"{time.strftime('%Y-%m-%d %H:%M', at)}, try {_number(attempt.id)}"
-
-
-def describe(attempt: Attempt, retry: str) -> str:
-    """A failed attempt as the terminal shows it (DESIGN's promise 4)."""
-    out = [f"failed: {attempt.label} ({when(attempt)})", f"  {attempt.failure}: {attempt.error}"]
-    path = log_of(attempt)
-    log = tail(path)
-    if log:
-        what = "its log" if path == attempt.log else f"what its {_queue(attempt)} job printed"
-        out += [f"  last lines of {what}:", *(f"  | {line}" for line in log.splitlines())]
-    out += [f"  log: {path}", f"  try again: {retry}"]
-    return "\n".join(out)
-
-
-def summary(attempt: Attempt) -> dict[str, Any]:
-    """An attempt for --json output."""
-    return {k: v for k, v in asdict(attempt).items() if v is not None}

@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
+from harness.dispatch.agenda import Agenda
+from harness.dispatch.executor import Event, Executor
 from harness.dispatch.failures import Verdict
-from harness.dispatch.ledger import Attempt
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.errors import HarnessError
-from harness.plan.plan import Stage
+from harness.plan.plan import Plan, Stage
 
-if TYPE_CHECKING:
-    from harness.dispatch.driver import Driver
+Watch = Callable[[str, Stage | None, dict[str, Any]], None]
+
+
+class Driving(Protocol):
+    """What a policy needs of its driver (harness.dispatch.driver, which says what each is)."""
+
+    plan: Plan
+    ledger: Ledger
+    executor: Executor
+    agenda: Agenda
+    before: dict[str, Attempt]
+    watch: Watch
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+    def take(self, stage: Stage) -> bool:
+        """Claim a stage."""
+        ...
+
+    def launch(self, stage: Stage, place: tuple[str, int] | None = None, /, **how: Any) -> None:
+        """Write down an attempt at a claimed stage, then start it."""
+        ...
+
+    def happened(self, event: Event) -> None:
+        """Progress, or the end of an attempt."""
+        ...
 
 
 class Policy:
@@ -20,7 +48,7 @@ class Policy:
 
     outlives: bool  # do stages go on without the driver?
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driving) -> None:
         self.driver = driver
         self.detached = False  # nobody stays to wait
 

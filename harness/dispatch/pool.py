@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from harness.dispatch import failures, given
 from harness.dispatch.executor import Pace, PoolExecutor
 from harness.dispatch.failures import Verdict
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.policy import Policy
+from harness.dispatch.policy import Driving, Policy
 from harness.plan.plan import Stage
-
-if TYPE_CHECKING:
-    from harness.dispatch.driver import Driver
 
 ASK_S = 60.0  # between questions to a queue about stages that were given to it
 TELL_S = 1.0  # between notes of how far our stages are
@@ -33,7 +30,7 @@ class Pool(Policy):
 
     outlives = False
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driving) -> None:
         super().__init__(driver)
         self.executor = cast(PoolExecutor, driver.executor)
         self.progress: dict[str, dict[str, Any]] = {}

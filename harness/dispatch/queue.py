@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from harness.dispatch import failures
 from harness.dispatch.circumstances import changed, circumstances
 from harness.dispatch.executor import QueueExecutor
 from harness.dispatch.failures import Verdict
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.policy import Policy
+from harness.dispatch.policy import Driving, Policy
 from harness.plan.plan import Stage
-
-if TYPE_CHECKING:
-    from harness.dispatch.driver import Driver
-
 
 CALLED_OFF = "taken out of the queue: all that needs it is behind a failed stage"
 
@@ -31,7 +27,7 @@ class Queue(Policy):
 
     outlives = True
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driving) -> None:
         super().__init__(driver)
         self.executor = cast(QueueExecutor, driver.executor)
         self._notes: list[str] = []

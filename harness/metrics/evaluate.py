@@ -23,8 +23,8 @@ from harness.metrics.names import chosen, metric_name
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]
     from harness.metrics.features import Features
-    from harness.metrics.images import Images
     from harness.metrics.reference import Reference
+    from harness.metrics.resized import Images
 
 # progress(what, done, total)
 Progress = Callable[[str, int, int], None]

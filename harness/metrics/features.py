@@ -15,7 +15,7 @@ from harness.metrics.moments import Moments, MomentsAccumulator, checked
 if TYPE_CHECKING:
     import torch
 
-    from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]
+    from harness.components.extractor import Network as Extractor
 
 __all__ = ["Features", "Moments", "MomentsAccumulator", "extract"]
 

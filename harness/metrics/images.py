@@ -9,9 +9,9 @@ import hashlib
 import os
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -25,26 +25,11 @@ from harness.components.below import is_litter, is_litter_member
 from harness.data.npz import DAMAGED, names_of, said
 from harness.errors import BadInput, Missing
 from harness.metrics.features import check_layout
-from harness.metrics.resized import Square
+from harness.metrics.resized import Images, Square
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".ppm")
 LOSSY = (".jpg", ".jpeg", ".webp")
 _PIECE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Images:
-    """Images on disk. `batches(n)` yields uint8 (<= n, H, W, 3 or 1) in order.
-
-    sha256: of files; where they were brought to another size, of that as well.
-    """
-
-    path: Path
-    count: int
-    size: tuple[int, int]  # height, width
-    batches: Callable[[int], Iterator[NDArray[np.uint8]]]
-    sha256: Callable[[], str]
-    notes: tuple[str, ...] = ()
 
 
 class Npz:

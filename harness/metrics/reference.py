@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.components.metric import INCEPTION
+from harness.components.measured import INCEPTION
 from harness.errors import BadInput
 from harness.metrics.features import Features, extract
 from harness.metrics.frechet import checked_moments
@@ -26,7 +26,7 @@ from harness.metrics.images import Npz, open_images, open_npz
 from harness.metrics.moments import Moments, MomentsAccumulator
 
 if TYPE_CHECKING:
-    from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]
+    from harness.components.extractor import Network as Extractor
 
 PR_IMAGES = 10_000  # reference images for precision and recall, as in the paper's evaluation
 _FORMAT = "harness-reference-1"

@@ -11,13 +11,28 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.metrics.images import Images
-
 METHOD = "ADM's centre crop"
 LARGEST = 4096  # pixels a side: beyond it, a slip of the finger fills the memory
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images on disk. `batches(n)` yields uint8 (<= n, H, W, 3 or 1) in order.
+
+    sha256: of files; where they were brought to another size, of that as well.
+    """
+
+    path: Path
+    count: int
+    size: tuple[int, int]  # height, width
+    batches: Callable[[int], Iterator[NDArray[np.uint8]]]
+    sha256: Callable[[], str]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from harness.components.metric import Absent, Metric
+from harness.components.measured import Absent
 from harness.errors import BadInput
 
 if TYPE_CHECKING:
@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from harness.metrics.reference import Reference
 
 
+class Asking(Protocol):
+    """What is asked here of a metric (harness.components.metric)."""
+
+    def balls(self, k: int) -> dict[str, int]:
+        """Which nearest-neighbour balls it reads: {"inside": k} or {"density": k}; none."""
+        ...
+
+
 @dataclass
 class Shared:
     """The protocol of one evaluation; `manifold` finds neighbours for whoever asks first."""
 
-    metrics: Sequence[Metric]
+    metrics: Sequence[Asking]
     k: int = 3  # neighbours for precision and recall
     split_size: int = 5000  # images in a chunk of the class score
     short_last_chunk: str = "refuse"
@@ -31,7 +39,7 @@ class Shared:
     _of: tuple[Features, Reference] | None = field(default=None, repr=False)
 
     def manifold(
-        self, generated: Features, reference: Reference, asking: Metric | None = None
+        self, generated: Features, reference: Reference, asking: Asking | None = None
     ) -> Manifold:
         """Which images lie in whose nearest-neighbour balls, of the size that `asking` wants.
 
@@ -61,7 +69,7 @@ class Shared:
                 raise Absent(str(error)) from error
         return self._found[sizes]
 
-    def _sizes(self, asking: Metric | None) -> tuple[int | None, int | None]:
+    def _sizes(self, asking: Asking | None) -> tuple[int | None, int | None]:
         """k of the balls of precision's kind and of density's: what `asking` wants comes first."""
         sizes: dict[str, int] = {} if asking is None else dict(asking.balls(self.k))
         for metric in self.metrics:

@@ -163,7 +163,16 @@ class UNetFamily(Family):
         """The network; see harness.models.unet_network."""
         from harness.models.unet_network import UNet
 
-        return UNet(self, given, checkpointing)
+        return UNet(
+            given,
+            levels=self.levels,
+            attends=tuple(given.side >> i in self.attention for i in range(len(self.levels))),
+            layers=self.layers,
+            time_width=4 * self.base,
+            head=self.head,
+            groups=self.groups,
+            checkpointing=checkpointing,
+        )
 
     def shard_units(self, model: Any) -> list[nn.Module]:
         """The levels, in the order of the forward pass."""

@@ -8,7 +8,7 @@ It is the one place where its meaning, unit, default's reason and source stand: 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -18,6 +18,7 @@ __all__ = [
     "LARGEST",
     "NAME",
     "Choice",
+    "Component",
     "Count",
     "Decay",
     "Fraction",
@@ -41,6 +42,7 @@ class Choice:
     kind: str
 
 
+Component = str | dict[str, Any]  # as a study writes it: a name, or {name: ..., its settings}
 Positive = Annotated[int, Field(gt=0, le=LARGEST)]
 Count = Annotated[int, Field(ge=0, le=LARGEST)]
 _one_zero = AfterValidator(lambda value: value + 0.0)  # -0.0 is the same number: one key for both

@@ -20,8 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from harness.components import Family, Input, Objective, Optimizer, Schedule, stored
-from harness.components.family import of_architecture
+from harness.components import Schedule
 from harness.data.latents import Latents
 from harness.data.order import batch_indices
 from harness.data.randomness import torch_seed
@@ -35,6 +34,7 @@ from harness.stages.batches import batches
 from harness.stages.checkpoints import TrainingState
 from harness.stages.distributed import Agreement, World, divisors
 from harness.stages.parallel import Parallel, parallel, warm_up
+from harness.stages.parts import Parts, components_of
 from harness.stages.trained import columns_of
 from harness.stages.training_log import TrainingDiverged, TrainingLog
 from harness.stages.work import Outcome, Stopped, Work
@@ -298,33 +298,6 @@ def _commit(
         seconds=seconds,
     )
     return Outcome(result, {"runs": [row], "training": [{**r, **shared} for r in log.rows]})
-
-
-@dataclass(frozen=True)
-class Parts:
-    """The components that a training run is made of."""
-
-    family: Family
-    given: Input
-    objective: Objective
-    optimizer: Optimizer
-    schedule: Schedule
-    facts: dict[str, Any]  # what records say of the network
-
-
-def components_of(settings: TrainStage, work: Work) -> Parts:
-    """The components that a stage's settings name. Raises BadInput for one not installed here."""
-    own = work.place.own
-    family, given = of_architecture(settings.architecture)
-    recipe = settings.recipe.model_dump(exclude_none=True)
-    return Parts(
-        family.model_copy(update=own["family"]) if "family" in own else family,
-        given,
-        stored.read("objective", settings.model_dump(), places=own.get("objective")),
-        stored.read("optimizer", recipe, places=own.get("optimizer")),
-        stored.read("schedule", recipe, places=own.get("schedule")),
-        work.place.facts or family.facts(),
-    )
 
 
 class _Rates:

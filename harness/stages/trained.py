@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.plan.cost import training_gflops
 from harness.plan.keys import trajectory
 from harness.plan.stages import TrainStage
 from harness.stages.columns import recorded
+from harness.stages.parts import Parts
 from harness.stages.work import Work
 from harness.store.results import ComplexityResult, EncodeResult
 from harness.store.tables import MODEL
-
-if TYPE_CHECKING:
-    from harness.stages.train import Parts
 
 NETWORK = ("size", "patch_size", "block", "depth", "width", "heads")  # columns of the records
 

@@ -20,7 +20,7 @@ import pytest
 from rich.console import Console
 from verbs import stages, tried
 
-from harness.commands import common, status
+from harness.commands import common, seen
 from harness.commands.screen import BARS, Losses, Screen, grid, sparkline
 from harness.dispatch.view import Seen
 from harness.plan.build import make_plan
@@ -92,7 +92,7 @@ def test_it_fits_the_terminal_and_says_what_matters(study: Path, width: int, hei
     _, failing = tried(root, other, "oh\n")
     ledger.end(failing, "failed", "killed", "its worker was killed by SIGKILL")
     opened = common.open_study(_arguments(study, root))
-    shown = status.look(opened)
+    shown = seen.look(opened)
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, force_terminal=False)
     console.print(Screen(opened).draw(opened, shown, width, height))
@@ -111,7 +111,7 @@ def test_without_these_characters_it_is_plain(study: Path) -> None:
     opened = common.open_study(_arguments(study, study.parent / "results"))
     out = io.StringIO()
     console = Console(file=out, width=80)
-    console.print(Screen(opened, unicode=False).draw(opened, status.look(opened), 80, 24))
+    console.print(Screen(opened, unicode=False).draw(opened, seen.look(opened), 80, 24))
     assert out.getvalue().isascii()
 
 

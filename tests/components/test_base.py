@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from pydantic import ValidationError
 
-from harness.components import Component, Later, NotInKey, get, registry
+from harness.components import Component, Later, NotInKey, base, get
 from harness.components.base import uses
 
 
@@ -34,7 +34,7 @@ class Mine(Component):
 @pytest.fixture
 def ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """Mine is a built-in."""
-    monkeypatch.setattr(registry, "is_built_in", lambda cls: cls is Mine)
+    monkeypatch.setattr(base, "is_built_in", lambda cls: cls is Mine)
 
 
 def test_settings_are_checked_frozen_and_told_in_a_sentence() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.dispatch import executors
+from harness.dispatch.attempt_words import log_of
 from harness.dispatch.components import Local
-from harness.dispatch.ledger import Attempt, Ledger, log_of
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm.component import Slurm
 from harness.spec import load_study
 

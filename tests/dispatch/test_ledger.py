@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.dispatch.claims import Owner
-from harness.dispatch.ledger import Ledger, describe
+from harness.dispatch.ledger import Ledger
 from harness.errors import HarnessError
 from harness.store import files
 
@@ -61,36 +61,6 @@ def test_failures_stay_until_retry_but_passing_ones_do_not(tmp_path: Path) -> No
     assert set(ledger.failed([KEY])) == {KEY}
     assert ledger.forgive([KEY]) == [KEY]
     assert ledger.failed([KEY]) == {}
-
-
-def test_a_failure_is_described_with_its_cause_log_and_retry(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    attempt = ledger.begin(KEY, "train", "train DiT-S/8 to 400")
-    Path(attempt.log).parent.mkdir(parents=True)
-    Path(attempt.log).write_text("".join(f"line {i}\n" for i in range(40)))
-    ended = ledger.end(attempt, "failed", "error", "ValueError: boom")
-    text = describe(ended, "python -m harness retry studies/x.yaml")
-    assert "failed: train DiT-S/8 to 400" in text
-    assert "ValueError: boom" in text
-    assert "line 39" in text and "line 10" not in text
-    assert attempt.log in text and "python -m harness retry studies/x.yaml" in text
-
-
-def test_a_failure_outside_its_stage_is_described_with_what_its_job_printed(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path)
-    attempt = ledger.begin(KEY, "train", "train DiT-S/8 to 400", "harness-train-1", 1)
-    ended = ledger.end(attempt, "failed", "killed", "job 7_1 ended as FAILED")
-    assert f"log: {attempt.log}" in describe(ended, "retry")
-    folder = tmp_path / "slurm" / "harness-train-1"
-    folder.mkdir(parents=True)
-    (folder / "7_0_1_log.err").write_text("the other element's\n")
-    (folder / "7_1_0_log.err").write_text("\0\0No module named 'harness'\n")
-    text = describe(ended, "retry")
-    assert "last lines of what its SLURM job printed:\n  | No module named 'harness'\n" in text
-    assert f"log: {folder}/7_1_0_log.err" in text and "the other" not in text
-    Path(attempt.log).parent.mkdir(parents=True)
-    Path(attempt.log).write_text("step 1\n")
-    assert "| step 1\n" in describe(ended, "retry")
 
 
 def test_unreadable_attempt_files_are_passed_over(tmp_path: Path) -> None:

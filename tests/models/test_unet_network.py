@@ -15,7 +15,8 @@ GIVEN = Input(side=8, channels=3, num_classes=4, out_channels=6)
 def made(given: Input = GIVEN, checkpointing: bool = False, **settings: object) -> UNet:
     torch.manual_seed(0)
     family = UNetFamily(width=8, multipliers=(1, 2), layers=1, **settings)
-    return UNet(family, given, checkpointing)
+    model: UNet = family.build(given, checkpointing=checkpointing)  # type: ignore[assignment]
+    return model
 
 
 def test_it_is_given_labels_of_every_class_and_of_none() -> None:

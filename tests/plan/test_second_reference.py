@@ -17,7 +17,7 @@ from harness.plan import make_plan
 from harness.plan.plan import Plan
 from harness.spec import load_study
 from harness.spec.few_references import too_few
-from harness.spec.measuring import never
+from harness.spec.never import never
 from harness.spec.remarks import remarks
 
 OTHER = "{extractor: random-conv, images: 60, recall_images: 20}"

@@ -30,7 +30,6 @@ NOT_ROOMS = {
 # (room, other): an import against the arrows that stands today, and why.
 KNOWN = {
     ("components", "models"): "family.by_short_name borrows the zoo's error for an unknown name",
-    ("components", "metrics"): "metric.recorded asks how Inception-2015 is called",
     ("models", "plan"): "families count Gflops with plan.cost, which is a craft's work",
 }
 
@@ -125,3 +124,46 @@ def test_the_test_sees_what_it_must(tmp_path: Path) -> None:
     }
     with pytest.raises(CycleError):
         list(TopologicalSorter(drawn("```arrows\na -> b\nb -> a\n```\n")).static_order())
+
+
+def imports_of_modules(package: Path) -> dict[str, set[str]]:
+    """Module -> the modules of `package` that its text names: for types alone and late as well."""
+    files = {}
+    for path in package.rglob("*.py"):
+        parts = path.relative_to(package.parent).with_suffix("").parts
+        files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    found: dict[str, set[str]] = {}
+    for module, path in files.items():
+        named: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                named |= (inner & files.keys()) or {node.module}
+        found[module] = (named & files.keys()) - {module}
+    return found
+
+
+def test_no_module_imports_one_that_imports_it() -> None:
+    """Not for types alone either, nor inside a function: what two of them share is a third's.
+
+    The tables of built-ins name modules as texts, on purpose: a component is loaded when it is
+    asked for, and imports its contract. Nothing but the registry follows such a text.
+    """
+    try:
+        TopologicalSorter(imports_of_modules(ROOT / "harness")).prepare()
+    except CycleError as error:
+        pytest.fail(f"modules in a circle: {' <- '.join(error.args[1])}")
+
+
+def test_a_circle_of_types_or_late_imports_is_seen(tmp_path: Path) -> None:
+    package = tmp_path / "harness"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "a.py").write_text("def late():\n    from harness.b import other\n")
+    (package / "b.py").write_text(
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from harness import a\n"
+    )
+    with pytest.raises(CycleError):
+        TopologicalSorter(imports_of_modules(package)).prepare()

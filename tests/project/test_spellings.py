@@ -18,12 +18,12 @@ import pytest
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 ROOMS = ("spec", "plan", "stages", "store")
 DECLARED = {  # where each is declared, and how often: schema, stage, column
-    "learning_rate": {"spec/schema.py": 1, "plan/stages.py": 1, "store/tables.py": 1},
-    "sampling_steps": {"spec/schema.py": 2, "plan/stages.py": 1, "store/tables.py": 1},  # validator
+    "learning_rate": {"spec/recipe.py": 1, "plan/stages.py": 1, "store/tables.py": 1},
+    "sampling_steps": {"spec/evaluating.py": 2, "plan/stages.py": 1, "store/tables.py": 1},
     "batch_size": {"store/tables.py": 1},
-    "label_dropout": {"spec/schema.py": 1, "plan/stages.py": 1},
+    "label_dropout": {"spec/recipe.py": 1, "plan/stages.py": 1},
     "guidance_channels": {"plan/stages.py": 1, "store/tables.py": 1},
-    "split_size": {"spec/schema.py": 1, "plan/stages.py": 3, "store/tables.py": 1},  # beside
+    "split_size": {"spec/evaluating.py": 1, "plan/stages.py": 3, "store/tables.py": 1},
 }
 # Places beside those. learning_rate: the recipe whose speed is measured, what a tracker is told.
 # sampling_steps: an error's place, one of the list in a key, Measurement, the order of rows, what a

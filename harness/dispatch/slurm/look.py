@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
-from harness.dispatch.executor import Look
+from harness.dispatch.executor import Event, Look
 from harness.dispatch.ledger import Attempt
+from harness.dispatch.slurm.queue import Queue
 from harness.plan.stages import Task
 
-if TYPE_CHECKING:
-    from harness.dispatch.slurm.jobs import SlurmJobs
+
+class Jobs(Protocol):
+    """What is asked of the jobs of a study (harness.dispatch.slurm.jobs.SlurmJobs)."""
+
+    queue: Queue
+
+    def adopt(self, task: Task, attempt: Attempt) -> Event | None:
+        """None: it lives. Else how it ended."""
+        ...
+
+    def said(self, key: str) -> dict[str, Any]:
+        """The last report of a stage."""
+        ...
+
+    def spoke(self, key: str) -> bool:
+        """Had its task written anything?"""
+        ...
+
+    def state(self, key: str) -> str | None:
+        """SLURM's word for its job."""
+        ...
+
+    def reason(self, key: str) -> str:
+        """Why it does not run."""
+        ...
 
 
-def look(jobs: SlurmJobs, task: Task, attempt: Attempt) -> Look:
+def look(jobs: Jobs, task: Task, attempt: Attempt) -> Look:
     """Judge an attempt as the driver would, and quote its task and SLURM."""
     event = jobs.adopt(task, attempt)
     if event is not None:
