@@ -1,4 +1,4 @@
-"""Fonts for what the page's own face lacks: matplotlib's first, then this machine's, else a note.
+"""Fonts for what the page's own face lacks: matplotlib's, typst's, this machine's, else a note.
 
 The PDF is equal byte for byte wherever the packaged fonts have every character. Only a document
 with characters that they lack (Japanese, emoji) takes a font of the machine.
@@ -10,6 +10,9 @@ import functools
 import unicodedata
 from pathlib import Path
 from typing import Any
+
+
+MOST_TRIED = 300  # characters that typst is asked for, 10 ms each
 
 
 def packaged() -> Path:
@@ -33,11 +36,25 @@ def letters(font: str) -> frozenset[int]:
 def lacking(content: Any) -> set[str]:
     """Characters of all strings in `content` that no packaged font has."""
     known = letters(str(packaged() / "DejaVuSans.ttf"))
-    return {
+    left = {
         c
         for c in set(_text(content))
         if ord(c) > 0x7F and ord(c) not in known and unicodedata.category(c)[0] not in "CZ"
     }
+    return {c for c in left if len(left) > MOST_TRIED or not _in_typst(c)}
+
+
+@functools.cache
+def _in_typst(character: str) -> bool:
+    """Has one of the fonts within typst the character? Its archival PDF refuses what none has."""
+    import typst
+
+    page = f'#set document(title: "x")\n#"\\u{{{ord(character):x}}}"'
+    try:
+        typst.compile(page.encode(), ignore_system_fonts=True, pdf_standards=["a-2b"], timestamp=0)
+    except typst.TypstError:
+        return False
+    return True
 
 
 def found(characters: set[str]) -> tuple[list[Path], set[str]]:

@@ -15,6 +15,7 @@ from harness.report.document import render
 def test_characters_that_no_packaged_font_has_are_known():
     assert fonts.lacking({"a": ["Größe α Ω ± − ¹⁰ → ≤ Привет"]}) == set()
     assert fonts.lacking("拡散 🚀 model") == {"拡", "散", "🚀"}
+    assert fonts.lacking("विस्तार अध्ययन 拡") == {"拡"}, "Devanagari is among typst's own"
     assert fonts.named({"拡"}) == "U+62E1 cjk unified ideograph-62e1"
     chosen, without = fonts.found({"\U000f0000"})  # private use: nobody's
     assert without == {"\U000f0000"} and not chosen
