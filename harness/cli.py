@@ -14,7 +14,7 @@ import importlib
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -149,14 +149,23 @@ def parse(given: list[str]) -> argparse.Namespace:
     verb = next((a for a in given if not a.startswith("-")), None)
     top = parser(verb or "")
     if verb == "help":
-        top.print_help()
+        asked = next((a for a in given[given.index(verb) + 1 :] if a in VERBS), None)
+        parse([asked, "--help"]) if asked else top.print_help()
         raise SystemExit(0)
+    if verb is None:
+        _refuse_mistyped(top, given, VERBS)
+    else:
+        _refuse_mistyped(
+            top, given[: given.index(verb)], hint=" (a verb's options stand behind it)"
+        )
     if verb is not None and verb not in VERBS:
         top.error(
             f"there is no verb {verb!r}{did_you_mean(verb, VERBS)}; verbs: {', '.join(VERBS)}"
         )
-    options, rest = top.parse_known_args(given)
     (verbs,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
+    if verb is not None:
+        _refuse_mistyped(verbs.choices[verb], given[given.index(verb) + 1 :])
+    options, rest = top.parse_known_args(given)
     sub = verbs.choices[options.verb]
     for action in sub._actions:  # --results "" would be the folder that one stands in
         value = getattr(options, action.dest, None) if action.option_strings else None
@@ -166,10 +175,31 @@ def parse(given: list[str]) -> argparse.Namespace:
                 "is not set?): leave the option out, or give it a value"
             )
     if rest:
-        words = [w.partition("=")[0] for w in rest if w.startswith("-")]
-        near = [did_you_mean(word, sub._option_string_actions) for word in words]
-        sub.error(f"not understood: {' '.join(rest)}{''.join(near)}")
+        staged = "--stage" in sub._option_string_actions and not rest[0].startswith("-")
+        hint = f" (a stage is given as --stage {rest[0]!r})" if staged else ""
+        sub.error(f"not understood: {' '.join(rest)}{hint}")
     return options
+
+
+def _refuse_mistyped(
+    asked: argparse.ArgumentParser, words: list[str], verbs: Iterable[str] = (), hint: str = ""
+) -> None:
+    """End with the usage where an option is none of the parser's, before anything else is missed.
+
+    verbs: what an option may have been meant for, as `--plan` is for `plan`.
+    """
+    known = asked._option_string_actions
+    words = words[: words.index("--")] if "--" in words else words
+    names = [word.partition("=")[0] for word in words if word.startswith("--")]
+    if {"-h", "--help"}.intersection(words):
+        return
+    unknown = [n for n in names if not any(option.startswith(n) for option in known)]
+    if unknown:
+        said = [w for w in words if w.partition("=")[0] in unknown]
+        near = [
+            did_you_mean(name, known) or did_you_mean(name.strip("-"), verbs) for name in unknown
+        ]
+        asked.error(f"not understood: {' '.join(said)}{''.join(near) or hint}")
 
 
 # What a disk or a permission says of a file that is there: no bug, wherever it comes up.

@@ -115,6 +115,13 @@ def test_bad_usage_is_told_in_one_line_and_exits_2(
         (("plan", "tiny.yaml", "--wrokers=3"), "not understood: --wrokers=3"),
         (("plan", "tiny.yaml", "surplus"), "not understood: surplus"),
         (("status",), "the following arguments are required: STUDY"),
+        (("plan", "--hlep"), "not understood: --hlep (did you mean '--help'?)"),
+        (("plan", "--resluts=x"), "not understood: --resluts=x (did you mean '--results'?)"),
+        (("retry", "tiny.yaml", "train"), "(a stage is given as --stage 'train')"),
+        (("--plan",), "not understood: --plan (did you mean 'plan'?)"),
+        (("--verson",), "not understood: --verson (did you mean '--version'?)"),
+        (("--results", "x", "plan"), "--results (a verb's options stand behind it)"),
+        (("--profile=x", "plan", "tiny.yaml"), "--profile=x (a verb's options stand behind it)"),
     ],
 )
 def test_a_usage_error_says_what_is_near_and_the_verbs_own_usage(

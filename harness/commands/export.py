@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput("what shall be exported? Give KEY, or --study STUDY")
     if args.light or args.profile or args.overrides:
         raise BadInput("--light, --profile and --set are about a study: give --study STUDY")
+    if args.key.endswith((".yaml", ".yml")):
+        raise BadInput(f"{args.key} is no key of a checkpoint: a study is --study {args.key}")
     store = Store(args.results)
     key = _find(store, args.key)
     artifact = store.open("train", key)

@@ -16,6 +16,8 @@ from harness.dispatch.view import Seen
 from harness.errors import BadInput
 from harness.plan.plan import Stage
 
+DEFAULT = "scaling"  # the study
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -25,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "study",
         metavar="STUDY",
         nargs="?",
-        default="scaling",
-        help="the study (default: scaling)",
+        default=DEFAULT,
+        help=f"the study (default: {DEFAULT})",
     )
     parser.add_argument("--profile", metavar="NAME", help="default: the study's own choice")
     parser.add_argument(
@@ -47,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.stage.endswith((".yaml", ".yml")):  # the study was given first, as elsewhere
+        args.stage, args.study = args.study, args.stage
+        if args.stage == DEFAULT:
+            raise BadInput(
+                f"which stage of {args.study}? Give its kind, as in logs train {args.study}; "
+                f"`python -m harness plan {args.study} --stages` lists them"
+            )
     opened = common.open_study(args)
     chosen = common.matching(args, opened, [args.stage])
     latest = opened.ledger.latest(s.key for s in chosen)

@@ -12,6 +12,7 @@ from harness import components
 from harness.components.metric import Metric
 from harness.components.registry import UnknownComponent
 from harness.errors import BadInput
+from harness.nearest import did_you_mean
 
 
 def metric_names() -> tuple[str, ...]:
@@ -36,7 +37,9 @@ def chosen(metrics: Sequence[str | Metric]) -> list[Metric]:
         found.setdefault(made.name, made)
     if unknown:
         known = ", ".join(metric_names())
-        raise BadInput(f"unknown metrics {', '.join(unknown)}; there are: {known}")
+        said = ", ".join(f"{name}{did_you_mean(name, metric_names())}" for name in unknown)
+        what = "metric" if len(unknown) == 1 else "metrics"
+        raise BadInput(f"unknown {what} {said}; there are: {known}")
     return list(found.values())
 
 

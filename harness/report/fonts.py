@@ -11,7 +11,6 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
-
 MOST_TRIED = 300  # characters that typst is asked for, 10 ms each
 
 

@@ -63,7 +63,7 @@ def test_what_is_not_measured_is_noted_on_stderr(two_sets, capsys):
         (["--kid-subset-size", "1"], "--kid-subset-size must be at least 2, got 1"),
         (["--seed", "-1"], "--seed must be at least 0"),
         (["--subsets", "1"], "a spread needs 2 random halves"),
-        (["--metrics", "fid"], "unknown metrics fid; there are: fd"),
+        (["--metrics", "fid"], r"unknown metric fid \(did you mean 'fd'\?\); there are: fd"),
         (["--metrics", " , "], "--metrics names none"),
         (["--extractor", "vgg"], "unknown extractor 'vgg'; there are: inception-2015, "),
         (["--device", "gpu"], "--device is cpu or cuda .* got 'gpu'"),

@@ -59,3 +59,11 @@ def test_a_job_that_failed_outside_its_stages_is_told_with_what_it_printed(
         code, said = verb(*words)
         assert code == 0 and f"{folder}/{job}_0_0_log.err: {cause}" in said
     assert f"\n{cause}\n" in said and "queued" not in said
+
+
+def test_the_study_may_come_first_and_the_stage_is_asked_for(verb: Said, study: Path) -> None:
+    tried(study.parent / "results", stages(study, "train")[0], "step 1\n")
+    code, said = verb("logs", "tiny.yaml", "train")
+    assert code == 0 and "step 1" in said
+    code, said = verb("logs", "tiny.yaml")
+    assert code == 2 and "which stage of tiny.yaml? Give its kind, as in logs train tiny" in said

@@ -159,7 +159,7 @@ def test_bad_input_is_refused_before_the_extractor_is_loaded(samples, reference,
     for arguments in ((bad, reference), (samples, bad)):
         with pytest.raises(BadInput, match=r"bad\.npz: arr_0: dtype float32"):
             evaluate(*arguments, "never-loaded")
-    with pytest.raises(BadInput, match="unknown metrics fid"):
+    with pytest.raises(BadInput, match="unknown metric fid"):
         evaluate(samples, reference, "never-loaded", metrics=("fd", "fid"))
     with pytest.raises(Missing, match="absent"):
         evaluate(samples, tmp_path / "absent.npz", "never-loaded")

@@ -124,7 +124,7 @@ def test_features_of_another_extractor_are_refused(reference):
 
 
 def test_an_unknown_metric_is_refused_before_any_work(reference):
-    with pytest.raises(BadInput, match="unknown metrics fid; there are: fd"):
+    with pytest.raises(BadInput, match=r"unknown metric fid .did you mean 'fd'\?.; there are: fd"):
         measure(features(50, 0), reference, metrics=("fid",))
 
 

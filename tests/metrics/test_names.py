@@ -34,5 +34,5 @@ def test_names_and_components_are_chosen_each_once_in_order():
 
 
 def test_all_unknown_names_are_told_at_once():
-    with pytest.raises(BadInput, match=r"unknown metrics fid, no; there are: fd, sfd"):
+    with pytest.raises(BadInput, match=r"metrics fid .did you mean 'fd'\?., no; there are: fd"):
         chosen(["fd", "fid", "no"])
