@@ -30,7 +30,8 @@ The rooms (each function's docstring has columns, units and source):
                          .predict(compute, new=False) -> Interval;  .band(computes, new=False) ->
                       frame
                          (compute, value, low, high);  .above_floor(floor, floor_std=0) -> Interval
-    correlations  correlation(compute, values, std=None, confidence=.95) -> Correlations: .pearson
+    correlations  correlation(compute, values, std=None, confidence=.95, *, std_df=None,
+                      shared=None) -> Correlations: .pearson
                       .spearman (over models) .measured_pearson .measured_spearman (over
                       measurements)
                       .models .p_value

@@ -2,8 +2,9 @@
 
 Two intervals answer two questions. Over models: what would other models of the same kind show?
 Over measurements: what would these models show, had they been trained with other seeds and measured
-on other samples? The second needs standard errors. Errors scatter the values, and so draw every
-measured correlation towards 0: the second interval reaches farther on the side away from it.
+on other samples? The second needs standard errors, and what errors have in common: values of the
+same draws move together. Errors scatter the values, and so draw every measured correlation towards
+0: the second interval reaches farther on the side away from it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,14 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from harness.analysis.intervals import Array, Interval, critical, degrees, pooled_df
+from harness.analysis.intervals import (
+    COVARIANCE_DF,
+    Array,
+    Interval,
+    critical,
+    degrees,
+    pooled_df,
+)
 from harness.errors import BadInput
 
 DRAWS = 2000  # of the measurements, for the rank correlation
@@ -43,12 +51,14 @@ def correlation(
     confidence: float = 0.95,
     *,
     std_df: ArrayLike | None = None,
+    shared: ArrayLike | None = None,
 ) -> Correlations:
     """Pearson of log10 `compute` (n,) with `values` (n,), and Spearman; missing values are left
     out.
 
     `std`: standard errors of the values, from samples and seeds together; `std_df`: their degrees
-    of freedom (missing: taken as known). Raises BadInput: lengths
+    of freedom (missing: taken as known); `shared` (n, n): correlations of the errors of values that
+    share draws (shared_draws.error_correlations; missing: independent). Raises BadInput: lengths
     that differ, fewer than three usable models, compute or values that do not vary.
     """
     x, y, s = usable(compute, values, std)
@@ -57,14 +67,23 @@ def correlation(
         raise BadInput(
             f"a correlation needs three models of different compute and quality; there are {n}"
         )
+    largest = float(np.abs(y).max())  # squares of 1e300, or of 1e-300, have no number
+    y, s = y / largest, None if s is None else s / largest
     level = critical(confidence, math.inf if s is None else _freedom(s, std_df, compute, values))
+    errors = None if s is None else s**2 * np.eye(n)
+    if s is not None and shared is not None:
+        kept = np.flatnonzero(usable_rows(*_rows(compute, values)))
+        together = np.asarray(shared, float)[np.ix_(kept, kept)]
+        errors = together * np.outer(s, s)
+        if (together != np.eye(n)).any():
+            level = max(level, critical(confidence, COVARIANCE_DF))
     pearson = float(np.corrcoef(x, y)[0, 1])
     rank = float(scipy.stats.spearmanr(x, y).statistic)
     return Correlations(
         pearson=fisher(pearson, 1 / (n - 3) if n > 3 else math.nan, confidence),
         spearman=_spearman(rank, n, confidence),
-        measured_pearson=None if s is None else _measured_pearson(x, y, s, level),
-        measured_spearman=None if s is None else _measured_spearman(x, y, s, level),
+        measured_pearson=None if errors is None else _measured_pearson(x, y, errors, level),
+        measured_spearman=None if errors is None else _measured_spearman(x, y, errors, level),
         p_value=exact_p(x, y, rank) if n < 9 else float(scipy.stats.spearmanr(x, y).pvalue),
         models=n,
     )
@@ -91,7 +110,7 @@ def usable(
 
     A standard error that one model lacks is lacked by all: no interval over measurements then.
     """
-    c, y = np.atleast_1d(np.asarray(compute, float)), np.atleast_1d(np.asarray(values, float))
+    c, y = _rows(compute, values)
     if c.shape != y.shape or c.ndim != 1:
         raise BadInput(f"compute has shape {c.shape} and values {y.shape}; both must be (models,)")
     kept = usable_rows(c, y)
@@ -99,6 +118,10 @@ def usable(
     if s is not None and not (np.isfinite(s) & (s >= 0)).all():
         s = None
     return np.log10(c[kept]), y[kept], s
+
+
+def _rows(compute: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
+    return np.atleast_1d(np.asarray(compute, float)), np.atleast_1d(np.asarray(values, float))
 
 
 def usable_rows(compute: Array, values: Array) -> NDArray[np.bool_]:
@@ -127,13 +150,14 @@ def _freedom(s: Array, std_df: ArrayLike | None, compute: ArrayLike, values: Arr
     """Degrees of freedom of the errors `s` of the usable models together."""
     if std_df is None:
         return math.inf
-    c, y = np.atleast_1d(np.asarray(compute, float)), np.atleast_1d(np.asarray(values, float))
+    c, y = _rows(compute, values)
     df = np.broadcast_to(np.asarray(std_df, float), c.shape)[usable_rows(c, y)]
     return pooled_df(s**2, [degrees(f) for f in df])
 
 
-def _measured_pearson(x: Array, y: Array, s: Array, level: float) -> Interval:
-    """Interval of all r that the errors allow within `level` of them (profile likelihood).
+def _measured_pearson(x: Array, y: Array, errors: Array, level: float) -> Interval:
+    """Interval of all r that the errors, of covariance (n, n), allow within `level` of them
+    (profile likelihood).
 
     y falls into its part A along x, whose error is normal, and into the rest of length R, whose
     measured square is larger than the true one by what the errors add: it is judged by the gamma
@@ -142,16 +166,18 @@ def _measured_pearson(x: Array, y: Array, s: Array, level: float) -> Interval:
     a = (x - x.mean()) / np.linalg.norm(x - x.mean())
     along = float(a @ y)
     rest = y - y.mean() - along * a
-    square, variance = float(rest @ rest), s**2
+    square = float(rest @ rest)
     r = along / math.sqrt(along**2 + square)
-    error = math.sqrt(float((a * a) @ variance))
+    error = math.sqrt(max(0.0, float(a @ errors @ a)))
     if not error > 0:
         return Interval(r, r, r)
-    across = (np.eye(len(x)) - 1 / len(x) - np.outer(a, a)) * variance
+    across = (np.eye(len(x)) - 1 / len(x) - np.outer(a, a)) @ errors
     added, spread = float(np.trace(across)), 2 * float((across * across.T).sum())
     if not added > 0:
         return Interval(r, min(r, -1.0), max(r, 1.0))
-    own = float((rest * rest) @ variance) / square if square > 0 else 0.0  # along the rest itself
+    own = (
+        max(0.0, float(rest @ errors @ rest)) / square if square > 0 else 0.0
+    )  # along the rest itself
     near = 6 * math.sqrt(max(own, added))
     length = np.linspace(
         max(0.0, math.sqrt(square) - math.sqrt(added) - near),
@@ -164,7 +190,7 @@ def _measured_pearson(x: Array, y: Array, s: Array, level: float) -> Interval:
     off = off - max(0.0, off.min())  # less is left over than the errors give: nothing it is
     shared = np.zeros(LENGTHS)  # correlation of both errors
     if own > 0:
-        both = float((a * rest) @ variance) / (error * math.sqrt(square * own))
+        both = float(a @ errors @ rest) / (error * math.sqrt(square * own))
         shared = both * np.sqrt(4 * length**2 * own / scatter)
     room = level**2 - off**2
     reach = np.sqrt(np.maximum(room, 0) * np.maximum(1 - shared**2, 1e-3))
@@ -175,7 +201,7 @@ def _measured_pearson(x: Array, y: Array, s: Array, level: float) -> Interval:
     return Interval(r, max(-1.0, min(low, r)), min(1.0, max(high, r)))
 
 
-def _measured_spearman(x: Array, y: Array, s: Array, level: float) -> Interval:
+def _measured_spearman(x: Array, y: Array, errors: Array, level: float) -> Interval:
     """Over rankings that the errors allow: values are drawn anew about the measured ones.
 
     The measured ones hold the error once: they are brought nearer to their mean, until they vary as
@@ -184,11 +210,14 @@ def _measured_spearman(x: Array, y: Array, s: Array, level: float) -> Interval:
     """
     r = float(scipy.stats.spearmanr(x, y).statistic)
     if (y > 0).all():  # logarithms have the same ranks, and errors that are alike
-        y, s = np.log(y), s / y
-    true = max(0.1, 1 - float((s**2).mean()) / float(y.var(ddof=1)))
+        y, errors = np.log(y), errors / np.outer(y, y)
+    scatter = float(np.trace(errors) - errors.mean() * len(y)) / (len(y) - 1)  # that errors add
+    true = min(1.0, max(0.1, 1 - scatter / float(y.var(ddof=1))))
     y = y.mean() + math.sqrt(true) * (y - y.mean())
     rng = np.random.default_rng(0)
-    drawn = scipy.stats.rankdata(y + s * rng.normal(size=(DRAWS, len(y))), axis=1)
+    sizes, ways = np.linalg.eigh(errors)
+    root = ways * np.sqrt(np.maximum(sizes, 0))
+    drawn = scipy.stats.rankdata(y + rng.normal(size=(DRAWS, len(y))) @ root.T, axis=1)
     ranks = scipy.stats.rankdata(x)
     drawn = drawn - drawn.mean(axis=1, keepdims=True)
     ranks = ranks - ranks.mean()
@@ -212,6 +241,8 @@ def compare_correlations(
     kept = np.isfinite(c) & (c > 0) & np.isfinite(a) & np.isfinite(b)
     x, a, b = np.log10(c[kept]), a[kept], b[kept]
     n = len(x)
+    if n >= 4:
+        a, b = (v / max(float(np.abs(v).max()), 1e-300) for v in (a, b))
     if n < 4 or 0 in (np.ptp(x), np.ptp(a), np.ptp(b)):
         raise BadInput(f"comparing correlations needs four models that vary; there are {n}")
     ra, rb, between = (float(np.corrcoef(u, v)[0, 1]) for u, v in ((x, a), (x, b), (a, b)))

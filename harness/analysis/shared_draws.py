@@ -32,43 +32,52 @@ def draws_of(rows: pd.DataFrame) -> pd.Series:
 def covariance(frame: pd.DataFrame) -> Array:
     """Covariances of the errors of the values, (rows, rows); their variances on the diagonal.
 
+    `frame`: as of `error_correlations`. NaN on the diagonal where there is no standard error.
+    """
+    std = _errors(frame)
+    r = error_correlations(frame)
+    found = np.where(r == 0, 0.0, r * np.outer(std, std))
+    return np.asarray(found)
+
+
+def error_correlations(frame: pd.DataFrame) -> Array:
+    """Correlations of the errors of the values, (rows, rows); 1 on the diagonal.
+
     `frame`: rows of one metric, with standard errors (selection.errors), `influence`, and `draws`
     or the columns that say of which they are; what lacks them is taken as independent.
 
-    0 between rows of other sampling seeds or numbers of samples, and of which no influence is
-    recorded: they count as independent, which is the wider interval of a difference. NaN on the
-    diagonal where there is no standard error.
+    0 between rows of other sampling seeds or numbers of samples, and of which no influence or no
+    error is recorded: they count as independent, which is the wider interval of a difference.
 
     The recorded error s has a part that is linear in the samples, whose size l and correlation r
     the influences show, and a rest, of second order, that is correlated by r^2 (as squares of
     correlated normal numbers are): covariance = r l l' + r^2 sqrt((s^2 - l^2)(s'^2 - l'^2)).
     """
     std = _errors(frame)
-    found: Array = np.diag(std**2)
+    found: Array = np.eye(len(frame))
     if "influence" not in frame:
         return found
     rows = [influences.read(text) for text in frame["influence"]]
     draws = frame["draws"] if "draws" in frame else draws_of(frame)
     groups: dict[Any, list[int]] = {}
     for i, (row, key) in enumerate(zip(rows, draws, strict=True)):
-        if row is not None and isinstance(key, str) and np.isfinite(std[i]):
+        if row is not None and isinstance(key, str) and np.isfinite(std[i]) and std[i] > 0:
             groups.setdefault((key, len(row)), []).append(i)
     for members in groups.values():
         if len(members) < 2:
             continue
-        moves = np.array([rows[i] for i in members])
+        moves = np.array([rows[i] for i in members]) / std[members][:, None]
         linear = moves.std(axis=1, ddof=1) / np.sqrt(moves.shape[1])
         known = linear > 0
         members = [i for i, k in zip(members, known, strict=True) if k]
         if len(members) < 2:
             continue
-        own = std[members]
-        first = np.minimum(linear[known], own)
-        rest = np.sqrt(np.maximum(own**2 - first**2, 0.0))
+        first = np.minimum(linear[known], 1.0)
+        rest = np.sqrt(1.0 - first**2)
         r = np.corrcoef(moves[known])
         shared = r * np.outer(first, first) + np.maximum(r, 0) ** 2 * np.outer(rest, rest)
         at = np.ix_(members, members)
-        found[at] = np.where(np.eye(len(members), dtype=bool), found[at], shared)
+        found[at] = np.where(np.eye(len(members), dtype=bool), 1.0, shared)
     return found
 
 
@@ -83,11 +92,10 @@ def in_common(frame: pd.DataFrame) -> tuple[Array, Array] | None:
     draws = frame["draws"] if "draws" in frame else draws_of(frame)
     if frame["influence"].isna().any() or draws.isna().any() or draws.nunique() != 1:
         return None
-    found = covariance(frame)
-    std = np.sqrt(np.diag(found))
+    std = _errors(frame)
     if not (np.isfinite(std).all() and (std > 0).all()):
         return None
-    pairs = (found / np.outer(std, std))[np.triu_indices(len(std), 1)]
+    pairs = error_correlations(frame)[np.triu_indices(len(std), 1)]
     share = float(np.clip(pairs.mean(), 0.0, 0.999))
     return np.asarray(std * np.sqrt(1 - share)), np.asarray(std * np.sqrt(share))
 

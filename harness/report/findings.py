@@ -18,7 +18,7 @@ from harness.analysis.intervals import Interval
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.analysis.limits import ceiling_beside, floor_beside
 from harness.analysis.remembered import remembering
-from harness.analysis.shared_draws import in_common
+from harness.analysis.shared_draws import error_correlations, in_common
 from harness.errors import BadInput
 from harness.paper.evidence import Verdict
 from harness.report.counterpart import counterpart
@@ -274,7 +274,9 @@ def fitted(
         s, df = selection.errors(part)
         std = s if np.isfinite(s).all() else None
         with contextlib.suppress(BadInput):
-            correlations[str(group)] = correlation(x, y, std, std_df=df)
+            correlations[str(group)] = correlation(
+                x, y, std, std_df=df, shared=error_correlations(part)
+            )
         why = "more is better of this metric" if higher else why_no_law(x, y)
         if why is None:
             try:

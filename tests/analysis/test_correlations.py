@@ -76,6 +76,57 @@ def test_the_interval_over_measurements_holds_the_truth_of_these_models():
     assert found[0].measured_pearson.half_width < found[0].pearson.half_width
 
 
+@pytest.mark.slow
+def test_errors_that_values_share_are_taken_together_in_the_interval_over_measurements():
+    """Errors of one draw that tilt the whole trend: taken as independent they were a third as
+    large, and the interval held the truth in three draws of four."""
+    rng = np.random.default_rng(5)
+    compute = np.geomspace(0.4, 126, 12)
+    x = np.log10(compute) - np.log10(compute).mean()
+    truth = 30 - 3 * x + 2.5 * rng.normal(size=12)
+    tilt = x / np.abs(x).max()
+    part = 0.95 * tilt
+    shared = np.outer(part, part) + np.diag(1 - part**2)
+    own = np.sqrt(1 - part**2) * rng.normal(size=(DRAWS, 12))
+    draws = truth + 1.5 * (part * rng.normal(size=(DRAWS, 1)) + own)
+    pearson = correlation(compute, truth).pearson.value
+    ranked = stats.spearmanr(compute, truth)[0]
+    told = [correlation(compute, y, np.full(12, 1.5), shared=shared) for y in draws]
+    blind = [correlation(compute, y, np.full(12, 1.5)) for y in draws]
+    assert holds(sum(pearson in f.measured_pearson for f in told))
+    assert holds(sum(ranked in f.measured_spearman for f in told))
+    assert not holds(sum(pearson in f.measured_pearson for f in blind))
+
+
+def test_an_error_that_is_the_same_everywhere_moves_no_correlation():
+    compute, values = np.geomspace(1, 100, 6), np.array([9.0, 8.5, 7.0, 7.5, 5.0, 4.0])
+    std = np.ones(6)
+    found = correlation(compute, values, std, shared=np.full((6, 6), 1.0))
+    assert found.measured_pearson.half_width < 1e-6 < found.pearson.half_width
+    assert found.measured_spearman.half_width < 1e-6
+    alone = correlation(compute, values, std)
+    none = correlation(compute, values, std, shared=np.eye(6))
+    assert none.measured_pearson == alone.measured_pearson
+    assert alone.measured_pearson.half_width > 0.05
+    missing = np.array([9.0, np.nan, 7.0, 7.5, 5.0, 4.0])  # its row is left out of both
+    left = correlation(compute, missing, std, shared=np.full((6, 6), 1.0))
+    assert left.models == 5 and left.measured_pearson.half_width < 1e-6
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("unit", [1e300, 1e-300, -1e307])
+def test_a_correlation_does_not_depend_on_the_unit(unit):
+    compute, values = np.geomspace(1, 100, 6), np.array([9.0, 8.5, 7.0, 7.5, 5.0, 4.0])
+    std = np.full(6, 0.3)
+    usual = correlation(compute, values, std)
+    other = correlation(compute, values * unit, std * abs(unit))
+    sign = np.sign(unit)
+    assert other.pearson.value == pytest.approx(sign * usual.pearson.value)
+    measured = sorted(sign * np.array([usual.measured_pearson.low, usual.measured_pearson.high]))
+    assert [other.measured_pearson.low, other.measured_pearson.high] == pytest.approx(measured)
+    assert compare_correlations(compute, values * unit, values).value == pytest.approx(0, abs=1e-9)
+
+
 def test_correlations_of_the_same_models_are_compared_as_dependent():
     rng = np.random.default_rng(3)
     x, shared, e, f = rng.normal(size=(4, DRAWS, 12))

@@ -86,12 +86,24 @@ def over_models(rng, models, rho):
     return {"pearson": rho in found.pearson, "spearman": ranked in found.spearman}
 
 
-def over_measurements(rng, noise, df=KNOWN, scatter=0.25, models=12, exponent=-0.4):
+def over_measurements(
+    rng, noise, df=KNOWN, scatter=0.25, models=12, exponent=-0.4, common=0.0, told=True
+):
+    """`common`: of the largest model's error variance, the part that all values share, as those of
+    the same draws do; less of the smaller models', so that it moves the trend itself."""
     compute = np.geomspace(0.4, 126, models)
     truth = 300 * compute**exponent * np.exp(scatter * rng.normal(size=models))
     std = noise * truth
+    tilt = np.linspace(0.2, 1, models)  # how much of the common part reaches each model
+    part = np.sqrt(common) * tilt
+    drawn = part * rng.normal() + np.sqrt(1 - part**2) * rng.normal(size=models)
+    shared = np.outer(part, part) + np.diag(1 - part**2)
     found = correlation(
-        compute, truth + std * rng.normal(size=models), estimated(std, df, rng), std_df=df
+        compute,
+        truth + std * drawn,
+        estimated(std, df, rng),
+        std_df=df,
+        shared=shared if common and told else None,
     )
     linear = np.corrcoef(np.log10(compute), truth)[0, 1]
     ranked = stats.spearmanr(compute, truth)[0]
@@ -144,6 +156,20 @@ CASES = {
     "measured, no trend": (over_measurements, {"noise": 0.1, "scatter": 0.1, "exponent": 0.0}),
     "measured, five models": (over_measurements, {"noise": 0.08, "df": FEW, "models": 5}),
     "measured, forty models": (over_measurements, {"noise": 0.1, "models": 40}),
+    "measured, same draws": (over_measurements, {"noise": 0.08, "common": 0.9}),
+    "measured, same draws, 25 %": (over_measurements, {"noise": 0.25, "common": 0.9}),
+    "measured, same draws, no scatter": (
+        over_measurements,
+        {"noise": 0.15, "common": 0.9, "scatter": 0.05, "exponent": -0.1},
+    ),
+    "measured, same draws, no trend": (
+        over_measurements,
+        {"noise": 0.1, "common": 0.9, "scatter": 0.1, "exponent": 0.0},
+    ),
+    "measured, same draws, few degrees": (
+        over_measurements,
+        {"noise": 0.08, "common": 0.9, "df": FEW},
+    ),
 }
 SAMPLE = ("measured correlation, 25 %", "crossing, three milestones")
 

@@ -11,7 +11,7 @@ from harness.analysis.intervals import difference
 from harness.analysis.ranking import best
 from harness.analysis.sampling import compare_pairs
 from harness.analysis.selection import averaged
-from harness.analysis.shared_draws import covariance, draws_of, in_common
+from harness.analysis.shared_draws import covariance, draws_of, error_correlations, in_common
 from harness.metrics.frechet import moments_distance
 from harness.metrics.influence import grouped, of_distance
 from harness.metrics.moments import Moments
@@ -95,6 +95,16 @@ def test_what_all_values_share_is_taken_out_of_their_own_errors() -> None:
     assert in_common(rows.iloc[:1]) is None and in_common(rows.drop(columns="influence")) is None
     apart = in_common(frame([moves(k) for k in range(12)]))
     assert apart is not None and apart[1].max() < 0.4
+
+
+@pytest.mark.filterwarnings("error")
+def test_correlations_of_errors_do_not_depend_on_the_unit() -> None:
+    one, other = moves(1), moves(1) + moves(2)
+    usual = error_correlations(frame([one, other, None], std=1.0))
+    huge = error_correlations(frame([1e250 * one, 1e250 * other, None], std=1e250))
+    assert huge == pytest.approx(usual, abs=1e-3) and 0.3 < usual[0, 1] < 1
+    assert np.diag(usual) == pytest.approx(1) and not usual[2, :2].any()
+    assert (error_correlations(frame([one, one], std=0.0)) == np.eye(2)).all()
 
 
 def sweep(same: bool) -> pd.DataFrame:
