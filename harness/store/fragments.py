@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 COMPACT = "compact"
 READS = 16  # of a folder that changes under the reader, before giving up
-BATCH = 20_000  # rows that are put together at a time
+BATCH = 20_000  # rows that are written together
+GATHERED = (
+    2_000  # rows that are put together at a time: as Python objects they take ten times as much
+)
 
 Found = TypeVar("Found")
 Rows = list[dict[str, Any]]
@@ -269,7 +272,10 @@ class Gathered:
 
     def full(self) -> bool:
         """Is it time to `take`? Memory is bounded by it."""
-        return self.rows + sum(map(len, self.tables)) >= BATCH or len(self.tables) >= 512
+        return (
+            self.rows + sum(map(len, self.tables)) >= min(GATHERED, BATCH)
+            or len(self.tables) >= 512
+        )
 
     def take(self) -> pyarrow.Table:
         """All that was added, as one table; begins anew."""

@@ -95,7 +95,9 @@ def _complete(store: Store, table: str, repair: bool) -> tuple[pyarrow.Table, li
             )
     content = loaded.content
     if missing.rows:
-        content = pa.concat_tables([content, _table(table, missing.rows)])
+        content = pa.concat_tables(
+            [content, loading.texts_once(table, _table(table, missing.rows))]
+        )
         content = loading.in_order(table, content)
     return content, notes
 
@@ -159,4 +161,5 @@ def _nullable(arrow_type: Any) -> Any:
     return {
         "int64": pd.Int64Dtype(),
         "string": pd.StringDtype(),
+        "dictionary<values=string, indices=int32, ordered=0>": pd.StringDtype(),
     }.get(str(arrow_type))

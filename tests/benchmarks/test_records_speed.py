@@ -5,7 +5,7 @@
 
 Each measurement runs in a process of its own, with the checks that every reader makes; seconds are
 of the processor, which neighbours on the machine hardly change. fsync is left out while the
-fragments are made: it measures the disk. Limits are the issue's; the first load imports pandas.
+fragments are made: it measures the disk. Limits are the project's; the first load imports pandas.
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def test_fragments_are_read_and_merged(tmp_path: Path, stages: int) -> None:
     print(f"\n{stages:,} fragments: read {read}, merged {merged}, then read {again}")
     assert read["rows"] == again["rows"] == stages * len(METRICS)
     assert merged["files"] == stages
-    assert read["first"] < 5 * max(stages, 2_000) / 10_000 + 1 and read["MB"] < 300
+    assert (
+        read["first"] < 5 * max(stages, 2_000) / 10_000 + 1 and read["MB"] < 270
+    )  # of which 108 are the libraries
 
 
 def test_a_hundred_thousand_compacted_rows_are_read(tmp_path: Path) -> None:

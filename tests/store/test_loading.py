@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from record_files import put_parquet
 
-from harness.store import compaction, fragments, loading, tables
+from harness.store import compaction, fragments, frames, loading, tables
 from harness.store.fragments import UnreadableRecords
 from harness.store.reconciling import write
 
@@ -166,3 +166,20 @@ def test_the_same_metric_of_two_stages_is_two_rows(tmp_path: Path) -> None:
         put(tmp_path, letter, 1.0)
     compaction.compact(tmp_path, above=0)
     assert values(loading.load(tmp_path, "metrics")) == [("a", 1.0), ("b", 1.0)]
+
+
+def test_texts_that_repeat_are_held_once_and_read_as_they_are(tmp_path: Path) -> None:
+    count = 60
+    for i in range(count):
+        row = {"key": f"{i:064x}", "metric": "fd", "value": float(i), "of": "samples"}
+        row |= {"model": ("DiT-S/2" if i % 2 else "DiT-B/2"), "recipe": "{}" if i % 3 else None}
+        write(tmp_path, "metrics", row["key"], [row | {"measured_with": "a text " * 50}])
+        if i == count // 2:
+            compaction.compact(tmp_path)
+    content = loading.load(tmp_path, "metrics").content
+    assert pa.types.is_dictionary(content.schema.field("model").type)
+    assert content["measured_with"].nbytes < 20 * count < len("a text " * 50) * count
+    frame = frames.read(tmp_path).frames["metrics"]
+    assert frame["model"].dtype == frame["key"].dtype == "string"
+    assert frame["model"].tolist() == ["DiT-S/2" if i % 2 else "DiT-B/2" for i in range(count)]
+    assert frame["recipe"].isna().tolist() == [i % 3 == 0 for i in range(count)]
