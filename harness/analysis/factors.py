@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis import names
+from harness import setting_names as names
 from harness.analysis.finished import finished
 from harness.analysis.intervals import (
     COVARIANCE_DF,
@@ -124,7 +124,7 @@ def paired(rows: pd.DataFrame, factor: str, first: Any, second: Any) -> Pairs:
     if factor == "block" or factor == "family":  # what follows from the factor is not held equal
         others = [c for c in others if c not in ("depth", "width", "heads")]
     if factor == "objective":
-        others = [c for c in others if c != "objective_settings"]
+        others = [c for c in others if c not in ("objective_settings", "diffusion_steps")]
     if factor == "schedule" and "horizon" in full:  # at their ends, trainings are of their steps
         on_the_way = pd.Series(~finished(full), index=full.index)
         full = full.assign(horizon=full["horizon"].where(on_the_way, None))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from harness.analysis import names, selection
+from harness import setting_names as names
+from harness.analysis import selection
 
 
 def of_rows(rows: pd.DataFrame) -> list[str]:

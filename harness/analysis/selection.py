@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis import names
+from harness import setting_names as names
 from harness.analysis.finished import finished
 from harness.analysis.remembered import remembered
 from harness.analysis.shared_draws import draws_of

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.analysis import names, selection
+from harness import setting_names as names
+from harness.analysis import own_samplers, selection
 from harness.analysis.factors import axes, factor_effects, paired, with_recipe
 from harness.analysis.interactions import Interaction, interaction
 from harness.analysis.intervals import Interval, interval
@@ -36,6 +37,8 @@ class Effects:
     table: pd.DataFrame = field(default_factory=pd.DataFrame)  # factors.factor_effects, with `part`
     points: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=list(POINTS)))
     """Per model the ratio of a level's value to the first level's, 95 % each; names are short."""
+    ways: dict[str, str] = field(default_factory=dict)
+    """How each objective was sampled, where they are compared (own_samplers)."""
     turns: tuple[Interaction, ...] = ()
     """How the ratio changes with model compute; their levels are corrected for their number."""
 
@@ -48,11 +51,17 @@ class Effects:
 def find(parts: list[tuple[str, pd.DataFrame]], metric: str) -> Effects:
     """Effects of every factor within each reference's rows: (name, metrics rows)."""
     tables, points, turns, factors = [], [], [], []
+    ways: dict[str, str] = {}
     for part, rows in parts:
-        measured = selection.final_rows(rows, metric)
-        if not len(measured):
+        compared = selection.final_rows(rows, metric)
+        if not len(compared):
             continue
-        for factor in axes(measured).factors:
+        by = dict.fromkeys(axes(compared).factors, compared)
+        objectives = own_samplers.sampled(rows, metric)
+        if len(objectives.ways) > 1:
+            by["objective"] = objectives.rows
+            ways |= objectives.ways
+        for factor, measured in by.items():
             table = factor_effects(measured, factor, metric)
             if not len(table):
                 continue  # no two trainings differ in it alone
@@ -70,6 +79,7 @@ def find(parts: list[tuple[str, pd.DataFrame]], metric: str) -> Effects:
         tuple(dict.fromkeys(factors)),
         pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(),
         pd.DataFrame(points, columns=list(POINTS)),
+        ways,
         tuple(found),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from harness.analysis import names as words
+from harness import setting_names as words
 from harness.errors import BadInput
 from harness.models import zoo
 from harness.report.blocks import Mosaic, Text, strong

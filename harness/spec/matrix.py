@@ -6,7 +6,7 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from harness.components.autoencoder import Autoencoder
 from harness.components.family import Input
 from harness.components.objective import Objective
 from harness.nearest import did_you_mean
-from harness.spec import choices, model
+from harness.spec import choices, labels, model
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.explain import explain, show, shown
@@ -33,7 +33,6 @@ MOST_RUNS = 100_000  # of a matrix: a plan of them takes minutes, and gigabytes
 MOST_SHOWN = 8  # values of an axis, in a sentence
 # what an axis may set
 VARIED = ("model", "train", "data", "autoencoder", "objective", "diffusion", "seed")
-IN_LABEL = ("name", "checkpoint", "family", "size", "patch_size", "depth", "width", "heads")
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,12 @@ class Run:
     train: TrainSettings | None
     seed: int
     point: Mapping[str, Any] = field(default_factory=dict)  # the axes' values, for people
+    words: tuple[str, ...] = ()  # what tells it from the study's other runs, besides the model
 
     @property
     def label(self) -> str:
-        """For tables: the model's name, and what else the matrix varies."""
-        others = [
-            f"{axis}={value}"
-            for axis, value in fields_of(self.point)
-            if not axis.startswith("model.") or axis.partition(".")[2] not in IN_LABEL
-        ]
-        return " ".join([self.model.label, *others])
+        """For tables: the model's name, and what else the study varies ("S/2 lr 0.1, seed 1")."""
+        return f"{self.model.label} {', '.join(self.words)}" if self.words else self.model.label
 
     def given(self) -> Input:
         """The network's input and output sizes. Raises BadInput for images that do not fit."""
@@ -267,7 +262,8 @@ def runs_of(
             continue
         seen[identity] = point
         runs.append(run)
-    return runs
+    words = labels.words_of(runs, [dict(fields_of(run.point)) for run in runs])
+    return [replace(run, words=own) if own else run for run, own in zip(runs, words, strict=True)]
 
 
 def fields_of(point: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -18,7 +18,7 @@ REPEATED = (
 )
 NAMES = {  # columns that are not recorded -> meaning
     "study": "name of the study",
-    "label": "what the study calls the run",
+    "label": "what the study calls the run, without its seed",
     "evaluation": "the study's name of the evaluation; several that share the row: with commas",
     "seeds": "training seeds that were measured so, this one among them",
     "seed_std": "standard deviation of the value over those seeds (ddof 1); null for one",
@@ -146,7 +146,7 @@ def _with_names(frame: pd.DataFrame, table: str, index: Index) -> pd.DataFrame:
     distinct = list(keys.unique())
     columns: dict[str, pd.Series] = {
         "study": pd.Series(index.study, index=frame.index, dtype="string"),
-        "label": keys.map({key: index.label(key) for key in distinct}).astype("string"),
+        "label": keys.map({key: index.configuration(key) for key in distinct}).astype("string"),
     }
     if table == "metrics":
         evaluations = {key: ", ".join(index.stages[key].evaluations) or None for key in distinct}

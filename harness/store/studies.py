@@ -84,6 +84,16 @@ class Index:
         runs = self.stages[key].runs
         return self.runs[runs[0]].label if runs else None
 
+    def configuration(self, key: str) -> str | None:
+        """The label without the seed, which is a column of its own: seeds of one share it."""
+        label, runs = self.label(key), self.stages[key].runs
+        if label is None or "seed" not in self.runs[runs[0]].axes:
+            return label
+        seed = self.runs[runs[0]].axes["seed"]
+        for ending in (f", seed {seed}", f" seed {seed}", f" seed={seed}"):  # last: of before
+            label = label.removesuffix(ending)
+        return label
+
     def axis(self, key: str, axis: str) -> Value:
         """Where the stage stands on an axis; None where it serves several points of it."""
         found = {repr(v): v for r in self.stages[key].runs for v in [self.runs[r].axes.get(axis)]}

@@ -45,7 +45,7 @@ def test_status_of_a_component_that_is_not_here_counts_what_was_kept(
     document = json.loads(verb("status", "theirs", "--json")[1].partition("\nnote:")[0])
     assert document["study"] == "theirs" and document["kinds"]["train"]["done"] == 4
     key = next(k for k, s in theirs.stages.items() if s.kind == "evaluate" and s.runs)
-    assert as_run.label(theirs, key).startswith("evaluate DiT-1x8x2/2 seed=0")
+    assert as_run.label(theirs, key).startswith("evaluate DiT-1x8x2/2 seed 0")
 
 
 def test_stages_stand_as_their_last_attempts_left_them(tmp_path: Path, study: Path) -> None:

@@ -18,6 +18,7 @@ PAGE = ROOT / "docs" / "explanation" / "architecture.md"
 NOT_ROOMS = {
     "errors",
     "nearest",
+    "setting_names",
     "version",
     "terminal",
     "cli",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.analysis import names
+from harness import setting_names as names
 from harness.components.section import Section
 from harness.report import figures
 from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
@@ -111,6 +111,14 @@ def effects_table(found: Findings) -> Block:
         f"stands, with 95% intervals, Holm over the pairs of a factor; {found.better}. A tie is a "
         "ratio whose interval holds 1; a case is a model in one setting of all else. ",
     ]
+    if effects.ways:
+        ways = [f"{name} by {how}" for name, how in effects.ways.items()]
+        caption.append(f"Objectives are sampled each by its own sampler: {listed(ways)} of the "
+                       "network. ")  # fmt: skip
+    caption.append(
+        "Only trainings that both levels have are paired, so a ratio here need not be that of two "
+        "values of another table. "
+    )
     if len(effects.table) > MOST:
         caption.append(f"{len(effects.table) - MOST:,} more pairs are in no table. ")
     if (effects.table["basis"] == "checkpoints").any():

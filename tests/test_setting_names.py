@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis import names
+from harness import setting_names as names
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,9 @@ from harness.analysis import names
         ("grad_clip", None, "clip off"),
         ("block", "adaln-zero", "adaln-zero"),
         ("objective", "flow", "flow"),
-        ("objective", {"name": "flow", "shift": 3}, "objective flow"),
+        ("objective", {"name": "flow", "shift": 3}, "flow"),
+        ("optimizer", None, "adamw"),
+        ("optimizer", {"name": "muon"}, "muon"),
         ("image_size", 256, "256 px"),
         ("horizon", 40000, "to 40,000 steps"),
         ("schedule", None, "constant"),

@@ -16,7 +16,9 @@ SHORT = {
     "objective_settings": "objective's settings",
 }
 # Settings of which null is a value, in a word.
-NOTHING = {"schedule": "constant", "grad_clip": "off", "base_width": "off"}
+NOTHING = {"schedule": "constant", "grad_clip": "off", "base_width": "off", "optimizer": "adamw"}
+# Settings whose values say what they are.
+ALONE = ("block", "data", "autoencoder", "family", "objective", "schedule", "optimizer")
 
 
 def setting(name: str) -> str:
@@ -42,11 +44,10 @@ def said(name: str, value: Any) -> str:
         return f"{level(value)} px"
     if name == "horizon":  # of a training whose rate depends on it
         return f"to {value:,} steps"
-    if name == "schedule":
-        return NOTHING[name] if value is None else level(value)
-    alone = isinstance(value, str) and name in ("block", "data", "autoencoder", "family",
-                                                "objective")  # fmt: skip
-    return level(value) if alone else f"{setting(name)} {level(value)}"
+    if name in ALONE and value is None and name in NOTHING:
+        return NOTHING[name]
+    word = isinstance(value, str) or component(value) is not None
+    return level(value) if word and name in ALONE else f"{setting(name)} {level(value)}"
 
 
 def component(value: Any) -> Mapping[str, Any] | None:
