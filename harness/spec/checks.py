@@ -20,7 +20,7 @@ from harness.spec.source import Path_, Source
 
 if TYPE_CHECKING:
     from harness.components import Extractor, Sampler
-    from harness.spec.matrix import Run
+    from harness.spec.run import Run
 
 Problem = tuple[Path_, str]  # the field it is about, and the sentence
 

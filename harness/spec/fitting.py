@@ -12,7 +12,7 @@ from harness.errors import BadInput
 from harness.spec.source import Path_
 
 if TYPE_CHECKING:
-    from harness.spec.matrix import Run
+    from harness.spec.run import Run
 
 Problem = tuple[Path_, str]  # the field it is about, and the sentence
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness import setting_names as names
 
 if TYPE_CHECKING:
-    from harness.spec.matrix import Run
+    from harness.spec.run import Run
 
 IN_NAME = ("name", "checkpoint", "family", "size", "patch_size", "depth", "width", "heads")
 # An axis is called by its last word, but for these.

@@ -6,26 +6,23 @@ import itertools
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from harness.components.autoencoder import Autoencoder
-from harness.components.family import Input
 from harness.components.objective import Objective
 from harness.nearest import did_you_mean
 from harness.spec import choices, labels, model
 from harness.spec import source as yaml_source
 from harness.spec.base import LARGEST
 from harness.spec.explain import explain, show, shown
-from harness.spec.model import Model
+from harness.spec.run import Run
 from harness.spec.schema import (
     AutoencoderSettings,
-    DataSettings,
     DiffusionSettings,
     StudySettings,
-    TrainSettings,
 )
 from harness.spec.source import Path_, Source
 
@@ -33,31 +30,6 @@ MOST_RUNS = 100_000  # of a matrix: a plan of them takes minutes, and gigabytes
 MOST_SHOWN = 8  # values of an axis, in a sentence
 # what an axis may set
 VARIED = ("model", "train", "data", "autoencoder", "objective", "diffusion", "seed")
-
-
-@dataclass(frozen=True)
-class Run:
-    """One point of the matrix: one model trained one way."""
-
-    model: Model
-    data: DataSettings
-    autoencoder: AutoencoderSettings
-    codec: Autoencoder  # the component that `autoencoder` names
-    objective: Objective
-    train: TrainSettings | None
-    seed: int
-    point: Mapping[str, Any] = field(default_factory=dict)  # the axes' values, for people
-    words: tuple[str, ...] = ()  # what tells it from the study's other runs, besides the model
-
-    @property
-    def label(self) -> str:
-        """For tables: the model's name, and what else the study varies ("S/2 lr 0.1, seed 1")."""
-        return f"{self.model.label} {', '.join(self.words)}" if self.words else self.model.label
-
-    def given(self) -> Input:
-        """The network's input and output sizes. Raises BadInput for images that do not fit."""
-        channels, side, _ = self.codec.latent_shape(self.data.image_size, self.data.channels)
-        return Input(side, channels, self.data.num_classes, self.objective.out_channels(channels))
 
 
 def points_of(settings: StudySettings, where: Source) -> tuple[list[dict[str, Any]], list[str]]:

@@ -10,7 +10,7 @@ from harness.components.measured import INCEPTION
 from harness.spec import overriding, own_data
 
 if TYPE_CHECKING:
-    from harness.spec.matrix import Run
+    from harness.spec.run import Run
     from harness.spec.study import Study
 
 SHA256 = 64  # hexadecimal digits

@@ -22,7 +22,8 @@ from harness.spec import source as yaml_source
 from harness.spec.checks import cross_checks
 from harness.spec.dispatching import DispatchSettings
 from harness.spec.explain import explain, without_repeats
-from harness.spec.matrix import Run, points_of, runs_of
+from harness.spec.matrix import points_of, runs_of
+from harness.spec.run import Run
 from harness.spec.schema import (
     DataSettings,
     EvaluationSettings,
