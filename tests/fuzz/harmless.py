@@ -17,10 +17,10 @@ from harness.cli import main
 
 # How many inputs there are of each kind; of "study" as many for each of its bases.
 COUNTS = {"npz": 350, "weights": 150, "checkpoint": 350, "tar": 250, "record": 150, "study": 150}
-EVERY = 5  # each fifth input is one of the quick tests; CI tries all, which takes a core a minute
+EVERY = 5  # each fifth input is tried with each change; the others, minutes, before a release
 in_parts = pytest.mark.parametrize(
     "part",
-    [pytest.param(True, id="sample"), pytest.param(False, marks=pytest.mark.slow, id="rest")],
+    [pytest.param(True, id="sample"), pytest.param(False, marks=pytest.mark.full, id="rest")],
 )
 PATIENCE_S = 60.0  # a busy machine; what hangs, hangs for longer
 

@@ -206,7 +206,7 @@ def test_one_class_is_a_data_set_like_any_other(laboratory: Laboratory, tmp_path
     assert train.inputs["data"] == task.key
     laboratory.make(train, f"data={data}", "train.steps=2", *THROUGH)
     laboratory.run(train)
-    with pytest.raises(BadInput, match=r"1 classes, and data\.num_classes says 2"):
+    with pytest.raises(BadInput, match=r"has 1 class, and data\.num_classes says 2"):
         laboratory.run(pets(laboratory, "image-folder", tmp_path / "images"))
 
 
