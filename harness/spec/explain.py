@@ -232,4 +232,19 @@ def _type(value: Any) -> str:
 
 def show(point: Mapping[str, Any]) -> str:
     """A point of the matrix in words: "seed=1, model.size=S"."""
-    return ", ".join(f"{k}={v}" for k, v in point.items()) or "of the study's own settings"
+    return ", ".join(f"{k}={written(v)}" for k, v in point.items()) or "of the study's own settings"
+
+
+def written(value: Any) -> str:
+    """A value in one line as a study writes it, and not as Python does.
+
+    >>> written({"name": "wsd", "decay": None}), written((True, 1e-3))
+    ('{name: wsd, decay: null}', '[true, 0.001]')
+    """
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{k}: {written(v)}' for k, v in value.items())}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(written, value))}]"
+    return str(value)

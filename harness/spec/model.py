@@ -23,7 +23,7 @@ from harness.components.family import Family, by_short_name
 from harness.errors import BadInput
 from harness.spec.base import Settings
 from harness.spec.choices import validated
-from harness.spec.explain import place_of
+from harness.spec.explain import place_of, show
 from harness.spec.source import Path_, Source
 
 
@@ -88,7 +88,7 @@ def choose(
 
     def wrong(sentence: str, *field: str) -> None:
         path: Path_ = ("model", *field)
-        in_run = f" (in the run {_show(point)})" if point else ""
+        in_run = f" (in the run {show(point)})" if point else ""
         problems.append(f"{place_of(where, path, point)}: {sentence}{in_run}")
 
     given = dict(raw)
@@ -144,7 +144,3 @@ def choose(
     settings = {k: v for k, v in {**given, **own}.items() if v is not None or k in cls.model_fields}
     made = validated(cls, settings, where, ("model",), problems, point)
     return Model(made) if isinstance(made, Family) else None
-
-
-def _show(point: Mapping[str, Any] | None) -> str:
-    return ", ".join(f"{k}={v}" for k, v in (point or {}).items())

@@ -201,3 +201,11 @@ def test_a_rule_that_excludes_nothing_is_told_what_there_is(
     with pytest.raises(BadInput, match="matches no point") as caught:
         load(tmp_path, f"matrix.exclude=[{rule}]")
     assert said in str(caught.value)
+
+
+def test_errors_write_values_as_a_study_does(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        load(tmp_path, "matrix.axes.train.betas=[[0.9, 2], [0.9, 0.99]]", "matrix.axes.seed=null")
+    assert "in the run model={size: S, patch_size: 8}, train.betas=[0.9, 2], and" in str(
+        caught.value
+    )
