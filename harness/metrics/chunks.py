@@ -16,7 +16,8 @@ def count_used(count: int, split_size: int, short_last_chunk: str) -> int:
         raise BadInput(
             f"{count} samples in chunks of {split_size} leave a last chunk of {short}, which "
             "would distort the Inception Score: choose a split size that divides the number of "
-            f"samples ({_nearest(count, split_size)} does), or ask to drop or keep the short chunk"
+            f"samples ({_nearest(count, split_size)} does); `evaluate --short-last-chunk` can also "
+            "drop or keep the rest"
         )
     if short_last_chunk != "drop":
         return count

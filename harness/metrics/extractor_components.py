@@ -152,6 +152,9 @@ class _TrainedOnEmbedded(_Published):
         # harness.metrics.glyphs_cnn: 7 channels of a map as large as the image, 16 x 16 at most
         return self.dimensions if part == "pool" else 7 * min(image_size, 16) ** 2
 
+    def least_images(self, classes: int) -> int:
+        return min(classes, 10)  # an embedded set holds its ten in turn: one image of each
+
     def held_out(self, images: int) -> int:
         """How many images measure the classifier's accuracy."""
         return max(self.least_held_out, images // 10)

@@ -142,12 +142,13 @@ def said_of(study: Any, field: str) -> str:
 
 
 def blamed(
-    problems: list[str], overrides: tuple[str, ...], without: Callable[[str], list[str]]
+    problems: list[str], overrides: tuple[str, ...], without: Callable[[str | None], list[str]]
 ) -> list[str]:
     """Problems that a --set made, told of it and not of the file's line that it disagrees with.
 
-    without: what is wrong with the study when one of them is left out. A problem is the option's
-    when it goes with it, and nothing else comes instead.
+    without: what is wrong with the study when one of them is left out, or (None) all are. A
+    problem is the option's when it goes with it, and nothing else comes instead; else it is all
+    options' when it goes with them all.
     """
     if len(overrides) > MOST_TRIED:
         return problems
@@ -160,6 +161,14 @@ def blamed(
             at_line = re.match(r"^.+?:\d+: ", problem)
             if problem not in rest and at_line and not problem.startswith("--set"):
                 out[i] = f"--set {override}: {problem[at_line.end() :]}"
+    together = [i for i, problem in enumerate(out) if problem == problems[i]]
+    if len(overrides) > 1 and together:  # what two of them make wrong between them
+        rest = without(None)
+        for i in together:
+            at_line = re.match(r"^.+?:\d+: ", out[i])
+            if problems[i] not in rest and at_line and not out[i].startswith("--set"):
+                all_of_them = " ".join(f"--set {override}" for override in overrides)
+                out[i] = f"{all_of_them}: {out[i][at_line.end() :]}"
     return out
 
 

@@ -96,10 +96,11 @@ def load_study(
     path = shipped.find(path) if text is None else Path(path)
     overrides = tuple(overrides)
 
-    def without(override: str) -> list[str]:
-        """The mistakes of the study when one override is left out."""
+    def without(override: str | None) -> list[str]:
+        """The mistakes of the study when one override is left out, or (None) all of them."""
+        left = tuple(o for o in overrides if override is not None and o != override)
         try:
-            _load(path, profile, tuple(o for o in overrides if o != override), text)
+            _load(path, profile, left, text)
         except BadInput as error:
             return str(error).splitlines()
         return []

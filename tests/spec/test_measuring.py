@@ -10,6 +10,7 @@ from tiny_study import TINY
 from harness.errors import BadInput
 from harness.spec import load_study
 
+FEW = "reference.extractor_images is 9: glyphs-cnn needs at least 10 for 10 classes"
 FINAL = "evaluations.final"
 
 
@@ -22,6 +23,7 @@ def load(tmp_path: Path, *overrides: str) -> None:
     ("override", "said"),
     [
         (f"{FINAL}.floor_images=1", "floor_images is 1: a covariance needs at least 2 images"),
+        ("reference.extractor_images=9", FEW),
         (f"{FINAL}.sampling_steps=[2, 3, 2]", "sampling_steps lists 2 twice"),
         (f"{FINAL}.at=[3, 3]", "at lists 3 twice"),
         (

@@ -206,6 +206,24 @@ def test_a_rule_that_excludes_nothing_is_told_what_there_is(
 def test_errors_write_values_as_a_study_does(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as caught:
         load(tmp_path, "matrix.axes.train.betas=[[0.9, 2], [0.9, 0.99]]", "matrix.axes.seed=null")
-    assert "in the run model={size: S, patch_size: 8}, train.betas=[0.9, 2], and" in str(
-        caught.value
-    )
+    assert "in the run model={size: S, patch_size: 8}, train.betas=[0.9, 2])" in str(caught.value)
+
+
+def test_what_two_options_make_wrong_between_them_is_of_both(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        load(tmp_path, "train.steps=10", "train.milestones=[15, 20]", "train.log_every=3")
+    assert str(caught.value).startswith("--set ")
+    assert "study.yaml:" not in str(caught.value)
+    text = STUDY.replace("{steps: 20,", "{steps: 20, milestones: [5],")
+    with pytest.raises(BadInput) as caught:  # either alone is wrong in another way
+        load(tmp_path, "train.steps=4", "train.milestones=[6, 21]", text=text)
+    for line in str(caught.value).splitlines():
+        assert line.startswith("--set train.steps=4 --set train.milestones=[6, 21]: ")
+    with pytest.raises(BadInput, match=r"study.yaml:4: "):  # what was wrong before is the file's
+        load(
+            tmp_path,
+            "train.ema=0.5",
+            "seed=7",
+            "matrix.axes.seed=null",
+            text=text.replace("8", "-8"),
+        )
