@@ -20,6 +20,7 @@ from harness.nearest import did_you_mean
 from harness.plan.build import Imported, make_plan
 from harness.plan.counts import counted
 from harness.plan.plan import Plan, Stage, matches
+from harness.spec import overriding
 from harness.spec.schema import STAGE_KINDS
 from harness.spec.study import Study, load_study
 from harness.store.artifacts import Store
@@ -155,7 +156,7 @@ def planned(study: Study, imported: Mapping[str, Imported], count: bool = False)
             plan = make_plan(study, imported, counts)
         return plan
     except BadInput as error:
-        raise BadInput(f"{study.path}: {error}") from error
+        raise BadInput(f"{overriding.said_in(study, str(error))}: {error}") from error
 
 
 def matching(args: argparse.Namespace, opened: Opened, patterns: Sequence[str]) -> list[Stage]:

@@ -90,7 +90,8 @@ def _add_imported(plan: Plan, index: int, run: Run, imported: Mapping[str, Impor
     if (theirs.side, theirs.channels) != (ours.side, ours.channels):
         raise BadInput(
             f"checkpoint {name!r} takes {theirs.channels}x{theirs.side}x{theirs.side} inputs; "
-            f"data.image_size {run.data.image_size} through the {run.codec.name} autoencoder gives "
+            f"data.image_size {run.data.image_size} and data.channels {run.data.channels} through "
+            f"the {run.codec.name} autoencoder give "
             f"{ours.channels}x{ours.side}x{ours.side}"
         )
     made = json.loads(stored.settings)

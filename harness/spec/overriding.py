@@ -141,6 +141,16 @@ def said_of(study: Any, field: str) -> str:
     return str(study.path)
 
 
+def said_in(study: Any, sentence: str) -> str:
+    """The --set whose field a sentence about a checked study names, else the study's file."""
+    for override in reversed(study.overrides):
+        if any(
+            re.search(rf"(?<![\w.]){re.escape(f)}(?![\w.])", sentence) for f in _leaves(override)
+        ):
+            return f"--set {override}"
+    return str(study.path)
+
+
 def blamed(
     problems: list[str], overrides: tuple[str, ...], without: Callable[[str | None], list[str]]
 ) -> list[str]:

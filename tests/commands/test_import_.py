@@ -70,6 +70,7 @@ def test_a_checkpoint_that_does_not_fit_the_data_is_refused(official: Path, verb
     verb(*THEIRS)
     code, said = verb("plan", "foreign.yaml", "--set", "data.channels=3")
     assert code == 2 and "takes 1x8x8 inputs" in said
+    assert said.startswith("error: --set data.channels=3: "), said
 
 
 @pytest.mark.parametrize(
