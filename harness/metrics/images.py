@@ -117,9 +117,11 @@ def open_images(path: Path | str, resize: int | None = None) -> Images:
 def _open_array(path: Path, square: Square | None) -> Images:
     npz = open_npz(path)
     if "arr_0" not in npz:
+        statistics = "mu" in npz and "sigma" in npz
         raise BadInput(
             f"{path}: no array 'arr_0' in it (it holds {', '.join(npz) or 'nothing'}); "
             "images are expected as arr_0, uint8 (N, H, W, 3)"
+            + ("; mu and sigma are taken as inception-2015's reference alone" * statistics)
         )
     try:
         member = npz.member("arr_0")

@@ -70,6 +70,7 @@ def test_lossy_images_are_noted(tmp_path):
     ("arrays", "message"),
     [
         ({"images": random_images(4)}, r"no array 'arr_0' in it \(it holds images\)"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2)}, r"mu and sigma are taken as inception-2015's"),
         ({"arr_0": random_images(4) / 255}, "dtype float64, but images must be uint8"),
         (
             {"arr_0": random_images(4).transpose(0, 3, 1, 2)},
