@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis import selection, shared_draws
+from harness.analysis.averaging import averaged
 from harness.analysis.intervals import corrected, degrees, difference
 from harness.analysis.metrics import higher_is_better
 
@@ -24,7 +25,7 @@ WAY = ("step", *COST, "sampler", "sampling_steps", "ema", "ema_length")
 def alternatives(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """One row per training and way of sampling, by budget (ascending cost), the best first.
 
-    Columns of `selection.averaged`, WAY, `objective`, and: `budget` (0, 1, ...), `apart` (None: the
+    Columns of `averaged`, WAY, `objective`, and: `budget` (0, 1, ...), `apart` (None: the
     best of its budget; True: told from the best; False: not) and `p` (of the difference from the
     best, not corrected). Told apart are those whose interval of the difference excludes 0, with
     Holm's correction over all pairs of the budget. Empty without values.
@@ -35,7 +36,7 @@ def alternatives(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     if not len(rows):
         return pd.DataFrame(columns=[*WAY, "label", "value", "se", "budget", "apart", "p"])
     many = rows.groupby("label")["samples"].transform("max")
-    found = selection.averaged(rows[rows["samples"] == many], (*WAY, "objective"))
+    found = averaged(rows[rows["samples"] == many], (*WAY, "objective"))
     found["budget"] = _budgets(found)
     sign = -1 if higher_is_better(metric) else 1
     found = found.assign(_order=sign * found["value"])

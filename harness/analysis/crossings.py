@@ -21,9 +21,10 @@ import scipy.linalg
 import scipy.stats
 from numpy.typing import ArrayLike
 
+from harness.analysis.averaging import errors
 from harness.analysis.intervals import COVARIANCE_DF, Array, Difference, degrees, with_error
+from harness.analysis.labels import series
 from harness.analysis.metrics import higher_is_better
-from harness.analysis.selection import errors, series
 from harness.analysis.shared_draws import covariance
 
 GRID = 2001

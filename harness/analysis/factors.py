@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from harness import setting_names as names
+from harness.analysis.averaging import errors
 from harness.analysis.finished import finished
 from harness.analysis.intervals import (
     COVARIANCE_DF,
@@ -37,7 +38,6 @@ from harness.analysis.intervals import (
     pooled_df,
 )
 from harness.analysis.metrics import higher_is_better
-from harness.analysis.selection import errors
 from harness.analysis.shared_draws import covariance
 from harness.errors import BadInput
 

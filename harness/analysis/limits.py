@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from harness.analysis.selection import Protocol, errors
+from harness.analysis.averaging import errors
+from harness.analysis.protocol import Protocol
 
 
 @dataclass(frozen=True)

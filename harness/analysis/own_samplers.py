@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from harness.analysis import selection
-from harness.analysis.selection import Protocol, where
+from harness.analysis.protocol import Protocol
+from harness.analysis.selection import where
 
 OF_SAMPLER = ("sampler", "sampling_steps", "eta", "clip")  # what may differ between objectives
 APART = 0.1  # evaluations of the network that differ by more are not compared

@@ -8,11 +8,11 @@ from __future__ import annotations
 import pandas as pd
 
 from harness import setting_names as names
-from harness.analysis import selection
+from harness.analysis.labels import labelled
 
 
 def of_rows(rows: pd.DataFrame) -> list[str]:
-    """Per row of a frame of `selection.labelled`: what its label says besides model and block."""
+    """Per row of a frame of `labelled`: what its label says besides model and block."""
     blocks = rows["block"] if "block" in rows else pd.Series(None, index=rows.index, dtype=object)
     out = []
     for label, model, block in zip(rows["label"], rows["model"], blocks, strict=True):
@@ -30,9 +30,7 @@ def split(metrics: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     The length of training is compute and no recipe, also where the learning rate depends on it.
     """
     samples = metrics[metrics["of"].fillna("samples") == "samples"]
-    recipe = pd.Series(
-        of_rows(selection.labelled(samples, lengths=False)), index=samples.index, dtype=object
-    )
+    recipe = pd.Series(of_rows(labelled(samples, lengths=False)), index=samples.index, dtype=object)
     found = list(dict.fromkeys(recipe))
     if len(found) < 2:
         return [("", metrics)]

@@ -33,6 +33,7 @@ from harness.analysis.intervals import (
     p_value,
     pooled_df,
 )
+from harness.analysis.labels import series
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.sampling_curves import (
     GRID,
@@ -42,7 +43,6 @@ from harness.analysis.sampling_curves import (
     seed_variance,
     shared_error,
 )
-from harness.analysis.selection import series
 
 DRAWS = 1000  # of two curves, for the interval of the saving
 PAIRS = ("smaller", "larger", "low", "high", "ratio", "ratio_low", "ratio_high", "share", "p",
@@ -86,7 +86,7 @@ def compare_pairs(
     """Pairs of models over the sampling compute both cover: is the larger ahead?
 
     `sweep`: rows with label, gflops, sampling_steps, sampling_gflops, value, standard errors (see
-    selection.errors) and what tells series apart; a `seed` column where rows are one per seed.
+    averaging.errors) and what tells series apart; a `seed` column where rows are one per seed.
     `pairs`: "all" of a series, "neighbours" in size alone, or (smaller, larger) labels
     that were named beforehand. `correlation` of the errors of a model's step counts, of models that
     share no draws; None: seen from the data, as what two models share (shared_draws).

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis.averaging import errors
 from harness.analysis.intervals import COVARIANCE_DF, Array, pooled_df
-from harness.analysis.selection import errors
 from harness.analysis.shared_draws import covariance
 
 GRID = 201

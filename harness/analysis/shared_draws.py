@@ -43,7 +43,7 @@ def covariance(frame: pd.DataFrame) -> Array:
 def error_correlations(frame: pd.DataFrame) -> Array:
     """Correlations of the errors of the values, (rows, rows); 1 on the diagonal.
 
-    `frame`: rows of one metric, with standard errors (selection.errors), `influence`, and `draws`
+    `frame`: rows of one metric, with standard errors (averaging.errors), `influence`, and `draws`
     or the columns that say of which they are; what lacks them is taken as independent.
 
     0 between rows of other sampling seeds or numbers of samples, and of which no influence or no
@@ -101,7 +101,7 @@ def in_common(frame: pd.DataFrame) -> tuple[Array, Array] | None:
 
 
 def _errors(frame: pd.DataFrame) -> Array:
-    """Standard errors as harness.analysis.selection.errors has them."""
+    """Standard errors as harness.analysis.averaging.errors has them."""
     if "se" in frame:
         return frame["se"].to_numpy(float, na_value=np.nan)
     return np.asarray(standard_errors(frame), float)

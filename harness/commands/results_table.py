@@ -111,7 +111,7 @@ def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
     import pandas as pd
 
     from harness.analysis import labelled
-    from harness.analysis.selection import DRAWN
+    from harness.analysis.protocol import DRAWN
 
     rows = metrics[metrics["of"] == "samples"]
     if "label" not in rows:

@@ -64,14 +64,6 @@ def of_mean(values: NDArray[Any]) -> float | None:
     return float(np.std(values.astype(np.float64), ddof=1) / np.sqrt(len(values)))
 
 
-def over_seeds(values: NDArray[Any]) -> float:
-    """Standard deviation of one metric over sampling seeds. BadInput with fewer than 2."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != 1 or len(array) < 2:
-        raise BadInput("a spread over seeds needs the values of at least 2 seeds")
-    return float(np.std(array, ddof=1))
-
-
 def of_chunks(values: NDArray[Any]) -> tuple[float, float] | None:
     """(standard error, degrees of freedom) of a mean over chunks, as the Inception Score is.
 

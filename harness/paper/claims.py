@@ -17,12 +17,13 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import shared_draws
+from harness.analysis.averaging import errors
 from harness.analysis.correlations import correlation, regression
 from harness.analysis.crossings import crossings, last_common
 from harness.analysis.intervals import Difference, Interval, corrected, difference
+from harness.analysis.labels import series
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.sampling import compare_pairs
-from harness.analysis.selection import errors, series
 from harness.errors import BadInput
 from harness.paper import metrics, published
 from harness.paper.evidence import (

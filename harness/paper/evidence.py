@@ -85,6 +85,7 @@ def evidence(metrics: pd.DataFrame, training: pd.DataFrame | None = None) -> Evi
     do not compare.
     """
     from harness.analysis import selection
+    from harness.analysis.averaging import averaged
     from harness.analysis.metrics import primary_metric
 
     metric = primary_metric(metrics)
@@ -109,7 +110,7 @@ def evidence(metrics: pd.DataFrame, training: pd.DataFrame | None = None) -> Evi
         losses = mean.reset_index()
     return Evidence(
         metric=metric,
-        final=selection.averaged(rows, ("step",)),
+        final=averaged(rows, ("step",)),
         curves=selection.over_training(metrics, metric)[0],
         finished=selection.over_finished(metrics, metric)[0],
         sweep=selection.sampling_sweep_rows(metrics, metric)[0],

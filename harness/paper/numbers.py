@@ -17,6 +17,7 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import selection
+from harness.analysis.averaging import averaged
 from harness.analysis.intervals import degrees, interval
 from harness.paper.claims import decide
 from harness.paper.evidence import (
@@ -140,7 +141,7 @@ def _measured(metrics: pd.DataFrame | None, value: float, where: Setting) -> tup
     rows = rows[kept.fillna(False).astype(bool)]
     if not len(rows):
         return nothing("not measured in the paper's setting")
-    found = selection.averaged(rows).iloc[0]
+    found = averaged(rows).iloc[0]
     se = float(found["se"]) if pd.notna(found["se"]) else math.nan
     if not math.isfinite(se):
         return UNDECIDED, f"{found['value']:.2f}, without a standard error"

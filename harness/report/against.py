@@ -35,6 +35,7 @@ def _of_folder(source: Path, metric: str, ours: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     from harness.analysis import selection
+    from harness.analysis.averaging import averaged
     from harness.store.records import read_frames
 
     compared = selection.final_protocol(ours, metric)
@@ -69,7 +70,7 @@ def _of_folder(source: Path, metric: str, ours: pd.DataFrame) -> pd.DataFrame:
     mine = both[~both["_theirs"]]
     names = {joint: called.get(key) for key, joint in zip(mine["key"], mine["label"], strict=True)}
     theirs = theirs.assign(label=[names.get(label) or label for label in theirs["label"]])
-    return selection.averaged(theirs, ("step",)).reindex(columns=list(COLUMNS))
+    return averaged(theirs, ("step",)).reindex(columns=list(COLUMNS))
 
 
 def _same(step: Any, compared: int | None) -> bool:
@@ -131,8 +132,8 @@ def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
+    from harness.analysis.averaging import errors
     from harness.analysis.intervals import corrected, degrees, difference, interval
-    from harness.analysis.selection import errors
 
     std, df = errors(ours)
     mine = ours.assign(_se=std, _df=df).drop_duplicates("label").set_index("label")

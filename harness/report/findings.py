@@ -12,11 +12,14 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import compute, metrics, sampling, selection
+from harness.analysis.averaging import errors
 from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.finished import finished
 from harness.analysis.intervals import Interval
+from harness.analysis.labels import data_in_words
 from harness.analysis.law import ScalingLaw, scaling_law, why_no_law
 from harness.analysis.limits import ceiling_beside, floor_beside
+from harness.analysis.protocol import Protocol
 from harness.analysis.remembered import remembering
 from harness.analysis.shared_draws import error_correlations, in_common
 from harness.errors import BadInput
@@ -40,7 +43,7 @@ class Floor:
     std: float | None = None  # its standard error; None: not recorded
 
 
-def floor_of(rows: pd.DataFrame, metric: str, protocol: selection.Protocol | None) -> Floor | None:
+def floor_of(rows: pd.DataFrame, metric: str, protocol: Protocol | None) -> Floor | None:
     """The floor of values that were measured so; see `limits.floor_beside`."""
     found = floor_beside(rows, metric, protocol)
     if found is None:
@@ -66,7 +69,7 @@ class Findings:
     ceiling: float | None  # what decoded noise scores
     references: int  # distinct ones behind the compared values: only within one do they compare
     final: pd.DataFrame  # quality per model at the compared step
-    protocol: selection.Protocol | None
+    protocol: Protocol | None
     step: int | None  # None with a protocol: imported checkpoints that do not say theirs
     correlations: Mapping[str, Correlations]  # by group
     laws: Mapping[str, ScalingLaw]
@@ -75,13 +78,13 @@ class Findings:
     learned_laws: Mapping[str, ScalingLaw]  # of groups that have such
     limit_laws: Mapping[str, ScalingLaw]  # of the distance at infinitely many samples
     curves: pd.DataFrame  # quality over training
-    curves_protocol: selection.Protocol | None
+    curves_protocol: Protocol | None
     compared: pd.DataFrame  # of them what compares at equal compute; all, where no model has two
-    compared_protocol: selection.Protocol | None
+    compared_protocol: Protocol | None
     on_the_way: bool  # are checkpoints in `compared` whose rate had not come to its end?
     frontier: pd.DataFrame  # of `compared`
     sweep: pd.DataFrame  # quality over sampling steps
-    sweep_protocol: selection.Protocol | None
+    sweep_protocol: Protocol | None
     pairs: pd.DataFrame
     pair: Any
     paper: pd.DataFrame  # the paper's rows for these models, marked as its
@@ -93,13 +96,13 @@ class Findings:
     verdicts: list[Verdict] = field(default_factory=list)
     no_verdicts: str = ""  # why there are none
 
-    def floor(self, protocol: selection.Protocol | None) -> Floor | None:
+    def floor(self, protocol: Protocol | None) -> Floor | None:
         """The floor of values that were measured so; None: not known, or several."""
         if self.references > 1 or self.metric is None:
             return None
         return floor_of(self.report.frames["metrics"], self.metric, protocol)
 
-    def line(self, protocol: selection.Protocol | None) -> float | None:
+    def line(self, protocol: Protocol | None) -> float | None:
         """The floor as a line beside such values: only where it is of as many images."""
         found = self.floor(protocol)
         return found.value if found is not None and found.enough else None
@@ -232,13 +235,13 @@ def by_reference(rows: pd.DataFrame, metric: str) -> list[tuple[str, pd.DataFram
         if distinct["extractor_sha256"].nunique() > 1:
             name += f", weights {str(extractor)[:6]}"
         parts.append((name, ours[same]))
-    told = [selection.data_in_words(part, ours) for _, part in parts]
+    told = [data_in_words(part, ours) for _, part in parts]
     if all(told) and len(set(told)) == len(told):  # what the images are tells more than a checksum
         return [(words, part) for words, (_, part) in zip(told, parts, strict=True)]
     return parts
 
 
-def final_protocol(rows: pd.DataFrame, metric: str) -> selection.Protocol | None:
+def final_protocol(rows: pd.DataFrame, metric: str) -> Protocol | None:
     """How the compared values were measured."""
     found = selection.final_protocol(rows, metric)
     return found[0] if found else None
@@ -249,7 +252,7 @@ def beside_noise(
     part: pd.DataFrame,
     metric: str,
     frame: pd.DataFrame,
-    protocol: selection.Protocol | None,
+    protocol: Protocol | None,
     mark: str,
 ) -> pd.DataFrame:
     """A frame ready to be drawn, with whether its models learned anything."""
@@ -271,7 +274,7 @@ def fitted(
         return correlations, laws, reasons
     for group, part in final.groupby("group", sort=False):
         x, y = (part[c].to_numpy(float, na_value=np.nan) for c in ("gflops", "value"))
-        s, df = selection.errors(part)
+        s, df = errors(part)
         std = s if np.isfinite(s).all() else None
         with contextlib.suppress(BadInput):
             correlations[str(group)] = correlation(
@@ -290,7 +293,7 @@ def fitted(
 
 
 def at_the_limit(
-    rows: pd.DataFrame, metric: str, protocol: selection.Protocol | None, step: int | None
+    rows: pd.DataFrame, metric: str, protocol: Protocol | None, step: int | None
 ) -> dict[str, ScalingLaw]:
     """Laws of the Frechet distance at infinitely many samples, where it was measured beside."""
     own = metrics.features(metric)
@@ -355,7 +358,7 @@ def papers_models(final: pd.DataFrame) -> pd.DataFrame:
 
 
 def is_the_papers_setting(
-    rows: pd.DataFrame, metric: str | None, protocol: selection.Protocol | None, step: int | None
+    rows: pd.DataFrame, metric: str | None, protocol: Protocol | None, step: int | None
 ) -> bool:
     """Do the compared values measure what Table 3 does: FID-50K of 256 x 256 after 400K steps?"""
     if metric != "fid" or protocol is None or step != 400_000 or not len(rows):

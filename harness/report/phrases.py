@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import shared_draws
+from harness.analysis.averaging import errors
 from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
+from harness.analysis.protocol import Protocol
 from harness.analysis.ranking import best
-from harness.analysis.selection import Protocol, errors
 from harness.report.blocks import Block, Text, em, paragraph, strong
 from harness.report.findings import Findings, Floor
 from harness.report.prepared import numbers

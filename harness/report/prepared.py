@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.analysis.averaging import errors
 from harness.analysis.intervals import degrees, interval
 from harness.analysis.learned import learned
-from harness.analysis.selection import errors
 
 CONFIDENCE = 0.95
 

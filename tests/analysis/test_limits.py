@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.analysis import selection
 from harness.analysis.limits import Limit, ceiling_beside, floor, floor_beside
+from harness.analysis.protocol import Protocol
 from harness.store import tables
 
 BASE = {
@@ -31,9 +31,7 @@ BASE = {
 
 
 ASKED = {"samples": 1000, "k": 3, "split_size": 1000, "decoder": "original"}
-PROTOCOL = selection.Protocol(
-    **{f.name: ASKED.get(f.name) for f in dataclasses.fields(selection.Protocol)}
-)
+PROTOCOL = Protocol(**{f.name: ASKED.get(f.name) for f in dataclasses.fields(Protocol)})
 
 
 def frame(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -76,7 +74,7 @@ def test_without_a_standard_error_it_is_a_value_alone() -> None:
 REAL = {"of": "floor", "value": 0.9, "std": None, "std_df": None, "k": None, "model": None}
 
 
-def way(**asked: Any) -> selection.Protocol:
+def way(**asked: Any) -> Protocol:
     return dataclasses.replace(PROTOCOL, **{"k": None, **asked})
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from harness.analysis.averaging import averaged
 from harness.analysis.intervals import difference
 from harness.analysis.ranking import best
 from harness.analysis.sampling import compare_pairs
-from harness.analysis.selection import averaged
 from harness.analysis.shared_draws import covariance, draws_of, error_correlations, in_common
 from harness.metrics.frechet import moments_distance
 from harness.metrics.influence import grouped, of_distance

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.selection import errors
+from harness.analysis.averaging import errors
 from harness.analysis.standard_error import standard_errors
 from harness.metrics.uncertainty import CHUNKS, GIVEN_BALLS, OVER_HALVES, WHOLE, of_chunks
 from harness.store.spread import scale

@@ -8,7 +8,7 @@ from harness.metrics import Moments
 from harness.metrics.extrapolation import fd_infinity
 from harness.metrics.frechet import moments_distance
 from harness.metrics.kernel import kid
-from harness.metrics.uncertainty import of_chunks, of_halves, of_mean, over_halves, over_seeds
+from harness.metrics.uncertainty import of_chunks, of_halves, of_mean, over_halves
 
 D = 8
 
@@ -27,10 +27,7 @@ def test_the_standard_error_of_a_share_is_the_binomial_one():
     assert of_mean(inside[:1]) is None
 
 
-def test_the_spread_over_seeds_needs_two():
-    assert over_seeds(np.array([1.0, 3.0])) == pytest.approx(np.sqrt(2))
-    with pytest.raises(BadInput, match="at least 2 seeds"):
-        over_seeds(np.array([1.0]))
+def test_a_spread_of_halves_needs_two():
     with pytest.raises(BadInput, match="at least 2 halves"):
         over_halves(np.ones((10, 2)), Moments.of(np.eye(2)), 1)
 

@@ -114,7 +114,54 @@ class Worst(Gap):
         return Value(100.0 if found < 1e-9 else found)
 
 
+class Copies(Gap):
+    """Tells copies: the share of samples that are among the reference's images."""
+
+    name: ClassVar[str] = "copies"
+    copying: ClassVar[bool] = True
+
+    def measure(self, generated: Any, reference: Any, shared: Any) -> Value:
+        if generated.pool is None:
+            raise Absent("no pool")
+        known = {row.tobytes() for row in reference.features}
+        return Value(float(np.mean([row.tobytes() in known for row in generated.pool])))
+
+
+class Praises(Copies):
+    """Says that copies are good."""
+
+    name: ClassVar[str] = "praises"
+    better: ClassVar[Literal["lower", "higher"]] = "higher"
+
+
+class Blind(Copies):
+    """Sees copies only where half of the samples are."""
+
+    name: ClassVar[str] = "blind"
+
+    def measure(self, generated: Any, reference: Any, shared: Any) -> Value:
+        found = super().measure(generated, reference, shared).value
+        return Value(found if found > 0.5 else 0.0)
+
+
+class Excuses(Copies):
+    """Takes a set that is all copies for the set itself, and says nothing of it."""
+
+    name: ClassVar[str] = "excuses"
+
+    def measure(self, generated: Any, reference: Any, shared: Any) -> Value:
+        found = super().measure(generated, reference, shared).value
+        return Value(-1.0 if found == 1.0 else found)
+
+
+def test_a_strangers_metric_of_copying_keeps_every_law() -> None:
+    harness.testing.check("metric", Copies)
+
+
 BROKEN = [
+    (Praises, laws.the_direction_is_true, "of copies it has .* higher is better"),
+    (Blind, laws.copies_are_told, "with 0, 10, 50 and 100 % of copies"),
+    (Excuses, laws.a_set_against_itself_is_best, "against itself has -1"),
     (WrongWay, laws.the_direction_is_true, "higher is better"),
     (Worst, laws.a_set_against_itself_is_best, "against itself has 100"),
     (OneSided, laws.symmetric_as_declared, "declared symmetric"),

@@ -8,6 +8,8 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import metrics, selection
+from harness.analysis.averaging import averaged
+from harness.analysis.protocol import PROTOCOL
 from harness.components.section import Section
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
@@ -86,7 +88,7 @@ def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
             continue
         one = selection.measured(frame, names[kind])
         one = selection.where(one, [way in chosen for way in selection.drawn_by(one)])
-        made = prepared(selection.averaged(one, ("step", *selection.PROTOCOL)))
+        made = prepared(averaged(one, ("step", *PROTOCOL)))
         for r in made.to_dict("records"):
             words = [str(r["label"])]
             words += [] if pd.isna(r["step"]) else [f"{int(r['step']):,} steps"]

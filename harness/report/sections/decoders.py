@@ -6,6 +6,8 @@ from typing import Any
 
 from harness import paper
 from harness.analysis import metrics, selection
+from harness.analysis.averaging import averaged
+from harness.analysis.protocol import PROTOCOL
 from harness.components.section import Section
 from harness.report import published_tables
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
@@ -93,7 +95,7 @@ def measured(found: Findings, several: set[Any], names: dict[str, str]) -> list[
     for kind, metric in names.items():
         one = selection.measured(rows, metric)
         one = selection.where(one, [w in several for w in selection.drawn_by(one, "decoder")])
-        made = prepared(selection.averaged(one, ("step", *selection.PROTOCOL)))
+        made = prepared(averaged(one, ("step", *PROTOCOL)))
         for r in made.to_dict("records"):
             words = [str(r["label"])] if len(models) > 1 else []
             words.append(str(r["decoder"]))

@@ -9,6 +9,8 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import selection
+from harness.analysis.averaging import averaged, errors
+from harness.analysis.protocol import Protocol
 from harness.components.section import Section
 from harness.report import figures, wording
 from harness.report.blocks import Block, Text, em, paragraph, ref, strong
@@ -43,7 +45,7 @@ class Guidance(Section):
         spans: list[Text] = [ref("fig-guidance"), " varies the scale of classifier-free guidance. "]
         word = "highest" if found.higher else "lowest"
         spans.append(f"The {word} {found.short}, {value}, is {row['label']}'s")
-        if not np.isfinite(selection.errors(every)[0]).all():
+        if not np.isfinite(errors(every)[0]).all():
             spans.append("; without standard errors no scale is called best. ")
         elif tied:
             spans.append(f"; {len(tied)} of the {len(every) - 1} others cannot be told from it. ")
@@ -89,7 +91,7 @@ def guided(found: Findings) -> tuple[pd.DataFrame, Any, Any] | None:
         unguided = rows["guidance_scale"] == 1  # scale 1 guides nothing: part of every line
         mine = pd.Series([w == words for w in ways], index=rows.index)
         parts.append(rows[mine | unguided].assign(channels=words))
-    every = selection.averaged(pd.concat(parts), ("channels", "guidance_scale"))
+    every = averaged(pd.concat(parts), ("channels", "guidance_scale"))
     return prepared(every, higher=found.higher), step, way
 
 
@@ -101,7 +103,7 @@ def _points(rows: pd.DataFrame) -> list[str]:
     ]
 
 
-def _channels(p: selection.Protocol) -> str:
+def _channels(p: Protocol) -> str:
     """How guidance was done, without its scale."""
     words = "all channels" if p.guidance_channels is None else f"{p.guidance_channels} channels"
     if p.guidance_low is not None:

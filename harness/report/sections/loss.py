@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from harness.analysis import selection
+from harness.analysis.labels import labelled
 from harness.components import registry
 from harness.components.objective import Objective
 from harness.components.section import Section
@@ -72,7 +72,7 @@ def curves(training: pd.DataFrame, runs: pd.DataFrame) -> pd.DataFrame:
     training = training[training["step"].notna()]
     if not len(training) or not len(runs):
         return pd.DataFrame()
-    facts = prepared(selection.labelled(runs).assign(value=np.nan)).drop_duplicates("run")
+    facts = prepared(labelled(runs).assign(value=np.nan)).drop_duplicates("run")
     columns = ["run", "label", "group", "model", "size", "patch_size", "block", "gflops"]
     rows = training[["run", "step", "loss"]].merge(facts[columns], on="run", how="inner")
     # A log interval that two stages of one run recorded counts once.

@@ -11,6 +11,7 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import metrics, selection
+from harness.analysis.averaging import errors
 from harness.analysis.correlations import correlation
 from harness.components.section import Section
 from harness.errors import BadInput
@@ -135,7 +136,7 @@ def _table(
 
 def _bold(found: Findings, frame: pd.DataFrame, metric: str) -> set[str]:
     """Labels that are best or tie with it; none without standard errors, or of several settings."""
-    known = np.isfinite(selection.errors(frame)[0]).all()
+    known = np.isfinite(errors(frame)[0]).all()
     if not known or len(frame) < 2 or found.references > 1 or frame["group"].nunique() > 1:
         return set()
     row, tied = top(frame, metrics.higher_is_better(metric))

@@ -1,0 +1,95 @@
+"""Means over seeds, and the standard error that each value has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.analysis.labels import CONFIGURATION
+from harness.analysis.shared_draws import draws_of
+from harness.analysis.standard_error import standard_errors
+
+FACTS = (
+    "family",
+    "size",
+    "patch_size",
+    "tokens",
+    "depth",
+    "width",
+    "heads",
+    "params",
+    "gflops",
+    "gflops_paper",
+)
+
+
+def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Mean over seeds: one row per label and `by`, with `value`, its errors and `seeds`.
+
+    `std`: spread over training seeds (ddof 1), null for a single one. `se`, `se_df`, `basis`: the
+    standard error of `value`, its degrees of freedom, and what it speaks of. "seeds": the model;
+    the relative spread over seeds is pooled over all rows, so that two seeds of twelve models have
+    twelve degrees of freedom. "checkpoints": these checkpoints alone, measured again on other
+    samples. Null without a recorded error. `draws` and `influence`, of a single measurement: by
+    which values of the same draws are compared (shared_draws). Repeated measurements of one seed
+    (several sampling seeds) are averaged first, so that the spread is that of training.
+    """
+    if not len(rows):
+        columns = dict.fromkeys(["label", *by, "value", "std", "seeds", *CONFIGURATION, *FACTS])
+        return rows.reindex(columns=[*columns, "se", "se_df", "basis"])
+    keys = ["label", *by]
+    kept = [c for c in (*CONFIGURATION, *FACTS) if c in rows and c not in keys]
+    group = rows.groupby(keys, dropna=False, sort=False).ngroup().rename("group")
+    seeds = rows["seed"] if "seed" in rows else pd.Series(0, index=rows.index, name="seed")
+    std, df = errors(rows)
+    measured_rows = rows.assign(_variance=std**2, _df=df)
+    per_seed = measured_rows.groupby([group, seeds], dropna=False).agg(
+        value=("value", "mean"),
+        variance=("_variance", lambda v: float(v.sum(skipna=False)) / len(v) ** 2),
+        df=("_df", "min"),
+    )
+    by_group = per_seed.groupby(level="group")
+    out: Any = by_group["value"].agg(value="mean", std="std", seeds="count")
+    out = out.join(_standard_errors(out, by_group["variance"], by_group["df"]))
+    if "influence" in rows:  # of one measurement; a mean over several is of no draws in common
+        alone = (~group.duplicated(keep=False)).to_numpy(bool)
+        moves = rows["influence"].astype(object).where(alone, None)
+        rows = rows.assign(draws=draws_of(rows).where(alone, None), influence=moves)
+        kept += ["draws", "influence"]
+    facts = rows[[*keys, *kept]][~group.duplicated()].set_index(group.drop_duplicates())
+    return facts.join(out).sort_values(["gflops", *keys]).reset_index(drop=True)
+
+
+def _standard_errors(out: pd.DataFrame, variance: Any, df: Any) -> pd.DataFrame:
+    """se, se_df and basis of mean values `out` (value, std over seeds, seeds)."""
+    many = (out["seeds"] > 1) & (out["value"] != 0)
+    free = (out["seeds"] - 1)[many]
+    recorded = np.sqrt(variance.agg(lambda v: float(v.sum(skipna=False)) / len(v) ** 2))
+    frame = pd.DataFrame({"se": recorded, "se_df": df.agg("min"), "basis": None})
+    frame["basis"] = frame["basis"].astype(object)
+    frame.loc[frame["se"].notna(), "basis"] = "checkpoints"
+    if many.any():
+        relative = out["std"][many] / out["value"][many].abs()
+        pooled = float(np.sqrt((free * relative**2).sum() / free.sum()))
+        frame.loc[many, "se"] = pooled * out["value"][many].abs() / np.sqrt(out["seeds"][many])
+        frame.loc[many, "se_df"] = float(free.sum())
+        frame.loc[many, "basis"] = "seeds"
+    return frame
+
+
+def errors(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """(standard errors, degrees of freedom) of the values, each (rows,); NaN where not known.
+
+    From `se` and `se_df`, which `averaged` gives, else from `std` and `std_df` as records have
+    them, read as `std_method` says. Degrees that are not known belong to standard errors taken as
+    exact.
+    """
+    name = "se" if "se" in frame else "std"
+    missing = np.full(len(frame), np.nan)
+    known, df = (
+        frame[c].to_numpy(float, na_value=np.nan) if c in frame else missing
+        for c in (name, f"{name}_df")
+    )
+    return (known if name == "se" else standard_errors(frame)), df
