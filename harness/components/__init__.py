@@ -6,7 +6,7 @@
 One module per kind holds the contract (what a component of that kind must do, with shapes, units
 and what must be deterministic) and the table of ours. A stranger derives a class from the contract
 in a file that a study lists under `components:`, or in a package with an entry point in the group
-`harness.components`; docs/bring-your-own.md shows each kind. Nothing here imports torch.
+`harness.components`; tests/example_components has one of each kind. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from harness.components.sampler import Sampler
 from harness.components.schedule import Schedule
 from harness.components.section import Section
 from harness.components.source import Source, Wanted
+from harness.components.tracker import Tracked, Tracker, Tracking
 
 __all__ = [
     "KINDS",
@@ -44,6 +45,9 @@ __all__ = [
     "Schedule",
     "Section",
     "Source",
+    "Tracked",
+    "Tracker",
+    "Tracking",
     "UnknownComponent",
     "Value",
     "Wanted",

@@ -113,3 +113,23 @@ def test_a_key_is_read_back_as_the_component_it_was_made_of() -> None:
     assert stored.read("schedule", made.key_fields("schedule")) == made
     assert stored.read("schedule", {}).name == "constant"  # keys of before there was a choice
     assert stored.read("schedule", {"schedule": "halved"}, places={"share": 0.1}).share == 0.1
+
+
+def test_the_contract_of_each_kind_is_a_public_name() -> None:
+    import harness.components
+
+    public = [getattr(harness.components, name) for name in harness.components.__all__]
+    kinds = {c.__dict__.get("kind") for c in public if isinstance(c, type)}
+    assert set(registry.KINDS) <= kinds
+
+
+def test_the_example_package_has_one_of_each_kind() -> None:
+    import tomllib
+
+    from example_package import PACKAGE
+
+    about = tomllib.loads((PACKAGE / "pyproject.toml").read_text())
+    assert set(about["project"]["entry-points"]["harness.components"]) == set(registry.KINDS)
+    table = (PACKAGE / "README.md").read_text()
+    for kind, module in about["project"]["entry-points"]["harness.components"].items():
+        assert f"({module.replace('.', '/')}.py)" in table, kind

@@ -43,13 +43,27 @@ def test_a_package_brings_one_of_each_kind_and_its_study_runs(
     (tmp_path / "study.yaml").write_text((PACKAGE / "study.yaml").read_text())
     path = [str(installed)]
     listing = harness(tmp_path, "components", path=path).stdout
-    for name in ("plain-cnn", "folded", "arc", "arc-steps", "rings", "random-filters", "mean-gap"):
+    for name in (
+        "plain-cnn",
+        "folded",
+        "arc",
+        "arc-steps",
+        "rings",
+        "random-filters",
+        "mean-gap",
+        "sign-momentum",
+        "inverse-root",
+        "json-lines",
+    ):
         assert f"  {name}" in listing
-    assert listing.count("[package harness-example-components 0.1.0]") == 9
+    assert listing.count("[package harness-example-components 0.1.0]") == 12
     for profile in ("laptop", "workers"):  # its own executor, then ours: nothing is done twice
         done = harness(tmp_path, "run", "study.yaml", "--profile", profile, path=path)
         assert done.returncode == 0, done.stderr
     assert "12 stages, 12 done" in done.stdout
+    told = sorted((tmp_path / "results" / "trackers").glob("*.jsonl"))
+    assert len(told) == 2  # one file of each training: its losses and its metrics
+    assert all("train/loss" in f.read_text() and "final/fd" in f.read_text() for f in told)
     rows = list(
         csv.DictReader(
             io.StringIO(harness(tmp_path, "results", "study.yaml", "--csv", path=path).stdout)
@@ -87,6 +101,9 @@ def test_the_same_files_beside_a_study_run_on_warm_workers_and_changes_are_asked
         "source",
         "extractor",
         "metric",
+        "optimizer",
+        "schedule",
+        "tracker",
         "section",
     )
     for name in names:
