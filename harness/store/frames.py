@@ -83,11 +83,7 @@ def _complete(store: Store, table: str, repair: bool) -> tuple[pyarrow.Table, li
     )
     if to_write.rows:
         if repair:
-            failed = reconciling.record(store, table, to_write)
-            done = [
-                f"{len(to_write.rows):,} records of table {table!r} were missing: written again"
-            ]
-            notes += failed or done
+            notes += reconciling.record(store, table, to_write)
         else:
             notes.append(
                 f"{len(to_write.rows):,} committed stages have no record in table {table!r}: "

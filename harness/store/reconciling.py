@@ -108,14 +108,17 @@ def reconcile(store: Store, verify: bool = True) -> list[str]:
 
 
 def record(store: Store, table: str, missing: Unrecorded) -> list[str]:
-    """Write what is missing. Returns sentences about what could not be written."""
+    """Write what is missing. Returns sentences about what was, and what could not be written."""
     for key, rows in missing.rows.items():
         try:
             write(store.root, table, key, rows)
         except HarnessError as error:
             count = len(missing.rows)
             return [f"{count:,} records of table {table!r} are not written again: {error}"]
-    return []
+    count = len(missing.rows)
+    what = "1 record" if count == 1 else f"{count:,} records"
+    were = "was" if count == 1 else "were"
+    return [f"{what} of table {table!r} {were} missing: written again"] if count else []
 
 
 def set_aside(store: Store, corrupt: dict[Path, str]) -> list[str]:

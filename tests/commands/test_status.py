@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 import pytest
 from verbs import SLURM, Said, stages, tried
+
+from harness.plan.plan import Plan
 
 
 def test_status_tells_who_drives_how_far_and_what_waits_for_what(verb: Said, study: Path) -> None:
@@ -46,6 +49,14 @@ def test_status_tells_who_drives_how_far_and_what_waits_for_what(verb: Said, stu
     code, said = verb("status", "tiny.yaml")
     assert code == 1 and "nothing of it runs now; go on with: python -m harness run tiny" in said
     assert "lost: its driver died before it ended" in said
+
+
+def test_status_says_which_records_it_wrote_again(done: Plan, verb: Said) -> None:
+    """A number without a record is shown by every reader, and what was repaired is named."""
+    shutil.rmtree(Path("results") / "records" / "metrics")
+    code, said = verb("status", "tiny.yaml")
+    assert code == 0 and "records of table 'metrics' were missing: written again" in said
+    assert "written again" not in verb("status", "tiny.yaml")[1]
 
 
 def test_many_failures_of_one_cause_are_told_once(verb: Said, study: Path) -> None:

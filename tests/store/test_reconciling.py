@@ -39,8 +39,9 @@ def test_a_damaged_record_is_moved_away_and_written_again(tmp_path: Path) -> Non
     reconciling.reconcile(store)
     (file,) = fragments.folder(tmp_path, "metrics").iterdir()
     file.write_bytes(b"{")
-    (note,) = reconciling.reconcile(store)
+    note, again = reconciling.reconcile(store)
     assert str(file) in note and "moved to" in note
+    assert again == "1 record of table 'metrics' was missing: written again"
     assert (tmp_path / "quarantine" / file.name).read_bytes() == b"{"
     assert recorded(store) == ["a"]
 
