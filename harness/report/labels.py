@@ -34,6 +34,18 @@ def short(text: str, longest: int = LONGEST) -> str:
     return f"{text[:half]}…{text[-half:]}"
 
 
+def without_the_model(names: Sequence[str]) -> list[str]:
+    """The names without their first word, the model's, where all have the same and more.
+
+    >>> without_the_model(["DiT-S/2 adaln", "DiT-S/2 in-context"])
+    ['adaln', 'in-context']
+    """
+    parts = [name.partition(" ") for name in names]
+    if len({first for first, _, _ in parts}) > 1 or not all(rest for _, _, rest in parts):
+        return list(names)
+    return [rest for _, _, rest in parts]
+
+
 def label_points(
     axes: Axes,
     points: Sequence[tuple[float, float, str]],

@@ -11,7 +11,7 @@ import pandas as pd
 from harness.analysis import metrics, selection
 from harness.analysis.extractor_strength import weak_sentence
 from harness.components.metric import INCEPTION
-from harness.report import reconstructions
+from harness.report import reconstructions, wording
 from harness.report.blocks import Text, strong
 from harness.report.findings import Findings, floor_of
 from harness.report.prepared import prepared
@@ -105,6 +105,15 @@ def differences(row: Mapping[Any, Any], among: pd.DataFrame, but: tuple[str, ...
         for c, words in _PROTOCOL_WORDS.items()
         if c not in but and among[c].nunique(dropna=False) > 1 and pd.notna(row[c])
     ]
+
+
+def less(value: Any, low: Any, high: Any, published: Any) -> str:
+    """Ours less a published number, with its sign; the interval is ours alone. A dash for none."""
+    if published is None or value is None or pd.isna(value) or pd.isna(published):
+        return DASH
+    gap = [None if v is None else v - float(published) for v in (value, low, high)]
+    text = wording.cell(*gap)
+    return text if text.startswith("−") or text == DASH else f"+{text}"
 
 
 def said(value: Any) -> str:

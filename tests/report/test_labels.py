@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from harness.report import labels, style
 from harness.report.figures.marks import Drawing
-from harness.report.labels import floor_line, label_points, legend, short
+from harness.report.labels import floor_line, label_points, legend, short, without_the_model
 
 
 @given(st.text(max_size=80), st.integers(5, 40))
@@ -22,6 +22,12 @@ def test_a_short_name_is_no_longer_than_asked_and_keeps_both_ends(text: str, lon
     else:
         head, _, tail = made.partition("…") if "…" not in text else (made[:1], "", made[-1:])
         assert text.startswith(head) and text.endswith(tail)
+
+
+def test_a_model_that_all_names_begin_with_is_left_out() -> None:
+    assert without_the_model(["D/2 lr 0.1", "D/2 lr 0.2"]) == ["lr 0.1", "lr 0.2"]
+    for names in (["D/2", "D/2 lr 0.2"], ["D/2 adaln", "S/2 adaln"], []):
+        assert without_the_model(names) == names
 
 
 @style.styled

@@ -42,7 +42,7 @@ def test_what_is_committed_and_not_recorded_is_shown_and_said(tmp_path: Path) ->
     with pytest.warns(frames.CorruptRecord, match="no record in table"):
         frames.read_frames(tmp_path)
     repaired = frames.read(tmp_path, repair=True)
-    assert any("were missing: written again" in note for note in repaired.notes)
+    assert any("was missing: written again" in note for note in repaired.notes)
     assert frames.read(tmp_path).notes == ()
 
 

@@ -19,6 +19,7 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None = None) -> Draw
     figure, axes = style.canvas(style.COLUMN, 2.3)
     ways = list(dict.fromkeys(rows["channels"]))
     names = list(dict.fromkeys(rows["label"]))
+    said = dict(zip(names, labels.without_the_model(names), strict=True))
     handles, texts = [], []
     for (label, channels), part in rows.groupby(["label", "channels"], sort=False):
         part = part.sort_values("guidance_scale")
@@ -51,7 +52,7 @@ def guidance(rows: pd.DataFrame, title: str, floor: float | None = None) -> Draw
         )
         style.say(line, [marks.told(r, "guidance_scale", "scale") for r in marks.records(part)])
         handles.append(line)
-        texts.append(f"{label}, {channels}" if len(names) > 1 else str(channels))
+        texts.append(f"{said[label]}, {channels}" if len(names) > 1 else str(channels))
     marks.quality_axis(axes, marks.limits(rows), floor)
     spots = list(zip(rows["guidance_scale"].astype(float), rows["value"], strict=True))
     labels.floor_line(axes, floor, spots)

@@ -92,8 +92,14 @@ def _lines(axes: Axes, part: pd.DataFrame, every: pd.DataFrame, floor: float | N
 
 @style.styled
 def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Drawing:
-    """Figure 5: the block designs over training; a panel per model where there are several."""
-    models = [(str(m), part) for m, part in curves.groupby("model", sort=False)][:8]
+    """Figure 5: the block designs over training; a panel per model where there are several.
+
+    A model of one design has no panel where others have several.
+    """
+    models = [(str(m), part) for m, part in curves.groupby("model", sort=False)]
+    models = [m for m in models if m[1]["block"].nunique() > 1] or models
+    models = models[:8]
+    curves = pd.concat([part for _, part in models], ignore_index=True)
     figure, axes = marks.grid(len(models), 2.4 if len(models) < 4 else 1.8)
     handles: dict[str, Any] = {}
     for panel, (model, part) in zip(axes, models, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -15,13 +16,14 @@ from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong,
 from harness.report.findings import Findings
 from harness.report.phrases import PAPER
 from harness.report.prepared import prepared
-from harness.report.tables import ARROW, differences, floors, metrics_of
+from harness.report.tables import ARROW, differences, floors, less, metrics_of
 from harness.report.wording import DASH, cell
 
 KINDS = ("fd", "sfd", "is", "precision", "recall")  # the metrics of the papers' tables
 HIGHER = ("is", "precision", "recall")
 PAPERS_HEAD = ("FID ↓", "sFID ↓", "IS ↑", "Prec. ↑", "Rec. ↑")
 COLUMNS = ("fid", "sfid", "inception_score", "precision", "recall")
+PAPERS_STEPS = {256: "7M", 512: "3M"}  # of the paper's rows of DiT-XL/2, by image size
 
 
 class Comparison(Section):
@@ -83,6 +85,8 @@ def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
     tops = tops[(tops["step"] == tops["step"].max()) | tops["step"].isna()]
     chosen = set(selection.drawn_by(tops))
     lines: dict[tuple[int, str], list[str]] = {}
+    apart: dict[tuple[int, str], list[str]] = {}  # the same, less the paper's row of that setting
+    beside: dict[tuple[int, str], str] = {}
     for place, kind in enumerate(KINDS):
         if kind not in names:
             continue
@@ -98,10 +102,36 @@ def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
             size = 512 if r["image_size"] == 512 else 256
             line = lines.setdefault((size, ", ".join(words)), [DASH] * len(KINDS))
             line[place] = cell(r["value"], r["low"], r["high"])
+            theirs = papers_row(r) if found.metric == "fid" else None
+            if theirs is not None:
+                at = (size, ", ".join(words))
+                name, known = theirs
+                beside[at] = f"less the paper's {name}, {PAPERS_STEPS[size]} steps *"
+                line = apart.setdefault(at, [DASH] * len(KINDS))
+                line[place] = less(r["value"], r["low"], r["high"], known.get(COLUMNS[place]))
     out: dict[int, list[list[str | Cell]]] = {}
     for (size, label), values in lines.items():
         out.setdefault(size, []).append([f"{label} *", *values])
+        if (size, label) in beside:
+            out[size].append([beside[size, label], *apart[size, label]])
     return {"head": [metrics.short_title(names.get(k, k)) for k in KINDS], "rows": out}
+
+
+def papers_row(row: Mapping[Any, Any]) -> tuple[str, dict[str, Any]] | None:
+    """(name, values by column) of the paper's row that was measured as this one; None without."""
+    scale, channels = (row.get(c) for c in ("guidance_scale", "guidance_channels"))
+    guided = pd.notna(scale) and scale != 1
+    alike = row["model"] == "DiT-XL/2" and row["block"] == "adaln-zero"
+    if not alike or row.get("samples") != 50_000:
+        return None
+    if guided and (pd.isna(channels) or channels != 3 or pd.notna(row.get("guidance_low"))):
+        return None
+    name = f"DiT-XL/2-G (cfg={scale:.2f})" if guided else "DiT-XL/2"
+    if row["image_size"] == 512:
+        known: dict[str, dict[str, Any]] = {n: {"fid": v} for n, v in at_512().items()}
+    else:
+        known = {str(r["model"]): {**r} for r in paper.table("table2_imagenet256")}
+    return (name, known[name]) if name in known else None
 
 
 def papers_rows(size: int) -> list[list[str | Cell]]:
@@ -111,14 +141,18 @@ def papers_rows(size: int) -> list[list[str | Cell]]:
             [str(r["model"]), *(published(r[c]) for c in COLUMNS)]
             for r in paper.table("table2_imagenet256")
         ]
+    return [[name, f"{value:.2f}", *[DASH] * 4] for name, value in at_512().items()]
+
+
+def at_512() -> dict[str, float]:
+    """FID of the paper's systems at 512, by name."""
     theirs = paper.model("DiT-XL/2", image_size=512, train_steps_k=3000)
     assert theirs is not None
-    known = {
+    return {
         "ADM-G, ADM-U": paper.claim("adm-512-best"),
         "DiT-XL/2": float(theirs["fid50k_no_guidance"]),  # type: ignore[arg-type]
         "DiT-XL/2-G (cfg=1.50)": paper.claim("xl2-512-3m-cfg1.5"),
     }
-    return [[name, f"{value:.2f}", *[DASH] * 4] for name, value in known.items()]
 
 
 def published(value: Any) -> str:

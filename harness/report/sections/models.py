@@ -240,9 +240,5 @@ def _papers(row: Mapping[str, Any] | None) -> list[str]:
 
 def _difference(row: Mapping[str, Any], theirs: Mapping[str, Any] | None) -> str:
     """Ours less the paper's FID-50K, where the setting is the paper's; its interval is ours."""
-    value, published = row.get("value"), None if theirs is None else theirs["fid50k_no_guidance"]
-    if published is None or value is None or pd.isna(value):
-        return DASH
-    gap = [None if v is None else v - published for v in (value, row.get("low"), row.get("high"))]
-    said = wording.cell(*gap)
-    return said if said.startswith("−") else f"+{number(gap[0]) if said == DASH else said}"
+    published = None if theirs is None else theirs["fid50k_no_guidance"]
+    return tables.less(row.get("value"), row.get("low"), row.get("high"), published)

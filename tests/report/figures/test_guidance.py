@@ -37,6 +37,13 @@ def test_several_models_are_named_and_coloured() -> None:
     assert len(colours) == 2
 
 
+def test_what_all_names_begin_with_is_left_out_of_the_legend() -> None:
+    rows = [given(ways=["all channels"]).assign(label=f"DiT-XL/2 {block}")
+            for block in ("cross-attention", "adaln-zero")]  # fmt: skip
+    drawing = guidance(pd.concat(rows), "FID")
+    assert legend(drawing.figure) == ["cross-attention, all channels", "adaln-zero, all channels"]
+
+
 def test_points_without_an_interval_have_no_bar() -> None:
     some = given(ways=["3 channels"])
     some.loc[1, ["low", "high"]] = math.nan

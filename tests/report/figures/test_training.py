@@ -66,9 +66,23 @@ def test_block_designs_are_told_by_colour_and_by_dash() -> None:
 
 
 def test_several_models_of_block_designs_have_panels() -> None:
-    small = over("step", STEPS, [("S", 2, 6.0)])
-    drawing = blocks(pd.concat([designs(), small], ignore_index=True), "FID")
+    small = [
+        over("step", STEPS, [("S", 2, 6.0)], block=block, label=f"DiT-S/2 {block}")
+        for block in ("adaln-zero", "in-context")
+    ]
+    drawing = blocks(pd.concat([designs(), *small], ignore_index=True), "FID")
     assert titles(drawing) == ["DiT-XL/2", "DiT-S/2"]
+
+
+def test_models_of_one_design_take_no_panel_from_those_of_several() -> None:
+    """Eight models of one design were drawn, and not that of four."""
+    others = [over("step", STEPS, [(size, patch, 6.0)], block="adaln-zero")
+              for size in ("S", "B", "L") for patch in (8, 4, 2)]  # fmt: skip
+    drawing = blocks(pd.concat([*others, designs()], ignore_index=True), "FID")
+    assert len(drawing.figure.axes) == 1
+    assert legend(drawing.figure) == ["adaln-zero", "in-context", "mine"]
+    alone = blocks(pd.concat(others[:2], ignore_index=True), "FID")
+    assert len(alone.figure.axes) == 2
 
 
 def losses(**columns) -> pd.DataFrame:

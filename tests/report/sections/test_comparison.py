@@ -7,7 +7,7 @@ from report_words import cells_of, said
 
 from harness import paper
 from harness.report.papers import papers_report
-from harness.report.sections.comparison import papers_rows, published
+from harness.report.sections.comparison import papers_row, papers_rows, published
 from harness.report.wording import DASH
 
 
@@ -52,6 +52,35 @@ def test_imagenets_rows_stand_within_the_papers_block_of_their_size(make, image_
     at_512 = names(table).index("ImageNet 512×512")
     assert ours and all((i > at_512) == (image_size == 512) for i in ours)
     assert "Values compare where data, reference and number of samples" in said(report)
+
+
+def test_the_papers_row_is_that_of_the_same_setting() -> None:
+    row = {"model": "DiT-XL/2", "block": "adaln-zero", "samples": 50_000, "image_size": 256,
+           "guidance_scale": 1.5, "guidance_channels": 3}  # fmt: skip
+    found = papers_row(row)
+    assert found is not None and found[0] == "DiT-XL/2-G (cfg=1.50)" and found[1]["fid"] == 2.27
+    assert papers_row({**row, "guidance_scale": 1.0})[1]["fid"] == 9.62
+    assert papers_row({**row, "image_size": 512})[1] == {"fid": 3.04}
+    for change in ({"samples": 10_000}, {"guidance_channels": None}, {"guidance_scale": 4.0},
+                   {"block": "adaln"}, {"model": "DiT-L/2"}):  # fmt: skip
+        assert papers_row({**row, **change}) is None
+
+
+@pytest.mark.slow
+def test_the_difference_stands_below_a_row_of_the_papers_setting(make) -> None:
+    found = make.frames(
+        sizes=("XL",), patches=(2,), sweep=(), milestones=(1500,), family="DiT",
+        extractor="inception-2015", guidance=((1.5, 3),),
+    )  # fmt: skip
+    rows = found["metrics"]
+    rows.loc[rows["of"] == "samples", "samples"] = 50_000
+    rows["std"] = 0.01
+    table = cells_of(make.report(found, ("comparison",)), "tab-comparison")
+    at = names(table).index("less the paper's DiT-XL/2-G (cfg=1.50), 7M steps *")
+    ours, less = (row[1] for row in table["rows"][at - 1 : at + 1])
+    value = float(ours.split(" ± ")[0]) - 2.27
+    assert float(less.split(" ± ")[0].replace("−", "-")) == pytest.approx(value, abs=0.01)
+    assert less[0] in "+−" and "less the paper's DiT-XL/2, 7M steps *" in names(table)
 
 
 @pytest.mark.slow

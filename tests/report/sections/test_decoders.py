@@ -30,6 +30,21 @@ def test_one_row_per_decoder_above_the_papers(make) -> None:
 
 
 @pytest.mark.slow
+def test_the_difference_from_the_paper_stands_below_a_row_of_its_setting(make) -> None:
+    found = frames(make, family="DiT", extractor="inception-2015")
+    rows = found["metrics"]
+    rows.loc[rows["of"] == "samples", "samples"] = 50_000
+    rows["std"] = 0.01
+    table = cells_of(make.report(found, ("decoders",)), "tab-decoders")
+    names = [row[0] for row in table["rows"]]
+    assert names[:6] == ["ft-ema", "less the paper's", "ft-mse", "less the paper's",
+                         "original", "less the paper's"]  # fmt: skip
+    ours, less = (float(row[1].split(" ± ")[0].replace("−", "-")) for row in table["rows"][:2])
+    assert less == pytest.approx(ours - 2.27, abs=0.01)
+    assert all(len(row) == len(table["align"]) for row in table["rows"])
+
+
+@pytest.mark.slow
 def test_metrics_that_the_paper_has_not_get_columns_with_dashes_below(make) -> None:
     found = frames(make)
     rows = found["metrics"]
