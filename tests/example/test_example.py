@@ -63,7 +63,7 @@ def test_a_package_brings_one_of_each_kind_and_its_study_runs(
     assert "12 stages, 12 done" in done.stdout
     told = sorted((tmp_path / "results" / "trackers").glob("*.jsonl"))
     assert len(told) == 2  # one file of each training: its losses and its metrics
-    assert all("train/loss" in f.read_text() and "final/fd" in f.read_text() for f in told)
+    assert all("train/loss" in f.read_text() and "final 8 steps/fd_" in f.read_text() for f in told)
     rows = list(
         csv.DictReader(
             io.StringIO(harness(tmp_path, "results", "study.yaml", "--csv", path=path).stdout)
