@@ -41,6 +41,7 @@ def test_values_of_so_many_samples_stand_beside_the_real_images(report) -> None:
     assert "the first 300 of each model's" in caption and "not with the values of all" in caption
 
 
+@pytest.mark.slow
 def test_values_of_all_samples_are_what_they_were(report) -> None:
     rows = report.frames["metrics"]
     alone = {**report.frames, "metrics": rows[rows["of"] != "subset"].reset_index(drop=True)}
@@ -49,6 +50,7 @@ def test_values_of_all_samples_are_what_they_were(report) -> None:
     assert find(report).protocol == before.protocol
 
 
+@pytest.mark.slow
 def test_without_subsets_or_with_enough_real_images_there_is_no_table(report) -> None:
     rows = report.frames["metrics"]
 

@@ -63,6 +63,7 @@ def test_features_that_were_kept_give_the_same(laboratory: Laboratory) -> None:
         assert gone[name]["value"] == pytest.approx(row["value"], rel=1e-5), name
 
 
+@pytest.mark.slow
 def test_the_floor_of_its_number_stands_beside_it_and_not_beside_all(
     laboratory: Laboratory,
 ) -> None:
