@@ -36,8 +36,10 @@ def covariance(frame: pd.DataFrame) -> Array:
     """
     std = _errors(frame)
     r = error_correlations(frame)
-    found = np.where(r == 0, 0.0, r * np.outer(std, std))
-    return np.asarray(found)
+    found: Array = np.diag(std**2)
+    for i, j in zip(*np.nonzero(r), strict=True):
+        found[i, j] = r[i, j] * std[i] * std[j]
+    return found
 
 
 def error_correlations(frame: pd.DataFrame) -> Array:

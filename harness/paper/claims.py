@@ -79,10 +79,10 @@ def _log_gap(e: Evidence, a: pd.Series, b: pd.Series) -> Difference:
     frame = pd.DataFrame([a, b])
     std, df = errors(frame)
     va, vb = float(a["value"]), float(b["value"])
-    shared = float(shared_draws.covariance(frame)[0, 1]) / (va * vb)
-    return difference(
-        math.log(va), math.log(vb), std[0] / va, std[1] / vb, df[0], df[1], covariance=shared
-    )
+    sa, sb = std[0] / va, std[1] / vb
+    r = float(shared_draws.error_correlations(frame)[0, 1])
+    shared = r * float(sa * sb) if r else 0.0
+    return difference(math.log(va), math.log(vb), sa, sb, df[0], df[1], covariance=shared)
 
 
 def _ratio(gap: Difference, published: bool) -> str:

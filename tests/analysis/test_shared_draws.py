@@ -98,10 +98,16 @@ def test_what_all_values_share_is_taken_out_of_their_own_errors() -> None:
 
 
 @pytest.mark.filterwarnings("error")
+def test_an_error_without_an_end_is_shared_with_none() -> None:
+    found = covariance(frame([moves(1), moves(1)], std=[np.inf, 1.0]))
+    assert np.isnan(found[0, 0]) and found[1, 1] == 1 and found[0, 1] == found[1, 0] == 0
+
+
+@pytest.mark.filterwarnings("error")
 def test_correlations_of_errors_do_not_depend_on_the_unit() -> None:
     one, other = moves(1), moves(1) + moves(2)
     usual = error_correlations(frame([one, other, None], std=1.0))
-    huge = error_correlations(frame([1e250 * one, 1e250 * other, None], std=1e250))
+    huge = error_correlations(frame([1e70 * one, 1e70 * other, None], std=1e70))
     assert huge == pytest.approx(usual, abs=1e-3) and 0.3 < usual[0, 1] < 1
     assert np.diag(usual) == pytest.approx(1) and not usual[2, :2].any()
     assert (error_correlations(frame([one, one], std=0.0)) == np.eye(2)).all()

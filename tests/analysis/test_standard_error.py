@@ -35,6 +35,13 @@ def test_todays_methods_are_standard_errors(method: object) -> None:
     assert standard_errors(rows)[0] == 0.3 and np.isnan(standard_errors(rows)[1])
 
 
+def test_an_error_whose_square_is_no_number_is_none() -> None:
+    """A report of values near 1e300 ended in an overflow, of values near 1e-300 in a division."""
+    std = [1e300, np.inf, 1e-300, -1.0, 0.0, 0.3, 1e74]
+    found = standard_errors(pd.DataFrame({"std": std}))
+    assert np.isnan(found[:4]).all() and found[4:].tolist() == std[4:]
+
+
 def test_records_without_the_columns_have_what_there_is() -> None:
     assert np.isnan(standard_errors(pd.DataFrame({"value": [1.0]}))).all()
     assert standard_errors(pd.DataFrame({"std": [0.5]})).tolist() == [0.5]
