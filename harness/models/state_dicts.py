@@ -21,9 +21,12 @@ from harness.errors import BadInput
 # What entries are called that hold a state dict, best first: averaged weights, then plain ones.
 AVERAGED = (
     *("ema", "ema_state_dict", "model_ema", "ema_model", "state_dict_ema", "nnet_ema"),
-    *("params_ema", "ema_params", "averaged", "averaged_model"),
+    *("params_ema", "ema_params", "averaged", "averaged_model", "shadow"),
 )
-PLAIN = ("model", "state_dict", "model_state_dict", "module", "net", "nnet", "weights", "params")
+PLAIN = (
+    *("model", "state_dict", "model_state_dict", "module", "net", "nnet", "weights", "params"),
+    *("checkpoint", "state"),
+)
 # What wrappers write between the names of modules: torch.compile, activation checkpointing, FSDP.
 BETWEEN = re.compile(
     r"(?:^|(?<=\.))(?:_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\."
@@ -56,12 +59,16 @@ def found_in(content: Any, source: str) -> Weights:
     within: list[str] = []
     empty: list[str] = []
     other: list[str] = []  # averages that are there, and no state dict
+    unknown = False  # does the innermost entry's name say nothing about an average?
     while isinstance(content, Mapping) and not any(_is_weight(k, v) for k, v in content.items()):
         named = [name for name in (*AVERAGED, *PLAIN) if isinstance(content.get(name), Mapping)]
         empty += [name for name in named if not content[name]]
         name = next((name for name in named if content[name]), None)
+        if name is None:  # a name that nobody knows, where only one holds such weights
+            name = _only_one(content, source)
         if name is None:
             break
+        unknown = name not in named
         other += [
             f"{averaged!r} is {_kind(content[averaged])} and was not taken"
             for averaged in AVERAGED
@@ -72,7 +79,7 @@ def found_in(content: Any, source: str) -> Weights:
             for beside, held in content.items()
             if beside not in named and isinstance(held, Mapping) and _has_landmark(held)
         ]
-        within.append(name)
+        within.append(str(name))
         content = content[name]
         if len(within) > DEEPEST:  # also what holds itself
             raise BadInput(f"{source} holds no state dict within {DEEPEST} entries of one another")
@@ -99,7 +106,10 @@ def found_in(content: Any, source: str) -> Weights:
     if within or prefix:
         inner = LIT_EMA.strip(".") if from_model is not None else prefix.strip(".")
         said += f" of {'.'.join([*within, *([inner] if inner else [])])!r}"
-    said += " (averaged weights)" if averaged else " (the model's own weights)" if within else ""
+    if averaged:
+        said += " (averaged weights)"
+    elif within:
+        said += " (averaged or not: no name says)" if unknown else " (the model's own weights)"
     if left := len(content) - len(state):
         said += f"; {left} other{' was' if left == 1 else 's were'} not taken"
     if from_model:
@@ -109,6 +119,27 @@ def found_in(content: Any, source: str) -> Weights:
     if empty:
         said += f"; {empty[0]!r} is empty"
     return Weights(state, said, where)
+
+
+def _only_one(content: Mapping[Any, Any], source: str) -> Any:
+    """The entry in which, at any depth, the weights of a network of the kinds read here lie.
+
+    None where none does. Raises BadInput where several do: which is meant cannot be known.
+    """
+    holding = [name for name, held in content.items() if _leads_to_landmark(held)]
+    if len(holding) > 1:
+        listed = ", ".join(repr(name) for name in holding)
+        raise BadInput(
+            f"{source} holds the weights of {len(holding)} networks ({listed}): save one"
+        )
+    return holding[0] if holding else None
+
+
+def _leads_to_landmark(held: Any, deep: int = DEEPEST) -> bool:
+    """Does a mapping, or one within it, hold the tensors of such a network?"""
+    if not isinstance(held, Mapping) or not deep:
+        return False
+    return _has_landmark(held) or any(_leads_to_landmark(v, deep - 1) for v in held.values())
 
 
 def _has_landmark(held: Mapping[Any, Any]) -> bool:

@@ -94,6 +94,37 @@ def test_averaged_weights_are_preferred_wherever_they_are(
         assert same(found, ema) and "averaged weights" in said
 
 
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        (("ema", "shadow"), "of 'ema.shadow' (averaged weights)"),
+        (("shadow",), "of 'shadow' (averaged weights)"),
+        (("checkpoint", "state"), "of 'checkpoint.state' (the model's own weights)"),
+        (("checkpoint", "ema", "shadow"), "(averaged weights)"),
+        (("trainer", "denoiser"), "of 'trainer.denoiser' (averaged or not: no name says)"),
+        (("trainer", "ema"), "of 'trainer.ema' (averaged weights)"),
+        (("trainer", "model"), "of 'trainer.model' (the model's own weights)"),
+    ],
+)
+def test_weights_are_found_however_deep_and_under_names_that_nobody_knows(
+    way: tuple[str, ...], said: str, state: dict[str, torch.Tensor]
+) -> None:
+    content: dict[Any, Any] = dict(state)
+    for name in reversed(way):
+        content = {name: content, "decay": 0.999, "step": torch.tensor(7)}
+    content["optimizer"] = {"state": {0: {"exp_avg": torch.zeros(3)}}, "param_groups": []}
+    read, found = taken(content)
+    assert same(read, state)
+    assert said in found
+
+
+def test_two_networks_under_names_that_nobody_knows_are_refused_by_name(
+    state: dict[str, torch.Tensor], ema: dict[str, torch.Tensor]
+) -> None:
+    with pytest.raises(BadInput, match=r"2 networks \('student', 'teacher'\): save one"):
+        found_in({"student": state, "teacher": {"net": ema}}, "x.pt")
+
+
 def test_other_networks_beside_it_are_left_and_counted(state: dict[str, torch.Tensor]) -> None:
     content = {"state_dict": {**put(state, "model."), "vae.conv.weight": torch.zeros(3)}}
     found, said = taken(content)
