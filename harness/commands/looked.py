@@ -161,11 +161,13 @@ def _division(count: int, classes: int) -> Division | None:
     from harness.metrics.division import divide
     from harness.spec.schema import ReferenceSettings
 
+    least = Classifier().least_images(classes)  # of 1,000 classes more than the default
+    usual = ReferenceSettings.model_fields["extractor_images"].default
     try:
         return divide(
             count,
-            extractor_images=ReferenceSettings.model_fields["extractor_images"].default,
-            least=Classifier().least_images(classes),
+            extractor_images=max(usual, least),
+            least=least,
             images=None,
             dimensions=Classifier.dimensions,
         )

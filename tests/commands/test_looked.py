@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def test_the_reference_is_of_what_is_trained_on_and_at_most_what_is_asked() -> N
 def test_an_extractor_of_its_own_takes_images_that_the_reference_then_lacks() -> None:
     section = found(10_000, extractor=looked.OWN).reference(10_000)
     assert section["extractor_images"] + section["recall_images"] <= 9_000
+
+
+def test_an_extractor_of_many_classes_gets_the_images_that_it_needs() -> None:
+    many = tuple(map(str, range(1000)))
+    images = replace(found(1_000_000, extractor=looked.OWN), classes=many)
+    assert images.reference(10_000)["extractor_images"] == 10_000  # the default is 6,000
 
 
 def test_a_folder_is_told_as_a_study_writes_it(
