@@ -59,22 +59,28 @@ def check(plan: Plan) -> None:
             if images < plan.study.evaluations[name].samples:
                 reference = plan.study.reference_of(name)
                 told[name] = images, None if reference is None else floors_have(data, reference)
+    alike: dict[tuple[int, int, int | None], list[str]] = {}
     for name, (images, most) in told.items():
         samples = plan.study.evaluations[name].samples
+        alike.setdefault((images, samples, most), []).append(name)
+    for (images, samples, most), those in alike.items():
+        many = len(those) > 1
         plan.notes.append(
-            f"the floor of {name} is of {images:,} real images beside {samples:,} samples: it is "
-            "told, and no line is drawn, as distances depend on the number; the first "
-            f"{images:,} samples are measured beside it. " + _as_many(name, samples, most)
+            f"the floor{'s' * many} of {', '.join(those)} {'are' if many else 'is'} of {images:,} "
+            f"real images beside {samples:,} samples. A distance depends on the number of images, "
+            "so figures draw no line; the first samples, as many, are measured to stand beside "
+            f"{'them' if many else 'it'}. {_as_many(those, samples, most)}"
         )
 
 
-def _as_many(name: str, samples: int, most: int | None) -> str:
+def _as_many(names: list[str], samples: int, most: int | None) -> str:
     """What would give as many real images as samples, where `most` are held out."""
+    each = f"evaluations.{names[0] if len(names) == 1 else 'NAME'}"
     if most is None or most >= samples:
-        return f"For as many say evaluations.{name}.floor_images: {samples}"
+        return f"For as many say {each}.floor_images: {samples}"
     return (
-        f"data.held_out leaves {most:,}: a line needs more held out, or evaluations.{name}.samples "
-        f"of at most {most:,}"
+        f"data.held_out leaves {most:,}: a line needs more held out, or {each}.samples of at most "
+        f"{most:,}"
     )
 
 

@@ -90,6 +90,10 @@ def test_the_plan_says_of_how_few_images_a_floor_is(tmp_path: Path, verb: Said) 
     said = "the floor of final is of 3 real images beside 4 samples"
     assert said in verb("plan", str(file), *few)[1]
     assert "the floor of final" not in verb("plan", str(file))[1]
+    more = ("--set", "evaluations.late={samples: 4, split_size: 2, k: 1, floor_images: 3}")
+    out = verb("plan", str(file), *few, *more)[1]
+    assert "the floors of final, late are of 3 real images beside 4 samples" in out
+    assert "say evaluations.NAME.floor_images: 4" in out and out.count("real images beside") == 1
 
 
 def test_floors_are_listed_by_images_and_k_with_old_ones_where_there_is_no_newer() -> None:
