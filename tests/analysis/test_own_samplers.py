@@ -92,14 +92,14 @@ def test_the_objective_is_a_factor_of_the_report() -> None:
 def test_its_true_effect_is_covered() -> None:
     rng = np.random.default_rng(5)
     hits, told = 0, 0
-    for _ in range(120):
+    for _ in range(40):
         rows = sampled(study(rng), "fd_x").rows
         table = factor_effects(rows, "objective", "fd_x").set_index(["level", "against"])
         row = table.loc[("ddpm", "flow")]
         hits += row["ratio_low"] <= 1 / 0.8 <= row["ratio_high"]
         told += table.loc[("ddpm", "edm")]["p_holm"] < 0.05
     # corrected for three pairs: each interval covers 95 % or more, a tie is told in 5 % at most
-    assert hits >= 110 and told <= 12
+    assert hits >= 36 and told <= 4
 
 
 def test_sampling_steps_of_one_sampler_are_no_objective() -> None:
