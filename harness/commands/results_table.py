@@ -123,7 +123,7 @@ def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
     out: list[dict[str, Any]] = []
     at: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     several: set[str] = set()
-    of_sample: dict[tuple[object, object], dict[str, Any]] = {}
+    of_metric: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     for row in rows.to_dict("records"):
         identity = tuple("-" if pd.isna(row[c]) else row[c] for c in told)
         lines = at.setdefault(identity, [])
@@ -138,24 +138,39 @@ def side_by_side(metrics: pandas.DataFrame) -> pandas.DataFrame:
             out.append(line)
         line[row["metric"]] = row["value"]
         line.update(mine)
-        of_sample.setdefault((row.get("sample_key"), row.get("reference_key")), line)
-    names += _first_samples(metrics[metrics["of"] == "subset"], of_sample)
+        of_metric.setdefault(_measured(row), []).append(line)
+    names += _first_samples(metrics[metrics["of"] == "subset"], of_metric)
     shown = [*told, *(c for c in own if c in several), "gflops", *names]
     return pd.DataFrame(out, columns=shown)
 
 
 def _first_samples(
-    rows: pandas.DataFrame, lines: dict[tuple[object, object], dict[str, Any]]
+    rows: pandas.DataFrame, lines: dict[tuple[object, ...], list[dict[str, Any]]]
 ) -> list[str]:
-    """Write the values of subsets into the lines of their samples; the columns, as "fid of 500"."""
-    names: dict[str, None] = {}
+    """Write the values of subsets into the lines of their samples; the columns, as "fid of 500".
+
+    A value stands in the one line of its samples, evaluation, metric and neighbours; where several
+    are alike in these (chunks of several sizes), in none.
+    """
+    values: dict[tuple[object, ...], list[dict[str, Any]]] = {}
     for row in rows.to_dict("records"):
-        line = lines.get((row["sample_key"], row["reference_key"]))
-        if line is not None:
-            name = f"{row['metric']} of {row['samples']:,}"
-            line[name] = row["value"]
+        values.setdefault((*_measured(row), row["samples"]), []).append(row)
+    names: dict[str, None] = {}
+    for (*measured, samples), found in values.items():
+        own = lines.get(tuple(measured), ())
+        if len(own) == len(found) == 1:
+            name = f"{found[0]['metric']} of {samples:,}"
+            own[0][name] = found[0]["value"]
             names[name] = None
     return [*names]
+
+
+def _measured(row: dict[Any, Any]) -> tuple[object, ...]:
+    """What was measured, and how: samples, reference, evaluation, metric, neighbours."""
+    import pandas as pd
+
+    given = (row.get(c) for c in ("sample_key", "reference_key", "evaluation", "metric", "k"))
+    return tuple(None if pd.isna(value) else value for value in given)
 
 
 def _joins(metric: object, own: dict[str, Any], line: dict[str, Any]) -> bool:

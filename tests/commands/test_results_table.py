@@ -163,3 +163,30 @@ def test_the_first_samples_stand_behind_all_of_them() -> None:
     assert table["fid"].tolist() == [9.0, 8.0]
     assert table["fid of 300"].tolist()[0] == 9.5 and pd.isna(table["fid of 300"].tolist()[1])
     assert "samples" not in table  # all of the models are measured on as many
+
+
+def test_the_first_samples_stand_in_the_line_of_their_evaluation_or_in_none() -> None:
+    """Two evaluations of the same samples, once by other neighbours, once by other chunks."""
+    both = [("near", 3, 10), ("far", 5, 20)]
+    rows = [
+        {
+            "of": of,
+            "metric": metric,
+            "value": base + 0.1 * k,
+            "evaluation": evaluation,
+            "samples": n,
+            "k": k if metric == "precision" else None,
+            "split_size": chunk if metric == "inception_score" else None,
+        }
+        for of, n, base in (("samples", 500, 1.0), ("subset", 300, 2.0))
+        for evaluation, k, chunk in both
+        for metric in ("precision", "inception_score")
+    ]
+    about = {"label": "S/8", "sample_key": "x", "reference_key": "r", "gflops": 1.0, "step": 6}
+    frame = pd.DataFrame(rows).assign(**about, seed=0)
+    table = side_by_side(frame).set_index("evaluation")
+    assert table["precision of 300"].to_dict() == {"near": 2.3, "far": 2.5}
+    assert table["inception_score of 300"].to_dict() == {"near": 2.3, "far": 2.5}
+    alike = side_by_side(frame.assign(evaluation="one"))
+    assert alike["precision of 300"].tolist() == [2.3, 2.5]
+    assert "inception_score of 300" not in alike  # of which chunks?
