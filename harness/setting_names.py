@@ -67,6 +67,14 @@ def apart(value: Mapping[str, Any], among: Iterable[Any]) -> list[str]:
     return [said(k, value[k]) for k in keys]
 
 
+def said_among(name: str, value: Any, among: Iterable[Any]) -> list[str]:
+    """A setting in words; of a component also its settings that tell it from its namesakes."""
+    found = [said(name, value)]
+    if isinstance(value, Mapping):
+        found += apart(value, among)
+    return found
+
+
 def levels(values: Iterable[Any]) -> dict[Any, str]:
     """The words of a setting's values: of components their names, and what tells namesakes apart.
 

@@ -109,19 +109,11 @@ def _recipe_words(recipes: pd.Series, lengths: bool = True) -> list[list[str]]:
             word
             for n in varied
             if n != "horizon" or (lengths and recipe.get(n) is not None)
-            for word in _said(n, recipe.get(n), [r.get(n) for r in read.values()])
+            for word in names.said_among(n, recipe.get(n), [r.get(n) for r in read.values()])
         ]
         for text, recipe in read.items()
     }
     return [words.get(r, []) if isinstance(r, str) else [] for r in recipes]
-
-
-def _said(name: str, value: Any, among: list[Any]) -> list[str]:
-    """A setting in words; of a component also its settings that tell it from its namesakes."""
-    words = [names.said(name, value)]
-    if isinstance(value, dict):
-        words += names.apart(value, among)
-    return words
 
 
 def _settings_words(out: pd.DataFrame) -> list[list[str]]:
@@ -129,7 +121,7 @@ def _settings_words(out: pd.DataFrame) -> list[list[str]]:
     texts = [(str(o), t if isinstance(t, str) else "{}") for o, t in
              zip(out["objective"], out["objective_settings"], strict=True)]  # fmt: skip
     read = {each: {"name": each[0], **json.loads(each[1])} for each in dict.fromkeys(texts)}
-    words = {each: _said("objective", its, list(read.values()))[1:] for each, its in read.items()}
+    words = {each: names.apart(its, read.values()) for each, its in read.items()}
     return [words[each] for each in texts]
 
 

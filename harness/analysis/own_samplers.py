@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from harness.analysis import selection
-from harness.analysis.protocol import Protocol
+from harness.analysis.alternatives import ALIKE
+from harness.analysis.labels import plain
 from harness.analysis.selection import where
 
 OF_SAMPLER = ("sampler", "sampling_steps", "eta", "clip")  # what may differ between objectives
-APART = 0.1  # evaluations of the network that differ by more are not compared
 
 
 @dataclass(frozen=True)
@@ -41,33 +41,25 @@ def sampled(metrics: pd.DataFrame, metric: str) -> Sampled:
     if chosen is None or "objective" not in rows or rows["objective"].nunique() < 2:
         return Sampled(rows.iloc[:0])
     protocol, step = chosen
-    rows = where(rows, [_alike(p, protocol) for p in rows["protocol"]])
-    rows = rows[rows["step"].isna() if step is None else rows["step"].eq(step).fillna(False)]
-    evaluations = (rows["sampling_gflops"] / rows["gflops"]).astype(float)
-    rows = rows.assign(_evaluations=evaluations)
+    free = dict.fromkeys(OF_SAMPLER)
+    asked = dataclasses.replace(protocol, **free)
+    rows = where(rows, [dataclasses.replace(p, **free) == asked for p in rows["protocol"]])
+    rows = where(rows, [plain(s) == step for s in rows["step"]])
+    rows = rows.assign(_evaluations=(rows["sampling_gflops"] / rows["gflops"]).astype(float))
     own = where(rows, [p == protocol for p in rows["protocol"]])
     wanted = float(own["_evaluations"].median())
     if not wanted > 0:  # of old records it is not known
         return Sampled(rows.iloc[:0])
-    parts, ways = [own], {}
-    for name, part in own.groupby("objective", sort=False):
-        ways[str(name)] = _words(protocol, float(part["_evaluations"].median()))
-    others = rows[~rows["objective"].isin(list(ways)) & rows["objective"].notna()]
+    parts = dict(iter(own.groupby("objective", sort=False)))
+    others = rows[~rows["objective"].isin(list(parts))]
     for name, part in others.groupby("objective", sort=False):
         best = _nearest(part, wanted)
         if best is not None:
-            parts.append(best)
-            number = float(best["_evaluations"].median())
-            ways[str(name)] = _words(best["protocol"].iloc[0], number)
-    if len(ways) < 2:
+            parts[name] = best
+    if len(parts) < 2:
         return Sampled(rows.iloc[:0])
-    return Sampled(pd.concat(parts).drop(columns="_evaluations"), ways)
-
-
-def _alike(one: Protocol, other: Protocol) -> bool:
-    """Do they differ in their samplers alone?"""
-    free = dict.fromkeys(OF_SAMPLER)
-    return dataclasses.replace(one, **free) == dataclasses.replace(other, **free)
+    ways = {str(name): _way(part) for name, part in parts.items()}
+    return Sampled(pd.concat(parts.values()).drop(columns="_evaluations"), ways)
 
 
 def _nearest(rows: pd.DataFrame, wanted: float) -> pd.DataFrame | None:
@@ -77,12 +69,13 @@ def _nearest(rows: pd.DataFrame, wanted: float) -> pd.DataFrame | None:
         part = where(rows, [p == protocol for p in rows["protocol"]])
         number = float(part["_evaluations"].median())
         off = abs(math.log(number / wanted)) if number > 0 else math.inf
-        if off <= math.log(1 + APART):
+        if off <= math.log(1 + ALIKE):
             found.append((-part["label"].nunique(), off, repr(protocol), part))
     return min(found, key=lambda f: f[:3])[3] if found else None
 
 
-def _words(protocol: Protocol, evaluations: float) -> str:
-    """How an objective was sampled: "heun, 31 evaluations"."""
-    number = round(evaluations)
-    return f"{protocol.sampler or 'unknown sampler'}, {number:,} evaluation{'s' * (number != 1)}"
+def _way(rows: pd.DataFrame) -> str:
+    """How the values of one objective were sampled: "heun, 31 evaluations"."""
+    sampler = rows["protocol"].iloc[0].sampler or "unknown sampler"
+    number = round(float(rows["_evaluations"].median()))
+    return f"{sampler}, {number:,} evaluation{'s' * (number != 1)}"

@@ -152,12 +152,12 @@ def _first_samples(
     A value stands in the one line of its samples, evaluation, metric and neighbours; where several
     are alike in these (chunks of several sizes), in none.
     """
-    values: dict[tuple[object, ...], list[dict[str, Any]]] = {}
+    values: dict[tuple[object, ...], list[Any]] = {}
     for row in rows.to_dict("records"):
-        values.setdefault((*_measured(row), row["samples"]), []).append(row)
+        values.setdefault((row["samples"], *_measured(row)), []).append(row)
     names: dict[str, None] = {}
-    for (*measured, samples), found in values.items():
-        own = lines.get(tuple(measured), ())
+    for (samples, *measured), found in values.items():
+        own = lines.get(tuple(measured), [])
         if len(own) == len(found) == 1:
             name = f"{found[0]['metric']} of {samples:,}"
             own[0][name] = found[0]["value"]

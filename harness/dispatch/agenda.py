@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from harness.dispatch.ledger import Attempt
 from harness.plan.plan import Stage, critical_path
+from harness.plan.wanted import BESIDE
 
 # What unblocks everything first, then numbers (they are quick), then the longest chain.
 FIRST = {"encode": 0, "reference": 1, "complexity": 2}
-FIRST |= dict.fromkeys(("floor", "ceiling", "evaluate", "subset"), 3)
+FIRST |= dict.fromkeys(("evaluate", *BESIDE), 3)
 # What is not started where all that it leads to is behind a failed stage.
 COSTLY = ("encode", "train", "sample")
 

@@ -14,6 +14,7 @@ from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
 from harness.errors import HarnessError
 from harness.plan.plan import Plan, Stage
+from harness.plan.wanted import BESIDE
 from harness.spec.schema import DataSettings, ReferenceSettings
 from harness.spec.study import Study
 
@@ -38,7 +39,7 @@ def problems(plan: Plan, missing: Iterable[Stage], root: Path | None = None) -> 
         found += _data(study, kinds)
     if kinds & {"encode", "sample", "ceiling"}:
         found += _autoencoder(study) or _decoders(plan, missing)
-    if kinds & {"reference", "floor", "ceiling", "evaluate", "subset"}:
+    if kinds & {"reference", "evaluate", *BESIDE}:
         for field, reference in study.references.items():
             found += _reference(field, reference, kinds)
     return list(dict.fromkeys(found))

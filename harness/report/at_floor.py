@@ -7,7 +7,6 @@ of fewer. The first samples, as many as the floor has, were measured apart (harn
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pandas as pd
 
@@ -15,8 +14,8 @@ from harness.analysis import metrics, selection
 from harness.report.blocks import Block, Cell, Text, strong, table
 from harness.report.findings import Findings, Floor, floor_of
 from harness.report.prepared import prepared
-from harness.report.tables import ARROW, head
-from harness.report.wording import DASH, cell, number
+from harness.report.tables import ARROW, head, value_of
+from harness.report.wording import DASH, number
 
 
 def measured(found: Findings, names: list[str]) -> dict[str, tuple[Floor, pd.DataFrame]]:
@@ -31,7 +30,7 @@ def measured(found: Findings, names: list[str]) -> dict[str, tuple[Floor, pd.Dat
         return {}
     out = {}
     for metric in names:
-        floor = floor_of(rows, metric, replace(found.protocol, k=None, split_size=None))
+        floor = floor_of(rows, metric, found.protocol.drawn)
         if floor is None or floor.enough or floor.images is None:
             continue
         protocol = replace(found.protocol, samples=floor.images)
@@ -58,7 +57,7 @@ def blocks(found: Findings, labels: list[str], names: list[str]) -> list[Block]:
     body = [real]
     for label in labels:
         line: list[str | Cell] = [label]
-        line += [_value(frame, label) for _, frame in values.values()]
+        line += [value_of(frame, label) for _, frame in values.values()]
         if any(text != DASH for text in line[1:]):
             body.append(line)
     of = " or ".join(f"{n:,}" for n in counts)
@@ -72,11 +71,3 @@ def blocks(found: Findings, labels: list[str], names: list[str]) -> list[Block]:
     ]
     align = "l" + "r" * len(values)
     return [table("at-floor", align, [columns], body, caption, rules=(1,))]
-
-
-def _value(frame: pd.DataFrame, label: str) -> str:
-    at = frame[frame["label"] == label]
-    if not len(at):
-        return DASH
-    row: Any = at.iloc[0]
-    return cell(row["value"], row["low"], row["high"])

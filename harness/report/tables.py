@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -49,9 +48,7 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
     """The floors by number of images, for captions of tables."""
     by_images: dict[int | None, list[str]] = {}
     for m in names:
-        # k and chunks are of single metrics: those of the primary one say nothing of the others
-        way = None if found.protocol is None else replace(found.protocol, k=None, split_size=None)
-        floor = floor_of(found.report.frames["metrics"], m, way)
+        floor = floor_of(found.report.frames["metrics"], m, found.protocol and found.protocol.drawn)
         if floor is not None:
             told = f"{head(found, m)} {number(floor.value)}"
             by_images.setdefault(floor.images, []).append(told)
@@ -63,6 +60,12 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
         said.append(decoded)
     weak = weak_sentence(found.report.frames["metrics"], found.metric)
     return [*said, strong(weak.strip()), " "] if weak else said
+
+
+def value_of(frame: pd.DataFrame, label: str) -> str:
+    """A model's value in a table, with half its interval; a dash where it has none."""
+    at = frame[frame["label"] == label]
+    return DASH if not len(at) else wording.cell(*at.iloc[0][["value", "low", "high"]])
 
 
 def metrics_of(found: Findings) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness import setting_names as names
@@ -76,7 +76,7 @@ def _place(axis: str) -> tuple[int, int]:
 
 def _said(
     axis: str, runs: Sequence[Run], fields: Sequence[Mapping[str, Any]]
-) -> dict[str, tuple[str, ...]] | None:
+) -> dict[str, list[str]] | None:
     """The words of an axis' values, by their texts; None: no label says it."""
     head, _, rest = axis.partition(".")
     if head == "model" and rest in IN_NAME:
@@ -88,7 +88,9 @@ def _said(
         return None
     name = CALLED.get(axis, axis.rpartition(".")[2])
     every = [v for v in values.values() if v is not _LACKING]
-    return {text: _words(name, v, every) for text, v in values.items() if v is not _LACKING}
+    return {
+        text: names.said_among(name, v, every) for text, v in values.items() if v is not _LACKING
+    }
 
 
 def _apart(axis: str, runs: Sequence[Run], fields: Sequence[Mapping[str, Any]]) -> bool:
@@ -97,13 +99,6 @@ def _apart(axis: str, runs: Sequence[Run], fields: Sequence[Mapping[str, Any]]) 
     for run, own in zip(runs, fields, strict=True):
         values.setdefault(run.model.label, set()).add(_text(own[axis]))
     return any(len(own) > 1 for own in values.values())
-
-
-def _words(name: str, value: Any, among: Iterable[Any]) -> tuple[str, ...]:
-    if isinstance(value, Mapping) and "name" in value:
-        found = names.level(value), *names.apart(value, among)
-        return found if name in names.ALONE else (f"{names.setting(name)} {found[0]}", *found[1:])
-    return (names.said(name, value),)
 
 
 def _text(value: Any) -> str:

@@ -178,6 +178,7 @@ def runs_of(
     sections = _Sections(written, settings, where, problems)
     names = ("model", "train", "data", "autoencoder", "diffusion")
     runs: list[Run] = []
+    fields_of_runs: list[dict[str, Any]] = []
     seen: dict[tuple[Any, ...], dict[str, Any]] = {}
     conflicts: dict[tuple[str, ...], list[str]] = {}
     for point in points:
@@ -234,7 +235,8 @@ def runs_of(
             continue
         seen[identity] = point
         runs.append(run)
-    words = labels.words_of(runs, [dict(fields_of(run.point)) for run in runs])
+        fields_of_runs.append(dict(fields))
+    words = labels.words_of(runs, fields_of_runs)
     return [replace(run, words=own) if own else run for run, own in zip(runs, words, strict=True)]
 
 

@@ -145,11 +145,18 @@ def _about(work: Work, earlier: _Earlier | None) -> tuple[dict[str, Any], str | 
     return {
         "key": work.task.key,
         "of": "samples",
+        "reference_key": work.task.inputs["reference"],
+        **samples_columns(work, drawn),
+    }, drawn.decoder_sha256
+
+
+def samples_columns(work: Work, drawn: SampleResult) -> dict[str, Any]:
+    """The columns that say which samples were measured, and how they were drawn."""
+    return {
         "sample_key": work.task.inputs["samples"],
         "checkpoint_key": drawn.checkpoint_key,
-        "reference_key": work.task.inputs["reference"],
         **drawn.columns,
-    }, drawn.decoder_sha256
+    }
 
 
 def _of_samples(

@@ -8,7 +8,7 @@ Noise and label of sample i depend on (seed, i) alone: the first n are n samples
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from harness.errors import BadInput
 from harness.metrics.features import Features
 from harness.plan.stages import SubsetStage
 from harness.stages.beside import measured_beside
-from harness.stages.evaluate import kept_features
+from harness.stages.evaluate import kept_features, samples_columns
 from harness.stages.real_images import rgb
 from harness.stages.samples import read_images
 from harness.stages.work import Outcome, Work
@@ -34,19 +34,13 @@ def run(settings: SubsetStage, work: Work) -> Outcome:
         images = kept_features(samples)[:count]
     else:
         images = _first(samples.folder, count, work.place.batch_size)
-    shared: dict[str, Any] = {
-        "of": "subset",
-        "sample_key": work.task.inputs["samples"],
-        "checkpoint_key": drawn.checkpoint_key,
-        **drawn.columns,
-        "samples": count,
-    }
+    shared = {"of": "subset", **samples_columns(work, drawn), "samples": count}
     more = {} if drawn.decoder_sha256 is None else {"decoder_sha256": drawn.decoder_sha256}
     rows, absent = measured_beside(settings, work, images, count, shared, lambda: more)
     return Outcome(SubsetResult(count, absent), {"metrics": rows})
 
 
-def _first(folder: Any, count: int, size: int) -> Iterator[np.ndarray]:
+def _first(folder: Path, count: int, size: int) -> Iterator[np.ndarray]:
     """Batches of the first `count` images."""
     done = 0
     for batch in read_images(folder, size):

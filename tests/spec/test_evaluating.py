@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from refused import refused
 
 from harness.spec.evaluating import EvaluationSettings, GuidanceSettings, ReferenceSettings
 from harness.spec.recipe import TrainSettings
@@ -24,9 +24,7 @@ from harness.spec.recipe import TrainSettings
 def test_what_a_section_alone_knows_to_be_wrong_is_refused(
     section: Any, given: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(ValidationError) as caught:
-        section.model_validate(given)
-    assert said in str(caught.value)
+    assert said in refused(section, given)
 
 
 @pytest.mark.parametrize(

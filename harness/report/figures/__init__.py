@@ -9,7 +9,7 @@ from harness.report.figures.isoflop import isoflop
 from harness.report.figures.marks import Drawing
 from harness.report.figures.scaling import gflops, metrics
 from harness.report.figures.systems import bubbles, systems
-from harness.report.figures.training import blocks, loss, training
+from harness.report.figures.training import blocks, loss, of_several_designs, training
 
 __all__ = [
     "Drawing",
@@ -21,6 +21,7 @@ __all__ = [
     "isoflop",
     "loss",
     "metrics",
+    "of_several_designs",
     "sampling",
     "systems",
     "training",

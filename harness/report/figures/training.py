@@ -90,15 +90,20 @@ def _lines(axes: Axes, part: pd.DataFrame, every: pd.DataFrame, floor: float | N
     labels.floor_line(axes, floor, [])
 
 
+def of_several_designs(curves: pd.DataFrame) -> pd.DataFrame:
+    """The curves of models that have several block designs; all, where none has."""
+    several = curves.groupby("model", sort=False)["block"].transform("nunique") > 1
+    return curves[several] if several.any() else curves
+
+
 @style.styled
 def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Drawing:
     """Figure 5: the block designs over training; a panel per model where there are several.
 
     A model of one design has no panel where others have several.
     """
-    models = [(str(m), part) for m, part in curves.groupby("model", sort=False)]
-    models = [m for m in models if m[1]["block"].nunique() > 1] or models
-    models = models[:8]
+    curves = of_several_designs(curves)
+    models = [(str(m), part) for m, part in curves.groupby("model", sort=False)][:8]
     curves = pd.concat([part for _, part in models], ignore_index=True)
     figure, axes = marks.grid(len(models), 2.4 if len(models) < 4 else 1.8)
     handles: dict[str, Any] = {}

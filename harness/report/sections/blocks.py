@@ -38,8 +38,8 @@ class Blocks(Section):
             *floor_clause(found, found.curves_protocol),
             interval_clause(found.curves),
         ]
-        per_model = found.curves.groupby("model", sort=False)["block"].nunique()
-        if (per_model == 1).any() and (per_model > 1).any():
+        shown = figures.of_several_designs(found.curves)
+        if len(shown) < len(found.curves):
             caption.append(" Models of one design alone are left out.")
-        drawing = figures.blocks(found.curves, found.title, found.line(found.curves_protocol))
+        drawing = figures.blocks(shown, found.title, found.line(found.curves_protocol))
         return [paragraph(*spans), drawn("blocks", drawing, caption)]

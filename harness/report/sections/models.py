@@ -82,9 +82,7 @@ def _table(
         line += [whole(r[c]) for c in (*shape, "tokens")]
         line += [wording.parameters(r["params"]), cost]
         for metric, frame in measured.items():
-            at = frame[frame["label"] == r["label"]]
-            one = at.iloc[0] if len(at) else None
-            text = DASH if one is None else wording.cell(one["value"], one["low"], one["high"])
+            text = tables.value_of(frame, r["label"])
             line.append(Cell(text, strong=True) if r["label"] in bold[metric] else text)
         if with_paper:
             theirs_name = [] if own else [str(their["model"]) if their else DASH]
