@@ -38,6 +38,8 @@ def spread(value: float, method: str) -> dict[str, Any]:
             spread(90, "standard deviation over 50 random subsets"),
         ),  # no standard error
         (row(metric="is"), row(99.0)),  # another metric of the same stage
+        (row(floor=2.0), row()),  # an older record has no floor
+        (row(0.0), row(1e-10)),  # rounding about zero, where no share says how far is far
     ],
 )
 def test_the_same_number_is_no_contradiction(one: dict[str, Any], other: dict[str, Any]) -> None:
@@ -58,6 +60,8 @@ def test_the_same_number_is_no_contradiction(one: dict[str, Any], other: dict[st
             spread(11.2, "standard deviation over 10 chunks"),
             "value is 10 in",
         ),
+        (row(floor=2.0), row(floor=2.1), "floor is 2 in one and 2.1 in the other"),
+        (row(device=None), row(10.01, device=None), "value is 10 in"),  # as if on a CPU
     ],
 )
 def test_other_data_or_another_number_is_a_contradiction(
@@ -65,6 +69,21 @@ def test_other_data_or_another_number_is_a_contradiction(
 ) -> None:
     found = contradiction("metrics", [one], [other])
     assert found is not None and found.startswith("DiT-S/2 fid: ") and said in found
+
+
+def test_a_metric_that_one_lacks_hides_no_contradiction_of_the_next() -> None:
+    one, other = [row()], [row(metric="is"), row(12.0)]
+    assert contradiction("metrics", one, other) == (
+        "DiT-S/2 fid: value is 10 in one and 12 in the other"
+    )
+    assert contradiction("metrics", other, one) is not None
+
+
+def test_the_step_that_differs_is_found_in_a_curve() -> None:
+    curve = [{"key": KEY, "step": step, "loss": 1.0, "device": CPU} for step in (1, 2, 3)]
+    off = [*curve[:2], {**curve[2], "loss": 2.0}]
+    assert contradiction("training", curve, off) == "a model: loss is 1 in one and 2 in the other"
+    assert contradiction("training", curve, curve[1:]) is None
 
 
 def two_labs(root: Path, **other: Any) -> list[Path]:
