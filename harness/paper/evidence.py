@@ -38,8 +38,9 @@ class Evidence:
     `final`: quality per model at the compared step (selection.final_quality). `curves`: over
     training (selection.over_training); `finished`: its checkpoints that compare at equal training
     compute (selection.over_finished). `sweep`: over sampling steps (sampling_sweep_rows).
-    `others`: `final` of other metrics by their recorded names. `losses`: columns label, gflops,
-    step, loss. `published`: the values are the paper's and have no spread.
+    `others`: `final` of other metrics by their recorded names. `losses`: of the main series
+    (adaln_zero), columns label, gflops, step, loss. `published`: the values are the paper's and
+    have no spread.
     """
 
     metric: str = "fid"
@@ -103,7 +104,8 @@ def evidence(metrics: pd.DataFrame, training: pd.DataFrame | None = None) -> Evi
                 others[str(name)] = other
     losses = pd.DataFrame()
     if training is not None and len(training):
-        gflops = rows.drop_duplicates("run").set_index("run")["gflops"]
+        main = adaln_zero(Evidence(final=rows))
+        gflops = main.drop_duplicates("run").set_index("run")["gflops"]
         known = training[training["run"].isin(gflops.index)]
         known = known.assign(gflops=known["run"].map(gflops), label=known["model"])
         mean = known.groupby(["label", "gflops", "step"])["loss"].mean()

@@ -54,7 +54,8 @@ def _three(r: Interval) -> str:
 
 def benefit_most(e: Evidence) -> tuple[str, str]:
     """Do Inception Score and precision follow Gflops more closely than the others?"""
-    by_kind = {kind(name): rows for name, rows in {**e.others, e.metric: e.final}.items()}
+    frames = {**e.others, e.metric: e.final}
+    by_kind = {kind(n): adaln_zero(Evidence(final=rows)) for n, rows in frames.items()}
     names = {kind(name): short_title(name) for name in (*e.others, e.metric)}
     asked = [
         (strong, weak)

@@ -38,6 +38,16 @@ def test_records_become_evidence_that_claims_are_decided_from():
     assert verdicts["size-helps"] == "supported" and verdicts["patch-helps"] == "undecided"
 
 
+def test_the_losses_are_of_the_main_series() -> None:
+    """An in-context model has more Gflops than adaLN-Zero's, and learns worse: another question."""
+    other = records(block="in-context")
+    other = other.assign(run=other["run"] + "-ic", gflops=other["gflops"] * 1.01)
+    runs = [f"{size}{block}" for block in ("", "-ic") for size in "SBL"]
+    losses = pd.DataFrame({"run": runs, "model": "m", "step": 100, "loss": [3.0, 2, 1, 9, 9, 9]})
+    found = evidence(pd.concat([records(), other], ignore_index=True), losses).losses
+    assert dict(zip(found["gflops"], found["loss"], strict=True)) == {1.4: 3, 5.6: 2, 19.7: 1}
+
+
 @pytest.mark.slow
 def test_every_part_of_the_evidence_is_of_the_primary_metric() -> None:
     assert evidence(records(), pd.DataFrame()).losses.empty  # an empty table of training

@@ -137,6 +137,21 @@ def test_other_block_designs_are_not_of_the_series() -> None:
     assert found == other_metrics(Evidence(others={"precision": main}))
 
 
+def test_other_block_designs_do_not_tell_which_metric_benefits_most() -> None:
+    def with_blocks(main: pd.DataFrame, other: float) -> pd.DataFrame:
+        theirs = rows(other).assign(block="in-context", label=main["label"] + " in-context")
+        return pd.concat([main.assign(block="adaln-zero"), theirs])
+
+    fid, score = rows(-1, 5.0, 3), rows(1, 0.05)
+    alone = benefit_most(Evidence(final=fid, others={"inception_score": score}))
+    beside = benefit_most(
+        Evidence(
+            final=with_blocks(fid, -50.0), others={"inception_score": with_blocks(score, -50.0)}
+        )
+    )
+    assert alone[0] == SUPPORTED and beside == alone
+
+
 @pytest.mark.slow
 def test_noise_in_four_metrics_is_called_a_trend_one_time_in_twenty() -> None:
     draws, wrong = 30, 0
