@@ -41,20 +41,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests on a real SLURM mostly wait: they come first, and two processes have a cluster each.
+    """Tests on a real SLURM mostly wait: they come first, each process with a cluster of its own.
 
-    The others fill the two cores meanwhile. What is left out of a usual run is never quick: a `-m`
-    on the command line replaces the one in pyproject.toml.
+    What is left out of a usual run is never quick: a `-m` on the command line replaces the one in
+    pyproject.toml.
     """
+    del config
     for item in items:
         if item.get_closest_marker("full") or item.get_closest_marker("benchmark"):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("cluster") is None)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if item.get_closest_marker("cluster"):
-                half = item.path.stem in ("test_disasters", "test_interrupted", "test_kills")
-                item.add_marker(pytest.mark.xdist_group(f"slurm-{'ab'[half]}"))
 
 
 def pytest_terminal_summary(

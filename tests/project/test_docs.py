@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
-import functools
+import fcntl
 import os
 import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -45,14 +43,14 @@ def typed_in(folder: Path) -> None:
     (folder / "tests").symlink_to(ROOT / "tests")
 
 
-def prepare(page: Path, folder: Path) -> None:
-    """What the page takes as given."""
+def prepare(page: Path, folder: Path, session: Path) -> None:
+    """What the page takes as given. `session` is a folder that all processes of this run share."""
     typed_in(folder)
     for thing in given(page):
-        GIVEN[thing](folder)
+        GIVEN[thing](folder, session)
 
 
-def photos(folder: Path) -> None:
+def photos(folder: Path, _: Path) -> None:
     draws = np.random.default_rng(0)
     for name in ("cats", "dogs", "owls"):
         (folder / "photos" / name).mkdir(parents=True)
@@ -61,25 +59,24 @@ def photos(folder: Path) -> None:
             Image.fromarray(pixels).save(folder / "photos" / name / f"{i:04}.png")
 
 
-def checkpoint(folder: Path) -> None:
+def checkpoint(folder: Path, _: Path) -> None:
     model = build(depth=2, width=24, heads=4, patch_size=2, input_size=8, channels=3, num_classes=9)
     torch.save(model.state_dict(), folder / "small.pt")
 
 
-@functools.cache
-def _made() -> Path:
-    """Two models of `scaling` in the profile `smoke`, run once for all pages."""
-    folder = Path(tempfile.mkdtemp(prefix="harness-pages-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    typed_in(folder)
-    text = "python -m harness run scaling --profile smoke --only '*S/8*'"
-    execute(folder, Block("", 0, "sh", text, ""))
-    return folder
-
-
-def results(folder: Path) -> None:
+def results(folder: Path, session: Path) -> None:
+    """Two models of `scaling` in the profile `smoke`, run once for all pages and processes."""
+    made = session / "pages"
+    with (session / "pages.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "done").exists():
+            made.mkdir()
+            typed_in(made)
+            text = "python -m harness run scaling --profile smoke --only '*S/8*'"
+            execute(made, Block("", 0, "sh", text, ""))
+            (made / "done").touch()
     for name in ("results", "reports"):
-        shutil.copytree(_made() / name, folder / name)
+        shutil.copytree(made / name, folder / name)
 
 
 GIVEN = {"photos": photos, "checkpoint": checkpoint, "results": results}
@@ -101,15 +98,18 @@ def execute(folder: Path, block: Block) -> None:
     )
 
 
-@pytest.mark.xdist_group("pages")  # of one process: what they take as given is made once
 @pytest.mark.parametrize(
     "name",
     [pytest.param(n, marks=[pytest.mark.slow] if slow(p) else []) for n, p in PAGES.items()],
 )
-def test_a_page_can_be_followed(name: str, tmp_path: Path) -> None:
+def test_a_page_can_be_followed(
+    name: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     todo = [block for block in blocks(PAGES[name]) if block.run]
     if todo:
-        prepare(PAGES[name], tmp_path)
+        session = tmp_path_factory.getbasetemp()
+        worker = "PYTEST_XDIST_WORKER" in os.environ
+        prepare(PAGES[name], tmp_path, session.parent if worker else session)
     for block in todo:
         execute(tmp_path, block)
 

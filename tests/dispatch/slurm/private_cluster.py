@@ -230,13 +230,17 @@ class PrivateCluster:
     def _start_accounting(self) -> None:
         """MariaDB without a password on a port of 127.0.0.1, slurmdbd, the cluster's name in it."""
         f = self.folder
+        # A server that starts removes the temporary tables that lie in its folder for them: in a
+        # shared /tmp those of another cluster that is being set up.
+        env = {**self.env, "TMPDIR": str(f / "tmp")}
+        (f / "tmp").mkdir()
         with open(f / "log" / "mariadb.log", "ab") as log:
             subprocess.run(
                 (
                     *("mariadb-install-db", "--no-defaults", f"--datadir={f}/database"),
                     *("--user=root", "--auth-root-authentication-method=normal", "--skip-test-db"),
                 ),
-                env=self.env,
+                env=env,
                 stdout=log,
                 stderr=log,
                 check=True,
@@ -249,7 +253,7 @@ class PrivateCluster:
                     *("--bind-address=127.0.0.1", f"--pid-file={f}/run/mariadbd.pid"),
                     "--skip-name-resolve",
                 ),
-                env=self.env,
+                env=env,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
