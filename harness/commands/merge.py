@@ -48,6 +48,9 @@ def told(done: Merged, source: str, target: str, dry_run: bool = False) -> str:
     if rows:
         what = plural(rows, "stage whose artifact is", "stages whose artifacts are")
         lines.append(f"{what} gone {verb} with numbers alone")
+    if completed := sum(done.completed.values()):
+        what = plural(completed, "stage that both have", "stages that both have")
+        lines.append(f"{what} {verb} with numbers that {target} lacked")
     if done.names:
         lines.append(f"imported checkpoints: {', '.join(done.names)}")
     lines += [f"{target} keeps its own: {line}" for line in done.contradictions]

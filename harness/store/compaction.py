@@ -12,6 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Collection
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,8 +68,7 @@ def take_out(root: Path, keys: Collection[str], away: Path) -> None:
                 inside = fragments.keys_in(path) & set(keys)
                 for key in inside:
                     data = fragments.encode(table, _rows_of(table, path, key))
-                    name = f"{key}.{files.digest(data)[:16]}.json"
-                    files.write_atomic(there / name, data)
+                    files.write_atomic(there / fragments.name_of(key, data), data)
                 if inside:
                     out = _Output(root, table)
                     try:
@@ -171,24 +171,25 @@ def _settle(
             versions[path] = rows
     if not versions:
         return
-    # Of equal copies the one in a file that stays: it is not written again.
-    best = max(versions, key=lambda p: (len(versions[p]), p not in merged and _is_compact(p)))
-    others = [rows for path, rows in versions.items() if path != best]
+    union = conflicts.united(table, versions.values())
     stays = [path for path in versions if _is_compact(path) and path not in merged]
-    if any(conflicts.contradiction(table, versions[best], rows) for rows in others) or (
-        stays and best not in stays  # fewer rows in a full file: the reader shows the fuller copy
-    ):
+    whole = [path for path in stays if not conflicts.lacks(table, versions[path], union)]
+    agree = not any(
+        conflicts.contradiction(table, one, other)
+        for one, other in combinations(versions.values(), 2)
+    )
+    if not agree or (stays and not whole):  # a full file lacks a row: the reader unites them
         for path in merged & versions.keys():
             data = fragments.encode(table, versions[path])
-            name = f"{key}.{files.digest(data)[:16]}.json"
-            files.write_atomic(fragments.folder(root, table) / name, data)
+            there = fragments.folder(root, table)
+            files.write_atomic(there / fragments.name_of(key, data), data)
         return
     fragments_of = [path for path in versions if not _is_compact(path)]
-    if _is_compact(best) and best not in merged:
+    if whole:  # it has them already
         out.add(fragments.schema(table).empty_table(), fragments_of)
         return
     gathered = fragments.Gathered(table)
-    gathered.add(fragments.decode(fragments.encode(table, versions[best]), best))
+    gathered.add(fragments.decode(fragments.encode(table, union), paths[0]))
     out.add(gathered.take(), fragments_of)
 
 

@@ -8,6 +8,7 @@ and the numbers themselves, which on a CPU repeat to rounding and on a GPU withi
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,35 @@ class Conflict:
         return f"{one} and {other} contradict each other about {self.key[:12]}: {self.what}"
 
 
+def identity(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
+    """Which of its stage's rows this is: by metric, by step."""
+    return tuple(row.get(name) for name in tables.IDENTITY[table][1:])
+
+
+def united(table: str, versions: Iterable[Rows]) -> Rows:
+    """The rows of several records of one key that agree, each once; of copies the fullest's."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for version in sorted(versions, key=len, reverse=True):
+        for row in version:
+            rows.setdefault(identity(table, row), row)
+    return list(rows.values())
+
+
+def lacks(table: str, one: Rows, other: Rows) -> bool:
+    """Has `other` a row that `one` does not have, whatever its number?"""
+    known = {identity(table, row) for row in one}
+    return any(identity(table, row) not in known for row in other)
+
+
 def contradiction(table: str, one: Rows, other: Rows) -> str | None:
     """The disagreement of two records of one key; None where they are the same number.
 
     A measurement that only one of them has is not a contradiction (a metric may be missing for
     want of memory). On a GPU a number without a recorded standard error is not judged.
     """
-    identity = tables.IDENTITY[table][1:]
-    known = {tuple(row.get(i) for i in identity): row for row in one}
+    known = {identity(table, row): row for row in one}
     for row in other:
-        mine = known.get(tuple(row.get(i) for i in identity))
+        mine = known.get(identity(table, row))
         if mine is None:
             continue
         name = str(row.get("model") or "a model")

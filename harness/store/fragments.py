@@ -198,6 +198,11 @@ def encode(table: str, rows: Rows) -> bytes:
     return text.encode()
 
 
+def name_of(key: str, data: bytes) -> str:
+    """The name of a stage's fragment that holds these bytes."""
+    return f"{key}.{files.digest(data)[:16]}.json"
+
+
 def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,8 @@ def texts_once(table: str, content: pyarrow.Table) -> pyarrow.Table:
 
 
 def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Parts, list[Conflict]]:
-    """The parts without repeated keys: of copies the fullest is kept, of contradictions none."""
+    """The parts without repeated keys: of copies the fullest is kept, and the rows that only
+    another has; of contradictions none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -95,23 +97,32 @@ def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Part
         for row in part.filter(pc.is_in(part["key"], wanted)).to_pylist():
             rows.setdefault((number, row["key"]), []).append(row)
     dropped: dict[int, list[str]] = {}
+    more: conflicts.Rows = []  # rows that only a copy has which is not kept
     found = []
     for key, numbers in repeated.items():
-        kept = max(numbers, key=lambda n, k=key: len(rows[n, k]))  # type: ignore[misc]
-        losers = [n for n in numbers if n != kept]
-        for n in losers:
-            what = conflicts.contradiction(table, rows[kept, key], rows[n, key])
+        ordered = sorted(numbers, key=lambda n, k=key: -len(rows[n, k]))  # type: ignore[misc]
+        losers = ordered[1:]
+        for one, other in combinations(ordered, 2):
+            what = conflicts.contradiction(table, rows[one, key], rows[other, key])
             if what is not None:
-                paths = (parts[kept][0] or single[key][0], parts[n][0] or single[key][0])
+                paths = (parts[one][0] or single[key][0], parts[other][0] or single[key][0])
                 found.append(Conflict(table, key, what, paths))
                 losers = numbers
                 break
+        else:
+            versions = [rows[n, key] for n in ordered]
+            known = {conflicts.identity(table, row) for row in versions[0]}
+            union = conflicts.united(table, versions)
+            more += [row for row in union if conflicts.identity(table, row) not in known]
         for n in losers:
             dropped.setdefault(n, []).append(key)
-    out = []
+    out: Parts = []
     for number, (path, part) in enumerate(parts):
         gone = pa.array(dropped.get(number, []), pa.string())
         out.append((path, part.filter(pc.invert(pc.is_in(part["key"], gone)))))
+    if more:
+        content = pa.Table.from_pylist(more, schema=fragments.schema(table))
+        out.append((None, texts_once(table, content)))
     return out, found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from harness.store import files, fragments, tables
+from harness.store import conflicts, files, fragments, tables
 from harness.store.artifacts import CorruptArtifact, Store
 from harness.store.fragments import scan
 
@@ -47,22 +47,35 @@ def write(root: Path, table: str, key: str, rows: list[dict[str, Any]]) -> Path:
     for row in rows:
         tables.check(table, row)
     data = fragments.encode(table, rows)
-    path = fragments.folder(root, table) / f"{key}.{files.digest(data)[:16]}.json"
+    path = fragments.folder(root, table) / fragments.name_of(key, data)
     files.write_atomic(path, data)
     return path
 
 
 def reconcile_one(store: Store, kind: str, key: str) -> None:
-    """Write the records of an artifact that was committed just now, where they are not there."""
+    """Write the records of an artifact that was committed just now, where they are not there.
+
+    A record of the same key that came from another folder may lack a metric, or contradict it.
+    """
     rows = store.rows(kind, key)
     for table, given in (rows or {}).items():
-        if given and not _recorded(fragments.folder(store.root, table), key):
+        if given and not _recorded(store.root, table, key, given):
             write(store.root, table, key, given)
 
 
-def _recorded(folder: Path, key: str) -> bool:
-    with contextlib.suppress(OSError):  # cannot be read just now: written twice is read once
-        return any(any(folder.glob(f"{key}.*.{ending}")) for ending in ("json", "parquet"))
+def _recorded(root: Path, table: str, key: str, rows: list[dict[str, Any]]) -> bool:
+    """Does a fragment say all of these rows, and nothing against them?"""
+    folder = fragments.folder(root, table)
+    name = fragments.name_of(key, fragments.encode(table, rows))
+    # What cannot be read just now, or by this version: written twice is read once.
+    with contextlib.suppress(OSError, fragments.UnreadableRecords):
+        if (folder / name).is_file():
+            return True
+        paths = [p for ending in ("json", "parquet") for p in folder.glob(f"{key}.*.{ending}")]
+        for batch in fragments.batches(table, paths):
+            there = batch.content.to_pylist()
+            if not conflicts.lacks(table, there, rows):
+                return not conflicts.contradiction(table, there, rows)
     return False
 
 

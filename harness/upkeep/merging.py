@@ -2,8 +2,9 @@
 
 The source is only read. An artifact arrives as a stage's commit does: its files are checked,
 written aside, synced and renamed, so `kill -9` at any moment leaves a folder that the same command
-completes. Of a key that both folders have, the target's stays. When the two disagree about a
-number, nothing is merged before somebody has looked.
+completes. Of a key that both folders have, the target's stays, and a metric that only the source
+has is recorded beside it. When the two disagree about a number, nothing is merged before somebody
+has looked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from harness.errors import BadInput, Missing
 from harness.plan import reads
 from harness.store import files, records, tables
 from harness.store.artifacts import CorruptArtifact, Store
-from harness.store.conflicts import contradiction
+from harness.store.conflicts import contradiction, lacks
 from harness.upkeep.rows import Rows, rows_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Merged:
     artifacts: list[tuple[str, str]] = field(default_factory=list)  # (kind, key)
     bytes: int = 0
     rows: dict[str, int] = field(default_factory=dict)  # table -> keys without an artifact
+    completed: dict[str, int] = field(default_factory=dict)  # table -> keys of both that gain rows
     names: list[str] = field(default_factory=list)  # of imported checkpoints
     shared: int = 0  # keys that both have
     contradictions: list[str] = field(default_factory=list)
@@ -223,13 +225,22 @@ def _records(
     dry_run: bool,
 ) -> None:
     """Rows whose artifact is not there any more, or does not say them any more: the records are
-    all that is left of them."""
+    all that is left of them. And those of a key that both have which only the source has: a metric
+    may be missing for want of memory."""
     for table, of in rows.items():
         new = of.keys() - here[table].keys()
+        fuller = {
+            key
+            for key in of.keys() & here[table].keys()
+            if lacks(table, here[table][key], of[key])
+            and contradiction(table, here[table][key], of[key]) is None
+        }
         if alone := new - brought:
             found.rows[table] = len(alone)
+        if fuller:
+            found.completed[table] = len(fuller)
         if not dry_run:
-            for key in sorted(new - records.scan(ours.root, table).keys):
+            for key in sorted((new - records.scan(ours.root, table).keys) | fuller):
                 records.write(ours.root, table, key, of[key])
 
 

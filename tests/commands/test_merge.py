@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.store import records
 from harness.store.artifacts import Store
 
 
@@ -30,3 +31,15 @@ def test_the_verb(
     assert main(["merge", "other"]) == 0
     assert "0 were there already" in capsys.readouterr().out
     assert main(["merge", "absent"]) == 2
+
+
+def test_what_only_the_other_measured_is_told(
+    store: Store, other: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for of, metrics in ((store, ("fid",)), (other, ("fid", "is"))):
+        rows = [{"key": "a" * 64, "metric": metric, "value": 1.0} for metric in metrics]
+        records.write(of.root, "metrics", "a" * 64, rows)
+    monkeypatch.chdir(store.root.parent)
+    assert main(["merge", "other"]) == 0
+    said = capsys.readouterr().out
+    assert "1 stage that both have came with numbers that results lacked" in said

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from harness.paper.claims import decide_all
-from harness.paper.evidence import evidence
+from harness.paper.evidence import Evidence, adaln_zero, evidence
 from harness.store.tables import METRICS
 
 NAMES = [c.name for c in METRICS]
@@ -46,6 +46,21 @@ def test_the_losses_are_of_the_main_series() -> None:
     losses = pd.DataFrame({"run": runs, "model": "m", "step": 100, "loss": [3.0, 2, 1, 9, 9, 9]})
     found = evidence(pd.concat([records(), other], ignore_index=True), losses).losses
     assert dict(zip(found["gflops"], found["loss"], strict=True)) == {1.4: 3, 5.6: 2, 19.7: 1}
+
+
+def test_models_of_one_block_design_are_the_main_series_whichever_it_is() -> None:
+    other = records(block="in-context")
+    assert len(adaln_zero(Evidence(final=other))) == len(other)
+    both = pd.concat([records(), other])
+    assert set(adaln_zero(Evidence(final=both))["block"]) == {"adaln-zero"}
+    assert len(adaln_zero(Evidence(final=other.drop(columns="block")))) == len(other)
+
+
+def test_a_run_that_was_sampled_twice_has_one_loss() -> None:
+    twice = pd.concat([records(sampling_seed=seed) for seed in (0, 1)], ignore_index=True)
+    losses = pd.DataFrame({"run": list("SBL"), "model": "m", "step": 100, "loss": [3.0, 2.0, 1.0]})
+    assert sorted(evidence(twice, losses).losses["loss"]) == [1.0, 2.0, 3.0]
+    assert len(evidence(records(), losses.iloc[:0]).losses) == 0
 
 
 @pytest.mark.slow

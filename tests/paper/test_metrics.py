@@ -32,6 +32,14 @@ def test_the_sign_that_means_better_supports_and_the_other_contradicts() -> None
     assert other_metrics(Evidence(others=open_))[0] == UNDECIDED
 
 
+@pytest.mark.parametrize(
+    ("slope", "noise", "verdict"),
+    [(-1, 0.1, SUPPORTED), (0, 1.0, UNDECIDED), (1, 0.1, CONTRADICTED)],
+)
+def test_of_a_distance_less_is_better(slope: float, noise: float, verdict: str) -> None:
+    assert other_metrics(Evidence(others={"sfid": rows(slope, noise)}))[0] == verdict
+
+
 def test_other_extractors_metrics_are_of_the_same_kinds_and_kid_is_not_asked_for() -> None:
     found = other_metrics(Evidence(others={"is_glyphs_cnn": rows(1, 0.1)}))
     assert found[0] == SUPPORTED
@@ -172,6 +180,11 @@ def test_which_metric_benefits_most_is_judged_by_all_pairs() -> None:
     assert "IS over FID" in words and "Prec. over Rec." in words and words.count(" over ") == 4
     turned = {"inception_score": rows(1, 5.0, 2), "recall": rows(1, 0.05)}
     assert benefit_most(Evidence(final=rows(-1, 0.05), others=turned))[0] == CONTRADICTED
+    one = {
+        "inception_score": rows(1, 0.05),
+        "precision": rows(1, 5.0, 4),
+    }  # the first alone is sure
+    assert benefit_most(Evidence(final=rows(-1, 5.0, 3), others=one))[0] == UNDECIDED
     same = {"inception_score": rows(1, 1.0, 4), "recall": rows(1, 1.0, 5)}
     assert benefit_most(Evidence(final=rows(-1, 1.0, 6), others=same))[0] == UNDECIDED
     assert "needed" in benefit_most(Evidence(others={"recall": rows(1)}))[1]

@@ -129,6 +129,24 @@ def test_of_two_copies_the_one_with_more_rows_stays(
     assert left == (1 if full and fuller == "fragment" else 0)
 
 
+@pytest.mark.parametrize("full", [True, False])
+def test_of_two_copies_no_metric_that_only_one_has_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    (key,) = write(tmp_path, 1, metrics=("fid", "is"))
+    write(tmp_path, 2)
+    records.compact(tmp_path, above=0)
+    if full:  # a file that is not read again
+        monkeypatch.setattr(compaction, "FULL", 2)
+    write(tmp_path, 1, metrics=("fid", "kid"))
+    write(tmp_path, 3)
+    expected = sorted([*both([f"{n:064x}" for n in (1, 2, 3)]), (key, "kid")])
+    for _ in range(3):
+        assert shown(tmp_path) == expected
+        records.compact(tmp_path, above=0)
+    assert len(list(tmp_path.rglob("*.json"))) == full
+
+
 def test_a_damaged_copy_hides_none_of_the_sound_ones(tmp_path: Path) -> None:
     keys = write(tmp_path, 1, 2)
     records.compact(tmp_path, above=0)

@@ -109,6 +109,36 @@ def test_of_two_copies_the_fuller_is_kept(
     assert not found.conflicts and not found.corrupt
 
 
+def test_of_copies_that_have_different_metrics_every_metric_is_read(tmp_path: Path) -> None:
+    """One machine had no memory for one metric, the other none for the other."""
+    key = "a" * 64
+    for metrics in (["fd", "is"], ["fd", "kid"], ["vendi"]):
+        rows = [{"key": key, "metric": m, "value": 1.0, "model": "m"} for m in metrics]
+        write(tmp_path, "metrics", key, rows)
+    put(tmp_path, "b", 2.0)
+    for _ in range(2):
+        found = loading.load(tmp_path, "metrics")
+        assert not found.conflicts and not found.corrupt
+        metrics = found.content["metric"].to_pylist()
+        assert metrics == ["fd", "is", "kid", "vendi", "fd"]
+        assert found.content["model"].to_pylist() == ["m"] * 4 + [None]
+        compaction.compact(tmp_path, above=0)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_two_that_contradict_each_other_are_named_where_the_fullest_says_nothing_of_it(
+    tmp_path: Path,
+) -> None:
+    key = "a" * 64
+    full = [{"key": key, "metric": m, "value": 1.0} for m in ("is", "kid")]
+    write(tmp_path, "metrics", key, full)
+    paths = {put(tmp_path, "a", value) for value in (1.0, 3.0)}
+    (conflict,) = loading.load(tmp_path, "metrics").conflicts
+    assert set(conflict.files) == paths
+    compaction.compact(tmp_path, above=0)
+    assert set(loading.load(tmp_path, "metrics").conflicts[0].files) == paths
+
+
 def test_of_three_records_that_disagree_none_is_left_and_each_file_is_named_once(
     tmp_path: Path,
 ) -> None:

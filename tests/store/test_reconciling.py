@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from committed import commit
+from record_files import put_parquet
 
-from harness.store import fragments, loading, reconciling
+from harness.store import compaction, fragments, loading, reconciling
 from harness.store.artifacts import Store
 
 
 def evaluation(store: Store, letter: str, value: float = 1.0) -> str:
-    key = letter * 64
-    row = {"key": key, "metric": "fd", "value": value, "of": "samples"}
-    return commit(store, "evaluate", letter, {"metrics": [row]})
+    return commit(store, "evaluate", letter, {"metrics": [measured(letter, "fd", value)]})
+
+
+def measured(letter: str, metric: str, value: float) -> dict[str, object]:
+    return {"key": letter * 64, "metric": metric, "value": value, "of": "samples"}
 
 
 def recorded(store: Store) -> list[str]:
@@ -71,9 +75,50 @@ def test_one_stages_records_are_written_once(tmp_path: Path) -> None:
     written = path.stat().st_ino
     reconciling.reconcile_one(store, "evaluate", key)
     assert path.stat().st_ino == written  # it was not even written again
-    path.rename(path.with_suffix(".parquet"))  # as versions until 4 wrote them
+    path.unlink()
+    content = pa.Table.from_pylist([measured("a", "fd", 1.0)], schema=fragments.schema("metrics"))
+    put_parquet(tmp_path, "metrics", key, content)  # as versions until 4 wrote them
     reconciling.reconcile_one(store, "evaluate", key)
     assert [p.suffix for p in path.parent.iterdir()] == [".parquet"]
+
+
+@pytest.mark.parametrize("compacted", [True, False])
+def test_a_stage_is_recorded_beside_the_record_of_another_folder(
+    tmp_path: Path, compacted: bool
+) -> None:
+    """That one came without artifacts, and lacks a metric or says another number."""
+    store = Store(tmp_path)
+    rows = {letter: [measured(letter, "fd", 1.0)] for letter in "abc"}
+    for letter, given in rows.items():
+        reconciling.write(tmp_path, "metrics", letter * 64, given)
+    if compacted:
+        compaction.compact(tmp_path, above=0)
+    ours = {
+        "a": rows["a"],
+        "b": [*rows["b"], measured("b", "is", 5.0)],
+        "c": [measured("c", "fd", 9.0)],
+    }
+    for letter, given in ours.items():
+        commit(store, "evaluate", letter, {"metrics": given})
+        reconciling.reconcile_one(store, "evaluate", letter * 64)
+    found = loading.load(tmp_path, "metrics")
+    shown = zip(found.content["key"].to_pylist(), found.content["metric"].to_pylist(), strict=True)
+    assert [(key[0], metric) for key, metric in shown] == [("a", "fd"), ("b", "fd"), ("b", "is")]
+    assert [conflict.key[0] for conflict in found.conflicts] == ["c"]
+    files = len(list(fragments.folder(tmp_path, "metrics").iterdir()))
+    for letter in ours:
+        reconciling.reconcile_one(store, "evaluate", letter * 64)
+    assert len(list(fragments.folder(tmp_path, "metrics").iterdir())) == files
+
+
+def test_a_damaged_record_is_none(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    key = evaluation(store, "a")
+    damaged = fragments.folder(tmp_path, "metrics") / f"{key}.0000000000000000.json"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"{")
+    reconciling.reconcile_one(store, "evaluate", key)
+    assert recorded(store) == ["a"]
 
 
 def test_a_stage_without_rows_leaves_no_record(tmp_path: Path) -> None:

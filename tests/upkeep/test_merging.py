@@ -58,6 +58,27 @@ def test_numbers_without_artifacts_come_over(store: Store, other: Store) -> None
     assert not merge(other.root, store.root).rows
 
 
+@pytest.mark.parametrize("with_artifacts", [True, False])
+def test_a_metric_that_only_the_source_has_comes_over(
+    store: Store, other: Store, commit, with_artifacts: bool
+) -> None:
+    """Both measured a stage, and one had no memory for a metric."""
+    mine, theirs = (measured("a", 1.0, metric)["metrics"] for metric in ("fid", "is"))
+    for of, rows in ((store, mine), (other, [*mine, *theirs])):
+        if with_artifacts:
+            commit(of, "evaluate", "a", {"metrics": rows})
+            records.reconcile_one(of, "evaluate", "a" * 64)
+        else:
+            records.write(of.root, "metrics", "a" * 64, rows)
+    assert merge(other.root, store.root, dry_run=True).completed == {"metrics": 1}
+    assert merge(other.root, store.root).completed == {"metrics": 1}
+    frame = records.read_frames(store.root)["metrics"]
+    assert list(frame["metric"]) == ["fid", "is"]
+    assert not merge(other.root, store.root).completed
+    assert not merge(store.root, other.root).completed
+    assert len(records.read_frames(store.root)["metrics"]) == 2
+
+
 def test_rows_that_an_artifact_lost_come_from_the_records(
     store: Store, other: Store, commit
 ) -> None:
