@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.commands import common
 from harness.commands.common import Opened
+from harness.dispatch.attempt_words import why
 from harness.dispatch.ledger import Ledger, is_final
 from harness.dispatch.view import Seen
 from harness.errors import BadInput, HarnessError
@@ -88,7 +89,7 @@ def seen(root: Path, index: Index) -> dict[str, Seen]:
         elif last.state == "running" and ledger.alive(key):
             found[key] = Seen("running", last, "", told.get(key))
         elif last.state in ("again", "failed"):
-            found[key] = Seen("again", last, f"{last.failure}: {last.error}")
+            found[key] = Seen("again", last, why(last))
         else:
             found[key] = Seen("waiting", last, last.error or "")
     return found

@@ -224,6 +224,7 @@ class PlainDisplay:
             attempt = content["attempt"]
             self.line(
                 f"{stage.label}: {attempt.failure}: {attempt.error}; tried again"
+                + (f" {attempt.next_try}" if attempt.next_try else "")
                 + (f" in {duration(content['wait_s'])}" if content["wait_s"] else "")
                 + f" (log: {log_of(attempt)})"
             )

@@ -8,7 +8,8 @@ Every object has `event` and `time` (seconds since 1970). The events, in the ord
     progress  key, kind, label; done and total of `unit`, loss, images_per_second, where known
     done      key, kind, label, seconds; finished and total (stages)
     found     the same, of a stage that another driver did
-    again     key, kind, label, failure, error, log; wait_s until it is tried again
+    again     key, kind, label, failure, error, log; wait_s until it is tried again; next_try, how,
+              where it ran out of memory
     failed    key, kind, label, failure, error, log
     stopped   key, kind, label, message
     end       code (the exit code), finished, total, failed (stages); error, where it did not start
@@ -87,7 +88,8 @@ class EventStream(PlainDisplay):
                 self.failed.add(stage.key)
             wait = {"wait_s": content["wait_s"]} if "wait_s" in content else {}
             said = {"failure": attempt.failure, "error": attempt.error, "log": str(log_of(attempt))}
-            self.write(event, **about, **said, **wait)
+            how = {"next_try": attempt.next_try} if attempt.next_try else {}
+            self.write(event, **about, **said, **wait, **how)
         elif event == "stopped":
             self.write(event, **about, message=content.get("message"))
 

@@ -24,6 +24,12 @@ def when(attempt: Attempt) -> str:
     return f"{time.strftime('%Y-%m-%d %H:%M', at)}, try {number_of(attempt.id)}"
 
 
+def why(attempt: Attempt) -> str:
+    """Its class, its message, and how it is tried again where another try differs from it."""
+    how = f"; tried again {attempt.next_try}" if attempt.next_try else ""
+    return f"{attempt.failure}: {attempt.error}{how}"
+
+
 def describe(attempt: Attempt, retry: str) -> str:
     """A failed attempt as the terminal shows it (DESIGN's promise 4)."""
     out = [f"failed: {attempt.label} ({when(attempt)})", f"  {attempt.failure}: {attempt.error}"]

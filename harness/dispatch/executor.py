@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from harness.dispatch.ledger import Attempt
+from harness.dispatch.memory import Remedy
 from harness.plan.stages import Task
 
 
@@ -151,6 +152,10 @@ class QueueExecutor(Executor, Protocol):
         """Where an attempt stands, for people; changes nothing."""
         event = self.adopt(task, attempt)
         return Look("queued") if event is None else Look.ended(event)
+
+    def remedy(self, attempt: Attempt, message: str) -> Remedy | None:
+        """What another try of an attempt that ran out of memory has; None: that is not known."""
+        return None
 
     def ran(self, key: str) -> float | None:
         """Seconds that a stage in flight has run, as far as it has said."""

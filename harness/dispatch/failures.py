@@ -2,10 +2,11 @@
 
 One policy for local workers and clusters. Within a run an attempt that was killed, lost, preempted,
 out of memory or hit by its environment is tried again (state `again`) as often as its class allows,
-after a pause that grows, and with more memory or time where that is what was missing; then it is
-`failed`. A new run tries it anew: every failure, where somebody sits before it (a pool), since what
-was in the way may be gone; from a queue an error of the code or of the input only once something
-has changed that it may have come from (harness.dispatch.circumstances), or with `retry`.
+after a pause that grows, and with more memory or time where that is what was missing and more can
+be had; then it is `failed`. A new run tries it anew: every failure, where somebody sits before it
+(a pool), since what was in the way may be gone; from a queue an error of the code or of the input
+only once something has changed that it may have come from (harness.dispatch.circumstances), or with
+`retry`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.memory import Remedy, of_device
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Policy:
 
 MOST_WAIT_S = 600.0
 GROWTH = 1.5
+WITHOUT_MORE = 1  # tries after the first of what ran out of memory and can have no more
 POLICIES: dict[str, Policy] = {
     "preempted": Policy(1000, 5, None, "its job was evicted by one of higher priority"),
     "timed out": Policy(20, 0, "time", "its time limit ended before it could checkpoint"),
@@ -64,15 +67,23 @@ def since_forgiven(attempts: Iterable[Attempt]) -> list[Attempt]:
 
 
 def verdict(
-    attempts: Iterable[Attempt], failure: str, limits: Mapping[str, int], pace: float = 1.0
+    attempts: Iterable[Attempt],
+    failure: str,
+    limits: Mapping[str, int],
+    pace: float = 1.0,
+    remedy: Remedy | None = None,
 ) -> Verdict:
     """Decide what to do after another `failure`, given the attempts that ended before it.
 
-    `limits` overrides the number of retries by class (dispatch.retries); `pace` scales the pauses.
+    `limits` overrides the number of retries by class (dispatch.retries); `pace` scales the pauses;
+    `remedy` is what is done about memory that was too small.
     """
     policy = POLICIES.get(failure, POLICIES["error"])
+    retries = policy.retries
+    if remedy is not None and not remedy.differs:
+        retries = min(retries, WITHOUT_MORE)
     before = sum(a.failure == failure for a in since_forgiven(attempts) if a.state == "again")
-    if before >= limits.get(failure, policy.retries):
+    if before >= limits.get(failure, retries):
         return Verdict(False)
     return Verdict(True, _pause(policy, before, pace))
 
@@ -87,7 +98,9 @@ def growth(attempts: Iterable[Attempt]) -> tuple[float, float]:
     factors = {"memory": 1.0, "time": 1.0}
     for attempt in since_forgiven(attempts):
         policy = POLICIES.get(attempt.failure or "")
-        if attempt.state == "again" and policy is not None and policy.more is not None:
+        if policy is None or policy.more is None or of_device(attempt.error):
+            continue
+        if attempt.state == "again":
             factors[policy.more] *= GROWTH
     return factors["memory"], factors["time"]
 
@@ -100,11 +113,13 @@ def settle(
     limits: Mapping[str, int],
     counts: Callable[[Attempt], bool] = lambda before: True,
     pace: float = 1.0,
+    remedy: Remedy | None = None,
 ) -> tuple[Attempt, Verdict]:
     """Write down a failed attempt, as `again` or `failed`. Twice is as good as once.
 
     The task on the compute node and the driver both call it: whoever is first decides. `counts`
-    says which of the attempts before it count towards the limit.
+    says which of the attempts before it count towards the limit; `remedy` is what is done about
+    memory that was too small, None for other failures.
     """
     now = ledger.read(attempt)
     history = [a for a in ledger.attempts(attempt.key) if a.id != attempt.id and counts(a)]
@@ -112,5 +127,10 @@ def settle(
         policy = POLICIES.get(now.failure or "", POLICIES["error"])
         before = sum(a.failure == now.failure for a in since_forgiven(history))
         return now, Verdict(now.state != "failed", _pause(policy, before, pace))
-    found = verdict(history, failure, limits, pace)
-    return ledger.end(attempt, "again" if found.again else "failed", failure, message), found
+    found = verdict(history, failure, limits, pace, remedy)
+    if found.again:
+        how = None if remedy is None else remedy.again
+        return ledger.end(attempt, "again", failure, message, next_try=how), found
+    if remedy is not None and remedy.end:
+        message = f"{message}; {remedy.end}"
+    return ledger.end(attempt, "failed", failure, message), found

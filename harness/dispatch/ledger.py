@@ -47,6 +47,7 @@ class Attempt:
     ran: float | None = None  # seconds it ran, where that is not ended - started (a queue's wait)
     circumstances: dict[str, str] | None = None  # outside its key; harness.dispatch.circumstances
     executor: str | None = None  # of a batch: the queue that has it
+    next_try: str | None = None  # what is different in it, or that nothing is
 
     @property
     def seconds(self) -> float:
@@ -102,10 +103,12 @@ class Ledger(Claims):
         failure: str | None = None,
         error: str | None = None,
         at: float | None = None,
+        next_try: str | None = None,
     ) -> Attempt:
         """Write down how it ended (`at`: when, if not now)."""
         when = time.time() if at is None else at
         ended = replace(attempt, state=state, ended=when, failure=failure, error=error)
+        ended = replace(ended, next_try=next_try)
         self._write(ended, sync=state != "done")  # the artifact says that it is done
         return ended
 
@@ -246,7 +249,7 @@ def _whole(found: Attempt, key: str, name: str) -> bool:
         (found.key, f"{found.id}.json") == (key, name)
         and found.state in ("running", *ENDED)
         and all(n is None or isinstance(n, (int, float)) for n in numbers)
-        and all(w is None or isinstance(w, str) for w in words)
+        and all(w is None or isinstance(w, str) for w in (*words, found.next_try))
         and isinstance(found.circumstances or {}, dict)
         and isinstance(found.index or 0, int)
     )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
-from harness.dispatch import failures, given
+from harness.dispatch import failures, given, memory
 from harness.dispatch.executor import Pace, PoolExecutor
 from harness.dispatch.failures import Verdict
 from harness.dispatch.ledger import Attempt
@@ -94,7 +94,9 @@ class Pool(Policy):
         self, attempt: Attempt, failure: str, message: str | None
     ) -> tuple[Attempt, Verdict]:
         limits: dict[str, int] = {**AT_ONCE, **self.driver.plan.study.settings.dispatch.retries}  # type: ignore[dict-item]
+        remedy = None
         if failure == "out of memory":
+            remedy = memory.here(attempt.kind, message or "", attempt.key in self.alone)
             self.alone.add(attempt.key)
         return failures.settle(
             self.driver.ledger,
@@ -104,6 +106,7 @@ class Pool(Policy):
             limits,
             counts=lambda before: before.id in self._ours,  # of this run
             pace=PACE,
+            remedy=remedy,
         )
 
     def told(self, key: str, content: dict[str, Any]) -> None:

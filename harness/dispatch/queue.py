@@ -138,8 +138,11 @@ class Queue(Policy):
     def settle(
         self, attempt: Attempt, failure: str, message: str | None
     ) -> tuple[Attempt, Verdict]:
-        limits = self.executor.retries
-        return failures.settle(self.driver.ledger, attempt, failure, message, limits)
+        limits, remedy = self.executor.retries, None
+        if failure == "out of memory":
+            remedy = self.executor.remedy(attempt, message or "")
+        ledger = self.driver.ledger
+        return failures.settle(ledger, attempt, failure, message, limits, remedy=remedy)
 
     def give_back(self, reason: str) -> None:
         for key in self.executor.unsubmitted():

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.dispatch.attempt_words import why
 from harness.dispatch.executor import QueueExecutor
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.study_state import StudyState
@@ -52,7 +53,7 @@ def look(
         elif last.state == "running":
             seen[key] = _running(plan, stage, last, ledger, jobs, notes, told.get(key))
         elif last.state == "again" or (last.state == "failed" and not last.batch):
-            seen[key] = Seen("again", last, f"{last.failure}: {last.error}")
+            seen[key] = Seen("again", last, why(last))
         elif last.state == "forgiven":
             seen[key] = Seen("waiting", last)
         elif last.state == "stopped" and last.batch is None:

@@ -54,6 +54,7 @@ class Batch:
     after: list[tuple[str, Place]] = field(default_factory=list)  # (afterok | aftercorr, parent)
     indices: list[int] = field(default_factory=list)  # of the elements; empty: 0, 1, ...
     longest: int | None = None  # minutes that its partition grants, where time has grown
+    refused: bool = False  # the cluster has refused more memory for it
 
     def __post_init__(self) -> None:
         self.indices = self.indices or list(range(len(self.packs)))

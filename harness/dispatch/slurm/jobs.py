@@ -17,8 +17,10 @@ from typing import Any, Literal
 from harness.dispatch import failures
 from harness.dispatch.executor import Event, Look, QueueExecutor
 from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.memory import Remedy
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state, stuck
+from harness.dispatch.slurm.asked import Asked
 from harness.dispatch.slurm.batch import Batch, Growth, Place
 from harness.dispatch.slurm.cluster import Cluster, Element, NotConfigured, Unreachable
 from harness.dispatch.slurm.ended import classify, never_began
@@ -63,6 +65,11 @@ class SlurmJobs(QueueExecutor):
     def retries(self) -> Mapping[str, int]:
         """Tries after the first, by class of failure, where the study says."""
         return self.study.settings.dispatch.retries  # type: ignore[return-value]
+
+    def remedy(self, attempt: Attempt, message: str) -> Remedy | None:
+        """What another try of an attempt that ran out of memory has."""
+        asked = Asked.read(slurm_batch.about(self.root, attempt.batch or ""))
+        return None if asked is None else asked.remedy(attempt.kind, message)
 
     def trouble(self) -> str | None:
         """Why SLURM does not answer."""
@@ -314,7 +321,21 @@ class SlurmJobs(QueueExecutor):
         if element is None and never_began(task, one.attempt, self.ledger, self.store):
             message = f"SLURM no longer knows job {job}_{index}; a stage it needs failed"
             return Event("lost", key, {"message": message})
-        return classify(key, f"{job}_{index}", element, slurm_batch.folder(self.root, batch))
+        event = classify(key, f"{job}_{index}", element, slurm_batch.folder(self.root, batch))
+        if event.event == "failed" and self._behind_another(one):
+            message = f"{event.content['message']}, with another stage before this one began"
+            return Event("lost", key, {"message": message})
+        return event
+
+    def _behind_another(self, one: Living) -> bool:
+        """Had the job begun another stage of its element, and this one not yet?"""
+        batch, index = one.place
+        if state.read(self.root, batch, one.key):
+            return False
+        with contextlib.suppress(slurm_batch.DamagedPack):
+            entries = slurm_batch.read_pack(self.root, batch, index)
+            return any(state.read(self.root, batch, e.task.key) for e in entries)
+        return False
 
     # --- ending ---------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import script as slurm_script
+from harness.dispatch.slurm.asked import Asked
 from harness.dispatch.slurm.batch import Batch, Growth
 from harness.dispatch.slurm.cluster import Cluster, Element, Later, Refused, Unreachable
 from harness.dispatch.slurm.foreign import variant
@@ -74,6 +75,7 @@ class Submissions:
                 if "dependency" in str(error).lower() and batch.after:
                     dropped += self._drop(batch)  # what it follows has ended meanwhile
                 elif batch.growth != Growth():  # more than any node or partition has
+                    batch.refused = batch.growth.memory > 1
                     batch.growth = Growth()
                     self._script(batch).unlink()
                     said = str(error).partition("\n")[0]
@@ -108,7 +110,10 @@ class Submissions:
         if not self._script(batch).exists():
             if batch.growth.time > 1:
                 batch.longest = self.cluster.longest(settings.partition)
-            about = {**variant(self.study), "retries": dict(self.study.settings.dispatch.retries)}
+            dispatch = self.study.settings.dispatch
+            _, memory = slurm_script.limits(settings, batch)
+            asked = Asked.of(dispatch, batch.kind, memory, batch.refused)
+            about = {**variant(self.study), "retries": dict(dispatch.retries), **asked.written()}
             attempts = {t.key: living[t.key].attempt for pack in batch.packs for t in pack}
             slurm_script.write(self.root, batch, settings, attempts, about, jobs)
         job = self.cluster.submit(self._script(batch), batch.name)

@@ -26,6 +26,7 @@ from harness.dispatch.executor import Pace
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
+from harness.dispatch.slurm.asked import Asked
 from harness.dispatch.slurm.batch import Entry
 from harness.dispatch.slurm.cluster import fields
 from harness.dispatch.worker import begin_log, failure_told, logging_to, tell
@@ -102,7 +103,7 @@ def main(root_text: str, name: str) -> int:
             return requeue(entry, element, ledger, said, about, asked)
         if ledger.read(entry.attempt).state != "running" or orphaned(entry, root, ledger, said):
             continue
-        ended = one(entry, root, ledger, said, asked, about.get("retries", {}))
+        ended = one(entry, root, ledger, said, asked, about)
         if ended == "stopped" and asked:
             return requeue(entry, element, ledger, said, about, asked)
         if ended not in ("done", "cancelled"):  # what follows one cancelled finds that out itself
@@ -136,7 +137,7 @@ def one(
     ledger: Ledger,
     said: Said,
     asked: list[int],
-    retries: Mapping[str, int],
+    about: Mapping[str, Any],
 ) -> str:
     """One stage, its log, and how it ended: done, stopped, cancelled or failed."""
     from harness.stages.execute import classify, execute
@@ -167,8 +168,11 @@ def one(
     def fail(failure: str, message: str) -> str:
         if said.main:
             now = replace(attempt, job=job_id(), ran=said.ran(task.key))
+            asked_for = Asked.read(about) if failure == "out of memory" else None
+            remedy = None if asked_for is None else asked_for.remedy(task.kind, message)
+            retries = about.get("retries", {})
             try:
-                failures.settle(ledger, now, failure, message, retries)
+                failures.settle(ledger, now, failure, message, retries, remedy=remedy)
             except HarnessError as full:  # the disk, as a rule: a driver settles it
                 tell(str(full), sys.stderr)
             said.say(task.key, "failed", failure=failure, message=message)
