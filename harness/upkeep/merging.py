@@ -29,8 +29,14 @@ if TYPE_CHECKING:
     from harness.store.file_lists import Difference
 
 FILES = "files.parquet"  # as harness.store.file_lists
-# What a manifest's facts say of the files behind a stage, in results of before it kept a list.
-MADE_OF = ("fingerprint", "autoencoder_sha256", "extractor_sha256", "reference_sha256")
+# What a manifest's facts say of the files behind a stage -> the role by which a list has them. It
+# decides where there is no list: in older results, and of weights that no path of the study names.
+MADE_OF = {
+    "fingerprint": "data",
+    "autoencoder_sha256": "autoencoder",
+    "extractor_sha256": "extractor",
+    "reference_sha256": "statistics",
+}
 PRUNED = "pruned"  # results/pruned/KEY: the artifact's payload was removed, its rows stay
 # folders whose files are taken where there are none
 ALIKE = ("logs", "tensorboard", "trackers", "studies", "environments")
@@ -126,10 +132,17 @@ def _compare_files(found: Merged, theirs: Store, ours: Store) -> None:
                         f"{label} was made of other files there ({role}): {difference}"
                     )
             facts = [m.facts if m else {} for m in (mine, other)]
-            for name in MADE_OF:
+            for name, role in MADE_OF.items():
                 a, b = (str(f.get(name) or "") for f in facts)
-                if a and b and a != b and not differences:
+                listed = role in differences or ("data" in differences and _computed(name, facts))
+                if a and b and a != b and not listed:
                     found.contradictions.append(f"{label}: {name} is {a[:12]} here, {b[:12]} there")
+
+
+def _computed(name: str, facts: list[dict[str, Any]]) -> bool:
+    """Was it made of the images, rather than read? Then it may differ by rounding."""
+    trained = any(f.get("training") for f in facts)
+    return name == "reference_sha256" or (name == "extractor_sha256" and trained)
 
 
 def _differences(ours: Store, theirs: Store, kind: str, key: str) -> dict[str, Difference]:

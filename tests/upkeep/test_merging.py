@@ -7,6 +7,7 @@ import json
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -142,6 +143,36 @@ def test_without_lists_the_manifests_checksums_tell(store: Store, other: Store) 
         of.commit("encode", "e" * 64, staging, {}, facts, about)
     with pytest.raises(BadInput, match="autoencoder_sha256 is aaaaaaaaaaaa here, bbbbbbbbbbbb the"):
         merge(other.root, store.root)
+
+
+@pytest.mark.parametrize(
+    ("fact", "training", "contradicts"),
+    [
+        ("autoencoder_sha256", {}, True),  # downloaded: no path of the study names it
+        ("extractor_sha256", {}, True),
+        ("extractor_sha256", {"steps": 4}, False),  # of the images, on two processors
+        ("reference_sha256", {}, False),
+    ],
+)
+def test_lists_of_the_same_images_do_not_speak_for_weights(
+    tmp_path: Path, store: Store, other: Store, fact: str, training: Any, contradicts: bool
+) -> None:
+    """Weights that have no list went unnoticed beside images that have one."""
+    place = tmp_path / "images"
+    place.mkdir()
+    (place / "a.png").write_bytes(b"cat")
+    whole = file_lists.with_contents(place, file_lists.look(place, [place / "a.png"]))
+    for of, said in ((store, "a" * 64), (other, "b" * 64)):
+        staging = of.staging("e" * 64)
+        file_lists.write(staging / file_lists.FILES, {"data": whole})
+        about = {"label": "encode pets", "inputs": {}, "measured": {}, "settings": {}}
+        facts = {fact: said, "fingerprint": "f" * 64, "training": training}
+        of.commit("encode", "e" * 64, staging, {}, facts, about)
+    if contradicts:
+        with pytest.raises(BadInput, match=f"{fact} is aaaaaaaaaaaa here, bbbbbbbbbbbb there"):
+            merge(other.root, store.root)
+    else:
+        assert merge(other.root, store.root).shared == 1
 
 
 def test_a_damaged_artifact_stays_behind(store: Store, other: Store, commit) -> None:
