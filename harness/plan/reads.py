@@ -34,7 +34,7 @@ FIELDS = {  # role -> the study's field, and that which puts the files' identity
 OF_KIND = {  # stage kind -> what it may read
     "encode": ("data", "autoencoder"),
     "reference": ("data", "floor", "extractor", "statistics"),
-    "floor": ("floor", "extractor"),
+    "floor": ("floor", "autoencoder", "extractor"),
     "ceiling": ("autoencoder", "extractor"),
 }
 

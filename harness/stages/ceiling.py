@@ -16,16 +16,23 @@ from harness.components import stored
 from harness.components.autoencoder import Autoencoder as Component
 from harness.diffusion import SampleNoise
 from harness.errors import BadInput
+from harness.plan.reads import OF_KIND
 from harness.plan.stages import CeilingStage, ReferenceStage
+from harness.stages import files_read
 from harness.stages.beside import measured_beside
+from harness.stages.encode import source_of
 from harness.stages.real_images import rgb
+from harness.stages.reference import component_of
 from harness.stages.work import Outcome, Work
 from harness.store.results import CeilingResult
 
 
 def run(settings: CeilingStage, work: Work) -> Outcome:
     """One pass of the reference's extractor over decoded noise, for all metrics."""
-    data = ReferenceStage.model_validate(work.inputs["reference"].manifest.settings).data
+    made_with = ReferenceStage.model_validate(work.inputs["reference"].manifest.settings)
+    data = made_with.data
+    source, roles = source_of(data, work), _roles(made_with, work)
+    files = files_read.begin(work, source, roles)
     codec: Component = stored.read(
         "autoencoder", settings.model_dump(), places=work.place.own.get("autoencoder")
     )
@@ -61,4 +68,12 @@ def run(settings: CeilingStage, work: Work) -> Outcome:
         "sampling_seed": settings.seed,
     }
     rows, absent = measured_beside(settings, work, decoded(), settings.images, shared)
+    files_read.checksums(work, source, files)
+    files_read.finish(work, source, files)
     return Outcome(CeilingResult(settings.images, absent), {"metrics": rows})
+
+
+def _roles(reference: ReferenceStage, work: Work) -> list[str]:
+    """The files from outside that are read. Weights of a trained extractor are the reference's."""
+    trained = component_of(reference, work).trained
+    return [role for role in OF_KIND["ceiling"] if role != "extractor" or not trained]

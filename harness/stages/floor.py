@@ -37,7 +37,7 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     """One pass of the reference's extractor over held-out images, for all metrics."""
     known = work.inputs["reference"]
     made_with = ReferenceStage.model_validate(known.manifest.settings)
-    source, roles = source_of(made_with.data, work), _roles(made_with, work)
+    source, roles = source_of(made_with.data, work), _roles(settings, made_with, work)
     files = files_read.begin(work, source, roles)
     images, count = _images(settings, made_with, work)
     through = None if settings.autoencoder is None else Reconstruction(settings, work)
@@ -66,10 +66,14 @@ def run(settings: FloorStage, work: Work) -> Outcome:
     return Outcome(FloorResult(count, absent), {"metrics": rows})
 
 
-def _roles(reference: ReferenceStage, work: Work) -> list[str]:
+def _roles(settings: FloorStage, reference: ReferenceStage, work: Work) -> list[str]:
     """The files from outside that are read. Weights of a trained extractor are the reference's."""
-    trained = component_of(reference, work).trained
-    return [role for role in OF_KIND["floor"] if role != "extractor" or not trained]
+    of = {
+        "floor": True,
+        "autoencoder": settings.autoencoder is not None,
+        "extractor": not component_of(reference, work).trained,
+    }
+    return [role for role in OF_KIND["floor"] if of[role]]
 
 
 def _images(

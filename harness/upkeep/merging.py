@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -139,7 +139,7 @@ def _compare_files(found: Merged, theirs: Store, ours: Store) -> None:
                     found.contradictions.append(f"{label}: {name} is {a[:12]} here, {b[:12]} there")
 
 
-def _computed(name: str, facts: list[dict[str, Any]]) -> bool:
+def _computed(name: str, facts: Sequence[Mapping[str, Any]]) -> bool:
     """Was it made of the images, rather than read? Then it may differ by rounding."""
     trained = any(f.get("training") for f in facts)
     return name == "reference_sha256" or (name == "extractor_sha256" and trained)

@@ -12,6 +12,7 @@ import torch
 from small_diffusers import save
 
 from harness.metrics.fidelity import psnr, ssim
+from harness.store import file_lists
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
 
@@ -93,6 +94,22 @@ def test_decoded_encodings_are_measured(
         assert found[name]["std"] == pytest.approx(values.std(ddof=1) / np.sqrt(10), rel=1e-2)
     about = json.loads(found["fd_random_conv"]["measured_with"])
     assert about["decoder_gflops"] > 0 and len(about["decoder_sha256"]) == 64
+
+
+@pytest.mark.slow
+def test_weights_that_a_floor_or_a_ceiling_reads_are_listed(
+    laboratory: Laboratory, tmp_path: Path, through: dict[str, Any]
+) -> None:
+    """A study without an encoding (of imported checkpoints) has no other list of them."""
+    changes = overrides(tmp_path, **through)
+    tasks = [*reconstruction(laboratory, *changes), laboratory.task("ceiling", *changes)]
+    for task in tasks:
+        laboratory.make(task, *changes)
+        laboratory.run(task)
+        kept = file_lists.read(laboratory.folder(task) / file_lists.FILES, contents=True)
+        weights = [b"config.json", b"diffusion_pytorch_model.safetensors"]
+        assert kept["autoencoder"].paths == weights, task.kind
+        assert kept["autoencoder"].sha256.any()
 
 
 def test_it_is_planned_where_it_is_asked_for_and_means_something(

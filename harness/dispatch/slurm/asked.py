@@ -6,6 +6,7 @@ little.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Asked:
         return cls(setting, gb, fixed)
 
     @classmethod
-    def read(cls, about: dict[str, Any]) -> Asked | None:
+    def read(cls, about: Mapping[str, Any]) -> Asked | None:
         """As batch.json has it; None in one of an earlier version."""
         return Asked(**about["memory"]) if "memory" in about else None
 

@@ -48,6 +48,9 @@ class Starved(PretendedCluster):
 
     most = 1000
 
+    def cancel(self, name: str, elements: list[str]) -> None:
+        pass
+
     def submit(self, script: Path, name: str) -> str:
         gb = re.findall(r"--mem=(\d+)GB", script.read_text())
         if gb and int(gb[0]) > self.most:
@@ -119,6 +122,7 @@ def test_of_a_pack_only_the_stage_that_ran_is_blamed(tmp_path: Path, clock: Cloc
     assert rest
     state_of(tmp_path, place[0], first)
     cluster.turn()
+    clock.now += 3600
     events = {task.key: jobs.adopt(task, jobs.living[task.key].attempt) for task in (first, *rest)}
     ends = [(e.event, e.content.get("failure")) for e in events.values() if e]
     assert ends == [("failed", "out of memory")] + [("lost", None)] * len(rest)
