@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.study is not None:
-        path = Path(shipped.find(args.study))
-        listed = yaml_source.read(path).data.get("components") or ()
-        files.of_study(tuple(str(name) for name in listed), path.parent)
+        _load_files_of(Path(shipped.find(args.study)))
     if args.name is not None:
         entry = registry.entry(args.kind, args.name)
         rows = [row_of(entry)]
@@ -48,6 +46,18 @@ def run(args: argparse.Namespace) -> int:
             if row["kind"] == kind:
                 print(f"  {row['name']:<18} {row['about']}  [{row['source']}]")
     return 0
+
+
+def _load_files_of(study: Path) -> None:
+    source = yaml_source.read(study)
+    listed = source.data.get("components") or ()
+    place = source.place(("components",))
+    if not (isinstance(listed, tuple) and all(isinstance(name, str) for name in listed)):
+        raise BadInput(f"{place}: components is {listed!r}; it should be a list of Python files")
+    try:
+        files.of_study(listed, study.parent)
+    except BadInput as error:
+        raise BadInput("\n".join(f"{place}: {each}" for each in str(error).split("\n"))) from None
 
 
 def row_of(entry: registry.Entry) -> dict[str, Any]:

@@ -4,9 +4,10 @@
               results folder (harness.store.component_files), where tasks find them
     task      `load_copies` loads the copies whose SHA-256 stands in the task, else it refuses
 
-A file may import installed packages and the files listed before it, by their names. Code is run
-from here only because a study of the user's names the file; a copy is loaded only by a task of that
-study, never because it lies in a results folder.
+A file may import installed packages and the files listed before it, by their names, and nothing
+else that lies beside it (harness.components.beside). Code is run from here only because a study of
+the user's names the file; a copy is loaded only by a task of that study, never because it lies in a
+results folder.
 
 A file that imports torch at its top is read for planning with a stand-in in torch's place
 (harness.components.standin), so that planning starts as fast as ever. Stages load it with torch.
@@ -15,6 +16,7 @@ A file that imports torch at its top is read for planning with a stand-in in tor
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.util
 import sys
@@ -23,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from harness.components import registry, standin
+from harness.components import beside, registry, standin
 from harness.errors import BadInput
 
 FOLDER = "components"  # below a results folder
@@ -37,6 +39,12 @@ class File:
     name: str  # as the study lists it
     path: Path
     sha256: str
+    uses: tuple[File, ...] = ()  # those of the study's files that it imports, and what these import
+
+    @property
+    def module(self) -> str:
+        """What the files listed after it import it as."""
+        return Path(self.name).stem
 
     def described(self) -> dict[str, str]:
         """For a task: what to load, wherever the study lies."""
@@ -50,12 +58,16 @@ def of_study(listed: Sequence[str], folder: Path) -> tuple[File, ...]:
     elsewhere, cannot be imported (with its line), or a component of a name that is taken.
     """
     registry.forget_files()
-    files, problems = [], []
+    files: list[File] = []
+    problems: list[str] = []
     for name in listed:
         try:
-            files.append(_found(name, folder))
+            file = _found(name, folder)
         except BadInput as error:
             problems.append(str(error))
+        else:
+            problems += _imports_unlisted(file, listed, folder)
+            files.append(_with_what_it_uses(file, files))
     if problems:
         raise BadInput("\n".join(problems))
     for file in files:
@@ -79,11 +91,38 @@ def _found(name: str, folder: Path) -> File:
     return File(name, path, hashlib.sha256(content).hexdigest())
 
 
+def _imports_unlisted(file: File, listed: Sequence[str], folder: Path) -> list[str]:
+    """Sentences on the files that it imports and the study does not list, or lists after it."""
+    content = file.path.read_bytes()
+    modules = {Path(name).stem: name for name in listed}
+    places = list(dict.fromkeys((file.path.parent, folder)))
+    found = [
+        f"components: {file.name}:{line} imports {name}, which lies beside it and is not listed: "
+        f"list it before {file.name}, so that tasks find it"
+        for line, name in beside.not_listed(content, set(modules), places)
+    ]
+    after = {Path(name).stem for name in listed[listed.index(file.name) + 1 :]}
+    for name, line in beside.imports(content, at_once=True).items():
+        if name in after and name != file.module:
+            found.append(
+                f"components: {file.name}:{line} imports {name}, which is listed after it: list "
+                f"{modules[name]} before {file.name}"
+            )
+    return found
+
+
+def _with_what_it_uses(file: File, before: Sequence[File]) -> File:
+    modules = beside.imports(file.path.read_bytes())
+    used = {each: None for f in before if f.module in modules for each in (*f.uses, f)}
+    return dataclasses.replace(file, uses=tuple(used))
+
+
 def _entries(file: File, path: Path) -> list[registry.Entry]:
     """The components of a file, whose module is loaded from `path` (it, or its copy)."""
     module = _load(file, path)
     where = f"file {file.name}"
     found = [registry.entry_of(c, where, sha256=file.sha256) for c in registry.classes_of(module)]
+    registry.check_no_name_twice(found)
     return found
 
 
@@ -91,7 +130,7 @@ _loaded: dict[str, tuple[str, ModuleType]] = {}  # module name -> SHA-256 of its
 
 
 def _load(file: File, path: Path) -> ModuleType:
-    name = Path(file.name).stem
+    name = file.module
     known = _loaded.get(name)
     if known is not None and known[0] == file.sha256 and not _only_stood_in(known[1]):
         sys.modules[name] = known[1]
@@ -157,7 +196,7 @@ def _why(file: File, path: Path, error: BaseException) -> str:
         line = own[-1] if own else None
     at = f"{file.name}:{line}" if line else file.name
     said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-    return f"components: {at}: cannot be imported: {said}"
+    return f"components: {at}: cannot be imported: {' '.join(said.split())}"
 
 
 def copy_of(root: Path, sha256: str) -> Path:

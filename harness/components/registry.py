@@ -12,6 +12,7 @@ Two of one name are an error that names both places. Nothing here imports torch.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import sys
@@ -81,9 +82,9 @@ class Entry:
         except Exception as error:
             if self.where == BUILT_IN:
                 raise
+            why = " ".join(f"{type(error).__name__}: {error}".split())
             raise BadInput(
-                f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: "
-                f"{type(error).__name__}: {error}"
+                f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: {why}"
             ) from error
         return found if self.where == BUILT_IN else check_class(found, self.where)
 
@@ -128,6 +129,7 @@ def _installed() -> dict[tuple[str, str], Entry]:
 def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
     """Name to entry, and whether any was read with a stand-in. first: it may have been."""
     found: dict[tuple[str, str], Entry] = {}
+    all_found: list[Entry] = []
     any_stood_in = False
     for point in metadata.entry_points(group=GROUP):
         package = f"{point.dist.name} {point.dist.version}" if point.dist else point.value
@@ -135,13 +137,17 @@ def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
         try:
             classes, stood_in = standin.read(lambda point=point: _classes(point))  # type: ignore[misc]
         except Exception as error:
+            why = " ".join(f"{type(error).__name__}: {error}".split())
             raise BadInput(
                 f"{where}: its entry point {point.name} = {point.value} (group {GROUP}) cannot be "
-                f"imported: {type(error).__name__}: {error}; mend the package or uninstall it"
+                f"imported: {why}; mend the package or uninstall it"
             ) from error
         any_stood_in |= stood_in
         for cls in classes:
-            _add(found, entry_of(cls, where, package=package))
+            all_found.append(entry_of(cls, where, package=package))
+            _add(found, all_found[-1])
+    for brings in {each.package for each in all_found}:
+        check_no_name_twice(each for each in all_found if each.package == brings)
     return found, any_stood_in
 
 
@@ -203,6 +209,28 @@ def _add(table: dict[tuple[str, str], Entry], entry: Entry) -> None:
             f"and {entry.where}; rename one of them"
         )
     table[at] = entry
+
+
+def check_no_name_twice(found: Iterable[Entry]) -> None:
+    """Raise BadInput where two classes of one file or package are called alike."""
+    seen: dict[tuple[str, str], Entry] = {}
+    for each in found:
+        other = seen.setdefault((each.kind, each.name), each)
+        if other.target is not each.target:
+            raise BadInput(
+                f"{each.where}: two components of kind {word(each.kind)} are called {each.name!r}: "
+                f"{_place(other.target)} and {_place(each.target)}; rename one of them"
+            )
+
+
+def _place(target: str | type[Component]) -> str:
+    """A class with its module, and the line where it is known."""
+    if isinstance(target, str):
+        return target
+    line = ""
+    with contextlib.suppress(OSError, TypeError):
+        line = f" (line {inspect.getsourcelines(target)[1]})"
+    return f"{target.__module__}.{target.__qualname__}{line}"
 
 
 def add_file_entries(entries: list[Entry]) -> None:

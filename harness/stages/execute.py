@@ -157,13 +157,16 @@ def _execute(
 
 
 def _brought(task: Task) -> dict[str, str]:
-    """The study's own components, as {"kind:name": SHA-256 of the file}."""
-    ours = {each["sha256"] for each in task.place.components}
-    return {
+    """The study's own components, as {"kind:name": SHA-256 of the file}; and as "file:NAME" those
+    of its files that only others import."""
+    ours = {each["sha256"]: each["name"] for each in task.place.components}
+    found = {
         f"{entry.kind}:{entry.name}": entry.sha256
         for entry in (registry.entries() if ours else ())
         if entry.sha256 in ours
     }
+    imported = {f"file:{name}": sha256 for sha256, name in ours.items()}
+    return {**found, **{at: each for at, each in imported.items() if each not in found.values()}}
 
 
 def _bind_scratch(scratch: Path, brought: dict[str, str]) -> None:

@@ -24,13 +24,17 @@ def keep(brought: Iterable[File], root: Path) -> None:
 
 
 def changed(brought: Iterable[File], root: Path) -> list[str]:
-    """Components whose file is another than their version was used with here, as sentences."""
+    """Components whose file is another than their version was used with here, as sentences; or
+    whose file imports one of the study's that is another."""
     found = []
-    for entry, known in _used(brought, root):
-        if known and entry.sha256 not in known:
+    for entry, file, known in _used(brought, root):
+        if known and content_of(file) not in known and not _of_before(file, known):
             cls = entry.load()
+            which = entry.where
+            if _own(known) & {file.sha256}:
+                which += f" imports {', '.join(f.name for f in file.uses)}, of which one"
             found.append(
-                f"{entry.where} has changed since {registry.word(entry.kind)} {entry.name!r} "
+                f"{which} has changed since {registry.word(entry.kind)} {entry.name!r} "
                 f"version {cls.version} was used in {root}: raise its version if its output may be "
                 "another, or say --same-output"
             )
@@ -39,22 +43,40 @@ def changed(brought: Iterable[File], root: Path) -> list[str]:
 
 def remember(brought: Iterable[File], root: Path) -> None:
     """Write down which file each component's version was used with in a results folder."""
-    for entry, known in _used(brought, root):
-        if entry.sha256 is not None and entry.sha256 not in known:
+    for entry, file, known in _used(brought, root):
+        if content_of(file) not in known:
             path = _version_path(root, entry)
             path.parent.mkdir(parents=True, exist_ok=True)
-            store_files.write_atomic(path, json.dumps([*known, entry.sha256]).encode())
+            store_files.write_atomic(path, json.dumps([*known, content_of(file)]).encode())
 
 
-def _used(brought: Iterable[File], root: Path) -> Iterator[tuple[registry.Entry, list[str]]]:
-    """The files' components, each with the SHA-256s its version was used with."""
-    mine = {file.sha256 for file in brought}
+def content_of(file: File) -> str:
+    """Its SHA-256; behind a plus, where it imports others of the study's files, that of theirs."""
+    if not file.uses:
+        return file.sha256
+    others = "\n".join(sorted(each.sha256 for each in file.uses))
+    return f"{file.sha256}+{hashlib.sha256(others.encode()).hexdigest()}"
+
+
+def _own(known: Iterable[str]) -> set[str]:
+    return {each.partition("+")[0] for each in known}
+
+
+def _of_before(file: File, known: list[str]) -> bool:
+    """Was it used before what a file imports was written down too?"""
+    return file.sha256 in known and not any(each.startswith(f"{file.sha256}+") for each in known)
+
+
+def _used(brought: Iterable[File], root: Path) -> Iterator[tuple[registry.Entry, File, list[str]]]:
+    """The files' components, each with its file and what its version was used with."""
+    mine = {file.sha256: file for file in brought}
     for entry in registry.entries():
-        if entry.sha256 in mine:
+        if (file := mine.get(entry.sha256 or "")) is not None:
             known: Any = []
             with contextlib.suppress(OSError, ValueError):
                 known = json.loads(_version_path(root, entry).read_text())
-            yield entry, known if isinstance(known, list) else []
+            known = known if isinstance(known, list) else []
+            yield entry, file, [each for each in known if isinstance(each, str)]
 
 
 def _version_path(root: Path, entry: registry.Entry) -> Path:

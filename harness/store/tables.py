@@ -90,7 +90,10 @@ MORE = (  # since version 5
     Column("objective", "string", "component that says what the network predicts and its loss"),
     Column("objective_settings", "string", "its settings as JSON; null: those of its defaults"),
     Column(
-        "component_sha256", "string", 'JSON {"kind:name": SHA-256} of component files; null: none'
+        "component_sha256",
+        "string",
+        'JSON {"kind:name": SHA-256} of component files, "file:NAME" of those that bring none; '
+        "null: none",
     ),
 )
 

@@ -70,3 +70,20 @@ def test_a_studys_own_files_are_among_them(verb: Said, study: Path) -> None:
 def test_what_there_is_not_is_said(words: tuple[str, ...], said: str, verb: Said) -> None:
     code, told = verb("components", *words)
     assert code == 2 and said in told
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("mine.py", "components is 'mine.py'; it should be a list of Python files"),
+        ("5", "components is 5; it should be a list"),
+        ("[1]", "components is (1,); it should be a list"),
+        ("[absent.py]", "absent.py: No such file"),
+    ],
+)
+def test_what_is_no_list_of_files_is_refused_with_its_line(
+    verb: Said, study: Path, written: str, said: str
+) -> None:
+    study.write_text(study.read_text() + f"components: {written}\n")
+    code, found = verb("components", "--study", "tiny.yaml")
+    assert code == 2 and "tiny.yaml:" in found and said in found

@@ -65,6 +65,38 @@ def test_a_file_may_import_those_listed_before_it(tmp_path: Path) -> None:
     assert registry.get("schedule", "falling")().factor(6, 0) == 3
 
 
+def test_a_file_knows_those_that_it_imports(tmp_path: Path) -> None:
+    one, two, three, four = listed(
+        tmp_path, own_one="", own_two="import own_one", own_three="",
+        own_four="def later():\n    import own_two",
+    )  # fmt: skip
+    assert (one.uses, two.uses, three.uses, four.uses) == ((), (one,), (), (one, two))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["whole.py"], r"whole\.py:2 imports parts, which lies beside it and is not listed"),
+        (["parts.py", "whole.py"], r"whole\.py:5 imports heavy, which lies beside it and is not"),
+        (["whole.py", "parts.py", "heavy.py"], r"whole\.py:2 imports parts, which is listed after"),
+        (["parts.py", "sub/lower.py"], r"sub/lower\.py:1 imports near, which lies beside it"),
+    ],
+)
+def test_what_no_task_would_find_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], said: str
+) -> None:
+    """In the study's folder Python finds every file, whose change nobody would notice."""
+    (tmp_path / "sub").mkdir()
+    for name in ("parts.py", "heavy.py", "sub/near.py"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "whole.py").write_text("\nimport parts\n\ndef build():\n    import heavy\n")
+    (tmp_path / "sub" / "lower.py").write_text("import near, parts\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])  # as `python -m harness` has it
+    with pytest.raises(BadInput, match=said):
+        files.of_study(names, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -105,6 +137,11 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
             GOOD.replace('"falling"', '"constant"'),
             "two components .* 'constant': built in and file",
         ),
+        (
+            GOOD + GOOD.replace("class Falling", "class Again"),
+            r"two .* 'falling': broken\.Falling \(line 7\) and broken\.Again \(line 21\)",
+        ),
+        ("raise ValueError('one\\n\\ntwo')\n", r"^[^\n]*broken\.py:1: .*: ValueError: one two$"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_with_its_line(
@@ -213,6 +250,19 @@ def test_a_file_that_changed_under_its_version_is_told_until_the_version_is_rais
     assert component_files.changed(raised, root) == []
     component_files.remember(other, root)  # as --same-output does
     assert component_files.changed(listed(tmp_path, my_schedule=GOOD), root) == []
+
+
+def test_a_change_of_what_a_file_imports_is_a_change_under_its_version(tmp_path: Path) -> None:
+    root, uses = tmp_path / "results", "import own_parts\n" + GOOD
+    first = listed(tmp_path, own_parts="half = 2", own_other="", my_schedule=uses)
+    component_files.remember(first, root)
+    other = listed(tmp_path, own_parts="half = 2", own_other="# new", my_schedule=uses)
+    assert component_files.changed(other, root) == []  # it does not import that one
+    other = listed(tmp_path, own_parts="half = 3", own_other="", my_schedule=uses)
+    (sentence,) = component_files.changed(other, root)
+    assert "my_schedule.py imports own_parts.py, of which one has changed" in sentence
+    component_files.remember(other, root)
+    assert component_files.changed(other, root) == []
 
 
 def test_the_line_is_found_where_the_study_lies_in_the_current_folder(
