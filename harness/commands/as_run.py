@@ -45,7 +45,8 @@ def find(args: argparse.Namespace, error: BadInput) -> Index:
     never run into this results folder, or has a mistake."""
     root, name, profile, text = Path(args.results), args.study, args.profile, None
     if Path(name).is_file():
-        if not origins.sentences(root, str(error)):  # a mistake in it, not a component elsewhere
+        said = str(error)  # a mistake in it, or of a component that is elsewhere
+        if not (origins.sentences(root, said) or origins.only_files_are_absent(said)):
             raise error
         written, text = read(Path(name)).data, Path(name).read_text(encoding="utf-8")
         name, profile = written.get("study"), profile or written.get("profile", "laptop")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from harness.components import files, registry
 from harness.errors import BadInput
 from harness.store import studies
 
+ABSENT = re.compile(r"components: .*\.py: No such file or directory$")
 MOST_MANIFESTS = 1000  # that are read where no study's file tells
 
 
@@ -27,6 +29,11 @@ def sentences(root: Path, error: str) -> list[str]:
     for at, origin in _named_in(root, error):
         known.setdefault(at, origin)
     return [_sentence(root, at, origin) for at, origin in sorted(known.items())]
+
+
+def only_files_are_absent(error: str) -> bool:
+    """Does an error say of component files that they are not there, and nothing else?"""
+    return all(ABSENT.search(line) for line in error.splitlines())
 
 
 def _named_in(root: Path, error: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -48,6 +48,19 @@ def test_status_of_a_component_that_is_not_here_counts_what_was_kept(
     assert as_run.label(theirs, key).startswith("evaluate DiT-1x8x2/2 seed 0")
 
 
+def test_a_study_whose_component_file_is_not_here_is_read_as_it_was_run(
+    moved: Index, verb: Said
+) -> None:
+    code, before = verb("status", "kept.yaml")
+    path = Path("kept.yaml")
+    path.write_text(path.read_text() + "components: [absent.py]\n")
+    again, said = verb("status", "kept.yaml")
+    assert again == code and counts(said) == counts(before) != []
+    assert "components: absent.py: No such file" in said and "kept.yaml has changed since" in said
+    path.write_text(path.read_text().replace("absent.py", "absent"))
+    assert verb("status", "kept.yaml")[0] == 2  # a mistake
+
+
 def test_stages_stand_as_their_last_attempts_left_them(tmp_path: Path, study: Path) -> None:
     plan = make_plan(load_study(study))
     kept = index(plan)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from harness.components import files
+from harness.errors import BadInput
 from harness.store import origins, studies
 from harness.store.studies import Index
 
@@ -49,3 +52,12 @@ def test_manifests_tell_where_no_studys_file_does(tmp_path: Path) -> None:
 
 def test_a_folder_that_holds_nothing_tells_nothing(tmp_path: Path) -> None:
     assert origins.sentences(tmp_path / "absent", ERROR) == []
+
+
+def test_files_that_are_absent_are_told_from_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        files.of_study(["one.py", "two.py"], tmp_path)
+    assert origins.only_files_are_absent(str(caught.value))
+    with pytest.raises(BadInput) as caught:
+        files.of_study(["one.py", "two.txt"], tmp_path)
+    assert not origins.only_files_are_absent(str(caught.value))
