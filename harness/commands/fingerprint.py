@@ -107,7 +107,7 @@ def _compared(
     if not os.path.exists(read.path):
         return {**told, "said": "not there"}
     try:
-        now = identity.now_there(read, {})
+        now = identity.now_there(read, {}, kept)
     except (HarnessError, OSError) as error:
         raise BadInput(f"{read.path} cannot be compared: {error}") from error
     if args.contents:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import HarnessError
+from harness.errors import BadInput, HarnessError, Missing
 from harness.plan import reads
 from harness.plan.plan import Plan, Stage
 from harness.plan.stages import Place
@@ -141,7 +141,7 @@ def _compared(read: Read, store: Store, every: bool, seen: dict[Any, Any]) -> di
     kept = _list(read.kept, seen).get(read.role)
     if kept is None:
         return {}
-    now = now_there(read, seen)
+    now = now_there(read, seen, kept)
     difference = file_lists.compare(kept, now)
     told: dict[str, str] = {}
     if difference.other or difference.retimed:
@@ -159,8 +159,25 @@ def _compared(read: Read, store: Store, every: bool, seen: dict[Any, Any]) -> di
     return told
 
 
-def now_there(read: Read, seen: dict[Any, Any]) -> FileList:
-    """The files as they are now. seen: what was looked at before, of this look."""
+def now_there(read: Read, seen: dict[Any, Any], kept: FileList) -> FileList:
+    """The files as they are now. seen: what was looked at before, of this look.
+
+    Where the source does not find its layout any more, because files of it were renamed or removed:
+    those of the `kept` ones that are still there. Raises Missing or BadInput, the source's, where
+    all of them are.
+    """
+    from harness.store import file_lists
+
+    try:
+        return _listed(read, seen)
+    except (Missing, BadInput):
+        left = file_lists.still_there(read.path, kept)
+        if len(left) == len(kept):
+            raise
+        return left
+
+
+def _listed(read: Read, seen: dict[Any, Any]) -> FileList:
     from harness.store import file_lists
 
     split = reads.SPLITS.get(read.role)

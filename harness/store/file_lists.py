@@ -103,6 +103,12 @@ def stated(place: str | Path, paths: list[bytes]) -> FileList:
     return FileList(paths, about[:, 0], about[:, 1])
 
 
+def still_there(place: str | Path, kept: FileList) -> FileList:
+    """Those of the kept files that are there, as they are now."""
+    top = os.fsencode(os.path.normpath(place))
+    return stated(place, [path for path in kept.paths if os.path.isfile(_join(top, path))])
+
+
 def _below(top: bytes, path: bytes) -> bytes:
     if path.startswith(top + b"/"):
         return path[len(top) + 1 :]

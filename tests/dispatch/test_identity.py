@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import pytest
 from committed import commit_stage
 from tiny_study import TINY
 
+from harness import components
 from harness.dispatch import identity
+from harness.errors import BadInput
 from harness.plan import make_plan, reads
-from harness.plan.plan import Plan
+from harness.plan.plan import Plan, Stage
+from harness.plan.stages import Place
 from harness.spec import load_study
 from harness.store import Store, file_lists
 
@@ -54,6 +59,71 @@ def test_another_size_or_another_file_is_refused_with_the_remedies(tmp_path: Pat
     assert "1 file added" in sentence and "1 changed" in sentence
     for remedy in ("data.name", "data.fingerprint", "forget"):
         assert remedy in sentence, remedy
+
+
+def example(name: str, folder: Path) -> tuple[identity.Read, Store, list[Path]]:
+    """The example of a data source, read by a stage that kept its list; and the files listed."""
+    found = components.get("source", name)
+    place = found().example(folder / "images", 0)  # type: ignore[attr-defined]
+    assert place is not None
+    source = found.model_validate(found.recognise(place) or {})  # type: ignore[attr-defined]
+    listed = [Path(each) for each in source.listing(str(place))]
+    store = Store(folder / "results")
+    kept = store.folder("encode", "e" * 64) / file_lists.FILES
+    kept.parent.mkdir(parents=True)
+    file_lists.write(kept, {"data": file_lists.look(place, listed)})
+    stage = Stage("encode", "e" * 64, "{}", {}, {}, ("pets",), None)
+    where = Place(data_path=str(place))
+    return identity.Read(stage, "data", where, source, kept), store, listed
+
+
+READ = [n for n in components.names("source") if not components.get("source", n).made]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("how", ["removed", "renamed", "longer"])
+@pytest.mark.parametrize("name", READ)
+def test_each_file_of_each_source_is_missed(name: str, how: str, tmp_path: Path) -> None:
+    """A file of a published layout under another name was "cannot be compared", and a note."""
+    read, store, listed = example(name, tmp_path)
+    assert identity._compared(read, store, True, {}) == {}
+    for path in listed if len(listed) > 1 else []:
+        content = path.read_bytes()
+        beside = path.with_name(f"0{path.name}")
+        if how == "longer":
+            path.write_bytes(content + b"0")
+        elif how == "renamed":
+            path.rename(beside)
+        else:
+            path.unlink()
+        found = identity._compared(read, store, True, {})
+        word = "changed" if how == "longer" else "removed"
+        assert f"1 {word} (" in found["changed"] or f"1 file {word} (" in found["changed"], path
+        beside.unlink(missing_ok=True)
+        path.write_bytes(content)
+        os.utime(path, ns=(0, 0))
+
+
+@pytest.mark.parametrize("name", READ)
+def test_of_an_empty_folder_all_files_are_missed(name: str, tmp_path: Path) -> None:
+    read, store, listed = example(name, tmp_path)
+    for path in listed:
+        path.unlink()
+    Path(read.path).mkdir(exist_ok=True)
+    found = identity._compared(read, store, True, {})
+    assert f"{len(listed)} file{'s' if len(listed) > 1 else ''} removed" in found["changed"]
+
+
+def test_files_that_are_all_there_and_cannot_be_listed_are_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, store = made(tmp_path)
+
+    def refuses(*_: Any, **__: Any) -> Any:
+        raise BadInput("two layouts lie there")
+
+    monkeypatch.setattr(reads, "files_of", refuses)
+    found = look(plan, store)
+    assert found.changed == [] and "two layouts lie there" in found.notes[0]
 
 
 def test_another_time_alone_is_a_note(tmp_path: Path) -> None:
