@@ -114,10 +114,18 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return {k: v for k, v in environment.items() if k in REACH or not k.startswith(dropped)}
 
 
+# Colours and other controls of a terminal, titles of its window, a byte order mark.
+CONTROLS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*|[\x00-\x08\x0e-\x1f\x7f\ufeff]")
+
+
 def job_ids(printed: str) -> set[str]:
-    """Ids in the output of `sbatch --parsable` (JOB or JOB;CLUSTER), or of an sbatch without it."""
-    line = r"^\s*(?:Submitted batch job )?(\d+)(?:;[\w.-]+| on cluster [\w.-]+)?\s*$"
-    return set(re.findall(line, printed, re.MULTILINE))
+    """Ids in the output of `sbatch --parsable` (JOB or JOB;CLUSTER), or of an sbatch without it.
+
+    Its words count before a line that is a number and nothing else, which may be a site's.
+    """
+    shown = CONTROLS.sub("", printed)
+    worded = set(re.findall(r"Submitted batch job ([1-9][0-9]*)(?![\w.])", shown))
+    return worded or set(re.findall(r"^\s*([1-9][0-9]*)(?:;[\w.-]+)?\s*$", shown, re.MULTILINE))
 
 
 def of_this_user() -> list[str]:
@@ -280,7 +288,8 @@ class Cluster:
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
             full = any(word in said.lower() for word in LIMITS) and not TOO_LARGE.search(said)
             if full or not any(word in said.lower() for word in PASSING):
-                known = None if full else self._submitted_after_all(done.stdout, name)
+                sure_not = full and not job_ids(done.stdout)
+                known = None if sure_not else self._submitted_after_all(done.stdout, name)
                 if known is not None:
                     return known
                 if not unsure:  # surely not queued
@@ -298,27 +307,34 @@ class Cluster:
         """The id of a job whose sbatch ended with an error, as a site's own part of one may do
         after SLURM has taken the job."""
         ids = job_ids(printed)
-        if len(ids) == 1:
-            return ids.pop()
         with contextlib.suppress(Unreachable):
-            return self.find(name)
-        return None
+            known = self.find(name)
+            if known is not None:
+                return known
+        return ids.pop() if len(ids) == 1 else None
 
     def _submitted(self, printed: str, name: str, script: Path) -> str:
-        """The job's id from what an sbatch without error printed; a site may add lines of its own.
+        """The job's id from what an sbatch without error printed.
 
-        Raises Refused when neither a line nor the queue tells it: the job may run, and another
-        sbatch might make a second one, and a third.
+        Where a site has printed more than the id, a number may be the site's: the queue is asked
+        first. Raises Refused when neither a line nor the queue tells it: the job may run, and
+        another sbatch might make a second one, and a third.
         """
         ids = job_ids(printed)
-        if len(ids) == 1:
+        sure = len(ids) == 1
+        if sure and len(printed.strip().splitlines()) == 1:
             return ids.pop()
         for attempt in range(self.tries):
             if attempt:
                 time.sleep(self.wait_s * 2 ** (attempt - 1))
-            known = self.find(name)
-            if known is not None:
-                return known
+            try:
+                known = self.find(name)
+            except Unreachable:
+                if not sure:
+                    raise
+                known = None
+            if known is not None or sure:
+                return known or ids.pop()
         said = " ".join(printed.split())[:300]
         raise Refused(
             f"sbatch ended without an error and told no job id (it printed {said!r}). A job may be "

@@ -120,18 +120,22 @@ class Outputs:
 
     @classmethod
     def of(cls, path: Path) -> Outputs:
-        """sbatch's filename patterns: `%%` is a per cent sign; a backslash ends all patterns."""
+        """sbatch's filename patterns: a backslash ends all patterns.
+
+        `%%` should be a per cent sign, and srun 22.05 reads some of them as the start of a pattern:
+        with two per cent signs in a row in the path, or `%5t`, its output is lost, or it fails.
+        """
         streams = {"output": "out", "error": "err"}
         srun = ["srun", "--unbuffered"]
-        if "\\" not in str(path):
-            pattern = str(path).replace("%", "%%") + "/%A_%a"
+        if not re.search(r"[%\\]", str(path)):
+            pattern = f"{path}/%A_%a"
             flags = {name: f"{pattern}_0_log.{end}" for name, end in streams.items()}
             for name, end in streams.items():
                 srun += [f"--{name}", f"{pattern}_%t_log.{end}"]
             return cls(flags, [], srun)
         # What SLURM itself says stands in one file for all elements. The script sends the rest
         # where it belongs; all ranks of an element print into the first one's files.
-        literal = str(path).replace("\\", "\\\\") + "/array_log"
+        literal = str(path).replace("\\", "\\\\") + r"/array\_log"  # with one in any case
         flags = {name: f"{literal}.{end}" for name, end in streams.items()}
         mine = shlex.quote(f"{path}/") + '"${SLURM_ARRAY_JOB_ID}_${SLURM_ARRAY_TASK_ID}_0_log'
         return cls(flags, [f'exec >>{mine}.out" 2>>{mine}.err"'], srun)

@@ -14,6 +14,7 @@ from harness.dispatch.slurm.cluster import (
     NotConfigured,
     Refused,
     Unreachable,
+    job_ids,
 )
 
 
@@ -71,6 +72,13 @@ def test_an_sbatch_that_fails_in_passing_is_tried_again(commands: Path, tmp_path
         "12\n78",  # which of them? SLURM knows the name
         "",
         "Note; h",
+        "\x1b[32m78\x1b[0m",
+        "2026\n\x1b[1;32m78\x1b[0m",  # a year is the only line that is a bare number
+        "\x1b]0;sbatch\x07Jobs left today:\n500\nSubmitted batch job 78 to the queue",
+        "Quota:\n500",
+        "\u0661\u0662",
+        "0",
+        "\ufeff78",
     ],
 )
 def test_a_job_id_is_found_among_what_a_site_prints(
@@ -79,6 +87,40 @@ def test_a_job_id_is_found_among_what_a_site_prints(
     (tmp_path / "printed").write_text(printed + "\n")
     command(commands, "sbatch", f"echo x >> {tmp_path}/submitted; cat {tmp_path}/printed")
     command(commands, "squeue", "echo Note; echo 'harness-train-a|78|0|PENDING|1:00|0:00|None'")
+    assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
+    assert (tmp_path / "submitted").read_text() == "x\n"
+
+
+@pytest.mark.parametrize(
+    ("printed", "ids"),
+    [
+        ("\x1b[1;32mSubmitted batch job 78\x1b[0m\n", {"78"}),
+        ("\x1b]0;sbatch\x07\x1b[K78;main\x1b[m\n", {"78"}),
+        ("\ufeff78\n", {"78"}),
+        ("checking ...\r\x0078\x00\n", set()),
+        ("Jobs left:\n500\nSubmitted batch job 78 to low\n", {"78"}),
+        ("Submitted batch job 7.5\n-5\n0\n012\n\u0661\u0662\n", set()),
+        ("2026\n78\n", {"2026", "78"}),
+    ],
+)
+def test_colours_and_other_digits_make_no_job_id(printed: str, ids: set[str]) -> None:
+    assert job_ids(printed) == ids
+
+
+def test_a_number_beside_other_words_is_the_job_id_where_the_queue_does_not_answer(
+    commands: Path, tmp_path: Path
+) -> None:
+    command(commands, "sbatch", "echo Welcome; echo 78")
+    command(commands, "squeue", "exit 1")
+    assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
+
+
+def test_a_job_that_a_full_queue_has_taken_after_all_is_not_submitted_again(
+    commands: Path, tmp_path: Path
+) -> None:
+    said = "echo 'our job submit limit is near' >&2"
+    command(commands, "sbatch", f"echo x >> {tmp_path}/submitted; echo 78; {said}; exit 1")
+    command(commands, "squeue", "echo 'harness-train-a|78|0|PENDING|1:00|0:00|None'")
     assert quick().submit(tmp_path / "s", "harness-train-a") == "78"
     assert (tmp_path / "submitted").read_text() == "x\n"
 
@@ -96,7 +138,8 @@ def test_a_job_id_that_nobody_tells_is_not_guessed_and_the_job_not_submitted_aga
 
 
 @pytest.mark.parametrize(
-    ("printed", "queued"), [("Welcome; 3 news\n78", ""), ("", "78"), ("Note; 12 h", "78")]
+    ("printed", "queued"),
+    [("Welcome; 3 news\n78", ""), ("", "78"), ("Note; 12 h", "78"), ("2026", "78")],
 )
 def test_an_sbatch_that_reports_a_failure_after_slurm_took_the_job_has_submitted_it(
     commands: Path, tmp_path: Path, printed: str, queued: str

@@ -75,19 +75,15 @@ def test_a_path_reaches_sbatch_and_srun_as_it_is(name: str) -> None:
     assert srun[-2:] == [str(root), "harness-train-x"]
 
 
-def test_a_percent_sign_is_doubled_in_file_names_and_nowhere_else() -> None:
-    text = script(Path("/r/%j 100%"), BATCH, SlurmSettings(), None)
-    assert flags(text)["output"] == "/r/%%j 100%%/slurm/harness-train-x/%A_%a_0_log.out"
-    srun = commands(text)[-1]
-    assert srun[srun.index("--error") + 1] == "/r/%%j 100%%/slurm/harness-train-x/%A_%a_%t_log.err"
-    assert srun[-2] == "/r/%j 100%"
-
-
-def test_behind_a_backslash_sbatch_knows_no_patterns_and_the_script_names_the_files() -> None:
-    root = Path("/r/b\\n%j")
+@pytest.mark.parametrize("name", [r"b\n%j", r"b\slash", "%j 100%", "%%", "%5t", "100%% of %A_%a"])
+def test_where_a_path_may_be_read_as_a_pattern_there_is_none_and_the_script_names_the_files(
+    name: str,
+) -> None:
+    root = Path("/r") / name
     text = script(root, BATCH, SlurmSettings(), None)
     # sbatch takes one backslash of two away, and then the file name's rules do so again
-    literal = "/r/b\\\\n%j/slurm/harness-train-x/array_log"
+    escaped = name.replace("\\", "\\\\")
+    literal = rf"/r/{escaped}/slurm/harness-train-x/array\_log"
     assert flags(text)["output"] == f"{literal}.out" and flags(text)["error"] == f"{literal}.err"
     first, *_, srun = commands(text)
     assert first[1].startswith(f">>{root}/slurm/") and first[1].endswith("_0_log.out")
