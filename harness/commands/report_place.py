@@ -60,6 +60,18 @@ def check(given: str | None, option: str = "--report", endings: tuple[str, ...] 
                        f"the ending {' or '.join(endings[:2])}")  # fmt: skip
 
 
+def check_writable(path: Path) -> None:
+    """Raise BadInput where this user cannot write a report, before anything is computed for it."""
+    if to_files.passes_on(path):
+        return
+    above = next(p for p in Path(os.path.realpath(path)).parents if p.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise BadInput(
+            f"the report cannot be written to {path}: no permission to write in {above}. Give "
+            "another place with --report FILE, or do without it with --no-report"
+        )
+
+
 def made_of(opened: Opened, path: Path) -> dict[str, Any]:
     """The identity of the study and results that a report at `path` is made of."""
     study = opened.study

@@ -135,6 +135,8 @@ def do(args: argparse.Namespace) -> int:
         print(f"note: {note}", file=sys.stderr)
     check_budget(args, opened, missing)
     opened.store.check_writable()
+    if missing and not (args.no_report or args.detach):
+        report_place.check_writable(report.report_path(opened, args.report))
     brought = opened.study.components
     if not args.same_output and (sentences := component_files.changed(brought, opened.store.root)):
         raise BadInput("\n".join(sentences))

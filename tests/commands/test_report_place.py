@@ -13,6 +13,7 @@ import pytest
 from harness.cli import main
 from harness.commands import common, report, report_place
 from harness.commands.common import Opened
+from harness.errors import BadInput
 
 
 @pytest.fixture(autouse=True)
@@ -179,3 +180,30 @@ def test_the_home_of_a_path_is_found(
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert main(["report", "tiny.yaml", "--report=~/x.docx", "--results=~/r"]) == 2
     assert f"--report {tmp_path}/home/x.docx: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["reports/a.pdf", "deep/er/a.pdf", "link.pdf"])
+def test_a_place_where_this_user_cannot_write_is_refused_with_what_to_do(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root, who may write everywhere, a test has to take the permission away by hand."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "closed" / "reports").mkdir(parents=True)
+    (tmp_path / "link.pdf").symlink_to("closed/reports/a.pdf")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(BadInput, match=rf"{given}: no permission .*--report FILE.*--no-report"):
+        report_place.check_writable(Path(given))
+    report_place.check_writable(Path("/dev/null"))
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).is_dir())
+    report_place.check_writable(Path(given))
+
+
+def test_run_refuses_before_it_starts_where_its_report_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    may = os.access
+    monkeypatch.setattr(os, "access", lambda path, *more: path != Path.cwd() and may(path, *more))
+    assert main(["run", "tiny.yaml", "--executor", "local"]) == 2
+    said = capsys.readouterr().err
+    assert "report cannot be written to reports/tiny.pdf: no permission to write in" in said
+    assert not Path("results/attempts").exists()

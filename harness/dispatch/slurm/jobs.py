@@ -244,8 +244,9 @@ class SlurmJobs(QueueExecutor):
     def _waits_for_a_person(self) -> list[str]:
         """Sentences on jobs that SLURM does not start by itself."""
         places = dict.fromkeys(one.place for one in self.living.values())
-        queued = [(p[1], e) for p in places if (e := self.queue.at(*p)) and e.state == "PENDING"]
-        return stuck.notes(((f"{e.job}_{i}", e.reason) for i, e in queued), self._stuck)
+        known = [(p[1], e) for p in places if (e := self.queue.at(*p)) is not None]
+        waits = ((f"{e.job}_{i}", e.state, e.reason) for i, e in known)
+        return stuck.notes(waits, self._stuck)
 
     def _newest_report(self, key: str, read_ns: int) -> Event | None:
         """The newest report of a stage's task, as an event."""
@@ -283,6 +284,8 @@ class SlurmJobs(QueueExecutor):
         if element is not None and element.live:
             waits = element.state != "RUNNING"
             reason = f"{element.state.lower()}: {element.reason}" if waits else ""
+            means = stuck.meaning(element.reason, element.state)
+            reason += f" ({means})" if means else ""
             if one.gone is not None or one.reason != reason:
                 self.living[one.key] = replace(one, gone=None, reason=reason)
             if one.reason == reason:

@@ -181,3 +181,27 @@ def test_a_silent_cluster_is_not_told_as_jobs_that_go_on_where_none_was_submitte
     second, jobs = started(plan, tmp_path, cluster)
     second.begin()
     assert len(jobs.notes) == 1 and jobs.notes[0].endswith("go on unwatched until it does")
+
+
+@pytest.mark.parametrize(
+    ("state", "reason", "told"),
+    [
+        ("PENDING", "job requeued in held state", "pending: job requeued in held state (it is"),
+        ("SPECIAL_EXIT", "None", "special_exit: None (it is"),
+    ],
+)
+def test_a_job_that_waits_for_a_person_says_for_what(
+    tmp_path: Path, state: str, reason: str, told: str
+) -> None:
+    """`run` once, in a note; `status` as the reason of each stage."""
+    plan, cluster, _, jobs = detached(tmp_path, 1, slots=0)
+    for place, element in cluster.elements.items():
+        cluster.elements[place] = Element(element.job, state, reason)
+    jobs.queue._asked = None  # it is time to ask again
+    notes = [e.content["text"] for e in jobs.poll(0) if e.event == "note"]
+    assert len(notes) == 1 and notes[0].endswith("held; `scontrol release` lets it go")
+    now = study_state(plan, plan.stages.values(), Store(tmp_path), Ledger(tmp_path))
+    looker = SlurmJobs(tmp_path, plan.study, cluster)
+    seen, _ = view.look(plan, plan.stages.values(), now, Ledger(tmp_path), looker)
+    assert {s.state for s in seen.values()} == {"queued"}
+    assert all(s.reason.startswith(told) for s in seen.values())
