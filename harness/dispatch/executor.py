@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from harness.dispatch.ledger import Attempt
-from harness.dispatch.memory import Remedy
+from harness.dispatch.remedies import Remedy
 from harness.plan.stages import Task
 
 
@@ -153,8 +153,8 @@ class QueueExecutor(Executor, Protocol):
         event = self.adopt(task, attempt)
         return Look("queued") if event is None else Look.ended(event)
 
-    def remedy(self, attempt: Attempt, message: str) -> Remedy | None:
-        """What another try of an attempt that ran out of memory has; None: that is not known."""
+    def remedy(self, attempt: Attempt, failure: str, message: str) -> Remedy | None:
+        """What another try of a failed attempt has that it had not; None: that is not known."""
         return None
 
     def ran(self, key: str) -> float | None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.memory import Remedy, of_device
+from harness.dispatch.remedies import Remedy, of_device
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Policy:
 
 MOST_WAIT_S = 600.0
 GROWTH = 1.5
-WITHOUT_MORE = 1  # tries after the first of what ran out of memory and can have no more
+WITHOUT_MORE = 1  # tries after the first, where they can have no more than it had
 POLICIES: dict[str, Policy] = {
     "preempted": Policy(1000, 5, None, "its job was evicted by one of higher priority"),
     "timed out": Policy(20, 0, "time", "its time limit ended before it could checkpoint"),
@@ -76,7 +76,7 @@ def verdict(
     """Decide what to do after another `failure`, given the attempts that ended before it.
 
     `limits` overrides the number of retries by class (dispatch.retries); `pace` scales the pauses;
-    `remedy` is what is done about memory that was too small.
+    `remedy` is what is done about memory or time that was too little.
     """
     policy = POLICIES.get(failure, POLICIES["error"])
     retries = policy.retries
@@ -119,7 +119,7 @@ def settle(
 
     The task on the compute node and the driver both call it: whoever is first decides. `counts`
     says which of the attempts before it count towards the limit; `remedy` is what is done about
-    memory that was too small, None for other failures.
+    memory or time that was too little, None for other failures.
     """
     now = ledger.read(attempt)
     history = [a for a in ledger.attempts(attempt.key) if a.id != attempt.id and counts(a)]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, cast
 
-from harness.dispatch import failures, given, memory
+from harness.dispatch import failures, given, remedies
 from harness.dispatch.executor import Pace, PoolExecutor
 from harness.dispatch.failures import Verdict
 from harness.dispatch.ledger import Attempt
@@ -96,7 +96,7 @@ class Pool(Policy):
         limits: dict[str, int] = {**AT_ONCE, **self.driver.plan.study.settings.dispatch.retries}  # type: ignore[dict-item]
         remedy = None
         if failure == "out of memory":
-            remedy = memory.here(attempt.kind, message or "", attempt.key in self.alone)
+            remedy = remedies.here(attempt.kind, message or "", attempt.key in self.alone)
             self.alone.add(attempt.key)
         return failures.settle(
             self.driver.ledger,

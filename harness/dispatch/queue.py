@@ -138,9 +138,8 @@ class Queue(Policy):
     def settle(
         self, attempt: Attempt, failure: str, message: str | None
     ) -> tuple[Attempt, Verdict]:
-        limits, remedy = self.executor.retries, None
-        if failure == "out of memory":
-            remedy = self.executor.remedy(attempt, message or "")
+        limits = self.executor.retries
+        remedy = self.executor.remedy(attempt, failure, message or "")
         ledger = self.driver.ledger
         return failures.settle(ledger, attempt, failure, message, limits, remedy=remedy)
 

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from harness.dispatch import failures
 from harness.dispatch.executor import Event, Look, QueueExecutor
 from harness.dispatch.ledger import Attempt, Ledger
-from harness.dispatch.memory import Remedy
+from harness.dispatch.remedies import Remedy
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state, stuck
 from harness.dispatch.slurm.asked import Asked
@@ -66,10 +66,10 @@ class SlurmJobs(QueueExecutor):
         """Tries after the first, by class of failure, where the study says."""
         return self.study.settings.dispatch.retries  # type: ignore[return-value]
 
-    def remedy(self, attempt: Attempt, message: str) -> Remedy | None:
-        """What another try of an attempt that ran out of memory has."""
+    def remedy(self, attempt: Attempt, failure: str, message: str) -> Remedy | None:
+        """What another try of an attempt that had too little memory or time has."""
         asked = Asked.read(slurm_batch.about(self.root, attempt.batch or ""))
-        return None if asked is None else asked.remedy(attempt.kind, message)
+        return None if asked is None else asked.remedy(attempt.kind, failure, message)
 
     def trouble(self) -> str | None:
         """Why SLURM does not answer."""

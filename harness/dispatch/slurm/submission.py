@@ -111,8 +111,7 @@ class Submissions:
             if batch.growth.time > 1:
                 batch.longest = self.cluster.longest(settings.partition)
             dispatch = self.study.settings.dispatch
-            _, memory = slurm_script.limits(settings, batch)
-            asked = Asked.of(dispatch, batch.kind, memory, batch.refused)
+            asked = Asked.of(dispatch, batch, *slurm_script.limits(settings, batch))
             about = {**variant(self.study), "retries": dict(dispatch.retries), **asked.written()}
             attempts = {t.key: living[t.key].attempt for pack in batch.packs for t in pack}
             slurm_script.write(self.root, batch, settings, attempts, about, jobs)

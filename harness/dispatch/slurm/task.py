@@ -23,7 +23,8 @@ from typing import Any
 
 from harness.dispatch import failures
 from harness.dispatch.executor import Pace
-from harness.dispatch.ledger import Ledger
+from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.remedies import KEEP_PROGRESS
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
 from harness.dispatch.slurm.asked import Asked
@@ -97,15 +98,16 @@ def main(root_text: str, name: str) -> int:
     threads = element[0].task.place.threads or threads
     if threads:
         torch.set_num_threads(threads)
-    code = 0
+    code, first = 0, None  # the first stage of this start: it has all the time of the job
     for entry in element:
         if asked:
             return requeue(entry, element, ledger, said, about, asked)
         if ledger.read(entry.attempt).state != "running" or orphaned(entry, root, ledger, said):
             continue
+        first = first or entry
         ended = one(entry, root, ledger, said, asked, about)
         if ended == "stopped" and asked:
-            return requeue(entry, element, ledger, said, about, asked)
+            return requeue(entry, element, ledger, said, about, asked, whole=entry is first)
         if ended not in ("done", "cancelled"):  # what follows one cancelled finds that out itself
             code = 1
     spent = f"{time.process_time():.1f} s of processor time"
@@ -168,11 +170,8 @@ def one(
     def fail(failure: str, message: str) -> str:
         if said.main:
             now = replace(attempt, job=job_id(), ran=said.ran(task.key))
-            asked_for = Asked.read(about) if failure == "out of memory" else None
-            remedy = None if asked_for is None else asked_for.remedy(task.kind, message)
-            retries = about.get("retries", {})
             try:
-                failures.settle(ledger, now, failure, message, retries, remedy=remedy)
+                settle(ledger, now, failure, message, about)
             except HarnessError as full:  # the disk, as a rule: a driver settles it
                 tell(str(full), sys.stderr)
             said.say(task.key, "failed", failure=failure, message=message)
@@ -204,6 +203,15 @@ def one(
             return fail(classify(error), failure_told(error, log))
 
 
+def settle(
+    ledger: Ledger, attempt: Attempt, failure: str, message: str, about: Mapping[str, Any]
+) -> None:
+    """Write down a failed attempt, with what its batch says of its retries and of what it had."""
+    asked_for = Asked.read(about)
+    remedy = None if asked_for is None else asked_for.remedy(attempt.kind, failure, message)
+    failures.settle(ledger, attempt, failure, message, about.get("retries", {}), remedy=remedy)
+
+
 def gpus_given(task: Task) -> str:
     """For the log: how many GPUs SLURM gave on this node, and whether they can be used."""
     import torch
@@ -232,8 +240,13 @@ def requeue(
     said: Said,
     about: dict[str, Any],
     asked: list[int],
+    whole: bool = False,
 ) -> int:
-    """Put this element back into the queue, unless SLURM is ending it anyway. Never returns 0."""
+    """Put this element back into the queue, unless SLURM is ending it anyway. Never returns 0.
+
+    whole: had `entry` all the time of this start? If that was too little for a stage that keeps
+    nothing of what it did, the same time again would be too little again: it has failed.
+    """
     if not said.main:  # the main process decides for all; a requeue signals this one again
         count, until = len(asked), time.monotonic() + 60
         while len(asked) == count and time.monotonic() < until:
@@ -253,6 +266,8 @@ def requeue(
     evicted = since != "None" and since >= job.get("StartTime", "")
     out_of_time = not evicted and signal.SIGUSR2 in asked
     failure = "timed out" if out_of_time else "preempted"
+    if out_of_time and whole and entry.task.kind not in KEEP_PROGRESS:
+        return _too_little_time(entry, element, ledger, said, about)
     count = int(os.environ.get("SLURM_RESTART_COUNT", "0")) + 1
     message = f"{failure}; saved its progress and went back into the queue ({count} times so far)"
     tell(message, sys.stderr)  # now: the requeue may end this process
@@ -266,8 +281,25 @@ def requeue(
     for other in element:
         if ledger.read(other.attempt).state == "running":
             now = replace(other.attempt, ran=said.ran(other.task.key))
-            failures.settle(ledger, now, failure, message, about.get("retries", {}))
+            settle(ledger, now, failure, message, about)
             said.say(other.task.key, "failed", failure=failure, message=message)
+    return 1
+
+
+def _too_little_time(
+    entry: Entry, element: list[Entry], ledger: Ledger, said: Said, about: dict[str, Any]
+) -> int:
+    """End an element whose stage needs more time than a job of it has; what follows it is lost."""
+    message = f"the {about.get('minutes', '?')} minutes of its job ended before it was done"
+    tell(message, sys.stderr)
+    now = replace(entry.attempt, job=job_id(), ran=said.ran(entry.task.key))
+    settle(ledger, now, "timed out", message, about)
+    said.say(entry.task.key, "failed", failure="timed out", message=message)
+    for other in element:
+        if ledger.read(other.attempt).state == "running":
+            behind = "the time of its job ended before it began"
+            ledger.end(replace(other.attempt, job=job_id()), "lost", "lost", behind)
+            said.say(other.task.key, "lost", message=behind)
     return 1
 
 

@@ -1,4 +1,4 @@
-"""The memory that a batch asks for, and what is said when it was too little."""
+"""The memory and time that a batch asks for, and what is said when it was too little."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from pretended_cluster import Clock, PretendedCluster, planned, started
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm.asked import Asked
+from harness.dispatch.slurm.batch import Batch, Growth
 from harness.dispatch.slurm.cluster import Element, Refused
 from harness.plan.stages import Task
 from harness.spec.schema import DispatchSettings
 
 
-def asked(gb: int | None, refused: bool = False, **dispatch: Any) -> Asked:
-    return Asked.of(DispatchSettings.model_validate(dispatch), "train", gb, refused)
+def asked(
+    gb: int | None, refused: bool = False, longest: int | None = None, **dispatch: Any
+) -> Asked:
+    batch = Batch("harness-train-x", "train", Growth(), [[]], longest=longest, refused=refused)
+    return Asked.of(DispatchSettings.model_validate(dispatch), batch, 60, gb)
 
 
 def test_the_setting_is_named_that_says_how_much() -> None:
-    assert asked(16, slurm={"mem_gb": 16}).setting == "dispatch.slurm.mem_gb"
-    by_kind = asked(32, slurm={"mem_gb": 16}, slurm_by_kind={"train": {"mem_gb": 32}})
-    assert by_kind.setting == "dispatch.slurm_by_kind.train.mem_gb"
-    other = asked(16, slurm={"mem_gb": 16}, slurm_by_kind={"train": {"minutes": 5}})
-    assert other.setting == "dispatch.slurm.mem_gb"
+    assert asked(16, slurm={"mem_gb": 16}).settings["mem_gb"] == "dispatch.slurm.mem_gb"
+    by_kind = asked(32, slurm={"mem_gb": 16}, slurm_by_kind={"train": {"mem_gb": 32}}).settings
+    assert by_kind["mem_gb"] == "dispatch.slurm_by_kind.train.mem_gb"
+    assert by_kind["minutes"] == "dispatch.slurm.minutes"
 
 
 @pytest.mark.parametrize("option", ["mem_per_cpu", "mem-per-gpu"])
@@ -36,11 +39,22 @@ def test_an_option_of_sbatch_that_says_it_cannot_grow(option: str) -> None:
     assert found.fixed == f"dispatch.slurm.extra says it ({option.replace('_', '-')})"
 
 
+@pytest.mark.parametrize(("longest", "most"), [(None, False), (60, True), (90, False)])
+def test_all_the_minutes_of_a_partition_cannot_grow(longest: int | None, most: bool) -> None:
+    assert asked(16, longest=longest).most is most
+
+
 def test_it_is_read_as_it_was_written_and_an_older_batch_has_none() -> None:
     one = asked(24, refused=True)
     assert one.fixed == "the cluster refused more"
     assert Asked.read(json.loads(json.dumps({"job": None, **one.written()}))) == one
     assert Asked.read({"job": None}) is None
+
+
+def test_other_failures_have_no_remedy() -> None:
+    assert asked(16).remedy("evaluate", "killed", "by signal 9") is None
+    assert asked(16).remedy("evaluate", "timed out", "its time ended") is not None
+    assert asked(16).remedy("train", "timed out", "its time ended") is None
 
 
 class Starved(PretendedCluster):

@@ -16,6 +16,7 @@ from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
 from harness.dispatch.slurm import task as slurm_task
+from harness.dispatch.slurm.asked import Asked
 from harness.dispatch.slurm.batch import Batch, Growth
 from harness.plan import make_plan
 from harness.spec import load_study
@@ -219,3 +220,41 @@ def test_without_scontrol_a_preempted_task_says_why_it_ended(
         now = ledger.read(attempt)
         assert (now.state, now.failure) == ("again", "preempted")
         assert now.error and "it cannot be started (No such file or directory)" in now.error
+
+
+def out_of_time(root: Path, ledger: Ledger, most: bool, whole: bool = True) -> int:
+    """The time of the element's job ends in its first stage."""
+    element = slurm_batch.read_pack(root, NAME, 0)
+    said = slurm_task.Said(root, NAME, main=True)
+    asked = Asked(60, most, None, None, {"minutes": "dispatch.slurm.minutes", "mem_gb": "."})
+    about = {"minutes": 60, **asked.written()}
+    signals = [signal.SIGUSR2]
+    return slurm_task.requeue(element[0], element, ledger, said, about, signals, whole=whole)
+
+
+@pytest.mark.parametrize("most", [False, True])
+def test_a_stage_that_keeps_nothing_is_not_requeued_with_the_time_that_was_too_little(
+    most: bool, tmp_path: Path, scontrol: Callable[[str], Path]
+) -> None:
+    """It went back into the queue a hundred times, with the same time and from its beginning."""
+    ledger, (first, second) = packed(tmp_path)
+    words = scontrol(RUNS)
+    assert out_of_time(tmp_path, ledger, most) == 1
+    assert "requeue" not in words.read_text()
+    now = ledger.read(first)
+    assert (now.state, now.failure) == ("again", "timed out")
+    assert now.error == "the 60 minutes of its job ended before it was done"
+    same, more = "with the same 60 minutes", "with 1.5 times its 60 minutes"
+    assert now.next_try and (same if most else more) in now.next_try
+    assert ledger.read(second).state == "lost", "it never began"
+    states = [state.read(tmp_path, NAME, a.key)["state"] for a in (first, second)]
+    assert states == ["failed", "lost"]
+
+
+def test_a_stage_that_had_only_the_rest_of_a_jobs_time_is_requeued(
+    tmp_path: Path, scontrol: Callable[[str], Path]
+) -> None:
+    ledger, (first, _) = packed(tmp_path)
+    words = scontrol(RUNS)
+    assert out_of_time(tmp_path, ledger, True, whole=False) == 1
+    assert "requeue 8" in words.read_text() and ledger.read(first).state == "running"

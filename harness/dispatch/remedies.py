@@ -1,8 +1,9 @@
-"""What another try of a stage that ran out of memory has, and what only a person can change.
+"""What another try of a stage has that the one before had not, and what only a person can change.
 
 A cluster can be asked for more of a node's memory, but only where the study says how much is asked
-for; a GPU has what it has. A try that has no more is made once, since something else may have taken
-the memory; that nothing was changed is said with it.
+for; a GPU has what it has. It can be asked for more time, up to what a partition grants, and a
+stage that keeps what it did goes on. A try that has no more is made once, since something else may
+have been in the way; that nothing was changed is said with it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ DEVICE = re.compile(
     r"|\b(cublas|hipblas|cudnn|miopen)_status_alloc_failed",
     re.IGNORECASE,
 )
+KEEP_PROGRESS = ("train", "sample", "encode")  # kinds that go on where they were stopped
 IMAGES_AT_A_TIME = "fewer images at a time need less"
 LESS = {  # what a person can set, by kind; in no key
     "train": f"{IMAGES_AT_A_TIME}: train.batch_per_device (or train.checkpointing=true)",
@@ -28,7 +30,7 @@ LESS = {  # what a person can set, by kind; in no key
 
 @dataclass(frozen=True)
 class Remedy:
-    """What is done about memory that was too small."""
+    """What is done about memory or time that was too little."""
 
     differs: bool  # has another try more of it?
     again: str  # how it is tried again: a phrase after "tried again"
@@ -48,7 +50,7 @@ def here(kind: str, message: str, alone: bool) -> Remedy:
     return Remedy(True, "with nothing beside it on its device", end)
 
 
-def on_cluster(
+def of_memory(
     kind: str, message: str, gb: int | None, grows: str | None, setting: str, times: float
 ) -> Remedy:
     """In a cluster's job that was given `gb` of its node's memory (None: the cluster's default).
@@ -67,3 +69,18 @@ def on_cluster(
         return Remedy(False, again, f"{why}: say how much it needs, as --set {setting}=GB")
     again = f"with {times:g} times its {gb} GB"
     return Remedy(True, again, f"{gb} GB were not enough: set {setting} to more")
+
+
+def of_time(kind: str, minutes: int, most: bool, setting: str, times: float) -> Remedy | None:
+    """In a cluster's job whose `minutes` ended; None for a kind that goes on where it was.
+
+    most: are these all that its partition grants? setting, times: as of_memory has them.
+    """
+    if kind in KEEP_PROGRESS:
+        return None
+    spent, grants = f"{minutes:,} minutes", "of its partition"
+    if most:
+        end = f"{spent} were not enough, and are the most {grants}"
+        return Remedy(False, f"from its beginning with the same {spent}, the most {grants}", end)
+    again = f"from its beginning with {times:g} times its {spent}, or the most {grants}"
+    return Remedy(True, again, f"{spent} were not enough: set {setting} to more")

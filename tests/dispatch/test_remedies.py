@@ -1,4 +1,4 @@
-"""What is done about memory that was too small, and what is said of it."""
+"""What is done about memory and time that were too little, and what is said of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from harness.dispatch.failures import growth, settle
 from harness.dispatch.ledger import Ledger
-from harness.dispatch.memory import here, of_device, on_cluster
+from harness.dispatch.remedies import here, of_device, of_memory, of_time
 
 KEY = "f" * 64
 SETTING = "dispatch.slurm.mem_gb"
@@ -43,7 +43,7 @@ def test_a_machines_memory_is_no_gpus(message: str | None) -> None:
 
 
 def test_a_cluster_is_asked_for_more_where_the_study_says_how_much() -> None:
-    remedy = on_cluster("train", "job 7 ended", 16, None, SETTING, 1.5)
+    remedy = of_memory("train", "job 7 ended", 16, None, SETTING, 1.5)
     assert remedy.differs and remedy.again == "with 1.5 times its 16 GB"
     assert remedy.end == f"16 GB were not enough: set {SETTING} to more"
 
@@ -59,21 +59,21 @@ def test_a_cluster_is_asked_for_more_where_the_study_says_how_much() -> None:
 def test_where_no_more_can_be_asked_for_it_is_said_with_what_to_set(
     gb: int | None, fixed: str | None, why: str
 ) -> None:
-    remedy = on_cluster("train", "job 7 ended", gb, fixed, SETTING, 1.5)
+    remedy = of_memory("train", "job 7 ended", gb, fixed, SETTING, 1.5)
     assert not remedy.differs
     assert "with as much memory as before, because" in remedy.again and why in remedy.again
     assert why in remedy.end and f"--set {SETTING}=GB" in remedy.end
 
 
 def test_more_memory_of_the_node_is_no_remedy_for_a_gpu() -> None:
-    remedy = on_cluster("sample", "CUDA out of memory", 16, None, SETTING, 1.5)
+    remedy = of_memory("sample", "CUDA out of memory", 16, None, SETTING, 1.5)
     assert not remedy.differs and "on a GPU like it" in remedy.again
     assert "batch_size" in remedy.end
 
 
 def test_advice_that_an_error_gives_is_not_given_twice() -> None:
     advice = "out of memory on cuda with 8 images; try --set train.batch_per_device=4"
-    assert on_cluster("train", advice, 16, None, SETTING, 1.5).end == ""
+    assert of_memory("train", advice, 16, None, SETTING, 1.5).end == ""
     assert here("train", advice, True).end == ""
 
 
@@ -84,7 +84,7 @@ def test_here_a_stage_is_tried_again_alone_and_a_second_time_as_before() -> None
 
 
 def fail(ledger: Ledger, message: str, gb: int | None, limits: dict[str, int] | None = None) -> str:
-    remedy = on_cluster("train", message, gb, None, SETTING, 1.5)
+    remedy = of_memory("train", message, gb, None, SETTING, 1.5)
     attempt = ledger.begin(KEY, "train", "train x", "harness-train-1", 0)
     ended, _ = settle(ledger, attempt, "out of memory", message, limits or {}, remedy=remedy)
     return ended.state
@@ -116,3 +116,19 @@ def test_a_gpus_memory_asks_for_no_more_of_the_nodes(tmp_path: Path) -> None:
     assert growth(ledger.attempts(KEY)) == (1.0, 1.0)
     fail(ledger, "job 7 ended as OUT_OF_MEMORY", 16, {"out of memory": 5})
     assert growth(ledger.attempts(KEY)) == (1.5, 1.0)
+
+
+def test_a_stage_that_begins_anew_has_more_time_as_far_as_its_partition_grants_it() -> None:
+    setting = "dispatch.slurm.minutes"
+    more = of_time("evaluate", 60, False, setting, 1.5)
+    assert more is not None and more.differs and "1.5 times its 60 minutes" in more.again
+    assert setting in more.end
+    same = of_time("evaluate", 1440, True, setting, 1.5)
+    assert same is not None and not same.differs
+    assert "the same 1,440 minutes, the most of its partition" in same.again
+    assert "1,440 minutes were not enough" in same.end
+
+
+@pytest.mark.parametrize("kind", ["train", "sample", "encode"])
+def test_what_goes_on_where_it_was_needs_no_more_time(kind: str) -> None:
+    assert of_time(kind, 60, True, "dispatch.slurm.minutes", 1.5) is None
