@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 from harness.commands.explain import type_in_words
-from harness.components import files, registry
+from harness.commands.own_components import load_files_of
+from harness.components import registry
 from harness.components.descriptions import described
 from harness.errors import BadInput
-from harness.spec import shipped
-from harness.spec import source as yaml_source
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.study is not None:
-        _load_files_of(Path(shipped.find(args.study)))
+        load_files_of(args.study)
     if args.name is not None:
         entry = registry.entry(args.kind, args.name)
         rows = [row_of(entry)]
@@ -46,18 +44,6 @@ def run(args: argparse.Namespace) -> int:
             if row["kind"] == kind:
                 print(f"  {row['name']:<18} {row['about']}  [{row['source']}]")
     return 0
-
-
-def _load_files_of(study: Path) -> None:
-    source = yaml_source.read(study)
-    listed = source.data.get("components") or ()
-    place = source.place(("components",))
-    if not (isinstance(listed, tuple) and all(isinstance(name, str) for name in listed)):
-        raise BadInput(f"{place}: components is {listed!r}; it should be a list of Python files")
-    try:
-        files.of_study(listed, study.parent)
-    except BadInput as error:
-        raise BadInput("\n".join(f"{place}: {each}" for each in str(error).split("\n"))) from None
 
 
 def row_of(entry: registry.Entry) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.commands.own_components import load_files_of
 from harness.components import registry
 from harness.components.descriptions import json_schema
 from harness.errors import BadInput
@@ -24,9 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help=f"write it to FOLDER/{FILE}, which studies of that folder name for editors",
     )
+    parser.add_argument(
+        "--study", metavar="STUDY", help="include the component files that this study lists"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.study is not None:
+        load_files_of(args.study)
     if args.write is None:
         print(json.dumps(study_schema(), indent=1))
         return 0
@@ -107,9 +113,22 @@ def _model(about: dict[str, Any]) -> dict[str, Any]:
     own = json_schema(ModelFields)["properties"]
     own["family"]["enum"] = list(registry.names("family"))
     fields: dict[str, Any] = {}
+    by_name: dict[str, Any] = {}
     for entry in registry.entries("family"):
-        for field, its in json_schema(entry.load()).get("properties", {}).items():
+        settings = json_schema(entry.load()).get("properties", {})
+        by_name[entry.name] = {
+            "type": "object",
+            "description": entry.load().about(),
+            "properties": settings,
+            "additionalProperties": False,
+        }
+        for field, its in settings.items():
             fields.setdefault(field, its)
+    own["by_family"] = {
+        **own["by_family"],
+        "properties": by_name,
+        "additionalProperties": False,
+    }
     return {
         "type": "object",
         "description": about.get("description", ""),

@@ -20,6 +20,7 @@ from pydantic import Field
 
 from harness.components import registry
 from harness.components.family import Family, by_short_name
+from harness.components.registry import UnknownComponent
 from harness.errors import BadInput
 from harness.spec.base import Settings
 from harness.spec.choices import validated
@@ -140,7 +141,7 @@ def choose(
         return None
     for other in by_family:
         if other not in registry.names("family"):
-            wrong(f"model.by_family: there is no family {other!r}", "by_family", other)
+            wrong(f"model.by_family: {UnknownComponent('family', other)}", "by_family", other)
     settings = {k: v for k, v in {**given, **own}.items() if v is not None or k in cls.model_fields}
     made = validated(cls, settings, where, ("model",), problems, point)
     return Model(made) if isinstance(made, Family) else None

@@ -9,6 +9,7 @@ import pytest
 
 from harness.cli import main
 from harness.commands.schema import FILE
+from harness.components import registry
 from harness.spec import shipped
 
 
@@ -39,3 +40,47 @@ def test_the_schema_accepts_the_repositorys_studies_and_knows_every_field(
     assert schema["additionalProperties"] is False
     assert {"study", "title", "matrix", "evaluations", "profiles"} <= set(schema["properties"])
     assert "patch_size" in schema["properties"]["model"]["properties"]
+
+
+OWN = '''
+from typing import ClassVar
+from harness.components import Family, Objective
+
+
+class Strangers(Family):
+    """A network of somebody's."""
+
+    name: ClassVar[str] = "strangers"
+
+    wings: int = 2
+    "How many."
+
+    @property
+    def label(self):
+        return "strangers"
+
+    def check(self, given):
+        pass
+
+    def build(self, given, *, checkpointing=False):
+        pass
+'''
+
+
+def test_a_studys_own_components_stand_in_it_under_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own_family.py").write_text(OWN)
+    (tmp_path / "s.yaml").write_text("study: s\ncomponents: [own_family.py]\n")
+    try:
+        assert main(["schema", "--study", str(tmp_path / "s.yaml")]) == 0
+    finally:
+        registry.forget_files()
+    model = json.loads(capsys.readouterr().out)["properties"]["model"]["properties"]
+    assert model["wings"]["description"] == "How many."
+    assert "strangers" in model["family"]["enum"]
+    by_family = model["by_family"]
+    assert set(by_family["properties"]["strangers"]["properties"]) == {"wings"}
+    assert "block" not in by_family["properties"]["U-ViT"]["properties"]
+    assert "block" in by_family["properties"]["DiT"]["properties"]
+    assert by_family["additionalProperties"] is False

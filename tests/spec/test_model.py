@@ -60,7 +60,10 @@ def test_what_one_family_alone_has_stands_under_its_name() -> None:
         ({"family": "U-Vit"}, "did you mean 'U-ViT'?"),
         ({"checkpoint": "x", "size": "S"}, "'x' brings its own size and patch size"),
         ({"checkpoint": "x", "name": "DiT-S/2"}, "brings its own size"),
-        ({**XL2, "by_family": {"UViT": {}}}, "model.by_family: there is no family 'UViT'"),
+        (
+            {**XL2, "by_family": {"UViT": {}}},
+            "by_family: unknown family 'UViT' (did you mean 'U-ViT'?); there are:",
+        ),
         ({**XL2, "by_family": {"DiT": 3}}, "model.by_family.DiT is 3; it should be a mapping"),
         ({**XL2, "by_family": 3}, "it should be a mapping of families"),
         ({**XL2, "hieght": 3}, "unknown field 'model.hieght'"),
