@@ -16,6 +16,7 @@ import contextlib
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -79,12 +80,12 @@ class Entry:
         module, _, attribute = self.target.partition(":")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if self.where == BUILT_IN:
                 raise
-            why = " ".join(f"{type(error).__name__}: {error}".split())
             raise BadInput(
-                f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: {why}"
+                f"the {word(self.kind)} {self.name!r} of {self.where} cannot be imported: "
+                f"{_why(error)}"
             ) from error
         return found if self.where == BUILT_IN else check_class(found, self.where)
 
@@ -136,11 +137,10 @@ def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
         where = f"package {package}"
         try:
             classes, stood_in = standin.read(lambda point=point: _classes(point))  # type: ignore[misc]
-        except Exception as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())
+        except (Exception, SystemExit) as error:
             raise BadInput(
                 f"{where}: its entry point {point.name} = {point.value} (group {GROUP}) cannot be "
-                f"imported: {why}; mend the package or uninstall it"
+                f"imported: {_why(error)}; mend the package or uninstall it"
             ) from error
         any_stood_in |= stood_in
         for cls in classes:
@@ -149,6 +149,18 @@ def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
     for brings in {each.package for each in all_found}:
         check_no_name_twice(each for each in all_found if each.package == brings)
     return found, any_stood_in
+
+
+def _why(error: BaseException) -> str:
+    """The exception of a package's import, with its last line outside of Python's own loader."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    loaders = (importlib.__file__, metadata.__file__, __file__, standin.__file__)
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename not in loaders and not frame.filename.startswith("<frozen")
+    ]
+    return f"{said} ({frames[-1].filename}:{frames[-1].lineno})" if frames else said
 
 
 def _classes(point: metadata.EntryPoint) -> list[type[Component]]:

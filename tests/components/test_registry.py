@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -103,6 +106,45 @@ def test_two_of_one_name_are_refused_with_both_places() -> None:
     assert components.get("schedule", "halved") is Halved
     with pytest.raises(BadInput, match=r"'halved': file one\.py and file two\.py; rename"):
         registry.add_file_entries([registry.entry_of(Halved, "file two.py")])
+
+
+BAD_PACKAGE = {
+    "import": ("\nimport nothing_of_that_name\n", "", r"ModuleNotFoundError: .*\.py:2\); mend the"),
+    "exit": ("import sys\n\nsys.exit(0)\n", "", r"SystemExit: 0 \(.*\.py:3\); mend the package"),
+    "lines": ("raise ValueError('one\\ntwo')\n", "", r"ValueError: one two \("),
+    "name": ("", ":Nothing", "AttributeError: module .* has no attribute 'Nothing'; mend"),
+    "class": ("class Other: pass", ":Other", "Other'> is not a class derived from a contract"),
+    "twice": (
+        "from harness.components import Section\n"
+        + "".join(
+            f'class {name}(Section):\n "It."\n name = "of-two"\n title = "It"\n'
+            " def blocks(self, findings): return ()\n"
+            for name in ("One", "Two")
+        ),
+        "",
+        r"are called 'of-two': .*\.One \(line 2\) and .*\.Two \(line 7\); rename one",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_PACKAGE)
+def test_a_package_that_cannot_be_read_is_named_with_what_is_wrong_and_the_line(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, attribute, said = BAD_PACKAGE[case]
+    module = f"bad_package_{case}"
+    (tmp_path / f"{module}.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    point = metadata.EntryPoint("it", module + attribute, registry.GROUP)
+    monkeypatch.setattr(registry.metadata, "entry_points", lambda group: [point])
+    registry._read_installed.cache_clear()
+    try:
+        with pytest.raises(BadInput, match=f"package {module}.*{said}") as caught:
+            registry.names("section")
+    finally:
+        registry._read_installed.cache_clear()
+        sys.modules.pop(module, None)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_key_is_read_back_as_the_component_it_was_made_of() -> None:
