@@ -15,10 +15,11 @@ from harness.store import files as store_files
 
 
 def keep(brought: Iterable[File], root: Path) -> None:
-    """Copy the files into a results folder, under their SHA-256, for its tasks."""
+    """Copy the files into a results folder, under their SHA-256, for its tasks. A copy that is not
+    what it is called is written again: every task would refuse it."""
     for file in brought:
         copy = files.copy_of(root, file.sha256)
-        if not copy.exists():
+        if not (copy.exists() and file.sha256 == hashlib.sha256(copy.read_bytes()).hexdigest()):
             copy.parent.mkdir(parents=True, exist_ok=True)
             store_files.write_atomic(copy, file.path.read_bytes())
 

@@ -52,6 +52,16 @@ def test_the_copy_lies_under_its_checksum_and_is_written_once(tmp_path: Path) ->
     assert copy.stat().st_mtime_ns == written
 
 
+def test_a_copy_that_was_damaged_is_written_again(tmp_path: Path) -> None:
+    given = brought(tmp_path)
+    copy = files.copy_of(tmp_path / "results", given[0].sha256)
+    for damage in ("", "raise SystemExit"):
+        component_files.keep(given, tmp_path / "results")
+        copy.write_text(damage)
+    component_files.keep(given, tmp_path / "results")
+    assert copy.read_bytes() == (tmp_path / "of_these_tests.py").read_bytes()
+
+
 def test_another_content_under_the_same_version_is_told(tmp_path: Path) -> None:
     root = tmp_path / "results"
     assert component_files.changed(brought(tmp_path), root) == []
