@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness.commands import as_run, common, made, remarks, report_as_run, report_place, shown
 from harness.commands.common import Opened
 from harness.commands.results import recorded
+from harness.components import registry
 from harness.components.section import Section
 from harness.errors import BadInput, HarnessError
 from harness.report import files as to_files
@@ -211,6 +212,12 @@ def report_key(opened: Opened) -> str:
     for measurement in opened.plan.measurements:
         digest.update(repr(measurement).encode())
     digest.update(repr((opened.study.settings, made.command_of(opened), _missing(opened))).encode())
+    given: tuple[Any, ...] = opened.study.settings.report.sections
+    sections = [section for section in given if isinstance(section, Section)]
+    digest.update(
+        repr(registry.origins(f"section:{section.name}" for section in sections)).encode()
+    )
+    digest.update(repr([file.sha256 for file in opened.study.components]).encode())
     here = Path(__file__).resolve().parent.parent
     for source in sorted(here.rglob("*")):  # numbers come by way of many rooms
         if source.suffix in (".py", ".typ", ".csv", ".css", ".js"):

@@ -190,9 +190,8 @@ def _held(asked: Callable[..., Any], name: str, law: Law, who: str) -> Callable[
         except (HarnessError, NeedsTorch, OSError):
             raise
         except Exception as error:
-            said = " ".join(f"{type(error).__name__}: {error}".split())
-            at = _place(error, asked)
-            raise BadInput(f"{who} breaks its contract: {name} raised {said}{at}") from error
+            said = raised(error, asked)
+            raise BadInput(f"{who} breaks its contract: {name} raised {said}") from error
         try:
             good = law.holds(found)
         except NeedsTorch:
@@ -207,9 +206,10 @@ def _held(asked: Callable[..., Any], name: str, law: Law, who: str) -> Callable[
     return answer
 
 
-def _place(error: BaseException, asked: Callable[..., Any]) -> str:
-    """The last line of the component's file that the error came through, in brackets."""
+def raised(error: BaseException, asked: Callable[..., Any]) -> str:
+    """An exception on one line, and the last line of the component's file that it came through."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())
     file = getattr(getattr(asked, "__code__", None), "co_filename", None)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame.lineno for frame in frames if frame.filename == file]
-    return f" ({Path(str(file)).name}:{own[-1]})" if own else ""
+    return f"{said} ({Path(str(file)).name}:{own[-1]})" if own else said

@@ -7,16 +7,18 @@ the clock is the input's `timestamp`.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, cast, get_args
 
 from harness.errors import HarnessError
 from harness.report.files import write
 
 if TYPE_CHECKING:
     from harness.components.section import Section as SectionComponent
-    from harness.report.blocks import Document
+    from harness.report.blocks import Block, Document
+    from harness.report.findings import Findings
     from harness.report.input import ReportInput
 
 FORMATS = ("pdf", "html")
@@ -37,7 +39,7 @@ def compose(report: ReportInput) -> Document:
     wanted = [named(one, report) for one in asked]
     with strings_in_python(report.frames) as frames, remembering():
         found = find(replace(report, frames=frames))
-        sections = [Section(one.name, one.title, list(one.blocks(found))) for one in wanted]
+        sections = [Section(one.name, one.title, _blocks(one, found)) for one in wanted]
     return Document(
         title=report.title,
         study=report.study,
@@ -46,6 +48,27 @@ def compose(report: ReportInput) -> Document:
         timestamp=int(report.date.timestamp()),
         sections=[s for s in sections if s.blocks],  # without factors there is no such section
     )
+
+
+def _blocks(section: SectionComponent, found: Findings) -> list[Block]:
+    """The section's blocks. Where a stranger's fails, a note of that in their place: the others'
+    numbers may have taken weeks. A warning says the same."""
+    from harness.components.base import is_built_in
+    from harness.components.promises import raised
+    from harness.report.blocks import Block, Note
+
+    if is_built_in(type(section)):
+        return list(section.blocks(found))
+    try:
+        blocks = list(section.blocks(found))
+        for block in blocks:
+            if not isinstance(block, get_args(Block)):
+                raise TypeError(f"{block!r} is no block of harness.report.blocks")
+        return blocks
+    except Exception as error:
+        said = raised(error, type(section).blocks)
+        warnings.warn(f"the report section {section.name!r} failed: {said}", stacklevel=2)
+        return [Note("This section could not be made", (said,))]
 
 
 def named(section: str | SectionComponent, report: ReportInput) -> SectionComponent:

@@ -63,7 +63,8 @@ def component(
 ) -> Component | None:
     """The component that a name or a mapping stands for; None, and a problem, if it is wrong.
 
-    Of a kind that planning needs by name alone, the name, where it is all that was given.
+    Of a kind that planning needs by name alone, the name of one of ours, where it is all that was
+    given: a stranger's may have settings that it cannot do without.
     """
     dotted = ".".join(str(p) for p in path)
     if isinstance(value, Component):
@@ -77,8 +78,9 @@ def component(
         )
         return None
     try:
-        if not given and registry.contract(kind).by_name:
-            return registry.entry(kind, name).name  # type: ignore[return-value]
+        ours = registry.entry(kind, name).where == registry.BUILT_IN
+        if ours and not given and registry.contract(kind).by_name:
+            return name  # type: ignore[return-value]
         cls = registry.get(kind, name)
     except registry.UnknownComponent as error:
         problems.append(

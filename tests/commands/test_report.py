@@ -12,6 +12,7 @@ from opened import opened
 
 from harness.commands import report
 from harness.commands.common import Opened
+from harness.components import registry
 from harness.errors import BadInput
 from harness.report import ReportInput
 from harness.report.blocks import Document
@@ -40,6 +41,36 @@ def test_an_old_report_is_kept_only_if_all_that_it_shows_is_the_same(
     monkeypatch.setattr(Opened, "state", failed)  # the first page says so
     keys.append(report.report_key(opened(tmp_path)))
     assert len({one, *keys}) == 5
+
+
+OWN = '''
+from harness.components import Section
+
+
+class Own(Section):
+    """Somebody's."""
+
+    name = "own"
+    title = "Own"
+    version = {version}
+
+    def blocks(self, findings):
+        return []
+'''
+
+
+def test_a_report_is_made_again_when_a_section_of_the_studys_own_has_changed(
+    tmp_path: Path,
+) -> None:
+    keys = []
+    try:
+        for version in (1, 1, 2):
+            (tmp_path / "own_section.py").write_text(OWN.format(version=version))
+            own = {"components": ["own_section.py"], "report": {"sections": ["models", "own"]}}
+            keys.append(report.report_key(opened(tmp_path, **own)))
+    finally:
+        registry.forget_files()
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: Path) -> None:

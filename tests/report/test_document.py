@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 from report_words import ALL, abstract, parts, said, words
 
+from harness.components import Section, registry
 from harness.errors import HarnessError
-from harness.report.document import main_figure, render
+from harness.report.blocks import paragraph
+from harness.report.document import compose, main_figure, render
 
 
 @pytest.fixture(scope="module")
@@ -311,3 +313,47 @@ def test_pandas_frames_are_not_changed(make):
     before = report.frames["metrics"].copy(deep=True)
     parts(report)
     pd.testing.assert_frame_equal(report.frames["metrics"], before)
+
+
+class Late(Section):
+    """Somebody's section, which fails."""
+
+    name = "late"
+    title = "Late"
+    ends: str = "raises"
+    "How it goes wrong."
+
+    def blocks(self, findings):
+        if self.ends == "none":
+            return None
+        return self.some()
+
+    def some(self):
+        yield paragraph("What it said before.")
+        if self.ends == "raises":
+            raise KeyError("one\ntwo")
+        yield 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        ("raises", "KeyError: 'one\\ntwo' (test_document.py:"),
+        ("none", "TypeError: 'NoneType' object is not iterable"),
+        ("garbage", "TypeError: 3 is no block of harness.report.blocks"),
+    ],
+)
+def test_a_strangers_section_that_fails_takes_no_other_with_it(make, ends, why):
+    report = make.report(sections=("models", Late(ends=ends), "provenance"))
+    with pytest.warns(UserWarning, match=f"section 'late' failed: {re.escape(why)}"):
+        document = compose(report)
+    assert [s.name for s in document.sections] == ["models", "late", "provenance"]
+    (note,) = document.sections[1].blocks
+    assert note.title == "This section could not be made" and why in note.spans[0]
+
+
+def test_an_error_in_a_section_of_ours_is_a_bug(make, monkeypatch):
+    monkeypatch.setattr(registry.get("section", "study"), "blocks", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        compose(make.report(sections=("study",)))

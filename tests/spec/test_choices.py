@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
-from harness.components import get
+from harness.components import Section, get, registry
 from harness.spec import choices
 from harness.spec.schema import EvaluationSettings
 from harness.spec.source import Line, Source
@@ -29,6 +29,28 @@ def test_a_name_is_a_mapping_with_the_name_alone() -> None:
 
 def test_of_a_section_by_its_name_alone_nothing_is_loaded() -> None:
     assert chosen("section", "headline") == ("headline", [])
+
+
+def test_a_strangers_section_that_lacks_a_setting_is_told_before_the_report_is_made() -> None:
+    class Told(Section):
+        """It must be told what to say."""
+
+        name: ClassVar[str] = "told"
+        title: ClassVar[str] = "Told"
+
+        sentence: str
+        "What it says."
+
+        def blocks(self, findings: Any) -> list[Any]:
+            return []
+
+    registry.add_file_entries([registry.entry_of(Told, "file told.py")])
+    try:
+        made, (problem,) = chosen("section", "told", ("sampler",))
+        assert made is None and "sampler.sentence is missing" in problem
+        assert chosen("section", {"name": "told", "sentence": "x"})[0] == Told(sentence="x")
+    finally:
+        registry.forget_files()
 
 
 @pytest.mark.parametrize(
