@@ -195,6 +195,10 @@ class PlainDisplay:
         """Print a line with the time of day."""
         print(f"[{time.strftime('%H:%M:%S')}] {text}", file=self.out, flush=True)
 
+    def note(self, text: str) -> None:
+        """Print what a person should know, though nothing failed."""
+        self.line(f"note: {text}")
+
     def __call__(self, event: str, stage: Stage | None, content: dict[str, Any]) -> None:
         if event == "note":
             self.line(content["text"])

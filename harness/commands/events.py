@@ -12,6 +12,7 @@ Every object has `event` and `time` (seconds since 1970). The events, in the ord
               where it ran out of memory
     failed    key, kind, label, failure, error, log
     stopped   key, kind, label, message
+    report    path of the report that was written, or is up to date
     end       code (the exit code), finished, total, failed (stages); error, where it did not start
 
 A field that is added later is no break; readers skip what they do not know.
@@ -47,6 +48,10 @@ class EventStream(PlainDisplay):
     def line(self, text: str) -> None:
         """A line that people read by itself is an event `note`."""
         self.write("note", text=text)
+
+    def note(self, text: str) -> None:
+        """An event `note` says by its name that it is one."""
+        self.line(text)
 
     def write(self, event: str, **content: Any) -> None:
         """Print one event as a line of JSON."""

@@ -164,10 +164,10 @@ def write_report(
     again: bool = False,
     form: str | None = None,
     against: tuple[Path, str | None] | None = None,
-) -> None:
+) -> Path:
     """Render, unless the report that is there was made of the same records by the same code.
 
-    Figures and their numbers lie beside it, in a folder of its name.
+    Returns its path. Figures and their numbers lie beside it, in a folder of its name.
     """
     form = _form(form, given)
     path, said = report_place.place(
@@ -184,7 +184,7 @@ def write_report(
             last = json.loads(remembered.read_text())
             if last["key"] == key and last["sha256"] == files.sha256(path):
                 print(f"report: {path} (up to date)")
-                return
+                return path
     from harness.report.document import compose, save, save_parts
 
     given_input = gather(opened)
@@ -197,10 +197,11 @@ def write_report(
         report_place.remember(opened, path)
     if passes:
         print(f"report: {path}", file=sys.stderr)  # standard output may be where it went
-        return
+        return path
     with contextlib.suppress(HarnessError):  # another's folder: the PDF is made again next time
         files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
+    return path
 
 
 def report_key(opened: Opened) -> str:

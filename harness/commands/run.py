@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from harness.commands import common, fresh, report, report_place
@@ -21,7 +22,7 @@ from harness.commands.remarks import refuse_too_few, unmeasured
 from harness.commands.results import recorded
 from harness.commands.spending import Spending
 from harness.components.executor import BUILT_IN
-from harness.dispatch import budget, identity, preflight
+from harness.dispatch import budget, identity, notify, preflight
 from harness.dispatch.attempt_words import describe
 from harness.dispatch.driver import Driver
 from harness.dispatch.executors import executor_of
@@ -131,7 +132,10 @@ def do(args: argparse.Namespace) -> int:
     files = identity.look(opened.plan, opened.stages, opened.store, every=True)
     if files.changed:
         raise BadInput("\n".join(files.changed))
-    for note in [*opened.plan.notes, *files.notes, *identity.absent(opened.study)]:
+    notes = [*opened.plan.notes, *files.notes, *identity.absent(opened.study)]
+    unheard = notify.problem(opened.study.settings.dispatch.notify)
+    notes += [] if unheard is None else [unheard]
+    for note in notes:
         print(f"note: {note}", file=sys.stderr)
     check_budget(args, opened, missing)
     opened.store.check_writable()
@@ -150,15 +154,20 @@ def do(args: argparse.Namespace) -> int:
     notices = Notices(study.settings.dispatch.notify, study.name, study.profile)
     code, error = 2, None
     try:
-        code = drive(args, opened, state, notices)
+        code = drive(args, opened, state, notices, notes)
         if args.detach:
             return code
         merge(opened.store.root, opened.ledger)
+        stream: EventStream | None = args.stream if args.json else None
         for note in unmeasured(opened):
             print(f"note: {note}")
+            if stream is not None:
+                stream.note(note)
         if code != 130 and not args.no_report:
             if opened.state().done or recorded(opened):
-                report.write_report(opened, args.report)
+                path = report.write_report(opened, args.report)
+                if stream is not None:
+                    stream.write("report", path=str(path))
             else:
                 print("no report: nothing is recorded yet")
     except HarnessError as failure:
@@ -172,17 +181,23 @@ def do(args: argparse.Namespace) -> int:
 
 
 def drive(
-    args: argparse.Namespace, opened: Opened, state: StudyState, notices: Notices | None = None
+    args: argparse.Namespace,
+    opened: Opened,
+    state: StudyState,
+    notices: Notices | None = None,
+    printed: Sequence[str] = (),
 ) -> int:
-    """Run the driver with a display; its exit code."""
+    """Run the driver with a display; its exit code. printed: notes that people have read."""
     executor = executor_of(opened.study).open(opened.store.root, opened.study)
     display = display_of(args, opened, state)
+    for note in printed if args.json else ():
+        display.note(note)
 
     def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
         display(event, stage, content)
         if event in ("done", "found") and stage is not None and stage.kind == "encode":
             for note in of_stage(opened.store, stage.key):  # before anything is trained on it
-                display.line(f"note: {note}")
+                display.note(note)
         if notices is not None:
             notices(event, stage, content)
 
@@ -219,7 +234,7 @@ def drive(
             )
             said = [*of_settings.remarks(opened.study), *of_settings.young_averages(opened.study)]
             for note in [*said, *encoded(opened)]:
-                display.line(f"note: {note}")
+                display.note(note)
             code = driver.detach() if args.detach else driver.run()
     finally:
         for number, handler in previous.items():

@@ -5,16 +5,20 @@
 It is run without a shell. What it is told stands on its standard input as one JSON object, and in
 its environment: HARNESS_EVENT (failed, or the end's done, failed or stopped), HARNESS_STUDY,
 HARNESS_PROFILE, HARNESS_TEXT (a sentence). A notification never fails a run, and never holds it up
-for more than a minute.
+for more than a minute. What the command starts in the background is left to itself.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,25 +47,59 @@ def tell(command: Sequence[str], notice: Notice) -> str | None:
         "HARNESS_PROFILE": notice.profile,
         "HARNESS_TEXT": notice.text,
     }
+    environment = {**os.environ, **{k: v.replace("\0", "") for k, v in words.items()}}
     try:
-        done = subprocess.run(
-            list(command),
-            input=json.dumps(asdict(notice)),
-            env={**os.environ, **{k: v.replace("\0", "") for k, v in words.items()}},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=PATIENCE_S,
-        )
-    except subprocess.TimeoutExpired:
-        return f"dispatch.notify: {command[0]} was ended after {PATIENCE_S:.0f} s"
+        # files, not pipes: a pipe stays open as long as anything that the command has started
+        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as output:
+            given.write(json.dumps(asdict(notice)).encode())
+            given.seek(0)
+            process = subprocess.Popen(
+                list(command),
+                stdin=given,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # Ctrl-C is for `run`; what hangs is ended whole
+            )
+            code = _wait(process)
+            output.seek(0)
+            said = output.read().decode(errors="replace").strip().splitlines()
     except (OSError, ValueError) as error:
-        return f"dispatch.notify: {command[0]} cannot be run: {error}"
-    if done.returncode:
-        last = (done.stdout.strip().splitlines() or ["it said nothing"])[-1]
-        return f"dispatch.notify: {command[0]} ended with {done.returncode}: {last[:200]}"
-    return None
+        why = getattr(error, "strerror", None) or error
+        return f"dispatch.notify: {command[0]} cannot be run: {why}"
+    last = (said or ["it said nothing"])[-1][:200]
+    if code is None:
+        return f"dispatch.notify: {command[0]} was ended after {PATIENCE_S:.0f} s: {last}"
+    if code < 0:
+        return f"dispatch.notify: {command[0]} was ended by {_signal(-code)}: {last}"
+    return f"dispatch.notify: {command[0]} ended with {code}: {last}" if code else None
+
+
+def problem(command: Sequence[str]) -> str | None:
+    """A sentence, where the command is known not to run here; None for one that may."""
+    if not command or shutil.which(command[0]) is not None:
+        return None
+    there = os.path.exists(command[0])
+    why = "is not an executable file" if there else "is not found"
+    return f"dispatch.notify: {command[0]} {why} on this machine, so nobody will be told"
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int | None:
+    """The exit code; None for what had to be ended, with all that it had started."""
+    try:
+        return process.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return None
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class Notices:
@@ -102,5 +140,5 @@ class Notices:
         if self.command:
             given = (event, self.study, self.profile, text, self.finished, self.total)
             trouble = tell(self.command, Notice(*given))
-            if trouble is not None:
+            if trouble is not None and trouble not in self.troubles:
                 self.troubles.append(trouble)

@@ -71,6 +71,8 @@ def test_a_run_is_followed_by_a_program(study: Path, harness: Harness) -> None:
     assert [e["event"] for e in events][:1] == ["begin"] and events[-1]["event"] == "end"
     assert {e["kind"] for e in events if e["event"] == "done"} == {"complexity"}
     assert events[-1]["finished"] == events[-1]["total"] > 0
+    (report,) = [e for e in events if e["event"] == "report"]
+    assert (study.parent / report["path"]).exists()
     assert told.read_text().startswith("done: tiny (laptop): 2 of 2 stages are done")
 
 
@@ -85,11 +87,25 @@ def test_a_failure_is_told_once_and_at_the_end(study: Path, harness: Harness) ->
     assert done.returncode == 1, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     failed = [e for e in events if e["event"] == "failed"]
-    assert failed and all(e["error"] and Path(e["log"]).name for e in failed)
+    assert failed, (events, done.stderr)
+    assert all(e["error"] and Path(e["log"]).name for e in failed)
     assert events[-1]["code"] == 1 and events[-1]["failed"] == len(failed)
     first, last = told.read_text().splitlines()
     assert first.startswith("failed train") and last.startswith("failed tiny (laptop)")
     assert "tell.sh ended with 7" in done.stderr
+
+
+@pytest.mark.slow
+def test_every_note_that_people_read_is_an_event(study: Path, harness: Harness) -> None:
+    lost = ("--set", "dispatch.notify=[no-such-command-anywhere]")
+    done = harness("run", "tiny.yaml", "--json", "--only", "complexity", "--no-report", *lost)
+    assert done.returncode == 0, done.stderr
+    read = [s.removeprefix("note: ") for s in done.stderr.splitlines() if s.startswith("note: ")]
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    told = [e["text"] for e in events if e["event"] == "note"]
+    assert any("no-such-command-anywhere is not found" in text for text in read)
+    assert set(read) <= set(told)
+    assert not [text for text in told if text.startswith("note")]
 
 
 def test_what_cannot_start_says_so_as_an_event(study: Path, harness: Harness) -> None:
