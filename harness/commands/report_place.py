@@ -19,13 +19,12 @@ from harness.commands.common import Opened
 from harness.components import content
 from harness.errors import BadInput
 from harness.report import files as to_files
-from harness.store import files
+from harness.store import files, studies
 
 MADE = "made-of.json"
 LONGEST = 255  # bytes of a file's name
 REPORTS = (content.PDF, content.WEB_PAGE)  # as their first bytes tell
 ENDINGS = (".pdf", ".html", ".htm")
-OUTSIDE = ("dispatch.", "report.", "title=", "about=")  # overrides that make no other numbers
 
 
 def check(given: str | None, option: str = "--report", endings: tuple[str, ...] = ENDINGS) -> None:
@@ -76,12 +75,11 @@ def made_of(opened: Opened, path: Path) -> dict[str, Any]:
     """The identity of the study and results that a report at `path` is made of."""
     study = opened.study
     results = os.path.relpath(opened.store.root.resolve(), path.resolve().parent)
-    overrides = sorted(o for o in study.overrides if not o.startswith(OUTSIDE))
     return {
         "study": study.name,
         "profile": study.profile,
         "results": Path(results).as_posix(),
-        "set": overrides,
+        "set": list(studies.of_numbers(study.overrides)),
     }
 
 

@@ -35,6 +35,7 @@ from harness.store import files
 
 FORMAT = 1
 FOLDER = "studies"
+OUTSIDE = ("dispatch", "report", "title", "about")  # settings that make no other numbers
 Value = str | int | float | bool | None
 
 
@@ -98,6 +99,11 @@ class Index:
         """Where the stage stands on an axis; None where it serves several points of it."""
         found = {repr(v): v for r in self.stages[key].runs for v in [self.runs[r].axes.get(axis)]}
         return next(iter(found.values())) if len(found) == 1 else None
+
+
+def of_numbers(overrides: Iterable[str]) -> tuple[str, ...]:
+    """Those of a study's overrides that may make other numbers, sorted."""
+    return tuple(sorted(o for o in overrides if re.split(r"[.=]", o, maxsplit=1)[0] not in OUTSIDE))
 
 
 def write(root: Path, index: Index) -> Path:

@@ -96,8 +96,8 @@ def _share(free: list[Held], others: Mapping[str, Collection[str]]) -> Chosen:
 def others_here(root: Path, mine: Index | None = None) -> dict[str, set[str]]:
     """ "study (profile)" -> keys, of the studies that were run into a results folder.
 
-    mine: left out, by its name, profile and overrides. A damaged file of a study is an error: what
-    it refers to would be taken for free.
+    mine: left out, also as it was before it was edited, and however it was run (`--workers 1`).
+    A damaged file of a study is an error: what it refers to would be taken for free.
     """
     found: dict[str, set[str]] = {}
     for path in sorted((root / studies.FOLDER).glob("[!_]*-*-*.json")):
@@ -111,7 +111,10 @@ def others_here(root: Path, mine: Index | None = None) -> dict[str, set[str]]:
 
 
 def _same(one: Index, other: Index) -> bool:
-    return (one.study, one.profile, one.overrides) == (other.study, other.profile, other.overrides)
+    if (one.study, one.profile) != (other.study, other.profile):
+        return False
+    set_ = studies.of_numbers
+    return set_(one.overrides) == set_(other.overrides) or one.stages.keys() == other.stages.keys()
 
 
 def refuse_strangers(root: Path, known: Collection[str]) -> None:

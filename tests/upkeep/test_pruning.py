@@ -80,6 +80,27 @@ def test_what_another_study_refers_to_stays(done: Plan, store: Store) -> None:
     assert found.kept["tiny (large)"]
 
 
+@pytest.mark.parametrize(
+    "override",
+    ["dispatch.workers=1", "dispatch={workers: 1}", "report.refresh_minutes=1", "title=A"],
+)
+def test_a_study_run_in_another_way_is_no_other_study(
+    done: Plan, store: Store, override: str
+) -> None:
+    mine = index(done)
+    edited = dict(list(mine.stages.items())[:6])  # as it was before it was edited
+    studies.write(store.root, replace(mine, overrides=(override,), stages=edited))
+    assert pruning.others_here(store.root, mine) == {}
+
+
+def test_a_study_of_the_same_stages_is_no_other_study(done: Plan, store: Store) -> None:
+    mine = index(done)
+    studies.write(store.root, replace(mine, overrides=("train.log_every=3",)))
+    assert pruning.others_here(store.root, mine) == {}
+    studies.write(store.root, replace(mine, study="other"))
+    assert list(pruning.others_here(store.root, mine)) == ["other (laptop)"]
+
+
 def test_unreferenced(done: Plan, store: Store, commit) -> None:
     stray = commit(store, "sample", "a")
     found = pruning.unreferenced(usage(store.root).artifacts, set(done.stages))
