@@ -6,6 +6,7 @@ import argparse
 import errno
 import gc
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -300,3 +301,16 @@ def test_what_a_finished_verb_leaves_is_not_gone_through_again(
     finally:
         gc.unfreeze()
         gc.enable()
+
+
+@pytest.mark.slow
+def test_every_default_is_written_in_one_way() -> None:
+    """As "(default: 3)": "(3)" and "(default 3)" were read as well."""
+    (verbs,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))
+    wrong = [
+        (verb, action.help)
+        for verb, parser in verbs.choices.items()
+        for action in parser._actions
+        if re.search(r"\(default |\((?:\d[\d.,]*|cpu|True|False)\)$", action.help or "")
+    ]
+    assert not wrong

@@ -46,7 +46,9 @@ def make_tiny(name: str = "tiny-test") -> NetworkExtractor:
 @contextlib.contextmanager
 def known(extractor: NetworkExtractor) -> Iterator[None]:
     """The registry has it, as if a study had brought it in a file."""
-    registry.add_file_entries([registry.entry_of(brought.extractor(extractor), "file mine.py")])
+    component = brought.extractor(extractor)
+    component.gives = ("pool", "spatial", "probabilities")
+    registry.add_file_entries([registry.entry_of(component, "file mine.py")])
     try:
         yield
     finally:

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("kind", choices=("train", "sample", "encode"), help="what to measure")
-    parser.add_argument("--model", default="DiT-S/4", help="a model of the zoo (default DiT-S/4)")
+    parser.add_argument("--model", default="DiT-S/4", help="a model of the zoo (default: DiT-S/4)")
     parser.add_argument(
         "--image-size", type=int, metavar="PIXELS", help="default: the family's own"
     )
     parser.add_argument(
-        "--block", default="adaln-zero", help="block design of a DiT (default adaln-zero)"
+        "--block", default="adaln-zero", help="block design of a DiT (default: adaln-zero)"
     )
     parser.add_argument(
-        "--batch-size", type=int, default=8, metavar="N", help="images in a step (default 8)"
+        "--batch-size", type=int, default=8, metavar="N", help="images in a step (default: 8)"
     )
     parser.add_argument(
         "--batch-per-device",
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision",
         choices=("float32", "bf16"),
         default="float32",
-        help="precision of the passes (default float32; bf16 is autocast)",
+        help="precision of the passes (default: float32; bf16 is autocast)",
     )
     parser.add_argument(
         "--tf32", action="store_true", help="float32 products in TF32 on NVIDIA GPUs"
@@ -55,14 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=1.0,
         metavar="SCALE",
-        help="guidance scale in sampling (default 1: none)",
+        help="guidance scale in sampling (default: 1, none)",
     )
     parser.add_argument(
         "--steps",
         type=int,
         default=10,
         metavar="N",
-        help="training steps to time, after as many to warm up; or sampling steps (default 10)",
+        help="training steps to time, after as many to warm up; or sampling steps (default: 10)",
     )
     parser.add_argument("--json", action="store_true", help="print the record")
     common.add_results(parser)

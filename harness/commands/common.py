@@ -55,7 +55,7 @@ def add_results(parser: argparse.ArgumentParser) -> None:
         "--results",
         metavar="FOLDER",
         default="results",
-        help="the results folder (default results)",
+        help="the results folder (default: results)",
     )
 
 

@@ -41,15 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"one of {', '.join(components.names('extractor'))}; those without published weights "
         f"need --weights. Only {INCEPTION} gives values called FID (default: {INCEPTION})",
     )
-    parser.add_argument("--weights", metavar="FILE", help="the extractor's weights, not downloaded")
+    parser.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="the extractor's weights, where they are not to be downloaded",
+    )
     parser.add_argument(
         "--metrics",
         default=",".join(DEFAULT_METRICS),
         help=f"comma-separated, of {','.join(metric_names())}, or all (default: %(default)s)",
     )
-    parser.add_argument("--k", type=int, default=3, help="neighbours for precision and recall (3)")
     parser.add_argument(
-        "--split-size", type=int, default=5000, help="chunk of the Inception Score (5000)"
+        "--k", type=int, default=3, help="neighbours for precision and recall (default: 3)"
+    )
+    parser.add_argument(
+        "--split-size",
+        type=int,
+        default=5000,
+        help="images in a chunk of the Inception Score (default: 5000)",
     )
     parser.add_argument(
         "--short-last-chunk",
@@ -62,8 +71,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--subsets",
         type=int,
         default=0,
-        help="random halves, 2 or more, from which the spread of FID and sFID is found (an upper "
-        "bound near 0); each costs as much as the distance itself (default: 0, no spread)",
+        help="random halves, 2 or more, from which the spread of FID and sFID is estimated (an "
+        "upper bound near 0); each costs as much as the distance itself (default: 0, no spread)",
     )
     for metric, field, about in _settings():
         kind: dict[str, Any] = {"type": about.annotation}
@@ -72,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             f"--{metric}-{field}".replace("_", "-"),
             default=about.default,
-            help=f"{about.description} ({about.default})",
+            help=f"{_lower(about.description)} (default: {about.default})",
             **kind,
         )
     parser.add_argument(
@@ -81,17 +90,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="neighbours of every metric with a number of its own (density, coverage: 5)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of random subsets (0)")
-    parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of random subsets (default: 0)")
+    parser.add_argument(
+        "--batch-size", type=int, default=64, help="images per forward pass (default: 64)"
+    )
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument(
         "--resize",
         type=int,
         metavar="PIXELS",
-        help="bring the images of both sides to PIXELS x PIXELS first, by ADM's centre crop as a "
-        "study does; recorded (default: as they are)",
+        help="first bring the images of both sides to PIXELS x PIXELS by ADM's centre crop, as a "
+        "study does; the result says so (default: they stay as they are)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object with provenance")
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as a help text: without the capital letter and the full stop."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def _settings() -> Iterator[tuple[str, str, Any]]:
@@ -122,7 +138,7 @@ def _metrics(args: argparse.Namespace) -> list[Any]:
             least = first.get("ctx", {}).get("ge")
             wanted = f"must be at least {least}" if least is not None else first["msg"]
             raise BadInput(f"{flag} {wanted}, got {first['input']}") from None
-    return [made.get(name, name) for name in (metric_names() if names == ["all"] else names)]
+    return [made.get(name, name) for name in (metric_names() if "all" in names else names)]
 
 
 def run(args: argparse.Namespace) -> int:

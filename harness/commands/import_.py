@@ -49,11 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--diffusion-steps",
         type=int,
         default=1000,
-        help="diffusion steps of its training (default 1000)",
+        help="diffusion steps of its training (default: 1000)",
     )
     parser.add_argument(
         "--objective",
-        help="its training objective as a study says it (default ddpm): flow, or '{name: flow, "
+        help="its training objective as a study says it (default: ddpm): flow, or '{name: flow, "
         "spare_channels: true}'",
     )
     parser.add_argument(

@@ -32,6 +32,7 @@ class Found:
     about: str  # classes, counts and sizes in words
     extractor: str  # that can measure them
     own_floor: bool  # are there images beside those of training? Else some are held out
+    notes: tuple[str, ...] = ()  # on files that lie there and are not read
 
     def settings(self) -> dict[str, Any]:
         """The study's data section, without the image size."""
@@ -119,6 +120,7 @@ def look(folder: str) -> Found:
         seen.sentence,
         _extractor(seen.count, len(seen.classes)),
         _own_floor(images, name, source, folder, settings),
+        tuple(getattr(images, "notes", ())),
     )
 
 

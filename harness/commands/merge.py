@@ -46,8 +46,7 @@ def told(done: Merged, source: str, target: str, dry_run: bool = False) -> str:
         f"to {target}; {done.shared:,} were there already"
     ]
     if rows:
-        what = plural(rows, "stage whose artifact is", "stages whose artifacts are")
-        lines.append(f"{what} gone {verb} with numbers alone")
+        lines.append(f"of {plural(rows, 'stage')} the numbers {verb} alone, without the artifact")
     if completed := sum(done.completed.values()):
         what = plural(completed, "stage that both have", "stages that both have")
         lines.append(f"{what} {verb} with numbers that {target} lacked")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         metavar="FOLDER",
-        help="your images: one folder per class, or tar shards; classes, sizes and counts are "
-        "filled in",
+        help="your images: a folder per class, a folder without classes, tar shards, parquet or "
+        "numpy files; classes, sizes and counts are filled in",
     )
 
 
@@ -72,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"{path}: {found.sentence if found else 'the data of ' + args.template}")
     for line in report:
         print(f"  {line}")
+    for note in found.notes if found else ():
+        print(f"note: {note}", file=sys.stderr)
     print(
         f"see what it would do:  python -m harness plan {path}\n"
         f"do it:                 python -m harness run {path}"

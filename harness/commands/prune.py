@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--kind",
         choices=KINDS,
         action="append",
-        help=f"only this kind of artifact; may be repeated (default {' and '.join(USUAL)})",
+        help=f"only this kind of artifact; may be repeated (default: {' and '.join(USUAL)})",
     )
     parser.add_argument("--last", action="store_true", help="also the last checkpoint of each run")
     parser.add_argument(

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_study(parser)
     common.add_filters(parser)
     parser.add_argument(
-        "--report", metavar="FILE", help="the file to write (default reports/STUDY.pdf)"
+        "--report", metavar="FILE", help="the file to write (default: reports/STUDY.pdf)"
     )
     parser.add_argument(
         "--format",

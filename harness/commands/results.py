@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--table",
         choices=("runs", "metrics", "training"),
         default="metrics",
-        help="the table of records (default metrics)",
+        help="the table of records (default: metrics)",
     )
 
 

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-report", action="store_true", help="do not write the PDF")
     parser.add_argument(
-        "--report", metavar="FILE", help="the PDF's path (default reports/STUDY.pdf)"
+        "--report", metavar="FILE", help="the PDF's path (default: reports/STUDY.pdf)"
     )
     parser.add_argument("--workers", type=int, metavar="N", help="number of local worker processes")
     parser.add_argument(

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--decoder",
         action="append",
         metavar="NAME",
-        help="original, ft-mse or ft-ema; may be given several times (ft-mse)",
+        help="original, ft-mse or ft-ema; may be given several times (default: ft-mse)",
     )
     parser.add_argument(
         "--cifar10",
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="CIFAR-10 as published, unpacked: also the Inception Score of its training images "
         "(an hour on a CPU, a minute on a GPU)",
     )
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--json", action="store_true", help="print the checks as JSON")
 
 

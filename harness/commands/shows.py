@@ -74,9 +74,9 @@ def sentence(found: dict[str, Any]) -> str:
     noise = "standard error of a value" if one else "spread over seeds"
     tests = f"{found['comparisons']} comparison" + ("s" if found["comparisons"] > 1 else "")
     text = (
-        f"can show ({seeds}, 80% power, Holm over {tests}): a difference of {who} of "
+        f"smallest difference of {who} that it can show ({seeds}, 80% power, Holm over {tests}): "
         f"{found['times']:.1f} times the {noise}"
     )
     if found["share"] is not None:
         text += f", {100 * found['share']:.2g}% of the value by what is recorded here"
-    return f"{text}; less, as far as their errors go together" if one else text
+    return f"{text}; less where their errors are correlated" if one else text

@@ -32,20 +32,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=10_000,
         metavar="N",
-        help="how many images' own features are kept, drawn by --seed; 0: none (10,000)",
+        help="how many images' own features are kept, drawn by --seed; 0: none (default: 10,000)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, help="seed of the choice of those images (0)"
+        "--seed", type=int, default=0, help="seed of the choice of those images (default: 0)"
     )
     parser.add_argument(
         "--resize",
         type=int,
         metavar="PIXELS",
         help="bring the images to PIXELS x PIXELS first, by ADM's centre crop as a study does "
-        "(default: as they are)",
+        "(default: they stay as they are)",
     )
-    parser.add_argument("--batch-size", type=int, default=64, help="images per forward pass (64)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (cpu)")
+    parser.add_argument(
+        "--batch-size", type=int, default=64, help="images per forward pass (default: 64)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
 
 
 def run(args: argparse.Namespace) -> int:

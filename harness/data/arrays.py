@@ -22,7 +22,8 @@ from harness.errors import BadInput, Missing
 
 CHANNELS = (1, 3, 4)
 # What arrays of images and labels are often called, for `new --data`.
-USUAL = (("images", "labels"), ("x_train", "y_train"), ("data", "labels"), ("arr_0", "arr_1"))
+USUAL = (("images", "labels"), ("x_train", "y_train"), ("data", "labels"), ("arr_0", "arr_1"),
+         ("x", "y"), ("X", "y"), ("image", "label"))  # fmt: skip
 
 
 class StoredArrays:

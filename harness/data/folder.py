@@ -32,12 +32,11 @@ class ImageFolder:
     def __init__(self, root: str | Path, split: str = "train") -> None:
         self.root = split_folder(Path(root), split)
         self.class_names = sorted(_folders(self.root))
+        self.loose = sum(1 for entry in self.root.iterdir() if _is_image(entry.name))
         if not self.class_names:
-            loose = sum(1 for entry in self.root.iterdir() if _is_image(entry.name))
             hint = (
-                f"its {loose} {'image lies' if loose == 1 else 'images lie'} loose; put them into "
-                "one folder per class"
-                if loose
+                f"its {_lie(self.loose)} loose; put them into one folder per class"
+                if self.loose
                 else "it is empty"
             )
             raise BadInput(f"{self.root} has no class folders: {hint}")
@@ -73,12 +72,14 @@ class ImageFolder:
     @property
     def notes(self) -> list[str]:
         """A sentence on files that were not read, where there are any."""
+        loose = [f"{self.root}: {_lie(self.loose)} beside the class folders: left out, of no class"]
+        loose = loose if self.loose else []
         if not self.passed_over:
-            return []
+            return loose
         kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.passed_over.most_common(5))
         total = sum(self.passed_over.values())
         files = "1 file that is no image" if total == 1 else f"{total:,} files that are no images"
-        return [f"{self.root}: {files} by their names passed over ({kinds})"]
+        return [*loose, f"{self.root}: {files} by their names passed over ({kinds})"]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -88,6 +89,11 @@ class ImageFolder:
             line = f"{path}\0{_bytes(root + path)}\n"
             digest.update(line.encode(errors="surrogateescape"))
         return digest.hexdigest()
+
+
+def _lie(count: int) -> str:
+    """ "1 image lies", "2 images lie"."""
+    return "1 image lies" if count == 1 else f"{count:,} images lie"
 
 
 def listing(root: str | Path, split: str = "train") -> list[str]:

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.components import registry
 from harness.components.metric import INCEPTION
 from harness.components.metric import Metric as MetricComponent
 from harness.errors import BadInput
@@ -152,7 +153,7 @@ def _known_before(
             f"{files.reference_path} holds statistics: they stay as they were made, whatever "
             "--resize brings images to"
         )
-    if any(m.name == "is" for m in wanted):
+    if any(m.name == "is" for m in wanted) and "probabilities" in _gives(extractor):
         try:
             count_used(samples.count, measuring.split_size, measuring.short_last_chunk)
         except BadInput as error:
@@ -167,6 +168,14 @@ def _known_before(
             f"{real.count:,}, drawn by seed {measuring.seed}"
         )
     return notes
+
+
+def _gives(extractor: str) -> tuple[str, ...]:
+    """The parts of the features that an extractor has; of one that nobody registered, all."""
+    try:
+        return registry.get("extractor", extractor).gives  # type: ignore[attr-defined,no-any-return]
+    except BadInput:
+        return ("pool", "spatial", "probabilities")
 
 
 @dataclass(frozen=True)

@@ -33,9 +33,10 @@ def kid_subsets(
     if x.shape[1] != y.shape[1]:
         raise BadInput(f"generated features have {x.shape[1]} dimensions, real ones {y.shape[1]}")
     if not 2 <= subset_size <= min(len(x), len(y)) or subsets < 1:
+        most = min(len(x), len(y))
         raise BadInput(
-            f"{subsets} subsets of {subset_size} need at least 2 and at most "
-            f"{min(len(x), len(y))} images each (there are {len(x)} generated, {len(y)} real)"
+            f"{subsets:,} subsets of {subset_size:,} images cannot be drawn of {len(x):,} "
+            f"generated and {len(y):,} real ones: give subsets of 2 to {most:,} images"
         )
     centre = y.mean(axis=0, dtype=np.float64)
     rng = np.random.RandomState(seed)  # torch-fidelity's generator, so that its subsets are drawn

@@ -112,7 +112,7 @@ class TrainingLog:
             print(
                 f"step {step:,}  "
                 + "".join([f"{name} {value:.4f}  " for name, value in losses.items()])
-                + f"grad {grad_norm:.3f}  {speed:.0f} images/s  {rate:.0f} Gflops/s"
+                + f"grad {grad_norm:.3f}  {speed:.0f} images/s  {_short(rate)} Gflops/s"
                 + (f"  {used:.1%} of the chip" if used is not None else ""),
                 flush=True,
             )
@@ -173,6 +173,11 @@ def _trackers(settings: TrainStage, work: Work) -> Trackers | None:
     results = work.scratch.parent.parent
     about = {**json.loads(work.task.settings), "params": work.place.facts.get("params")}
     return of_task(work.task, trajectory(work.task)[0], results, about)
+
+
+def _short(rate: float) -> str:
+    """A rate with three digits: micro models do thousandths of a Gflop a second."""
+    return f"{rate:.3g}" if rate < 1000 else f"{rate:.0f}"
 
 
 def _memory(device: torch.device) -> int:

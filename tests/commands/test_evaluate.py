@@ -18,6 +18,7 @@ from tiny_extractor import known, make_tiny
 from harness.commands import evaluate
 from harness.data.crop import centre_crop
 from harness.errors import BadInput
+from harness.metrics.names import metric_names
 
 
 @pytest.fixture(autouse=True)
@@ -119,12 +120,24 @@ def test_every_metric_can_be_asked_for(two_sets, capsys):
     assert run(*two_sets, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}") == 0
     default = json.loads(capsys.readouterr().out)
     assert list(default["metrics"]) == ["density_tiny_test", "coverage_tiny_test"]
-    assert "subsets of 1000 need" in " ".join(default["notes"])
+    (refused,) = [note for note in default["notes"] if "kid" in note]
+    assert "100 subsets of 1,000 images cannot be drawn of 20 generated" in refused
     run(*two_sets, "--extractor", "tiny-test", "--json", f"--metrics={','.join(names)}", *settings)
     details = json.loads(capsys.readouterr().out)["details"]
     assert details["kid_tiny_test"]["subset_size"] == 10
     assert (details["kid_tiny_test"]["subsets"], details["kid_tiny_test"]["seed"]) == (4, 3)
     assert details["density_tiny_test"]["k"] == details["coverage_tiny_test"]["k"] == 2
+
+
+@pytest.mark.slow
+def test_all_stands_for_every_metric_and_each_absence_is_said_once(two_sets, capsys):
+    """random-conv gives no class probabilities: that, and no chunk size, is why there is no IS."""
+    assert run(*two_sets, "--extractor", "random-conv", "--json", "--metrics", "fd,all") == 0
+    found = json.loads(capsys.readouterr().out)
+    absent = [note.split(" is not measured: ")[0] for note in found["notes"] if "not meas" in note]
+    assert len(absent) == len(set(absent)) and "is_random_conv" in absent
+    asked = {name.removesuffix("_random_conv") for name in [*absent, *found["metrics"]]}
+    assert asked == set(metric_names())
 
 
 def test_refused_input_leaves_no_trace_of_a_progress_bar(two_sets, tmp_path, capsys):

@@ -156,3 +156,20 @@ def test_an_embedded_sets_name_is_not_taken(photos: Path) -> None:
     photos.rename(photos.parent / "digits")
     assert main(["new", "mine", "--data", "digits"]) == 0
     assert load_study("mine.yaml").settings.data.name == "my-digits"
+
+
+def test_what_lies_there_and_is_not_read_is_told(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("RGB", (20, 20)).save(photos / "loose.png")
+    assert main(["new", "mine", "--data", "photos"]) == 0
+    assert "note: photos: 1 image lies beside the class folders" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("images", "labels"), [("x", "y"), ("X", "y"), ("image", "label")])
+def test_arrays_of_usual_names_are_recognised(photos: Path, images: str, labels: str) -> None:
+    arrays = {images: np.zeros((40, 16, 16, 3), np.uint8), labels: np.arange(40) % 4}
+    np.savez("data.npz", **arrays)
+    assert main(["new", "mine", "--data", "data.npz"]) == 0
+    data = load_study("mine.yaml").settings.data
+    assert (data.num_classes, data.train_images) == (4, 40)

@@ -66,6 +66,15 @@ def test_loose_images_are_refused_with_what_to_do(tmp_path, make_folder) -> None
         ImageFolder(root / "a")
 
 
+def test_images_beside_the_class_folders_are_told(make_folder) -> None:
+    root = make_folder({"a": 2, "b": 1})
+    assert ImageFolder(root).notes == []
+    (root / "000.png").write_bytes((root / "a" / "000.png").read_bytes())
+    images = ImageFolder(root)
+    assert len(images) == 3
+    assert images.notes == [f"{root}: 1 image lies beside the class folders: left out, of no class"]
+
+
 def test_an_empty_class_is_named(make_folder) -> None:
     root = make_folder({"a": 2, "b": 0})
     with pytest.raises(

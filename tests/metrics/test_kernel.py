@@ -53,7 +53,7 @@ def test_equal_distributions_score_about_zero_and_may_be_negative():
 
 
 def test_subsets_larger_than_a_set_are_refused():
-    with pytest.raises(BadInput, match="at most 30 images each"):
+    with pytest.raises(BadInput, match="give subsets of 2 to 30 images"):
         kid(features(30, 0, 0), features(40, 0, 1))
     with pytest.raises(BadInput, match="32 dimensions, real ones 3"):
         kid(features(30, 0, 0), np.ones((30, 3)), subset_size=5)
