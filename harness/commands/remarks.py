@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -35,41 +36,67 @@ def refuse_too_few(opened: Opened) -> None:
 
 
 def unmeasured(opened: Opened) -> list[str]:
-    """One sentence per metric and reason, with the evaluations that it is missing from."""
-    names: dict[str, dict[str, None]] = {}
-    for measurement in opened.plan.measurements:
-        names.setdefault(measurement.evaluate, {})[measurement.evaluation] = None
-    done = opened.store.committed(["evaluate"])
-    found: dict[tuple[str, str], list[str]] = {}
-    here = [key for key in names if key in done]
-    for key in here:
-        for metric, reason in _absent(opened.store.root, key).items():
-            found.setdefault((metric, reason), []).append(key)
+    """One sentence per metric and reason, with the evaluations that it is missing from.
+
+    Of what stands beside their numbers too: floors, ceilings, and the first samples.
+    """
+    found: dict[tuple[str, str, str], list[str]] = {}
+    here: Counter[str] = Counter()
+    names = _measured(opened)
+    for kind, key in names:
+        here[kind] += 1
+        for metric, reason in _absent(opened.store.root, kind, key).items():
+            found.setdefault((kind, metric, reason), []).append(key)
     sentences = []
-    for (metric, reason), keys in found.items():
-        of = ", ".join(dict.fromkeys(name for key in keys for name in names[key]))
-        count = f"{len(keys):,} of {plural(len(here), 'measurement')}"
+    for (kind, metric, reason), keys in found.items():
+        of = ", ".join(dict.fromkeys(name for key in keys for name in names[kind, key]))
+        count = f"{len(keys):,} of {plural(here[kind], *MEASURED[kind])}"
         sentences.append(f"{metric} is not measured in {count} ({of}): {reason}")
     return sentences
 
 
-def _absent(root: Path, key: str) -> Mapping[str, str]:
-    """Metrics that an evaluation lacks, by recorded name; {} where it cannot be read."""
+def _measured(opened: Opened) -> dict[tuple[str, str], dict[str, None]]:
+    """What is measured and committed, as kind and key, and the evaluations that it is of."""
+    names: dict[tuple[str, str], dict[str, None]] = {}
+    plan, of = opened.plan, dict[str, str]()
+    for measurement in plan.measurements:
+        of[measurement.evaluate] = measurement.evaluation
+        names.setdefault(("evaluate", measurement.evaluate), {})[measurement.evaluation] = None
+    for key, evaluations in plan.floors.items():
+        names.setdefault((plan.stages[key].kind, key), {}).update(evaluations)
+    for key, whole in plan.subsets.items():
+        if whole in of:
+            names.setdefault(("subset", key), {})[of[whole]] = None
+    done = opened.store.committed(MEASURED)
+    return {place: its for place, its in names.items() if place[1] in done}
+
+
+# Stages whose results say what could not be measured, and what one and several are called.
+MEASURED: dict[str, tuple[str, ...]] = {
+    "evaluate": ("measurement",),
+    "floor": ("floor",),
+    "ceiling": ("ceiling",),
+    "subset": ("measurement of the first samples", "measurements of the first samples"),
+}
+
+
+def _absent(root: Path, kind: str, key: str) -> Mapping[str, str]:
+    """Metrics that a measurement lacks, by recorded name; {} where it cannot be read."""
     here = root.absolute()  # whoever asks may go elsewhere
     try:
-        written = Store(here).folder("evaluate", key).stat().st_mtime_ns
+        written = Store(here).folder(kind, key).stat().st_mtime_ns
     except OSError:
         return {}
-    return _read(here, key, written)
+    return _read(here, kind, key, written)
 
 
 @cache  # what is committed does not change, and `status --watch` asks every two seconds
-def _read(root: Path, key: str, written: int) -> Mapping[str, str]:
-    from harness.store.results import EvaluateResult
+def _read(root: Path, kind: str, key: str, written: int) -> Mapping[str, str]:
+    from harness.store.results import RESULTS
 
     try:
-        manifest = Store(root).manifest("evaluate", key)
-        return {} if manifest is None else codec.result(manifest, EvaluateResult).absent
+        manifest = Store(root).manifest(kind, key)
+        return {} if manifest is None else dict(codec.result(manifest, RESULTS[kind]).absent)
     except HarnessError:
         return {}
 
@@ -78,4 +105,6 @@ def lacking(opened: Opened) -> list[str]:
     """The recorded names of metrics that some evaluation could not measure."""
     done = opened.store.committed(["evaluate"])
     keys = dict.fromkeys(m.evaluate for m in opened.plan.measurements if m.evaluate in done)
-    return list(dict.fromkeys(n for key in keys for n in _absent(opened.store.root, key)))
+    return list(
+        dict.fromkeys(n for key in keys for n in _absent(opened.store.root, "evaluate", key))
+    )

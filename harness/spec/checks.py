@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness import paper
@@ -128,6 +128,7 @@ def _evaluations(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Probl
         )
     if evaluations and settings.reference is None:
         yield ("evaluations",), "evaluations need a reference section"
+    yield from _unguided(evaluations, runs)
     for name, evaluation in evaluations.items():
         for field, sentence in _evaluation(evaluation, settings, runs):
             path = ("evaluations", name, *field.split("."))
@@ -269,6 +270,37 @@ def _metrics(evaluation: EvaluationSettings, settings: StudySettings) -> Iterato
             )
 
 
+def _unguided(
+    evaluations: Mapping[str, EvaluationSettings], runs: Sequence[Run]
+) -> Iterator[Problem]:
+    """Guidance of models that cannot have it: one sentence for all evaluations and scales."""
+    guided: dict[str, list[str]] = {}
+    for name, evaluation in evaluations.items():
+        given = evaluation.guidance
+        for one in given if isinstance(given, tuple) else (given,):
+            if one.scale != 1.0:
+                guided.setdefault(name, []).append(f"{one.scale:g}")
+    if not guided:
+        return
+    if any(r.data.num_classes == 0 for r in runs):
+        why = (
+            "the data have no classes (data.num_classes: 0): there is nothing to guide towards; "
+            "leave guidance out"
+        )
+    elif any(r.train and r.train.label_dropout == 0 and not r.model.checkpoint for r in runs):
+        why = (
+            "train.label_dropout is 0: the null label that guidance needs would never have been "
+            "trained; give a share of labels, as 0.1, or leave guidance out"
+        )
+    else:
+        return
+    of = "; ".join(f"evaluations.{name} at {', '.join(s)}" for name, s in guided.items())
+    yield (
+        ("evaluations", next(iter(guided)), "guidance", "scale"),
+        f"guidance.scale is other than 1 ({of}), but {why}",
+    )
+
+
 def _guidance(guidance: GuidanceSettings, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
     for objective in {id(r.objective): r.objective for r in runs}.values():
         low, high = objective.time_range
@@ -280,21 +312,8 @@ def _guidance(guidance: GuidanceSettings, runs: Sequence[Run]) -> Iterator[tuple
                 f"{list(given)} lies beyond the last {unit}, {high:g} (objective "
                 f"{objective.name}: {low:g} to {high:g})",
             )
-    if guidance.scale == 1.0:
+    if guidance.scale == 1.0 or any(r.data.num_classes == 0 for r in runs):
         return
-    if any(r.data.num_classes == 0 for r in runs):
-        yield (
-            "guidance.scale",
-            f"is {guidance.scale:g}, but the data have no classes (data.num_classes: 0): there is "
-            "nothing to guide towards; leave guidance out",
-        )
-        return
-    if any(r.train and r.train.label_dropout == 0 and not r.model.checkpoint for r in runs):
-        yield (
-            "guidance.scale",
-            f"is {guidance.scale:g}, but train.label_dropout is 0: the null label that guidance "
-            "needs would never have been trained",
-        )
     for run in runs:
         channels = run.given().channels
         if guidance.channels is not None and guidance.channels > channels:

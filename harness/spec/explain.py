@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from harness.components import descriptions
 from harness.nearest import did_you_mean
@@ -50,9 +51,10 @@ def explain(
             continue  # another branch fits better: it says what is wrong inside
         reported.add(path)
         axis = ".".join(map(str, path))
-        sentence = _sentence(item, axis or "the study", prefix, own)
         listed = any(p == path and i["type"] == "tuple_type" and i is not item for p, i in items)
-        sentence += ", or a list" if listed else ""
+        sentence = _sentence(item, axis or "the study", prefix, own, listed)
+        if item["type"] == "tuple_type" and axis in (point or {}):
+            sentence = _of_an_axis(axis, where) or sentence
         place = where.place(path)
         for name in point or ():
             if name == axis or name in sentence:
@@ -93,7 +95,10 @@ def _path(given: Iterable[Any], prefix: Path_, where: Source) -> Path_:
     return path
 
 
-def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None = None) -> str:
+def _sentence(
+    item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None, listed: bool
+) -> str:
+    """One mistake. listed: would a list be right too?"""
     kind, found = item["type"], item.get("input")
     if kind == "extra_forbidden":
         leaf = dotted.split(".")[-1]
@@ -111,14 +116,19 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
             f"; allowed: {', '.join(allowed)}" if allowed else ""
         )
     if kind == "missing":
+        parent, _, last = dotted.rpartition(".")
+        if last.isdigit() and (length := _length(parent)) is not None:
+            return f"{parent} is a list of {length}, and {len(found)} are given"
         return f"{dotted} is missing"
     if kind == "value_error":
         said = str(item["ctx"]["error"])
         return said if dotted.split(".")[0] in said else f"{dotted}: {said}"
     message = WORDS.get(kind, item["msg"].removeprefix("Input should be "))
     message = message.format(**item.get("ctx", {})) if kind in WORDS else message
+    message += ", or a list" if listed else ""
     if kind == "literal_error":
-        near = did_you_mean(str(found), _quoted(message)) if isinstance(found, str) else ""
+        allowed = _quoted(message.removesuffix(", or a list"))
+        near = did_you_mean(str(found), allowed) if isinstance(found, str) else ""
         hint = _hint(found) if any(c.isdigit() for c in message) else ""
         return f"{dotted} is {_found(found)}{near}; allowed: {message}{hint}"
     message = message[0].lower() + message[1:]
@@ -129,13 +139,81 @@ def _sentence(item: Any, dotted: str, prefix: Path_, own: Sequence[str] | None =
     if kind == "bool_type" and type(found) is int and found in (0, 1):
         message += f": write {str(bool(found)).lower()}"
     if kind == "tuple_type" and isinstance(found, (str, int, float)):
-        message += f": write [{_items(found)}]"
+        message += _as_list(found, dotted)
     if kind == "string_type" and isinstance(found, (bool, int, float)):
         message += ": put it in quotes"
     if kind == "string_pattern_mismatch" and item["ctx"]["pattern"] == NAME:
         message = "letters, digits, '.', '_' and '-', the first a letter or a digit"
-    typed = "" if found is None else f" ({_type(found)})"
-    return f"{dotted} is {_found(found)}{typed}; it should be {message}"
+    if found is None:
+        return f"{dotted} is null; it should be {message}{_instead_of_null(dotted, kind)}"
+    return f"{dotted} is {_found(found)} ({_type(found)}); it should be {message}"
+
+
+def _of_an_axis(axis: str, where: Source) -> str | None:
+    """What is wrong with an axis of single values whose field is a list; None: something else is.
+
+    --set matrix.axes.train.betas=[0.9,0.99] is two runs, of one number each.
+    """
+    matrix = where.data.get("matrix")
+    axes = matrix.get("axes") if isinstance(matrix, Mapping) else None
+    values = axes.get(axis) if isinstance(axes, Mapping) else None
+    if not isinstance(values, tuple) or any(isinstance(v, (tuple, Mapping)) for v in values):
+        return None
+    return (
+        f"matrix.axes.{axis} is {written(values)}: each of an axis' values is one run's, and "
+        f"{axis} is a list: write {written((values,))} for one run of it"
+    )
+
+
+def _instead_of_null(dotted: str, kind: str) -> str:
+    """What to write where null is no value: how it is left out, or what is none of it."""
+    if dotted in NO_NULL:
+        return f": {NO_NULL[dotted]}"
+    default = _default(dotted)
+    if default is None:
+        return ""
+    if default == () and kind == "tuple_type":
+        return ": write [] for none"
+    simple = isinstance(default, (str, int, float, tuple)) and default != ""
+    shown = f", which is {written(default)}" if simple else ""
+    return f": leave it out for its default{shown}"
+
+
+# Where null would be a way to say "none of these".
+NO_NULL = {
+    "matrix": "drop its axes, as --set matrix.axes.AXIS=null, and its points, with "
+    "--set 'matrix.include=[]'; in a file, leave it out",
+    "matrix.axes": "drop each axis, as --set matrix.axes.AXIS=null; in a file, leave them out",
+    "evaluations": "drop each, as --set evaluations.NAME=null; in a file, leave them out",
+}
+
+
+def _as_list(found: Any, dotted: str) -> str:
+    """How a single value is written as the list that the field is; of a pair it may be a part."""
+    items, length = _items(found), _length(dotted)
+    if length is None or ", " in items:
+        return f": write [{items}]"
+    default = _default(dotted)
+    return f" of {length}" + (f", as {written(default)}" if isinstance(default, tuple) else "")
+
+
+def _default(dotted: str) -> Any:
+    """A field's default; None where it has none."""
+    field = _field(dotted)
+    if field is None or field.is_required():
+        return None
+    return field.get_default(call_default_factory=True)
+
+
+def _length(dotted: str) -> int | None:
+    """How many values a field's list has, where that is fixed: betas have two."""
+    field = _field(dotted)
+    if field is None:
+        return None
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
+            return len(get_args(kind))
+    return None
 
 
 def _items(found: Any) -> str:
@@ -199,14 +277,20 @@ def meaning_of(dotted: str) -> str:
     >>> meaning_of("train.milestones.2")
     'Steps whose EMA weights are kept for evaluation.'
     """
+    field = _field(dotted)
+    return "" if field is None else field.description or ""
+
+
+def _field(dotted: str) -> FieldInfo | None:
+    """A field of the study's schema, or the one that an item of a list is of."""
     kind: Any = StudySettings
-    found = ""
+    found = None
     for part in dotted.split("."):
         if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
             break
         if part in kind.model_fields:
-            field = descriptions.described(kind).model_fields[part]
-            found, kind = field.description or "", _model_in(field.annotation)
+            found = descriptions.described(kind).model_fields[part]
+            kind = _model_in(found.annotation)
     return found
 
 

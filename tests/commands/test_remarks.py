@@ -13,7 +13,7 @@ from harness.commands import common, remarks, report
 from harness.plan import make_plan
 from harness.spec import load_study
 from harness.store import Store, codec
-from harness.store.results import EvaluateResult
+from harness.store.results import RESULTS, EvaluateResult
 
 WHY = "the reference has no spatial statistics"
 SAID = f"sfd_glyphs_cnn is not measured in 1 of 1 measurement (final): {WHY}"
@@ -63,6 +63,28 @@ def test_the_first_page_says_so_too(measured: Path, monkeypatch: pytest.MonkeyPa
     about = report.gather(opened).about
     assert f"Note: {SAID}." in about and about.startswith("A study for tests. Note: fd_glyphs_cnn")
     assert remarks.lacking(opened) == ["sfd_glyphs_cnn"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["floor", "subset", "ceiling"])
+def test_what_stands_beside_numbers_says_what_it_lacks_too(
+    kind: str, study: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(study.parent)
+    study.write_text(TINY.replace("floor_images: 40", "floor_images: 20"))
+    (one, *_) = stages(study, kind)
+    store = Store(study.parent / "results")
+    rows = [{"key": one.key, "of": kind, "metric": "fd_glyphs_cnn", "value": 2.0}]
+    result = RESULTS[kind](images=20, absent={"sfd_glyphs_cnn": WHY})
+    store.commit(kind, one.key, store.staging(one.key), {"metrics": rows}, codec.told(result), {})
+    called = {"subset": "measurement of the first samples"}.get(kind, kind)
+    said = f"sfd_glyphs_cnn is not measured in 1 of 1 {called} (final): {WHY}"
+    for words in (("status",), ("results",)):
+        assert f"note: {said}" in verb(*words, study.name)[1]
+    given = argparse.Namespace(study="tiny.yaml", profile=None, overrides=[], results="results")
+    opened = common.open_study(given)
+    assert remarks.unmeasured(opened) == [said]
+    assert f"Note: {said}." in report.gather(opened).about
 
 
 def test_validate_and_plan_say_it_before_anything_is_computed(study: Path, verb: Said) -> None:

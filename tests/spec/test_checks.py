@@ -22,6 +22,17 @@ def test_guidance_needs_a_null_label_that_was_trained(tmp_path: Path) -> None:
     assert any("the null label that guidance needs would never" in line for line in found)
 
 
+def test_guidance_that_no_model_can_have_is_told_once_for_all_scales(tmp_path: Path) -> None:
+    scales = "[{scale: 1}, {scale: 1.5, channels: 1}, {scale: 2, channels: 1}]"
+    other = f"  other: {{samples: 10, split_size: 2, guidance: {scales}}}\nmatrix:"
+    text = GOOD.replace("sampling_steps: 4", f"guidance: {scales}").replace("matrix:", other)
+    (found,) = problems(tmp_path, text.replace("steps: 20\n", "steps: 20\n  label_dropout: 0\n"))
+    assert "evaluations.final at 1.5, 2; evaluations.other at 1.5, 2" in found
+    found, *_ = problems(tmp_path, text.replace("channels: 1,", "channels: 1, num_classes: 0,", 1))
+    assert "evaluations.final at 1.5, 2; evaluations.other at 1.5, 2" in found
+    assert "nothing to guide towards" in found
+
+
 @pytest.mark.parametrize(
     "guidance", ["{scale: 1}", "{scale: 2, channels: null}", "{scale: 2, channels: 1}"]
 )

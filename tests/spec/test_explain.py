@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
-from small_study import GOOD, problems
+from small_study import GOOD, problems, write
 
 from harness.errors import BadInput
 from harness.nearest import did_you_mean
@@ -136,7 +136,10 @@ def test_an_error_says_what_the_field_means_in_the_schemas_words(dotted: str, me
         ("0.9, 0.99", "write [0.9, 0.99]"),
         ("9e-1,99e-2", "write [9e-1, 99e-2]"),
         ("a, b", 'write ["a, b"]'),
-        ("0.9", "write [0.9]"),
+        ("0.9", "it should be a list of 2, as [0.9, 0.999]"),
+        ("[0.9]", "train.betas is a list of 2, and 1 are given"),
+        ("[]", "train.betas is a list of 2, and 0 are given"),
+        ("null", "leave it out for its default, which is [0.9, 0.999]"),
     ],
 )
 def test_numbers_with_commas_are_told_as_a_list(given: str, said: str, tmp_path: Path) -> None:
@@ -144,3 +147,44 @@ def test_numbers_with_commas_are_told_as_a_list(given: str, said: str, tmp_path:
     with pytest.raises(BadInput) as caught:
         load_study(tmp_path / "study.yaml", overrides=(f"train.betas={given}",))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "said"),
+    [
+        ("train.betas", "[0.9, 0.99]", "write [[0.9, 0.99]] for one run of it"),
+        ("train.milestones", "[5, 10]", "write [[5, 10]] for one run of it"),
+    ],
+)
+def test_a_list_that_an_axis_takes_for_several_values_is_told_once(
+    axis: str, values: str, said: str, tmp_path: Path
+) -> None:
+    (found,) = problems(tmp_path, GOOD, overrides=(f"matrix.axes.{axis}={values}",))
+    assert f"matrix.axes.{axis} is {values}" in found and said in found
+    load_study(write(tmp_path, GOOD), overrides=(f"matrix.axes.{axis}=[{values}]",))
+
+
+# As --set gives it: the field, and what is said of null.
+NULLS = {
+    "matrix": "as --set matrix.axes.AXIS=null, and its points, with --set 'matrix.include=[]'",
+    "matrix.axes": "as --set matrix.axes.AXIS=null",
+    "matrix.include": "write [] for none",
+    "matrix.exclude": "write [] for none",
+    "evaluations": "as --set evaluations.NAME=null",
+    "seed": "leave it out for its default, which is 0",
+    "report": "leave it out for its default",
+    "components": "write [] for none",
+    "data.flip": "leave it out for its default, which is false",
+    "train.milestones": "write [] for none",
+    "train.optimizer": "leave it out for its default, which is adamw",
+    "evaluations.final.guidance": "a mapping, or a list: leave it out for its default",
+    "evaluations.final.metrics": "which is [fd, sfd, is, precision, recall]",
+}
+
+
+@pytest.mark.parametrize(("field", "said"), NULLS.items())
+def test_null_where_it_is_no_value_is_told_what_to_write(
+    field: str, said: str, tmp_path: Path
+) -> None:
+    found = problems(tmp_path, GOOD, overrides=(f"{field}=null",))
+    assert any(f"{field} is null; it should be" in line and said in line for line in found), found
