@@ -79,7 +79,8 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     speeds = measured_rates(opened)
     stages, by_kind, differing = _costs(opened, state, speeds, every)
     unknown = [e["seconds"] is None for e in by_kind.values()]
-    problems = preflight.problems(opened.plan, state.missing, opened.store.root)
+    seen: list[str] = []  # of images that are not encoded yet
+    problems = preflight.problems(opened.plan, state.missing, opened.store.root, seen)
     files = identity.look(opened.plan, opened.stages, opened.store)
     return {
         "study": opened.study.name,
@@ -112,6 +113,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             *remarks(opened.study),
             *young_averages(opened.study),
             *opened.plan.notes,
+            *seen,
             *files.notes,
             *encoded(opened),
             *identity.absent(opened.study, problems),

@@ -124,7 +124,8 @@ def do(args: argparse.Namespace) -> int:
     missing = state.missing
     if state.remade and not args.remake:
         raise BadInput(removed(state))
-    problems = preflight.problems(opened.plan, missing, opened.store.root)
+    seen: list[str] = []  # of images that are not encoded yet
+    problems = preflight.problems(opened.plan, missing, opened.store.root, seen)
     if problems:
         raise Missing(
             "\n".join([f"{opened.study.name} ({opened.study.profile}) cannot start:", *problems])
@@ -132,7 +133,7 @@ def do(args: argparse.Namespace) -> int:
     files = identity.look(opened.plan, opened.stages, opened.store, every=True)
     if files.changed:
         raise BadInput("\n".join(files.changed))
-    notes = [*opened.plan.notes, *files.notes, *identity.absent(opened.study)]
+    notes = [*opened.plan.notes, *seen, *files.notes, *identity.absent(opened.study)]
     unheard = notify.problem(opened.study.settings.dispatch.notify)
     notes += [] if unheard is None else [unheard]
     for note in notes:

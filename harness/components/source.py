@@ -159,6 +159,15 @@ class Source(Component):
         """
         return None
 
+    def quick_open(self, wanted: Wanted) -> Images | None:
+        """The training images, where opening them each time that somebody looks is quick: names of
+        files, headers, small files. Else None.
+
+        `plan` and `run` say the BadInput that it raises before anything is started, and its notes.
+        Of what is not opened they ask `quick_count` and `quick_fingerprint`.
+        """
+        return None
+
     def quick_fingerprint(self, path: str) -> str | None:
         """The fingerprint of the training images (all of them, what is held out included), where it
         is made without reading images (of names, sizes, an archive's list), else None.

@@ -5,16 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from harness.components.below import files_below, is_litter
+from harness.data import alike
 from harness.data.images import Corrupt, read_image
 from harness.errors import BadInput, HarnessError, Missing
 
 EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
+MOST_KINDS = 5  # extensions in a sentence
+# Images that nobody here reads: told wherever they lie among those that are.
+OTHER_IMAGES = {
+    *(".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".jfif", ".tga", ".exr", ".hdr"),
+    *(".dds", ".pcx", ".qoi", ".pbm", ".pgm", ".pnm", ".apng", ".svg", ".psd", ".ico", ".icns"),
+    *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raw", ".orf", ".rw2"),
+}
 # Where a split may lie below the given folder: torchvision's layout and Kaggle's archive.
 SPLIT_FOLDERS = ("{split}", "ILSVRC/Data/CLS-LOC/{split}", "Data/CLS-LOC/{split}")
 SPLITS = {"train", "val", "valid", "validation", "test"}  # what stands beside a split's folder
@@ -41,19 +50,25 @@ class ImageFolder:
             )
             raise BadInput(f"{self.root} has no class folders: {hint}")
         self.files: list[tuple[str, int]] = []  # (path below root, label)
-        empty = []
+        empty: list[str] = []
+        beside = Counter[str]()  # what lies in those
         seen: dict[str, str] = {}
         self.passed_over: Counter[str] = Counter()  # extension of no image -> how many files
         for label, name in enumerate(self.class_names):
-            found = _images_of(self.root, name, seen, self.passed_over)
+            others = Counter[str]()
+            found = _images_of(self.root, name, seen, others)
             self.files.extend((path, label) for path in found)
+            self.passed_over += others
             if not found:
                 empty.append(name)
+                beside += others
         if empty:
+            held = of_other_kinds(beside)
             raise BadInput(
                 f"{self.root}: {len(empty)} class "
                 f"{'folder holds' if len(empty) == 1 else 'folders hold'} no images "
-                f"({', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''}); remove "
+                f"({', '.join(empty[:5])}{', ...' if len(empty) > 5 else ''})"
+                f"{f' but {held}, or' if held else ';'} remove "
                 f"{'it or fill it' if len(empty) == 1 else 'them or fill them'}: every folder is a "
                 "class"
             )
@@ -71,15 +86,20 @@ class ImageFolder:
 
     @property
     def notes(self) -> list[str]:
-        """A sentence on files that were not read, where there are any."""
-        loose = [f"{self.root}: {_lie(self.loose)} beside the class folders: left out, of no class"]
-        loose = loose if self.loose else []
-        if not self.passed_over:
-            return loose
-        kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.passed_over.most_common(5))
-        total = sum(self.passed_over.values())
-        files = "1 file that is no image" if total == 1 else f"{total:,} files that are no images"
-        return [*loose, f"{self.root}: {files} by their names passed over ({kinds})"]
+        """Sentences on files that are not read, and on classes whose names look alike."""
+        found = [f"{self.root}: {said}" for said in alike.sentences(self.class_names)]
+        if self.loose:
+            found.append(f"{self.root}: {_lie(self.loose)} beside the class folders: left out, of no class")
+        images = of_other_kinds(self.passed_over)
+        if images is not None:
+            found.append(f"{self.root}: left out are {images}")
+        others = {k: n for k, n in self.passed_over.items() if k not in OTHER_IMAGES}
+        if total := sum(others.values()):
+            files = (
+                "1 file that is no image" if total == 1 else f"{total:,} files that are no images"
+            )
+            found.append(f"{self.root}: {files} by their names passed over ({_kinds(others)})")
+        return found
 
     @cached_property
     def fingerprint(self) -> str:
@@ -104,6 +124,40 @@ def listing(root: str | Path, split: str = "train") -> list[str]:
     ]
 
 
+def of_other_kinds(passed_over: Mapping[str, int]) -> str | None:
+    """How many files are images of kinds that are not read, and what to do; None: there are none.
+
+    >>> of_other_kinds({".avif": 2, ".txt": 3})
+    '2 images of kinds that are not read (2 .avif): convert them to PNG'
+    """
+    found = {k: n for k, n in passed_over.items() if k in OTHER_IMAGES}
+    if not found:
+        return None
+    total = sum(found.values())
+    what = "1 image of a kind that is" if total == 1 else f"{total:,} images of kinds that are"
+    them = "it" if total == 1 else "them"
+    return f"{what} not read ({_kinds(found)}): convert {them} to PNG"
+
+
+def _kinds(found: Mapping[str, int]) -> str:
+    """The most frequent extensions, each with how many files have it."""
+    ordered = sorted(found.items(), key=lambda one: (-one[1], one[0]))
+    shown = ", ".join(f"{n:,} {kind}" for kind, n in ordered[:MOST_KINDS])
+    return f"{shown}, ..." if len(ordered) > MOST_KINDS else shown
+
+
+def is_image_else_count(others: Counter[str]) -> Callable[[str], bool]:
+    """Takes names of images, and counts the extensions of all other names."""
+
+    def accept(file: str) -> bool:
+        if _is_image(file):
+            return True
+        others[os.path.splitext(file)[1].lower() or "without an extension"] += 1
+        return False
+
+    return accept
+
+
 def _images_of(
     root: Path, name: str, seen: dict[str, str], others: Counter[str] | None = None
 ) -> list[str]:
@@ -111,14 +165,7 @@ def _images_of(
 
     seen: the folders read; others: counts what is no image by its extension.
     """
-
-    def accept(file: str) -> bool:
-        if _is_image(file):
-            return True
-        if others is not None:
-            others[os.path.splitext(file)[1].lower() or "without an extension"] += 1
-        return False
-
+    accept = _is_image if others is None else is_image_else_count(others)
     found = files_below(root / name, accept, seen)
     return sorted([f"{name}/{path}" for path in found])
 

@@ -15,6 +15,7 @@ import posixpath
 import re
 import tarfile
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,16 +24,15 @@ from typing import Any
 
 import numpy as np
 
-from harness.components import content as contents
 from harness.components.below import is_litter_member
-from harness.data import npz
-from harness.data.folder import EXTENSIONS
+from harness.data import not_tar, npz
+from harness.data.folder import EXTENSIONS, OTHER_IMAGES
 from harness.errors import BadInput
 
 NO_LABEL = -(2**63)
 LABELS = (".cls", ".json")  # a sample's label is taken from the first it has
 DIGITS = re.compile(r"\s*[0-9]+\s*")
-FORMAT = 3
+FORMAT = 4
 THREADS = 8  # tars read at the same time: on a network, most of it is waiting
 PIECE = 1 << 20
 BLOCK = 512  # bytes of a header; contents are padded to it
@@ -49,6 +49,7 @@ class Found:
     labels: np.ndarray  # (N,) int64, NO_LABEL where there is none
     text: np.ndarray  # uint8, the names one after another, UTF-8
     ends: np.ndarray  # (N,) int64, where each ends in `text`
+    others: np.ndarray  # text of JSON: how many members are images of a kind that is not read
 
     def __len__(self) -> int:
         return len(self.tar)
@@ -74,7 +75,9 @@ def read(tars: list[Path], index: Path | None = None) -> Found:
     if place is not None and (kept := _kept(place)) is not None:
         return kept
     with ThreadPoolExecutor(min(THREADS, max(1, len(tars)))) as pool:
-        rows = [(k, *row) for k, found in enumerate(pool.map(images_of, tars)) for row in found]
+        counts = [Counter[str]() for _ in tars]
+        every = pool.map(images_of, tars, counts)
+        rows = [(k, *row) for k, found in enumerate(every) for row in found]
     names = [row[1].encode("utf-8", "surrogateescape") for row in rows]
     found = Found(
         tar=np.array([row[0] for row in rows], dtype=np.int32),
@@ -83,14 +86,19 @@ def read(tars: list[Path], index: Path | None = None) -> Found:
         labels=np.array([row[4] for row in rows], dtype=np.int64),
         text=np.frombuffer(b"".join(names), dtype=np.uint8),
         ends=np.cumsum([len(name) for name in names], dtype=np.int64),
+        others=np.array(json.dumps(sum(counts, Counter()))),
     )
     if place is not None:
         _keep(place, found)
     return found
 
 
-def images_of(path: Path) -> list[tuple[str, int, int, int]]:
-    """(name, offset, size, label) of each image in a tar, in the tar's order."""
+def images_of(path: Path, others: Counter[str] | None = None) -> list[tuple[str, int, int, int]]:
+    """(name, offset, size, label) of each image in a tar, in the tar's order.
+
+    others: counts members that are images of a kind that is not read, by their extensions.
+    """
+    others = Counter() if others is None else others
     images: list[tuple[str, int, int]] = []
     labels: Labels = {extension: {} for extension in LABELS}
     odd: dict[str, str] = {}
@@ -102,10 +110,11 @@ def images_of(path: Path) -> list[tuple[str, int, int, int]]:
             if end == 0:
                 raise BadInput(f"{path} is empty (0 bytes): an interrupted copy; copy it again")
             try:
-                _sort_out(path, _plain_members(file.fileno(), end), end, images, labels)
+                _sort_out(path, _plain_members(file.fileno(), end), end, images, labels, others)
             except _NotPlain:
                 images, labels = [], {extension: {} for extension in LABELS}
-                _sort_out(path, _members(path, odd), end, images, labels)
+                others.clear()
+                _sort_out(path, _members(path, odd), end, images, labels, others)
                 if any(os.pread(file.fileno(), BLOCK, max(0, end - BLOCK))):
                     raise _NoEnd from None
     except _NoEnd:
@@ -120,15 +129,8 @@ def images_of(path: Path) -> list[tuple[str, int, int, int]]:
             "archives were put one after another, or a copy has a hole; pack or copy it again"
         ) from None
     except (tarfile.TarError, OSError) as error:
-        if (what := contents.of_file(path)) is not None and packed_as(path) is None:
-            raise BadInput(f"{path} cannot be read as a tar: it is {what}") from None
-        if (kind := packed_as(path)) is not None:
-            raise BadInput(
-                f"{path} is {kind}, whatever its name says, and cannot be read at random; unpack "
-                "it to a plain .tar (images hardly compress)"
-            ) from None
         why = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise BadInput(f"{path} cannot be read as a tar ({why}); copy it again") from None
+        raise not_tar.error(path, str(why)) from None
     _refuse_lost(path, odd, images, labels)
     rows = []
     first: dict[str, str] = {}  # image by sample
@@ -158,29 +160,6 @@ def _refuse_lost(
         raise BadInput(
             f"{path}: {lost[0]} is {odd[lost[0]]}{others}; pack the tar again with --dereference"
         )
-
-
-# The first bytes of what tars are packed into, or taken for.
-PACKED = {
-    b"\x1f\x8b": "compressed by gzip",
-    b"\xfd7zXZ\x00": "compressed by xz",
-    b"BZh": "compressed by bzip2",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
-    b"\x04\x22\x4d\x18": "compressed by lz4",
-    b"PK": "a zip archive",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a rar archive",
-}
-
-
-def packed_as(path: str | Path) -> str | None:
-    """How a file is packed, in words, by its first bytes; None: in no way that is known."""
-    try:
-        with open(path, "rb") as file:
-            first = file.read(8)
-    except OSError:
-        return None
-    return next((words for magic, words in PACKED.items() if first.startswith(magic)), None)
 
 
 # By extension and the sample's name; a text is no label, and kept for the error.
@@ -309,6 +288,7 @@ def _sort_out(
     end: int,
     images: list[tuple[str, int, int]],
     labels: Labels,
+    others: Counter[str],
 ) -> None:
     for name, offset, size, content in members:
         if is_litter_member(name):
@@ -318,6 +298,8 @@ def _sort_out(
         extension = _extension(name)
         if extension in EXTENSIONS:
             images.append((name, offset, size))
+        elif extension in OTHER_IMAGES:
+            others[extension] += 1
         elif extension in LABELS:
             if content is None:
                 with open(path, "rb") as file:

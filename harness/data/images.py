@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 
+MOST_SHOWN = 5  # classes in a sentence
+
+
 class Corrupt(HarnessError):
     """One image that cannot be read: its path and why. The rest of the source is fine."""
 
@@ -164,6 +167,21 @@ def checked_images(
         if other is not None:
             raise BadInput(other)
     return images
+
+
+def refuse_empty_classes(labels: np.ndarray, class_names: list[str], advice: str) -> None:
+    """Raise BadInput, naming them, if classes have no image.
+
+    Sampling draws the labels of all classes alike: theirs would be embeddings never trained.
+    """
+    counts = np.bincount(labels, minlength=len(class_names))
+    empty = [class_names[label] for label in np.flatnonzero(counts == 0)]
+    if empty:
+        shown = ", ".join(empty[:MOST_SHOWN]) + (", ..." if len(empty) > MOST_SHOWN else "")
+        raise BadInput(
+            f"{len(empty)} of {len(class_names)} classes have no image ({shown}), so no model "
+            f"could learn them and samples of them would mean nothing; {advice}"
+        )
 
 
 def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:

@@ -8,6 +8,7 @@ own class archives (n01440764.tar holding n01440764_10026.JPEG) take the class f
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import posixpath
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy as np
 from harness.components.below import is_litter
 from harness.data import headers
 from harness.data.file_source import of_split
-from harness.data.folder import split_folder
+from harness.data.folder import of_other_kinds, split_folder
 from harness.data.headers import NO_LABEL
 from harness.data.images import Corrupt, read_image
 from harness.errors import BadInput, Missing
@@ -70,9 +71,13 @@ class TarShards:
     ) -> None:
         self.tars = find_tars(Path(root), split)
         found = headers.read(self.tars, None if index is None else Path(index))
+        self.passed_over: dict[str, int] = json.loads(str(found.others))
+        left_out = of_other_kinds(self.passed_over)
         if not len(found):
             many = f"the {len(self.tars)} tar files hold" if len(self.tars) > 1 else "its tar holds"
-            raise BadInput(f"{root}: {many} no images")
+            why = f" but {left_out}" if left_out else ""
+            raise BadInput(f"{root}: {many} no images{why}")
+        self.notes = [f"{root}: left out are {left_out}"] if left_out else []
         self._found = found
         self.labels = found.labels  # (N,) int64
         unlabelled = found.labels == NO_LABEL
@@ -164,7 +169,11 @@ def find_tars(root: Path, split: str) -> list[Path]:
             "(images hardly compress)"
         )
     if not tars:
-        raise Missing(f"{place} holds no .tar files; give data.path the folder with the shards")
+        upper = [name for name in names if name.lower().endswith(".tar")]
+        hint = f"; end the name of {upper[0]} in .tar" if upper else ""
+        raise Missing(
+            f"{place} holds no .tar files; give data.path the folder with the shards{hint}"
+        )
     paths = [place / name for name in tars]
     known: dict[str, Path] = {}
     for path in paths:

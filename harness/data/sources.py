@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -52,6 +53,9 @@ class ImageFolderSource(_Files):
         from harness.data.folder import class_folders
 
         return len(class_folders(path)) or None
+
+    def quick_open(self, wanted: Wanted) -> Images | None:
+        return self.open(wanted)
 
     def quick_count(self, path: str) -> int | None:
         from harness.data.folder import ImageFolder
@@ -108,6 +112,15 @@ class WebDatasetSource(_Files):
             num_classes=wanted.num_classes,
             index=index,
         )
+
+    def quick_open(self, wanted: Wanted) -> Images | None:
+        """The images of small tars. Of large ones it is seen whether they are tars."""
+        from harness.data import not_tar
+        from harness.data.file_source import small
+
+        tars = [Path(file) for file in self.listing(self._path(wanted))]
+        not_tar.check_beginnings(tars)
+        return self.open(replace(wanted, index=None)) if small(tars) else None
 
     def listing(self, path: str, split: Split = "train") -> Sequence[Path | str]:
         from harness.data import shards

@@ -6,6 +6,7 @@ nothing that guidance could lead away from.
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +15,15 @@ import numpy as np
 from harness.components.below import files_below
 from harness.components.source import Images, Split, Wanted
 from harness.data.file_source import FileSource
-from harness.data.folder import ImageFolder, _folders, _is_image, floors_apart, split_folder
+from harness.data.folder import (
+    ImageFolder,
+    _folders,
+    _is_image,
+    floors_apart,
+    is_image_else_count,
+    of_other_kinds,
+    split_folder,
+)
 from harness.errors import BadInput
 
 
@@ -27,9 +36,11 @@ class UnlabelledImages(ImageFolder):
     def __init__(self, root: str | Path, split: str = "train") -> None:
         self.root = split_folder(Path(root), split)
         self.class_names = []
-        found = sorted(files_below(self.root, _is_image))
+        self.passed_over = Counter()
+        found = sorted(files_below(self.root, is_image_else_count(self.passed_over)))
         if not found:
-            raise BadInput(f"{self.root} holds no images")
+            others = of_other_kinds(self.passed_over)
+            raise BadInput(f"{self.root} holds no images" + (f": {others}" if others else ""))
         self.files = [(path, 0) for path in found]
 
     @property
@@ -67,6 +78,9 @@ class UnlabelledFolder(FileSource):
         """Every image of a split."""
         images = UnlabelledImages(path, "val" if split == "floor" else "train")
         return [images.root / name for name, _ in images.files]
+
+    def quick_open(self, wanted: Wanted) -> Images | None:
+        return self.open(wanted)
 
     def quick_count(self, path: str) -> int | None:
         return len(self.listing(path))

@@ -19,10 +19,16 @@ from harness.spec.schema import DataSettings, ReferenceSettings
 from harness.spec.study import Study
 
 
-def problems(plan: Plan, missing: Iterable[Stage], root: Path | None = None) -> list[str]:
+def problems(
+    plan: Plan,
+    missing: Iterable[Stage],
+    root: Path | None = None,
+    notes: list[str] | None = None,
+) -> list[str]:
     """Everything that is missing on this machine for the stages still to do, as sentences.
 
-    root: the results folder, where one is meant.
+    root: the results folder, where one is meant. notes: is given what is no fault, and should be
+    known of images that are to be encoded.
     """
     missing = list(missing)
     study, kinds = plan.study, {s.kind for s in missing}
@@ -36,7 +42,7 @@ def problems(plan: Plan, missing: Iterable[Stage], root: Path | None = None) -> 
     executor = executor_of(study)
     found += executor.check(study) + ([] if root is None else executor.check_results(root))
     if kinds & {"encode", "reference", "floor"}:
-        found += _data(study, kinds)
+        found += _data(study, kinds, [] if notes is None else notes)
     if kinds & {"encode", "sample", "ceiling"}:
         found += _autoencoder(study) or _decoders(plan, missing)
     if kinds & {"reference", "evaluate", *BESIDE}:
@@ -45,7 +51,7 @@ def problems(plan: Plan, missing: Iterable[Stage], root: Path | None = None) -> 
     return list(dict.fromkeys(found))
 
 
-def _data(study: Study, kinds: set[str]) -> list[str]:
+def _data(study: Study, kinds: set[str], notes: list[str]) -> list[str]:
     found = []
     for data in {id(r.data): r.data for r in study.runs}.values():
         source: Any = data.source
@@ -74,7 +80,7 @@ def _data(study: Study, kinds: set[str]) -> list[str]:
             new = "encode" in kinds
             wrong = _other_classes(data)
             if new:
-                wrong = wrong or _other_count(data) or _other_fingerprint(data)
+                wrong = wrong or _as_opened(data, notes)
             found += [wrong] if wrong else []
         if (wrong := _held_out_elsewhere(data)) is not None:
             found.append(wrong)
@@ -143,17 +149,34 @@ def _other_classes(data: DataSettings) -> str | None:
     return f"{data.path} has {of}, and data.num_classes says {data.num_classes:,}: {why}"
 
 
-def _other_count(data: DataSettings) -> str | None:
-    """Another number of images than the study says."""
+def _as_opened(data: DataSettings, notes: list[str]) -> str | None:
+    """What is wrong with the images of a study, as far as it shows without reading them all.
+
+    Those that are quick to open are opened; of others the source is asked what it can tell.
+    """
     source: Any = data.source
     try:
-        count = source.quick_count(data.path)
-        if count is None:
-            source.listing(data.path)  # where none of its files lies, that is known by now
+        images = source.quick_open(Wanted.training(data, data.path))
+        if images is None:
+            count = source.quick_count(data.path)
+            if count is None:
+                source.listing(data.path)  # where none of its files lies, that is known by now
+        else:
+            count = len(images)
+            notes += getattr(images, "notes", ())
     except HarnessError as error:
         return f"the images of {data.name!r}: {error} (data.path)"
     except OSError:
         return None  # said where they are opened
+    wrong = _other_count(data, count)
+    if images is None or wrong is not None:
+        return wrong or _other_fingerprint(data)
+    return _other_than_said(data, images)
+
+
+def _other_count(data: DataSettings, count: int | None) -> str | None:
+    """Another number of images than the study says."""
+    source: Any = data.source
     if count is None or data.train_images in (None, count):
         return None
     if count == 0:
@@ -162,6 +185,24 @@ def _other_count(data: DataSettings) -> str | None:
         f"{data.path} has {count:,} images, and data.train_images says {data.train_images:,}: one "
         "of the two is wrong (is it whole, and the right folder?)"
     )
+
+
+def _other_than_said(data: DataSettings, images: Any) -> str | None:
+    """Images with other classes than the study says, or of another fingerprint."""
+    from harness.data.images import checked_images, refuse_empty_classes
+
+    said, place = data.num_classes, str(data.path)
+    try:
+        checked_images(images, place, num_classes=said, fingerprint=data.fingerprint)
+        if (labels := getattr(images, "labels", None)) is not None:
+            refuse_empty_classes(
+                labels,
+                images.class_names,
+                f"data.num_classes says {said}; lower it, or give the missing images",
+            )
+    except HarnessError as error:
+        return str(error)
+    return None
 
 
 def _other_fingerprint(data: DataSettings) -> str | None:

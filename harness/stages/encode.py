@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from harness.components import Wanted, stored
 from harness.components.source import Images, Source, Split
 from harness.data import held_out, moments
 from harness.data.encoding import encode, encoder_of, latent_settings
-from harness.data.images import checked_images
+from harness.data.images import checked_images, refuse_empty_classes
 from harness.data.latents import Latents
 from harness.data.writer import INDEX, LatentSettings, LatentWriter
 from harness.errors import BadInput
@@ -235,21 +233,6 @@ def images_of(
     if isinstance(data.held_out, float):
         return held_out.part(images, data.held_out, data.seed, apart)
     return images
-
-
-def refuse_empty_classes(labels: np.ndarray, class_names: list[str], advice: str) -> None:
-    """Raise BadInput, naming them, if classes have no image.
-
-    Sampling draws the labels of all classes alike: theirs would be embeddings never trained.
-    """
-    counts = np.bincount(labels, minlength=len(class_names))
-    empty = [class_names[label] for label in np.flatnonzero(counts == 0)]
-    if empty:
-        raise BadInput(
-            f"{len(empty)} of {len(class_names)} classes have no image "
-            f"({', '.join(empty[:SHOWN])}{', ...' if len(empty) > SHOWN else ''}), so no model "
-            f"could learn them and samples of them would mean nothing; {advice}"
-        )
 
 
 def indexes(work: Work) -> Path:

@@ -116,3 +116,21 @@ def test_a_folder_val_without_train_is_no_class(make_folder, tmp_path) -> None:
     with pytest.raises(BadInput, match=r"no folder train beside it: put the others of .*in/train$"):
         ImageFolder(tmp_path / "in")
     assert len(ImageFolder(tmp_path / "in", "val")) == 1
+
+
+def test_images_of_kinds_that_are_not_read_are_counted_with_what_to_do(make_folder) -> None:
+    root = make_folder({"a": 2, "b": 1})
+    for name in ("a/x.avif", "a/Y.AVIF", "b/z.heic", "b/notes.txt"):
+        (root / name).write_bytes(b"x")
+    images, others = ImageFolder(root).notes
+    assert "left out are 3 images of kinds that are not read (2 .avif, 1 .heic)" in images
+    assert "convert them to PNG" in images and "1 file that is no image" in others
+    for file in (root / "b").glob("*.png"):
+        file.unlink()
+    with pytest.raises(BadInput, match=r"no images \(b\) but 1 image of a kind that is not read"):
+        ImageFolder(root)
+
+
+def test_class_folders_that_look_alike_are_noted(make_folder) -> None:
+    (note,) = ImageFolder(make_folder({"cat": 1, "Cat": 1, "dog": 1})).notes
+    assert "class folders look alike, and each is a class: 'Cat' and 'cat'" in note

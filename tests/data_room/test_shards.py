@@ -132,3 +132,23 @@ def test_tars_of_two_splits_are_the_same_or_have_nothing_in_common(
         make_tar(tmp_path / f"{name}.tar", content)
     for split, labels in (("train", train), ("val", val)):
         assert TarShards(tmp_path, split).labels.tolist() == labels
+
+
+def test_members_that_are_images_of_other_kinds_are_counted(tmp_path, make_tar, encode_png) -> None:
+    members = {"a.png": encode_png(picture(1)), "a.cls": b"0", "b.avif": b"x", "b.cls": b"0"}
+    make_tar(tmp_path / "in-0.tar", members)
+    for index in (None, tmp_path / "index", tmp_path / "index"):  # read, kept, and as it was kept
+        images = TarShards(tmp_path, index=index)
+        assert len(images) == 1 and images.passed_over == {".avif": 1}
+        (note,) = images.notes
+        assert "left out are 1 image of a kind that is not read (1 .avif)" in note
+    del members["a.png"], members["a.cls"]
+    make_tar(tmp_path / "in-0.tar", members)
+    with pytest.raises(BadInput, match=r"its tar holds no images but 1 image of a kind"):
+        TarShards(tmp_path)
+
+
+def test_a_tar_in_capitals_is_told_how_to_be_called(tmp_path, make_tar, encode_png) -> None:
+    make_tar(tmp_path / "A.TAR", {"a.png": encode_png(picture(1)), "a.cls": b"0"})
+    with pytest.raises(Missing, match=r"end the name of A\.TAR in \.tar"):
+        TarShards(tmp_path)

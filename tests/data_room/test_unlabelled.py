@@ -66,3 +66,13 @@ def test_a_folder_val_among_images_for_training_is_not_trained_on(tmp_path: Path
         save(tmp_path / name)
     with pytest.raises(BadInput, match="images that are not for training"):
         UnlabelledImages(tmp_path)
+
+
+def test_images_of_kinds_that_are_not_read_are_counted(tmp_path: Path) -> None:
+    save(tmp_path / "a.png")
+    (tmp_path / "b.jxl").write_bytes(b"x")
+    (note,) = UnlabelledImages(tmp_path).notes
+    assert "left out are 1 image of a kind that is not read (1 .jxl)" in note
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(BadInput, match=r"holds no images: 1 image of a kind that is not read"):
+        UnlabelledImages(tmp_path)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_study import TINY
 
@@ -177,3 +181,95 @@ def test_a_decoder_that_is_not_here_is_named_before_anything_is_trained(tmp_path
     (tmp_path / "vae" / "original").rename(tmp_path / "vae" / "ft-ema")
     assert not [s for s in said(plan, "sample") if "ft-ema" in s]
     assert [s for s in said(plan, "encode") if "(original)" in s]
+
+
+RGB = np.zeros((4, 8, 8, 3), np.uint8)
+TARS = FOLDER.replace("image-folder", "webdataset")
+# The labels of twelve images, other members, and what `plan` says.
+OF_TARS: dict[str, tuple[Sequence[object], dict[str, bytes], str]] = {
+    "no labels": ([None] * 12, {}, "000.png has no label"),
+    "one without": ([0, 1, None] * 4, {}, "002.png has no label, and 3 other images have none"),
+    "texts": (["cat"] * 12, {}, "has the label 'cat'; labels are integers from 0"),
+    "too large": ([0, 7] * 6, {}, "labels 0 to 7; expected 0 to 1 (data.num_classes)"),
+    "one class": ([0] * 12, {}, "1 of 2 classes have no image (1)"),
+    "a second image": ([0, 1] * 6, {"000.jpg": b"x"}, "the sample 000 has two images"),
+}
+
+
+def write_tar(path: Path, labels: Sequence[object], others: Mapping[str, bytes]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    members = {f"{k:03d}.png": b"x" * 60 for k in range(len(labels))} | dict(others)
+    members |= {
+        f"{k:03d}.cls": f"{label}".encode() for k, label in enumerate(labels) if label is not None
+    }
+    with tarfile.open(path, "w") as tar:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+
+
+@pytest.mark.parametrize("case", OF_TARS)
+def test_tars_that_cannot_be_encoded_are_told_by_their_headers(case: str, tmp_path: Path) -> None:
+    labels, others, expected = OF_TARS[case]
+    write_tar(tmp_path / "images" / "train-0.tar", labels, others)
+    plan = plan_of(tmp_path, TARS.replace("path: images", f"path: {tmp_path}/images"))
+    (sentence,) = said(plan, "encode")
+    assert expected in sentence
+
+
+def test_an_archive_of_another_kind_among_many_gigabytes_of_tars_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.data.file_source.QUICK_BYTES", 0)
+    write_tar(tmp_path / "images" / "train-0.tar", [0, 1], {})
+    plan = plan_of(tmp_path, TARS.replace("path: images", f"path: {tmp_path}/images"))
+    assert said(plan, "encode") == []
+    (tmp_path / "images" / "train-1.tar").write_bytes(b"PK\3\4" + bytes(600))
+    (sentence,) = said(plan, "encode")
+    assert "train-1.tar is a zip archive, whatever its name says" in sentence
+
+
+def test_fingerprint_and_count_of_tars_are_compared_before_they_are_encoded(tmp_path: Path) -> None:
+    write_tar(tmp_path / "images" / "train-0.tar", [0, 1] * 6, {})
+    data = TARS.replace("path: images", f"path: {tmp_path}/images")
+    (sentence,) = said(plan_of(tmp_path, f"{data}, fingerprint: '{'0' * 64}'"), "encode")
+    assert "has the fingerprint" in sentence and "data.fingerprint says 000" in sentence
+    (sentence,) = said(plan_of(tmp_path, f"{data}, train_images: 130"), "encode")
+    assert "has 12 images, and data.train_images says 130" in sentence
+
+
+def test_what_is_no_fault_of_the_images_is_noted_before_they_are_encoded(tmp_path: Path) -> None:
+    write_tar(tmp_path / "images" / "train-0.tar", [0, 1] * 6, {"099.avif": b"x", "099.cls": b"0"})
+    plan = plan_of(tmp_path, TARS.replace("path: images", f"path: {tmp_path}/images"))
+    notes: list[str] = []
+    assert (
+        problems(plan, [s for s in plan.stages.values() if s.kind == "encode"], None, notes) == []
+    )
+    assert ["left out are 1 image of a kind that is not read (1 .avif)" in n for n in notes] == [
+        True
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "expected"),
+    [
+        ({"images": np.zeros((4, 8, 8, 3)), "labels": np.arange(4) % 2}, "images are float64"),
+        ({"images": np.zeros((4, 8, 8, 3), np.uint8), "labels": np.arange(3)}, "4 images"),
+        (
+            {"images": np.zeros((4, 8, 8, 7), np.uint8), "labels": np.arange(4)},
+            "1, 3 or 4 channels",
+        ),
+        ({"images": np.zeros((4, 8, 8, 3), np.uint8), "labels": np.arange(4)}, "expected 0 to 1"),
+        ({"images": np.zeros((4, 8, 8, 3), np.uint8)}, "labels"),
+        ({"x": np.zeros((4, 8, 8, 3), np.uint8)}, "images"),
+    ],
+)
+def test_arrays_that_cannot_be_read_are_told_before_anything_is_started(
+    arrays: dict[str, np.ndarray], expected: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "data.npz", **arrays)  # type: ignore[arg-type]
+    data = FOLDER.replace("image-folder", "arrays")
+    plan = plan_of(tmp_path, data.replace("path: images", f"path: {tmp_path}/data.npz"))
+    (sentence,) = said(plan, "encode")
+    assert expected in sentence and "the images of 'pets'" in sentence

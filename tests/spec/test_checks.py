@@ -28,7 +28,7 @@ def test_guidance_that_no_model_can_have_is_told_once_for_all_scales(tmp_path: P
     text = GOOD.replace("sampling_steps: 4", f"guidance: {scales}").replace("matrix:", other)
     (found,) = problems(tmp_path, text.replace("steps: 20\n", "steps: 20\n  label_dropout: 0\n"))
     assert "evaluations.final at 1.5, 2; evaluations.other at 1.5, 2" in found
-    found, *_ = problems(tmp_path, text.replace("channels: 1,", "channels: 1, num_classes: 0,", 1))
+    _, found = problems(tmp_path, text.replace("channels: 1,", "channels: 1, num_classes: 0,", 1))
     assert "evaluations.final at 1.5, 2; evaluations.other at 1.5, 2" in found
     assert "nothing to guide towards" in found
 
