@@ -1,4 +1,4 @@
-"""The nearest of the names that there are, for an error about one that there is not."""
+"""What would do in the place of a name or number that does not, for the error about it."""
 
 from __future__ import annotations
 
@@ -16,3 +16,18 @@ def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     folded = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), folded, n=1, cutoff=cutoff)
     return f" (did you mean {folded[near[0]]!r}?)" if near else ""
+
+
+SMALL, MOST_SHOWN = 10_000, 24
+
+
+def divisors(number: int) -> str:
+    """The numbers that divide `number`, ascending; of many, or of a huge number, the smaller ones.
+
+    >>> divisors(12), divisors(1_000_000_007)
+    ('1, 2, 3, 4, 6, 12', '1, 1000000007')
+    """
+    small = [n for n in range(1, min(number, SMALL) + 1) if number % n == 0]
+    found = sorted({*small, *(number // n for n in small)})
+    shown = ", ".join(map(str, found[:MOST_SHOWN]))
+    return f"{shown}, ..." if len(found) > MOST_SHOWN else shown

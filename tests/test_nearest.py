@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.nearest import did_you_mean
+from harness.nearest import did_you_mean, divisors
 
 HARNESS = Path(__file__).parents[1] / "harness"
 
@@ -37,3 +37,18 @@ def test_no_other_place_asks_so() -> None:
 
 
 ASKED = "(did you mean"
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1, "1"),
+        (256, "1, 2, 4, 8, 16, 32, 64, 128, 256"),
+        (1_000_000_007, "1, 1000000007"),
+        (10**12, "1, 2, 4, 5, 8, 10, 16, 20, 25, 32, 40, 50"),
+        (2**63 - 1, "1, 7, 49, 73, 127, 337"),
+    ],
+)
+def test_divisors_of_any_number_are_found_at_once(number: int, said: str) -> None:
+    assert divisors(number).startswith(said)
+    assert len(divisors(number)) < 600

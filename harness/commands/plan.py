@@ -22,6 +22,7 @@ from harness.plan import estimate, keys
 from harness.plan.plan import Plan
 from harness.plan.stages import STAGE_SETTINGS
 from harness.plan.wanted import left
+from harness.spec import too_large
 from harness.spec.remarks import remarks, young_averages
 from harness.spec.schema import STAGE_KINDS
 from harness.store.artifacts import CorruptArtifact
@@ -78,6 +79,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
     executor = executor_of(opened.study)
     speeds = measured_rates(opened)
     stages, by_kind, differing = _costs(opened, state, speeds, every)
+    gflops = sum(entry["gflops"] for entry in by_kind.values())
     unknown = [e["seconds"] is None for e in by_kind.values()]
     seen: list[str] = []  # of images that are not encoded yet
     problems = preflight.problems(opened.plan, state.missing, opened.store.root, seen)
@@ -92,7 +94,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "kinds": by_kind,
         "missing": {
             "stages": len(state.missing),
-            "gflops": sum(e["gflops"] for e in by_kind.values()),
+            "gflops": gflops,
             "device_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
         },
         "trunks": {
@@ -112,6 +114,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
         "notes": [
             *remarks(opened.study),
             *young_averages(opened.study),
+            *([years] if (years := too_large.years_of(gflops)) is not None else []),
             *opened.plan.notes,
             *seen,
             *files.notes,

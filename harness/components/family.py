@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.components.base import Component
 from harness.errors import BadInput
+from harness.nearest import divisors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -202,8 +203,7 @@ def of_architecture(architecture: Mapping[str, Any]) -> tuple[Family, Input]:
 def whole_patches(label: str, side: int, patch_size: int) -> None:
     """Raise BadInput unless patches tile the input."""
     if side % patch_size:
-        fitting = [str(n) for n in range(1, side + 1) if side % n == 0]
         raise BadInput(
             f"{label}: patch size {patch_size} does not divide the model's input of {side}; "
-            f"{', '.join(fitting)} do{'' if len(fitting) > 1 else 'es'}"
+            f"{divisors(side)} do{'' if side > 1 else 'es'}"
         )

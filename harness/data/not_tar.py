@@ -51,10 +51,8 @@ def _check_beginning(path: Path) -> None:
     try:
         with open(path, "rb") as file:
             block = file.read(BLOCK)
-        if block:  # an empty file is said where it is opened
+        if any(block):  # of an empty file, and of zeros, it is said where they are opened
             tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except tarfile.EOFHeaderError:  # zeros: a tar without members
-        return
     except (tarfile.TarError, OSError, ValueError) as problem:
         raise error(path, str(getattr(problem, "strerror", None) or problem)) from None
 

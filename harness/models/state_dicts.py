@@ -77,7 +77,7 @@ def found_in(content: Any, source: str) -> Weights:
         other += [
             f"{beside!r} holds such weights too and was not taken"
             for beside, held in content.items()
-            if beside not in named and isinstance(held, Mapping) and _has_landmark(held)
+            if beside not in (*named, name) and isinstance(held, Mapping) and _has_landmark(held)
         ]
         within.append(str(name))
         content = content[name]
@@ -87,7 +87,7 @@ def found_in(content: Any, source: str) -> Weights:
     if isinstance(content, Mapping) and not content:
         raise BadInput(f"{where} holds no state dict: it is empty")
     if not isinstance(content, Mapping):
-        raise BadInput(f"{where} holds no state dict but {_kind(content)}")
+        raise BadInput(f"{where} holds no state dict but {_kind(content)}: {WANTED}")
     if empty and not within:
         raise BadInput(f"{source} holds no weights: its entry {empty[0]!r} is empty")
     held = {str(name): _as_tensor(value) for name, value in content.items()}
@@ -95,7 +95,10 @@ def found_in(content: Any, source: str) -> Weights:
     tensors = {n: t for n, t in held.items() if isinstance(t, Tensor) and n not in rest}
     odd = [name for name in held if name not in tensors and name not in rest]
     if odd or not tensors:
-        raise BadInput(f"{where} is no state dict: not tensors: {some(odd or held)}")
+        raise BadInput(
+            f"{where} is no state dict of a network that is read here: it holds "
+            f"{_entries(content, odd or held)}; {WANTED}"
+        )
     state, prefix = _unwrapped(tensors, source)
     state, from_model = _lit_ema(tensors, state, prefix)
     _check(state, source)
@@ -119,6 +122,26 @@ def found_in(content: Any, source: str) -> Weights:
     if empty:
         said += f"; {empty[0]!r} is empty"
     return Weights(state, said, where)
+
+
+WANTED = "save the network's state_dict(), alone or as the entry 'ema' or 'model'"
+
+
+def _entries(content: Mapping[Any, Any], names: Iterable[str]) -> str:
+    """What entries are: "generator (2 tensors: layer.weight, layer.bias), step (a number)"."""
+    by_name = {str(name): value for name, value in content.items()}
+    return some([f"{name} ({_inside(by_name[name])})" for name in names])
+
+
+def _inside(value: Any) -> str:
+    """What an entry is, with the first names in it."""
+    if isinstance(value, (list, tuple)):
+        return "a list, in which tensors have no names"
+    if not isinstance(value, Mapping) or not value:
+        return "an empty mapping" if isinstance(value, Mapping) else _kind(value)
+    tensors = [str(name) for name, held in value.items() if isinstance(held, Tensor)]
+    what = f"{len(tensors)} tensor{'' if len(tensors) == 1 else 's'}" if tensors else "a mapping"
+    return f"{what}: {some(tensors or map(str, value), 2)}"
 
 
 def _only_one(content: Mapping[Any, Any], source: str) -> Any:

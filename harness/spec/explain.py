@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from harness.components import descriptions
 from harness.nearest import did_you_mean
 from harness.spec import scalars
-from harness.spec.base import NAME
+from harness.spec.base import LARGEST, NAME
 from harness.spec.schema import StudySettings
 from harness.spec.source import Path_, Source
 
@@ -133,7 +133,7 @@ def _sentence(
         return f"{dotted} is {_found(found)}{near}; allowed: {message}{hint}"
     message = message[0].lower() + message[1:]
     if kind == "int_type" and isinstance(found, float) and found.is_integer():
-        message += f": write {int(found)}"
+        message += f": write {int(found)}" if abs(found) <= LARGEST else ", of 64 bits"
     if kind in ("int_type", "float_type", "bool_type"):
         message += _hint(found, boolean=kind == "bool_type")
     if kind == "bool_type" and type(found) is int and found in (0, 1):

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import BadInput
+from harness.nearest import divisors
 from harness.spec.source import Path_
 
 if TYPE_CHECKING:
@@ -67,11 +68,10 @@ def training(runs: Sequence[Run]) -> Iterator[Problem]:
             yield path, f"train.schedule: {error}"
         size = train.batch_per_device
         if size is not None and size < train.batch_size and train.batch_size % size:
-            fits = [str(n) for n in range(1, train.batch_size + 1) if train.batch_size % n == 0]
             yield (
                 ("train", "batch_per_device"),
                 f"train.batch_per_device {size} does not divide train.batch_size "
-                f"{train.batch_size}; these do: {', '.join(fits)}",
+                f"{train.batch_size}; these do: {divisors(train.batch_size)}",
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.components.measured import INCEPTION
-from harness.spec import overriding, own_data
+from harness.spec import overriding, own_data, too_large
 
 if TYPE_CHECKING:
     from harness.spec.run import Run
@@ -25,6 +25,7 @@ def never(study: Study) -> Iterator[str]:
 
 def _never(study: Study) -> Iterator[tuple[str, str]]:
     """The field that is wrong, and why."""
+    yield from too_large.refused(study)
     for data in {id(r.data): r.data for r in study.runs}.values():
         if (idle := own_data.idle_path(data)) is not None:
             yield "data.path", idle

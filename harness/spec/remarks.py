@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from harness.spec import too_large
 from harness.spec.study import Study
 
 UNTRAINED = 0.01  # share of untrained weights in an average, above which it is said
@@ -52,6 +53,7 @@ def remarks(study: Study) -> list[str]:
     return [
         *(f"{said} ({', '.join(names)})" for said, names in found.items()),
         *_drawn_again(study),
+        *too_large.notes(study),
     ]
 
 

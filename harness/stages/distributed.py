@@ -229,8 +229,3 @@ def _leave() -> None:
 
 _joined: World | None = None
 _broken: str | None = None  # why this process can take part in nothing any more
-
-
-def divisors(number: int) -> str:
-    """All divisors as text, for errors that say what would do."""
-    return ", ".join(str(n) for n in range(1, number + 1) if number % n == 0)

@@ -27,12 +27,13 @@ from harness.data.randomness import torch_seed
 from harness.diffusion.draws import training_draws
 from harness.diffusion.feeding import host_threads
 from harness.errors import BadInput, HarnessError
+from harness.nearest import divisors
 from harness.plan.stages import TrainStage
 from harness.stages import checkpoints
 from harness.stages.averages import Averages
 from harness.stages.batches import batches
 from harness.stages.checkpoints import TrainingState
-from harness.stages.distributed import Agreement, World, divisors
+from harness.stages.distributed import Agreement, World
 from harness.stages.parallel import Parallel, parallel, warm_up
 from harness.stages.parts import Parts, components_of
 from harness.stages.trained import columns_of

@@ -237,7 +237,7 @@ def test_half_of_an_average_is_named_as_the_entry_that_lacks(
 )
 def test_what_is_no_mapping_is_told_in_plain_words(value: Any, said: str, tmp_path: Path) -> None:
     torch.save(value, tmp_path / "x.pt")
-    with pytest.raises(BadInput, match=rf"x\.pt holds no state dict but {said}$"):
+    with pytest.raises(BadInput, match=rf"x\.pt holds no state dict but {said}.*: save "):
         read_checkpoint(tmp_path / "x.pt")
 
 
@@ -246,7 +246,7 @@ def test_what_is_no_mapping_is_told_in_plain_words(value: Any, said: str, tmp_pa
     [
         (lambda s: {"ema": {}}, "holds no weights: its entry 'ema' is empty"),
         (lambda s: {}, "it is empty"),
-        (lambda s: {"state_dict": {"model": 3}}, "entry state_dict, is no state dict: not tensors"),
+        (lambda s: {"state_dict": {"model": 3}}, "entry state_dict, is no state dict of a"),
         (lambda s: {**put(s, "a."), **put(s, "b.")}, "weights of 2 networks ('a', 'b')"),
         (lambda s: {**s, "pos_embed": s["pos_embed"].to("meta")}, "pos_embed has no values"),
         (
@@ -280,6 +280,35 @@ def test_what_cannot_be_a_models_weights_is_refused_in_a_sentence(
     with pytest.raises(BadInput) as caught:
         read_checkpoint(make(state), heads=4)
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+OF_ANOTHER = {"layer.weight": torch.zeros(2, 2), "layer.bias": torch.zeros(2)}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"generator": OF_ANOTHER}, "generator (2 tensors: layer.weight, layer.bias)"),
+        ({"G": OF_ANOTHER, "D": OF_ANOTHER}, "layer.bias), D (2 tensors"),
+        ({"optimizer": {"state": {}, "param_groups": [1]}}, "optimizer (a mapping: state, param_"),
+        ({"epoch": 3, "lr": 0.1}, "epoch (a number), lr (a number)"),
+        ({"generator": {}}, "generator (an empty mapping)"),
+        ({"params": [torch.zeros(2)]}, "params (a list, in which tensors have no names)"),
+        ({"ema": {"decay": 0.9, "shadow_params": [torch.zeros(2)]}}, "shadow_params (a list"),
+    ],
+)
+def test_wrapped_content_of_another_kind_is_told_as_what_it_is_with_the_remedy(
+    content: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadInput) as caught:
+        found_in(content, "f")
+    assert said in str(caught.value)
+    assert "save the network's state_dict(), alone or as the entry 'ema'" in str(caught.value)
+
+
+def test_the_entry_that_is_taken_is_not_told_as_left(state: dict[str, torch.Tensor]) -> None:
+    for content in ({"generator": state}, {"a": {"b": state}}, {"G": state, "D": OF_ANOTHER}):
+        assert "was not taken" not in found_in(content, "f").said
 
 
 def test_a_list_is_named_as_one(state: dict[str, torch.Tensor]) -> None:

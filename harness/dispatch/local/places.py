@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterable
 
+from harness.nearest import divisors
 from harness.spec.dispatching import SHARED
 from harness.spec.schema import DispatchSettings
 from harness.spec.study import Study
@@ -18,6 +19,7 @@ THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+MOST_WORKERS = 1024  # processes of one machine
 MOST_CPU_WORKERS = 8  # each holds torch and its own copy of the data, about 0.5 GB
 DEVICES = "CUDA_VISIBLE_DEVICES"
 Place = dict[str, str]  # the environment of a process there
@@ -54,14 +56,14 @@ def layout(settings: DispatchSettings) -> list[Place]:
     """The environment of each worker: which GPU, how many threads."""
     found = gpus() if settings.device in ("auto", "cuda") else []
     if found:
-        count = settings.workers or len(found)
+        count = min(settings.workers or len(found), MOST_WORKERS)
         threads = settings.threads or max(1, cores() // count)
         chosen = [{DEVICES: found[i % len(found)]} for i in range(count)]
     else:
         threads = settings.threads or 1
         widest = max(settings.local.values(), default=1)
         few = max(1, min(MOST_CPU_WORKERS, cores() // threads))
-        count = settings.workers or max(few, widest)
+        count = min(settings.workers or max(few, widest), MOST_WORKERS)
         chosen = [{} for _ in range(count)]
     return [{**env, **dict.fromkeys(THREAD_VARIABLES, str(threads))} for env in chosen]
 
@@ -85,6 +87,11 @@ def choose(places: Iterable[Place], count: int) -> list[Place] | None:
 def problems(study: Study) -> list[str]:
     """Why `dispatch.local` cannot be had here, as sentences."""
     settings = study.settings.dispatch
+    if (settings.workers or 0) > MOST_WORKERS:
+        return [
+            f"dispatch.workers is {settings.workers:,}: each is a process of this machine, which "
+            f"has {cores()} cores; give at most {MOST_WORKERS:,}"
+        ]
     if settings.device == "cuda" and not gpus():
         return ["no NVIDIA GPU is visible (dispatch.device is cuda)"]
     found = []
@@ -100,10 +107,9 @@ def problems(study: Study) -> list[str]:
     among = settings.local.get("train", 1)
     for size in sorted({run.train.batch_size for run in study.runs if run.train is not None}):
         if size % among:
-            fit = ", ".join(str(n) for n in range(1, size + 1) if size % n == 0)
             found.append(
                 f"train.batch_size {size} cannot be divided among the {among} devices of "
-                f"dispatch.local.train; these numbers of devices do: {fit}"
+                f"dispatch.local.train; these numbers of devices do: {divisors(size)}"
             )
     return found
 

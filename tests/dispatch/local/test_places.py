@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tiny_study import TINY
 
 from harness.dispatch.local import places
 from harness.dispatch.local.places import DEVICES, choose, choose_all, device, gpus, layout
+from harness.spec import load_study
 from harness.spec.schema import DispatchSettings
 
 CPU: dict[str, str] = {}
@@ -69,3 +72,11 @@ def test_a_large_machine_gets_no_more_workers_than_memory_allows(
     assert len(layout(DispatchSettings(device="cpu"))) == places.MOST_CPU_WORKERS
     wide = DispatchSettings(device="cpu", local={"train": 12})
     assert len(layout(wide)) == 12, "but as many as one stage is given"
+
+
+def test_more_workers_than_a_machine_can_have_are_refused_at_once(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    asked = load_study(tmp_path / "tiny.yaml", overrides=["dispatch.workers=9223372036854775807"])
+    (said,) = places.problems(asked)
+    assert "each is a process of this machine" in said and "at most 1,024" in said
+    assert len(layout(asked.settings.dispatch)) == places.MOST_WORKERS
