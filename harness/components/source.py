@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from harness.components.base import Component
 from harness.components.below import everything
+from harness.errors import BadInput
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,8 @@ BUILT_IN = {
 }
 
 Split = Literal["train", "reference", "floor", "classifier", "classifier-test"]
+
+MOST_SHOWN = 5  # classes in a sentence
 
 
 class Images(Protocol):
@@ -186,3 +189,45 @@ def other_fingerprint(place: str, found: str, said: str) -> str | None:
         f"{place} has the fingerprint {found}, and data.fingerprint says {said}: files were added, "
         "removed or replaced since it was written, or it is of other images"
     )
+
+
+def checked_images(
+    images: Images, place: str, *, num_classes: int | None = None, fingerprint: str | None = None
+) -> Images:
+    """`images` when they have the classes and the fingerprint that they must have, else BadInput.
+
+    place: where they lie, for the message.
+    """
+    if num_classes is not None and len(images.class_names) != num_classes:
+        if not images.class_names:
+            raise BadInput(
+                f"{place} has images without labels, and data.num_classes says {num_classes}; "
+                "say data.num_classes: 0, which trains without classes"
+            )
+        raise BadInput(
+            f"{place} has {len(images.class_names)} "
+            f"{'class' if len(images.class_names) == 1 else 'classes'}, and data.num_classes says "
+            f"{num_classes}; one of the two is wrong (is data.path the folder of class folders?)"
+        )
+    if fingerprint is not None:
+        other = other_fingerprint(place, images.fingerprint, fingerprint)
+        if other is not None:
+            raise BadInput(other)
+    return images
+
+
+def refuse_empty_classes(labels: Any, class_names: list[str], advice: str) -> None:
+    """Raise BadInput, naming them, if classes have no image.
+
+    Sampling draws the labels of all classes alike: theirs would be embeddings never trained.
+    """
+    import numpy as np
+
+    counts = np.bincount(labels, minlength=len(class_names))
+    empty = [class_names[label] for label in np.flatnonzero(counts == 0)]
+    if empty:
+        shown = ", ".join(empty[:MOST_SHOWN]) + (", ..." if len(empty) > MOST_SHOWN else "")
+        raise BadInput(
+            f"{len(empty)} of {len(class_names)} classes have no image ({shown}), so no model "
+            f"could learn them and samples of them would mean nothing; {advice}"
+        )

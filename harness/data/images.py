@@ -18,15 +18,12 @@ import numpy as np
 
 from harness import components
 from harness.components import content
-from harness.components.source import Images, Split, Wanted, other_fingerprint
+from harness.components.source import Images, Split, Wanted, checked_images
 from harness.data.crop import too_narrow
 from harness.errors import BadInput, HarnessError
 
 if TYPE_CHECKING:
     from PIL import Image
-
-
-MOST_SHOWN = 5  # classes in a sentence
 
 
 class Corrupt(HarnessError):
@@ -142,46 +139,6 @@ def open_images(
     opened: Images = made.open(wanted)  # type: ignore[attr-defined]
     place = path or f"the embedded set {name}"
     return checked_images(opened, place, num_classes=num_classes, fingerprint=fingerprint)
-
-
-def checked_images(
-    images: Images, place: str, *, num_classes: int | None = None, fingerprint: str | None = None
-) -> Images:
-    """`images` when they have the classes and the fingerprint that they must have, else BadInput.
-
-    place: where they lie, for the message.
-    """
-    if num_classes is not None and len(images.class_names) != num_classes:
-        if not images.class_names:
-            raise BadInput(
-                f"{place} has images without labels, and data.num_classes says {num_classes}; "
-                "say data.num_classes: 0, which trains without classes"
-            )
-        raise BadInput(
-            f"{place} has {len(images.class_names)} "
-            f"{'class' if len(images.class_names) == 1 else 'classes'}, and data.num_classes says "
-            f"{num_classes}; one of the two is wrong (is data.path the folder of class folders?)"
-        )
-    if fingerprint is not None:
-        other = other_fingerprint(place, images.fingerprint, fingerprint)
-        if other is not None:
-            raise BadInput(other)
-    return images
-
-
-def refuse_empty_classes(labels: np.ndarray, class_names: list[str], advice: str) -> None:
-    """Raise BadInput, naming them, if classes have no image.
-
-    Sampling draws the labels of all classes alike: theirs would be embeddings never trained.
-    """
-    counts = np.bincount(labels, minlength=len(class_names))
-    empty = [class_names[label] for label in np.flatnonzero(counts == 0)]
-    if empty:
-        shown = ", ".join(empty[:MOST_SHOWN]) + (", ..." if len(empty) > MOST_SHOWN else "")
-        raise BadInput(
-            f"{len(empty)} of {len(class_names)} classes have no image ({shown}), so no model "
-            f"could learn them and samples of them would mean nothing; {advice}"
-        )
 
 
 def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:

@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.components.autoencoder import Autoencoder
-from harness.components.source import Wanted, other_fingerprint
+from harness.components.source import (
+    Wanted,
+    checked_images,
+    other_fingerprint,
+    refuse_empty_classes,
+)
 from harness.dispatch import headers
 from harness.dispatch.executors import executor_of
 from harness.errors import HarnessError
@@ -189,8 +194,6 @@ def _other_count(data: DataSettings, count: int | None) -> str | None:
 
 def _other_than_said(data: DataSettings, images: Any) -> str | None:
     """Images with other classes than the study says, or of another fingerprint."""
-    from harness.data.images import checked_images, refuse_empty_classes
-
     said, place = data.num_classes, str(data.path)
     try:
         checked_images(images, place, num_classes=said, fingerprint=data.fingerprint)

@@ -38,8 +38,8 @@ def refused(study: Study) -> Iterator[Problem]:
                 f"give at most {LARGEST_SIDE:,}",
             )
     for objective in {id(r.objective): r.objective for r in study.runs}.values():
-        steps = getattr(objective, "steps", 0)
-        if objective.name == "ddpm" and steps > DIFFUSION_STEPS:
+        last = objective.time_range[1]
+        if isinstance(last, int) and (steps := last + 1) > DIFFUSION_STEPS:  # discrete times
             yield (
                 "diffusion.steps",
                 f"diffusion.steps is {steps:,}: its schedule is tables of so many numbers; give at "

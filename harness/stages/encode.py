@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.components import Wanted, stored
-from harness.components.source import Images, Source, Split
+from harness.components.source import Images, Source, Split, checked_images, refuse_empty_classes
 from harness.data import held_out, moments
 from harness.data.encoding import encode, encoder_of, latent_settings
-from harness.data.images import checked_images, refuse_empty_classes
 from harness.data.latents import Latents
 from harness.data.writer import INDEX, LatentSettings, LatentWriter
 from harness.errors import BadInput
