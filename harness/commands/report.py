@@ -24,6 +24,7 @@ from harness.store.results import ComplexityResult
 from harness.store.studies import Index
 
 if TYPE_CHECKING:
+    from harness.report.blocks import Document
     from harness.report.input import ReportInput
 
 
@@ -96,6 +97,7 @@ def _as_run(args: argparse.Namespace, index: Index) -> int:
     path = Path(args.report or f"reports/{index.study}-{index.profile}.{form}")
     document = compose(given)
     save(document, path, form)
+    _say_unshown(document, form)
     save_parts(document, path.with_suffix(""))
     print(f"report: {path}")
     return 0
@@ -136,6 +138,7 @@ def _paper(args: argparse.Namespace) -> int:
         report = _against(report, Path(args.against), args.label)
     document = compose(report)
     save(document, path, form)
+    _say_unshown(document, form)
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))
     print(f"report: {path}")
@@ -192,6 +195,7 @@ def write_report(
         given_input = _against(given_input, *against)
     document = compose(given_input)
     save(document, path, form)
+    _say_unshown(document, form)
     if path.suffix in (".pdf", ".html"):
         save_parts(document, path.with_suffix(""))
         report_place.remember(opened, path)
@@ -202,6 +206,14 @@ def write_report(
         files.write_json(remembered, {"key": key, "sha256": files.sha256(path), "path": str(path)})
     print(f"report: {path}")
     return path
+
+
+def _say_unshown(document: Document, form: str) -> None:
+    """Say in the terminal too which characters are boxes in the file."""
+    from harness.report.document import unshown
+
+    if (said := unshown(document, form)) is not None:
+        print(f"note: {said[0].lower()}{said[1:]}", file=sys.stderr)
 
 
 def report_key(opened: Opened) -> str:

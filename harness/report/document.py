@@ -109,6 +109,15 @@ def save(document: Document, out: Path, form: str = "pdf") -> Path:
     return write(Path(out), data)
 
 
+def unshown(document: Document, form: str = "pdf") -> str | None:
+    """A sentence on characters that a report of this form cannot show; None: it shows all."""
+    if form == "html":
+        return None  # a browser has fonts of its own
+    from harness.report import typst_writer
+
+    return typst_writer.unshown(document)
+
+
 def save_parts(document: Document, folder: Path) -> list[Path]:
     """Write each figure as SVG and its numbers as CSV into `folder`; returns the files.
 

@@ -11,6 +11,7 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+UNSEEN = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}  # characters without a shape of their own
 MOST_TRIED = 300  # characters that typst is asked for, 10 ms each
 
 
@@ -38,7 +39,7 @@ def lacking(content: Any) -> set[str]:
     left = {
         c
         for c in set(_text(content))
-        if ord(c) > 0x7F and ord(c) not in known and unicodedata.category(c)[0] not in "CZ"
+        if ord(c) > 0x7F and ord(c) not in known and unicodedata.category(c) not in UNSEEN
     }
     return {c for c in left if len(left) > MOST_TRIED or not _in_typst(c)}
 

@@ -46,8 +46,7 @@ def pdf(document: Document) -> bytes:
     content["said"] = fingerprint(document)
     chosen, without = fonts.found(fonts.lacking(content))
     if without:
-        said = f"No font here has {fonts.named(without)}; they are boxes below."
-        note = Note("Characters that cannot be shown.", [said])
+        note = Note("Characters that cannot be shown.", [f"{_boxes(without)} below."])
         content["bands"].insert(0, _json(note))
     with tempfile.TemporaryDirectory(prefix="harness-report-") as scratch:
         folder = Path(scratch)
@@ -72,6 +71,16 @@ def pdf(document: Document) -> bytes:
             ) from error
     assert isinstance(made, bytes)
     return made
+
+
+def unshown(document: Document) -> str | None:
+    """A sentence on characters that no font here has; None where all can be shown."""
+    _, without = fonts.found(fonts.lacking(parts(document)[0]))
+    return f"{_boxes(without)} in the PDF: install a font that has them" if without else None
+
+
+def _boxes(characters: set[str]) -> str:
+    return f"No font here has {fonts.named(characters)}; they are boxes"
 
 
 def fingerprint(document: Document) -> str:

@@ -129,3 +129,15 @@ def test_the_papers_own_report_takes_somebody_elses_values_or_refuses_them(
     (made,) = seen
     assert made.against is not None and made.against_label == "others"
     assert (tmp_path / "main.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("form", "said"), [("pdf", True), ("html", False)])
+def test_characters_that_no_font_has_are_said_in_the_terminal_too(
+    form: str, said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = Document("A study of \U000f0000", "s", "p", "d", 0, [])
+    report._say_unshown(document, form)
+    told = capsys.readouterr().err
+    assert ("note: no font here has U+F0000 unnamed; they are boxes in the PDF" in told) == said
+    report._say_unshown(Document("A study of \u00e9", "s", "p", "d", 0, []), form)
+    assert not capsys.readouterr().err

@@ -102,6 +102,12 @@ def test_the_smallest_document_is_a_pdf_and_the_same_each_time() -> None:
     assert first.startswith(b"%PDF") and typst_writer.pdf(made) == first
 
 
+def test_what_no_font_has_is_named() -> None:
+    said = typst_writer.unshown(Document("\U000f0000", "s", "p", "d", 0, []))
+    assert said is not None and "U+F0000" in said and "install a font that has them" in said
+    assert typst_writer.unshown(Document("T", "s", "p", "d", 0, [])) is None
+
+
 @pytest.mark.parametrize(
     "block",
     [
