@@ -73,6 +73,11 @@ class Component(BaseModel):
         return given
 
     @classmethod
+    def taken(cls) -> tuple[str, ...]:
+        """The names that no other component of its kind may have."""
+        return (cls.name,)
+
+    @classmethod
     def about(cls) -> str:
         """The first paragraph of the class's docstring, on one line."""
         first = (cls.__doc__ or "").strip().split("\n\n")[0]

@@ -57,6 +57,11 @@ class Metric(Component):
     symmetric: ClassVar[bool] = False  # the same with samples and reference exchanged
 
     @classmethod
+    def taken(cls) -> tuple[str, ...]:
+        """Its own name, and that of its values on Inception: whose else would they be?"""
+        return tuple(dict.fromkeys((cls.name, cls.recorded(INCEPTION))))
+
+    @classmethod
     def recorded(cls, extractor: str) -> str:
         """The name that its values on the features of `extractor` have in the records."""
         if extractor == INCEPTION:

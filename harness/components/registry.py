@@ -225,7 +225,24 @@ def _add(table: dict[tuple[str, str], Entry], entry: Entry) -> None:
             f"two components of kind {word(entry.kind)} are called {entry.name!r}: {other.where} "
             f"and {entry.where}; rename one of them"
         )
+    _refuse_taken(entry, table)
     table[at] = entry
+
+
+def _refuse_taken(entry: Entry, table: dict[tuple[str, str], Entry]) -> None:
+    """Raise BadInput where what a component is called besides is another's; of most kinds, nothing
+    is."""
+    own = entry.load().taken()
+    if own == (entry.name,) and "taken" not in vars(contract(entry.kind)):
+        return
+    brought = {name: each for (kind, name), each in table.items() if kind == entry.kind}
+    for each in {**_built_in(entry.kind), **brought}.values():
+        both = [name for name in own if name in each.load().taken()]
+        if both and each.name != entry.name:
+            raise BadInput(
+                f"two components of kind {word(entry.kind)} are called {both[0]!r}: "
+                f"{each.name!r} ({each.where}) and {entry.name!r} ({entry.where}); rename one"
+            )
 
 
 def check_no_name_twice(found: Iterable[Entry]) -> None:
@@ -253,8 +270,7 @@ def _place(target: str | type[Component]) -> str:
 def add_file_entries(entries: list[Entry]) -> None:
     """Make a study's own components known in this process (see harness.components.files)."""
     for entry in entries:
-        if (other := _installed().get((entry.kind, entry.name))) is not None:
-            _add({(entry.kind, entry.name): other}, entry)
+        _add(_installed().copy(), entry)  # what packages bring clashes too
         _add(_files, entry)
 
 

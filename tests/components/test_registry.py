@@ -108,6 +108,20 @@ def test_two_of_one_name_are_refused_with_both_places() -> None:
         registry.add_file_entries([registry.entry_of(Halved, "file two.py")])
 
 
+@pytest.mark.parametrize(
+    ("name", "on_inception", "taken"),
+    [("fid", None, "fid"), ("mine", "is", "is"), ("a", "fd", "fd")],
+)
+def test_a_metric_whose_values_would_stand_under_anothers_name_is_refused(
+    name: str, on_inception: str | None, taken: str
+) -> None:
+    made = {"name": name, "on_inception": on_inception, "title": "T", "short_title": "t"}
+    made |= {"better": "lower", "measure": lambda *_: None, "__module__": __name__}
+    mine = type("Mine", (components.Metric,), made)
+    with pytest.raises(BadInput, match=rf"are called {taken!r}: '\w+' \(built in\) and {name!r} "):
+        registry.add_file_entries([registry.entry_of(mine, "file m.py")])
+
+
 BAD_PACKAGE = {
     "import": ("\nimport nothing_of_that_name\n", "", r"ModuleNotFoundError: .*\.py:2\); mend the"),
     "exit": ("import sys\n\nsys.exit(0)\n", "", r"SystemExit: 0 \(.*\.py:3\); mend the package"),
