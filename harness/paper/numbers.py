@@ -55,6 +55,10 @@ MEASURED = {
     "xl2-2.35m-cfg1.5": Setting("DiT-XL/2", 50_000, 1.5, 3, step=2_350_000),
     "xl2-512-3m-cfg1.5": Setting("DiT-XL/2", 50_000, 1.5, 3, step=3_000_000, image_size=512),
 }
+# Of all of these; a value that was not recorded (an imported checkpoint's) speaks against nothing.
+PAPERS = {"objective": "ddpm", "sampler": "ancestral", "batch_size": 256, "learning_rate": 1e-4,
+          "ema": 0.9999}  # fmt: skip
+NEVER = ("guidance_low", "guidance_high", "ema_length")  # the paper has no such thing
 COUNTED = {"sampling-l2-1000-tflops": ("DiT-L/2", 1000),
            "sampling-xl2-128-tflops": ("DiT-XL/2", 128)}  # fmt: skip
 
@@ -84,7 +88,9 @@ def decide_numbers(evidence: Evidence, metrics: pd.DataFrame | None = None) -> l
 
 def _counted(e: Evidence, value: float, model: str, steps: int) -> tuple[str, str]:
     rows = e.final
-    if len(rows) and "model" in rows:
+    if "model" not in rows:
+        rows = rows.iloc[:0]
+    if len(rows):
         rows = rows[(rows["model"] == model) & (rows["block"] == "adaln-zero")]
         rows = rows[rows["image_size"] == 256] if "image_size" in rows else rows
     if not len(rows):
@@ -138,10 +144,18 @@ def _measured(metrics: pd.DataFrame | None, value: float, where: Setting) -> tup
         wanted = getattr(where, column)
         if wanted is not None:
             kept &= rows[column] == wanted
+    for column, value_there in PAPERS.items():
+        kept &= rows[column].isna() | (rows[column] == value_there)
+    for column in NEVER:
+        kept &= rows[column].isna()
     rows = rows[kept.fillna(False).astype(bool)]
     if not len(rows):
         return nothing("not measured in the paper's setting")
-    found = averaged(rows).iloc[0]
+    # What is left may differ in what the paper does not say: one way is taken, and no mean.
+    means = averaged(selection.final_rows(rows, "fid"), ("step",))
+    if len(means) > 1:
+        return nothing(f"measured in several settings: {', '.join(map(str, means['label']))}")
+    found = means.iloc[0]
     se = float(found["se"]) if pd.notna(found["se"]) else math.nan
     if not math.isfinite(se):
         return UNDECIDED, f"{found['value']:.2f}, without a standard error"

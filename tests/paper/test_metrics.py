@@ -185,6 +185,9 @@ def test_which_metric_benefits_most_is_judged_by_all_pairs() -> None:
         "precision": rows(1, 5.0, 4),
     }  # the first alone is sure
     assert benefit_most(Evidence(final=rows(-1, 5.0, 3), others=one))[0] == UNDECIDED
+    some = {"precision": rows(1).iloc[:2], **turned}  # of precision there are too few models
+    mixed = benefit_most(Evidence(final=rows(-1, 5.0, 4), others=some))
+    assert mixed[0] == CONTRADICTED and mixed[1].count(" over ") == 2
     same = {"inception_score": rows(1, 1.0, 4), "recall": rows(1, 1.0, 5)}
     assert benefit_most(Evidence(final=rows(-1, 1.0, 6), others=same))[0] == UNDECIDED
     assert "needed" in benefit_most(Evidence(others={"recall": rows(1)}))[1]

@@ -37,17 +37,118 @@ def test_a_measured_number_is_judged_by_its_interval(value, std, verdict):
     assert of("sampling-xl2-128-fid10k", records(value, std)).verdict == verdict
 
 
-def test_a_number_of_another_setting_is_not_this_number():
-    for change in ({"samples": 5000}, {"sampling_steps": 64}, {"step": 200_000}):
-        assert not of("sampling-xl2-128-fid10k", records(23.7, 0.1, **change)).decidable
-    assert not of("cfg-3ch-1.5", records(2.27, 0.01)).decidable
+@pytest.mark.parametrize(
+    ("value", "std_df", "verdict"),
+    [
+        (22.0, None, "contradicted"),  # 21.61 to 22.39; 5 % below 23.7 are 22.515
+        (22.8, None, "undecided"),
+        (22.95, None, "supported"),  # 22.56 to 23.34
+        (24.4, None, "supported"),  # 24.01 to 24.79; 5 % above are 24.885
+        (24.4, 4.0, "undecided"),  # a spread of few draws: 2.78 standard errors, 23.84 to 24.96
+        (24.6, None, "undecided"),
+        (25.3, None, "contradicted"),  # 24.91 to 25.69
+    ],
+)
+def test_five_percent_on_either_side_are_near(value, std_df, verdict):
+    found = of("sampling-xl2-128-fid10k", records(value, 0.2, std_df=std_df))
+    assert found.verdict == verdict
 
 
-def test_counts_agree_to_the_last_digit():
-    final = records(1.0, 0.1)
-    assert of("sampling-xl2-128-tflops", None, Evidence(final=final)).verdict == "supported"
-    other = final.assign(gflops=120.0)
-    assert of("sampling-xl2-128-tflops", None, Evidence(final=other)).verdict == "contradicted"
+def test_the_words_say_the_number_and_its_interval():
+    found = of("sampling-xl2-128-fid10k", records(23.8, 0.2))
+    assert found.said == "DiT-XL/2 FID-10K at 128 sampling steps: 23.7 FID"
+    assert found.numbers == "23.80 (23.41 to 24.19)"
+    alone = of("sampling-xl2-128-fid10k", records(23.8, None))
+    assert alone.numbers == "23.80, without a standard error"
+    other = records(23.8, 0.2).assign(metric="kid")
+    assert "no FID was measured" in of("sampling-xl2-128-fid10k", other).numbers
+
+
+GUIDED = {"samples": 50_000, "step": 7_000_000, "guidance_scale": 1.5, "guidance_channels": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "own", "others"),
+    [
+        (
+            "sampling-xl2-128-fid10k",
+            {},
+            [
+                {"samples": 5000}, {"sampling_steps": 64}, {"step": 200_000}, {"step": None},
+                {"model": "DiT-L/2"}, {"block": "in-context"}, {"image_size": 512},
+                {"guidance_scale": 1.5}, {"sampler": "ddim", "eta": 0.0}, {"objective": "flow"},
+                {"batch_size": 1024}, {"learning_rate": 2e-4}, {"ema_length": 0.1}, {"ema": 0.5},
+            ],
+        ),
+        ("sampling-xl2-128-fid10k", {"guidance_scale": None, "batch_size": 256}, []),
+        (
+            "cfg-3ch-1.5",
+            GUIDED,
+            [
+                {"guidance_channels": None}, {"guidance_channels": 4}, {"guidance_scale": 1.25},
+                {"guidance_scale": 1.0}, {"step": 2_350_000}, {"samples": 10_000},
+                {"guidance_low": 100.0, "guidance_high": 600.0},
+            ],
+        ),
+        (
+            "cfg-4ch-1.375",
+            {**GUIDED, "guidance_scale": 1.375, "guidance_channels": None},
+            [{"guidance_channels": 3}, {"guidance_scale": 1.5}],
+        ),
+    ],
+)  # fmt: skip
+def test_a_number_of_another_setting_is_not_this_number(name, own, others):
+    """Nor does one that stands beside it change it."""
+    value = next(float(r["value"]) for r in paper.table("claims") if r["id"] == name)
+    for change in others:
+        assert not of(name, records(value, 0.001, **{**own, **change})).decidable, change
+    beside = [records(99.0, 0.1, **{**own, **change}) for change in others]
+    metrics = pd.concat([*beside, records(value, 0.001, **own)], ignore_index=True)
+    found = of(name, metrics)
+    assert found.verdict == "supported" and found.numbers.startswith(f"{value:.2f} (")
+
+
+def test_of_several_ways_that_the_paper_does_not_tell_apart_one_is_taken_and_no_mean():
+    steps = [records(value, 0.001, **{**GUIDED, "sampling_steps": n})
+             for value, n in ((4.0, 50), (2.27, 250))]  # fmt: skip
+    assert of("cfg-3ch-1.5", pd.concat(steps, ignore_index=True)).numbers.startswith("2.27 (")
+
+
+def test_of_two_trainings_neither_is_the_papers():
+    recipes = [records(23.7, 0.001, recipe=f'{{"weight_decay":{w}}}') for w in (0.0, 0.1)]
+    found = of("sampling-xl2-128-fid10k", pd.concat(recipes, ignore_index=True))
+    assert not found.decidable and "several settings: DiT-XL/2 " in found.numbers
+
+
+def test_seeds_of_one_setting_are_averaged():
+    seeds = [records(23.7 + 0.1 * k, 0.2, seed=k, run=str(k)) for k in (-1, 1)]
+    found = of("sampling-xl2-128-fid10k", pd.concat(seeds, ignore_index=True))
+    assert found.numbers.startswith("23.70 (")
+
+
+@pytest.mark.parametrize(
+    ("gflops", "verdict"),
+    [(118.26, "contradicted"), (118.4, "supported"), (119.1, "supported"), (119.2, "contradicted")],
+)
+def test_counts_agree_to_the_last_digit(gflops, verdict):
+    """15.2 Tflops of 128 steps: 15.15 to 15.25, so 118.36 to 119.14 Gflops."""
+    name, final = "sampling-xl2-128-tflops", records(1.0, 0.1).assign(gflops=gflops)
+    assert of(name, None, Evidence(final=final)).verdict == verdict
+    small = final.drop(columns="image_size")
+    assert of(name, None, Evidence(final=small)).verdict == verdict
+
+
+def test_a_count_is_of_the_papers_model_alone():
+    name, final = "sampling-xl2-128-tflops", records(1.0, 0.1)
+    others = [final.assign(gflops=9.0, **change) for change in
+              ({"model": "DiT-L/2"}, {"block": "in-context"}, {"image_size": 512})]  # fmt: skip
+    found = of(name, None, Evidence(final=pd.concat([*others, final])))
+    assert found.numbers == "118.64 Gflops × 128 steps = 15.2 Tflops"
+    assert found.verdict == "supported"
+    assert "DiT-XL/2 was not counted here" in of(name, None, Evidence(others[0])).numbers
+    for other in others:
+        assert not of(name, None, Evidence(final=other)).decidable
+    assert not of(name, None, Evidence(final=final.drop(columns="model"))).decidable
 
 
 def test_the_papers_own_tables_hold_some_of_them():
@@ -71,3 +172,21 @@ def test_a_definition_is_no_finding():
     third = rows.assign(train_gflops=rows["train_gflops"] / 3)
     other = of("compute-factor", pd.DataFrame(), Evidence(curves=third))
     assert other.verdict == "contradicted" and other.numbers == "1"
+    unknown = [{"step": None}, {"train_gflops": 0.0}, {"gflops": 0.0}, {"batch_size": None}]
+    for change in unknown:  # such rows tell nothing, and hide nothing
+        both = pd.concat([rows, rows.assign(**change)], ignore_index=True)
+        assert "definition" in of("compute-factor", None, Evidence(curves=both)).numbers, change
+        alone = of("compute-factor", None, Evidence(curves=rows.assign(**change)))
+        assert not alone.decidable and "was counted" in alone.numbers
+    lacking = of("compute-factor", None, Evidence(curves=rows.drop(columns="batch_size")))
+    assert not lacking.decidable and "was counted" in lacking.numbers
+    assert "was counted" in of("compute-factor", None, Evidence(curves=rows.iloc[:0])).numbers
+    no_value = rows.assign(value=None)
+    assert "definition" in of("compute-factor", None, Evidence(curves=no_value)).numbers
+    first_step = rows.assign(step=1, train_gflops=3 * 6.0 * 256)
+    assert "definition" in of("compute-factor", None, Evidence(curves=first_step)).numbers
+
+
+def test_the_crossing_is_decided_as_the_sentence_is():
+    found = of("xl4-vs-xl2", pd.DataFrame())
+    assert not found.decidable and "no curves over training" in found.numbers

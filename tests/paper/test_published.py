@@ -61,6 +61,15 @@ def test_a_studys_own_records_say_nothing_of_them(claim: Callable) -> None:
         (published.decoder, "table4_decoders", "original", "fid", 3.0),  # 1.3 times the others
         (published.latent, "table2_imagenet256", "ADM-G", "fid", 2.0),
         (published.at_512, "table5_unets", "ADM", "total_gflops", 500),
+        (published.at_512, "claims", "adm-512-best", "value", 3.0),
+        (published.decoder, "table2_imagenet256", "LDM-4-G (cfg=1.50)", "fid", 2.4),
+        (published.recall, "table2_imagenet256", "DiT-XL/2-G (cfg=1.25)", "recall", 0.5),
+        # As good is not ahead.
+        (published.recall, "table2_imagenet256", "LDM-4", "recall", 0.67),
+        (published.recall, "table2_imagenet256", "LDM-4-G (cfg=1.50)", "recall", 0.57),
+        (published.latent, "table2_imagenet256", "ADM-G", "fid", 2.27),
+        (published.decoder, "table2_imagenet256", "LDM-4-G (cfg=1.50)", "fid", 2.46),
+        (published.at_512, "claims", "adm-512-best", "value", 3.04),
     ],
 )
 def test_other_numbers_would_disagree(
@@ -77,7 +86,7 @@ def test_other_numbers_would_disagree(
     def changed(name: str) -> list[dict]:
         rows = [dict(each) for each in real(name)]
         for each in rows:
-            if name == table and row in (each.get("model"), each.get("decoder")):
+            if name == table and row in (each.get("model"), each.get("decoder"), each.get("id")):
                 each[column] = value
         return rows
 
