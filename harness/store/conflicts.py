@@ -44,9 +44,9 @@ def identity(table: str, row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def united(table: str, versions: Iterable[Rows]) -> Rows:
-    """The rows of several records of one key that agree, each once; of copies the fullest's."""
+    """The rows of several records of one key that agree, each once: the first that says it."""
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for version in sorted(versions, key=len, reverse=True):
+    for version in versions:
         for row in version:
             rows.setdefault(identity(table, row), row)
     return list(rows.values())

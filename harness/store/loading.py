@@ -79,8 +79,8 @@ def texts_once(table: str, content: pyarrow.Table) -> pyarrow.Table:
 
 
 def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Parts, list[Conflict]]:
-    """The parts without repeated keys: of copies the fullest is kept, and the rows that only
-    another has; of contradictions none."""
+    """The parts without repeated keys: of copies the first is kept, and the rows that only another
+    has; of contradictions none."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -100,9 +100,8 @@ def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Part
     more: conflicts.Rows = []  # rows that only a copy has which is not kept
     found = []
     for key, numbers in repeated.items():
-        ordered = sorted(numbers, key=lambda n, k=key: -len(rows[n, k]))  # type: ignore[misc]
-        losers = ordered[1:]
-        for one, other in combinations(ordered, 2):
+        losers = numbers[1:]
+        for one, other in combinations(numbers, 2):
             what = conflicts.contradiction(table, rows[one, key], rows[other, key])
             if what is not None:
                 paths = (parts[one][0] or single[key][0], parts[other][0] or single[key][0])
@@ -110,9 +109,8 @@ def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Part
                 losers = numbers
                 break
         else:
-            versions = [rows[n, key] for n in ordered]
-            known = {conflicts.identity(table, row) for row in versions[0]}
-            union = conflicts.united(table, versions)
+            union = conflicts.united(table, [rows[n, key] for n in numbers])
+            known = {conflicts.identity(table, row) for row in rows[numbers[0], key]}
             more += [row for row in union if conflicts.identity(table, row) not in known]
         for n in losers:
             dropped.setdefault(n, []).append(key)

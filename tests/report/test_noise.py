@@ -28,22 +28,24 @@ def noise(make, seed):
 
 
 @pytest.mark.slow
-def test_noise_is_called_undecided(make, monkeypatch):
-    """Of 20 studies of noise no more claim anything than 95 % intervals allow."""
+@pytest.mark.parametrize(("studies", "most"), [(7, 4), pytest.param(20, 7, marks=pytest.mark.full)])
+def test_noise_is_called_undecided(make, studies, most):
+    """Of so many studies of noise no more claim anything than 95 % intervals allow."""
     from harness.report import findings
     from harness.report.blocks import plain
     from harness.report.sections.abstract import sentences
 
     claimed = []
-    for seed in range(20):
+    for seed in range(studies):
         report = make.report(noise(make, seed), ("headline",), samples={})
         said = plain(sentences(findings.find(report)))
         assert "undecided" in said or any(c in said for c in CLAIMS)
         larger = re.search(r"the larger is ahead in (\d+), the smaller in (\d+)", said)
         ahead = larger is not None and (larger[1], larger[2]) != ("0", "0")
         claimed.append(ahead or any(c in said for c in CLAIMS))
-    # Three families of tests: 1 - 0.95 ** 3 = 14 % of studies; more than 7 of 20: one in 500.
-    assert sum(claimed) <= 7, claimed
+    # Three families of tests: 1 - 0.95 ** 3 = 14 % of studies; more than 7 of 20: one in 230, and
+    # more than 4 of 7: one in 1,000.
+    assert sum(claimed) <= most, claimed
 
 
 @pytest.mark.slow

@@ -45,6 +45,8 @@ def test_compaction_keeps_every_row_once(tmp_path: Path) -> None:
     records.compact(tmp_path, above=0)
     assert len(parquet_files(tmp_path)) == 1
     assert recorded(tmp_path) == sorted(keys) == sorted(records.scan(tmp_path, "metrics").keys)
+    lists = (tmp_path / "records" / "metrics").glob("*.keys")
+    assert [path.with_suffix(".parquet") for path in lists] == parquet_files(tmp_path)
     assert records.compact(tmp_path, above=0) == 0
 
 

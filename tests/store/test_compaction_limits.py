@@ -180,10 +180,13 @@ def test_what_a_newer_version_compacted_is_left_alone(
     assert len(list(tmp_path.rglob("*.json"))) == 2
 
 
+@pytest.mark.parametrize("taken", [True, False])
 def test_a_compaction_that_fails_leaves_no_half_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
 ) -> None:
     keys = write(tmp_path, 1, 2)
+    if taken:
+        records.compact(tmp_path, above=0)
 
     def full(*_: Any) -> None:
         raise HarnessError("the disk is full")
@@ -191,7 +194,10 @@ def test_a_compaction_that_fails_leaves_no_half_file(
     with monkeypatch.context() as broken:
         broken.setattr(compaction.files, "publish", full)
         with pytest.raises(HarnessError, match="the disk is full"):
-            records.compact(tmp_path, above=0)
+            if taken:
+                compaction.take_out(tmp_path, keys[:1], tmp_path / "away")
+            else:
+                records.compact(tmp_path, above=0)
     assert not list((tmp_path / "records" / "metrics").glob("_*"))
     assert shown(tmp_path) == both(keys)
 
