@@ -69,7 +69,7 @@ def _start(place: Path) -> None:
             env=env,
             start_new_session=True,
         )
-    until = time.monotonic() + 120
+    until = time.monotonic() + 500  # torch is read; beside busy processes that takes minutes
     while not place.exists():
         ended = server.poll()
         said = place.with_suffix(".log").read_text()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.store import Store, records
+from harness.store import Store, frames, records
 from harness.store.conflicts import contradiction
 from harness.store.records import CorruptRecord, read_frames
 
@@ -117,6 +117,9 @@ def test_where_an_artifact_is_here_its_number_is_shown(tmp_path: Path) -> None:
     with pytest.warns(CorruptRecord, match="shown is what the artifact here says"):
         frame = read_frames(tmp_path)["metrics"]
     assert dict(zip(frame["key"], frame["value"], strict=True)) == {"a" * 64: 10.0, KEY: 12.0}
+    before = sorted((tmp_path / "records" / "metrics").iterdir())
+    assert frames.read(tmp_path, repair=True).frames["metrics"].equals(frame)
+    assert sorted((tmp_path / "records" / "metrics").iterdir()) == before  # it is for a person
 
 
 def test_copies_that_agree_are_one_number(tmp_path: Path) -> None:

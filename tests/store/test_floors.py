@@ -64,6 +64,34 @@ def test_two_floors_that_records_do_not_tell_apart_are_none(tmp_path: Path) -> N
     assert pd.isna(read(tmp_path)["floor"]["a" * 64])
 
 
+VAE = {"autoencoder": "sd-vae", "decoder": "mse"}
+
+
+def test_a_ceiling_stands_beside_numbers_of_the_same_decoder(tmp_path: Path) -> None:
+    """Noise that was decoded as the samples were, and as many images of it."""
+    put(tmp_path, "1", {**samples("fd", 40, **VAE), "of": "ceiling", "value": 300.0})
+    put(tmp_path, "2", floor("fd", 40, 1.5))
+    put(tmp_path, "a", samples("fd", 40, **VAE))
+    put(tmp_path, "b", samples("fd", 40, **{**VAE, "decoder": "ema"}))
+    put(tmp_path, "c", samples("fd", 40, **{**VAE, "autoencoder": "identity"}))
+    put(tmp_path, "d", samples("fd", 50, **VAE))
+    put(tmp_path, "e", samples("kid", 40, **VAE))
+    found = read(tmp_path)
+    have = {key[0]: value for key, value in found["ceiling"].items() if pd.notna(value)}
+    assert have == {"1": 300.0, "a": 300.0}
+    floored = {key[0] for key, value in found["floor"].items() if pd.notna(value)}
+    assert floored == {"a", "b", "c"}  # a ceiling has none
+
+
+def test_rows_that_do_not_say_what_they_are_of_are_of_samples(tmp_path: Path) -> None:
+    put(tmp_path, "1", floor("fd", 40, 1.5))
+    put(tmp_path, "a", samples("fd", 40, of=None))
+    put(tmp_path, "b", samples("fd", 40, of=None, reference_key=None))
+    found = read(tmp_path)
+    assert found["floor"]["a" * 64] == 1.5 and found["floor_images"]["a" * 64] == 40
+    assert pd.isna(found["floor"]["b" * 64])
+
+
 def before(root: Path) -> None:
     """As version 5 wrote: the floor is the reference's, and stands in the rows of the samples."""
     put(
@@ -99,14 +127,16 @@ def test_a_floor_of_images_that_the_reference_had_is_marked_and_stands_beside_no
     tmp_path: Path,
 ) -> None:
     before(tmp_path)
+    put(tmp_path, "c", samples("fd", 40, of=None, floor=1.5))
     frame = read_frames(tmp_path)["metrics"]
     floors.mark(frame, {"9" * 64: "of another"})
-    assert frame["invalid"].isna().all() and frame["floor"].notna().sum() == 4
+    assert frame["invalid"].isna().all() and frame["floor"].notna().sum() == 5
     floors.mark(frame, {REFERENCE: "its images are among the reference's"})
-    own = frame["of"] == "floor"
+    own = (frame["of"] == "floor").fillna(False)
     assert (frame["invalid"].notna() == own).all()
+    assert set(frame.loc[own, "invalid"]) == {"its images are among the reference's"}
     assert frame.loc[own, "value"].tolist() == [1.5, 0.9]  # what was measured is still told
-    assert frame.loc[~own, "floor"].isna().all()
+    assert frame.loc[~own, ["floor", "floor_images"]].isna().all(axis=None)
 
 
 @pytest.mark.parametrize("rows", [(), (samples("fd", 40),)])

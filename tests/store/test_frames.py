@@ -99,3 +99,12 @@ def test_a_repair_moves_the_damaged_file_away_and_writes_what_the_artifact_says(
     assert not any("is left out" in note for note in repaired.notes)
     assert len(repaired.frames["runs"]) == 1 and (tmp_path / "quarantine" / path.name).exists()
     assert frames.read(tmp_path).notes == ()
+
+
+def test_what_a_repair_did_hides_no_artifact_that_cannot_be_read(tmp_path: Path) -> None:
+    store = folder(tmp_path)
+    (path,) = (tmp_path / "records" / "runs").iterdir()
+    path.write_bytes(b"{")
+    (store.folder("train", KEY) / "record.json").write_bytes(b"[")
+    notes = "\n".join(frames.read(tmp_path, repair=True).notes)
+    assert "makes it again" in notes and "moved to" in notes

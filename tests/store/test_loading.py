@@ -55,6 +55,19 @@ def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path: Path) -> None
     assert values(found) == [("a", 1.0)] and list(found.corrupt) == [bad]
 
 
+def test_every_damaged_file_is_named(tmp_path: Path) -> None:
+    """A compacted one, two of one key, and one that is alone."""
+    put(tmp_path, "a", 1.0)
+    compaction.compact(tmp_path, above=0)
+    bad = [*(tmp_path / "records" / "metrics").glob("*.parquet")]
+    bad += [put(tmp_path, letter, value) for letter, value in (("b", 1.0), ("b", 2.0), ("c", 3.0))]
+    put(tmp_path, "d", 4.0)
+    for path in bad:
+        path.write_bytes(path.read_bytes()[:-20])
+    found = loading.load(tmp_path, "metrics")
+    assert values(found) == [("d", 4.0)] and set(found.corrupt) == set(bad)
+
+
 def test_nothing_is_an_empty_table_with_every_column(tmp_path: Path) -> None:
     for table, columns in tables.TABLES.items():
         found = loading.load(tmp_path, table)
@@ -179,6 +192,7 @@ def test_a_damaged_copy_is_named_and_the_sound_one_shown(tmp_path: Path) -> None
         (["fd", "is", "is"], ["fd", "is"]),
         (["fd", "is"], ["fd", "is"]),
         ([None, None, "fd"], ["fd", None, None]),  # of unknown identity: both stay
+        (["fd", "fd", None, None], ["fd", None, None]),
     ],
 )
 def test_a_row_that_stands_twice_in_one_file_is_read_once(
