@@ -259,7 +259,7 @@ def gather(opened: Opened) -> ReportInput:
     real, real_how = shown.real(opened)
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
     counted = made.of_counts(opened)  # a study of complexity alone has no other records
-    committed = committed or [one["committed"] for one in counted]
+    committed = committed or [one["committed"] for one in counted if one.get("committed")]
     committed = committed or _when_committed(opened)
     latest = max(committed, default=datetime.now(UTC).isoformat(timespec="seconds"))
     settings = opened.study.settings

@@ -25,8 +25,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError
-from harness.store import codec, files
-from harness.store.codec import CorruptArtifact, FileEntry, Manifest, UnreadableArtifact
+from harness.store import codec, files, tables
+from harness.store.codec import (
+    CorruptArtifact,
+    FileEntry,
+    Manifest,
+    UnreadableArtifact,
+    UnreadableResult,
+)
+from harness.version import __version__
 
 __all__ = ["Artifact", "CorruptArtifact", "Rows", "Store", "UnreadableArtifact"]
 
@@ -66,7 +73,7 @@ class Artifact:
         return self.folder / name
 
     def rows(self) -> Rows:
-        """The rows of each table. Raises CorruptArtifact."""
+        """The rows of each table. Raises CorruptArtifact, UnreadableResult for newer rows."""
         return _read_rows(self.folder, self.manifest)
 
 
@@ -79,7 +86,15 @@ def _read_rows(folder: Path, manifest: Manifest) -> Rows:
     entry = manifest.files.get(RECORD)
     if entry is None or files.digest(data) != entry.sha256:
         raise CorruptArtifact(f"{path} does not match its checksum")
-    return json.loads(data)  # type: ignore[no-any-return]
+    rows: Rows = json.loads(data)
+    unknown = [name for table, given in rows.items() for name in tables.unknown(table, given)]
+    if unknown:
+        names = ", ".join(unknown)
+        raise UnreadableResult(
+            f"{path} was written by {manifest.version} and has columns that {__version__} does not "
+            f"know ({names}): it says more of a number than is read here; update the code"
+        )
+    return rows
 
 
 def _unread(path: Path, error: OSError) -> CorruptArtifact:
@@ -185,7 +200,7 @@ class Store:
     def rows(self, kind: str, key: str) -> Rows | None:
         """The rows of a committed artifact, whatever its other files are like; None without one.
 
-        Errors: CorruptArtifact naming the file.
+        Errors: CorruptArtifact naming the file, UnreadableResult for rows of a newer version.
         """
         manifest = self.manifest(kind, key)
         return None if manifest is None else _read_rows(self.folder(kind, key), manifest)

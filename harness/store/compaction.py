@@ -30,7 +30,8 @@ DAY = 24 * 3600.0
 def compact(root: Path, above: int = 64) -> int:
     """Merge each table's fragments when there are more than `above`. Returns how many files went.
 
-    Damaged files, and those that contradict each other, are left for `reconcile` and the reader.
+    Damaged files, and those that contradict each other, are left for `reconcile` and the reader;
+    a table that holds files of a newer version is left as it is.
     Errors: DiskFull, NotWritable; nothing is lost by them.
     """
     return sum(_compact(Path(root), table, above) for table in tables.TABLES)
@@ -126,6 +127,8 @@ def _merge(
                 _copy(out, table, path, repeated)
         alone = (paths[0] for key, paths in single.items() if key not in repeated)
         for batch in fragments.batches(table, alone):
+            for error in batch.newer.values():
+                raise error
             out.add(batch.content, batch.paths)
         out.publish()
     finally:
@@ -203,6 +206,8 @@ def _rows_of(table: str, path: Path, key: str) -> Rows:
     if not _is_compact(path):
         found: Rows = []
         for batch in fragments.batches(table, [path]):
+            for error in batch.newer.values():
+                raise error
             found += batch.content.to_pylist()
         return found
     part = fragments.parquet(table, fragments.checked(path), path)

@@ -54,6 +54,7 @@ class Fragments:
     single: dict[str, list[Path]] = field(default_factory=dict)  # key -> files, mostly one
     compact: dict[Path, set[str]] = field(default_factory=dict)  # file -> keys inside
     corrupt: dict[Path, str] = field(default_factory=dict)  # file -> what is wrong with it
+    newer: dict[Path, str] = field(default_factory=dict)  # file -> which harness wrote it
 
     @property
     def keys(self) -> set[str]:
@@ -125,33 +126,43 @@ def checked(path: Path) -> bytes:
     return data
 
 
-def scan(root: Path, table: str, verify: bool = True) -> Fragments:
-    """Every record file of a table, its checksum verified. No Parquet library needed.
+def scan(root: Path, table: str) -> Fragments:
+    """Every record file of a table, its checksum and its version verified.
 
-    verify: False takes names at their word, for those who look often.
+    One of a newer version holds its keys, and is named in `newer`.
     """
-    return whole(lambda: _scan(root, table, verify), table)
+    return whole(lambda: _scan(root, table), table)
 
 
-def _scan(root: Path, table: str, verify: bool) -> Fragments:
+def _scan(root: Path, table: str) -> Fragments:
     found = Fragments()
     single, compact = listing(root, table)
     for path in compact:
         try:
-            if verify:
-                checked(path)
+            _look(found, path)
             found.compact[path] = keys_of(path)
         except Damaged as error:
             found.corrupt[path] = str(error)
     for key, paths in single.items():
         for path in paths:
             try:
-                if verify:
-                    checked(path)
+                _look(found, path)
                 found.single.setdefault(key, []).append(path)
             except Damaged as error:
                 found.corrupt[path] = str(error)
     return found
+
+
+def _look(found: Fragments, path: Path) -> None:
+    """Names a file of a newer version in `found`. Raises Damaged, FileNotFoundError."""
+    data = checked(path)
+    try:
+        if path.suffix == ".json":
+            decode(data, path)
+        else:
+            parquet_file(data, path)
+    except UnreadableRecords as error:
+        found.newer[path] = str(error)
 
 
 def keys_of(path: Path) -> set[str]:
@@ -298,14 +309,24 @@ def parquet(table: str, data: bytes, path: Path) -> pyarrow.Table:
     Raises Damaged, UnreadableRecords for a newer version's.
     """
     import pyarrow as pa
+
+    try:
+        return aligned(table, parquet_file(data, path).read())
+    except (pa.ArrowException, OSError) as error:
+        raise Damaged(f"cannot be read ({error})") from None
+
+
+def parquet_file(data: bytes, path: Path) -> pyarrow.parquet.ParquetFile:
+    """A Parquet file's head. Raises Damaged, UnreadableRecords for a newer version's."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        refuse_newer(file, path)
-        return aligned(table, file.read())
     except (pa.ArrowException, OSError) as error:
         raise Damaged(f"cannot be read ({error})") from None
+    refuse_newer(file, path)
+    return file
 
 
 def refuse_newer(file: Any, path: Path) -> None:
@@ -343,11 +364,13 @@ class Batch:
     content: pyarrow.Table
     paths: list[Path]
     damaged: dict[Path, str]
+    newer: dict[Path, UnreadableRecords]  # those of a newer version, none of whose rows is here
 
 
 def batches(table: str, paths: Iterable[Path]) -> Iterator[Batch]:
     """Fragments (one stage's each) put together to tables of some BATCH rows."""
     gathered, read, damaged = Gathered(table), list[Path](), dict[Path, str]()
+    newer = dict[Path, UnreadableRecords]()
     for path in paths:
         try:
             data = checked(path)
@@ -358,8 +381,10 @@ def batches(table: str, paths: Iterable[Path]) -> Iterator[Batch]:
             read.append(path)
         except Damaged as error:
             damaged[path] = str(error)
+        except UnreadableRecords as error:
+            newer[path] = error
         if gathered.full():
-            yield Batch(gathered.take(), read, damaged)
-            read, damaged = [], {}
-    if read or damaged:
-        yield Batch(gathered.take(), read, damaged)
+            yield Batch(gathered.take(), read, damaged, newer)
+            read, damaged, newer = [], {}, {}
+    if read or damaged or newer:
+        yield Batch(gathered.take(), read, damaged, newer)

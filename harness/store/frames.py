@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.store import completed, floors, fragments, loading, reconciling, tables
 from harness.store.artifacts import Store
+from harness.store.fragments import UnreadableRecords
+from harness.store.loading import Loaded
+from harness.store.reconciling import Unrecorded
 
 if TYPE_CHECKING:
     import pandas
@@ -32,7 +35,7 @@ def read(root: str | Path, repair: bool = False) -> Read:
     """All records under `root` (nullable types), completed from the artifacts that are there.
 
     repair: write what is missing and move damaged files away, where the folder can be written.
-    Raises UnreadableRecords for records of a newer version.
+    Raises UnreadableRecords for records of a newer version that no artifact here tells as well.
     """
     store = Store(root)
     frames, notes = {}, list[str]()
@@ -64,7 +67,7 @@ def _complete(store: Store, table: str, repair: bool) -> tuple[pyarrow.Table, li
     loaded = loading.load(store.root, table)
     keys: Callable[[], set[str]] = lambda: set(pc.unique(loaded.content["key"]).to_pylist())  # noqa: E731
     missing = reconciling.unrecorded(store, table, keys)
-    notes = list(missing.unreadable)
+    notes = [*missing.unreadable, *_newer(loaded, missing, keys)]
     if repair:
         notes += reconciling.set_aside(store, loaded.corrupt)
     for path, reason in {} if repair else loaded.corrupt.items():
@@ -77,10 +80,8 @@ def _complete(store: Store, table: str, repair: bool) -> tuple[pyarrow.Table, li
                 f"{conflict}; neither is shown: keep such results folders apart, or move the file "
                 "that is wrong away"
             )
-    contradicted = {c.key for c in loaded.conflicts}
-    to_write = reconciling.Unrecorded(
-        {key: rows for key, rows in missing.rows.items() if key not in contradicted}
-    )
+    left = {c.key for c in loaded.conflicts}.union(*(n.keys for n in loaded.newer.values()))
+    to_write = Unrecorded({key: rows for key, rows in missing.rows.items() if key not in left})
     if to_write.rows:
         if repair:
             notes += reconciling.record(store, table, to_write)
@@ -96,6 +97,18 @@ def _complete(store: Store, table: str, repair: bool) -> tuple[pyarrow.Table, li
         )
         content = loading.in_order(table, content)
     return content, notes
+
+
+def _newer(loaded: Loaded, missing: Unrecorded, keys: Callable[[], set[str]]) -> list[str]:
+    """Sentences on files of a newer version all of whose stages another file or an artifact tells.
+
+    Raises UnreadableRecords where one holds a stage that nothing else tells of.
+    """
+    known = keys() | missing.rows.keys() if loaded.newer else set()
+    for one in loaded.newer.values():
+        if not one.keys <= known:
+            raise UnreadableRecords(one.said)
+    return [f"{one.said}; shown is what the artifacts here say" for one in loaded.newer.values()]
 
 
 def _table(table: str, rows: dict[str, list[dict[str, Any]]]) -> pyarrow.Table:

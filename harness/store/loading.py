@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.store import conflicts, fragments, tables
 from harness.store.conflicts import Conflict
-from harness.store.fragments import Damaged
+from harness.store.fragments import Batch, Damaged, UnreadableRecords
 
 if TYPE_CHECKING:
     import pyarrow
@@ -27,10 +27,19 @@ class Loaded:
     content: pyarrow.Table
     corrupt: dict[Path, str]
     conflicts: tuple[Conflict, ...]
+    newer: dict[Path, Newer] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Newer:
+    """A record file of a newer version: none of its rows is shown, as it may say more of each."""
+
+    keys: frozenset[str]
+    said: str  # which version wrote it, and what to do
 
 
 def load(root: Path, table: str) -> Loaded:
-    """All records of a table. Raises UnreadableRecords for those of a newer version."""
+    """All records of a table. Raises UnreadableRecords where they cannot be read just now."""
     return fragments.whole(partial(_load, Path(root), table), table)
 
 
@@ -39,6 +48,7 @@ def _load(root: Path, table: str) -> Loaded:
 
     single, compact = fragments.listing(root, table)
     corrupt: dict[Path, str] = {}
+    newer: dict[Path, Newer] = {}
     parts: Parts = []
     for path in compact:
         try:
@@ -46,14 +56,18 @@ def _load(root: Path, table: str) -> Loaded:
             parts.append((path, texts_once(table, content)))
         except Damaged as error:
             corrupt[path] = str(error)
+        except UnreadableRecords as error:
+            newer[path] = Newer(_keys_in(path, error), str(error))
     twice = {key: paths for key, paths in single.items() if len(paths) > 1}
     for path in (path for paths in twice.values() for path in paths):
         for batch in fragments.batches(table, [path]):
             corrupt |= batch.damaged
+            newer |= _newer(batch)
             parts.append((path, texts_once(table, batch.content)))
     alone = (paths[0] for paths in single.values() if len(paths) == 1)
     for batch in fragments.batches(table, alone):
         corrupt |= batch.damaged
+        newer |= _newer(batch)
         parts.append((None, texts_once(table, batch.content)))  # of many files
     parts = [(path, part) for path, part in parts if len(part)]
     found: list[Conflict] = []
@@ -61,7 +75,23 @@ def _load(root: Path, table: str) -> Loaded:
         parts, found = _once(table, parts, single)
     contents = [part for _, part in parts]
     contents = contents or [texts_once(table, fragments.schema(table).empty_table())]
-    return Loaded(in_order(table, pa.concat_tables(contents)), corrupt, tuple(found))
+    return Loaded(in_order(table, pa.concat_tables(contents)), corrupt, tuple(found), newer)
+
+
+def _newer(batch: Batch) -> dict[Path, Newer]:
+    """Of fragments: a file's name says whose rows it holds."""
+    return {
+        path: Newer(frozenset([path.name.split(".")[0]]), str(error))
+        for path, error in batch.newer.items()
+    }
+
+
+def _keys_in(path: Path, error: UnreadableRecords) -> frozenset[str]:
+    """The keys of a newer version's Parquet file. Raises `error` where it does not tell them."""
+    try:
+        return frozenset(fragments.keys_in(path))
+    except Damaged:
+        raise error from None
 
 
 def texts_once(table: str, content: pyarrow.Table) -> pyarrow.Table:
@@ -72,9 +102,9 @@ def texts_once(table: str, content: pyarrow.Table) -> pyarrow.Table:
     """
     import pyarrow as pa
 
-    for i, field in enumerate(content.schema):
-        if pa.types.is_string(field.type) and field.name not in tables.IDENTITY[table]:
-            content = content.set_column(i, field.name, content[field.name].dictionary_encode())
+    for i, column in enumerate(content.schema):
+        if pa.types.is_string(column.type) and column.name not in tables.IDENTITY[table]:
+            content = content.set_column(i, column.name, content[column.name].dictionary_encode())
     return content
 
 

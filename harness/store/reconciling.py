@@ -17,6 +17,7 @@ from typing import Any
 from harness.errors import HarnessError
 from harness.store import conflicts, files, fragments, tables
 from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.codec import UnreadableResult
 from harness.store.fragments import scan
 
 TABLES_OF = {  # stage kind -> the tables its records go to
@@ -55,9 +56,12 @@ def write(root: Path, table: str, key: str, rows: list[dict[str, Any]]) -> Path:
 def reconcile_one(store: Store, kind: str, key: str) -> None:
     """Write the records of an artifact that was committed just now, where they are not there.
 
-    A record of the same key that came from another folder may lack a metric, or contradict it.
+    A record of the same key that came from another folder may lack a metric, or contradict it. A
+    newer harness may have committed it first: its rows are left to it.
     """
-    rows = store.rows(kind, key)
+    rows = None
+    with contextlib.suppress(UnreadableResult):
+        rows = store.rows(kind, key)
     for table, given in (rows or {}).items():
         if given and not _recorded(store.root, table, key, given):
             write(store.root, table, key, given)
@@ -95,6 +99,9 @@ def unrecorded(store: Store, table: str, keys: set[str] | Callable[[], set[str]]
             if manifest.tables is not None and not manifest.tables.get(table):
                 continue  # nothing to record: do not read a checkpoint to find that out
             rows = (store.rows(kind, key) or {}).get(table, [])
+        except UnreadableResult as error:  # its own harness reads and records it
+            found.unreadable.append(str(error))
+            continue
         except CorruptArtifact as error:  # the driver offers the stage again
             found.unreadable.append(f"{error}; the `run` command of its study makes it again")
             continue
@@ -103,18 +110,17 @@ def unrecorded(store: Store, table: str, keys: set[str] | Callable[[], set[str]]
     return found
 
 
-def reconcile(store: Store, verify: bool = True) -> list[str]:
+def reconcile(store: Store) -> list[str]:
     """Make the records complete for all that is committed, whichever study it is of.
 
     Missing and damaged fragments are written again from the artifacts; damaged files are moved to
-    results/quarantine/. Returns what was repaired and what could not be, as sentences.
-
-    verify: False sees only what is missing, from the names of files.
+    results/quarantine/. Those of a newer version are left where they are. Returns what was
+    repaired and what could not be, as sentences.
     """
     notes = []
     for table in tables.TABLES:
-        found = scan(store.root, table, verify)
-        notes += set_aside(store, found.corrupt)
+        found = scan(store.root, table)
+        notes += [*found.newer.values(), *set_aside(store, found.corrupt)]
         missing = unrecorded(store, table, found.keys)
         notes += missing.unreadable + record(store, table, missing)
     return notes

@@ -13,7 +13,7 @@ apply", never 0.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -251,14 +251,19 @@ def check(table: str, row: dict[str, Any]) -> None:
     Raises TypeError for a value that is not of its column's type. None is of every type.
     """
     types = _TYPES[table]
-    unknown = row.keys() - types.keys()
-    if unknown:
-        raise KeyError(f"table {table!r} has no column {sorted(unknown)}")
+    if names := unknown(table, [row]):
+        raise KeyError(f"table {table!r} has no column {names}")
     for name, value in row.items():
         if value is not None and not isinstance(value, _PYTHON[types[name]]):
             raise TypeError(f"{table}.{name} is {types[name]}, not {value!r}")
         if isinstance(value, bool) and types[name] != "bool":
             raise TypeError(f"{table}.{name} is {types[name]}, not {value!r}")
+
+
+def unknown(table: str, rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The columns of `rows` that the schema lacks, sorted: a newer version's. All, of a table that
+    it lacks."""
+    return sorted({name for row in rows for name in row} - _TYPES.get(table, {}).keys())
 
 
 _TYPES = {table: {c.name: c.type for c in columns} for table, columns in TABLES.items()}

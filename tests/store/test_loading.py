@@ -94,13 +94,29 @@ def test_a_file_that_is_compacted_meanwhile_is_not_lost(
     assert ("a", 1.0) in values(loading.load(tmp_path, "metrics"))
 
 
-def test_records_of_a_newer_version_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("compacted", [True, False])
+def test_records_of_a_newer_version_are_named_and_none_of_their_rows_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compacted: bool
 ) -> None:
     with monkeypatch.context() as newer:
         newer.setattr(tables, "VERSION", tables.VERSION + 1)
         put(tmp_path, "a", 1.0)
-    with pytest.raises(UnreadableRecords, match="newer"):
+        if compacted:
+            compaction.compact(tmp_path, above=0)
+    put(tmp_path, "b", 2.0)
+    found = loading.load(tmp_path, "metrics")
+    assert values(found) == [("b", 2.0)] and not found.corrupt
+    ((path, one),) = found.newer.items()
+    assert one.keys == {"a" * 64} and str(path) in one.said and "a newer harness" in one.said
+
+
+def test_a_newer_version_that_does_not_tell_its_keys_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = fragments.schema("metrics").empty_table().drop_columns(["key"])
+    about = {"version": str(tables.VERSION + 1), "harness": "9.9.9"}
+    put_parquet(tmp_path, "metrics", "compact", content.replace_schema_metadata(about))
+    with pytest.raises(UnreadableRecords, match=r"harness 9\.9\.9"):
         loading.load(tmp_path, "metrics")
 
 
