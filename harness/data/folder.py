@@ -89,7 +89,9 @@ class ImageFolder:
         """Sentences on files that are not read, and on classes whose names look alike."""
         found = [f"{self.root}: {said}" for said in alike.sentences(self.class_names)]
         if self.loose:
-            found.append(f"{self.root}: {_lie(self.loose)} beside the class folders: left out, of no class")
+            found.append(
+                f"{self.root}: {_lie(self.loose)} beside the class folders: left out, of no class"
+            )
         images = of_other_kinds(self.passed_over)
         if images is not None:
             found.append(f"{self.root}: left out are {images}")

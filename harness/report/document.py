@@ -8,6 +8,7 @@ the clock is the input's `timestamp`.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
@@ -17,7 +18,7 @@ from harness.report.files import write
 
 if TYPE_CHECKING:
     from harness.components.section import Section as SectionComponent
-    from harness.report.blocks import Block, Document
+    from harness.report.blocks import Block, Document, Section
     from harness.report.findings import Findings
     from harness.report.input import ReportInput
 
@@ -46,7 +47,7 @@ def compose(report: ReportInput) -> Document:
         profile=report.profile,
         date=report.date.strftime("%-d %B %Y, %H:%M UTC"),
         timestamp=int(report.date.timestamp()),
-        sections=[s for s in sections if s.blocks],  # without factors there is no such section
+        sections=[s for s in _once(sections) if s.blocks],  # without factors there is no such one
     )
 
 
@@ -69,6 +70,19 @@ def _blocks(section: SectionComponent, found: Findings) -> list[Block]:
         said = raised(error, type(section).blocks)
         warnings.warn(f"the report section {section.name!r} failed: {said}", stacklevel=2)
         return [Note("This section could not be made", (said,))]
+
+
+def _once(sections: Sequence[Section]) -> list[Section]:
+    """The sections, the abstract where it stands first: `abstract` and `headline` both have it."""
+    from harness.report.blocks import Abstract
+
+    found: list[Section] = []
+    said = False
+    for section in sections:
+        kept = [b for b in section.blocks if not (said and isinstance(b, Abstract))]
+        said = said or any(isinstance(b, Abstract) for b in kept)
+        found.append(replace(section, blocks=kept))
+    return found
 
 
 def named(section: str | SectionComponent, report: ReportInput) -> SectionComponent:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.text import Annotation
 from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 
 from harness.report import style, wording
 
@@ -24,6 +29,7 @@ PLACES = (
     (0, -12, "center", "top"),
 )  # offsets in points
 LONGEST = 30  # letters of a name in a figure; tables have it whole
+LETTER = 3.8  # points, of a tick's name
 
 
 def short(text: str, longest: int = LONGEST) -> str:
@@ -46,28 +52,57 @@ def without_the_model(names: Sequence[str]) -> list[str]:
     return [rest for _, _, rest in parts]
 
 
+def name_ticks(axes: Axes, names: Sequence[str]) -> None:
+    """Names below 0, 1, 2, ...: in lines where they are long, upright where no line would fit.
+
+    None is cut before it has twice the letters of other names in figures.
+    """
+    figure: Any = axes.get_figure(root=True)
+    across = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+    width = 72 * figure.get_figwidth() / across - 40  # points, less the axis's own numbers
+    letters = int(width / max(1, len(names)) / LETTER)
+    names = [short(name, 2 * LONGEST) for name in names]
+    made = [in_lines(name, letters) for name in names]
+    upright = any(len(line) > letters for name in made for line in name.split("\n"))
+    if upright:
+        made = [in_lines(name, LONGEST) for name in names]
+    axes.set_xticks(range(len(names)), made, rotation=90 if upright else 0)
+
+
+def in_lines(name: str, letters: int) -> str:
+    """The name in lines of at most so many letters, broken behind hyphens, spaces and the like.
+
+    >>> in_lines("cross-attention", 10)
+    'cross-\\nattention'
+    """
+    lines = [""]
+    for part in re.findall(r"[^-_ ,/]*(?:[-_ ,/]+|$)", name):
+        if lines[-1] and len((lines[-1] + part).rstrip()) > letters:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.rstrip(" ") for line in lines if line)
+
+
 def label_points(
     axes: Axes,
     points: Sequence[tuple[float, float, str]],
-    avoid: Sequence[tuple[float, float]] = (),
     ink: str = style.INK,
     radii: Sequence[float] = (),
 ) -> None:
     """Write each (x, y, text) beside its point where it covers nothing, once the layout is known.
 
-    `avoid`: points of a curve to keep clear of where there is room. `radii`: of the marks
-    in points (3 where not given). A label for which no place is
-    free is left out: the value under the pointer and the table name it.
+    It keeps clear of curves and intervals where there is room. `radii`: of the marks in points (3
+    where not given). A label for which no place is free is left out: the value under the pointer
+    and the table name it.
     """
     figure: Any = axes.get_figure(root=True)
     reach = list(radii) or [3.0] * len(points)
-    figure.waiting.append(lambda: _label(axes, points, avoid, ink, reach))
+    figure.waiting.append(lambda: _label(axes, points, ink, reach))
 
 
 def _label(
     axes: Axes,
     points: Sequence[tuple[float, float, str]],
-    avoid: Sequence[tuple[float, float]],
     ink: str,
     radii: Sequence[float],
 ) -> None:
@@ -80,10 +115,7 @@ def _label(
         px, py = axes.transData.transform((x, y))
         side = radius * scale
         solid.append(Bbox.from_bounds(px - side, py - side, 2 * side, 2 * side))
-    soft = []
-    for x, y in avoid:
-        px, py = axes.transData.transform((x, y))
-        soft.append(Bbox.from_bounds(px - scale, py - scale, 2 * scale, 2 * scale))
+    soft = np.vstack([strokes(axes), marks(axes)])
     for (x, y, text), radius in zip(points, radii, strict=True):
         places = [_out(place, radius - 3) for place in PLACES]
         note = axes.annotate(
@@ -96,13 +128,53 @@ def _label(
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 2 * scale
             inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
             if inside and not any(_meet(box, other) for other in solid):
-                options.append((sum(_meet(box, other) for other in soft), order, box))
+                options.append((_covered(box.padded(scale), soft), order, box))
         if not options:
             note.remove()
             continue
         _, order, box = min(options, key=lambda o: o[:2])
         _placed(note, *places[order], renderer)
         solid.append(box)
+
+
+def marks(axes: Axes) -> NDArray[np.float64]:
+    """The places of all drawn marks, (N, 2), in pixels."""
+    found = [np.empty((0, 2))]
+    for line in axes.get_lines():
+        if line.get_transform() is axes.transData and line.get_marker() not in (None, "None", ""):
+            found.append(_pixels(axes, line.get_xydata()))
+    return np.vstack(found)
+
+
+def strokes(axes: Axes, apart: float = 3.0) -> NDArray[np.float64]:
+    """Places at most `apart` pixels from each other on all curves and intervals, (N, 2)."""
+    paths = [
+        line.get_xydata()
+        for line in axes.get_lines()
+        if line.get_transform() is axes.transData and line.get_linestyle() not in ("None", "")
+    ]
+    for made in axes.collections:
+        if isinstance(made, LineCollection):
+            paths += made.get_segments()
+    found = [np.empty((0, 2))]
+    for path in paths:
+        corners = _pixels(axes, path)
+        for one, two in itertools.pairwise(corners):
+            count = int(np.hypot(*(two - one)) // apart) + 2
+            found.append(np.linspace(one, two, min(count, 2000)))
+    return np.vstack(found)
+
+
+def _pixels(axes: Axes, path: Any) -> NDArray[np.float64]:
+    with np.errstate(all="ignore"):  # what a logarithmic axis has no place for
+        places = np.asarray(axes.transData.transform(np.asarray(path, float)), float)
+    return places[np.isfinite(places).all(axis=1)]  # type: ignore[no-any-return]
+
+
+def _covered(box: Bbox, places: NDArray[np.float64]) -> int:
+    """How many places lie in a box."""
+    x, y = places.T
+    return int(((box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1)).sum())
 
 
 def _out(place: tuple[float, float, str, str], more: float) -> tuple[float, float, str, str]:
@@ -122,8 +194,9 @@ def _meet(a: Bbox, b: Bbox) -> bool:
     return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1  # type: ignore[no-any-return]
 
 
-def floor_line(axes: Axes, floor: float | None, points: Sequence[tuple[float, float]]) -> None:
-    """A dashed line at the value of real images, named where its name covers no point.
+def floor_line(axes: Axes, floor: float | None) -> None:
+    """A dashed line at the value of real images, named where its name covers no mark, and as little
+    of curves and intervals as can be; not named where no such place is.
 
     Nothing where the line lies out of range.
     """
@@ -131,14 +204,15 @@ def floor_line(axes: Axes, floor: float | None, points: Sequence[tuple[float, fl
         return
     axes.axhline(floor, color=style.QUIET, linewidth=0.8, linestyle=(0, (5, 2)), zorder=1.5)
     figure: Any = axes.get_figure(root=True)
-    figure.waiting.append(lambda: _name_floor(axes, floor, points))
+    figure.waiting.append(lambda: _name_floor(axes, floor))
 
 
-def _name_floor(axes: Axes, floor: float, points: Sequence[tuple[float, float]]) -> None:
+def _name_floor(axes: Axes, floor: float) -> None:
     figure: Any = axes.get_figure(root=True)
     renderer = figure.canvas.get_renderer()
     frame = axes.get_window_extent()
-    spots = [axes.transData.transform(p) for p in points]
+    spots, lines = marks(axes), strokes(axes)
+    options = []
     for side, across in ((1.0, "right"), (0.0, "left"), (0.5, "center")):
         for lift, up in ((1.5, "bottom"), (-1.5, "top")):
             note = axes.annotate(
@@ -154,12 +228,14 @@ def _name_floor(axes: Axes, floor: float, points: Sequence[tuple[float, float]])
             )
             note.set_in_layout(False)
             box = note.get_window_extent(renderer)
-            around = box.padded(3)
             inside = frame.y0 <= box.y0 and box.y1 <= frame.y1
             inside = inside and frame.x0 <= box.x0 + 1 and box.x1 <= frame.x1 + 1
-            if inside and not any(around.contains(x, y) for x, y in spots):
-                return
-            note.remove()
+            if inside and not _covered(box.padded(4), spots):
+                options.append((_covered(box, lines), len(options), note))
+            else:
+                note.remove()
+    for _, _, note in sorted(options, key=lambda o: o[:2])[1:]:
+        note.remove()
 
 
 def legend(

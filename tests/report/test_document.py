@@ -357,3 +357,12 @@ def test_an_error_in_a_section_of_ours_is_a_bug(make, monkeypatch):
     monkeypatch.setattr(registry.get("section", "study"), "blocks", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         compose(make.report(sections=("study",)))
+
+
+@pytest.mark.parametrize("sections", [("abstract", "headline"), ("headline", "abstract")])
+@pytest.mark.parametrize("missing", [[], ["train DiT-S/2: failed"]])
+def test_the_abstract_is_set_once_though_two_sections_have_it(make, sections, missing) -> None:
+    document = compose(make.report(sections=(*sections, "models"), missing=missing))
+    kinds = [type(block).__name__ for block in document.pieces()]
+    assert kinds.count("Abstract") == 1 and kinds.count("Note") == bool(missing)
+    assert "Table" in kinds

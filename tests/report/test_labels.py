@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +13,15 @@ from matplotlib.lines import Line2D
 
 from harness.report import labels, style
 from harness.report.figures.marks import Drawing
-from harness.report.labels import floor_line, label_points, legend, short, without_the_model
+from harness.report.labels import (
+    floor_line,
+    in_lines,
+    label_points,
+    legend,
+    short,
+    strokes,
+    without_the_model,
+)
 
 
 @given(st.text(max_size=80), st.integers(5, 40))
@@ -31,12 +42,16 @@ def test_a_model_that_all_names_begin_with_is_left_out() -> None:
 
 
 @style.styled
-def drawing(points, floor=None, avoid=(), limits=(0, 10), radii=()):
+def drawing(points, floor=None, limits=(0, 10), radii=(), curve=(), bars=(), marks=()):
     figure, axes = style.canvas(style.COLUMN, 2.3)
+    axes.plot([x for x, _ in curve], [y for _, y in curve])
+    axes.plot([x for x, _ in marks], [y for _, y in marks], "o")
+    for x, low, high in bars:
+        axes.errorbar(x, (low + high) / 2, yerr=(high - low) / 2)
     axes.set_xlim(*limits)
     axes.set_ylim(*limits)
-    floor_line(axes, floor, [(x, y) for x, y, _ in points])
-    label_points(axes, points, avoid, radii=radii)
+    floor_line(axes, floor)
+    label_points(axes, points, radii=radii)
     return Drawing(figure, None, "")  # type: ignore[arg-type]
 
 
@@ -73,9 +88,20 @@ def test_where_no_place_is_free_the_label_is_left_out() -> None:
 
 def test_a_label_gives_way_to_a_curve_where_it_can() -> None:
     alone = written(drawing([(5, 5, "XL/2")]))["XL/2"]
-    curve = [(x, 5.0) for x in np.linspace(5.2, 9, 60)]  # where the label would stand
-    moved = written(drawing([(5, 5, "XL/2")], avoid=curve))["XL/2"]
+    moved = written(drawing([(5, 5, "XL/2")], curve=[(5, 5), (9, 5)]))["XL/2"]
     assert (moved.x0, moved.y0) != (alone.x0, alone.y0)
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_label_stands_on_no_interval_where_a_place_is_free(side: int) -> None:
+    """Bars through a label: of the point itself, and of a neighbour where the label would stand."""
+    bars = [(5, 2, 8), (5 + side * 0.6, 2, 8)]
+    made = drawing([(5, 5, "XL/2")], bars=bars)
+    (axes,) = made.figure.axes
+    box = written(made)["XL/2"]
+    for x, low, high in bars:
+        (at, _), (_, bottom), (_, top) = axes.transData.transform([(x, 5), (x, low), (x, high)])
+        assert not (box.x0 < at < box.x1 and box.y0 < top and bottom < box.y1)
 
 
 def test_labels_stand_clear_of_larger_marks() -> None:
@@ -84,21 +110,78 @@ def test_labels_stand_clear_of_larger_marks() -> None:
     assert far.x0 > near.x0 + 10
 
 
+def test_the_floors_name_covers_no_mark_and_is_left_out_where_it_would() -> None:
+    right = [(x, 9.4) for x in (6, 7, 8, 9)]
+    made = drawing([], floor=9.8, marks=right)
+    (axes,) = made.figure.axes
+    ((name, box),) = written(made).items()
+    assert name == "real images 9.80"
+    spots = axes.transData.transform(right)
+    assert not any(box.x0 < x < box.x1 and box.y0 < y < box.y1 for x, y in spots)
+    everywhere = [(x, 9.4) for x in np.arange(0, 10, 0.5)]
+    assert not written(drawing([], floor=9.8, marks=everywhere))
+
+
+def test_the_floors_name_gives_way_to_a_curve_where_it_can() -> None:
+    made = drawing([], floor=5.0, curve=[(4, 5.2), (10, 5.2)])
+    (axes,) = made.figure.axes
+    ((_, box),) = written(made).items()
+    places = strokes(axes)
+    assert len(places) > 20 and np.hypot(*np.diff(places, axis=0).T).max() <= 3.1
+    assert not ((box.x0 < places[:, 0]) & (places[:, 0] < box.x1)
+                & (box.y0 < places[:, 1]) & (places[:, 1] < box.y1)).any()  # fmt: skip
+
+
 def test_the_floor_is_a_named_line_where_it_is_in_range() -> None:
     made = drawing([], floor=2.5)
     assert list(written(made)) == ["real images 2.50"]
     (axes,) = made.figure.axes
-    assert [line.get_ydata()[0] for line in axes.get_lines()] == [2.5]
+    assert axes.get_lines()[-1].get_ydata()[0] == 2.5
     for outside in (None, 11.0, -1.0):
         made = drawing([], floor=outside)
-        assert not written(made) and not made.figure.axes[0].get_lines()
+        assert not written(made) and len(made.figure.axes[0].get_lines()) == 2
 
 
 def test_the_floors_name_gives_way_to_points() -> None:
     plain = written(drawing([], floor=5.0))["real images 5.00"]
-    crowded = drawing([(x, 5.2, "") for x in np.linspace(6, 10, 20)], floor=5.0)
+    crowded = drawing([], floor=5.0, marks=[(x, 5.2) for x in np.linspace(6, 10, 20)])
     moved = written(crowded)["real images 5.00"]
     assert (moved.x0, moved.y0) != (plain.x0, plain.y0)
+
+
+@given(st.text("ab-_ /,.1", max_size=40), st.integers(1, 20))
+def test_a_name_in_lines_is_the_whole_name(name: str, letters: int) -> None:
+    lines = in_lines(name, letters).split("\n")
+    assert "".join(lines).replace(" ", "") == name.replace(" ", "")
+    assert all(len(x) <= letters or not re.search(r"[-_ ,/]+(?=[^-_ ,/])", x) for x in lines)
+
+
+@style.styled
+def ticks(names, panels=1):
+    figure, axes = style.canvas(style.WIDE, 1.9, ncols=panels, squeeze=False)
+    labels.name_ticks(axes[0][0], names)
+    return Drawing(figure, None, "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("0", "0.5"),
+        ("cross-attention", "in-context", "adaln"),
+        ("warmup 500, cosine to 0.1", "constant", "wsd, decay 20 %", "cosine"),
+        ("aVeryLongNameWithoutAnyBreak", "another_of_the_same_kind", "x", "y", "z"),
+    ],
+)
+def test_names_of_levels_are_whole_and_do_not_meet(names) -> None:
+    made = ticks(names, panels=3)
+    made.figure.draw_without_rendering()
+    found = made.figure.axes[0].get_xticklabels()
+    letters = [t.get_text().replace("\n", "").replace(" ", "") for t in found]
+    assert letters == [name.replace(" ", "") for name in names]
+    boxes = [t.get_window_extent(made.figure.canvas.get_renderer()) for t in found]
+    assert all(a.x1 <= b.x0 for a, b in itertools.pairwise(boxes))
+    frame = made.figure.bbox
+    assert all(box.x0 >= frame.x0 and box.y0 >= frame.y0 for box in boxes)
 
 
 @style.styled

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.report import palette, style
+from harness.report import labels, palette, style
 from harness.report.document import compose, save
 from harness.report.papers import papers_report
 
@@ -44,6 +44,13 @@ def faults(figure):
     for text, box in written:
         if box.x0 < -1 or box.y0 < -1 or box.x1 > figure.bbox.x1 + 1 or box.y1 > figure.bbox.y1 + 1:
             told.append(f"{text!r} is clipped: {box.extents.round()} of {figure.bbox.extents}")
+    for axes in figure.axes:  # of labels and the floor's name; a panel's title is above it
+        spots = labels.marks(axes)
+        for note in axes.texts:
+            box = note.get_window_extent(figure.canvas.get_renderer())
+            over = [(x, y) for x, y in spots if box.x0 < x < box.x1 and box.y0 < y < box.y1]
+            if over and note.get_text() and note.get_visible():
+                told.append(f"{note.get_text()!r} covers {len(over)} marks")
     for (a, one), (b, two) in itertools.combinations(written, 2):
         wide = min(one.x1, two.x1) - max(one.x0, two.x0)
         high = min(one.y1, two.y1) - max(one.y0, two.y0)

@@ -55,8 +55,7 @@ def training_compute(
         )
         style.log_axis(panel.xaxis, curves["train_gflops"].to_list())
         marks.quality_axis(panel, marks.limits(curves), floor)
-        spots = list(zip(part["train_gflops"].astype(float), part["value"], strict=True))
-        labels.floor_line(panel, floor, spots)
+        labels.floor_line(panel, floor)
         panel.set_title(labels.short(name), loc="left")
         panel.set_xlabel("training compute (Gflops)")
     axes[0].set_ylabel(wording.on_axis(title))
@@ -128,13 +127,7 @@ def _best(axes: Axes, curves: pd.DataFrame, best: pd.DataFrame) -> None:
         for spot, r, before in zip(spots, rows, [None, *rows], strict=False)
         if before is None or before["label"] != r["label"]
     ]
-    drawn = [
-        (float(x), float(y))
-        for _, one in curves.groupby("label", sort=False)
-        for along in [np.geomspace(one["train_gflops"].min(), one["train_gflops"].max(), 12)]
-        for x, y in zip(along, between(one["train_gflops"], one["value"], along), strict=True)
-    ]
-    labels.label_points(axes, named, drawn, ink="#55555f")
+    labels.label_points(axes, named, ink="#55555f")
 
 
 def _cross(axes: Axes, curves: pd.DataFrame, found: pd.DataFrame) -> None:
@@ -171,8 +164,7 @@ def sampling(
             marks.line(panel, rows, "sampling_gflops", "Gflops per image", found[str(label)])
         style.log_axis(panel.xaxis, sweep["sampling_gflops"].to_list())
         marks.quality_axis(panel, marks.limits(sweep), floor)
-        spots = list(zip(part["sampling_gflops"].astype(float), part["value"], strict=True))
-        labels.floor_line(panel, floor, spots)
+        labels.floor_line(panel, floor)
         panel.set_title(labels.short(name), loc="left")
         panel.set_xlabel("sampling compute per image (Gflops)")
     axes[0].set_ylabel(wording.on_axis(title))

@@ -90,6 +90,5 @@ def _by_level(axes: Axes, part: pd.DataFrame) -> None:
         _bar(axes, at, row, look["color"])
         (point,) = axes.plot(at, row["ratio"], **look)
         style.say(point, [f"{row['model']}, {row['level']}: {row['ratio']:.3g}"])
-    longest = 30 // max(1, len(levels))
-    axes.set_xticks(range(len(levels)), [labels.short(v, max(5, longest)) for v in levels])
     axes.set_xlim(-0.5, len(levels) - 0.5)
+    labels.name_ticks(axes, levels)

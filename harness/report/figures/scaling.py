@@ -89,7 +89,6 @@ def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: fl
     at = (rows[x].astype(float) / scale).tolist()
     style.log_axis(axes.xaxis, (every[x].astype(float) / scale).tolist(), pad=1.6)
     marks.quality_axis(axes, marks.limits(every), floor)
-    curve: list[tuple[float, float]] = []
     if law is not None:
         grid = np.geomspace(min(at), max(at), 60)
         band = law.band(grid * scale)
@@ -99,14 +98,13 @@ def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: fl
         axes.plot(grid, band["value"], color=style.QUIET, linewidth=0.9, zorder=1)
         _left_out(axes, law, scale, limits)
         axes.set_ylim(limits)
-        curve = list(zip(grid.tolist(), band["value"].tolist(), strict=True))
     axes.set_xlabel(view.x_title)
     spots = list(zip(at, rows["value"].to_list(), strict=True))
-    labels.floor_line(axes, floor, spots)
+    labels.floor_line(axes, floor)
     names = [marks.short_label(r) for r in marks.records(rows)]
     named = [(px, py, n) for (px, py), n in zip(spots, names, strict=True)]
     named.sort(key=lambda spot: -spot[0])  # where room is short the largest models have it
-    labels.label_points(axes, named, curve)
+    labels.label_points(axes, named)
 
 
 def _left_out(axes: Axes, law: Any, scale: float, limits: tuple[float, float]) -> None:
@@ -144,7 +142,7 @@ def metrics(panels: Sequence[tuple[str, pd.DataFrame, float | None]]) -> Drawing
         marks.points(panel, rows, "gflops", unit, scale)
         style.log_axis(panel.xaxis, (every["gflops"].to_numpy(float) / scale).tolist(), pad=1.6)
         marks.quality_axis(panel, marks.limits(rows), floor)
-        labels.floor_line(panel, floor, [])
+        labels.floor_line(panel, floor)
         panel.set_title(title, loc="left")
         panel.set_xlabel(f"model {unit}")
     for panel, (_, rows, floor) in zip(axes[1] if two else (), curves, strict=False):

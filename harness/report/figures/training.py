@@ -87,7 +87,7 @@ def _lines(axes: Axes, part: pd.DataFrame, every: pd.DataFrame, floor: float | N
         marks.line(axes, rows, "step", "steps", found[str(label)])
     marks.quality_axis(axes, marks.limits(every), floor)
     marks.step_axis(axes, float(every["step"].max()))
-    labels.floor_line(axes, floor, [])
+    labels.floor_line(axes, floor)
 
 
 def of_several_designs(curves: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +123,7 @@ def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Draw
             handles.setdefault(block if alone else str(label), panel.get_lines()[-1])
         marks.quality_axis(panel, marks.limits(curves), floor)
         marks.step_axis(panel, float(curves["step"].max()))
-        labels.floor_line(panel, floor, [])
+        labels.floor_line(panel, floor)
         panel.set_title(labels.short(model) if len(models) > 1 else "", loc="left")
         panel.set_xlabel("training steps")
     axes[0].set_ylabel(wording.on_axis(title))
