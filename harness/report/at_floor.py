@@ -14,7 +14,7 @@ from harness.analysis import metrics, selection
 from harness.report.blocks import Block, Cell, Text, strong, table
 from harness.report.findings import Findings, Floor, floor_of
 from harness.report.prepared import prepared
-from harness.report.tables import ARROW, head, value_of
+from harness.report.tables import ARROW, half, head, value_of
 from harness.report.wording import DASH, number
 
 
@@ -67,7 +67,7 @@ def blocks(found: Findings, labels: list[str], names: list[str]) -> list[Block]:
         f"Real images that were held out, and the first {of} of each model's "
         f"{found.protocol.samples:,} samples: a value depends on the number of images, so these "
         "compare with one another and not with the values of all samples. ",
-        "± is half a 95% interval. ",
+        half(body),
     ]
     align = "l" + "r" * len(values)
     return [table("at-floor", align, [columns], body, caption, rules=(1,))]

@@ -29,6 +29,7 @@ PLACES = (
     (0, -12, "center", "top"),
 )  # offsets in points
 LONGEST = 30  # letters of a name in a figure; tables have it whole
+MOST = 14  # places, three pixels apart, at which a label may lie on curves
 LETTER = 3.8  # points, of a tick's name
 
 
@@ -129,10 +130,10 @@ def _label(
             inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
             if inside and not any(_meet(box, other) for other in solid):
                 options.append((_covered(box.padded(scale), soft), order, box))
-        if not options:
+        hidden, order, box = min(options, key=lambda o: o[:2]) if options else (MOST + 1, 0, None)
+        if hidden > MOST or box is None:  # amid many curves it could not be read
             note.remove()
             continue
-        _, order, box = min(options, key=lambda o: o[:2])
         _placed(note, *places[order], renderer)
         solid.append(box)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,7 +11,7 @@ from harness.analysis import metrics, selection
 from harness.analysis.extractor_strength import weak_sentence
 from harness.components.metric import INCEPTION
 from harness.report import reconstructions, wording
-from harness.report.blocks import Text, strong
+from harness.report.blocks import Cell, Text, strong
 from harness.report.findings import Findings, floor_of
 from harness.report.prepared import prepared
 from harness.report.wording import DASH, number
@@ -33,6 +33,12 @@ _PROTOCOL_WORDS = {  # said where they differ
     "k": "k {}",
     "split_size": "chunks of {}",
 }
+
+
+def half(rows: Sequence[Sequence[str | Cell]], more: str = "") -> str:
+    """For a caption: what ± is, where it stands in a cell. more: the rest of the sentence."""
+    cells = (cell.text if isinstance(cell, Cell) else cell for row in rows for cell in row)
+    return f"± is half a 95% interval{more}. " if any("±" in text for text in cells) else ""
 
 
 def alike(found: Findings, metric: str) -> pd.DataFrame:

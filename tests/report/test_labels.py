@@ -104,6 +104,11 @@ def test_a_label_stands_on_no_interval_where_a_place_is_free(side: int) -> None:
         assert not (box.x0 < at < box.x1 and box.y0 < top and bottom < box.y1)
 
 
+def test_amid_many_curves_no_label_is_written() -> None:
+    sheaf = [(x, 10.0 * (k % 2)) for k, x in enumerate(np.linspace(0, 10, 120))]
+    assert not written(drawing([(5, 5, "DiT-micro-B-13x176x4/4")], curve=sheaf))
+
+
 def test_labels_stand_clear_of_larger_marks() -> None:
     near = written(drawing([(5, 5, "XL/2")]))["XL/2"]
     far = written(drawing([(5, 5, "XL/2")], radii=[20.0]))["XL/2"]

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from harness.report import labels, palette, style
+from harness.report.blocks import Cell, Table, plain
 from harness.report.document import compose, save
 from harness.report.papers import papers_report
 
@@ -176,6 +177,11 @@ def test_no_texts_overlap_nothing_is_clipped_and_no_page_is_mostly_blank(
     report = make.report(made(make), SECTIONS, samples={}) if made else papers_report()
     document = compose(report)
     told = [f"figure {i}: {fault}" for i, figure in enumerate(drawn) for fault in faults(figure)]
+    for block in document.pieces():
+        if isinstance(block, Table):
+            cells = [c.text if isinstance(c, Cell) else c for row in block.rows for c in row]
+            if ("±" in plain(block.caption)) != any("±" in text for text in cells):
+                told.append(f"{block.label} says what ± is, and has none; or the other way round")
     assert drawn and not told, "\n".join(told)
     if not shutil.which("pdftoppm"):
         return

@@ -7,7 +7,7 @@ import pytest
 
 from harness.analysis import metrics
 from harness.report import tables
-from harness.report.blocks import plain
+from harness.report.blocks import Cell, plain
 from harness.report.findings import find
 from harness.report.wording import DASH
 
@@ -122,3 +122,9 @@ def test_floors_are_told_by_their_number_of_images(make) -> None:
     said = plain(tables.floors(found, names))
     assert said.startswith("Real images: FD 0.900, sFD 0.500, Class score 9.70, Prec. 0.930")
     assert plain(tables.floors(found, [])) == ""
+
+
+def test_what_half_an_interval_is_is_said_where_one_stands() -> None:
+    assert tables.half([["a", "8.1 ± 1.4"]]) == "± is half a 95% interval. "
+    assert tables.half([["a", Cell("8.1 ± 1.4")]], ", so") == "± is half a 95% interval, so. "
+    assert tables.half([["a", "8.1"], []]) == "" == tables.half([])

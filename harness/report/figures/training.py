@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -106,21 +107,23 @@ def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Draw
     models = [(str(m), part) for m, part in curves.groupby("model", sort=False)][:8]
     curves = pd.concat([part for _, part in models], ignore_index=True)
     figure, axes = marks.grid(len(models), 2.4 if len(models) < 4 else 1.8)
+    names = design_names(models)
+    order = list(dict.fromkeys(names.values()))
     handles: dict[str, Any] = {}
     for panel, (model, part) in zip(axes, models, strict=True):
-        for i, (label, rows) in enumerate(part.groupby("label", sort=False)):
-            block = str(rows["block"].iloc[0])
-            alone = part.loc[part["block"] == block, "label"].nunique() == 1
+        for label, rows in part.groupby("label", sort=False):
+            name = names[str(label)]
+            i = order.index(name)
             look = {
-                "color": style.BLOCK_COLOURS.get(block, style.OTHER_COLOURS[i % 5]),
-                "linestyle": style.BLOCK_DASHES.get(block, "-"),
+                "color": style.BLOCK_COLOURS.get(name, style.OTHER_COLOURS[i % 5]),
+                "linestyle": style.BLOCK_DASHES.get(name, style.OTHER_DASHES[i % 4]),
                 "marker": "o^sD"[i % 4],
                 "markersize": 3.4,
                 "markeredgecolor": "white",
                 "markeredgewidth": 0.4,
             }
             marks.line(panel, rows, "step", "steps", look)
-            handles.setdefault(block if alone else str(label), panel.get_lines()[-1])
+            handles.setdefault(name, panel.get_lines()[-1])
         marks.quality_axis(panel, marks.limits(curves), floor)
         marks.step_axis(panel, float(curves["step"].max()))
         labels.floor_line(panel, floor)
@@ -129,6 +132,18 @@ def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Draw
     axes[0].set_ylabel(wording.on_axis(title))
     labels.legend(axes[0], list(handles.values()), list(handles))
     return Drawing(figure, _columns(curves), _alt(curves, title))
+
+
+def design_names(models: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, str]:
+    """A curve's name by its label, the same in each model's panel: its block design; of one design
+    that was trained in several ways, what its label says behind the model."""
+    found = {}
+    for _, part in models:
+        blocks_of = part.drop_duplicates("label").set_index("label")["block"]
+        rest = labels.without_the_model([str(label) for label in blocks_of.index])
+        for (label, block), behind in zip(blocks_of.items(), rest, strict=True):
+            found[str(label)] = str(block) if (blocks_of == block).sum() == 1 else behind
+    return found
 
 
 @style.styled

@@ -12,7 +12,7 @@ from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong,
 from harness.report.findings import Findings
 from harness.report.phrases import floor_clause
 from harness.report.prepared import prepared
-from harness.report.tables import whole
+from harness.report.tables import half, whole
 from harness.report.wording import cell, listed, number, small_ints
 
 MOST = 60  # rows of the table
@@ -52,9 +52,8 @@ class Alternatives(Section):
             "of a forward pass, of the whole training, of one sample. “apart”: the 95% interval of "
             "the difference from the budget's best excludes 0, with Holm's correction over all "
             "pairs of the budget; “tie”: it does not. The best of several is flattered. ",
-            "± is half a 95% interval"
-            + (", over training seeds. " if basis == {"seeds"} else
-               ", of these checkpoints sampled again: another training would differ by more. "),
+            half(body, ", over training seeds" if basis == {"seeds"} else
+                 ", of these checkpoints sampled again: another training would differ by more"),
             *floor_clause(found, found.protocol),
             f"{len(drawn) - MOST} more rows are not shown. " if len(drawn) > MOST else "",
         ]  # fmt: skip

@@ -16,7 +16,7 @@ from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong,
 from harness.report.findings import Findings
 from harness.report.phrases import PAPER
 from harness.report.prepared import prepared
-from harness.report.tables import ARROW, differences, floors, less, metrics_of
+from harness.report.tables import ARROW, differences, floors, half, less, metrics_of
 from harness.report.wording import DASH, cell
 
 KINDS = ("fd", "sfd", "is", "precision", "recall")  # the metrics of the papers' tables
@@ -63,7 +63,8 @@ class Comparison(Section):
         caption: list[Text] = [
             strong("Comparison. "),
             f"Rows without a mark: {PAPER}, Table 2; of its 512×512 block, what its text and Table "
-            "3 state. * this study; ± is half a 95% interval. ",
+            "3 state. * this study. ",
+            half(body),
             *floors(found, [m for m in metrics_of(found) if metrics.kind(m) in KINDS]),
         ]
         if own:

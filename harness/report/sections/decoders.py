@@ -18,7 +18,7 @@ from harness.report.findings import Findings
 from harness.report.phrases import PAPER
 from harness.report.prepared import prepared
 from harness.report.sections.comparison import COLUMNS, KINDS, PAPERS_HEAD, published
-from harness.report.tables import ARROW, differences, floors, less, metrics_of
+from harness.report.tables import ARROW, differences, floors, half, less, metrics_of
 from harness.report.wording import DASH, cell
 
 
@@ -69,8 +69,11 @@ class Decoders(Section):
             strong("Decoders. "),
             "" if len(models) > 1 else f"{models[0]}. ",
             *floors(found, list(names.values())),
-            "± is half a 95% interval; the samples of one row are those of the others, so that "
-            f"their errors are shared. Below: {PAPER}, Table 4.",
+            half(
+                ours,
+                "; the samples of one row are those of the others, so that their errors are shared",
+            ),
+            f"Below: {PAPER}, Table 4.",
         ]
         return [
             paragraph(ref("tab-decoders"), " decodes the same latents several times."),

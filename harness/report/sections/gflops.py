@@ -25,6 +25,7 @@ from harness.report.phrases import (
     seeds,
 )
 from harness.report.prepared import prepared
+from harness.report.tables import half
 from harness.report.wording import at, cell, count, within
 
 
@@ -124,8 +125,8 @@ def against_table(found: Findings) -> list[Block]:
     said: list[Text] = [
         strong("Differences. "),
         f"{found.title}: this study less {name}, with 95% intervals, Holm over all rows; a value "
-        "without a standard error cannot be told apart from any. ± is half a 95% interval of the "
-        "value alone.",
+        "without a standard error cannot be told apart from any. ",
+        half([row[1:3] for row in rows], " of the value alone"),
     ]
     return [table("against", "lrrrl", [head], rows, said, wide=True)]
 

@@ -23,7 +23,16 @@ from harness.report.draw import drawn
 from harness.report.findings import Findings, floor_of
 from harness.report.phrases import FLOPS, PAPER, correlation_text, shared_clause, top
 from harness.report.prepared import prepared
-from harness.report.tables import ARROW, alike, floors, metrics_of, on_other_features, over, whole
+from harness.report.tables import (
+    ARROW,
+    alike,
+    floors,
+    half,
+    metrics_of,
+    on_other_features,
+    over,
+    whole,
+)
 from harness.report.wording import DASH, number
 
 
@@ -106,7 +115,7 @@ def _table(
         on = f" on {extractor} features" if extractor else ""
         caption.append(f"Quality{on} {wording.at(found.step)} ({found.protocol.sentence()}). ")
         caption += floors(found, list(measured))
-        caption.append("± is half a 95% interval; bold: best, or not told from it. ")
+        caption.append(half(body, "; bold: best, or not told from it"))
         caption += [shared_clause(pd.concat(measured.values()))]
         if not any(pd.notna(f["low"]).any() for f in measured.values()):
             caption[-1] = "No standard error was recorded, so no value is called best. "

@@ -9,6 +9,7 @@ from harness.report.draw import drawn
 from harness.report.figures.training import panels_by
 from harness.report.findings import Findings
 from harness.report.phrases import floor_clause, interval_clause, missing, shared_clause, trained
+from harness.report.tables import half
 from harness.report.wording import DASH, cell
 
 MOST_STEPS = 8  # columns of the table
@@ -52,6 +53,6 @@ def steps_table(found: Findings, how: str) -> Block:
         ]
         rows.append([str(label), *values])
     head: list[str | Cell] = ["Model", *(f"{s:,}" for s in steps)]
-    caption: list[Text] = [strong("Quality at each step. "), how, "± is half a 95% interval. "]
-    caption += [shared_clause(found.curves)]
+    caption: list[Text] = [strong("Quality at each step. "), how, half(rows)]
+    caption += [shared_clause(found.curves)] if half(rows) else []
     return table("steps", "l" + "r" * len(steps), [head], rows, caption, wide=True, size=7.9)

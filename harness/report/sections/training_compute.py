@@ -15,6 +15,7 @@ from harness.report.blocks import Block, Cell, Table, Text, paragraph, ref, stro
 from harness.report.draw import drawn
 from harness.report.findings import Findings
 from harness.report.phrases import ON_THE_WAY, floor_clause, interval_clause, missing, trained
+from harness.report.tables import half
 from harness.report.wording import DASH, cell, listed, number
 
 BUDGETS = 6
@@ -129,8 +130,8 @@ def budgets_table(found: Findings, at: pd.DataFrame, best: pd.DataFrame) -> list
     head += ["Budget (Gflops)", "best", found.short, "not told from it", "models"]
     caption: list[Text] = [
         strong("Best model per training budget. "),
-        "Each model's curve interpolated in log compute, never beyond its own checkpoints; ± is "
-        "half a 95% interval, ties by Holm over the models of a budget.",
+        "Each model's curve interpolated in log compute, never beyond its own checkpoints. ",
+        half(rows, ", ties by Holm over the models of a budget"),
     ]
     align = ("l" if several else "") + "rlrlr"
     return [table("budgets", align, [head], rows, caption, wide=True, size=7.9)]

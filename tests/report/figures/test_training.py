@@ -115,3 +115,21 @@ def test_losses_that_are_not_positive_are_on_a_plain_axis() -> None:
     (axes,) = loss(below[["label", "group", "size", "patch_size", "step", "value"]]).figure.axes
     assert axes.get_yscale() == "linear" and math.isfinite(axes.get_ylim()[0])
     assert len(rows()) == len(lines(axes))
+
+
+def test_a_design_trained_in_several_ways_has_one_name_in_all_panels() -> None:
+    """Each panel's lines were named by their whole labels, cut about the middle, once per model."""
+    parts = [
+        over("step", [100, 200], [model], label=f"DiT-{model[0]}/{model[1]} {way}", block=block)
+        for model in MODELS[:3]
+        for way, block in (
+            ("adaln-zero, 16 px", "adaln-zero"),
+            ("adaln-zero, 8 px", "adaln-zero"),
+            ("in-context, 8 px", "in-context"),
+        )
+    ]
+    drawing = blocks(pd.concat(parts, ignore_index=True), "FID")
+    assert legend(drawing.figure) == ["adaln-zero, 16 px", "adaln-zero, 8 px", "in-context"]
+    curves = [line for line in drawing.figure.axes[0].get_lines() if len(line.get_xdata()) == 2]
+    drawn = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in curves}
+    assert len({colour for colour, _, _ in drawn}) == len(drawn) == 3
