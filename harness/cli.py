@@ -12,6 +12,7 @@ import errno
 import gc
 import importlib
 import os
+import shlex
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -210,7 +211,7 @@ OF_DISKS = {
 
 
 def check_results(given: str | None) -> None:
-    """Raises BadInput for a --results that is there and no folder."""
+    """Raises BadInput for a --results that is there and no folder, or closed to this user."""
     if not isinstance(given, str):
         return
     path = Path(given)
@@ -222,6 +223,20 @@ def check_results(given: str | None) -> None:
             )
         if path.exists() and not path.is_dir():
             raise BadInput(f"--results {given} is a file: give the folder where results lie")
+        if path.exists() and not os.access(path, os.R_OK | os.X_OK):
+            raise BadInput(
+                f"you may not read {path}, which belongs to {_owner(path)}: its owner can open "
+                f"it to a group (chmod -R g+rX {shlex.quote(given)}, and umask 027 before the next "
+                "run); or give another folder with --results"
+            )
+
+
+def _owner(path: Path) -> str:
+    """The user whom a file belongs to: a number, where this machine has no name for it."""
+    try:
+        return path.owner()
+    except KeyError:
+        return f"user {path.stat().st_uid}"
 
 
 def _warn(message: Warning | str, category: type[Warning], *_: object) -> None:

@@ -181,6 +181,17 @@ def test_a_results_folder_that_is_there_or_not_yet_is_no_error(tmp_path: Path) -
         cli.check_results(given)
 
 
+def test_a_results_folder_that_is_closed_to_this_user_is_named_with_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another user's with umask 077; root, who runs the tests of CI, may read everything."""
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(Path, "owner", lambda path: {}["no name for it here"])
+    with pytest.raises(BadInput, match=rf"not read {tmp_path}, which belongs to user \d+: .*g\+rX"):
+        cli.check_results(str(tmp_path))
+    cli.check_results(str(tmp_path / "absent"))
+
+
 @pytest.mark.parametrize(
     ("raised", "code", "said"),
     [

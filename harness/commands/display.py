@@ -185,6 +185,13 @@ class PlainDisplay:
         self.finished.add(stage.key)
         self.estimate.finish(stage)
 
+    def took(self, stage: Stage, content: Mapping[str, Any]) -> float | None:
+        """Seconds that a stage ran, as its task said (in a queue it waits before), or since it was
+        started; None where it ended before this driver began."""
+        ran: float | None = content.get("ran")
+        began = self.started.get(stage.key)
+        return ran if ran is not None else None if began is None else time.monotonic() - began
+
     def __enter__(self) -> PlainDisplay:
         return self
 
@@ -213,8 +220,9 @@ class PlainDisplay:
             self.estimate.progress(stage, content)
         elif event in ("done", "found"):
             self.finish(stage)
-            took = duration(time.monotonic() - self.started.get(stage.key, time.monotonic()))
-            how = f"in {took}" if event == "done" else "by another driver"
+            took = self.took(stage, content)
+            ours = "while nobody watched" if took is None else f"in {duration(took)}"
+            how = ours if event == "done" else "by another driver"
             hours = self.spending.gpu_hours() if self.spending else ""
             spent = f", {hours}" if hours else ""
             self.line(

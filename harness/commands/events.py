@@ -84,9 +84,9 @@ class EventStream(PlainDisplay):
         elif event in ("done", "found"):
             self.finish(stage)
             self.failed.discard(stage.key)
-            began = self.started.get(stage.key)
-            took = None if began is None else round(time.monotonic() - began, 3)
-            self.write(event, **about, seconds=took, finished=self.done, total=self.total)
+            took = self.took(stage, content)
+            seconds = None if took is None else round(took, 3)
+            self.write(event, **about, seconds=seconds, finished=self.done, total=self.total)
         elif event in ("failed", "again"):
             attempt = content["attempt"]
             if event == "failed":

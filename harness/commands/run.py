@@ -263,6 +263,9 @@ def drive(
             f"after a fix: {common.again(args, opened)}",
             file=sys.stderr,
         )
+    if code == 3:
+        left = len(driver.agenda.stages) - len(driver.agenda.done)
+        print(f"{plural(left, 'stage')} not done; go on with: {same(args)}", file=sys.stderr)
     return code
 
 

@@ -268,7 +268,7 @@ class Driver:
             if "ours" not in event.content:  # its task was killed just after the commit
                 self._record(stage)
             self.ledger.release(key)
-            self.finished(key, "done")
+            self.finished(key, "done", attempt.ran)
         elif event.event == "stopped":
             self.ledger.end(attempt, "stopped", "stopped", message)
             self.ledger.release(key)
@@ -337,10 +337,11 @@ class Driver:
         except CorruptArtifact as error:
             self.watch("note", None, {"text": f"{stage.label}: {error}; run again to mend it"})
 
-    def finished(self, key: str, how: str) -> None:
-        """A committed artifact is there: ours (done) or another driver's (found)."""
+    def finished(self, key: str, how: str, ran: float | None = None) -> None:
+        """A committed artifact is there: ours (done), after `ran` seconds, or another driver's
+        (found)."""
         self.agenda.finish(key)
-        self.watch(how, self.agenda.stages[key], {})
+        self.watch(how, self.agenda.stages[key], {"ran": ran})
 
     def look_elsewhere(self) -> None:
         """Has the other driver finished, or died?"""

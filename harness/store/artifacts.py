@@ -150,6 +150,11 @@ class Store:
         """Raise NotWritable or DiskFull before any work is started."""
         files.make_folder(self.root)
         probe = self.root / f"_probe.{uuid.uuid4().hex[:8]}"
+        if not os.access(self.root, os.W_OK):
+            raise files.NotWritable(
+                f"you may not write in {self.root}: `status`, `results` and `report` work without; "
+                "--results gives another folder"
+            )
         files.write_atomic(probe, b"ok")
         probe.unlink()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 import pytest
 
 from harness.commands import display
 from harness.commands.display import Estimate, LiveDisplay, PlainDisplay, progress_text
+from harness.commands.events import EventStream
 from harness.plan.plan import Stage
 
 
@@ -138,3 +140,26 @@ def test_what_was_spent_stands_beside_the_time_left(
     with LiveDisplay([one], set(), "", screen, spending=spends):
         pass
     assert view in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("waited", "ran", "said"),
+    [
+        (3600.0, 5.0, "(in 5.0 s)"),  # in a queue; its task said how long it ran
+        (2.0, None, "(in 2.0 s)"),
+        (None, None, "(while nobody watched)"),  # it had ended before this driver began
+        (None, 7.0, "(in 7.0 s)"),
+    ],
+)
+def test_a_stage_took_as_long_as_it_ran_and_not_as_it_waited(
+    clock: Clock, waited: float | None, ran: float | None, said: str
+) -> None:
+    one, out, events = stage("train", 0, 10.0), io.StringIO(), io.StringIO()
+    shows = PlainDisplay([one], set(), "", out)
+    if waited is not None:
+        shows("start", one, {"log": "a"})
+        clock.now += waited
+    shows("done", one, {"ran": ran})
+    assert out.getvalue().rstrip().endswith(said)
+    EventStream([one], set(), "", events)("done", one, {"ran": ran})
+    assert json.loads(events.getvalue())["seconds"] == ran

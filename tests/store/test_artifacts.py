@@ -168,3 +168,12 @@ def test_only_what_no_attempt_can_need_is_swept(tmp_path: Path) -> None:
     assert living.exists() and fresh.exists() and not loser.exists()
     store.sweep(abandoned_s=2 * DAY)
     assert not living.exists() and fresh.exists()
+
+
+def test_a_folder_of_another_user_is_refused_by_its_name_and_not_by_that_of_a_probe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(NotWritable, match=rf"may not write in {tmp_path}: .*--results"):
+        Store(tmp_path).check_writable()
+    assert not list(tmp_path.iterdir())

@@ -133,6 +133,7 @@ def test_a_job_cancelled_from_outside_is_done_by_the_next_run(bench: Bench) -> N
     bench.cluster.command("scancel", job)
     said = bench.end(driver, expect=3)
     assert "was cancelled" in said
+    assert "\n1 stage not done; go on with: " in said and " harness run " in said
     assert not bench.cluster.jobs(), "a cancelled job must not come back to life"
     bench.train()
     first, second = bench.attempts_at(0)
