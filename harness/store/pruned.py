@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 
 from harness.store import files
-from harness.store.artifacts import MANIFEST, RECORD, Store
+from harness.store.artifacts import MANIFEST, RECORD, CorruptArtifact, Store, UnreadableArtifact
 
 # files.parquet says of which files it was made; strip.npz are the first of many samples, a picture
 KEPT = (MANIFEST, RECORD, "files.parquet", "strip.npz")
@@ -53,10 +53,20 @@ def mark(store: Store, kind: str, key: str) -> None:
 
 
 def make_room(store: Store, kind: str, key: str) -> None:
-    """Before a pruned stage is made again: what is left of it goes to quarantine/."""
-    if store.folder(kind, key).exists():
+    """Before a stage that was removed is made again: what is left of it goes to quarantine/.
+
+    What is whole stays, and is found done: a network disk had not listed it yet. So does what
+    cannot be read now.
+    """
+    try:
+        store.open(kind, key, verify=False)
+    except UnreadableArtifact:
+        return
+    except CorruptArtifact:
         store.quarantine(kind, key)
-    _mark(store, key).unlink(missing_ok=True)
+    path = _mark(store, key)
+    with files.explained(path):
+        path.unlink(missing_ok=True)
 
 
 def _mark(store: Store, key: str) -> Path:
