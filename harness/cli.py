@@ -166,6 +166,9 @@ def parse(given: list[str]) -> argparse.Namespace:
     (verbs,) = (a for a in top._actions if isinstance(a, argparse._SubParsersAction))
     if verb is not None:
         _refuse_mistyped(verbs.choices[verb], given[given.index(verb) + 1 :])
+    if not given:
+        top.print_help(sys.stderr)
+        raise SystemExit(2)
     options, rest = top.parse_known_args(given)
     sub = verbs.choices[options.verb]
     for action in sub._actions:  # --results "" would be the folder that one stands in

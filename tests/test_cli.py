@@ -111,7 +111,7 @@ def test_bad_usage_is_told_in_one_line_and_exits_2(
     [
         (("rnu", "tiny.yaml"), "there is no verb 'rnu' (did you mean 'run'?)"),
         (("fly",), "there is no verb 'fly'; verbs: run, plan, "),
-        ((), "the following arguments are required: VERB"),
+        ((), "run a study: everything that is not done yet"),
         (("plan", "tiny.yaml", "--proflie", "x"), "(did you mean '--profile'?)"),
         (("plan", "tiny.yaml", "--wrokers=3"), "not understood: --wrokers=3"),
         (("plan", "tiny.yaml", "surplus"), "not understood: surplus"),

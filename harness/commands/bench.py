@@ -93,7 +93,11 @@ def run(args: argparse.Namespace) -> int:
         "device": record.device_name,
         "steps/s": f"{record.steps_per_second:.3g}",
         "images/s": f"{record.images_per_second:.3g}"
-        + (f" at {args.steps} sampling steps, not decoded" if args.kind == "sample" else ""),
+        + (
+            f" at {common.plural(args.steps, 'sampling step')}, not decoded"
+            if args.kind == "sample"
+            else ""
+        ),
         "host feeds": f"{host:,.3g} images/s with noise" if host else "-",
         **_host(record),
         "Gflops/s": "-" if rate is None else f"{rate:,.1f} (multiply-accumulates)",

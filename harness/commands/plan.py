@@ -96,6 +96,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             "stages": len(state.missing),
             "gflops": gflops,
             "device_seconds": None if any(unknown) else sum(e["seconds"] for e in by_kind.values()),
+            "at_most": any(e["at_most"] for e in by_kind.values()),
         },
         "trunks": {
             "gflops": opened.plan.branched_gflops,
@@ -120,6 +121,7 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             *files.notes,
             *encoded(opened),
             *identity.absent(opened.study, problems),
+            *unheard.sentences(opened.study),
         ],
         "speeds_measured_on": speeds.measured,
         "benchmarks_differ": differing,
@@ -163,7 +165,11 @@ def _costs(
                 }
             )
         entry = by_kind.setdefault(
-            stage.kind, {"stages": 0, "done": 0, "failed": 0, "gflops": 0.0, "seconds": 0.0}
+            stage.kind,
+            {
+                **{"stages": 0, "done": 0, "failed": 0, "gflops": 0.0, "seconds": 0.0},
+                "at_most": False,
+            },
         )
         entry["stages"] += 1
         entry["done"] += done
@@ -173,6 +179,7 @@ def _costs(
             if used is not None and used[1]:
                 differing.setdefault((stage.kind, "; ".join(used[1])), set()).add(str(model))
             entry["gflops"] += gflops or 0.0
+            entry["at_most"] |= speeds.at_most(stage, model, seconds)
             if seconds is None:
                 entry["seconds"] = None
             elif entry["seconds"] is not None:
@@ -227,15 +234,15 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
     if content["placement"]:
         print(content["placement"])
     print()
-    print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'device time':>18}")
+    print(f"{'stage':<12}{'all':>8}{'done':>8}{'failed':>8}{'to do':>20}{'device time':>22}")
     for kind in sorted(content["kinds"], key=STAGE_KINDS.index):
         entry = content["kinds"][kind]
         left = entry["stages"] - entry["done"]
         cost = quantity(entry["gflops"]) if entry["gflops"] else ("-" if left else "")
-        time = duration(entry["seconds"]) if left else ""
+        time = f"{'at most ' * entry['at_most']}{duration(entry['seconds'])}" if left else ""
         print(
             f"{kind:<12}{entry['stages']:>8,}{entry['done']:>8,}{entry['failed']:>8,}"
-            f"{cost:>20}{time:>18}"
+            f"{cost:>20}{time:>22}"
         )
     missing = content["missing"]
     print()
@@ -245,8 +252,10 @@ def print_plan(opened: Opened, content: dict[str, Any], every: bool) -> None:
         seconds = missing["device_seconds"]
         todo = plural(missing["stages"], "stage")
         print(f"to do: {todo}, {quantity(missing['gflops'])}", end="")
+        most = missing["at_most"]
+        why = " (only far shorter stages were measured here)" if most else ""
         print(
-            f", {duration(seconds)} of one device"
+            f", {'at most ' * most}{duration(seconds)} of one device{why}"
             if seconds is not None
             else ", time not known yet (no measured throughput for all of it)"
         )

@@ -22,7 +22,7 @@ from harness.commands.remarks import refuse_too_few, unmeasured
 from harness.commands.results import recorded
 from harness.commands.spending import Spending
 from harness.components.executor import BUILT_IN
-from harness.dispatch import budget, identity, notify, preflight
+from harness.dispatch import budget, identity, preflight, unheard
 from harness.dispatch.attempt_words import describe
 from harness.dispatch.driver import Driver
 from harness.dispatch.executors import executor_of
@@ -134,8 +134,7 @@ def do(args: argparse.Namespace) -> int:
     if files.changed:
         raise BadInput("\n".join(files.changed))
     notes = [*opened.plan.notes, *seen, *files.notes, *identity.absent(opened.study)]
-    unheard = notify.problem(opened.study.settings.dispatch.notify)
-    notes += [] if unheard is None else [unheard]
+    notes += unheard.sentences(opened.study)
     for note in notes:
         print(f"note: {note}", file=sys.stderr)
     check_budget(args, opened, missing)

@@ -15,7 +15,7 @@ from harness.errors import BadInput, Missing
 if TYPE_CHECKING:
     from harness.selftest.checks import Check
 
-_MARKS = {"passed": "ok     ", "failed": "FAILED ", "not checked": "not had", "told": "       "}
+_MARKS = {"passed": "ok     ", "failed": "FAILED ", "not checked": "missing", "told": "       "}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,8 @@ remembers its seconds, its Gflops and its devices: the median rate of committed 
 kind and model; then a benchmark of the model in another precision; then the median over the other
 models of the same kind; and None where nothing was measured (never a guess). All rates are in
 device-seconds: a stage that eight GPUs did in an hour took eight hours. Stages that were
-interrupted on the way say nothing, as their last attempt did a part.
+interrupted on the way say nothing, as their last attempt did a part. A stage of a second says
+little of one of an hour: most of it was its start, so that its rate is a bound (`at_most`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ from harness.store.codec import Measured
 
 if TYPE_CHECKING:
     from harness.store.results import BenchmarkResult
+
+
+SHORT_S = 60.0  # what a stage takes to start, to build and compile its network, at most
+LONGER = 10.0  # times: where so much shorter stages were measured, their start is in the estimate
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,8 @@ class Rates:
     benchmarks: Mapping[tuple[str, str], Sequence[BenchmarkResult]] = field(default_factory=dict)
     encoding: Mapping[tuple[str, int], float] = field(default_factory=dict)  # seconds per image
     plan: Plan | None = None  # whose settings benchmarks are compared with
+    # seconds of the longest stage behind by_model, and by_kind as (kind, "")
+    longest: Mapping[tuple[str, str | None], float] = field(default_factory=dict)
     _known: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def seconds(
@@ -120,6 +127,13 @@ class Rates:
         if rate is None:
             return None
         return rate * (stage.gflops if stage.gflops else 1.0)
+
+    def at_most(self, stage: Stage, model: str | None, seconds: float | None) -> bool:
+        """Are a stage's estimated `seconds` a bound, as only far shorter ones were measured?"""
+        if seconds is None or not stage.gflops or self.benchmark(stage, model) is not None:
+            return False
+        measured = self.longest.get((stage.kind, model), self.longest.get((stage.kind, "")))
+        return measured is not None and measured < SHORT_S and seconds > LONGER * measured
 
     def benchmark(self, stage: Stage, model: str | None) -> tuple[float, list[str]] | None:
         """The rate of the benchmark that a stage is estimated with, and in what settings it differs
@@ -187,6 +201,7 @@ def rates(
     plan: whose settings theirs are compared with.
     """
     found: dict[tuple[str, str | None], list[float]] = {}
+    longest: dict[tuple[str, str | None], float] = {}
     count = 0
     for kind, measured in measurements:
         if is_gpu(measured.device) != cuda or measured.resumed:
@@ -194,6 +209,8 @@ def rates(
         gflops, seconds = measured.gflops, measured.seconds * measured.devices
         rate = seconds / gflops if gflops else seconds
         found.setdefault((kind, measured.model), []).append(rate)
+        for of in ((kind, measured.model), (kind, "")):
+            longest[of] = max(longest.get(of, 0.0), seconds)
         count += 1
     kinds: dict[str, list[float]] = {}
     for (kind, _), values in found.items():
@@ -214,6 +231,7 @@ def rates(
         benched,
         encoding,
         plan,
+        longest,
     )
 
 

@@ -7,6 +7,7 @@ told as a spelling mistake.
 from __future__ import annotations
 
 from harness.errors import BadInput
+from harness.spec.explain import written
 from harness.spec.source import Source
 
 NAMES = ("harness", "scaling-study-harness")
@@ -23,12 +24,15 @@ def check(study: Source, version: str) -> None:
 
     place = study.place(("requires",))
     if not isinstance(text, str):
-        raise BadInput(f"{place}: requires: {text!r} is no text: write it as 'harness>=0.2'")
+        raise BadInput(
+            f"{place}: requires is {written(text)}; it should be text: write harness>=0.2"
+        )
     try:
         wanted = Requirement(text)
     except InvalidRequirement as error:
-        first = str(error).splitlines()[0]
-        raise BadInput(f"{place}: requires: {text!r}: {first}; write it as harness>=0.2") from None
+        raise BadInput(
+            f"{place}: requires is {text!r}, which asks for no version: write harness>=0.2"
+        ) from error
     if wanted.name.lower().replace("_", "-") not in NAMES:
         raise BadInput(
             f"{place}: requires: {text!r} asks for {wanted.name}; a study says which harness it "

@@ -41,6 +41,23 @@ def test_a_measured_rate_scales_with_gflops_and_prefers_the_same_model() -> None
     assert found.seconds(sample, "DiT-micro-S/8") is None
 
 
+@pytest.mark.parametrize(
+    ("measured_s", "gflops", "bound"),
+    [(0.4, 1.0, True), (0.4, 0.01, False), (59.0, 1.0, True), (61.0, 1.0, False)],
+)
+def test_what_only_far_shorter_stages_say_is_a_bound(
+    measured_s: float, gflops: float, bound: bool
+) -> None:
+    """After a study of 20 steps, one of ten minutes was said to take nine hours."""
+    stage = Stage("train", "a", "{}", {}, {}, ("a",), 11 * gflops)
+    found = rates([("train", Measured(measured_s, gflops=1.0, model="S", device="EPYC"))], False)
+    for model in ("S", "never measured"):
+        seconds = found.seconds(stage, model)
+        assert seconds == pytest.approx(11 * gflops * measured_s)
+        assert found.at_most(stage, model, seconds) == bound
+    assert not found.at_most(stage, "S", None)
+
+
 def test_benchmark_files_that_are_none_are_left_out(tmp_path: Path) -> None:
     good = {"kind": "train", "model": "x", "seconds_per_gflop": 0.5, "precision": "bf16"}
     good |= {"made": {"device": "EPYC", "committed": "2026-11-23"}}

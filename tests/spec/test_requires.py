@@ -44,8 +44,9 @@ def test_a_later_version_is_asked_for_before_its_fields_are_misread(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("99", "is no text"),
-        ("harness=>1", "write it as harness>=0.2"),
+        ("99", "requires is 99; it should be text"),
+        ("harness=>1", "asks for no version: write harness>=0.2"),
+        ("[harness>=0.1]", r"requires is \[harness>=0.1\]; it should be text"),
         ("torch>=2", "asks for torch"),
     ],
 )
