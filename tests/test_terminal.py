@@ -47,7 +47,7 @@ def harness(folder: Path, *words: str, **environment: str) -> subprocess.Complet
         [sys.executable, "-m", "harness", *words],
         cwd=folder,
         capture_output=True,
-        timeout=120,
+        timeout=300,
         env={**os.environ, **environment},
     )
 

@@ -42,7 +42,7 @@ left = [int(sys.argv[3])]
 def stopping():
     left[0] -= 1
     if left[0] == 0:
-        until = time.monotonic() + 60  # a thread writes checkpoints: let one become durable
+        until = time.monotonic() + 300  # a thread writes checkpoints: let one become durable
         while not glob.glob(sys.argv[1] + "/scratch/*/step-*") and time.monotonic() < until:
             time.sleep(0.02)
         os.kill(os.getpid(), signal.SIGKILL)

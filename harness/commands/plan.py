@@ -15,7 +15,7 @@ from harness.commands import common, shows
 from harness.commands.common import Opened, duration, plural, quantity
 from harness.commands.encoded import encoded
 from harness.commands.remarks import refuse_too_few
-from harness.dispatch import identity, preflight, progress
+from harness.dispatch import identity, preflight, progress, unheard
 from harness.dispatch.executors import executor_of
 from harness.dispatch.study_state import StudyState
 from harness.plan import estimate, keys

@@ -130,10 +130,11 @@ def _label(
             inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
             if inside and not any(_meet(box, other) for other in solid):
                 options.append((_covered(box.padded(scale), soft), order, box))
-        hidden, order, box = min(options, key=lambda o: o[:2]) if options else (MOST + 1, 0, None)
-        if hidden > MOST or box is None:  # amid many curves it could not be read
+        best = min(options, key=lambda o: o[:2]) if options else None
+        if best is None or best[0] > MOST:  # amid many curves it could not be read
             note.remove()
             continue
+        _, order, box = best
         _placed(note, *places[order], renderer)
         solid.append(box)
 
@@ -213,7 +214,7 @@ def _name_floor(axes: Axes, floor: float) -> None:
     renderer = figure.canvas.get_renderer()
     frame = axes.get_window_extent()
     spots, lines = marks(axes), strokes(axes)
-    options = []
+    options: list[tuple[int, int, Annotation]] = []
     for side, across in ((1.0, "right"), (0.0, "left"), (0.5, "center")):
         for lift, up in ((1.5, "bottom"), (-1.5, "top")):
             note = axes.annotate(

@@ -28,12 +28,12 @@ def test_it_is_written_again_and_again_and_ends_with_the_run(tmp_path: Path) -> 
 @pytest.mark.slow
 def test_what_fails_or_hangs_does_neither_fail_nor_delay_the_run() -> None:
     begin = time.monotonic()
-    for words in (["/no/such/program"], [sys.executable, "-c", "import time; time.sleep(60)"]):
+    for words in (["/no/such/program"], [sys.executable, "-c", "import time; time.sleep(900)"]):
         with fresh.kept(words, minutes=0.01 / 60):
             time.sleep(0.3)
     with fresh.kept(["/no/such/program"], minutes=0):
         pass
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 300
 
 
 def test_it_is_the_report_of_the_same_study() -> None:

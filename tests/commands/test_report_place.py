@@ -96,7 +96,7 @@ def test_a_pipe_gets_one_report_each_time_and_is_never_read(
         reader = threading.Thread(target=lambda: got.append(Path("pipe.pdf").read_bytes()))  # noqa: B023
         reader.start()
         report.write_report(opened(), "pipe.pdf")
-        reader.join(timeout=10)
+        reader.join(timeout=300)
         assert got == [b"%PDF"] and Path("pipe.pdf").is_fifo()
     assert capfd.readouterr().err.count("report: pipe.pdf\n") == 2
 

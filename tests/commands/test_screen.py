@@ -141,7 +141,7 @@ def test_on_a_terminal_it_stays_until_nothing_runs(study: Path) -> None:
 
     reader = threading.Thread(target=follow)
     reader.start()
-    until = time.monotonic() + 60
+    until = time.monotonic() + 300
     while b"tiny (laptop)" not in read and time.monotonic() < until:
         time.sleep(0.1)
     assert watching.poll() is None, read.decode(errors="replace")

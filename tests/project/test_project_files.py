@@ -75,7 +75,7 @@ def test_the_program_that_is_installed_begins_where_it_is_said_to() -> None:
     (target,) = PROJECT["scripts"].values()
     code = f"import pkgutil, sys; sys.argv[1:] = ['--version']; pkgutil.resolve_name({target!r})()"
     for words in (["-c", code], ["-m", "harness", "--version"]):
-        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
         assert done.stdout == f"harness {harness.__version__}\n"
 

@@ -207,7 +207,7 @@ def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
     port = processes.free_port()
     said, took = alone_at(monkeypatch, laboratory, rank, port)
     assert f"process {rank} of 2 found no rendezvous at 127.0.0.1:{port} in" in said
-    assert "dispatch.rendezvous_minutes" in said and took < 20
+    assert "dispatch.rendezvous_minutes" in said and took < 240
 
 
 @pytest.mark.slow
@@ -220,7 +220,7 @@ def test_a_rendezvous_where_something_else_listens_times_out_as_well(
         silent.bind(("127.0.0.1", port))
         silent.listen()
         said, took = alone_at(monkeypatch, laboratory, 1, port)
-        assert "what listens there does not answer" in said and took < 20
+        assert "what listens there does not answer" in said and took < 240
         said, _ = alone_at(monkeypatch, laboratory, 0, port)
         assert "address already in use" in said.lower()
 

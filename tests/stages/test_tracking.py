@@ -175,14 +175,15 @@ def test_one_that_hangs_holds_a_run_for_its_limit_and_only_once(
     for step in range(50):
         trackers.scalars(step, {"a": 1.0})
     trackers.close()
-    assert 0.2 < time.monotonic() - began < 5
+    assert 0.2 < time.monotonic() - began < 50 * 0.3  # of which each step would wait
     said = capsys.readouterr().out
     assert said.count("the tracker hanging is told nothing more") == 1
     assert "it did not answer for 0.3 s" in said
     assert len(Remembering.told) == 52  # the other one heard everything
+    monkeypatch.setattr(tracking, "LIMIT_S", 60.0)
     began = time.monotonic()
     opened("hanging").close()  # the next stage of this worker
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 50
     assert "did not answer an earlier stage" in capsys.readouterr().out
 
 
@@ -194,7 +195,7 @@ def test_training_does_not_wait_for_a_slow_one_and_what_waits_for_it_has_a_limit
     began = time.monotonic()
     for step in range(tracking.WAITING + 5):
         trackers.scalars(step, {"a": 1.0})
-    assert time.monotonic() - began < 5  # the limit is a minute: nobody waited
+    assert time.monotonic() - began < 50  # the limit is a minute: nobody waited
     said = capsys.readouterr().out
     assert said.count("\n") == 1 and "slower than the training" in said
     trackers.close()
@@ -223,12 +224,12 @@ def test_a_process_ends_although_threads_of_a_tracker_hang() -> None:
     code = """
 import threading, time
 from harness.stages import tracking
-threading.Thread(target=time.sleep, args=(60,)).start()  # a library's, and no daemon
+threading.Thread(target=time.sleep, args=(900,)).start()  # a library's, and no daemon
 tracking._hung.add("hanging")
 print("done")
 tracking.leave(3)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=300)
     assert (done.returncode, done.stdout) == (3, b"done\n")
 
 

@@ -177,7 +177,7 @@ def test_two_ranks_one_of_them_killed_end_bit_for_bit_where_undisturbed_ones_do(
         python = sys.executable if name == "war" else warm.python()
         run = harness(python, folder, "run", "two.yaml", "--no-report")
         if name == "war":
-            until = time.monotonic() + 120
+            until = time.monotonic() + 300
             while not list((folder / "results").glob("scratch/*/step-*")):
                 assert time.monotonic() < until and run.poll() is None, run.communicate()[0]
                 time.sleep(0.02)
