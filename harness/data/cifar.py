@@ -168,9 +168,9 @@ class Cifar(FileSource):
         draws = np.random.default_rng(seed)
         root = folder / LAYOUTS[0].folder
         root.mkdir(parents=True, exist_ok=True)
-        for name in (*LAYOUTS[0].train, *LAYOUTS[0].test):
+        for i, name in enumerate((*LAYOUTS[0].train, *LAYOUTS[0].test)):
             records = draws.integers(0, 256, (3, 1 + PIXELS), dtype=np.uint8)
-            records[:, 0] = draws.integers(0, 10, 3)
+            records[:, 0] = (3 * i + np.arange(3)) % 10  # each class has an image for training
             (root / name).write_bytes(records.tobytes())
         (root / "batches.meta.txt").write_text("\n".join(f"class {k}" for k in range(10)) + "\n\n")
         return folder

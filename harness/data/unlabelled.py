@@ -35,7 +35,7 @@ class UnlabelledImages(ImageFolder):
 
     def __init__(self, root: str | Path, split: str = "train") -> None:
         self.root = split_folder(Path(root), split)
-        self.class_names = []
+        self.class_names, self.loose = [], 0
         self.passed_over = Counter()
         found = sorted(files_below(self.root, is_image_else_count(self.passed_over)))
         if not found:

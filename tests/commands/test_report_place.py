@@ -14,6 +14,7 @@ from harness.cli import main
 from harness.commands import common, report, report_place
 from harness.commands.common import Opened
 from harness.errors import BadInput
+from harness.report.blocks import Document
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,8 @@ def rendered(monkeypatch: pytest.MonkeyPatch, study: Path) -> None:
     monkeypatch.chdir(study.parent)
     monkeypatch.setattr(report, "gather", lambda opened: None)
     monkeypatch.setattr(report, "report_key", lambda opened: "key")
-    monkeypatch.setattr("harness.report.document.compose", lambda given: None)
+    document = Document("Tiny", "tiny", "laptop", "", 0, [])
+    monkeypatch.setattr("harness.report.document.compose", lambda given: document)
     monkeypatch.setattr("harness.report.typst_writer.pdf", lambda *_: b"%PDF")
     monkeypatch.setattr("harness.report.document.save_parts", lambda *_: [])
 

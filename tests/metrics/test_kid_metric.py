@@ -72,5 +72,5 @@ def test_what_is_absent_says_why() -> None:
         measure(KID(), Features(None, pool_moments=GENERATED.moments("pool")))
     with pytest.raises(Absent, match="single images on both sides"):
         KID().measure(GENERATED, replace(REFERENCE, features=None), Shared([]))
-    with pytest.raises(Absent, match="at most 60 images each"):
+    with pytest.raises(Absent, match="give subsets of 2 to 60 images"):
         measure(KID(subset_size=61))

@@ -25,6 +25,7 @@ def golden_model(golden_state):
 
 
 @torch.no_grad()
+@pytest.mark.usefixtures("golden_features")
 def test_forward_agrees_with_the_reference_implementation(golden_model, golden_io):
     x, t, y = golden_io["x"], golden_io["t"], golden_io["y"]
     assert relative(golden_model(x, t, y), golden_io["out"]) < 1e-5
@@ -54,6 +55,7 @@ def test_intermediate_activations_agree_with_the_reference_implementation(golden
 @pytest.mark.parametrize(
     ("kind", "suffix", "limit"), [("float", "", 1e-5), ("double", "_fp64", 1e-10)]
 )
+@pytest.mark.usefixtures("golden_features")
 def test_guided_forward_agrees_with_the_reference_implementation(
     golden_model, golden_io, kind, suffix, limit
 ):

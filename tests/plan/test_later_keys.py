@@ -57,6 +57,7 @@ class Our{kind.title()}(components.get({kind!r}, {name!r})):
     name: ClassVar[str] = "our-{name}"
     version: ClassVar[int] = {version}
     serves: ClassVar[tuple[str, ...]] = ("our-ddpm",)
+    on_inception: ClassVar[str | None] = None
 """
     for version, (kind, name) in enumerate(OURS.items(), 1)
 )
