@@ -126,6 +126,28 @@ def _check_file(path: Path, entry: FileEntry, verify: bool) -> None:
         raise CorruptArtifact(f"{path} does not match its checksum")
 
 
+def _manifest_bytes(path: Path) -> bytes | None:
+    """A manifest's bytes; None without its folder. Raises CorruptArtifact for a folder without it.
+
+    It is looked for twice: a folder comes with its manifest in it, and may come, or be shown by a
+    network disk, between a look for the one and a look for the other.
+    """
+    for _ in range(2):
+        try:
+            return files.read_bytes(path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            raise _unread(path, error) from None
+        try:
+            path.parent.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _unread(path, error) from None
+    raise CorruptArtifact(f"{path.parent} has no manifest")
+
+
 class Store:
     """A results folder."""
 
@@ -190,14 +212,11 @@ class Store:
     def manifest(self, kind: str, key: str) -> Manifest | None:
         """The manifest, or None when nothing is committed. Raises CorruptArtifact if unreadable."""
         path = self.folder(kind, key) / MANIFEST
-        try:
-            data = json.loads(files.read_bytes(path))
-        except (FileNotFoundError, NotADirectoryError):
-            if not files.gone(path.parent):
-                raise CorruptArtifact(f"{path.parent} has no manifest") from None
+        content = _manifest_bytes(path)
+        if content is None:
             return None
-        except OSError as error:
-            raise _unread(path, error) from None
+        try:
+            data = json.loads(content)
         except ValueError as error:
             raise CorruptArtifact(f"{path} cannot be read: {error}") from None
         return codec.read(data, kind, key, path)

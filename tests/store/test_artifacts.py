@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness.store import CorruptArtifact, Store, files
-from harness.store.artifacts import DAY
+from harness.store.artifacts import DAY, UnreadableArtifact
 from harness.store.files import DiskFull, NotWritable
 
 KEY = "a" * 64
@@ -24,6 +24,43 @@ def commit(store: Store, content: bytes = b"weights", key: str = KEY) -> bool:
     staging = store.staging(key)
     (staging / "model.bin").write_bytes(content)
     return store.commit("train", key, staging, {"runs": []}, {"n": 1}, ABOUT)
+
+
+def test_a_folder_that_comes_between_two_looks_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network disk showed another machine's commit after the manifest had been looked for: the
+    artifact went to quarantine/, and its stage was done again."""
+    store, read = Store(tmp_path), files.read_bytes
+    commit(store)
+    looks: list[Path] = []
+
+    def late(path: Path) -> bytes:
+        looks.append(path)
+        if len(looks) == 1:
+            raise FileNotFoundError(path)
+        return read(path)
+
+    monkeypatch.setattr(files, "read_bytes", late)
+    assert store.open("train", KEY) is not None
+    (store.folder("train", KEY) / "manifest.json").unlink()
+    with pytest.raises(CorruptArtifact, match="has no manifest"):
+        store.open("train", KEY)
+
+
+def test_a_folder_that_cannot_be_looked_at_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, look = Store(tmp_path), Path.lstat
+
+    def trouble(path: Path) -> os.stat_result:
+        if path.name == KEY:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return look(path)
+
+    monkeypatch.setattr(Path, "lstat", trouble)
+    with pytest.raises(UnreadableArtifact, match="Stale"):
+        store.open("train", KEY)
 
 
 def test_a_committed_artifact_can_be_opened_and_read(tmp_path: Path) -> None:
