@@ -23,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from unpacking import extract
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "dispatch" / "slurm"))
 
@@ -84,7 +85,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(f"{BEFORE} is not in this clone")
     folder = tmp_path_factory.mktemp("before")
     with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+        extract(archive, folder)
     return folder
 
 
