@@ -210,7 +210,8 @@ def shown(verb: Said) -> Numbers:
     """The metrics that `results --csv` shows of the study."""
     code, out = verb("results", "kept.yaml", "--csv", "--table", "metrics")
     assert code == 0, out
-    frame = pd.read_csv(io.StringIO(out[out.index("study,label") :]))
+    table = out[out.index("study,label") :].partition("\nnote: ")[0]  # notes follow, on stderr
+    frame = pd.read_csv(io.StringIO(table))
     return {
         ("metrics", row["key"], row["metric"]): row["value"] for row in frame.to_dict("records")
     }
