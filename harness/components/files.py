@@ -62,12 +62,12 @@ def of_study(listed: Sequence[str], folder: Path) -> tuple[File, ...]:
     problems: list[str] = []
     for name in listed:
         try:
-            file = _found(name, folder)
+            file, content = _found(name, folder)
         except BadInput as error:
             problems.append(str(error))
         else:
-            problems += _imports_unlisted(file, listed, folder)
-            files.append(_with_what_it_uses(file, files))
+            problems += _imports_unlisted(file, content, listed, folder)
+            files.append(_with_what_it_uses(file, content, files))
     if problems:
         raise BadInput("\n".join(problems))
     for file in files:
@@ -75,7 +75,7 @@ def of_study(listed: Sequence[str], folder: Path) -> tuple[File, ...]:
     return tuple(files)
 
 
-def _found(name: str, folder: Path) -> File:
+def _found(name: str, folder: Path) -> tuple[File, bytes]:
     path = folder / name
     base = folder.resolve()
     if not path.resolve().is_relative_to(base):
@@ -88,12 +88,11 @@ def _found(name: str, folder: Path) -> File:
         raise BadInput(f"components: {path}: {error.strerror}") from None
     if len(content) > MOST_BYTES:
         raise BadInput(f"components: {path}: {len(content):,} bytes; at most {MOST_BYTES:,}")
-    return File(name, path, hashlib.sha256(content).hexdigest())
+    return File(name, path, hashlib.sha256(content).hexdigest()), content
 
 
-def _imports_unlisted(file: File, listed: Sequence[str], folder: Path) -> list[str]:
+def _imports_unlisted(file: File, content: bytes, listed: Sequence[str], folder: Path) -> list[str]:
     """Sentences on the files that it imports and the study does not list, or lists after it."""
-    content = file.path.read_bytes()
     modules = {Path(name).stem: name for name in listed}
     places = list(dict.fromkeys((file.path.parent, folder)))
     found = [
@@ -111,8 +110,8 @@ def _imports_unlisted(file: File, listed: Sequence[str], folder: Path) -> list[s
     return found
 
 
-def _with_what_it_uses(file: File, before: Sequence[File]) -> File:
-    modules = beside.imports(file.path.read_bytes())
+def _with_what_it_uses(file: File, content: bytes, before: Sequence[File]) -> File:
+    modules = beside.imports(content)
     used = {each: None for f in before if f.module in modules for each in (*f.uses, f)}
     return dataclasses.replace(file, uses=tuple(used))
 
