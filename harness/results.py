@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,8 @@ def load_results(
     study: None for every row that is recorded, of whatever study; or one study, or several: the
     name of one that was run into `root` ("scaling", "scaling-laptop"), the path of a YAML file, or
     a Study. The rows are then the study's own, with `study`, `label`, `evaluation` and the axes of
-    its matrix as columns; a row that two of the studies need stands in each.
+    its matrix as columns; a row that two of the studies need stands in each. A study whose file, or
+    a component of it, is not at hand is read as it was run, and a UserWarning says so.
 
     A number whose artifact is committed is there even where its record is missing; a CorruptRecord
     warning says so. Raises BadInput where there is no folder `root`, or no such study in it.
@@ -74,13 +76,21 @@ def index_of(root: Path, study: str | Path | Study) -> Index:
     """The study's names for its stages: as its `run` wrote them, or planned from the study."""
     if isinstance(study, str) and not study.endswith((".yaml", ".yml")):
         return studies.find(root, study)
+    from harness.commands import as_run
     from harness.commands.imported import imported_checkpoints
     from harness.plan import make_plan
     from harness.plan.index import index
     from harness.spec import load_study
 
-    loaded = load_study(study) if isinstance(study, (str, Path)) else study
-    return index(make_plan(loaded, imported_checkpoints(root)))
+    try:
+        loaded = load_study(study) if isinstance(study, (str, Path)) else study
+        return index(make_plan(loaded, imported_checkpoints(root)))
+    except BadInput as error:
+        if not isinstance(study, (str, Path)):
+            raise
+        found, notes = as_run.kept(Path(root), str(study), error)
+    warnings.warn("; ".join(notes), UserWarning, stacklevel=3)
+    return found
 
 
 def describe(table: str) -> pd.DataFrame:

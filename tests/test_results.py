@@ -121,6 +121,24 @@ def test_records_alone_tell_a_studys_numbers(root: Path) -> None:
     assert "study: rates" in studies.find(root, "rates").text
 
 
+def test_a_study_that_cannot_be_opened_here_is_read_as_it_was_run(root: Path) -> None:
+    rates = recorded(root, RATES)
+    before = harness.load_results(root, study="rates")["metrics"]
+    text = rates.read_text()
+    rates.write_text(text + "components: [absent.py]\n")
+    with pytest.warns(UserWarning, match=r"(?s)absent\.py.*this is rates as it was run"):
+        found = harness.load_results(root, study=rates)["metrics"]
+    pd.testing.assert_frame_equal(found, before)
+    rates.unlink()
+    with pytest.warns(UserWarning, match="this is rates as it was run"):
+        assert len(harness.load_results(root, study=rates)["metrics"]) == len(before)
+    rates.write_text(text.replace("study: rates", "study: rates\nno_such: 1"))
+    with pytest.raises(BadInput, match="no_such"):  # a mistake
+        harness.load_results(root, study=rates)
+    with pytest.raises(BadInput, match="nobody"):
+        harness.load_results(root, study=rates.with_name("nobody.yaml"))
+
+
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="nowhere is not there"):
         harness.load_results(tmp_path / "nowhere")

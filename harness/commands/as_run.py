@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.commands import common
@@ -31,38 +32,54 @@ def open_study(args: argparse.Namespace) -> Opened | Index:
     try:
         return common.open_study(args)
     except BadInput as error:
-        kept = find(args, error)
+        index = find(args, error)
     try:
-        opened = common.open_study(args, stored=kept)
+        opened = common.open_study(args, stored=index)
     except HarnessError as error:  # a component of its is not here
         print(f"note: {str(error).splitlines()[0]}", file=sys.stderr)
-        return kept
-    return opened if opened.plan.stages.keys() == kept.stages.keys() else kept
+        return index
+    return opened if opened.plan.stages.keys() == index.stages.keys() else index
 
 
 def find(args: argparse.Namespace, error: BadInput) -> Index:
     """What the last `run` of a study kept of it; says so on stderr. Raises `error` where it was
     never run into this results folder, or has a mistake."""
-    root, name, profile, text = Path(args.results), args.study, args.profile, None
+    found, notes = kept(Path(args.results), args.study, error, args.profile, args.overrides)
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return found
+
+
+def kept(
+    root: Path,
+    name: str,
+    error: BadInput,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+) -> tuple[Index, list[str]]:
+    """What the last `run` of a study into `root` kept of it, and sentences on why it is that.
+
+    name: of the study, or the path of its file; error: why it cannot be opened here, which is
+    raised where it was never run into `root`, or has a mistake.
+    """
+    given, text = name, None
     if Path(name).is_file():
         said = str(error)  # a mistake in it, or of a component that is elsewhere
         if not (origins.sentences(root, said) or origins.only_files_are_absent(said)):
             raise error
         written, text = read(Path(name)).data, Path(name).read_text(encoding="utf-8")
-        name, profile = written.get("study"), profile or written.get("profile", "laptop")
+        name, profile = str(written.get("study")), profile or written.get("profile", "laptop")
     elif Path(name).suffix in (".yaml", ".yml"):
         name = Path(name).stem
     try:
-        found = studies.find(root, f"{name}-{profile}" if profile else str(name))
+        found = studies.find(root, f"{name}-{profile}" if profile else name)
     except BadInput:
         raise error from None
-    if args.overrides and tuple(args.overrides) != tuple(found.overrides):
+    if overrides and tuple(overrides) != tuple(found.overrides):
         raise error
-    if text is not None and text != found.text:
-        print(f"note: {args.study} has changed since", file=sys.stderr)
-    print(f"note: {str(error).splitlines()[0]}", file=sys.stderr)
-    print(f"note: this is {found.study} as it was run, {found.written}", file=sys.stderr)
-    return found
+    notes = [f"{given} has changed since"] if text not in (None, found.text) else []
+    notes.append(str(error).splitlines()[0])
+    return found, [*notes, f"this is {found.study} as it was run, {found.written}"]
 
 
 def seen(root: Path, index: Index) -> dict[str, Seen]:
