@@ -197,23 +197,14 @@ class Claims:
     def holder(self, key: str) -> Owner | None:
         """The living owner of `key`, breaking a dead one's claim on the way."""
         path = self.root / "claims" / key
-        try:
-            text = files.read_bytes(path)
-            owner = _parse(text)
-        except FileNotFoundError:
-            if files.gone(path):
-                return None
-            text, owner = b"", UNKNOWN
-        except PermissionError:  # another user's, and nobody may read it
-            text, owner = b"", Owner("another user", 0, "")
-        except OSError as error:  # a network disk that fails just now says nothing of its owner
-            text, owner = b"", UNKNOWN if error.errno in files.DISK else None
-        if owner is not None and self._lives(owner, path):
+        owner, broken = self._owner_at(path)
+        if not broken:
             return owner
         aside = path.parent / f"_{key}.{uuid.uuid4().hex[:8]}"
         with contextlib.suppress(OSError):
             os.rename(path, aside)
-        if _another(aside, text):  # a new claim came in between: put it back
+        owner, broken = self._owner_at(aside)
+        if owner is not None:  # a new claim came in between, maybe of the same process: put it back
             for _ in range(files.STALE):
                 try:
                     os.link(aside, path)
@@ -224,7 +215,23 @@ class Claims:
                     continue
         with contextlib.suppress(OSError):
             aside.unlink()
-        return None
+        return owner
+
+    def _owner_at(self, path: Path) -> tuple[Owner | None, bool]:
+        """The living owner of the claim that lies here; is it there, and its owner is not?"""
+        try:
+            owner = _parse(files.read_bytes(path))
+        except FileNotFoundError:
+            if files.gone(path):
+                return None, False
+            owner = UNKNOWN
+        except PermissionError:  # another user's, and nobody may read it
+            owner = Owner("another user", 0, "")
+        except OSError as error:  # a network disk that fails just now says nothing of its owner
+            owner = UNKNOWN if error.errno in files.DISK else None
+        if owner is not None and self._lives(owner, path):
+            return owner, False
+        return None, True
 
     def _lives(self, owner: Owner, path: Path) -> bool:
         alive = owner.alive()
@@ -311,14 +318,6 @@ class Claims:
 
 def _beside(path: str) -> str:
     return path.removesuffix(".json") + ".progress"
-
-
-def _another(path: Path, text: bytes) -> bool:
-    """Does the file hold something else than `text`, or may it?"""
-    try:
-        return path.read_bytes() != text
-    except OSError as error:
-        return error.errno in files.DISK
 
 
 def _read(path: str | Path) -> Owner | None:

@@ -200,8 +200,8 @@ class SharedDisk:
                     contextlib.suppress(OSError, ValueError, KeyError),
                     self.reading(each, folder) as file,
                 ):
-                    if json.load(file)["host"] == name:
-                        os.utime(f"{self.root}/{folder}/{each}", (long_ago, long_ago))
+                    if json.load(file)["host"] == name:  # by then the name may be another's
+                        os.utime(file.fileno(), (long_ago, long_ago))
 
     def within(self, folder: str) -> list[str]:
         try:

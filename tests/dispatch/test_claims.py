@@ -258,6 +258,37 @@ def test_a_link_that_was_made_though_its_answer_was_lost_is_ours(
         assert Claims(tmp_path).claim(key)
 
 
+def test_a_claim_that_its_owner_gives_up_and_takes_again_meanwhile_is_not_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between another machine's look at a claim and its breaking it. The new claim is the same file
+    as the old one."""
+    monkeypatch.setattr(claims_module.socket, "gethostname", lambda: "elsewhere")
+    owner = Claims(tmp_path)
+    owner.register()
+    monkeypatch.undo()
+    assert owner.claim(KEY)
+    other, looked, real = Claims(tmp_path), 0, os.rename
+
+    def given_up(claimant: Owner, path: Path) -> bool:  # the look at its time finds nothing
+        nonlocal looked
+        looked += 1
+        if looked == 1:
+            owner.release(KEY)
+            return False
+        return True
+
+    def rename(source: Path, target: Path) -> None:
+        assert owner.claim(KEY)
+        real(source, target)
+
+    monkeypatch.setattr(other, "_lives", given_up)
+    monkeypatch.setattr(claims_module.os, "rename", rename)
+    assert other.holder(KEY) == owner.owner
+    assert other.owner_of(KEY) == owner.owner
+    assert [p.name for p in (tmp_path / "claims").iterdir()] == [KEY]
+
+
 def test_a_stale_handle_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, asked = os.link, []
 

@@ -87,7 +87,7 @@ def host(name: str, ahead_s: float, seed: int, disk: SharedDisk, plan: Plan, tol
     """Whoever sits before it runs it again until it is done, in the face of a bad disk."""
     root = Path(disk.root)
     try:
-        for process in range(1, 60):
+        for process in range(1, 1000):
             disk.machine.be(name, process, ahead_s, seed + 100 * process)
             executor = Working(Store(root), places=2, seed=seed)
             executor.again, executor.disk = told.again, disk
@@ -100,9 +100,10 @@ def host(name: str, ahead_s: float, seed: int, disk: SharedDisk, plan: Plan, tol
                 code = 1
             finally:
                 told.started.update(executor.started)
+            with ledger.lock:  # first: the other one may take them as soon as they are old
+                for key in [k for k, owner in told.having.items() if owner == name]:
+                    del told.having[key]
             disk.died(name)
-            for key in [k for k, owner in told.having.items() if owner == name]:
-                del told.having[key]
             if code == 0:
                 told.ended.append(name)
                 return
@@ -126,7 +127,8 @@ class Told:
 @pytest.mark.parametrize(
     ("seed", "errors"),
     [(1, 0.0), (2, 0.01), (3, 0.03)]
-    + [pytest.param(s, (s % 5) / 100, marks=pytest.mark.full) for s in range(4, 44)],
+    + [pytest.param(s, (s % 5) / 100, marks=pytest.mark.full) for s in range(4, 44)]
+    + [pytest.param(s, 0.07, marks=pytest.mark.full) for s in (20063, 20064)],
 )
 def test_two_machines_on_a_network_disk_do_the_work_once(
     seed: int, errors: float, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -143,7 +145,7 @@ def test_two_machines_on_a_network_disk_do_the_work_once(
         for machine in machines:
             machine.start()
         for machine in machines:
-            machine.join(20)
+            machine.join(60)
             assert not machine.is_alive(), f"it hangs: {told.said}"
     if told.errors:
         raise told.errors[0]
