@@ -55,6 +55,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600 + 30 * KILLS)
 def test_killed_at_random_moments_one_more_run_ends_with_the_same_values(
     undisturbed: tuple[Path, float], tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def start(bench: Bench) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.timeout(600 + 60 * KILLS)
 def test_killed_at_random_moments_one_more_run_ends_with_the_same_values(bench: Bench) -> None:
     bench.write(patches="[8, 4, 2]", steps=60)
     peace = bench.undisturbed(whole=True)
