@@ -12,6 +12,7 @@ _HOME = {
     "Autoencoder": "loading",
     "Identity": "loading",
     "StableDiffusionVAE": "loading",
+    "decode": "checked",
     "load": "loading",
     "to_uint8": "pixels",
     "to_unit": "pixels",

@@ -24,7 +24,7 @@ from importlib import metadata
 from types import ModuleType
 from typing import Any
 
-from harness.components import promises, standin
+from harness.components import at_work, promises, standin
 from harness.components.base import Component
 from harness.components.descriptions import described
 from harness.errors import BadInput
@@ -174,12 +174,14 @@ def entry_of(
     cls: type[Component], where: str, sha256: str | None = None, package: str | None = None
 ) -> Entry:
     """A stranger's class as an entry. Raises BadInput when it is no component, or lacks what its
-    contract asks for; what planning asks of it is held to that (harness.components.promises)."""
+    contract asks for; what is asked of it later is held to that (harness.components.promises, and
+    at_work)."""
     cls = check_class(cls, where)
     who = f"the {word(cls.kind)} {cls.name!r} of {where}"
     if wrong := list(promises.broken(cls)):
         raise BadInput(f"{who} breaks its contract: {'; '.join(wrong)}")
     promises.held(cls, who)
+    at_work.held(cls, who)
     return Entry(cls.kind, cls.name, where, cls, sha256, package)
 
 

@@ -22,7 +22,7 @@ from harness.components.autoencoder import Autoencoder
 from harness.data.crop import centre_crop
 from harness.data.images import Corrupt, Images  # type: ignore[attr-defined]
 from harness.data.writer import LatentSettings, LatentWriter, check_corrupt
-from harness.errors import BadInput
+from harness.errors import BadInput, HarnessError
 
 
 class Encoder(Protocol):
@@ -235,11 +235,30 @@ def _latents(
     if settings.kind == "pixels":
         return pixels
     x = torch.from_numpy(pixels).to(device).float().div_(127.5).sub_(1.0)
-    both = [torch.stack(_posterior(autoencoder.encode(image)), 1) for image in (x, x.flip(-1))]
-    return torch.stack(both, dim=1).float().cpu().numpy().astype(settings.dtype)
+    wanted = (len(x), *settings.shape)
+    found = [_posterior(autoencoder.encode(each), wanted) for each in (x, x.flip(-1))]
+    both = torch.stack([torch.stack(each, 1) for each in found], dim=1)
+    kept = both.float().cpu().numpy()
+    with np.errstate(over="ignore"):  # looked at
+        stored = kept.astype(settings.dtype)
+    bad = ~np.isfinite(stored).reshape(len(x), -1).all(axis=1)
+    if bad.any():
+        raise HarnessError(
+            f"the latents of {bad.sum()} of {len(x)} images are not finite in {settings.dtype} "
+            f"({both.dtype} before): nothing is kept of them; is the {autoencoder.name} encoder's "
+            "precision too low, or are its weights damaged?"
+        )
+    return stored
 
 
-def _posterior(found: Any) -> tuple[Tensor, Tensor]:
-    """Mean and deviation; of latents that are no posterior, none."""
-    mean, std = found if isinstance(found, tuple) else (found, torch.zeros_like(found))
-    return mean, std
+def _posterior(found: Any, wanted: tuple[int, ...]) -> tuple[Tensor, Tensor]:
+    """Mean and deviation; of latents that are no posterior, none. Raises BadInput for a shape other
+    than `wanted`."""
+    parts = found if isinstance(found, tuple) else (found,)
+    shapes = [tuple(getattr(part, "shape", ())) for part in parts]
+    if len(parts) > 2 or any(shape != wanted for shape in shapes):
+        raise BadInput(
+            f"the autoencoder's encode gave {' and '.join(map(str, shapes))}, not latents of shape "
+            f"{wanted}"
+        )
+    return parts[0], parts[1] if len(parts) == 2 else torch.zeros_like(parts[0])

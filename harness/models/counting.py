@@ -210,7 +210,8 @@ def complexity(
 def count_family(family: Family, given: Input) -> Complexity:
     """Count a family's network for inputs of a shape; nothing is allocated.
 
-    Raises HarnessError for an operator that there is no rule for.
+    Raises HarnessError for an operator that there is no rule for, and BadInput for a network whose
+    output has not the shape that was asked.
     """
     if isinstance(family, DiTFamily):
         shape = Architecture(**family.numbers(given))
@@ -219,7 +220,12 @@ def count_family(family: Family, given: Input) -> Complexity:
         model = family.build(given)
         x = torch.zeros(1, given.channels, given.side, given.side)
         t, y = torch.zeros(1), torch.zeros(1, dtype=torch.long)
-    return _complexity(family.label, trace(model, (x, t, y)), family.tokens(given))
+    shape = (1, given.out_channels, given.side, given.side)
+    try:
+        counts = trace(model, (x, t, y), shape)
+    except BadInput as error:
+        raise BadInput(f"the family {family.name!r} breaks its contract: {error}") from None
+    return _complexity(family.label, counts, family.tokens(given))
 
 
 def _complexity(name: str, counts: Counter[str], tokens: int | None) -> Complexity:
@@ -270,20 +276,28 @@ def _unet(name: str) -> Counter[str]:
 class _Whole(nn.Module):
     """A model whose inner modules fvcore does not see: it would count each apart, in more time."""
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module, shape: tuple[int, ...] | None) -> None:
         super().__init__()
-        self.call = model.forward
+        self.call, self.shape = model.forward, shape
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
-        return self.call(*inputs)  # type: ignore[no-any-return]
+        out: torch.Tensor = self.call(*inputs)
+        shape = tuple(out.shape) if isinstance(out, torch.Tensor) else None
+        if self.shape is not None and shape != self.shape:
+            found = f"a {type(out).__name__}" if shape is None else f"the shape {shape}"
+            raise BadInput(f"the network gives {found}, not a tensor of shape {self.shape}")
+        return out
 
 
-def trace(model: nn.Module, inputs: tuple[torch.Tensor, ...]) -> Counter[str]:
+def trace(
+    model: nn.Module, inputs: tuple[torch.Tensor, ...], shape: tuple[int, ...] | None = None
+) -> Counter[str]:
     """Count any network by tracing it: products, normalized, activations and params.
 
-    Raises HarnessError for an operator that is neither counted nor known to be free.
+    shape: of the output; BadInput is raised for another, where it is given. Raises HarnessError for
+    an operator that is neither counted nor known to be free.
     """
-    analysis = FlopCountAnalysis(_Whole(model.eval().requires_grad_(False)), inputs)
+    analysis = FlopCountAnalysis(_Whole(model.eval().requires_grad_(False), shape), inputs)
     analysis.clear_op_handles().set_op_handle(**HANDLES)
     # fvcore warns of every operator without a handle; those are checked against FREE below.
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)

@@ -55,7 +55,7 @@ def run(settings: CeilingStage, work: Work) -> Outcome:
             # always a whole batch: the last images are those of any other batch
             noise = SampleNoise(settings.seed, range(start, start + size), shape, 0).initial()
             with torch.inference_mode():
-                images = autoencoders.to_uint8(autoencoder.decode(noise.to(work.device)))
+                images = autoencoders.decode(autoencoder, noise.to(work.device), data.image_size)
             yield rgb(images.permute(0, 2, 3, 1).cpu().numpy())[: settings.images - start]
 
     shared = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.components.family import of_architecture
+from harness.errors import BadInput
 from harness.models import complexity as count
 from harness.models.counting import Complexity, count_family
 from harness.plan.stages import ComplexityStage
@@ -19,6 +20,13 @@ def run(settings: ComplexityStage, work: Work) -> Outcome:
     assert settings.architecture is not None
     family, given = of_architecture(settings.architecture)
     counted = count_family(family, given)
+    stated = family.gflops(given)
+    if stated is not None and abs(stated - counted.gflops) > 1e-6 * counted.gflops:
+        raise BadInput(
+            f"the family {family.name!r} breaks its contract: gflops gave {stated:.6g} for "
+            f"{family.label}, and its network is counted at {counted.gflops:.6g}: plans and "
+            "budgets would be wrong; mend the formula, or return None to have it counted"
+        )
     name = work.place.model or counted.name
     return Outcome(_result(counted, name, settings.architecture))
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from harness.autoencoders import to_uint8, to_unit
+from harness.autoencoders import decode, to_unit
 from harness.components import stored
 from harness.errors import BadInput
 from harness.metrics import fidelity
@@ -51,7 +51,8 @@ class Reconstruction:
             x = to_unit(torch.from_numpy(images).permute(0, 3, 1, 2).to(self.device))
             encoded = self.codec.encode(x)
             latents = encoded[0] if isinstance(encoded, tuple) else encoded
-            decoded = to_uint8(self.codec.decode(latents * getattr(self.codec, "scale", 1.0)))
+            scaled = latents * getattr(self.codec, "scale", 1.0)
+            decoded = decode(self.codec, scaled, images.shape[1])
             out = decoded.permute(0, 2, 3, 1).cpu().numpy()
             self.size = images.shape[1]
             self.found["psnr"].append(fidelity.psnr(images, out))

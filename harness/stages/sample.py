@@ -255,13 +255,13 @@ def _sampler(
         )
         with torch.inference_mode(), precision:
             x = parts.sampler.sample(objective, denoise, z, settings.sampling_steps, noise, y=y)
-        with torch.inference_mode():
-            images = autoencoders.to_uint8(autoencoder.decode(x.float()))
         if not bool(torch.isfinite(x).all()):
             raise HarnessError(
                 f"samples {indices.start} to {indices.stop - 1} are not finite: the checkpoint is "
                 "not usable, nothing is recorded for it"
             )
+        with torch.inference_mode():
+            images = autoencoders.decode(autoencoder, x.float())
         return images.permute(0, 2, 3, 1).cpu().numpy()  # type: ignore[no-any-return]
 
     return draw

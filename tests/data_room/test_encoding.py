@@ -156,3 +156,34 @@ def test_progress_counts_this_processs_images(tmp_path, make_images, identity) -
 def test_an_image_size_the_autoencoder_cannot_take_is_refused(make_images, pooling) -> None:
     with pytest.raises(BadInput, match="20 is not divisible by the sd-vae autoencoder's factor 8"):
         latent_settings(make_images(2, 20), pooling, 20, 3)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (
+            lambda mean: mean[:, :3],
+            r"encode gave \(6, 3, 2, 2\), not latents of shape \(6, 4, 2, 2\)",
+        ),
+        (lambda mean: (mean, mean[..., :1]), r"encode gave \(6, 4, 2, 2\) and \(6, 4, 2, 1\), not"),
+        (lambda mean: None, r"encode gave \(\), not latents of shape"),
+        (lambda mean: (mean, mean, mean), "not latents of shape"),
+        (
+            lambda mean: mean + float("nan"),
+            "the latents of 6 of 6 images are not finite in float16",
+        ),
+        (
+            lambda mean: mean * 0 + 1e5,
+            r"of 6 of 6 images are not finite in float16 \(torch.float32",
+        ),
+    ],
+)
+def test_latents_of_another_shape_or_beyond_numbers_are_refused(
+    tmp_path, make_images, pooling, made, said
+) -> None:
+    images = make_images(6, 16)
+    wanted = latent_settings(images, pooling, 16, 3)
+    plain = pooling.encode
+    pooling.encode = lambda images: made(plain(images)[0])
+    with pytest.raises(HarnessError, match=said):
+        encode(images, pooling, tmp_path, wanted)

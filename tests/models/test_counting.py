@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slowness import slowness
 
+from harness.components import Input, registry
 from harness.errors import BadInput, HarnessError
 from harness.models import build, complexity, counting
 from harness.models.zoo import BLOCKS, UNETS, Architecture, architecture
@@ -202,6 +203,35 @@ def test_an_operator_is_counted_or_refused_and_never_silently_free(operation):
         assert "no rule for aten::" in str(error)
     else:
         assert counted["products"] > 0
+
+
+class Answering(torch.nn.Module):
+    """A network whose output is not what was asked."""
+
+    def __init__(self, answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def forward(self, x, t, y):
+        return self.answer(x)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            lambda x: torch.cat([x, x], 1),
+            r"the shape \(1, 6, 8, 8\), not a tensor of shape \(1, 3, 8",
+        ),
+        (lambda x: (x, x), "gives a tuple, not a tensor"),
+        (lambda x: x[..., ::2], r"the shape \(1, 3, 8, 4\)"),
+    ],
+)
+def test_a_network_whose_output_is_not_what_was_asked_is_not_counted(monkeypatch, answer, said):
+    family = registry.get("family", "U-ViT")(depth=3, width=16, heads=2, patch_size=4)
+    monkeypatch.setattr(type(family), "build", lambda self, given: Answering(answer))
+    with pytest.raises(BadInput, match=f"the family 'U-ViT' breaks its contract: .*{said}"):
+        counting.count_family(family, Input(8, 3, 10, 3))
 
 
 def test_what_cannot_be_counted_is_refused():
