@@ -220,9 +220,9 @@ def count_family(family: Family, given: Input) -> Complexity:
         model = family.build(given)
         x = torch.zeros(1, given.channels, given.side, given.side)
         t, y = torch.zeros(1), torch.zeros(1, dtype=torch.long)
-    shape = (1, given.out_channels, given.side, given.side)
+    wanted = (1, given.out_channels, given.side, given.side)
     try:
-        counts = trace(model, (x, t, y), shape)
+        counts = trace(model, (x, t, y), wanted)
     except BadInput as error:
         raise BadInput(f"the family {family.name!r} breaks its contract: {error}") from None
     return _complexity(family.label, counts, family.tokens(given))
@@ -282,7 +282,7 @@ class _Whole(nn.Module):
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.call(*inputs)
-        shape = tuple(out.shape) if isinstance(out, torch.Tensor) else None
+        shape = tuple(map(int, out.shape)) if isinstance(out, torch.Tensor) else None
         if self.shape is not None and shape != self.shape:
             found = f"a {type(out).__name__}" if shape is None else f"the shape {shape}"
             raise BadInput(f"the network gives {found}, not a tensor of shape {self.shape}")
