@@ -302,7 +302,7 @@ def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool
     """Say how to come back to jobs that go on alone."""
     running, waiting = len(driver.agenda.running), len(driver.agenda.waiting)
     print(
-        f"{_go_on(running)} without this process, {_not_yet(waiting)}\n"
+        f"{_where(running, waiting)}\n"
         f"  watch:  {common.command(args, 'status', '--watch')}\n"
         f"  return: {same(args)}\n"
         f"  stop:   {common.command(args, 'cancel')}",
@@ -311,14 +311,16 @@ def _left(args: argparse.Namespace, driver: Driver, code: int, interrupted: bool
     return 130 if interrupted and code != 1 else code
 
 
-def _go_on(count: int) -> str:
-    if count == 1:
-        return "1 stage is queued or running and goes on"
-    return f"{count:,} stages are queued or running and go on"
-
-
-def _not_yet(count: int) -> str:
-    return f"{count:,} {'is' if count == 1 else 'are'} not submitted yet"
+def _where(running: int, waiting: int) -> str:
+    """What goes on alone, and what does not."""
+    not_yet = f"{plural(waiting, 'stage')} {'is' if waiting == 1 else 'are'} not submitted yet"
+    if not running:
+        return f"nothing is queued or running{f'; {not_yet}' if waiting else ''}"
+    alone = (
+        "is queued or running and goes on" if running == 1 else "are queued or running and go on"
+    )
+    goes_on = f"{plural(running, 'stage')} {alone} without this process"
+    return f"{goes_on}{f', {not_yet}' if waiting else ''}"
 
 
 def waits(count: int) -> str:

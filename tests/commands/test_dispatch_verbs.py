@@ -33,6 +33,7 @@ def test_a_budget_is_kept_to_unless_told_otherwise(verb: Said, slurm: Path) -> N
     assert not (slurm / "jobs").exists()
     code, said = verb("run", "tiny.yaml", *SLURM, *budget, "--detach", "--allow-over-budget")
     assert code == 0 and "18 stages are queued or running" in said
+    assert "not submitted" not in said
     assert "harness status tiny.yaml" in said and "harness cancel tiny.yaml" in said
     assert (slurm / "jobs").exists()
 
@@ -45,7 +46,7 @@ def test_a_refusal_for_now_is_not_told_as_a_submission(
     words = ("--detach", "--allow-over-budget", "--only", "train", "--skip", "*B/8*")
     code, said = verb("run", "tiny.yaml", *SLURM, *words)
     assert code == 3
-    assert "0 stages are queued or running" in said and "4 are not submitted yet" in said
+    assert "nothing is queued or running; 4 stages are not submitted yet" in said
     assert "tried again" not in said and "`run` tries again every 20 s" in said
     (line,) = [x for x in said.splitlines() if x.startswith("  return:")]
     assert line.endswith("--only train --skip '*B/8*' --allow-over-budget")

@@ -243,10 +243,20 @@ class SlurmJobs(QueueExecutor):
 
     def _waits_for_a_person(self) -> list[str]:
         """Sentences on jobs that SLURM does not start by itself."""
-        places = dict.fromkeys(one.place for one in self.living.values())
-        known = [(p[1], e) for p in places if (e := self.queue.at(*p)) is not None]
-        waits = ((f"{e.job}_{i}", e.state, e.reason) for i, e in known)
+        each = {one.place: one for one in self.living.values()}.values()
+        known = [(one, e) for one in each if (e := self.queue.at(*one.place)) is not None]
+        waits = [(f"{e.job}_{one.place[1]}", e.state, self._reason(one, e)) for one, e in known]
         return stuck.notes(waits, self._stuck)
+
+    def _reason(self, one: Living, element: Element) -> str:
+        """Why it waits, as SLURM says; AGAIN where it was put back time and again, and never
+        began."""
+        waits = element.state == "PENDING" and element.reason.strip("() ") == "BeginTime"
+        if waits and not self.said(one.key) and not self._behind_another(one):
+            batch, index = one.place
+            if self.queue.restarts(batch, index, element.job) > 1:
+                return stuck.AGAIN
+        return element.reason
 
     def _newest_report(self, key: str, read_ns: int) -> Event | None:
         """The newest report of a stage's task, as an event."""
@@ -284,7 +294,7 @@ class SlurmJobs(QueueExecutor):
         if element is not None and element.live:
             waits = element.state != "RUNNING"
             reason = f"{element.state.lower()}: {element.reason}" if waits else ""
-            means = stuck.meaning(element.reason, element.state)
+            means = stuck.meaning(self._reason(one, element), element.state)
             reason += f" ({means})" if means else ""
             if one.gone is not None or one.reason != reason:
                 self.living[one.key] = replace(one, gone=None, reason=reason)

@@ -5,12 +5,14 @@ A question that was not answered changes nothing: until SLURM answers, nothing i
 
 from __future__ import annotations
 
+import math
 import time
 
 from harness.dispatch.slurm.cluster import Cluster, Element, Unreachable
 from harness.dispatch.slurm.ended import SAYS_ALL
 
 FIRST_ASK_S, MOST_ASK_S = 1.0, 20.0  # between looks at the queue
+ASK_AGAIN_S = 60.0  # between questions about a job that is put back into the queue
 
 
 class Queue:
@@ -22,6 +24,7 @@ class Queue:
         self.trouble: str | None = None  # why the last question was not answered
         # per ended element: what squeue said, and what was found out about it then
         self._details: dict[tuple[str, int], tuple[Element | None, Element | None]] = {}
+        self._restarts: dict[str, tuple[float, int]] = {}  # by batch: when it was asked, the answer
         self._told: str | None = None  # the trouble that `news` told
         self._asked: float | None = None
         self._wait_s = FIRST_ASK_S
@@ -69,4 +72,15 @@ class Queue:
             found = told
         if found is None or not found.live:  # one that lives may end
             self._details[place] = (told, found)
+        return found
+
+    def restarts(self, batch: str, index: int, job: str) -> int:
+        """How often SLURM has put a job back into the queue: of one element for its whole batch,
+        asked once a minute."""
+        asked, found = self._restarts.get(batch, (-math.inf, 0))
+        now = time.monotonic()
+        if now - asked >= ASK_AGAIN_S:
+            detail = self.cluster.detail(job, index)
+            found = 0 if detail is None or detail.name not in ("", batch) else detail.restarts
+            self._restarts[batch] = now, found
         return found

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
@@ -18,6 +19,9 @@ STATES = {
     "REQUEUE_HOLD": HELD,
     "RESV_DEL_HOLD": "its reservation was deleted, and it is held; `scontrol release` lets it go",
 }
+# What a job waits for that SLURM has put back into the queue time and again before it began; its
+# own word, BeginTime, passes by itself.
+AGAIN = "requeued before it began"
 # squeue's reasons, which pass when somebody does something and not before
 MEANING = {
     "jobhelduser": HELD,
@@ -31,6 +35,12 @@ MEANING = {
     "joblaunchfailure": LOST,
     "jobholdmaxrequeue": "it went back into the queue too often, and is held since; "
     "`scontrol release` tries it again",
+    AGAIN: (
+        "SLURM has started it more than once, and put it back into the queue each time before it "
+        "began, which may go on for ever: its controller or its node may not know your user "
+        f"({os.getuid()}), or not the folders of its script; `scontrol show job` says how often "
+        "(Restarts), and who looks after the cluster finds out why"
+    ),
     "reservationdeleted": "its reservation was deleted (dispatch.slurm.extra)",
     "deadline": "it cannot end before its deadline (dispatch.slurm.extra)",
     "maxmemperlimit": "it asks for more memory than is granted (dispatch.slurm.mem_gb)",

@@ -10,6 +10,7 @@ from pretended_cluster import Clock, PretendedCluster, commit, detached, planned
 
 from harness.dispatch import view
 from harness.dispatch.ledger import Ledger
+from harness.dispatch.slurm import state
 from harness.dispatch.slurm.cluster import Element, NotConfigured, Unreachable
 from harness.dispatch.slurm.jobs import SlurmJobs
 from harness.dispatch.study_state import study_state
@@ -205,3 +206,56 @@ def test_a_job_that_waits_for_a_person_says_for_what(
     seen, _ = view.look(plan, plan.stages.values(), now, Ledger(tmp_path), looker)
     assert {s.state for s in seen.values()} == {"queued"}
     assert all(s.reason.startswith(told) for s in seen.values())
+
+
+def test_a_job_that_goes_back_into_the_queue_for_ever_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SLURM 22.05, where its controller has no name for the user's number: every two minutes it can
+    make no credential, and says that the job waits for the time at which it may begin."""
+    plan, cluster, _, _ = detached(tmp_path, 2, slots=0)
+    asked: list[tuple[str, int]] = []
+    restarts = 1
+
+    def detail(job: str, index: int) -> Element:
+        asked.append((job, index))
+        return Element(job, "PENDING", "BeginTime", restarts=restarts)
+
+    monkeypatch.setattr(cluster, "detail", detail)
+    for place, element in cluster.elements.items():
+        cluster.elements[place] = Element(element.job, "PENDING", "BeginTime")
+    driver, jobs = started(plan, tmp_path, cluster)
+    driver.begin()
+    jobs.queue._asked = None
+    assert not [e for e in jobs.poll(0.0) if e.event == "note"]  # once may be a preemption
+    assert len(asked) == len({job for job, _ in asked}) > 0  # once for all elements of an array
+    restarts, jobs.queue._asked = 2, None
+    jobs.queue._restarts.clear()
+    (note,) = [e for e in jobs.poll(0.0) if e.event == "note"]
+    assert "may not know your user" in note.content["text"] and "Restarts" in note.content["text"]
+    jobs.queue._asked = None
+    assert not [e for e in jobs.poll(0.0) if e.event == "note"]
+    stages = plan.stages.values()
+    now = study_state(plan, stages, Store(tmp_path), Ledger(tmp_path))
+    looker = SlurmJobs(tmp_path, plan.study, cluster)
+    seen, _ = view.look(plan, stages, now, Ledger(tmp_path), looker)
+    assert all("may not know your user" in s.reason for s in seen.values())
+
+
+def test_a_job_that_was_preempted_before_it_began_is_not_suspected_once_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, cluster, first, _ = detached(tmp_path, 1, slots=0)
+    monkeypatch.setattr(
+        cluster, "detail", lambda job, i: Element(job, "PENDING", "BeginTime", restarts=5)
+    )
+    for place, element in cluster.elements.items():
+        cluster.elements[place] = Element(element.job, "PENDING", "BeginTime")
+    for key, attempt in first.agenda.running.items():
+        assert attempt.batch is not None
+        state.write(tmp_path, attempt.batch, key, state="running", ran=1.0)
+    _, jobs = started(plan, tmp_path, cluster)
+    jobs.queue.look()
+    for key, attempt in first.agenda.running.items():
+        jobs.adopt(plan.task(plan.stages[key]), attempt)
+        assert "know" not in jobs.reason(key)
