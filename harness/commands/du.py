@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.commands import common
-from harness.commands.common import duration
+from harness.commands.common import duration, plural
 from harness.commands.imported import imported_checkpoints
 from harness.components import registry
 from harness.plan.build import make_plan
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if found.others:
         print()
         for name, (files, taken) in sorted(found.others.items(), key=lambda item: -item[1][1]):
-            print(f"  {name:<14} {size(taken):>9}  {files:>7,} files  {_holds(name)}")
+            print(f"  {name:<14} {size(taken):>9}  {plural(files, 'file'):>13}  {_holds(name)}")
     if studies:
         print()
         named = [(name or "none of these", held) for name, held in groups.items()]

@@ -10,7 +10,7 @@ import argparse
 from collections import Counter
 
 from harness.commands import common
-from harness.commands.common import duration
+from harness.commands.common import duration, plural
 from harness.commands.imported import imported_checkpoints
 from harness.errors import BadInput
 from harness.plan.index import index
@@ -56,20 +56,20 @@ def run(args: argparse.Namespace) -> int:
     kinds = Counter(held.kind for held in chosen.artifacts)
     for kind, count in kinds.items():
         held = [h for h in chosen.artifacts if h.kind == kind]
-        print(f"  {kind:<10} {count:>7,} artifacts  {size(sum(h.bytes for h in held))}")
+        print(f"  {kind:<10} {plural(count, 'artifact'):>17}  {size(sum(h.bytes for h in held))}")
     tried = len(chosen.stages) - len(chosen.artifacts)
     if tried:
-        print(f"  and the attempts at {tried:,} stages that are not done")
+        print(f"  and the attempts at {plural(tried, 'stage')} not done")
     print(
-        f"{size(chosen.bytes)} in all, with their numbers; to make it again took "
+        f"{size(chosen.bytes)} in all, with their numbers; making it took "
         f"{duration(chosen.seconds)} of one worker's time"
     )
     for name, keys in chosen.shared.items():
-        print(f"{len(keys):,} of them are stages of {name} as well")
+        print(f"of these, stages of {name} as well: {len(keys):,}")
     if chosen.shared and not args.shared:
         raise BadInput(
-            "nothing was done: other studies refer to these stages. --shared lets go of them "
-            "there too; another data.name leaves them as they are"
+            "nothing was done: other studies refer to these stages. --shared sets them aside for "
+            "those studies too; another data.name in this study leaves them alone"
         )
     if not args.yes:
         print("nothing was done: say --yes to do it")

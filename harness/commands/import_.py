@@ -261,8 +261,8 @@ def _import_study(args: argparse.Namespace) -> int:
         raise Missing(f"{args.file}: no such file")
     if not archive.is_archive(Path(args.file)):
         raise BadInput(
-            f"{args.file} is no archive of a study; is it a checkpoint? Then say what studies "
-            "shall call it, with --name"
+            f"{args.file} is not an archive of a study; is it a checkpoint? Then say what "
+            "studies should call it, with --name"
         )
     arrived = archive.read(Path(args.file), Path(args.results), keep_ours=args.keep_ours)
     print(told(arrived.merged, args.file, args.results))

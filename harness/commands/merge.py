@@ -40,14 +40,14 @@ def run(args: argparse.Namespace) -> int:
 def told(done: Merged, source: str, target: str, dry_run: bool = False) -> str:
     """A sentence or two on what was merged."""
     verb = "would come" if dry_run else "came"
-    rows = sum(done.rows.values())
+    rows = len(set().union(*done.rows.values()))  # a stage may have rows in several tables
     lines = [
         f"{plural(len(done.artifacts), 'artifact')} ({size(done.bytes)}) {verb} from {source} "
         f"to {target}; {done.shared:,} were there already"
     ]
     if rows:
-        lines.append(f"of {plural(rows, 'stage')} the numbers {verb} alone, without the artifact")
-    if completed := sum(done.completed.values()):
+        lines.append(f"of {plural(rows, 'stage')} only the numbers {verb}, not the artifact")
+    if completed := len(set().union(*done.completed.values())):
         what = plural(completed, "stage that both have", "stages that both have")
         lines.append(f"{what} {verb} with numbers that {target} lacked")
     if done.names:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from harness.commands import common
-from harness.commands.common import duration
+from harness.commands.common import duration, plural
 from harness.commands.du import keys_of
 from harness.commands.imported import imported_checkpoints
 from harness.errors import BadInput
@@ -50,23 +50,26 @@ def run(args: argparse.Namespace) -> int:
     chosen = _unreferenced(args, root) if args.unreferenced else _of_study(args, root)
     for name, kept in chosen.kept.items():
         amount = size(sum(h.payload for h in kept))
-        print(f"kept for {name}: {len(kept):,} artifacts, {amount} (--shared takes them too)")
+        print(
+            f"kept for {name}: {plural(len(kept), 'artifact')}, {amount} (--shared takes them too)"
+        )
     if not chosen.artifacts:
         print("nothing to prune")
         return 0
     for kind in KINDS:
         held = [h for h in chosen.artifacts if h.kind == kind]
         if held:
-            print(f"  {kind:<10} {len(held):>7,} artifacts  {size(sum(h.payload for h in held))}")
+            what = plural(len(held), "artifact")
+            print(f"  {kind:<10} {what:>17}  {size(sum(h.payload for h in held))}")
     print(
-        f"{size(chosen.bytes)} in all; to make it again took {duration(chosen.seconds)} of one "
+        f"{size(chosen.bytes)} in all; making it took {duration(chosen.seconds)} of one "
         "worker's time. Numbers and reports stay as they are"
     )
     if not args.yes:
         print("nothing was removed: say --yes to do it")
         return 0
     done = pruning.remove(Store(root), chosen.artifacts)
-    print(f"pruned {common.plural(done.count, 'artifact')}: {size(done.bytes)} are free")
+    print(f"pruned {plural(done.count, 'artifact')}: {size(done.bytes)} are free")
     if done.in_use:
         shown = ", ".join(done.in_use[:5]) + (", ..." if len(done.in_use) > 5 else "")
         print(f"left alone, as somebody works on them: {shown}", file=sys.stderr)

@@ -283,14 +283,22 @@ def _unpack(path: Path, folder: Path) -> dict[str, Any]:
     try:
         about = json.loads((folder / ABOUT).read_text())
         sums = dict(about.pop("files"))
-        newer = about["format"] > FORMAT
+        made_in = about["format"]
         named = _names_are_names(about)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BadInput(f"{path} is no archive of a study: {error!r}") from None
-    if newer:
+    except KeyError as error:
+        raise BadInput(f"{path} is not an archive of a study: {ABOUT} lacks {error}") from None
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        what = f"{ABOUT} cannot be read ({type(error).__name__}: {error})"
+        raise BadInput(f"{path} is not an archive of a study: {what}") from None
+    if type(made_in) is not int or made_in < 1:
         raise BadInput(
-            f"{path} was written by harness {about.get('harness')} in a newer format: update the "
-            "harness"
+            f"{path} is not an archive of a study: {ABOUT} has the format {made_in!r}; formats are "
+            f"whole numbers, up to {FORMAT} in this version. Nothing was taken"
+        )
+    if made_in > FORMAT:
+        raise BadInput(
+            f"{path} was written by harness {about.get('harness')} in format {made_in}; this "
+            f"version reads formats up to {FORMAT}: update the harness. Nothing was taken"
         )
     if not named:
         raise BadInput(

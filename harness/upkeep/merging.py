@@ -48,8 +48,8 @@ class Merged:
 
     artifacts: list[tuple[str, str]] = field(default_factory=list)  # (kind, key)
     bytes: int = 0
-    rows: dict[str, int] = field(default_factory=dict)  # table -> keys without an artifact
-    completed: dict[str, int] = field(default_factory=dict)  # table -> keys of both that gain rows
+    rows: dict[str, set[str]] = field(default_factory=dict)  # table -> keys without an artifact
+    completed: dict[str, set[str]] = field(default_factory=dict)  # table -> keys that gain rows
     names: list[str] = field(default_factory=list)  # of imported checkpoints
     shared: int = 0  # keys that both have
     contradictions: list[str] = field(default_factory=list)
@@ -249,9 +249,9 @@ def _records(
             and contradiction(table, here[table][key], of[key]) is None
         }
         if alone := new - brought:
-            found.rows[table] = len(alone)
+            found.rows[table] = alone
         if fuller:
-            found.completed[table] = len(fuller)
+            found.completed[table] = fuller
         if not dry_run:
             for key in sorted((new - records.scan(ours.root, table).keys) | fuller):
                 records.write(ours.root, table, key, of[key])

@@ -43,3 +43,22 @@ def test_what_only_the_other_measured_is_told(
     assert main(["merge", "other"]) == 0
     said = capsys.readouterr().out
     assert "1 stage that both have came with numbers that results lacked" in said
+
+
+@pytest.mark.parametrize("here", [False, True])
+def test_a_stage_with_rows_in_several_tables_is_one_stage(
+    here: bool,
+    store: Store,
+    other: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A train stage has rows in two tables, and was counted twice."""
+    for step in (4, 8):
+        records.write(other.root, "runs", "a" * 64, [{"key": "a" * 64, "step": 8, "loss": 0.5}])
+        records.write(other.root, "training", "a" * 64, [{"key": "a" * 64, "step": step}])
+    if here:
+        records.write(store.root, "runs", "b" * 64, [{"key": "b" * 64, "step": 8}])
+    monkeypatch.chdir(store.root.parent)
+    assert main(["merge", "other"]) == 0
+    assert "of 1 stage only the numbers came" in capsys.readouterr().out

@@ -221,9 +221,9 @@ def newer(name: str, data: bytes) -> bytes:
     [
         (lambda n, d: d[:-1] + b"!" if n.endswith("payload.bin") else d, "does not match"),
         (lambda n, d: None if n.endswith("payload.bin") else d, "payload.bin is missing"),
-        (lambda n, d: None if n == "archive.json" else d, "no archive of a study"),
-        (lambda n, d: b"[]" if n == "archive.json" else d, "no archive of a study"),
-        (newer, "newer format"),
+        (lambda n, d: None if n == "archive.json" else d, "not an archive of a study"),
+        (lambda n, d: b"[]" if n == "archive.json" else d, "not an archive of a study"),
+        (newer, "format 99; this version reads formats up to 1"),
     ],
     ids=["changed", "left out", "no list", "another list", "newer"],
 )
@@ -241,6 +241,7 @@ def test_a_changed_one_is_refused_whole(
 @pytest.mark.parametrize(
     "about",
     [
+        *({"format": made_in} for made_in in (0, -1, True, 1.5, "1", None, [1])),
         {"study": "a\0b"},
         {"study": "../../outside"},
         {"study": "a" * 300},
@@ -254,7 +255,7 @@ def test_a_changed_one_is_refused_whole(
     ],
     ids=repr,
 )
-def test_a_study_that_is_called_as_none_can_be_is_refused_whole(
+def test_a_format_or_a_name_that_none_can_have_is_refused_whole(
     store: Store, there: Store, study: Path, commit, about: dict[str, object]
 ) -> None:
     commit(store, "train", "a")
@@ -333,7 +334,7 @@ def test_damaged_compression_and_a_list_without_end_are_refused(
     with pytest.raises(BadInput, match="damaged or cut off"):
         archive.read(other, there.root)
     changed(path, lambda n, d: b"[" * 200_000 if n == "archive.json" else d)
-    with pytest.raises(BadInput, match="no archive of a study"):
+    with pytest.raises(BadInput, match="not an archive of a study"):
         archive.read(path, there.root)
 
 

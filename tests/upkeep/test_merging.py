@@ -53,7 +53,7 @@ def test_numbers_without_artifacts_come_over(store: Store, other: Store) -> None
     row = {**measured("d", 4.0)["metrics"][0], "samples": 50_000, "distance_dtype": "float32"}
     records.write(other.root, "metrics", "d" * 64, [row])
     done = merge(other.root, store.root)
-    assert done.rows == {"metrics": 1}
+    assert done.rows == {"metrics": {"d" * 64}}
     frame = records.read_frames(store.root)["metrics"]
     assert frame.loc[0, "samples"] == 50_000 and frame.loc[0, "value"] == 4.0
     assert not merge(other.root, store.root).rows
@@ -71,8 +71,8 @@ def test_a_metric_that_only_the_source_has_comes_over(
             records.reconcile_one(of, "evaluate", "a" * 64)
         else:
             records.write(of.root, "metrics", "a" * 64, rows)
-    assert merge(other.root, store.root, dry_run=True).completed == {"metrics": 1}
-    assert merge(other.root, store.root).completed == {"metrics": 1}
+    assert merge(other.root, store.root, dry_run=True).completed == {"metrics": {"a" * 64}}
+    assert merge(other.root, store.root).completed == {"metrics": {"a" * 64}}
     frame = records.read_frames(store.root)["metrics"]
     assert list(frame["metric"]) == ["fid", "is"]
     assert not merge(other.root, store.root).completed
