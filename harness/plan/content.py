@@ -78,7 +78,7 @@ def reference(reference: ReferenceSettings, run: Run) -> dict[str, Any]:
     extractor: Any = reference.extractor
     source: Any = run.data.source
     whole_set = reference.images is None and reference.statistics_sha256 is None
-    # Without these two references shared one key. They are written only where they tell
+    # Without these, two references shared one key. They are written only where they tell
     # references apart, so that all other keys stay as they were.
     newer: dict[str, Any] = {}
     if reference.statistics is not None:
@@ -93,15 +93,15 @@ def reference(reference: ReferenceSettings, run: Run) -> dict[str, Any]:
     data = images(run.data, train=whole_set)
     if isinstance(run.data.held_out, str):  # in training it changes nothing
         data["held_out"] = Path(run.data.held_out).name
-    if reference.held_out:  # said here, so that keys of before stand
+    if reference.held_out:  # said here, so that older keys do not change
         data["reference_held_out"] = True
     return with_versions({**newer, "data": data, **content}, source, extractor)
 
 
 def floor_images(evaluation: EvaluationSettings, reference: ReferenceSettings) -> int:
-    """Real images that an evaluation's floor is measured of; 0: it has none.
+    """The number of real images of an evaluation's floor; 0: it has none.
 
-    As many as samples, where the study holds so many out: a distance depends on the number.
+    As many as samples, where the study holds out that many: a distance depends on the number.
     """
     if evaluation.floor_images is not None:
         return evaluation.floor_images

@@ -2,9 +2,9 @@
 
 Counting needs torch and the network itself, so it is done in a child process
 (harness.models.count_child), on the meta device, for all networks of a study at once. What was
-counted is kept in the user's cache folder under the network's architecture and whatever made it:
-the component file's SHA-256, the package's version, ours. A count is for plans alone; the number in
-the records comes from the complexity stage.
+counted is kept in the user's cache folder under the network's architecture and the code that made
+it: the component file's SHA-256, the package's version, ours. A count is for plans alone; the
+number in the records comes from the complexity stage.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.plan import keys
 from harness.version import __version__
 
 PATIENCE_S = 600.0  # for the child: torch's first import on a network file system takes minutes
-LAST_LINES = 3  # of what a child that failed said
+LAST_LINES = 3  # kept of what a failed child printed
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _path(text: str, family: Family, files: Sequence[File]) -> Path:
 
 
 def _keep(path: Path, answer: Mapping[str, Any]) -> None:
-    """Write a count; a cache that cannot be written is done without."""
+    """Write a count; where the cache cannot be written, nothing is kept."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         aside = path.with_suffix(f".{os.getpid()}")

@@ -6,9 +6,9 @@ the latest of equals; for `encode`: the latest of its image size. Else every com
 remembers its seconds, its Gflops and its devices: the median rate of committed stages of the same
 kind and model; then a benchmark of the model in another precision; then the median over the other
 models of the same kind; and None where nothing was measured (never a guess). All rates are in
-device-seconds: a stage that eight GPUs did in an hour took eight hours. Stages that were
-interrupted on the way say nothing, as their last attempt did a part. A stage of a second says
-little of one of an hour: most of it was its start, so that its rate is a bound (`at_most`).
+device-seconds: a stage that eight GPUs did in an hour took eight hours. Interrupted stages do not
+count, because their last attempt did only a part of the work. A stage of a second says little about
+one of an hour: most of it was start-up, so its rate is only an upper bound (`at_most`).
 """
 
 from __future__ import annotations

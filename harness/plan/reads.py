@@ -1,7 +1,7 @@
 """The files from outside that stages read: images, weights, statistics.
 
-A role names what they are to the stage. The stage keeps a list of them by role
-(harness.store.file_lists), and who looks at a study asks here where they lie now.
+A role says what they are to the stage. The stage keeps a list of them by role
+(harness.store.file_lists), and whoever looks at a study finds here where they lie now.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Recipe(StageSettings):
     grad_clip: float | None
     precision: Literal["float32", "bf16"]
     tf32: bool
-    weight_decay: float | None = None  # AdamW's, which keys have always had here
+    weight_decay: float | None = None  # AdamW's, which keys have always held here
     betas: tuple[float, float] | None = None
     optimizer: Content | None = None  # any other
     schedule: Content | None = None  # None: a constant rate
@@ -114,7 +114,7 @@ class TrainStage(KeyedStage):
     flip: bool
     seed: int
     step: int
-    diffusion_steps: int | None = None  # the DDPM objective's, which keys have always had here
+    diffusion_steps: int | None = None  # the DDPM objective's, which keys have always held here
     objective: Content | None = None  # any other
 
 
@@ -134,7 +134,7 @@ class SampleStage(KeyedStage):
     tf32: bool = False
     images: Literal["npz", "folder", "none"] = "npz"
     guidance_interval: tuple[int | float, int | float] | None = None
-    eta: float | None = None  # DDIM's, which keys have always had here
+    eta: float | None = None  # DDIM's, which keys have always held here
     clip: bool = False
     ema: float | None = None  # one of the checkpoint's further decays; None: its first
     ema_length: float | None = None  # of an average made of its snapshots

@@ -1,11 +1,11 @@
-"""Decides what of a plan is to do, backwards from what is wanted. Pure.
+"""Decides which stages of a plan are to do, backwards from what is wanted. Pure.
 
 Wanted are measurements (evaluate stages), floors, operation counts, the train stages that end a
 run, the samples that a section of the report shows, and of a part of a study whatever nothing else
 of it needs. A stage is done when it is committed, its payload kept or pruned. One that is not done
 is to do only when something wanted is not done without it. Samples and checkpoints that were
 deleted after what they were made for are not made again: a last checkpoint or a shown sample that
-was there before, and is gone, is only told as gone.
+was there before, and is gone, is only reported as gone.
 
 A train stage starts from the latest committed checkpoint on its own trajectory: the same run, an
 earlier step (with a schedule that depends on the horizon: the same horizon, which is in the run's
@@ -70,7 +70,7 @@ def decide(
 
     committed: keys whose payload is there; pruned: those whose manifest and rows alone are. made:
     what is known to have been there before, besides what something committed was made of; damaged:
-    what is gone because it was damaged, which is made again without a question. checkpoints:
+    what is gone because it was damaged, which is made again without asking. checkpoints:
     committed ones of this and other studies, asked for only when there is something to train.
     earlier: of evaluations to do, the role and key of the committed one that each goes on from.
     """

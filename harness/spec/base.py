@@ -1,8 +1,8 @@
 """The base of every section of a study: strict, frozen settings, and their fields' types.
 
 A field's description is the text below it; harness.components.descriptions reads it when asked for.
-It is the one place where its meaning, unit, default's reason and source stand: errors, `schema`,
-`explain` and the reference page show it.
+No other place says its meaning, its unit, its source and the reason of its default: errors,
+`schema`, `explain` and the reference page show it.
 """
 
 from __future__ import annotations

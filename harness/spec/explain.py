@@ -41,7 +41,7 @@ def explain(
     items = [(_path(item["loc"], prefix, where), item) for item in error.errors(include_url=False)]
     for path, item in items:
         if path in reported and item["type"] not in ("extra_forbidden", "missing"):
-            continue  # the branches of one union, told once
+            continue  # the branches of one union, reported once
         alternative = item["type"].endswith("_type") or (
             item["type"] == "literal_error" and isinstance(item.get("input"), (tuple, Mapping))
         )
@@ -80,7 +80,7 @@ def without_repeats(problems: Iterable[str]) -> list[str]:
 
 
 IN_A_RUN = re.compile(r"(.+?) \(in the run (.+?)\)( \[.*\])?")
-SAID = ("extra_forbidden", "value_error")  # errors that say themselves what is allowed, and why
+SAID = ("extra_forbidden", "value_error")  # errors whose own text says what is allowed, and why
 BRANCHES = {"int", "float", "str", "bool", "literal", "constrained-int", "constrained-str"}
 
 

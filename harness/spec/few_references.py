@@ -1,7 +1,7 @@
 """Metrics that a study has too few real images for, known before anything is computed.
 
-Not an error of the study's text: a study that was run so stays readable, and its other metrics are
-numbers. Nothing new is begun for it.
+This is not an error of the study's text: a study that was run with it stays readable, and its other
+metrics are valid. Nothing new is begun for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def too_few(study: Study) -> dict[str, list[str]]:
-    """Per evaluation, what cannot be had of so few real images, and what would do."""
+    """Per evaluation: the metrics that so few real images cannot give, and how many would do."""
     from harness.metrics.shared import Shared
 
     found: dict[str, list[str]] = {}

@@ -1,6 +1,6 @@
 """Whether the parts of a run fit: images, autoencoder and network, objective, schedule and steps.
 
-A problem is told at the axis that brought it, where an axis did.
+A problem is reported at the axis that caused it, where one did.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def _of_field(dotted: str, value: object, sentence: str) -> str:
 
 
 def no_decoder(decoder: str | None, codec: Any) -> str:
-    """What is wrong with a decoder that the autoencoder has not."""
+    """What is wrong with a decoder that the autoencoder does not have."""
     return f"is {decoder!r}, the {codec.name} autoencoder has: {', '.join(codec.decoders)}"
 
 

@@ -10,7 +10,7 @@ from harness.spec.schema import ReferenceSettings, StudySettings
 
 
 def check(settings: StudySettings, data: Any) -> None:
-    """Raises BadInput for one that cannot be, or is too small for what is asked."""
+    """Raises BadInput for a share that is impossible, or too small for what the study asks."""
     if data.held_out is not None and data.source.made:
         raise BadInput(
             f"data.held_out is for images that lie on disk; source {data.source.name!r} makes "

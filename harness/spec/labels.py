@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from harness.spec.run import Run
 
 IN_NAME = ("name", "checkpoint", "family", "size", "patch_size", "depth", "width", "heads")
-# An axis is called by its last word, but for these.
+# An axis is called by its last word, except these.
 CALLED = {
     "train.steps": "horizon",
     "diffusion.steps": "diffusion_steps",
@@ -20,7 +20,7 @@ CALLED = {
     "autoencoder.name": "autoencoder",
     "objective.name": "objective",
 }
-# The report says these first, then the recipe, then the data; the seed stands last.
+# The report names these first, then the recipe, then the data; the seed comes last.
 FIRST = (
     "model.block",
     "data.image_size",
@@ -37,9 +37,9 @@ _LACKING = object()
 def words_of(runs: Sequence[Run], fields: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """Per run the words behind its model's name: "lr 0.004", "wsd, decay 0.2", "seed 1".
 
-    runs: of a study; fields: what the matrix sets in each, by dotted name. What all runs share is
-    not said, nor what a model's name says, nor a setting of the network that does not tell two of
-    one name apart.
+    runs: of a study; fields: what the matrix sets in each, by dotted name. Left out: what all runs
+    share, what the model's name says already, and a setting of the network that does not
+    distinguish two networks of one name.
     """
     axes = sorted(dict.fromkeys(axis for own in fields for axis in own), key=_place)
     fields = [
@@ -59,7 +59,7 @@ def words_of(runs: Sequence[Run], fields: Sequence[Mapping[str, Any]]) -> list[t
 
 
 def _otherwise(run: Run, axis: str) -> Any:
-    """What a run has where its point does not say."""
+    """A run's value where its point sets none."""
     head, *rest = axis.split(".")
     found: Any = run.model.component if head == "model" else getattr(run, head, _LACKING)
     for name in rest:
@@ -94,7 +94,7 @@ def _said(
 
 
 def _apart(axis: str, runs: Sequence[Run], fields: Sequence[Mapping[str, Any]]) -> bool:
-    """Does it tell apart two networks of one name?"""
+    """Does it distinguish two networks of one name?"""
     values: dict[str, set[str]] = {}
     for run, own in zip(runs, fields, strict=True):
         values.setdefault(run.model.label, set()).add(_text(own[axis]))

@@ -78,7 +78,7 @@ def points_of(settings: StudySettings, where: Source) -> tuple[list[dict[str, An
 
 
 def _taken(rule: Mapping[str, Any], points: list[dict[str, Any]]) -> str:
-    """What the points have of the fields that a rule names; their axes, where they have none."""
+    """The points' values of the fields that a rule names; their axes, where they have none."""
     said = []
     for axis in rule:
         values = {_text({"": p[axis]}): p[axis] for p in points if axis in p}

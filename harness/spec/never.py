@@ -1,4 +1,4 @@
-"""What no machine can ever compute of a study, though its text is right in itself."""
+"""What no machine can ever compute of a study, although its text is valid."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SHA256 = 64  # hexadecimal digits
 
 
 def never(study: Study) -> Iterator[str]:
-    """What no machine can ever compute of a study, whose text is right in itself: one that was run
-    so stays readable, and nothing new is begun for it."""
+    """What no machine can ever compute of a study whose text is valid. A study that was run with it
+    stays readable; nothing new is begun for it."""
     for field, sentence in dict.fromkeys(_never(study)):
         yield f"{overriding.said_of(study, field)}: {sentence}"
 

@@ -1,4 +1,4 @@
-"""Refuses a `--set` that would have no effect: it must not do nothing without a word."""
+"""Refuses a `--set` that would have no effect, which its user would not notice."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _nameless(override: str, given: str, axes: Mapping[str, Any], merged: Source
 
 
 def _at(value: Any, dotted: str) -> Any:
-    """What a mapping holds at a dotted path; None where it has not."""
+    """What a mapping holds at a dotted path; None where it holds nothing."""
     for part in dotted.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
@@ -109,9 +109,9 @@ def _inner(override: str) -> Any:
 
 
 def _another_evaluation(override: str, before: Source, known: set[str]) -> list[str]:
-    """A field of an evaluation that there is not: it would be made, and be a second one.
+    """The field of an evaluation that does not exist: the override would create a second one.
 
-    known: the evaluations that there are; one that is given whole comes to them.
+    known: the evaluations that exist; one that is given whole is added to them.
     """
     first, *rest = override.partition("=")[0].strip().split(".")
     if first != "evaluations" or not rest:
@@ -154,11 +154,12 @@ def said_in(study: Any, sentence: str) -> str:
 def blamed(
     problems: list[str], overrides: tuple[str, ...], without: Callable[[str | None], list[str]]
 ) -> list[str]:
-    """Problems that a --set made, told of it and not of the file's line that it disagrees with.
+    """Problems that a --set caused, reported at it and not at the file's line that it disagrees
+    with.
 
-    without: what is wrong with the study when one of them is left out, or (None) all are. A
-    problem is the option's when it goes with it, and nothing else comes instead; else it is all
-    options' when it goes with them all.
+    without: what is wrong with the study when one of them is left out, or (None) all are. A problem
+    is an option's when it disappears without the option and no other takes its place. Otherwise it
+    is all options' when it disappears without all of them.
     """
     if len(overrides) > MOST_TRIED:
         return problems
@@ -172,7 +173,7 @@ def blamed(
             if problem not in rest and at_line and not problem.startswith("--set"):
                 out[i] = f"--set {override}: {problem[at_line.end() :]}"
     together = [i for i, problem in enumerate(out) if problem == problems[i]]
-    if len(overrides) > 1 and together:  # what two of them make wrong between them
+    if len(overrides) > 1 and together:  # what two of them cause together
         rest = without(None)
         for i in together:
             at_line = re.match(r"^.+?:\d+: ", out[i])

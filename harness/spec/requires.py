@@ -1,7 +1,7 @@
 """`requires: harness>=0.2` in a study: which versions of the harness it was written for.
 
-Looked at before anything else of the study: a field that a later version brought would otherwise be
-told as a spelling mistake.
+Checked before anything else in the study: a field of a later version would otherwise be reported as
+a spelling mistake.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ NAMES = ("harness", "scaling-study-harness")
 
 
 def check(study: Source, version: str) -> None:
-    """Raise BadInput, with file and line, unless `version` is one that the study can be read by."""
+    """Raise BadInput, with file and line, unless the study allows this `version`."""
     text = study.data.get("requires")
     if text is None:
         return
-    # few studies say it, and these take time
+    # few studies use it, and these imports take time
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.version import Version
 

@@ -25,7 +25,7 @@ class Run:
     train: TrainSettings | None
     seed: int
     point: Mapping[str, Any] = field(default_factory=dict)  # the axes' values, for people
-    words: tuple[str, ...] = ()  # what tells it from the study's other runs, besides the model
+    words: tuple[str, ...] = ()  # what sets it apart from the study's others, besides the model
 
     @property
     def label(self) -> str:

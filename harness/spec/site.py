@@ -6,8 +6,8 @@
     account: vision
     extra: {reservation: paper}
 
-It lies below the study: what the study, its profile or `--set` says of a field counts. Nothing in
-it is part of a key.
+The study is laid over it: a field that the study, its profile or `--set` gives takes its place.
+Nothing in it is part of a key.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def parse(text: str, file: str) -> Source:
     return Source(data, places)
 
 
-# What libyaml says, where that is not plain.
+# What libyaml says, where that needs plainer words.
 _PLAIN = {
     "but found another document": "a second document begins here (---): a study is one",
     "found undefined alias": "this alias (*) has no anchor (&) before it: text that begins with * "
@@ -348,7 +348,7 @@ def override(source: Source, assignment: str) -> Source:
 
 
 def _comment(text: str) -> bool:
-    """Is a part of the text that `--set` gives a comment of YAML, which nobody means there?"""
+    """Does YAML take a part of a `--set` text for a comment? Nobody means one there."""
     loader = _Loader(text)
     try:
         node = loader.get_single_node()

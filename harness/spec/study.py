@@ -132,7 +132,7 @@ def _load(path: Path, profile: str | None, overrides: tuple[str, ...], text: str
     points, more = points_of(written, merged)
     problems += more
     runs = runs_of(written, settings, points, merged, problems)
-    if problems:  # what goes together is asked of what is right in itself
+    if problems:  # whether parts fit together is asked only of parts that are valid
         raise BadStudy("\n".join(without_repeats(problems)))
     problems = cross_checks(settings, runs, merged)
     if problems:
@@ -164,7 +164,7 @@ def check_without_components(
     """The mistakes of a study, as far as they show without running code of its own.
 
     None where it lists no component files: then it can be loaded. Names that only its files may
-    bring, and what hangs on them, are passed over. Raises BadInput where it cannot be parsed.
+    bring, and what depends on them, are not checked. Raises BadInput where it cannot be parsed.
     """
     path = shipped.find(path)
     base = yaml_source.read(path)

@@ -1,7 +1,7 @@
-"""Numbers that a study may write and nobody can compute, and those that take years.
+"""Numbers of a study that no machine can handle, and those that take years.
 
-A slip of the keyboard (samples: 50000000000) plans as anything else does, and fails after hours
-or never ends. The bounds are far beyond what exists, so that none of them is in anybody's way.
+A typing mistake (samples: 50000000000) is planned like any other number, and fails after hours or
+never ends. The bounds lie far beyond today's machines, so that they are in nobody's way.
 """
 
 from __future__ import annotations
