@@ -1,4 +1,4 @@
-"""What a driver has before it: which stages wait, run, are done, failed or cannot run. Pure."""
+"""A driver's work: which stages wait, run, are done, failed or cannot run. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.plan.wanted import BESIDE
 # What unblocks everything first, then numbers (they are quick), then the longest chain.
 FIRST = {"encode": 0, "reference": 1, "complexity": 2}
 FIRST |= dict.fromkeys(("evaluate", *BESIDE), 3)
-# What is not started where all that it leads to is behind a failed stage.
+# These are not started where all that they lead to is behind a failed stage.
 COSTLY = ("encode", "train", "sample")
 
 
@@ -27,11 +27,11 @@ class Agenda:
     elsewhere: set[str] = field(default_factory=set)  # another driver's, or a queue's beside us
     waiting: dict[str, Stage] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)  # behind failed ones, or held
-    held: set[str] = field(default_factory=set)  # of those: they would lead to failed ones alone
-    keep_going: bool = False  # do what leads to failed stages alone all the same
+    held: set[str] = field(default_factory=set)  # of those: they would lead only to failed ones
+    keep_going: bool = False  # do also what leads only to failed stages
     not_before: dict[str, float] = field(default_factory=dict)  # when one may be tried again
-    idle: list[str] = field(default_factory=list)  # at work, or in a queue, for failed stages alone
-    given: set[str] = field(default_factory=set)  # what ours go on from, and is no stage of ours
+    idle: list[str] = field(default_factory=list)  # at work, or in a queue, only for failed stages
+    given: set[str] = field(default_factory=set)  # what ours go on from, and not our stage
 
     def __post_init__(self) -> None:
         self._sort()
@@ -47,8 +47,8 @@ class Agenda:
         failed: dict[str, Attempt],
         given: set[str] | None = None,
     ) -> None:
-        """Take stock, perhaps once more; what is neither done nor failed nor at work waits, or is
-        blocked."""
+        """Take stock, perhaps again. A stage that is neither done nor failed nor at work waits, or
+        is blocked."""
         self.stages, self.done, self.failed, self.given = stages, done, dict(failed), given or set()
         self._sort()
         self.blocked.clear()
@@ -98,7 +98,7 @@ class Agenda:
         self.done.add(key)
 
     def fail(self, attempt: Attempt) -> None:
-        """It is not tried again by this driver; nor is what needs it."""
+        """Neither it nor what needs it is tried again by this driver."""
         self.waiting.pop(attempt.key, None)
         self.running.pop(attempt.key, None)
         self.elsewhere.discard(attempt.key)
@@ -135,7 +135,7 @@ class Agenda:
         self.idle = [key for key in self.running if key in idle]
 
     def hold(self, key: str) -> None:
-        """It leads to failed stages alone, and is not begun."""
+        """It leads only to failed stages, and is not begun."""
         self.waiting.pop(key, None)
         self.running.pop(key, None)
         self.blocked.add(key)

@@ -25,7 +25,7 @@ def when(attempt: Attempt) -> str:
 
 
 def why(attempt: Attempt) -> str:
-    """Its class, its message, and how it is tried again where another try differs from it."""
+    """Its class, its message, and how the next try differs from it, where it does."""
     how = f"; tried again {attempt.next_try}" if attempt.next_try else ""
     return f"{attempt.failure}: {attempt.error}{how}"
 

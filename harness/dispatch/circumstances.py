@@ -1,8 +1,8 @@
-"""What a failure may have come from besides what is in its stage's key.
+"""Possible causes of a failure that are not in its stage's key.
 
 Four short digests are written down with each attempt: of the code, of the component files that the
 study names, of the files it reads (names, sizes and times, not contents), and of the settings
-outside the key. An error that was met under other circumstances is worth another try.
+outside the key. An error that occurred under other circumstances is worth another try.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _stat(path: str) -> tuple[int, int]:
 
 def _settings(plan: Plan, task: Task) -> str:
     settings = plan.study.settings.dispatch
-    components = {"executor", "trackers"}  # Pydantic knows of names alone, and warns of the rest
+    components = {"executor", "trackers"}  # Pydantic expects names only, and warns of others
     dispatch = settings.model_dump(mode="json", exclude=components)
     dispatch["executor"] = settings.component.model_dump(mode="json")
     dispatch["trackers"] = [_tracker(tracker) for tracker in settings.trackers]

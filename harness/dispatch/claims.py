@@ -34,7 +34,7 @@ STALE_S = 600.0  # another machine's claim, unrefreshed for this long, is dead
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that works, told apart from a later one with the same id."""
+    """A working process, distinguished from a later one with the same id."""
 
     host: str
     pid: int
@@ -185,7 +185,7 @@ class Claims:
         return False
 
     def _ours(self, key: str) -> bool:
-        """Did the link that we just tried to make come to be, whatever was said of it?"""
+        """Does the link that we just tried to make exist, whatever the file system reported?"""
         if key in self._held:
             return False
         try:
@@ -293,7 +293,7 @@ class Claims:
         return owner is not None and owner.alive() is not False
 
     def refresh(self) -> None:
-        """Show other machines that we live (call about once a minute)."""
+        """Show other machines that this process lives (call about once a minute)."""
         for path in self._files:
             for name in (path, *(f"{self.root}/claims/{key}" for key in self._held)):
                 with contextlib.suppress(OSError):  # claims are the same file, by another name
@@ -339,7 +339,7 @@ def _check(content: Mapping[str, Any]) -> str:
 def _parse(text: str | bytes) -> Owner | None:
     try:
         content = json.loads(text)
-        check = content.pop("check", None)  # those of before have none
+        check = content.pop("check", None)  # older ones have none
         found = Owner(**content)
     except (ValueError, TypeError, AttributeError):
         return None

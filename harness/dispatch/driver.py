@@ -65,7 +65,7 @@ class Driver:
         self.agenda = Agenda({s.key: s for s in self.chosen}, keep_going=keep_going)
         self.policy = POLICIES[executor.policy](self)
         self.stopping = False
-        self.before: dict[str, Attempt] = {}  # failures of before we began, by key
+        self.before: dict[str, Attempt] = {}  # failures from before this driver began, by key
         self._noted: dict[str, Any] = {}
 
     def run(self) -> int:
@@ -145,7 +145,7 @@ class Driver:
     def merge_records(self) -> None:
         """Many record files into few, so that readers are quick while weeks go by.
 
-        What stops it stops no stage: it is said, and tried again.
+        If it fails, no stage stops: the failure is reported, and it is tried again.
         """
         try:
             merging.merge(self.store.root, self.ledger, merging.MANY)
@@ -153,7 +153,7 @@ class Driver:
             self.watch("note", None, {"text": f"the records were not merged: {error}"})
 
     def take_stock(self) -> tuple[StudyState, list[str]]:
-        """Where the stages stand, once what is damaged is out of the way; and notes of that.
+        """Where the stages stand, after damaged ones were moved away; and notes about those.
 
         Raises BadInput when something wanted needs what was removed, unless `remake`.
         """
@@ -286,7 +286,7 @@ class Driver:
             self._ended(stage, attempt, failure, message)
 
     def _ended(self, stage: Stage, attempt: Attempt, failure: str, message: str | None) -> None:
-        """It has failed: once more, or not."""
+        """It has failed: is it tried once more?"""
         ended, verdict = self.policy.settle(attempt, failure, message)
         self.ledger.release(stage.key)
         if verdict.again:
@@ -301,7 +301,7 @@ class Driver:
         """Did it fail because what it reads is damaged? Then that is made again, and so is it."""
         damaged = []
         for role, need in (*stage.inputs.items(), *stage.after.items()):
-            if need not in (message or ""):  # the path of what is damaged is told
+            if need not in (message or ""):  # the path of the damaged file is reported
                 continue
             kind = KIND_OF_ROLE[role]
             try:
@@ -330,8 +330,8 @@ class Driver:
         return True
 
     def _record(self, stage: Stage) -> None:
-        """Its rows, where whoever committed it has not written them. Damage is told, and the next
-        run mends it."""
+        """Its rows, where whoever committed it has not written them. Damage is reported, and the
+        next run mends it."""
         try:
             records.reconcile_one(self.store, stage.kind, stage.key)
         except CorruptArtifact as error:

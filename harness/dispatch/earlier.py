@@ -21,9 +21,10 @@ from harness.store.pruned import pruned_keys
 def found(again: Sequence[Stage], plan: Plan, store: Store) -> dict[str, tuple[str, str]]:
     """Key of an evaluation to do -> (role, key) of the committed one that it goes on from.
 
-    Both are of the same samples, reference and settings but for the metrics. Of several, one whose
-    features serve all that is new is preferred, then the one that has most of what is asked. Of the
-    plan's own evaluations, manifests are read only where the samples are the same.
+    Both are of the same samples, reference and settings but for the metrics. Of several, the first
+    choice is one whose features serve all new metrics, then the one that has most of the metrics
+    asked for. Of the plan's own evaluations, manifests are read only where the samples are the
+    same.
     """
     from harness.store.results import EvaluateResult
 
@@ -73,7 +74,7 @@ def _same(settings: EvaluateStage, inputs: Mapping[str, str]) -> tuple[Any, ...]
 
 
 def _whole(store: Store, manifest: Manifest) -> bool:
-    """Are the features that it kept there? Their checksum is for who reads them."""
+    """Are the features that it kept there? Whoever reads them checks their checksum."""
     return all(
         name not in manifest.files
         or store.size("evaluate", manifest.key, name) == manifest.files[name].bytes

@@ -4,7 +4,7 @@ Two policies. With `pool` the stages live and die with the driver (warm workers,
 driver starts one when there is room for it. With `queue` they outlive it (a cluster): the driver
 hands over all it can, may leave, and finds them again.
 
-A class of its own subclasses `PoolExecutor` or `QueueExecutor` and so gets what it does not say
+A new executor subclasses `PoolExecutor` or `QueueExecutor` and inherits what it does not define
 itself; `harness.testing.executor` holds the laws that every one of them keeps.
 """
 
@@ -51,7 +51,7 @@ class Look:
 
     @staticmethod
     def ended(event: Event) -> Look:
-        """The look of an attempt that is over, where nobody has written that down."""
+        """The look of an attempt that is over, although the ledger does not say so."""
         message = str(event.content.get("message") or "")
         if event.event == "done":
             return Look("done")
@@ -61,7 +61,7 @@ class Look:
 
 
 class Pace:
-    """How long a stage will take, by how far it came since it first said."""
+    """How long a stage will take, from its progress since its first report."""
 
     def __init__(self) -> None:
         self._first: tuple[float, float] | None = None  # when, and what was done
@@ -82,7 +82,7 @@ class Executor(Protocol):
     policy: Literal["pool", "queue"]
 
     def start(self, task: Task, attempt: Attempt) -> None:
-        """Begin a stage; its end comes as an event. What it prints goes to `attempt.log`."""
+        """Begin a stage. Its end arrives as an event; what it prints goes to `attempt.log`."""
 
     def poll(self, timeout: float) -> list[Event]:
         """Events since the last call; waits for one, but never longer than `timeout` seconds."""
@@ -154,15 +154,15 @@ class QueueExecutor(Executor, Protocol):
         return Look("queued") if event is None else Look.ended(event)
 
     def remedy(self, attempt: Attempt, failure: str, message: str) -> Remedy | None:
-        """What another try of a failed attempt has that it had not; None: that is not known."""
+        """What another try has that the failed attempt did not have; None: not known."""
         return None
 
     def ran(self, key: str) -> float | None:
-        """Seconds that a stage in flight has run, as far as it has said."""
+        """Seconds that a stage in flight has run, by its last report."""
         return None
 
     def begun(self, key: str) -> bool:
-        """Has a stage in flight begun, as far as it has said?"""
+        """Has a stage in flight reported that it began?"""
         return self.ran(key) is not None
 
     def foreign(self, known: Container[str]) -> list[str]:

@@ -3,9 +3,9 @@
 One policy for local workers and clusters. Within a run an attempt that was killed, lost, preempted,
 out of memory or hit by its environment is tried again (state `again`) as often as its class allows,
 after a pause that grows, and with more memory or time where that is what was missing and more can
-be had; then it is `failed`. A new run tries it anew: every failure, where somebody sits before it
-(a pool), since what was in the way may be gone; from a queue an error of the code or of the input
-only once something has changed that it may have come from (harness.dispatch.circumstances), or with
+be had; then it is `failed`. A new run tries it anew. A pool, which has somebody in front of it,
+tries every failure, since the cause may be gone. A queue tries an error of the code or of the input
+only once something has changed that may have caused it (harness.dispatch.circumstances), or with
 `retry`.
 """
 
@@ -44,7 +44,7 @@ POLICIES: dict[str, Policy] = {
     "bad input": Policy(0, 0, None, "the study, the data or a file cannot be used"),
 }
 
-OWN = ("error", "bad input")  # a try under the same circumstances would only repeat them
+OWN = ("error", "bad input")  # under the same circumstances, another try would only repeat them
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ class Verdict:
 
 
 def since_forgiven(attempts: Iterable[Attempt]) -> list[Attempt]:
-    """The attempts after the last one that failed for good: what came then was a new beginning."""
+    """The attempts after the last one that failed for good: with the next one the count began
+    anew."""
     found: list[Attempt] = []
     for attempt in attempts:
         if attempt.state in ("failed", "forgiven"):

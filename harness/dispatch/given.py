@@ -1,6 +1,6 @@
-"""Stages that were given to a queue, as seen by a driver whose own stages live with it.
+"""Stages that were given to a queue, as seen by a driver that runs its stages itself.
 
-Both would write the same scratch checkpoints: what lives in a queue is left alone.
+Both would write the same scratch checkpoints, so what lives in a queue is left alone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def settle(plan: Plan, ledger: Ledger, latest: Mapping[str, Attempt]) -> None:
 
 
 def may_live(attempt: Attempt | None) -> bool:
-    """May a job be at this attempt? Where its queue cannot be asked nothing is known."""
+    """May a job be working on this attempt? Where its queue cannot be asked, nothing is known."""
     return queue_of(attempt) is not None
 
 
@@ -62,5 +62,5 @@ def living_jobs(
 def still_living(plan: Plan, ledger: Ledger, keys: Iterable[str]) -> set[str]:
     """Stages that a queue was given, that are not over, and that no process claims."""
     latest = {k: a for k in keys if (a := ledger.last(k)) is not None}
-    unclaimed = {k: a for k, a in latest.items() if not ledger.alive(k)}  # by one who submits it
+    unclaimed = {k: a for k, a in latest.items() if not ledger.alive(k)}  # by who submits it
     return living_jobs(plan, ledger, unclaimed)[0]

@@ -1,4 +1,4 @@
-"""What the headers of files that a study names tell, before anything is computed.
+"""The headers of the files that a study names, read before anything is computed.
 
 A file of statistics that is no npz, or weights that are an empty file, would be refused by the
 stage that reads them; by then others have trained. Only headers are read: `plan` asks too.
@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-TORCH = (b"PK", b"\x80")  # what torch.save begins with: a zip, or a pickle of before
+TORCH = (b"PK", b"\x80")  # what torch.save begins with: a zip, or an old pickle
 FIDELITY = ".pt"  # the ending of torch-fidelity's statistics
 LARGEST_HEADER = 100_000_000  # bytes, of a safetensors file
 

@@ -1,10 +1,10 @@
-"""Are the files under a study's names those that its results were made of?
+"""Are the files that a study names those that its results were made of?
 
 A key holds the names of data and weights, not their bytes. Stages keep a list of the files that
 they read; here it is compared with what lies there now: names and sizes decide, times are noted.
 One stat per file. `run` looks at every file. Who only looks (`plan`, `status`) looks at every file
 of a small tree; of a large one at every folder's time and at some files, drawn at random, as long
-as the whole look before is young and the folders have not changed.
+as the last look at all files is recent and no folder has changed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     results/attempts/KEY/ATTEMPT.json   one execution: when, where, its log, how it ended
 
-Who works on a stage now says its claim (harness.dispatch.claims).
+A stage's claim says who works on it now (harness.dispatch.claims).
 """
 
 from __future__ import annotations
@@ -267,7 +267,7 @@ def number_of(name: str) -> int:
 
 
 def is_final(attempt: Attempt) -> bool:
-    """Is it to be shown as failed? What passes by itself is shown as tried again."""
+    """Is it shown as failed? A failure that may pass by itself is shown as tried again."""
     return attempt.state == "failed" and attempt.failure not in PASSING
 
 

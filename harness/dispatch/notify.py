@@ -2,10 +2,11 @@
 
     dispatch: {notify: [mail-me, --subject, harness]}
 
-It is run without a shell. What it is told stands on its standard input as one JSON object, and in
-its environment: HARNESS_EVENT (failed, or the end's done, failed or stopped), HARNESS_STUDY,
-HARNESS_PROFILE, HARNESS_TEXT (a sentence). A notification never fails a run, and never holds it up
-for more than a minute. What the command starts in the background is left to itself.
+It is run without a shell. It reads the message as one JSON object from its standard input, and
+finds it in its environment: HARNESS_EVENT (failed, or the end's done, failed or stopped),
+HARNESS_STUDY, HARNESS_PROFILE, HARNESS_TEXT (a sentence). A notification never fails a run, and
+never holds it up for more than a minute. What the command leaves running in the background is not
+touched.
 """
 
 from __future__ import annotations

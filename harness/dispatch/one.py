@@ -1,4 +1,4 @@
-"""One stage, one process: what an executor starts that keeps no workers.
+"""One stage, one process: for executors that keep no workers.
 
     python -m harness.dispatch.one TASK.json
 

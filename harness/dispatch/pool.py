@@ -1,8 +1,8 @@
 """The policy of executors whose stages live and die with the driver: warm workers, subprocesses.
 
-A stage starts when there is a place for it. Whoever runs it sits before it: a new run tries every
-failure of before once more, since what was in the way may be gone; within a run what passes is
-tried again after a short pause, and an error of the code or of the input is told at once.
+A stage starts when there is a place for it. Its user is at the terminal. So a new run tries every
+earlier failure once more, since the cause may be gone. Within a run, a failure that may pass is
+tried again after a short pause; an error of the code or of the input is reported at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ASK_S = 60.0  # between questions to a queue about stages that were given to it
 TELL_S = 1.0  # between notes of how far our stages are
 LOOK_S = 1.0  # between looks for `harness cancel`
 PACE = 0.1  # of the pauses: somebody waits at the terminal
-AT_ONCE = dict.fromkeys(failures.OWN, 0)  # told, and not tried again within the run
+AT_ONCE = dict.fromkeys(failures.OWN, 0)  # reported, and not tried again within the run
 
 
 class Pool(Policy):

@@ -32,8 +32,8 @@ def problems(
 ) -> list[str]:
     """Everything that is missing on this machine for the stages still to do, as sentences.
 
-    root: the results folder, where one is meant. notes: is given what is no fault, and should be
-    known of images that are to be encoded.
+    root: the results folder, where one is meant. notes: receives what is not a fault but should be
+    known about images that are to be encoded.
     """
     missing = list(missing)
     study, kinds = plan.study, {s.kind for s in missing}

@@ -1,8 +1,9 @@
 """The policy of executors whose stages outlive the driver: launch, leave, reconcile.
 
 Everything is handed over as early as the queue takes it, children after their parents; a stopped
-driver leaves it there, the next one adopts it. A failure that passes is tried again as its class
-allows; one of the code or of the input only when something has changed that it may come from.
+driver leaves it there, the next one adopts it. A failure that may pass is tried again as its class
+allows. An error of the code or of the input is tried again only when something has changed that may
+have caused it.
 """
 
 from __future__ import annotations

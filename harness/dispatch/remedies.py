@@ -1,9 +1,10 @@
-"""What another try of a stage has that the one before had not, and what only a person can change.
+"""What the next try of a stage has that the last one did not have, and what only a person can
+change.
 
 A cluster can be asked for more of a node's memory, but only where the study says how much is asked
 for; a GPU has what it has. It can be asked for more time, up to what a partition grants, and a
-stage that keeps what it did goes on. A try that has no more is made once, since something else may
-have been in the way; that nothing was changed is said with it.
+stage that keeps what it did goes on. A try with no more than before is made once, since the cause
+may have been something else; the message then says that nothing was changed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-# How torch and its libraries, and our own advice, tell of a GPU's memory.
+# The words of torch, its libraries and our own advice for a GPU's memory.
 DEVICE = re.compile(
     r"\b(cuda|hip|mps|xpu)\b.{0,40}out of memory|out of memory on (cuda|hip|mps|xpu)"
     r"|\b(cublas|hipblas|cudnn|miopen)_status_alloc_failed",

@@ -1,9 +1,9 @@
 """Local workers: one process per GPU, or per `threads` CPU cores, kept warm over many stages.
 
 A stage kind that `dispatch.local` gives several devices is done by as many processes, as torchrun's
-users have it; smaller stages run beside it where there is room. A stage that crashes takes its
-processes with it and nothing else; new ones take their place, and how the old ones ended (killed,
-out of memory, a crash in C) is added to the stage's log.
+users have it; smaller stages run beside it where there is room. A stage that crashes ends its own
+processes and no others. New ones take their place, and how the old ones ended (killed, out of
+memory, a crash in C) is added to the stage's log.
 """
 
 from __future__ import annotations

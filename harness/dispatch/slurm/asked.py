@@ -14,7 +14,7 @@ from harness.dispatch import failures, remedies
 from harness.dispatch.slurm.batch import Batch
 from harness.spec.schema import DispatchSettings
 
-OTHERS = ("mem", "mem-per-cpu", "mem-per-gpu")  # options of sbatch that say memory in another way
+OTHERS = ("mem", "mem-per-cpu", "mem-per-gpu")  # sbatch's other options for memory
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Element:
 
     @property
     def live(self) -> bool:
-        """Is it queued or running, by SLURM's word?"""
+        """Is it queued or running, as SLURM says?"""
         return self.state in LIVE
 
 

@@ -1,4 +1,4 @@
-"""How a SLURM job ended whose stage left neither an artifact nor a word."""
+"""How a SLURM job ended whose stage left neither an artifact nor a report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NO_OUTPUT = 53  # slurmd's "signal" when it cannot open the files of a job's out
 
 
 def classify(key: str, job: str, element: Element | None, folder: Path | None = None) -> Event:
-    """The event: stopped or lost, where it is nobody's fault, else failed with its class.
+    """The event: stopped or lost where no fault of the stage is known, else failed with its class.
 
     `folder` is where the job was to write its output.
     """

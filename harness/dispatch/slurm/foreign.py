@@ -1,4 +1,4 @@
-"""Jobs in the queue that are a study's and not of the study as it is asked for now."""
+"""Jobs in the queue that belong to a study, but not to its present version."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """SLURM as an executor: stages become elements of job arrays, which outlive their driver.
 
 What a stage did is known from its artifact and from what its task wrote down; what SLURM says about
-a job matters only for stages of which neither tells. A job that SLURM was not asked about
-successfully is never taken for dead.
+a job matters only where both are silent. A job that SLURM was not asked about successfully is never
+taken for dead.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where a stage that SLURM was given stands, for people."""
+"""Where a stage that was given to SLURM stands, for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SLURM last said about our jobs; asked now and then, seldom while nothing changes.
+"""What SLURM last said about our jobs. It is asked now and then, and seldom while nothing changes.
 
 A question that was not answered changes nothing: until SLURM answers, nothing is known.
 """

@@ -1,4 +1,4 @@
-"""JSON objects with their own checksum: a byte that a disk has changed is seen, not believed.
+"""JSON objects with their own checksum: so that a byte that a disk has changed is noticed.
 
 A batch's files say what a task computes and how it ended. They are read on other machines, weeks
 later. What has no checksum was written by release 0.1 and is taken as it is.
