@@ -106,6 +106,9 @@ def describe(opened: Opened, every: bool = True) -> dict[str, Any]:
             {"key": s.key, "label": s.label, "kind": s.kind, "gflops": s.gflops}
             for s in state.remade
         ],
+        "restarted": [
+            {"key": s.key, "label": s.label, "gflops": s.gflops} for s in state.work.restarted
+        ],
         "gone": [{"key": s.key, "label": s.label} for s in state.work.gone],
         "shows": shows.smallest(opened),
         "counted": counted_networks(opened.plan),
@@ -218,6 +221,12 @@ def _print_removed(content: dict[str, Any]) -> None:
             print(f"  {one['label']}{price}")
         if len(remade) > MOST_SHOWN:
             print(f"  and {len(remade) - MOST_SHOWN:,} more")
+    if restarted := content["restarted"]:
+        count = plural(len(restarted), "training begins", "trainings begin")
+        print(
+            f"without the state of a later checkpoint of the same run: {count} at an earlier step "
+            "(`run` asks for --remake)"
+        )
     if gone:
         what = "last checkpoint or sample", "last checkpoints and samples"
         print(f"removed, and not needed for any number: {plural(len(gone), *what)}")

@@ -122,7 +122,7 @@ def do(args: argparse.Namespace) -> int:
         return dry_run(opened, args.remake)
     state = opened.state()
     missing = state.missing
-    if state.remade and not args.remake:
+    if state.asks and not args.remake:
         raise BadInput(removed(state))
     seen: list[str] = []  # of images that are not encoded yet
     problems = preflight.problems(opened.plan, missing, opened.store.root, seen)
@@ -380,7 +380,7 @@ def dry_run(opened: Opened, remake: bool = False) -> int:
         word = "failed before" if stage.key in state.failed else "would run"
         print(f"{word}: {stage.label}")
     print(f"{plural(len(state.missing), 'stage')} to do, {len(state.done):,} done")
-    if state.remade:
+    if state.asks:
         print(removed(state, remake))
     for problem in preflight.problems(opened.plan, state.missing, opened.store.root):
         print(f"missing here: {problem}")

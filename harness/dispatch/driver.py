@@ -27,7 +27,7 @@ from harness.dispatch.queue import Queue
 from harness.dispatch.study_state import StudyState, check_artifacts, removed, study_state
 from harness.errors import BadInput, HarnessError
 from harness.plan.plan import Plan, Stage
-from harness.plan.stages import KIND_OF_ROLE, WITH_FEATURES
+from harness.plan.stages import KIND_OF_ROLE, WITH_SPARE
 from harness.store import records
 from harness.store.artifacts import CorruptArtifact, Store, UnreadableArtifact
 from harness.store.files import NotReadable
@@ -166,7 +166,7 @@ class Driver:
             notes += found
             if not found:
                 break
-        if state.remade and not self.remake:
+        if state.asks and not self.remake:
             raise BadInput(removed(state))
         for stage in state.remade:  # of what was pruned, and emptied by hand, something is left
             make_room(self.store, stage.kind, stage.key)
@@ -312,7 +312,7 @@ class Driver:
                 aside = self.store.quarantine(kind, need)
                 damaged.append(f"{error}; moved to {aside}, it is made again")
             else:
-                damaged += self.store.set_aside(kind, need) if role == WITH_FEATURES else []
+                damaged += self.store.set_aside(kind, need) if role in WITH_SPARE else []
         if not damaged:
             return False
         try:

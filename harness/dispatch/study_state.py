@@ -27,11 +27,17 @@ class StudyState:
     latest: dict[str, Attempt] = field(default_factory=dict)  # of the missing ones that were tried
     stages: list[Stage] = field(default_factory=list)  # done or to do: what counts
     work: Work = field(default_factory=lambda: Work(set()))
+    stateless: list[Checkpoint] = field(default_factory=list)  # nothing can go on from them
 
     @property
     def remade(self) -> list[Stage]:
         """Missing stages that were there before and were removed."""
         return self.work.remade
+
+    @property
+    def asks(self) -> list[Stage]:
+        """Missing stages that do again what was done and removed: only where that is asked for."""
+        return self.work.remade + self.work.restarted
 
 
 def study_state(
@@ -57,6 +63,7 @@ def study_state(
     else:
         latest = {s.key: history[s.key][-1] for s in lacking if s.key in history}
     asked: set[str] = set()
+    stateless: dict[str, Checkpoint] = {}
     while True:
         work = wanted.decide(
             plan,
@@ -65,20 +72,39 @@ def study_state(
             pruned,
             made={k for k, a in latest.items() if a.state == "done"},
             damaged=quarantined(store) if lacking else (),
-            checkpoints=lambda: checkpoints(plan, store),
+            checkpoints=lambda: (c for c in checkpoints(plan, store) if c.key not in stateless),
             earlier=lambda again: earlier.found(again, plan, store),
+            stateless=stateless.values(),
         )
+        starts = (_stateless_start(s, store) for s in work.todo)
+        lost = {c.key: c for c in starts if c is not None and c.key not in stateless}
+        stateless.update(lost)
         needed = {key for stage in work.todo for key in stage.needs} & work.read - asked
         emptied = {s.key for s in stages if s.key in needed and lacks_files(store, s.kind, s.key)}
         asked |= needed
-        if not emptied:
+        if not emptied and not lost:
             break
         pruned = pruned | emptied
     if latest:
         todo = {s.key for s in work.todo}
         latest = {k: a for k, a in latest.items() if k in todo}
     failed = {k: a for k, a in latest.items() if is_final(a)}
-    return StudyState(work.done, work.todo, failed, latest, work.counted(stages), work)
+    counted = work.counted(stages)
+    return StudyState(work.done, work.todo, failed, latest, counted, work, [*stateless.values()])
+
+
+def _stateless_start(stage: Stage, store: Store) -> Checkpoint | None:
+    """The committed checkpoint that a stage is to go on from, if the state for that is gone."""
+    key = stage.after.get("previous", "")
+    with contextlib.suppress(CorruptArtifact, KeyError):  # an imported one's training is not known
+        manifest = store.manifest("train", key) if key else None
+        if manifest is not None and any(
+            name in manifest.files and files.gone(store.folder("train", key) / name)
+            for name in SPARE["train"]
+        ):
+            text = keys.canonical(manifest.settings)
+            return Checkpoint(*keys.trajectory(text, manifest.inputs), key)
+    return None
 
 
 def lacks_files(store: Store, kind: str, key: str) -> bool:
@@ -119,24 +145,33 @@ def checkpoints(plan: Plan, store: Store) -> Iterator[Checkpoint]:
 
 def removed(state: StudyState, remake: bool = False) -> str:
     """Why nothing is started: what would be made again, which was removed. remake: it is done."""
-    remade = state.remade
-    again = {s.key for s in remade}
-    needed = {key for s in state.missing if s.key not in again for key in s.needs}
-    why = "something that is to be measured needs it" if needed & again else "it is asked for"
-    shown = [f"  {s.label}" for s in remade[:10]]
-    if len(remade) > 10:
-        shown.append(f"  and {len(remade) - 10:,} more")
-    count = "1 stage that was" if len(remade) == 1 else f"{len(remade):,} stages that were"
+    remade, again = state.remade, {s.key for s in state.remade}
+    needed = {key for s in state.missing if s.key not in again for key in s.needs} & again
     verb = "would be" if remake else "would have to be"
-    first = f"{count} done and then removed {verb} done again, because {why}:"
-    if remake:
-        return "\n".join([first, *shown])
-    without = "out what needs it" if needed & again else "it out"
-    last = (
-        "Nothing was started: `plan` says what it would cost; say --remake to do it, or leave "
-        f"{without} with --skip"
-    )
-    return "\n".join([first, *shown, last])
+    said = []
+    if remade:
+        why = "something that is to be measured needs it" if needed else "it is asked for"
+        count = "1 stage that was" if len(remade) == 1 else f"{len(remade):,} stages that were"
+        said += [f"{count} done and then removed {verb} done again, because {why}:"]
+        said += _shown(remade)
+    if restarted := state.work.restarted:
+        count = "1 training" if len(restarted) == 1 else f"{len(restarted):,} trainings"
+        whose = (
+            f"{' and '.join(SPARE['train'])} was removed from a later checkpoint of the same run"
+        )
+        said += [f"{count} {verb} begun at an earlier step, because {whose}:", *_shown(restarted)]
+    if not remake:
+        without = "out what needs it" if needed else "it out"
+        said += [
+            "Nothing was started: `plan` says what it would cost; say --remake to do it, or leave "
+            f"{without} with --skip"
+        ]
+    return "\n".join(said)
+
+
+def _shown(stages: list[Stage]) -> list[str]:
+    more = [f"  and {len(stages) - 10:,} more"] if len(stages) > 10 else []
+    return [f"  {s.label}" for s in stages[:10]] + more
 
 
 def check_artifacts(stages: Iterable[Stage], read: set[str], store: Store) -> list[str]:

@@ -209,6 +209,9 @@ STAGE_SETTINGS: dict[str, type[StageSettings]] = {
 WITH_FEATURES = "features"
 NUMBERS_ALONE = "numbers"
 
+# Roles whose readers need what others can do without (harness.store.artifacts.SPARE).
+WITH_SPARE = (WITH_FEATURES, "previous")
+
 # Of what kind a stage is that another one reads, by its role there.
 KIND_OF_ROLE = {
     "data": "encode",

@@ -35,6 +35,7 @@ class Work:
     done: set[str]  # committed, or pruned and not needed again
     todo: list[Stage] = field(default_factory=list)
     remade: list[Stage] = field(default_factory=list)  # of those: what was there and was removed
+    restarted: list[Stage] = field(default_factory=list)  # train again what they could go on from
     gone: list[Stage] = field(default_factory=list)  # last checkpoints, shown samples: removed
     unneeded: set[str] = field(default_factory=set)  # neither done nor to do
     read: set[str] = field(default_factory=set)  # done, and something wanted reads it
@@ -65,6 +66,7 @@ def decide(
     damaged: Collection[str] = (),
     checkpoints: Callable[[], Iterable[Checkpoint]] = lambda: (),
     earlier: Callable[[Sequence[Stage]], Mapping[str, tuple[str, str]]] = lambda stages: {},
+    stateless: Collection[Checkpoint] = (),
 ) -> Work:
     """Decide what is to be done of `stages`, a selection of the plan's in its order.
 
@@ -73,6 +75,7 @@ def decide(
     what is gone because it was damaged, which is made again without asking. checkpoints:
     committed ones of this and other studies, asked for only when there is something to train.
     earlier: of evaluations to do, the role and key of the committed one that each goes on from.
+    stateless: committed checkpoints without the state that training goes on from.
     """
     chosen = {s.key: s for s in stages}
     if not (pruned or made or chosen.keys() & committed) and not any(True for _ in checkpoints()):
@@ -100,7 +103,7 @@ def decide(
         if (chosen[k].kind in BESIDE or k in shown)
         and any(i in removed for i in chosen[k].inputs.values())
     }
-    starts = Starts(plan, here, removed, checkpoints)
+    starts = Starts(plan, here, removed, checkpoints, stateless)
     again = [
         s
         for key, s in chosen.items()
@@ -133,6 +136,7 @@ def decide(
         done=done,
         todo=list(remaining.values()),
         remade=[s for k, s in remaining.items() if k in removed],
+        restarted=[s for s in todos if s.kind == "train" and starts.lost(s) - {*damaged}],
         gone=[s for k, s in chosen.items() if k in gone],
         unneeded=chosen.keys() - done - remaining.keys(),
         read=here & (reads | numbers | shown),
@@ -223,8 +227,11 @@ class Starts:
         here: Collection[str],
         removed: Collection[str],
         checkpoints: Callable[[], Iterable[Checkpoint]],
+        stateless: Collection[Checkpoint],
     ) -> None:
-        self.plan, self.here, self.removed, self.ask = plan, here, removed, checkpoints
+        self.plan, self.ask, self.stateless = plan, checkpoints, stateless
+        without = {c.key for c in stateless}
+        self.here, self.removed = {*here} - without, {*removed} | without
         self._known: dict[str, list[Checkpoint]] | None = None
 
     def of(self, stage: Stage) -> Stage:
@@ -234,7 +241,9 @@ class Starts:
         checkpoint; then the latest committed one; then none.
         """
         planned = stage.after.get("previous")
-        if planned in self.here or not stage.inputs or not stage.gflops:
+        if planned in self.here or not stage.inputs:
+            return stage
+        if not stage.gflops and not any(c.key == planned for c in self.stateless):
             return stage
         skipped = planned in self.removed
         if not self._committed() and not skipped:
@@ -252,8 +261,21 @@ class Starts:
         after = {role: key for role, key in stage.after.items() if role != "previous"}
         if best is not None:
             after["previous"] = best.key
-        per_step = stage.gflops / (step - before)
-        return replace(stage, after=after, gflops=per_step * (step - (best.step if best else 0)))
+        steps = step - (best.step if best else 0)
+        gflops = None if stage.gflops is None else stage.gflops / (step - before) * steps
+        return replace(stage, after=after, gflops=gflops)
+
+    def lost(self, stage: Stage) -> set[str]:
+        """Keys of checkpoints that it would have gone on from, had they the state to."""
+        if not self.stateless:
+            return set()
+        run, step = trajectory(stage)
+        begins = 0
+        if (previous := stage.after.get("previous")) is not None:
+            planned = self.plan.stages.get(previous)
+            known = (c.step for c in self._committed().get(run, ()) if c.key == previous)
+            begins = trajectory(planned)[1] if planned is not None else next(known, 0)
+        return {c.key for c in self.stateless if c.run == run and begins < c.step < step}
 
     def _committed(self) -> Mapping[str, list[Checkpoint]]:
         if self._known is None:

@@ -22,7 +22,7 @@ from harness.components import files as component_files
 from harness.components import registry
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan.keys import stage_key
-from harness.plan.stages import KIND_OF_ROLE, STAGE_SETTINGS, WITH_FEATURES, Task, opened
+from harness.plan.stages import KIND_OF_ROLE, STAGE_SETTINGS, WITH_SPARE, Task, opened
 from harness.stages import distributed, peers, tracking
 from harness.stages.distributed import World
 from harness.stages.work import Outcome, Stopped, Work
@@ -234,7 +234,7 @@ def _commit(
 
 
 def _open(store: Store, role: str, key: str) -> Artifact:
-    artifact = store.open(KIND_OF_ROLE[role], key, spare=role == WITH_FEATURES)
+    artifact = store.open(KIND_OF_ROLE[role], key, spare=role in WITH_SPARE)
     if artifact is None:
         raise HarnessError(f"its input {role} ({key[:12]}) is not committed")
     return artifact

@@ -41,10 +41,12 @@ MANIFEST = "manifest.json"
 RECORD = "record.json"
 DEAR = ("train", "encode")  # kinds whose files are kept though their rows are damaged
 # By kind, what is kept beside what a stage is for: features for metrics that are asked for later,
-# the list of the files that it was made of. Their loss takes nothing from the stage.
+# the list of the files that it was made of, the state from which a longer training goes on. Their
+# loss takes nothing from the stage.
 LIST = ("files.parquet",)
+STATE = ("state.safetensors",)
 SPARE = {"evaluate": ("features.npz",), "encode": LIST, "reference": LIST}
-SPARE |= {"floor": LIST, "ceiling": LIST}
+SPARE |= {"floor": LIST, "ceiling": LIST, "train": STATE}
 DAY = 24 * 3600.0
 Rows = dict[str, list[dict[str, Any]]]
 R = TypeVar("R")

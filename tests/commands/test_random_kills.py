@@ -36,10 +36,10 @@ def start(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def finish(folder: Path) -> str:
+def finish(folder: Path, wait_s: float = 600) -> str:
     """One `run` that nobody disturbs."""
     driver = start(folder)
-    said, _ = driver.communicate(timeout=300)
+    said, _ = driver.communicate(timeout=wait_s)
     assert driver.returncode == 0, said
     return said
 
@@ -73,13 +73,13 @@ def test_killed_at_random_moments_one_more_run_ends_with_the_same_values(
             chance,
             KILLS - total,
             VICTIMS,
-            min(took / 2, 6.0),
+            min(took / 2, max(6.0, took / 8)),  # on a busy machine it must get somewhere, too
             may_fail=True,
         )
         print(f"round {rounds}: killed {dict(killed)}")
         total, rounds = total + killed.total(), rounds + 1
         assert workers_of(folder, wait_s=10) == [], "workers outlived their driver"
-        finish(folder)
+        finish(folder, 600 + 10 * took)
         assert_same_records(peace, folder / "results")
         assert contents(folder / "results") == contents(peace)
         assert not list((folder / "results").glob("quarantine/*"))

@@ -12,7 +12,7 @@ from pretender import drive
 from harness.dispatch import progress
 from harness.dispatch.ledger import Ledger
 from harness.dispatch.study_state import StudyState, checkpoints, quarantined, removed, study_state
-from harness.plan import Plan, make_plan
+from harness.plan import Plan, keys, make_plan
 from harness.plan.wanted import Work, trajectory
 from harness.spec import load_study
 from harness.store import Store
@@ -78,6 +78,50 @@ def test_the_refusal_says_whether_a_measurement_wants_it_or_it_is_wanted_for_its
     assert "because it is asked for" in said and "measured" not in said
     said = removed(StudyState(set(), [sample], {}, work=work), remake=True)
     assert "would be done again" in said and "--remake" not in said and "Nothing" not in said
+
+
+def test_the_refusal_says_what_begins_at_an_earlier_step(plan: Plan) -> None:
+    train = [s for s in plan.stages.values() if s.kind == "train"]
+    work = Work(set(), restarted=train[:1])
+    said = removed(StudyState(set(), train[:1], {}, work=work))
+    assert said.startswith("1 training would have to be begun at an earlier step, because state.sa")
+    assert train[0].label in said and "--remake" in said and "done again" not in said
+
+
+@pytest.mark.slow
+def test_a_checkpoint_whose_state_was_removed_stays_done_and_is_not_gone_on_from(
+    plan: Plan, tmp_path: Path
+) -> None:
+    """Its weights are there: what samples from it needs nothing else."""
+    drive(plan, tmp_path)
+    store = Store(tmp_path)
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    folder = store.folder("train", train.key)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"]["state.safetensors"] = {"bytes": 1, "sha256": "0" * 64}
+    manifest |= {"settings": json.loads(train.settings), "inputs": dict(train.inputs)}
+    manifest.pop("sha256", None)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    again = next(s for s in plan.stages.values() if train.key in s.inputs.values())
+    for stage in (again, *(s for s in plan.stages.values() if again.key in s.inputs.values())):
+        shutil.rmtree(store.folder(stage.kind, stage.key))
+    (store.root / "quarantine").mkdir()  # as if the samples had been damaged: no removal
+    (store.root / "quarantine" / f"{again.kind}-{again.key}.0123abcd").mkdir()
+    state = study_state(plan, plan.stages.values(), store, Ledger(tmp_path))
+    assert again.key in {s.key for s in state.missing} and not state.asks
+    assert store.open("train", train.key) is not None  # no damage either
+    steps = trajectory(train)[1]
+    longer = make_plan(
+        load_study(
+            "studies/scaling.yaml",
+            "smoke",
+            (f"train.steps={steps * 10}", f"train.milestones=[{steps * 10}]"),
+        )
+    )
+    state = study_state(longer, longer.stages.values(), store, Ledger(tmp_path))
+    assert [s.key for s in state.asks] == [s.key for s in state.work.restarted]
+    restarted = {keys.trajectory(s.settings, s.inputs)[0] for s in state.work.restarted}
+    assert restarted == {trajectory(train)[0]}
 
 
 def test_a_saved_checkpoint_counts_as_the_part_of_its_stage_that_it_is(

@@ -145,6 +145,34 @@ def test_a_longer_training_starts_from_the_latest_checkpoint_of_its_run(file: Pa
     assert all("previous" not in s.after for s in found.todo)
 
 
+def test_nothing_goes_on_from_a_checkpoint_without_its_state_and_that_is_asked_for(
+    file: Path,
+) -> None:
+    long = make_plan(
+        load_study(file, overrides=("train.steps=100", "train.milestones=[3, 6, 100]", "seed=0"))
+    )
+    stages = list(long.stages.values())
+    third, sixth, last = of(long, "train", "S/8")
+    here = {third.key, sixth.key} | keys(long, "encode")
+    each = [Checkpoint(*trajectory(s), s.key) for s in (third, sixth)]
+
+    def begun(stateless: list[Checkpoint], **given: object) -> tuple[str | None, float, list[str]]:
+        known = [c for c in each if c not in stateless]
+        found = decide(long, stages, here, checkpoints=lambda: known, stateless=stateless, **given)  # type: ignore[arg-type]
+        assert not {third.key, sixth.key} & {s.key for s in found.todo}  # they stay done
+        assert not {third.key, sixth.key} & {s.key for s in found.remade}
+        (stage,) = [s for s in found.todo if s.key == last.key]
+        return stage.after.get("previous"), stage.gflops or 0, [s.key for s in found.restarted]
+
+    step = (last.gflops or 0) / 94
+    assert begun([]) == (sixth.key, pytest.approx(94 * step), [])
+    assert begun(each[1:]) == (third.key, pytest.approx(97 * step), [last.key])
+    assert begun(each) == (None, pytest.approx(100 * step), [last.key])
+    assert begun(each[:1]) == (sixth.key, pytest.approx(94 * step), [])
+    # damage is mended without a question
+    assert begun(each[1:], damaged={sixth.key}) == (third.key, pytest.approx(97 * step), [])
+
+
 def test_a_checkpoint_beyond_the_wanted_step_is_not_gone_on_from(plan: Plan) -> None:
     first, second = of(plan, "train", "S/8")
     later = Checkpoint(trajectory(second)[0], 50, "f" * 64)
