@@ -1,6 +1,6 @@
-"""A study that cannot be opened here, as its last `run` left word of it (harness.store.studies).
+"""A study that cannot be opened here, as its last `run` recorded it (harness.store.studies).
 
-Its file may have moved, or a component of its be somewhere else: its numbers and its state can be
+Its file may have moved, or one of its components may be elsewhere: its numbers and its state can be
 read all the same.
 """
 
@@ -35,7 +35,7 @@ def open_study(args: argparse.Namespace) -> Opened | Index:
         index = find(args, error)
     try:
         opened = common.open_study(args, stored=index)
-    except HarnessError as error:  # a component of its is not here
+    except HarnessError as error:  # one of its components is not here
         print(f"note: {str(error).splitlines()[0]}", file=sys.stderr)
         return index
     return opened if opened.plan.stages.keys() == index.stages.keys() else index
@@ -57,14 +57,15 @@ def kept(
     profile: str | None = None,
     overrides: Sequence[str] = (),
 ) -> tuple[Index, list[str]]:
-    """What the last `run` of a study into `root` kept of it, and sentences on why it is that.
+    """What the last `run` of a study into `root` kept of it, and sentences that say why this is
+    shown.
 
     name: of the study, or the path of its file; error: why it cannot be opened here, which is
     raised where it was never run into `root`, or has a mistake.
     """
     given, text = name, None
     if Path(name).is_file():
-        said = str(error)  # a mistake in it, or of a component that is elsewhere
+        said = str(error)  # a mistake in it, or in a component that is elsewhere
         if not (origins.sentences(root, said) or origins.only_files_are_absent(said)):
             raise error
         written, text = read(Path(name)).data, Path(name).read_text(encoding="utf-8")

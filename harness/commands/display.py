@@ -72,7 +72,7 @@ class Estimate:
             self.measured[stage.kind] = (seconds + took, amount + own)
 
     def pause(self, stage: Stage) -> None:
-        """It has ended without being done, and is to be done still."""
+        """It has ended without being done, and still has to be done."""
         self.shares.pop(stage.key, None)
         self._ended(stage)
 

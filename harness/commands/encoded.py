@@ -1,4 +1,5 @@
-"""What encoding found out about a study's images, said while it is early enough to act on it."""
+"""What encoding found out about a study's images, reported while it is early enough to act on
+it."""
 
 from __future__ import annotations
 

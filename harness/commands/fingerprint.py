@@ -1,4 +1,4 @@
-"""`fingerprint`: which files a study reads, and if they are those that its results were made of.
+"""`fingerprint`: which files a study reads, and whether its results were made of them.
 
 Prints what `data.fingerprint` may say. Names, sizes and times are compared with what the stages
 that read them have kept; with --contents every byte is.

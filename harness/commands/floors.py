@@ -1,6 +1,7 @@
-"""Floors that would say nothing: planned by nobody, and marked where an older version measured one.
+"""Floors that would say nothing: they are not planned, and marked where an older version measured
+one.
 
-A floor is what real images score that the reference was not made of. Of an image folder without a
+A floor is the score of real images that the reference was not made of. Of an image folder without a
 part that is held out, a reference of the whole folder leaves none over.
 """
 
@@ -46,7 +47,7 @@ def within_statistics(data: DataSettings, reference: ReferenceSettings) -> bool:
 def check(plan: Plan) -> None:
     """Take floors without images of their own out of a plan, and say of how few the others are.
 
-    Both are told in the plan's notes, with what to do.
+    The plan's notes say both, with what to do.
     """
     if not plan.floors:
         return

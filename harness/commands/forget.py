@@ -1,4 +1,4 @@
-"""`forget`: let go of stages and of all that was made of them, so that `run` does them again.
+"""`forget`: set stages aside with all that was made of them, so that `run` does them again.
 
 Says what it would do, and does it with --yes. What goes is moved to results/forgotten/, numbers
 too; what another study refers to stays, unless --shared.

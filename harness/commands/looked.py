@@ -1,4 +1,4 @@
-"""What can be known of a folder of images, as the settings of a study."""
+"""What can be learned about a folder of images, as the settings of a study."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Found:
 
     @property
     def few(self) -> bool:
-        """So few that models may learn them by heart, and enough to tell that they did?"""
+        """Few enough for models to learn them by heart, and enough to show that they did?"""
         return COPIES[0] <= self.trained_on <= COPIES[1]
 
     @property

@@ -1,4 +1,4 @@
-"""The content of a report whose study cannot be planned here: what was recorded, and kept of it.
+"""The content of a report whose study cannot be planned here: what was recorded and kept.
 
 What needs the study itself is left out: images, grids, the settings' table, and sections that a
 component brings which is not here.

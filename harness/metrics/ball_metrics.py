@@ -1,4 +1,5 @@
-"""Precision, recall, density and coverage as metrics: who lies in whose nearest-neighbour balls."""
+"""Precision, recall, density and coverage as metrics: which images lie in which nearest-neighbour
+balls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which samples an Inception Score is of: whole chunks of them."""
+"""The samples of an Inception Score: whole chunks of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def count_used(count: int, split_size: int, short_last_chunk: str) -> int:
 def _nearest(count: int, split_size: int) -> int:
     """The largest divisor of `count` up to `split_size`; `count` itself where that is far smaller.
 
-    The score grows with the chunk: one of small chunks is no number to compare.
+    The score grows with the chunk, so one of small chunks cannot be compared.
     """
     best = next(n for n in range(min(split_size, count), 0, -1) if count % n == 0)
     return best if best > 1 and best * 2 >= min(split_size, count) else count

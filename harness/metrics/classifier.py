@@ -4,7 +4,7 @@
     save(trained, path)
     extractor = load(path, device="cpu")        # harness.metrics.classifier_extractor
 
-It stands where Inception-2015 stands in the paper: "pool" for the Frechet distance, precision and
+It takes the place of Inception-2015 in the paper: "pool" for the Frechet distance, precision and
 recall, "spatial" for sFID's counterpart, "probabilities" for the Inception Score's. It is NOT
 Inception: whatever is measured with it is named for it (fd_classifier_flowers) and carries the
 checksum of its weights file. Noise is added in training so that features stay meaningful on the
@@ -31,7 +31,7 @@ from harness.metrics.classifier_network import PLAIN, Network, Pooling, pooling_
 LEARNING_RATE = 2e-3  # AdamW, falling to zero along a cosine
 NOISE = 0.4  # largest standard deviation of the noise added in training; pixels span [-1, 1]
 VALIDATION = 0.15  # share of the images that tells when to stop
-FALL = 0.005  # of a guess's loss, log K: by less the validation images' loss did not fall
+FALL = 0.005  # of the loss of guessing, log K: a smaller fall of the validation loss does not count
 EXTRACT_BATCH = 500
 _FORMAT = "harness-cnn-1"
 
@@ -215,7 +215,8 @@ def save(trained: Trained, path: str | Path) -> None:
     about = {}
     for field in fields(Trained):
         value = getattr(trained, field.name)
-        # What came later is left out at its default: the glyphs' files keep their checksums.
+        # Newer entries are left out at their defaults, so that the glyphs' files keep their
+        # checksums.
         if field.name != "weights" and (field.default is MISSING or value != field.default):
             about[field.name] = value
     # One entry only: safetensors writes several in an order that changes from run to run.

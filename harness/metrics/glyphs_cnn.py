@@ -5,7 +5,7 @@
     extractor = load(path, device="cpu")
 
 "Plainly": all of its steps, images neither moved nor mirrored, as these extractors always were.
-Their weights are the same, bit for bit, as before there was a classifier for any images.
+Their weights are bit for bit those from before there was a classifier for any images.
 """
 
 from __future__ import annotations

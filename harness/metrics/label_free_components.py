@@ -1,4 +1,4 @@
-"""Extractors for data without labels: one that learns to know an image again, one fixed."""
+"""Extractors for data without labels: one that learns to recognise an image, and a fixed one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEAST = 128  # images: two batches
-HELD_OUT = 100  # images that must be known again
+HELD_OUT = 100  # images that must be recognised
 
 
 class SelfSupervised(OfOwnImages):
-    """A small network trained on the spot, without labels, to know an image again.
+    """A small network trained on the spot, without labels, to recognise an image.
 
     Its metrics are named for it and for the data (`fd_self_supervised_photos`). For data without
     labels `random-conv` orders corrupted images better, so that is the default there.

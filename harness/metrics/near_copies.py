@@ -6,8 +6,8 @@ have another one (leave-one-out). Independent real images have that share of nea
 well above it says that images were learned by heart; what held-out images score is the floor
 beside it.
 
-A study looks at its training images (harness.stages.copied). Without one nobody knows them: then
-`evaluate` looks at the reference images whose single features are kept (up to 10,000).
+A study looks at its training images (harness.stages.copied). Without a study they are not known,
+and `evaluate` looks at the reference images whose single features are kept (up to 10,000).
 """
 
 from __future__ import annotations

@@ -27,14 +27,15 @@ from harness.metrics.precision import full_float32
 
 # These three decide how long it takes, and nothing else.
 _FEW = 64  # rows of a block that is as wide as a whole set
-_SPARE = 2  # neighbours kept beyond the k-th, to see that nobody else could be the k-th
+_SPARE = 2  # neighbours kept beyond the k-th, to prove that no other could be the k-th
 _OPEN = 0.1  # share of radii that float32 may leave open before float64 is the faster
 _LARGEST = 1e32  # squared norm whose sums and doubles float32 can hold
 
 
 @dataclass(frozen=True)
 class Manifold:
-    """Who lies in whose balls. Precision is inside_real.mean(), recall is inside_generated.mean().
+    """Which images lie in which balls. Precision is inside_real.mean(), recall is
+    inside_generated.mean().
 
     inside_real (N,): generated image lies in some real ball. inside_generated (M,): real image lies
     in some generated ball. covered (M,): real ball holds a generated image; balls_hit (N,): number
@@ -141,7 +142,7 @@ def _squared_radii(points: Points, ks: list[int]) -> list[NDArray[np.float64]]:
     radii = [_kth(points, values, index, k) for k in ks]
     if keep == n - 1:
         return radii
-    # Nobody left out is nearer than this; at 0 nobody can be nearer.
+    # No image that was left out is nearer than this; at 0 none can be nearer.
     bound = bounds(points, values.max(axis=1), points.norms)[0]
     largest = radii[int(np.argmax(ks))]
     left_open = np.flatnonzero((largest > bound) & (largest > 0))
@@ -202,7 +203,7 @@ def _nearest(points: Points, keep: int) -> tuple[NDArray[np.floating], NDArray[n
 def _candidates(
     points: Points, rows: NDArray[np.intp], limits: NDArray[np.float64]
 ) -> Iterator[tuple[int, NDArray[np.intp]]]:
-    """For each of `rows`: who, besides itself, could be as near as sqrt(limits[row])."""
+    """For each of `rows`: the others that could be as near as sqrt(limits[row])."""
     for start in range(0, len(rows), _FEW):
         some = rows[start : start + _FEW]
         values = products_with_all(points, some, points) + points.norms + points.norms[some, None]

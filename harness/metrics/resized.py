@@ -1,4 +1,4 @@
-"""Images to be measured that are brought to another size first, because somebody asked for it."""
+"""Images to be measured that are first brought to another size, on request."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 METHOD = "ADM's centre crop"
-LARGEST = 4096  # pixels a side: beyond it, a slip of the finger fills the memory
+LARGEST = 4096  # pixels a side: beyond it, a typing mistake would fill the memory
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
-"""A small network trained on the spot without labels: it learns to know an image again.
+"""A small network trained on the spot without labels: it learns to recognise an image.
 
-Two views of an image (another part of it, lighter or darker) shall have features that are nearer to
-one another than to those of other images (NT-Xent: Chen et al. 2020, equation 1). The network, its
-file and its features are those of harness.metrics.classifier; its last layer is the projection that
-the loss is taken on, so it gives no class probabilities.
+Two views of an image (another part of it, lighter or darker) are to have features that are nearer
+to one another than to those of other images (NT-Xent: Chen et al. 2020, equation 1). The network,
+its file and its features are those of harness.metrics.classifier; its last layer is the projection
+that the loss is taken on, so it gives no class probabilities.
 """
 
 from __future__ import annotations

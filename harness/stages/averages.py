@@ -6,8 +6,8 @@ Besides the first, which is `ema.safetensors` in the artifact:
 - averages by relative length (train.ema_snapshots), of which `snapshots/` holds what they were
   every so many steps up to the artifact's step, and at that step: enough for any other length.
 
-An attempt keeps its snapshots in scratch. Each checkpoint there says which it needs, with their
-SHA-256, so that one whose snapshots were lost is no checkpoint.
+An attempt keeps its snapshots in scratch. Each checkpoint there names the snapshots that it needs,
+with their SHA-256: without them it does not count as a checkpoint.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Averages:
 
     @property
     def more(self) -> dict[str, nn.Module]:
-        """All but the first by the name that training states have them under."""
+        """All but the first, by their names in training states."""
         return {f"ema_{decay!r}": m for decay, m in self.decays.items()} | {
             f"length_{length!r}": m for length, m in self.lengths.items()
         }

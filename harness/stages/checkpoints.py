@@ -35,7 +35,7 @@ from harness.store.process import born
 STATE = "state.safetensors"
 ABOUT = "state.json"
 MARGIN = 1.05  # of free space, over a checkpoint's size
-SILENT_S = 600.0  # a half-written checkpoint that nobody has touched for so long is nobody's
+SILENT_S = 600.0  # a half-written checkpoint untouched for so long was abandoned
 
 
 @dataclass
@@ -128,7 +128,7 @@ class Schedule:
         self._last = self.clock()
 
     def due(self, step: int, busy: bool) -> bool:
-        """Ask once per step. True once per interval: what it leads to may come a step later.
+        """Ask once per step. True once per interval; the checkpoint itself may follow a step later.
 
         busy: the one before is still being written. The interval then waits, rather than training.
         """
@@ -181,7 +181,7 @@ class Writer:
         return self._thread is not None and self._thread.is_alive()
 
     def wait(self) -> None:
-        """Until what was begun is on disk. Raises what went wrong."""
+        """Wait until the checkpoint that was begun is on disk. Raises what went wrong."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
@@ -336,7 +336,7 @@ def step_name(step: int) -> str:
 
 
 def newest(scratch: Path) -> Path | None:
-    """The newest undamaged checkpoint in scratch; damaged ones are said and deleted."""
+    """The newest undamaged checkpoint in scratch; damaged ones are reported and deleted."""
     for folder in sorted(scratch.glob("step-*"), reverse=True):
         try:
             check(folder)
@@ -347,7 +347,7 @@ def newest(scratch: Path) -> Path | None:
                 f"checkpoint {folder} is damaged ({reason}): falling back to the one before",
                 flush=True,
             )
-            # Left there, the run would not write this step again when it comes by.
+            # Left there, it would keep the run from writing this step again.
             shutil.rmtree(folder, ignore_errors=True)
     return None
 
@@ -358,7 +358,7 @@ def check(folder: Path) -> None:
     about = json.loads((folder / ABOUT).read_text())
     if not isinstance(about, dict):
         raise ValueError(f"{ABOUT} holds no object")
-    # Checkpoints made before the JSON had a checksum of its own are told by their step alone.
+    # Checkpoints from before the JSON had a checksum of its own are checked by their step alone.
     if about.get("about_sha256", about_sha256(about)) != about_sha256(about):
         raise ValueError(f"{ABOUT} does not match its checksum")
     if folder.name != step_name(about["step"]):

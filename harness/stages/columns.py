@@ -26,7 +26,7 @@ OF_METRIC = (  # columns that a metric's details fill
 
 
 def recorded(settings: BaseModel, columns: Iterable[Column]) -> dict[str, Any]:
-    """The settings that `columns` have under the same name, so that no other place spells them."""
+    """The settings whose names are among `columns`, so that no other place spells them."""
     names = [c.name for c in columns if c.name in type(settings).model_fields]
     return {name: getattr(settings, name) for name in names}
 

@@ -15,7 +15,7 @@ from harness.stages.encode import images_of, source_of
 from harness.stages.real_images import batches, chosen, readable
 from harness.stages.work import Work
 
-MOST = 50_000  # training images; of more, so many are drawn by the reference's seed
+MOST = 50_000  # training images; of a larger set, this many are drawn by the reference's seed
 
 
 def training_features(

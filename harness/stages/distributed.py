@@ -83,7 +83,7 @@ class World:
         return torch.stack(rows)
 
     def breaks(self, why: str) -> None:
-        """One of the processes has failed: they can do no stage together any more."""
+        """One of the processes has failed: they can no longer do a stage together."""
         global _broken
         _broken = why
 
@@ -228,4 +228,4 @@ def _leave() -> None:
 
 
 _joined: World | None = None
-_broken: str | None = None  # why this process can take part in nothing any more
+_broken: str | None = None  # why this process can no longer take part

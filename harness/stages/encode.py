@@ -209,7 +209,7 @@ def images_of(
     source, path = source_of(data, work), work.place.data_path
     apart = held_out.is_held_out(split, data.reference_held_out)
     if data.held_out is not None and not source.made:
-        split = "train"  # what is held out is told by rule or by folder, not by the source
+        split = "train"  # a rule or a folder says what is held out, not the source
         if isinstance(data.held_out, str):
             path = work.place.held_out_path if apart else path
     wanted = Wanted(
@@ -235,5 +235,5 @@ def images_of(
 
 
 def indexes(work: Work) -> Path:
-    """Where what the headers of tars said is kept, for all stages of these results."""
+    """Where the contents of tar headers are kept, for all stages of these results."""
     return work.scratch.parent.parent / "indexes"

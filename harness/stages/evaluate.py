@@ -34,7 +34,7 @@ MOST_KEPT = 16 * 2**20  # bytes of features that are kept however small their im
 class _Earlier:
     """An evaluation of the same samples, from which this one goes on."""
 
-    row: Mapping[str, Any]  # one of its rows: what it says of the samples, all say
+    row: Mapping[str, Any]  # one of its rows: all of them say the same about the samples
     taken: Mapping[str, dict[str, Any]]  # rows of what both ask for, by recorded name
     absent: Mapping[str, str]  # of what both ask for: what could not be measured, and why
     features: Features | None  # None: not kept, or not all that is needed
@@ -139,7 +139,7 @@ def kept_features(artifact: Artifact) -> Features:
 def _about(work: Work, earlier: _Earlier | None) -> tuple[dict[str, Any], str | None]:
     """The columns that all rows have, and the checksum of the samples' decoder."""
     if "samples" not in work.inputs:
-        assert earlier is not None  # the samples are spared for its sake alone
+        assert earlier is not None  # only because it exists are the samples not needed
         return {**earlier.about(), "key": work.task.key}, earlier.decoder()
     drawn = work.inputs["samples"].result(SampleResult)
     return {

@@ -170,7 +170,7 @@ def _brought(task: Task) -> dict[str, str]:
 
 
 def _bind_scratch(scratch: Path, brought: dict[str, str]) -> None:
-    """Drop what an attempt with other component files left: nobody may go on from that."""
+    """Remove what an attempt with other component files left: no attempt may go on from it."""
     mark = scratch / BOUND
     try:
         before = json.loads(mark.read_text())
@@ -276,7 +276,8 @@ def device_name(device: torch.device) -> str:
     return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
 
 
-# How libraries tell of it whose errors are no OSError or MemoryError (safetensors, Arrow, torch).
+# The words for it of libraries that raise neither OSError nor MemoryError (safetensors, Arrow,
+# torch).
 FULL = ("no space left on device", "storagefull", "disk quota exceeded", "quotaexceeded")
 DISK = (
     *FULL,

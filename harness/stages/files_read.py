@@ -1,8 +1,8 @@
 """The list of the files that a stage reads, made while it runs and committed with what it makes.
 
 `begin` looks at them before anything is read, `finish` reads their contents (each process its part)
-and writes the list. Files that change in between would give an output of two data sets: the stage
-is refused, and begun anew by the next attempt.
+and writes the list. If files change in between, the output would be of two data sets: the stage
+fails, and the next attempt begins anew.
 """
 
 from __future__ import annotations

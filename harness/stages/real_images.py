@@ -1,4 +1,5 @@
-"""Real images as feature extractors take them: which of a source, in batches, three channels."""
+"""Real images as feature extractors take them: a choice from a source, in batches, with three
+channels."""
 
 from __future__ import annotations
 
@@ -24,11 +25,11 @@ def chosen(count: int | None, available: int, seed: int) -> np.ndarray:
 
 
 def readable(images: Images, indices: np.ndarray, max_corrupt: int) -> np.ndarray:
-    """`indices`, less those of images that cannot be read: what they are is printed, into the log.
+    """`indices`, less those of images that cannot be read, which are printed to the log.
 
-    They are read once more for it, and only where the study allows for such images: what is
-    measured of the others has to know beforehand how many there are. Raises HarnessError for more
-    than max_corrupt.
+    The images are read once more for it, and only where the study allows for such images, because a
+    measurement must know beforehand how many images it has. Raises HarnessError for more than
+    max_corrupt.
     """
     if max_corrupt == 0:  # the first that cannot be read is an error: see `_read`
         return indices

@@ -1,4 +1,4 @@
-"""Real images through the autoencoder and back: what no model on its latents can do better than.
+"""Real images through the autoencoder and back: a bound for every model on its latents.
 
 A floor whose images are encoded and decoded first: the same held-out images, the same features, the
 same metrics, recorded `of` "reconstruction"; and PSNR and SSIM of each image beside its original.

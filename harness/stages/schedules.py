@@ -24,7 +24,7 @@ class Constant(Schedule):
     name = "constant"
 
     def key_fields(self, role: str) -> dict[str, Any]:
-        """Nothing: keys of before there were schedules stand."""
+        """Nothing, so that keys from before there were schedules do not change."""
         return {}
 
     def factor(self, step: int, horizon: int) -> float:

@@ -1,8 +1,9 @@
 """The subset stage: the first samples of a set, as many as the floor has images.
 
 A distance depends on the number of images. Where fewer real images are held out than there are
-samples, floor and samples compare at the floor's number alone, and this measures the samples there.
-Noise and label of sample i depend on (seed, i) alone: the first n are n samples like any others.
+samples, floor and samples can be compared only at the floor's number, and this stage measures the
+samples there. Noise and label of sample i depend on (seed, i) alone: the first n are n samples like
+any others.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def columns_of(settings: TrainStage, work: Work, parts: Parts) -> dict[str, Any]
 
 
 def recipe_of(settings: TrainStage, base_width: int | None = None) -> dict[str, Any]:
-    """The differences of two trainings for which records have no column of their own.
+    """What may differ between two trainings and has no column of its own in the records.
 
     base_width: of a family whose rates are scaled by the width.
     """

@@ -128,7 +128,7 @@ class TrainingLog:
         return {"log.sums": self.work.world.gather(self.sums)}
 
     def about(self) -> dict[str, Any]:
-        """All that a resume needs to go on with the log, as JSON."""
+        """What a resumed run needs in order to go on with the log, as JSON."""
         return {
             "rows": list(self.rows),
             "interval_start": self.interval_start,

@@ -39,7 +39,7 @@ __all__ = ["Artifact", "CorruptArtifact", "Rows", "Store", "UnreadableArtifact"]
 
 MANIFEST = "manifest.json"
 RECORD = "record.json"
-DEAR = ("train", "encode")  # kinds whose files are kept though their rows are damaged
+DEAR = ("train", "encode")  # kinds whose files are kept even if their rows are damaged
 # By kind, what is kept beside what a stage is for: features for metrics that are asked for later,
 # the list of the files that it was made of, the state from which a longer training goes on. Their
 # loss takes nothing from the stage.
@@ -199,10 +199,10 @@ class Store:
         return found
 
     def look_anew(self, kind: str) -> None:
-        """Have a network disk show which artifacts of a kind are there now.
+        """Make a network disk show which artifacts of a kind are there now.
 
-        Its client shows names as they were up to a minute ago, except in a folder in which it has
-        just changed something itself.
+        Its client may show names that are up to a minute old, except in a folder that it has just
+        changed itself.
         """
         folder = self.root / "artifacts" / kind
         files.make_folder(folder)
@@ -224,7 +224,8 @@ class Store:
         return codec.read(data, kind, key, path)
 
     def rows(self, kind: str, key: str) -> Rows | None:
-        """The rows of a committed artifact, whatever its other files are like; None without one.
+        """The rows of a committed artifact, whatever the state of its other files; None without
+        one.
 
         Errors: CorruptArtifact naming the file, UnreadableResult for rows of a newer version.
         """

@@ -1,9 +1,9 @@
 """Manifests and results as JSON, of this version and of those before it: the one codec.
 
 `read` and `written` are a manifest's two directions, `result` and `told` those of the result in it
-(`harness.store.results`). Format 1 (until 0.1) is read as what it says in today's words. A newer
+(`harness.store.results`). Format 1 (until 0.1) is translated into today's words. A newer
 format, or a result that lacks something, is refused in a sentence that names the version that wrote
-it, and is left where it is: it may be good to another version.
+it, and is left where it is: another version may be able to read it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class CorruptArtifact(HarnessError):
 
 
 class UnreadableArtifact(CorruptArtifact):
-    """It is there and cannot be read now (permission, a disk's error): no reason to lose it."""
+    """It is there and cannot be read now (permission, a disk's error), so it is not thrown away."""
 
 
 class UnreadableResult(UnreadableArtifact):
@@ -63,7 +63,7 @@ class Manifest:
     key: str
     files: Mapping[str, FileEntry]
     facts: Mapping[str, Any]  # the result, for `result` to read
-    tables: Mapping[str, int] | None = None  # rows per table; None: not told, of before
+    tables: Mapping[str, int] | None = None  # rows per table; None: an older one does not say
     settings: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)  # role -> key
     label: str = ""

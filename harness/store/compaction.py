@@ -58,8 +58,8 @@ def _compact(root: Path, table: str, above: int) -> int:
 def take_out(root: Path, keys: Collection[str], away: Path) -> None:
     """Move the rows of `keys` from the records to those of the results folder `away`.
 
-    A file that holds others' rows as well is written again without these, and durable before it
-    goes. Errors: DiskFull, NotWritable, UnreadableRecords for files that cannot be read.
+    A file that also holds other keys' rows is first written again without these, durably. Errors:
+    DiskFull, NotWritable, UnreadableRecords for files that cannot be read.
     """
     for table in tables.TABLES:
         single, compacted = fragments.listing(root, table)
@@ -90,7 +90,7 @@ def take_out(root: Path, keys: Collection[str], away: Path) -> None:
 
 
 def _rows(path: Path) -> int:
-    """How many rows a compacted file holds. A damaged one is not to be merged: FULL."""
+    """How many rows a compacted file holds. FULL for a damaged one, so that it is not merged."""
     import pyarrow.parquet as pq
 
     try:

@@ -15,8 +15,8 @@ from harness.store import files as store_files
 
 
 def keep(brought: Iterable[File], root: Path) -> None:
-    """Copy the files into a results folder, under their SHA-256, for its tasks. A copy that is not
-    what it is called is written again: every task would refuse it."""
+    """Copy the files into a results folder, under their SHA-256, for its tasks. A copy whose
+    content does not match its name is written again, because every task would refuse it."""
     for file in brought:
         copy = files.copy_of(root, file.sha256)
         if not (copy.exists() and file.sha256 == hashlib.sha256(copy.read_bytes()).hexdigest()):
@@ -25,8 +25,8 @@ def keep(brought: Iterable[File], root: Path) -> None:
 
 
 def changed(brought: Iterable[File], root: Path) -> list[str]:
-    """Components whose file is another than their version was used with here, as sentences; or
-    whose file imports one of the study's that is another."""
+    """Components whose file differs from the one that their version was used with here, as
+    sentences; or whose file imports one of the study's that is another."""
     found = []
     for entry, file, known in _used(brought, root):
         if known and content_of(file) not in known and not _of_before(file, known):
@@ -64,7 +64,7 @@ def _own(known: Iterable[str]) -> set[str]:
 
 
 def _of_before(file: File, known: list[str]) -> bool:
-    """Was it used before what a file imports was written down too?"""
+    """Was it used before the imports of a file were written down too?"""
     return file.sha256 in known and not any(each.startswith(f"{file.sha256}+") for each in known)
 
 

@@ -1,8 +1,9 @@
 """One key, two records: the same number twice, or a contradiction that has to be named.
 
 Results folders that meet (two labs' copied into one) may hold one key twice. A key says all that
-determines a number but the bytes of data and weights, which are compared here by their checksums;
-and the numbers themselves, which on a CPU repeat to rounding and on a GPU within their spread.
+determines a number except the bytes of data and weights, which are compared here by their
+checksums; and the numbers themselves, which on a CPU repeat to rounding and on a GPU within their
+spread.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def _apart(a: float, b: float, mine: dict[str, Any], row: dict[str, Any]) -> boo
     errors = [
         r["std"] * scale(r.get("std_method")) for r in (mine, row) if r.get("std") is not None
     ]
-    # A spread that is no standard error (NaN) judges nothing: the comparison is then false.
+    # With a spread that is not a standard error (NaN) the comparison is false, so that nothing is
+    # judged.
     return len(errors) == 2 and abs(a - b) > ERRORS * math.hypot(*errors)
 
 

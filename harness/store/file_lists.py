@@ -6,8 +6,8 @@ One row per file. role: "data" (training images), "floor" (real images that are 
 "autoencoder", "extractor", "statistics". path: below the place that the study names, as bytes
 (names of other systems are no text), empty where the study names the file itself.
 
-A key does not say what bytes lay under a data set's name. This list does: who looks asks the file
-system for sizes and times, once per file; contents are read only when somebody asks for them.
+A key does not say what bytes lay under a data set's name. This list does. A look asks the file
+system for sizes and times, once per file; contents are read only on request.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def _ordered(ask: Callable[[bytes], tuple[int, int]], paths: list[bytes]) -> lis
 def compare(kept: FileList, now: FileList) -> Difference:
     """The differences between the files that were read and those that are there.
 
-    Contents are compared where both lists have them; else names and sizes, and times for what they
-    are worth.
+    Contents are compared where both lists have them; else names and sizes, and times, which prove
+    little.
     """
     if kept.paths == now.paths:
         names, mine, theirs = kept.paths, slice(None), slice(None)
@@ -249,7 +249,7 @@ def check(store: Store, kind: str, key: str) -> None:
     try:
         manifest = store.manifest(kind, key)
     except CorruptArtifact:
-        return  # nothing says what the list was; who reads the artifact will tell
+        return  # nothing says what the list was; whoever reads the artifact reports it
     entry = None if manifest is None else manifest.files.get(FILES)
     path = store.folder(kind, key) / FILES
     try:

@@ -1,4 +1,4 @@
-"""Durable writes: everything that must survive `kill -9` goes through these few functions.
+"""Durable writes. Everything that must survive `kill -9` goes through these few functions.
 
 `step` is called before each of them; tests replace it to kill the process at every one.
 """
@@ -147,8 +147,9 @@ def publish(aside: Path, path: Path) -> None:
 
 
 def replace(aside: Path, path: Path, there: Callable[[], bool]) -> None:
-    """Rename. A network disk may report as failed what happened: its answer was lost, and asked
-    again it knows no `aside` any more. `there` says whether `path` is what was to be written."""
+    """Rename. A network disk may report a rename as failed that has happened: its answer was lost,
+    and when asked again it no longer finds `aside`. `there` says whether `path` is what was to be
+    written."""
     step("rename", path)
     try:
         os.replace(aside, path)

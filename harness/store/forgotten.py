@@ -1,4 +1,4 @@
-"""Artifacts that are let go of: their stages are missing again, as if they had never been done.
+"""Artifacts that are set aside: their stages are missing again, as if they had never been done.
 
     results/forgotten/WHEN/    what was moved away, laid out as a results folder: `merge` of it
                                brings everything back, deleting it frees the space
@@ -24,7 +24,7 @@ FOLDER = "forgotten"
 
 
 def place(store: Store) -> Path:
-    """A new folder for what is let go of."""
+    """A new folder for what is set aside."""
     when = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     found = store.root / FOLDER / f"{when}-{uuid.uuid4().hex[:6]}"
     files.make_folder(found)
@@ -67,8 +67,8 @@ def hanging(
 ) -> dict[str, str]:
     """Committed artifacts among `named` and all that were made of those: key -> kind.
 
-    Those that were made come before those that they were made of. By what manifests say, whichever
-    study it is of; more: (key, made of key) pairs that they do not say.
+    Those that were made come before those that they were made of. Manifests tell, whichever study
+    they are of; more: (key, made of key) pairs that they do not know.
     """
     kinds: dict[str, str] = {}
     above: dict[str, set[str]] = {}  # key -> what was made of it

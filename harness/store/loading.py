@@ -109,8 +109,8 @@ def texts_once(table: str, content: pyarrow.Table) -> pyarrow.Table:
 
 
 def _once(table: str, parts: Parts, single: dict[str, list[Path]]) -> tuple[Parts, list[Conflict]]:
-    """The parts without repeated keys: of copies the first is kept, and the rows that only another
-    has; of contradictions none."""
+    """The parts without repeated keys. Of copies the first is kept, with the rows that only another
+    one has; of contradictions nothing is kept."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

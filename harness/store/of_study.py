@@ -54,8 +54,8 @@ Copies = dict[str, list[tuple[str, StageOf]]]
 
 
 def _copies(index: Index) -> Copies:
-    """Of stages that the study has under several models' names (one imported checkpoint called
-    two things): a key for each name, and what the stage is there."""
+    """For stages that the study has under several models' names (one imported checkpoint under two
+    names): a key for each name, and the stage's part there."""
     found: Copies = {}
     for key, stage in index.stages.items():
         models: dict[str | None, list[int]] = {}

@@ -1,6 +1,6 @@
-"""Where components came from that are not installed here: as a results folder remembers it.
+"""Where components that are not installed here came from, as a results folder remembers it.
 
-`run` writes down, beside what a study calls its stages (harness.store.studies), who brought its
+`run` writes down, beside what a study calls its stages (harness.store.studies), the origin of its
 components: a package with its version, or a file with its SHA-256. Every manifest says the same of
 its own stage. Data only: nothing is loaded from here.
 """

@@ -3,7 +3,7 @@
     results/pruned/KEY     its manifest, record, list of files and strip of samples alone are left,
                            on purpose
 
-Such a stage is done for whoever reads numbers. What needs its files has to make it again.
+For whoever reads numbers, such a stage is done. A stage that needs its files has to make it again.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ KINDS_OF = {t: [k for k, its in TABLES_OF.items() if t in its] for t in tables.T
 
 @dataclass
 class Unrecorded:
-    """Rows of committed artifacts that no record file holds, and artifacts that cannot tell."""
+    """Rows of committed artifacts that no record file holds, and artifacts that cannot be read."""
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # key -> rows
     unreadable: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ def reconcile_one(store: Store, kind: str, key: str) -> None:
 
 
 def _recorded(root: Path, table: str, key: str, rows: list[dict[str, Any]]) -> bool:
-    """Does a fragment say all of these rows, and nothing against them?"""
+    """Does a fragment hold all of these rows, and contradict none?"""
     folder = fragments.folder(root, table)
     name = fragments.name_of(key, fragments.encode(table, rows))
     # What cannot be read just now, or by this version: written twice is read once.

@@ -1,7 +1,7 @@
 """The meaning of a recorded `std`, which `std_method` says.
 
-Of today's records it is the standard error of the value. Records of before kept another number
-there for three metrics; it stays what it was, and is read here for what it is:
+In today's records it is the standard error of the value. Older records kept another number there
+for three metrics. It stays as it was, and is read here as what it is:
 
 - the class score's, "standard deviation over N chunks", was of one chunk (population, over N). The
   value is their mean, so its standard error follows: std / sqrt(N - 1).

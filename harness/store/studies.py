@@ -13,8 +13,8 @@ component that it names is not at hand: the study's text is here as well.
      "stages": {KEY: {"kind": "evaluate", "runs": [0], "evaluations": ["final"], "step": 400}},
      "claims": {"size-helps": "2026-11-25T15:00:00+00:00", ...}}
 
-`claims` says when each claim of the study was first stored: what is added after the first run was
-chosen with the data at hand. A file from before claims were stored has none.
+`claims` says when each claim of the study was first stored: a claim added after the first run was
+chosen with the data in view. A file from before claims were stored has none.
 
 SHA is that of everything but `written`: the study under other --set has a file of its own, the same
 study run again has not.
@@ -45,7 +45,9 @@ class Point:
 
     label: str
     axes: Mapping[str, Value] = field(default_factory=dict)
-    model: str | None = None  # the model's name: another study may call the same numbers otherwise
+    model: str | None = (
+        None  # the model's name: another study may give the same numbers another name
+    )
     family: str | None = None  # None: as recorded
     size: str | None = None
 
@@ -223,7 +225,7 @@ def stored_claims(root: Path, study: str, profile: str) -> dict[str, str]:
 
 
 def claims_after(root: Path, study: str, profile: str) -> frozenset[str]:
-    """Claims that were stored after the study's first run: chosen with data at hand."""
+    """Claims that were stored after the study's first run: chosen with the data in view."""
     found = stored_claims(root, study, profile)
     before = [i.written for i in _of(root, study, profile) if not i.claims and i.written]
     first = min([*found.values(), *before], default="")

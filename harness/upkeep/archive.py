@@ -181,7 +181,7 @@ def _write(aside: Path, pressed: str, head: bytes, content: dict[str, Path]) -> 
         first.size = len(head)
         tar.addfile(first, io.BytesIO(head))
         for name, place in content.items():
-            info = tarfile.TarInfo(name)  # neither owner nor time: they are nobody's business
+            info = tarfile.TarInfo(name)  # neither owner nor time: they are private
             info.size = place.stat().st_size
             with place.open("rb") as file:
                 tar.addfile(info, file)
