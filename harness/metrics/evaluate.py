@@ -94,6 +94,7 @@ def evaluate(
             for note in notes:
                 tell(note)
         both = _extracted(files, loaded, measuring, progress)
+        notes += both.repeats
         if both.same_images():
             notes.append(
                 f"{samples_npz} and {reference_npz} hold the same images: "
@@ -185,6 +186,7 @@ class _Both:
     generated: Features
     reference: Reference
     samples_sha256: str
+    repeats: tuple[str, ...]  # sentences on images that a side holds more than once
 
     def same_images(self) -> bool:
         same_file = self.reference.sha256 == self.samples_sha256
@@ -196,13 +198,15 @@ def _extracted(
 ) -> _Both:
     """Both sides through the extractor: the reference first, as it may be refused."""
     from harness.metrics.features import extract
+    from harness.metrics.repeats import Repeats
 
-    samples, size = files.samples, measuring.batch_size
+    drawn, given = Repeats(), Repeats()
+    samples, size = drawn.counted(files.samples), measuring.batch_size
     tell = None if progress is None else lambda n: progress("samples", n, samples.count)
     reference = open_reference(
         files.reference_path,
         extractor,
-        files.real,
+        None if files.real is None else given.counted(files.real),
         batch_size=size,
         seed=measuring.seed,
         progress=progress,
@@ -218,7 +222,11 @@ def _extracted(
         # their spread is asked for.
         keep=("pool", "probabilities", *(("spatial",) if measuring.subsets else ())),
     )
-    return _Both(generated, reference, samples_sha256)
+    repeats = (
+        drawn.note(str(files.samples_path), "did several processes draw with one seed"),
+        given.note(str(files.reference_path), "is a folder of it there twice"),
+    )
+    return _Both(generated, reference, samples_sha256, tuple(filter(None, repeats)))
 
 
 def _provenance(

@@ -197,6 +197,20 @@ def test_the_same_images_are_noticed_in_another_file_and_order(samples, tmp_path
     assert evaluate(samples, tmp_path / "almost.npz", "tiny-test", metrics=("fd",))["notes"] == []
 
 
+def test_images_that_a_side_holds_more_than_once_are_told(samples, reference, tmp_path):
+    """As of several processes with one seed; both sides are looked at."""
+    twice = np.concatenate([random_images(20, 1), random_images(20, 1)[::-1]])
+    np.savez(tmp_path / "twice.npz", twice)
+    said = evaluate(tmp_path / "twice.npz", reference, "tiny-test", metrics=("fd",))["notes"]
+    assert any(
+        "twice.npz: 20 of 40 images equal an earlier one" in n and "seed?" in n for n in said
+    )
+    said = evaluate(samples, tmp_path / "twice.npz", "tiny-test", metrics=("fd",))["notes"]
+    assert any("twice.npz: 20 of 40 images" in n and "there twice?" in n for n in said)
+    said = evaluate(samples, reference, "tiny-test", metrics=("fd",))["notes"]
+    assert not any("equal an earlier" in note for note in said)
+
+
 def test_what_is_known_at_once_is_told_before_any_features(samples, tmp_path):
     np.savez(tmp_path / "large.npz", random_images(60, 2, size=16))
     told, at_first = [], []
