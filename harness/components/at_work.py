@@ -127,7 +127,7 @@ def _sample(
     return x
 
 
-# --- data -----------------------------------------------------------------------------------------
+# --- data and autoencoders ------------------------------------------------------------------------
 
 
 def _open(asked: Asked, source: Any, wanted: Any) -> Any:
@@ -135,7 +135,15 @@ def _open(asked: Asked, source: Any, wanted: Any) -> Any:
     _must_have(images, ("class_names", "fingerprint", "__len__", "__getitem__"), "harness' Images")
     if not isinstance(images.fingerprint, str) or not images.fingerprint:
         raise Broken(f"gave images whose fingerprint is {images.fingerprint!r}, not a SHA-256")
+    if source.made and wanted.count is not None and len(images) != wanted.count:
+        raise Broken(f"made {len(images):,} images, where {wanted.count:,} were asked for")
     return images
+
+
+def _load_autoencoder(asked: Asked, autoencoder: Any, **named: Any) -> Any:
+    codec = asked(**named)
+    _must_have(codec, ("encode", "decode", "sha256", "decoder_sha256"), "harness' Codec")
+    return codec
 
 
 # --- features and metrics -------------------------------------------------------------------------
@@ -214,6 +222,7 @@ LAWS: dict[str, dict[str, Asked]] = {
     "objective": {"draw_times": _draw_times, "training_losses": _training_losses},
     "sampler": {"sample": _sample},
     "source": {"open": _open},
+    "autoencoder": {"load": _load_autoencoder},
     "extractor": {"load": _load_extractor},
     "metric": {"measure": _measure},
     "optimizer": {"build": _build_optimizer},

@@ -6,6 +6,7 @@ again after any interruption it writes those that are missing. Whoever comes las
 
 from __future__ import annotations
 
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -155,8 +156,9 @@ def encode(
             pixels, label = images[item]
         except Corrupt as error:
             return error
+        check_image(pixels, label, len(images.class_names), f"image {item:,}")
         size = settings.shape[1] * autoencoder.factor
-        return _fit(pixels, settings, autoencoder.factor), label, changed(pixels, size)
+        return _fit(pixels, settings, autoencoder.factor), int(label), changed(pixels, size)
 
     with ThreadPoolExecutor(threads) if threads else nullcontext() as pool:
         for shard in todo:
@@ -213,6 +215,27 @@ def changed(pixels: np.ndarray, size: int) -> list[str]:
     found = [] if kind is None else [kind]
     found += [mark for mark in ("turned", "frames") if getattr(pixels, mark, False)]
     return [*found, "enlarged"] if min(pixels.shape[:2]) < size else found
+
+
+def check_image(pixels: Any, label: Any, classes: int, what: str) -> None:
+    """Raise BadInput unless these are an image uint8 (H, W, 1 or 3) and a label of one of `classes`
+    (0 where there are none). what: for the message."""
+    shape, dtype = getattr(pixels, "shape", None), getattr(pixels, "dtype", None)
+    if not isinstance(pixels, np.ndarray) or len(pixels.shape) != 3 or dtype != np.uint8:
+        found = f"a {type(pixels).__name__}" if shape is None else f"{dtype} of shape {shape}"
+        raise BadInput(f"{what} is {found}, not uint8 (H, W, 1 or 3)")
+    most = max(classes, 1) - 1
+    try:
+        good = 0 <= operator.index(label) <= most
+    except TypeError:
+        good = False
+    if not good:
+        raise BadInput(
+            f"{what} has the label {label!r}; labels are whole numbers from 0 to {most:,}, one for "
+            "each of the class names"
+            if classes
+            else f"{what} has the label {label!r}; images without classes have the label 0"
+        )
 
 
 def _fit(pixels: np.ndarray, settings: LatentSettings, factor: int) -> np.ndarray:

@@ -140,6 +140,18 @@ def test_a_source_opens_images(brought: Callable[..., Any], bad: str, said: str)
     assert len(brought("source", "source", "rings").open(wanted)) == 4
 
 
+def test_a_source_that_makes_its_images_makes_as_many_as_are_asked(
+    brought: Callable[..., Any],
+) -> None:
+    wanted = SimpleNamespace(seed=0, split="train", count=4, image_size=8, channels=3)
+    few = "count, size = (wanted.count or 2) // 2"
+    rings = brought("source", "source", "rings", "count, size = wanted.count or 1", few)
+    with broken("open made 2 images, where 4 were asked for"):
+        rings.open(wanted)
+    wanted.count = None  # as many as it likes
+    assert len(rings.open(wanted)) == 1
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
@@ -222,6 +234,13 @@ def test_an_optimizer_has_every_parameter(brought: Callable[..., Any], bad: str,
     with broken(said):
         brought("optimizer", "optimizer", "sign-momentum", good, bad).build(groups)
     assert brought("optimizer", "optimizer", "sign-momentum").build(groups).param_groups
+
+
+def test_an_autoencoder_loads_a_codec(brought: Callable[..., Any]) -> None:
+    bad = brought("autoencoder", "autoencoder", "folded", "return Folding()", "return None")
+    with broken("load gave a NoneType, which lacks encode, decode, sha256, decoder_sha256"):
+        bad.load(weights=None, device="cpu")
+    assert brought("autoencoder", "autoencoder", "folded").load().scale == 1.0
 
 
 def test_what_it_raises_itself_goes_on_as_it_is(brought: Callable[..., Any]) -> None:

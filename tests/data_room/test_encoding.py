@@ -187,3 +187,41 @@ def test_latents_of_another_shape_or_beyond_numbers_are_refused(
     pooling.encode = lambda images: made(plain(images)[0])
     with pytest.raises(HarnessError, match=said):
         encode(images, pooling, tmp_path, wanted)
+
+
+PIXELS = np.zeros((16, 16, 3), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "label", "classes", "said"),
+    [
+        (PIXELS, -1, 5, "image 0 has the label -1; labels are whole numbers from 0 to 4"),
+        (PIXELS, 5, 5, "image 0 has the label 5; "),  # which is the null label
+        (PIXELS, 0.7, 5, r"image 0 has the label 0\.7; "),
+        (PIXELS, "2", 5, "image 0 has the label '2'; "),
+        (PIXELS, None, 5, "image 0 has the label None; "),
+        (PIXELS, 1, 0, "image 0 has the label 1; images without classes have the label 0"),
+        (PIXELS[..., 0], 0, 5, r"image 0 is uint8 of shape \(16, 16\), not uint8 \(H, W, 1 or 3\)"),
+        (PIXELS.astype(np.float32), 0, 5, r"image 0 is float32 of shape \(16, 16, 3\)"),
+        (PIXELS.tolist(), 0, 5, "image 0 is a list, not uint8"),
+        (None, 0, 5, "image 0 is a NoneType, not uint8"),
+    ],
+)
+def test_an_image_or_a_label_that_can_be_none_is_refused(
+    tmp_path, make_images, identity, pixels, label, classes, said
+) -> None:
+    """A source may be anybody's: a label beyond the classes would be trained on as no class."""
+    images = make_images(3, 16)
+    given = type("Given", (), {"__len__": lambda s: 3, "__getitem__": lambda s, i: (pixels, label)})
+    given.class_names, given.fingerprint = images.class_names[:classes], images.fingerprint
+    with pytest.raises(BadInput, match=said):
+        encode(given(), identity, tmp_path, latent_settings(given(), identity, 16, 3))
+
+
+@pytest.mark.parametrize("label", [1, np.int64(1), np.uint8(1), True])
+def test_whole_numbers_of_any_type_are_labels(tmp_path, make_images, identity, label) -> None:
+    images = make_images(3, 16)
+    given = type("Given", (), {"__len__": lambda s: 3, "__getitem__": lambda s, i: (PIXELS, label)})
+    given.class_names, given.fingerprint = images.class_names, images.fingerprint
+    encode(given(), identity, tmp_path, latent_settings(given(), identity, 16, 3)).finish()
+    assert Latents.open(tmp_path).count == 3
