@@ -17,3 +17,12 @@ class BadInput(HarnessError, ValueError):
 
 class Missing(HarnessError):
     """Something outside the harness is needed and not there: data, weights, a program."""
+
+
+def on_one_line(error: BaseException) -> str:
+    """Kind and message of an exception: `KeyError: 'heads'`. The kind alone where it has no message
+    (a timeout has none), the message alone where it was written for the user."""
+    kind, message = type(error).__name__, " ".join(str(error).split())
+    if isinstance(error, HarnessError) and message:
+        return message
+    return f"{kind}: {message}" if message else kind

@@ -20,3 +20,17 @@ def test_bad_input_can_be_caught_as_pythons_own_and_what_is_missing_cannot() -> 
     """Who uses the functions from Python expects ValueError of a bad argument."""
     assert issubclass(errors.BadInput, ValueError)
     assert not issubclass(errors.Missing, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyError("heads"), "KeyError: 'heads'"),
+        (RuntimeError("one\n  two"), "RuntimeError: one two"),
+        (TimeoutError(), "TimeoutError"),  # what a network's errors often are
+        (errors.BadInput("net.py has\nno heads"), "net.py has no heads"),
+        (errors.Missing(), "Missing"),
+    ],
+)
+def test_an_exception_is_one_line_that_is_never_empty(error: Exception, line: str) -> None:
+    assert errors.on_one_line(error) == line

@@ -12,7 +12,7 @@ from torch import Tensor
 from harness.autoencoders import places
 from harness.autoencoders.places import WEIGHTS, weights_of
 from harness.autoencoders.properties import properties
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, Missing, on_one_line
 
 ENCODER = ("encoder.", "quant_conv.")  # names of its parameters
 DECODER = ("decoder.", "post_quant_conv.")
@@ -169,9 +169,7 @@ def load_model(architecture: str, folder: Path, label: str) -> Any:
             output_loading_info=True,
         )
     except Exception as error:  # diffusers raises many kinds on a damaged file
-        raise BadInput(
-            f"{path} cannot be loaded as {label}: {type(error).__name__}: {str(error)[:300]}"
-        ) from None
+        raise BadInput(f"{path} cannot be loaded as {label}: {on_one_line(error)[:300]}") from None
     finally:
         logging.set_verbosity(level)
         logging.enable_progress_bar()
@@ -211,7 +209,7 @@ def _download(repository: str, decoder: str, online: bool) -> Path:
         try:
             root = Path(snapshot_download(repository, allow_patterns=files, local_files_only=local))
         except Exception as error:  # the hub's own errors, and those of the network below it
-            reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+            reason = on_one_line(error)[:200]
             continue
         if all((root / file).is_file() for file in files):
             return root / subfolder if subfolder else root

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 
 from harness.components import beside, registry, standin
-from harness.errors import BadInput
+from harness.errors import BadInput, on_one_line
 
 FOLDER = "components"  # below a results folder
 MOST_BYTES = 1 << 20
@@ -194,8 +194,7 @@ def _why(file: File, path: Path, error: BaseException) -> str:
         own = [frame.lineno for frame in frames if Path(frame.filename).resolve() == ours]
         line = own[-1] if own else None
     at = f"{file.name}:{line}" if line else file.name
-    said = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
-    return f"components: {at}: cannot be imported: {' '.join(said.split())}"
+    return f"components: {at}: cannot be imported: {on_one_line(error)}"
 
 
 def copy_of(root: Path, sha256: str) -> Path:

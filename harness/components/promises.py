@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from harness.components.base import Component
 from harness.components.standin import NeedsTorch
-from harness.errors import BadInput, HarnessError
+from harness.errors import BadInput, HarnessError, on_one_line
 
 
 class Law(NamedTuple):
@@ -208,7 +208,7 @@ def _held(asked: Callable[..., Any], name: str, law: Law, who: str) -> Callable[
 
 def raised(error: BaseException, asked: Callable[..., Any]) -> str:
     """An exception on one line, and the last line of the component's file that it came through."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    said = on_one_line(error)
     file = getattr(getattr(asked, "__code__", None), "co_filename", None)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame.lineno for frame in frames if frame.filename == file]

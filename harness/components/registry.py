@@ -27,7 +27,7 @@ from typing import Any
 from harness.components import at_work, promises, standin
 from harness.components.base import Component
 from harness.components.descriptions import described
-from harness.errors import BadInput
+from harness.errors import BadInput, on_one_line
 from harness.nearest import did_you_mean
 
 GROUP = "harness.components"
@@ -153,7 +153,7 @@ def _read_installed(first: bool) -> tuple[dict[tuple[str, str], Entry], bool]:
 
 def _why(error: BaseException) -> str:
     """The exception of a package's import, with its last line outside of Python's own loader."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    said = on_one_line(error)
     loaders = (importlib.__file__, metadata.__file__, __file__, standin.__file__)
     frames = [
         frame

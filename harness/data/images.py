@@ -20,7 +20,7 @@ from harness import components
 from harness.components import content
 from harness.components.source import Images, Split, Wanted, checked_images
 from harness.data.crop import too_narrow
-from harness.errors import BadInput, HarnessError
+from harness.errors import BadInput, HarnessError, on_one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -163,10 +163,11 @@ def read_image(file: BinaryIO | bytes, path: str) -> np.ndarray:
         raise
     # Pillow raises nearly anything on a damaged file, SyntaxError and struct.error included.
     except Exception as error:
-        reason = re.sub(r" *<[^<>]* at 0x[0-9a-fA-F]+>", "", str(error))  # differs in every run
+        # an address differs in every run
+        reason = re.sub(r" *<[^<>]* at 0x[0-9a-fA-F]+>", "", on_one_line(error))
         if isinstance(error, UnidentifiedImageError) and (what := content.guess(_head(file))):
             raise Corrupt(path, f"cannot be decoded: it is {what}") from None
-        raise Corrupt(path, f"cannot be decoded ({type(error).__name__}: {reason})") from None
+        raise Corrupt(path, f"cannot be decoded ({reason})") from None
 
 
 def _head(file: BinaryIO | bytes) -> bytes:

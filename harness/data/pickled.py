@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import BadInput
+from harness.errors import BadInput, on_one_line
 
 LARGEST = 1 << 30  # bytes: CIFAR-100's train file has 155 million
 
@@ -57,8 +57,7 @@ def read(path: Path) -> Any:
         raise
     except Exception as error:  # a damaged pickle fails anywhere
         raise BadInput(
-            f"{path} cannot be read as a file of CIFAR's Python version "
-            f"({type(error).__name__}: {error})"
+            f"{path} cannot be read as a file of CIFAR's Python version ({on_one_line(error)})"
         ) from None
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.dispatch.worker import perform
+from harness.errors import on_one_line
 from harness.plan.stages import Task
 from harness.store import files
 
@@ -41,7 +42,7 @@ def main(path: str) -> int:
         task = Task.from_json(json.dumps(given["task"]))
         log, outcome = Path(given["log"]), Path(given["outcome"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        print(f"error: {path} holds no task: {type(error).__name__}: {error}", file=sys.stderr)
+        print(f"error: {path} holds no task: {on_one_line(error)}", file=sys.stderr)
         return 2
     asked: list[int] = []
     for number in (signal.SIGTERM, signal.SIGUSR2):

@@ -13,6 +13,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from harness.errors import on_one_line
+
 
 def main(given: dict[str, Any]) -> list[dict[str, Any]]:
     """The answers to one request. Raises BadInput when a component file cannot be loaded."""
@@ -30,7 +32,7 @@ def main(given: dict[str, Any]) -> list[dict[str, Any]]:
                 warnings.simplefilter("ignore")
                 answers.append({"gflops": count_family(*of_architecture(architecture)).gflops})
         except Exception as error:  # a stranger's network may raise anything
-            answers.append({"error": f"{type(error).__name__}: {error}"})
+            answers.append({"error": on_one_line(error)})
     return answers
 
 

@@ -24,6 +24,7 @@ from harness.components import registry
 from harness.components.base import uses
 from harness.components.family import Family, Input
 from harness.components.files import File
+from harness.errors import on_one_line
 from harness.plan import keys
 from harness.version import __version__
 
@@ -83,7 +84,7 @@ def _ask(asked: Mapping[str, Any]) -> tuple[list[dict[str, Any]] | None, str]:
         if done.returncode == 0:
             return json.loads(done.stdout), ""
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        return None, f"{type(error).__name__}: {error}"
+        return None, on_one_line(error)
     said = " ".join(done.stderr.strip().splitlines()[-LAST_LINES:])
     return None, said or f"the counting process ended with {done.returncode}"
 

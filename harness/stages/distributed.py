@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from harness.errors import BadInput, HarnessError, Missing
+from harness.errors import BadInput, HarnessError, Missing, on_one_line
 
 WAIT = timedelta(days=7)  # for a process that still samples, encodes or commits (see peers.py)
 PATIENCE_S = 20.0  # beyond the rendezvous' own limit, which torch keeps to within a factor of two
@@ -185,7 +185,7 @@ def join(timeout_s: float, exchange_s: float = 900.0) -> World:
         f"process {rank} of {size} found no rendezvous at {address} in "
         f"{time.monotonic() - began:.0f} s (dispatch.rendezvous_minutes is {timeout_s / 60:g}): is "
         f"MASTER_ADDR reachable from {os.uname().nodename}, did all {size} processes start, is the "
-        f"port free? ({str(found).splitlines()[0][:200]})"
+        f"port free? ({on_one_line(found)[:200]})"
     ) from found
 
 

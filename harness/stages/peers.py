@@ -22,7 +22,7 @@ from typing import Any
 
 import torch.distributed as dist
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, on_one_line
 from harness.stages.distributed import World
 from harness.stages.work import Stopped
 
@@ -112,7 +112,7 @@ class Watch:
                 -1, "", "killed", f"one of them ended without a word ({_first_line(error)})"
             )
             return self._peer_failed(found)
-        text = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+        text = str(error) if isinstance(error, HarnessError) else on_one_line(error)
         first = self.found or self._announce(Failure(self.world.rank, _host(), failure, text))
         if first.rank == self.world.rank or first.message == text:  # the same in every process
             return error

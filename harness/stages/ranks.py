@@ -23,7 +23,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, on_one_line
 from harness.plan.build import make_plan
 from harness.spec.study import load_study
 from harness.stages import distributed
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except Exception as error:
         traceback.print_exc()
-        _tell_torchrun(f"{type(error).__name__}: {error}")
+        _tell_torchrun(on_one_line(error))
         return 1
     return 0
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from harness.components import registry
 from harness.components.tracker import Tracked, Tracker, Tracking
+from harness.errors import on_one_line
 from harness.plan.stages import Task
 from harness.stages.samples import read_strip
 from harness.store.artifacts import Rows
@@ -185,7 +186,7 @@ def committed(task: Task, rows: Rows, samples: Path | None, results: Path) -> No
     try:
         _tell_committed(task, rows, samples, results)
     except Exception as error:  # the numbers are committed: what is shown of them fails nothing
-        print(f"trackers were not told of it: {type(error).__name__}: {error}", flush=True)
+        print(f"trackers were not told of it: {on_one_line(error)}", flush=True)
 
 
 def _tell_committed(task: Task, rows: Rows, samples: Path | None, results: Path) -> None:

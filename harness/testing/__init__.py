@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 
 from harness.components import registry
 from harness.components.base import Component
+from harness.errors import on_one_line
 from harness.testing import settings as settings_laws
 
 Law = Callable[..., None]  # law(component), raising AssertionError
@@ -68,4 +69,4 @@ def _broken(component: Component, laws: tuple[Law, ...]) -> Iterator[str]:
         except AssertionError as error:
             yield f"- {law.__name__}: {error}"
         except Exception as error:
-            yield f"- {law.__name__}: raised {type(error).__name__}: {error}"
+            yield f"- {law.__name__}: raised {on_one_line(error)}"

@@ -115,6 +115,15 @@ def test_without_a_network_the_error_says_what_to_fetch(monkeypatch) -> None:
     ]
 
 
+def test_an_error_of_the_network_without_a_message_is_named(monkeypatch) -> None:
+    def silent(repository, allow_patterns, local_files_only):
+        raise TimeoutError
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", silent)
+    with pytest.raises(Missing, match=r"cannot be downloaded \(TimeoutError\); fetch"):
+        load("sd-vae")
+
+
 def test_what_the_hub_has_is_loaded_from_its_cache(weights, tmp_path, monkeypatch) -> None:
     shutil.copytree(weights / "original", tmp_path / "vae")
 

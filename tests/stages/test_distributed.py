@@ -199,6 +199,20 @@ def alone_at(
     return str(caught.value), time.monotonic() - began
 
 
+def test_a_rendezvous_that_fails_without_a_message_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def silent(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(distributed, "_meet", silent)
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
+    for name, value in {**address, "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(Missing, match=r"is the port free\? \(TimeoutError\)$"):
+        distributed.join(1.0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_rendezvous_nobody_comes_to_times_out_with_its_address(
