@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ LABEL_FREE = "random-conv"  # an extractor that needs neither labels nor many im
 COPIES = (50, 10_000)  # training images among which copies are looked for
 LEAST = 4  # images: precision and recall ask for 3 neighbours of each
 OWN = "classifier"  # an extractor trained on the study's own images
+PACKED = (".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")  # endings of archives
 
 if TYPE_CHECKING:
     from harness.metrics.division import Division
@@ -97,10 +99,17 @@ def look(folder: str) -> Found:
     path = Path(folder)
     if not path.exists():
         raise Missing(f"--data {folder}: there is no such folder")
+    if (bad := next((c for c in folder if _is_no_text(c)), None)) is not None:
+        raise BadInput(
+            f"--data {folder!a}: no study can hold {bad!a} in a path; rename the folder, or give a "
+            "link to it"
+        )
     name = looking.data_name(path)
     found = looking.find_source(path)
     if found is None:
-        raise BadInput(f"--data {folder}: no source of images recognises it; {_layouts()}")
+        raise BadInput(
+            f"--data {folder}: no source of images recognises it{_packed(path)}; {_layouts()}"
+        )
     source, settings = found
     images = open_images(name, source, folder, settings=settings)
     if len(images) < LEAST:
@@ -120,8 +129,33 @@ def look(folder: str) -> Found:
         seen.sentence,
         _extractor(seen.count, len(seen.classes)),
         _own_floor(images, name, source, folder, settings),
-        tuple(getattr(images, "notes", ())),
+        (*getattr(images, "notes", ()), *_of_one_class(seen.classes, path)),
     )
+
+
+def _is_no_text(c: str) -> bool:
+    """Is it a byte that is not UTF-8, or a control character other than a tab or a line break?"""
+    return unicodedata.category(c) in ("Cs", "Cc") and c not in "\t\n"
+
+
+def _of_one_class(classes: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    """A note where a folder that was taken for the only class may hold all images instead."""
+    if len(classes) != 1 or not (inside := path / classes[0]).is_dir():
+        return ()
+    return (
+        f"{path}: the only folder, {classes[0]}, is taken for a class. If it is none but holds the "
+        f"images, or their class folders, say --data {inside}",
+    )
+
+
+def _packed(path: Path) -> str:
+    """Words on archives that lie there and would have to be unpacked; "" where none do."""
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+    packed = [p.name for p in files if p.name.lower().endswith(PACKED)]
+    if not packed:
+        return ""
+    more = f" and {len(packed) - 1:,} more" if len(packed) > 1 else ""
+    return f"; unpack {packed[0]}{more} first"
 
 
 def _own_floor(images: Any, name: str, source: str, folder: str, settings: dict[str, Any]) -> bool:

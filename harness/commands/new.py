@@ -60,17 +60,17 @@ def run(args: argparse.Namespace) -> int:
     template = read_template(args.template)
     found = looked.look(args.data) if args.data is not None else None
     study = compose(path.stem, template, found)
-    report = check(study, path.name)
+    report = check(study, path.name, args.template)
     text = header(path, args, study, found) + commented.dump(study)
     try:
-        with path.open("x") as file:
+        with path.open("x", encoding="utf-8") as file:
             file.write(text)
         schema.write(path.parent)
     except FileExistsError:
         raise BadInput(f"{path} is there already: choose another NAME, or move it away") from None
     except OSError as error:
         raise BadInput(f"{path} cannot be written: {error.strerror}") from None
-    print(f"{path}: {found.sentence if found else 'the data of ' + args.template}")
+    print(f"{path}: {_in_a_line(found.sentence) if found else 'the data of ' + args.template}")
     for line in report:
         print(f"  {line}")
     for note in found.notes if found else ():
@@ -82,25 +82,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def check(study: dict[str, Any], name: str) -> list[str]:
+def check(study: dict[str, Any], name: str, template: str) -> list[str]:
     """Load the study under each profile, and leave out those that the images do not fit.
 
-    Returns a line about each profile. Raises BadStudy when even the first does not fit.
+    Returns a line about each profile. Raises BadInput, naming the template, when even the first
+    does not fit.
     """
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / name
-        draft.write_text(commented.dump(study))
+        draft.write_text(commented.dump(study), encoding="utf-8")
         for i, profile in enumerate(list(study["profiles"])):
             try:
                 lines.append(
                     f"{profile}: {plural(len(load_study(draft, profile).runs), 'run')}, checked"
                 )
             except BadStudy as error:
+                reasons = [line.partition(": ")[2] for line in str(error).splitlines()]
                 if i == 0:
-                    raise
-                reason = str(error).splitlines()[0].partition(": ")[2]
-                lines.append(f"{profile}: left out, as {reason}")
+                    raise BadInput(
+                        f"--from {template} does not go with these images: {'; '.join(reasons)}"
+                    ) from None
+                lines.append(f"{profile}: left out, as {reasons[0]}")
                 del study["profiles"][profile]
     return lines
 
@@ -247,6 +250,15 @@ def _fewer(evaluations: Mapping[str, Any], samples: int) -> dict[str, Any]:
     }
 
 
+def _in_a_line(text: str) -> str:
+    """The text with escapes for line breaks and other characters that no comment may hold.
+
+    >>> _in_a_line("my\\nimages, caf\u00e9")
+    'my\\\\nimages, caf\u00e9'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def header(
     path: Path, args: argparse.Namespace, study: Mapping[str, Any], found: looked.Found | None
 ) -> str:
@@ -256,10 +268,10 @@ def header(
         words += ["--data", args.data]
     lines = [
         f"# yaml-language-server: $schema={schema.FILE}",
-        f"# Made by harness {harness.__version__}: {shlex.join(words)}",
+        f"# Made by harness {harness.__version__}: {_in_a_line(shlex.join(words))}",
     ]
     if found is not None:
-        lines.append(f"# Looked at: {found.sentence}")
+        lines.append(f"# Looked at: {_in_a_line(found.sentence)}")
     about = {
         "laptop": "micro models on a CPU. Try everything here first",
         "gpu": "one GPU, local",

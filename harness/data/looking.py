@@ -56,11 +56,13 @@ def look(images: Images, place: str) -> Looked:
     sides: list[int] = []
     stored: Counter[str] = Counter()
     gray = damaged = 0
+    why = ""
     for index in np.linspace(0, len(images) - 1, min(MOST_READ, len(images))).astype(int):
         try:
             image, _ = images[int(index)]
-        except Corrupt:
+        except Corrupt as error:
             damaged += 1
+            why = why or str(error)
             continue
         sides.append(min(image.shape[:2]))
         kind = "gray" if image.shape[2] == 1 else getattr(image, "stored", None)
@@ -70,7 +72,7 @@ def look(images: Images, place: str) -> Looked:
         for mark in ("turned", "frames"):
             stored[mark] += bool(getattr(image, mark, False))
     if not sides:
-        raise BadInput(f"{place}: none of {damaged} images looked at can be read")
+        raise BadInput(f"{place}: none of {damaged} images looked at can be read: {why}")
     return Looked(
         tuple(images.class_names),
         len(images),

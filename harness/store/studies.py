@@ -45,9 +45,7 @@ class Point:
 
     label: str
     axes: Mapping[str, Value] = field(default_factory=dict)
-    model: str | None = (
-        None  # the model's name: another study may give the same numbers another name
-    )
+    model: str | None = None  # the model's name; in another study these numbers may have another
     family: str | None = None  # None: as recorded
     size: str | None = None
 

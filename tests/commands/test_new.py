@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +102,10 @@ def test_it_tells_editors_where_the_schema_is(photos: Path) -> None:
         (["x", "--from", "../scaling"], "begin with one of blocks"),
         (["x", "--data", "nowhere"], "there is no such folder"),
         (["x", "--data", "empty"], "no source of images recognises it; image-folder reads"),
+        (["x", "--data", "packed"], "; unpack train.zip and 1 more first; image-folder reads"),
+        (["x", "--data", "narrow"], "none of 4 images looked at can be read: a/0.png: is 3 x 400"),
+        (["x", "--data", "bell\a"], r"no study can hold '\x07' in a path; rename the folder"),
+        (["x", "--data", os.fsdecode(b"\xff")], r"no study can hold '\udcff' in a path"),
         (["taken"], "is there already"),
     ],
 )
@@ -107,10 +113,52 @@ def test_bad_input_writes_nothing(
     photos: Path, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (photos.parent / "empty").mkdir()
+    for name in ("packed/train.zip", "packed/val.tgz"):
+        (photos.parent / "packed").mkdir(exist_ok=True)
+        (photos.parent / name).touch()
+    (photos.parent / "narrow" / "a").mkdir(parents=True)
+    for i in range(4):
+        Image.new("RGB", (3, 400)).save(photos.parent / "narrow" / "a" / f"{i}.png")
+    for name in ("bell\a", os.fsdecode(b"\xff")):
+        shutil.copytree(photos, photos.parent / name)
     Path("taken.yaml").write_text("mine\n")
     assert main(["new", *arguments]) == 2
     assert said in capsys.readouterr().err
     assert Path("taken.yaml").read_text() == "mine\n" and not Path("x.yaml").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", ["line\nbreak", "a: b # c", "{x}", "~", "-x", "caf\u00e9 '\"", "tab\t"]
+)
+def test_a_folder_of_any_name_gives_a_study_that_can_be_read(
+    photos: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A line break in the name ended the comment at the study's top."""
+    photos.rename(photos.parent / name)
+    assert main(["new", "mine", "--data", f"./{name}"]) == 0
+    assert load_study("mine.yaml").settings.data.path == f"./{name}"
+
+
+@pytest.mark.slow
+def test_a_template_that_does_not_go_with_the_images_is_named(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And not a temporary file, which was all that it said."""
+    assert main(["new", "mine", "--from", "guidance", "--data", "photos/cats"]) == 2
+    said = capsys.readouterr().err
+    assert "--from guidance does not go with these images: guidance.scale is other than 1" in said
+    assert "mine.yaml" not in said and not Path("mine.yaml").exists()
+
+
+@pytest.mark.slow
+def test_a_single_folder_may_hold_all_images(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos.parent / "set").mkdir()
+    photos.rename(photos.parent / "set" / "photos")
+    assert main(["new", "mine", "--data", "set"]) == 0
+    assert "or their class folders, say --data set/photos" in capsys.readouterr().err
 
 
 @pytest.mark.slow
