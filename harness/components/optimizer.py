@@ -21,6 +21,9 @@ class Optimizer(Component):
 
     kind: ClassVar[str] = "optimizer"
 
+    def check(self, rate: float) -> None:
+        """Raise BadInput when its settings do not go with the study's learning rate."""
+
     @abstractmethod
     def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """Over a family's parameter groups, each with its rate `lr` and whether it is `hidden`.

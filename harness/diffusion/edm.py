@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from harness.components.objective import Network
     from harness.components.sampler import Denoise, Noise
 
-Positive = Annotated[float, Field(gt=0)]
-NotNegative = Annotated[float, Field(ge=0)]
+# Their squares are numbers in float32, and 1 / (a noise level) is.
+Positive = Annotated[float, Field(ge=1e-9, le=1e9)]
+NotNegative = Annotated[float, Field(ge=0, le=1e9)]
 MOST_CHURN = math.sqrt(2) - 1  # of the noise level, in one step
 
 
@@ -38,10 +39,10 @@ class EDM(Objective):
     name = "edm"
     default_sampler = "edm-heun"
 
-    noise_mean: float = -1.2
+    noise_mean: Annotated[float, Field(ge=-20, le=20)] = -1.2
     "Mean of ln(sigma) in training (the paper's P_mean)."
 
-    noise_std: Positive = 1.2
+    noise_std: Annotated[float, Field(ge=1e-9, le=20)] = 1.2
     "Standard deviation of ln(sigma) in training (P_std)."
 
     data_std: Positive = 0.5

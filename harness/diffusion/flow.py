@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.components.objective import Network
     from harness.components.sampler import Denoise, Noise
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(ge=1e-9, le=1e9)]  # a number in float32, squared too
 Times = TypeVar("Times", float, "np.ndarray")
 
 
@@ -46,10 +46,10 @@ class Flow(Objective):
     time: Literal["uniform", "logit-normal"] = "uniform"
     "How training times are drawn: evenly, or as the logistic function of a normal number."
 
-    time_mean: float = 0.0
+    time_mean: Annotated[float, Field(ge=-20, le=20)] = 0.0
     "Mean of that normal number; below 0, more of training is spent near the noise."
 
-    time_std: Positive = 1.0
+    time_std: Annotated[float, Field(ge=1e-9, le=20)] = 1.0
     "Standard deviation of that normal number."
 
     shift: Positive = 1.0
@@ -61,10 +61,10 @@ class Flow(Objective):
     spare_channels: bool = False
     "The network returns as many channels again, which are not used, as SiT's checkpoints do."
 
-    least_divisor: Annotated[float, Field(gt=0, le=1)] = 0.05
+    least_divisor: Annotated[float, Field(ge=1e-9, le=1)] = 0.05
     "With data prediction, the velocity is (data - x_t) / (1 - t), never divided by less than this."
 
-    direction_weight: Annotated[float, Field(ge=0), Later] = 0.0
+    direction_weight: Annotated[float, Field(ge=0, le=1e9), Later] = 0.0
     "Weight of 1 - cosine of predicted and true velocity, added to the loss: 1 as LightningDiT."
 
     @property

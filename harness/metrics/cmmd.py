@@ -36,7 +36,7 @@ class CMMD(OfSingleImages):
     unit: ClassVar[str] = "1/1000"
     symmetric: ClassVar[bool] = True
 
-    sigma: Annotated[float, Field(gt=0)] = 10.0
+    sigma: Annotated[float, Field(ge=1e-9, le=1e9)] = 10.0
     "Bandwidth of the kernel; the paper's is 10."
 
     normalise: bool = True

@@ -6,10 +6,12 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, field_validator
 
 from harness.components import Executor, get
-from harness.spec.base import Choice, Count, Positive, Settings
+from harness.spec.base import TEN_YEARS, Choice, Count, Minutes, Positive, Settings
 from harness.spec.sbatch import SBATCH_OPTIONS
 
 Named = str | dict[str, Any]  # as a study writes a component: a name, or {name: ..., its settings}
+MOST = 65_535  # nodes, processes, cores: SLURM counts most of them in 16 bits
+MOST_GB = 1_000_000
 SlurmWord = Annotated[str, Field(pattern=r"^[^\n\r\x00]+$", max_length=1000)]
 
 
@@ -28,22 +30,22 @@ class SlurmSettings(Settings):
     qos: SlurmWord | None = None
     "Quality of service; null: the user's default."
 
-    minutes: Positive = 60 * 24
+    minutes: Annotated[Positive, Field(le=TEN_YEARS)] = 60 * 24
     "Time limit of one task, in minutes; a longer stage checkpoints and goes on in another task."
 
-    nodes: Positive = 1
+    nodes: Annotated[Positive, Field(le=MOST)] = 1
     "Nodes of a task; with more than one, or more than one GPU, training is distributed."
 
-    gpus_per_node: Count = 1
+    gpus_per_node: Annotated[Count, Field(le=MOST)] = 1
     "GPUs of each node; 0 for kinds that compute on the CPU."
 
-    tasks_per_node: Positive | None = None
+    tasks_per_node: Annotated[Positive, Field(le=MOST)] | None = None
     "Processes of each node; null: one per GPU where a kind shares its work among them, else 1."
 
-    cpus_per_task: Positive = 8
+    cpus_per_task: Annotated[Positive, Field(le=MOST)] = 8
     "CPU cores of each process."
 
-    mem_gb: Positive | None = None
+    mem_gb: Annotated[Positive, Field(le=MOST_GB)] | None = None
     "Memory of each node, in GB; null: the cluster's default."
 
     constraint: SlurmWord | None = None
@@ -119,19 +121,19 @@ class DispatchSettings(Settings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     "The device of all stages; auto: a GPU where there is one."
 
-    workers: Positive | None = None
+    workers: Annotated[Positive, Field(le=MOST)] | None = None
     "Worker processes of this machine; null: one per GPU, or one per two threads of CPU work."
 
-    threads: Positive | None = None
+    threads: Annotated[Positive, Field(le=MOST)] | None = None
     "CPU threads of a worker; null: cores / workers."
 
     local: dict[StageKind, Positive] = Field(default={})
     "Devices of this machine that share one stage, by stage kind: {train: 8}; not given: one."
 
-    rendezvous_minutes: Annotated[float, Field(gt=0)] = 10.0
+    rendezvous_minutes: Minutes = 10.0
     "Minutes that the processes of a distributed stage wait for each other to start."
 
-    exchange_minutes: Annotated[float, Field(gt=0)] = 15.0
+    exchange_minutes: Minutes = 15.0
     "Minutes without an answer after which one of them is taken for stuck."
 
     slurm: SlurmSettings = SlurmSettings.untouched()

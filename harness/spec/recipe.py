@@ -10,6 +10,7 @@ from harness.spec.base import (
     Component,
     Decay,
     Fraction,
+    Minutes,
     NotInKey,
     NotNegative,
     Positive,
@@ -63,7 +64,7 @@ class TrainSettings(Settings):
     batch_size: Positive = 256
     "Images in a training step, over all devices."
 
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    learning_rate: Annotated[float, Field(ge=1e-12, le=1e3)] = 1e-4
     "The optimizer's rate; `schedule` multiplies it."
 
     schedule: Annotated[Component, Choice("schedule")] = "constant"
@@ -72,7 +73,7 @@ class TrainSettings(Settings):
     optimizer: Annotated[Component, Choice("optimizer")] = "adamw"
     "The optimizer; AdamW in the paper."
 
-    weight_decay: NotNegative = 0.0
+    weight_decay: Annotated[NotNegative, Field(le=1e6)] = 0.0
     "The optimizer's weight decay, where it has one."
 
     betas: tuple[Decay, Decay] = (0.9, 0.999)
@@ -87,7 +88,7 @@ class TrainSettings(Settings):
     label_dropout: Fraction = 0.1
     "Share of labels replaced by the null label, for guidance."
 
-    grad_clip: Annotated[float, Field(gt=0)] | None = None
+    grad_clip: Annotated[float, Field(ge=1e-12, le=1e12)] | None = None
     "Largest global norm of the gradient; null: not clipped, as in the paper."
 
     precision: Literal["float32", "bf16"] = "float32"
@@ -108,7 +109,7 @@ class TrainSettings(Settings):
     log_every: Annotated[Positive, NotInKey()] = 100
     "Steps between rows of the training records."
 
-    checkpoint_minutes: Annotated[float, Field(gt=0), NotInKey()] = 10.0
+    checkpoint_minutes: Annotated[Minutes, NotInKey()] = 10.0
     "Minutes between the checkpoints from which a stopped training goes on."
 
     checkpoint_every: Annotated[Positive | None, NotInKey()] = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, Field
 
 from harness.components.optimizer import Optimizer
+from harness.errors import BadInput
 
 if TYPE_CHECKING:
     import torch
@@ -15,12 +16,21 @@ _one_zero = AfterValidator(lambda value: value + 0.0)  # -0.0 is the same number
 Decay = Annotated[float, Field(ge=0, lt=1), _one_zero]
 
 
+def refuse_too_much(decay: float, rate: float) -> None:
+    """No step takes more off a weight than there is of it. Raises BadInput."""
+    if rate * decay > 1:
+        raise BadInput(
+            f"weight_decay {decay:g} with learning_rate {rate:g} takes {rate * decay:.3g} times "
+            f"each weight off it in every step: give at most {1 / rate:g}"
+        )
+
+
 class AdamW(Optimizer):
     """Adam with decoupled weight decay, the paper's."""
 
     name = "adamw"
 
-    weight_decay: Annotated[float, Field(ge=0), _one_zero] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, le=1e6), _one_zero] = 0.0
     "Share of a weight that a step of rate 1 takes off it."
 
     betas: tuple[Decay, Decay] = (0.9, 0.999)
@@ -39,6 +49,9 @@ class AdamW(Optimizer):
     @classmethod
     def from_key(cls, role: str, settings: dict[str, Any]) -> AdamW:
         return cls(weight_decay=settings["weight_decay"], betas=tuple(settings["betas"]))
+
+    def check(self, rate: float) -> None:
+        refuse_too_much(self.weight_decay, rate)
 
     def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         import torch
@@ -63,11 +76,14 @@ class Muon(Optimizer):
     momentum: Decay = 0.95
     "Decay of Muon's average of the gradient (Nesterov's)."
 
-    weight_decay: Annotated[float, Field(ge=0), _one_zero] = 0.0
+    weight_decay: Annotated[float, Field(ge=0, le=1e6), _one_zero] = 0.0
     "Share of a weight that a step of rate 1 takes off it, of both."
 
     betas: tuple[Decay, Decay] = (0.9, 0.95)
     "AdamW's decays of the averages of the gradient and of its square."
+
+    def check(self, rate: float) -> None:
+        refuse_too_much(self.weight_decay, rate)
 
     def build(self, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
         """Raises BadInput when the family has no hidden matrices."""

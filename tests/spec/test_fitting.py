@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from small_study import problems, write
 
+from harness.components import get, names
+from harness.errors import BadInput
 from harness.spec import load_study
 
 STUDY = """\
@@ -63,6 +65,11 @@ STEPS = "    sampling_steps: 4"
         ({MODEL: "model: {family: UNet}", AXIS: "model.width: [16, 1]"}, 15, "must be even, as 2"),
         ({MODEL: "model: {family: U-ViT, depth: 4, width: 32, heads: 2, patch_size: 2}"}, 3,
          "so its depth is odd: 3 or 5"),
+        # a step that takes off more of a weight than there is of it
+        ({"ema: 0.9": "weight_decay: 20000"}, 5, "takes 2 times each weight off it in every step"),
+        ({"ema: 0.9": "optimizer: {name: muon, weight_decay: 2e4}"}, 5, "give at most 10000"),
+        ({"ema: 0.9": "weight_decay: 2", AXIS: "train.learning_rate: [1e-3, 1]"}, 15,
+         "weight_decay 2 with learning_rate 1 takes 2 times"),
         # a schedule longer than the training
         ({"ema: 0.9": "schedule: warmup"}, 5, "warms up for 5,000 steps, training takes 100"),
         ({"ema: 0.9": "schedule: {name: cosine, warmup: 100}"}, 5, "give fewer than 100"),
@@ -96,3 +103,40 @@ def test_what_fits_is_taken(tmp_path: Path) -> None:
     load_study(write(tmp_path, STUDY))
     unet = "model: {family: UNet, width: 6, multipliers: [1, 1, 1, 1], attention: [64, 4]}"
     load_study(write(tmp_path, STUDY.replace(MODEL, unet)))
+
+
+# Where a study names a component of each kind whose settings are numbers; None: tried otherwise.
+PLACES = {
+    "objective": "objective",
+    "optimizer": "train.optimizer",
+    "schedule": "train.schedule",
+    "metric": "evaluations.final.metrics",
+}
+NUMBERS = [
+    *("train.learning_rate", "train.weight_decay", "train.grad_clip", "train.checkpoint_minutes"),
+    *("dispatch.rendezvous_minutes", "dispatch.exchange_minutes", "dispatch.slurm.minutes"),
+    *("dispatch.slurm.mem_gb", "dispatch.slurm.nodes", "dispatch.slurm.cpus_per_task"),
+    *("dispatch.slurm.gpus_per_node", "dispatch.threads", "dispatch.workers"),
+]
+NUMBERS += [
+    f"{place}={{name: {name}, {field}: %s}}"
+    for kind, place in PLACES.items()
+    for name in names(kind)
+    for field, about in get(kind, name).model_fields.items()
+    if "float" in str(about.annotation) and "tuple" not in str(about.annotation)
+]
+
+
+@pytest.mark.parametrize("where", NUMBERS)
+def test_a_number_with_which_nothing_can_be_computed_is_refused_before_anything_starts(
+    where: str, tmp_path: Path
+) -> None:
+    """Beyond float32, or beyond all clocks: training would end with NaN, or with a traceback."""
+    file = write(tmp_path, STUDY)
+    for number in ("1e300", "-1e300", "4e38"):
+        setting = where % number if "%" in where else f"{where}={number}"
+        setting = setting.replace("metrics={", "metrics=[{").replace(
+            "}", "}]" * ("metrics" in where) or "}"
+        )
+        with pytest.raises(BadInput, match=r"e\+(300|38)|times each weight"):
+            load_study(file, overrides=(setting,))
