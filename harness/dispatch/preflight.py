@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -164,8 +164,8 @@ def _as_opened(data: DataSettings, notes: list[str]) -> str | None:
         images = source.quick_open(Wanted.training(data, data.path))
         if images is None:
             count = source.quick_count(data.path)
-            if count is None:
-                source.listing(data.path)  # where none of its files lies, that is known by now
+            if count is None:  # where none of its files lies, that is known by now
+                notes += _not_read(data, source.listing(data.path))
         else:
             count = len(images)
             notes += getattr(images, "notes", ())
@@ -206,6 +206,18 @@ def _other_than_said(data: DataSettings, images: Any) -> str | None:
     except HarnessError as error:
         return str(error)
     return None
+
+
+def _not_read(data: DataSettings, files: Sequence[Path | str]) -> list[str]:
+    """A note where nothing tells what is in the files of a data set before they are encoded."""
+    if not files:
+        return []
+    what = "1 file" if len(files) == 1 else f"{len(files):,} files"
+    return [
+        f"the images of {data.name!r} at {data.path} are not looked at before `encode` reads "
+        f"them ({what}): their count, labels and fingerprint, and images that cannot be "
+        "read, are checked then"
+    ]
 
 
 def _other_fingerprint(data: DataSettings) -> str | None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import math
 import pickle
 import re
 import warnings
@@ -162,12 +161,16 @@ def infer(state: State, heads: int | None, source: str) -> Architecture:
             f"{source}: y_embedder.embedding_table has {rows:,} rows, and no null label after its "
             "classes (it was trained with class_dropout_prob 0): DiTs here have one"
         )
+    try:
+        side = zoo.side_of(state["pos_embed"].shape[1], patch_size)
+    except BadInput as error:
+        raise BadInput(f"{source}: {error}") from None
     return zoo.architecture(
         depth=depth,
         width=width,
         heads=heads,
         patch_size=patch_size,
-        input_size=math.isqrt(state["pos_embed"].shape[1]) * patch_size,
+        input_size=side,
         channels=channels,
         num_classes=rows - 1,
         block=_block_of(state, width),

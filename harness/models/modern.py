@@ -7,13 +7,12 @@ DiT's. `DiT-modern-micro` has DiT-micro's, for a laptop.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness.components.family import Input
 from harness.models.transformer import Transformer, swiglu_width
-from harness.models.zoo import FAMILIES, Size
+from harness.models.zoo import FAMILIES, Size, side_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -114,7 +113,7 @@ class DiTModern(Transformer):
         if plain and out_channels == 2 * channels:
             return None
         given = Input(
-            side=math.isqrt(state["pos_embed"].shape[1]) * patch_size,
+            side=side_of(state["pos_embed"].shape[1], patch_size),
             channels=channels,
             num_classes=state["y_embedder.embedding_table.weight"].shape[0] - 1,
             out_channels=out_channels,

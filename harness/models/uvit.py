@@ -6,14 +6,13 @@ it is odd. Where sizes and Gflops meet the published code is tested.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from harness.components.family import Input
 from harness.errors import BadInput
 from harness.models.transformer import Transformer
-from harness.models.zoo import Size
+from harness.models.zoo import Size, side_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -116,7 +115,7 @@ class UViTFamily(Transformer):
         width, channels, patch_size, _ = state["patch_embed.proj.weight"].shape
         depth = 1 + 2 * len({k.split(".")[1] for k in state if k.startswith("in_blocks.")})
         given = Input(
-            side=math.isqrt(state["pos_embed"].shape[1] - EXTRA_TOKENS) * patch_size,
+            side=side_of(state["pos_embed"].shape[1], patch_size, EXTRA_TOKENS),
             channels=channels,
             num_classes=state["label_emb.weight"].shape[0] - 1,
             out_channels=state["final_layer.weight"].shape[0],

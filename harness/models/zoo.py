@@ -15,6 +15,7 @@ says so.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from dataclasses import dataclass
 
@@ -266,3 +267,19 @@ def _check(architecture: Architecture, latent_factor: int) -> None:
 def _nearest_multiple(value: int, step: int) -> str:
     below = value // step * step
     return f"{below} or {below + step}" if below > 0 else str(step)
+
+
+def side_of(rows: int, patch_size: int, besides: int = 0) -> int:
+    """Side of a network's input, from the rows of its table of positions (`pos_embed`).
+
+    It has one for each patch of a square, after `besides` tokens of other kinds. Raises BadInput.
+    """
+    side = math.isqrt(max(rows - besides, 0))
+    if side == 0 or side**2 != rows - besides:
+        other = f"{besides} tokens of its own and " if besides else ""
+        raise BadInput(
+            f"pos_embed has {rows:,} rows, not one for each of {other}the patches of a square (as "
+            f"{max(side, 1) ** 2 + besides:,} or {(side + 1) ** 2 + besides:,}): networks of other "
+            "inputs, and with class tokens or registers, are not read"
+        )
+    return side * patch_size

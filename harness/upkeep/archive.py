@@ -223,6 +223,8 @@ def _taken_in(path: Path, folder: Path, target: Path, keep_ours: bool) -> Arrive
         files.write_atomic(kept, (folder / STUDY).read_bytes())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):  # another's is there
+            folder.parent.rmdir()
     return Arrived(about, kept, merged)
 
 

@@ -224,7 +224,11 @@ def test_an_archive_of_another_kind_among_many_gigabytes_of_tars_is_told(
     monkeypatch.setattr("harness.data.file_source.QUICK_BYTES", 0)
     write_tar(tmp_path / "images" / "train-0.tar", [0, 1], {})
     plan = plan_of(tmp_path, TARS.replace("path: images", f"path: {tmp_path}/images"))
-    assert said(plan, "encode") == []
+    notes: list[str] = []
+    encode = [s for s in plan.stages.values() if s.kind == "encode"]
+    assert problems(plan, encode, None, notes) == []
+    (note,) = [n for n in notes if "are not looked at before `encode`" in n]
+    assert "(1 file): their count, labels and fingerprint" in note
     (tmp_path / "images" / "train-1.tar").write_bytes(b"PK\3\4" + bytes(600))
     (sentence,) = said(plan, "encode")
     assert "train-1.tar is a zip archive, whatever its name says" in sentence

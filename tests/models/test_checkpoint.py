@@ -135,7 +135,10 @@ def test_a_long_list_of_problems_is_cut_short(model):
         (lambda s: {**s, "pos_embed": torch.zeros(9, 24)}, "not 3 axes"),
         (lambda s: {k: v for k, v in s.items() if k != "pos_embed"}, "missing pos_embed"),
         (lambda s: {**s, "final_layer.linear.weight": torch.zeros(16, 24)}, "learn_sigma=False"),
-        (lambda s: {**s, "pos_embed": torch.zeros(1, 8, 24)}, "misshapen: pos_embed"),
+        (
+            lambda s: {**s, "pos_embed": torch.zeros(1, 8, 24)},
+            "pos_embed has 8 rows, not one for each",
+        ),
     ],
 )
 def test_a_checkpoint_of_another_architecture_is_refused(model, change, said):

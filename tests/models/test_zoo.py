@@ -110,3 +110,20 @@ def test_heads_are_known_for_the_zoos_depths_and_widths_only():
     assert zoo.heads_of(28, 1152) == 16
     assert zoo.heads_of(12, 384) == 6
     assert zoo.heads_of(3, 48) is None
+
+
+@pytest.mark.parametrize(("rows", "besides", "side"), [(1, 0, 2), (256, 0, 32), (258, 2, 32)])
+def test_a_table_of_positions_tells_the_side_of_a_square_input(
+    rows: int, besides: int, side: int
+) -> None:
+    assert zoo.side_of(rows, 2, besides) == side
+
+
+@pytest.mark.parametrize(
+    ("rows", "besides", "said"),
+    [(257, 0, "256 or 289"), (0, 0, "1 or 1"), (1, 2, "3 or 3"), (256, 2, "227 or 258")],
+)
+def test_a_table_of_positions_of_no_square_is_refused(rows: int, besides: int, said: str) -> None:
+    """A class token, registers, or an input that is not square: nothing else of it would fit."""
+    with pytest.raises(BadInput, match=f"{rows} rows, not one for each of.*{said}"):
+        zoo.side_of(rows, 2, besides)

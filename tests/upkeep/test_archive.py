@@ -235,7 +235,7 @@ def test_a_changed_one_is_refused_whole(
     changed(path, change)
     with pytest.raises(BadInput, match=said):
         archive.read(path, there.root)
-    assert not there.committed(["train"])
+    assert not there.committed(["train"]) and not (there.root / "staging").exists()
 
 
 @pytest.mark.parametrize(
