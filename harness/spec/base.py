@@ -50,7 +50,7 @@ _one_zero = AfterValidator(lambda value: value + 0.0)  # -0.0 is the same number
 Fraction = Annotated[float, Field(ge=0, le=1), _one_zero]
 Decay = Annotated[float, Field(ge=0, lt=1), _one_zero]
 NotNegative = Annotated[float, Field(ge=0), _one_zero]
-TEN_YEARS = 10 * 366 * 24 * 60  # minutes; a clock of 64-bit nanoseconds and SLURM's hold them
+TEN_YEARS = 10 * 366 * 24 * 60  # minutes; every clock that is waited by holds them
 Minutes = Annotated[float, Field(gt=0, le=TEN_YEARS)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 Name = Annotated[str, Field(pattern=NAME, max_length=80)]

@@ -127,9 +127,11 @@ class Bench:
                 process.kill()
                 process.communicate()
 
-    def end(self, process: subprocess.Popen[str], expect: int = 0) -> str:
+    def end(
+        self, process: subprocess.Popen[str], expect: int = 0, wait_s: float = PATIENCE_S
+    ) -> str:
         """Wait for a command; its output."""
-        said, _ = process.communicate(timeout=PATIENCE_S)
+        said, _ = process.communicate(timeout=wait_s)
         assert process.returncode == expect, f"exit code {process.returncode}:\n{said}"
         return said
 

@@ -70,7 +70,7 @@ def test_killed_at_random_moments_one_more_run_ends_with_the_same_values(bench: 
         )
         print(f"round {rounds}: killed {dict(killed)}")
         total, rounds = total + killed.total(), rounds + 1
-        one.end(start(one))
+        one.end(start(one), wait_s=600 + 10 * KILLS)  # a stage that was killed waits, too
         one.same_records(peace)
         one.one_record_per_key(3)
         assert contents(one.results) == contents(peace)
