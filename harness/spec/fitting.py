@@ -70,10 +70,7 @@ def training(runs: Sequence[Run]) -> Iterator[Problem]:
             train.optimizer.check(train.learning_rate)
         except BadInput as error:
             own = "weight_decay" if "weight_decay" in train.model_fields_set else "optimizer"
-            path = blamed(run, "train", own)
-            if path[0] != "matrix":
-                path = blamed(run, "train", "learning_rate", otherwise=path)
-            yield path, f"train.optimizer: {error}"
+            yield blamed(run, "train", own), f"train.optimizer: {error}"
         size = train.batch_per_device
         if size is not None and size < train.batch_size and train.batch_size % size:
             yield (
