@@ -19,7 +19,7 @@ from harness.analysis.metrics import higher_is_better
 
 ALIKE = 0.10  # of compute, within a budget
 COST = ("train_gflops", "sampling_gflops")
-WAY = ("step", *COST, "sampler", "sampling_steps", "ema", "ema_length")
+WAY = ("step", *COST, "sampler", "sampling_steps", "ema", "ema_length", "labels")
 
 
 def alternatives(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -28,6 +28,7 @@ class Protocol:
     split_size: int | None
     ema: float | None = None
     ema_length: float | None = None
+    labels: str | None = None
 
     @property
     def guided(self) -> bool:
@@ -52,6 +53,8 @@ class Protocol:
             parts.append(f"EMA {self.ema:g}")
         if self.ema_length is not None:
             parts.append(f"EMA of length {self.ema_length:g}")
+        if self.labels is not None:
+            parts.append(f"labels as in the {self.labels}")
         return ", ".join(parts)
 
     @property

@@ -17,7 +17,27 @@ from harness.store import Store, codec
 
 def remarks(opened: Opened) -> list[str]:
     """Notes on the study's settings, and on what its evaluations could not measure."""
-    return [*of_settings.remarks(opened.study), *unmeasured(opened)]
+    return [*of_settings.remarks(opened.study), *uneven(opened), *unmeasured(opened)]
+
+
+def uneven(opened: Opened) -> list[str]:
+    """One sentence per data whose encoded images' classes are not alike, and are sampled alike."""
+    from harness.components.proportions import class_counts, note
+    from harness.data.encoded_labels import labels_of
+
+    uniform = [n for n, e in opened.study.evaluations.items() if e.labels == "uniform"]
+    if not uniform:
+        return []
+    found = []
+    for key in opened.store.committed(["encode"]) & opened.plan.stages.keys():
+        data = opened.study.runs[opened.plan.stages[key].run or 0].data
+        try:
+            labels = labels_of(opened.store.folder("encode", key) / "latents")
+        except (HarnessError, OSError):  # pruned, or damaged, which is told by itself
+            continue
+        said = note(data.name, class_counts(labels, data.num_classes or 1), uniform)
+        found += [] if said is None else [said]
+    return sorted(dict.fromkeys(found))
 
 
 def refuse_too_few(opened: Opened) -> None:

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from harness.data.writer import FORMAT, INDEX, labels_name, shard_name
-from harness.errors import BadInput, Missing
+from harness.data.encoded_labels import check_file, read_index
+from harness.data.writer import labels_name, shard_name
+from harness.errors import BadInput
 
 IN_MEMORY = 1 << 28  # bytes: smaller folders are read whole (and checksummed); larger are mapped
 
@@ -68,16 +69,7 @@ class Latents:
         off, or altered.
         """
         folder = Path(folder)
-        try:
-            index = json.loads((folder / INDEX).read_text())
-        except FileNotFoundError:
-            raise Missing(
-                f"{folder} holds no finished latents (no {INDEX}); run the encode stage first"
-            ) from None
-        except (OSError, ValueError) as error:
-            raise BadInput(f"{folder / INDEX} cannot be read: {error}") from None
-        if not isinstance(index, dict) or index.get("format") != FORMAT:
-            raise BadInput(f"{folder / INDEX} is not of format {FORMAT}; encode again")
+        index = read_index(folder)
         settings = index["settings"]
         for what, wanted, found in (
             ("autoencoder", autoencoder, settings["autoencoder"]),
@@ -94,7 +86,7 @@ class Latents:
         parts, labels = [], []
         for k, shard in enumerate(index["shards"]):
             for name, entry in shard["files"].items():
-                _check(folder / name, entry, small if verify is None else verify)
+                check_file(folder / name, entry, small if verify is None else verify)
             labels.append(np.load(folder / labels_name(k), allow_pickle=False))
             if shard["count"]:
                 stored = np.load(folder / shard_name(k), mmap_mode="r", allow_pickle=False)
@@ -163,20 +155,3 @@ class Latents:
             stored = self._parts[home][index - self._starts[home]]
             out[row] = stored if flip is None else stored[flip[row]]
         return out
-
-
-def _check(path: Path, entry: dict[str, Any], checksum: bool) -> None:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}); encode again") from None
-    if size != entry["bytes"]:
-        raise BadInput(f"{path} has {size} bytes, not {entry['bytes']}: cut off; encode again")
-    if not checksum:
-        return
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    if digest.hexdigest() != entry["sha256"]:
-        raise BadInput(f"{path} was altered since it was written (checksum); encode again")

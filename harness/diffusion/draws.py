@@ -119,8 +119,16 @@ def thread_pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="draws")
 
 
-def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor:
-    """Uniform labels in [0, num_classes), (N,) int64; each depends on (seed, index) alone.
+def sample_labels(
+    seed: int,
+    indices: Iterable[int],
+    num_classes: int,
+    counts: np.ndarray | None = None,
+) -> Tensor:
+    """Labels in [0, num_classes), (N,) int64; each depends on (seed, index) alone.
+
+    counts: how often each label shall be drawn, whole numbers (num_classes,) of which not all are
+    0; None: all alike. Equal counts give the same labels as None.
 
     Without classes (0) each is 0, the null label of unconditional models.
 
@@ -140,8 +148,15 @@ def sample_labels(seed: int, indices: Iterable[int], num_classes: int) -> Tensor
         h = (h ^ (h >> np.uint64(shift))) * np.uint64(factor)
         h ^= np.uint64(key >> 64)  # the key's other half, between the rounds
     h ^= h >> np.uint64(31)
-    labels = (h >> np.uint64(32)) * np.uint64(num_classes) >> np.uint64(32)
-    return torch.from_numpy(labels.astype(np.int64))
+    high = h >> np.uint64(32)
+    if counts is None:
+        labels = high * np.uint64(num_classes) >> np.uint64(32)
+        return torch.from_numpy(labels.astype(np.int64))
+    upto = np.cumsum(np.asarray(counts, dtype=np.uint64))
+    if len(upto) != num_classes or not 1 <= upto[-1] < 2**32:
+        raise BadInput(f"counts of {len(upto)} labels for {num_classes} classes, {upto[-1]} in all")
+    drawn = high * upto[-1] >> np.uint64(32)  # one of all images
+    return torch.from_numpy(np.searchsorted(upto, drawn, side="right").astype(np.int64))
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,8 @@ def _data(study: Study, kinds: set[str], notes: list[str]) -> list[str]:
             new = "encode" in kinds
             wrong = _other_classes(data)
             if new:
-                wrong = wrong or _as_opened(data, notes)
+                uniform = [n for n, e in study.evaluations.items() if e.labels == "uniform"]
+                wrong = wrong or _as_opened(data, notes, uniform)
             found += [wrong] if wrong else []
         if (wrong := _held_out_elsewhere(data)) is not None:
             found.append(wrong)
@@ -154,8 +155,10 @@ def _other_classes(data: DataSettings) -> str | None:
     return f"{data.path} has {of}, and data.num_classes says {data.num_classes:,}: {why}"
 
 
-def _as_opened(data: DataSettings, notes: list[str]) -> str | None:
+def _as_opened(data: DataSettings, notes: list[str], uniform: Sequence[str]) -> str | None:
     """What is wrong with the images of a study, as far as it shows without reading them all.
+
+    uniform: the evaluations that draw all classes alike.
 
     Those that are quick to open are opened; of others the source is asked what it can tell.
     """
@@ -169,6 +172,7 @@ def _as_opened(data: DataSettings, notes: list[str]) -> str | None:
         else:
             count = len(images)
             notes += getattr(images, "notes", ())
+            notes += _uneven(data, images, uniform)
     except HarnessError as error:
         return f"the images of {data.name!r}: {error} (data.path)"
     except OSError:
@@ -177,6 +181,17 @@ def _as_opened(data: DataSettings, notes: list[str]) -> str | None:
     if images is None or wrong is not None:
         return wrong or _other_fingerprint(data)
     return _other_than_said(data, images)
+
+
+def _uneven(data: DataSettings, images: Any, uniform: Sequence[str]) -> list[str]:
+    """A note on classes that are not alike, where samples are drawn as if they were."""
+    labels, classes = getattr(images, "labels", None), len(images.class_names)
+    if labels is None or not classes or not uniform:
+        return []
+    from harness.components.proportions import class_counts, note
+
+    said = note(data.name, class_counts(labels, classes), uniform)
+    return [] if said is None else [said]
 
 
 def _other_count(data: DataSettings, count: int | None) -> str | None:

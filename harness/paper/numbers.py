@@ -58,7 +58,7 @@ MEASURED = {
 # Of all of these; a value that was not recorded (an imported checkpoint's) speaks against nothing.
 PAPERS = {"objective": "ddpm", "sampler": "ancestral", "batch_size": 256, "learning_rate": 1e-4,
           "ema": 0.9999}  # fmt: skip
-NEVER = ("guidance_low", "guidance_high", "ema_length")  # the paper has no such thing
+NEVER = ("guidance_low", "guidance_high", "ema_length", "labels")  # the paper has no such thing
 COUNTED = {"sampling-l2-1000-tflops": ("DiT-L/2", 1000),
            "sampling-xl2-128-tflops": ("DiT-XL/2", 128)}  # fmt: skip
 

@@ -156,7 +156,7 @@ def _add_run(plan: Plan, index: int, run: Run, shared: Template, first: bool) ->
     label = run.label
     checkpoints = _train(plan, index, run, label, shared, training)
     if shared.measuring is not None:
-        evaluations.add(plan, index, label, checkpoints, shared.measuring, first)
+        evaluations.add(plan, index, label, checkpoints, shared.measuring, first, training.encode)
 
 
 def _train(

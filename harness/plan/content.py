@@ -182,6 +182,8 @@ def sample(
         newer["ema"] = evaluation.ema
     if evaluation.ema_length is not None:
         newer["ema_length"] = evaluation.ema_length
+    if evaluation.labels != "uniform":
+        newer["labels"] = evaluation.labels
     return with_versions(
         {
             **newer,

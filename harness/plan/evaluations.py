@@ -51,6 +51,7 @@ class Asked:
     subset: keys.KeyMaker | None  # of as many samples as the floor has images; None: it has enough
     subset_text: str  # canonical settings of that stage; "": there is none
     extracts: bool  # features are extracted as samples are decoded
+    proportions: bool  # classes are drawn as the training images have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ def _asked(
         keys.KeyMaker("subset", subset, ("reference", "samples")) if subset else None,
         subset,
         evaluation.keep_images == "none",
+        evaluation.labels == "data",
     )
 
 
@@ -127,8 +129,9 @@ def _reconstruction(
 
 def _variants(evaluation: EvaluationSettings, run: Run, gflops: float | None) -> Iterable[Variant]:
     sampler = sampler_of(evaluation, run.objective)
-    extracts = evaluation.keep_images == "none"
-    roles = ("checkpoint", "reference") if extracts else ("checkpoint",)
+    roles: tuple[str, ...] = ("checkpoint",)
+    roles += ("data",) if evaluation.labels == "data" else ()
+    roles += ("reference",) if evaluation.keep_images == "none" else ()
     for n in _each(evaluation.sampling_steps):
         for guidance in _each(evaluation.guidance):
             text = keys.canonical(content.sample(evaluation, sampler, n, guidance, run))
@@ -160,6 +163,8 @@ def _words(evaluation: EvaluationSettings, steps: int, guidance: Any) -> str:
         words += f", EMA {evaluation.ema:g}"
     if evaluation.ema_length is not None:
         words += f", EMA of length {evaluation.ema_length:g}"
+    if evaluation.labels != "uniform":
+        words += ", labels as in the data"
     if evaluation.decoder is not None:
         words += f", decoder {evaluation.decoder}"
     return words
@@ -179,10 +184,12 @@ def add(
     checkpoints: Mapping[int, str],
     wanted: Measuring,
     first: bool = True,
+    data: str | None = None,
 ) -> None:
     """The stages that measure one run's checkpoints, given by step.
 
-    first: of the runs that share `wanted`, whose reference and floors are planned once.
+    first: of the runs that share `wanted`, whose reference and floors are planned once. data: the
+    key of the training images' encode stage.
     """
     stages = plan.stages
     if first:
@@ -207,11 +214,12 @@ def add(
             for v in asked.variants:
                 # Written out: of 10,000 runs this is done hundreds of thousands of times.
                 words, inputs = (label, step_words, v.words), {"checkpoint": checkpoint}
+                if asked.proportions:
+                    assert data is not None  # an imported checkpoint's are refused
+                    inputs["data"] = data
                 if asked.extracts:
                     inputs["reference"] = reference
-                    sample = v.key(checkpoint, reference)
-                else:
-                    sample = v.key(checkpoint)
+                sample = v.key(*inputs.values())
                 if sample not in stages:
                     stages[sample] = Stage(
                         "sample", sample, v.text, inputs, {}, words, v.price, index, name

@@ -138,6 +138,7 @@ class SampleStage(KeyedStage):
     clip: bool = False
     ema: float | None = None  # one of the checkpoint's further decays; None: its first
     ema_length: float | None = None  # of an average made of its snapshots
+    labels: Literal["data"] | None = None  # in the training images' proportions; None: all alike
 
 
 class EvaluateStage(KeyedStage):

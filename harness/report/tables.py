@@ -29,6 +29,7 @@ _PROTOCOL_WORDS = {  # said where they differ
     "eta": "eta {}",
     "clip": "clip {}",
     "sampling_precision": "{}",
+    "labels": "labels as in the {}",
     "decoder": "decoder {}",
     "k": "k {}",
     "split_size": "chunks of {}",

@@ -155,6 +155,10 @@ def _evaluation(
         yield "at", f"{max(evaluation.at)} lies beyond train.steps {last}"
     if evaluation.at != "end" and any(r.model.checkpoint for r in runs):
         yield "at", "must be end: an imported checkpoint has no other steps"
+    if evaluation.labels == "data" and any(r.model.checkpoint for r in runs):
+        yield "labels", "is data, but an imported checkpoint's training images are not here"
+    if evaluation.labels == "data" and any(r.data.num_classes == 0 for r in runs):
+        yield "labels", "is data, but the images have no labels (data.num_classes 0): leave it out"
     if evaluation.at == "milestones" and any(r.train and not r.train.milestones for r in runs):
         yield "at", "is milestones, but train.milestones is empty"
 

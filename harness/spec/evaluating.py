@@ -122,6 +122,9 @@ class EvaluationSettings(Settings):
     seed: Count = 0
     "The seed of sampling: noise and label of sample i depend on (seed, i) alone."
 
+    labels: Literal["uniform", "data"] = "uniform"
+    "Classes of the samples: uniform, all alike; data, in the training images' proportions."
+
     decoder: str | None = None
     "The autoencoder's decoder to use; null: autoencoder.decoder."
 

@@ -27,6 +27,8 @@ from harness.autoencoders.loading import Autoencoder
 from harness.components import Autoencoder as AutoencoderComponent
 from harness.components import Family, Input, Objective, Sampler, stored
 from harness.components.family import of_architecture
+from harness.components.proportions import class_counts
+from harness.data.encoded_labels import labels_of
 from harness.diffusion import guided
 from harness.diffusion.draws import SampleNoise, sample_labels
 from harness.diffusion.feeding import host_threads
@@ -73,8 +75,9 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     parts = samples.finished(work.scratch, settings.samples, decoder_sha256)
     if samples.missing(parts, settings.samples, size):
         raise HarnessError(f"samples are missing in {work.scratch}; run again to draw them")
+    counts = _class_counts(settings, work, made.given.num_classes)
     labels = sample_labels(
-        settings.seed, np.arange(settings.samples), made.given.num_classes
+        settings.seed, np.arange(settings.samples), made.given.num_classes, counts
     ).numpy()
     _write(settings, work, parts, labels)
     return Outcome(
@@ -87,6 +90,13 @@ def run(settings: SampleStage, work: Work) -> Outcome:
             decoder_sha256=decoder_sha256,
         )
     )
+
+
+def _class_counts(settings: SampleStage, work: Work, classes: int) -> np.ndarray | None:
+    """How often each class stands in the training images, where labels are drawn so."""
+    if settings.labels is None:
+        return None
+    return class_counts(labels_of(work.inputs["data"].folder / "latents"), classes)
 
 
 def _columns(settings: SampleStage, made: _Parts, gflops: float) -> dict[str, Any]:
@@ -244,10 +254,12 @@ def _sampler(
 
     # On a CPU the network leaves threads no core.
     threads = host_threads() if device.type == "cuda" else 0
+    counts = _class_counts(settings, work, given.num_classes)
 
     def draw(indices: range) -> np.ndarray:
         noise = SampleNoise(settings.seed, indices, shape, threads)
-        y = sample_labels(settings.seed, np.asarray(indices), given.num_classes).to(device)
+        y = sample_labels(settings.seed, np.asarray(indices), given.num_classes, counts)
+        y = y.to(device)
         z = noise.initial().to(device)
         bf16 = settings.precision == "bf16"
         precision: Any = (

@@ -186,6 +186,7 @@ METRICS = (
     Column("invalid", "string", "why the number says nothing; null: it is as it should be"),
     Column("ema", "float64", "decay of the average sampled from; null: the training's first"),
     Column("ema_length", "float64", "relative length of one made after training; null: none"),
+    Column("labels", "string", "data: classes drawn in its proportions; null: all alike"),
     ENVIRONMENT,
     Column(
         "influence",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tiny_study import TINY
 from verbs import Said, stages
@@ -13,7 +14,7 @@ from harness.commands import common, remarks, report
 from harness.plan import make_plan
 from harness.spec import load_study
 from harness.store import Store, codec
-from harness.store.results import RESULTS, EvaluateResult
+from harness.store.results import RESULTS, EncodeResult, EvaluateResult
 
 WHY = "the reference has no spatial statistics"
 SAID = f"sfd_glyphs_cnn is not measured in 1 of 1 measurement (final): {WHY}"
@@ -63,6 +64,23 @@ def test_the_first_page_says_so_too(measured: Path, monkeypatch: pytest.MonkeyPa
     about = report.gather(opened).about
     assert f"Note: {SAID}." in about and about.startswith("A study for tests. Note: fd_glyphs_cnn")
     assert remarks.lacking(opened) == ["sfd_glyphs_cnn"]
+
+
+def test_classes_that_are_not_alike_are_told_once_they_are_encoded(
+    measured: Path, monkeypatch: pytest.MonkeyPatch, verb: Said
+) -> None:
+    """Whoever reads the numbers must know; data that draws so itself needs no word."""
+    labels = np.repeat([0, 1], [90, 10])
+    monkeypatch.setattr("harness.data.encoded_labels.labels_of", lambda folder: labels)
+    said = "note: the classes of 'glyphs' have 0 to 90 images"
+    assert said not in verb("results", measured.name)[1]  # nothing is encoded
+    one = stages(measured, "encode")[0]
+    store = Store(measured.parent / "results")
+    result = codec.told(EncodeResult("glyphs", 8, 100, (1, 8, 8), 10, "0" * 64, "identity"))
+    store.commit("encode", one.key, store.staging(one.key), {}, result, {})
+    assert said in verb("results", measured.name)[1]
+    asked = ("results", measured.name, "--set", "evaluations.final.labels=data")
+    assert "the classes of" not in verb(*asked)[1]
 
 
 @pytest.mark.slow

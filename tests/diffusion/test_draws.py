@@ -87,6 +87,30 @@ def test_labels_are_uniform_in_range_and_differ_by_seed() -> None:
     assert neighbours < 0.003
 
 
+def test_labels_in_the_proportions_of_counts() -> None:
+    counts = np.array([1, 0, 600, 399])
+    labels = sample_labels(0, range(100_000), 4, counts)
+    assert labels.dtype == torch.int64
+    found = torch.bincount(labels, minlength=4).double() / 100
+    assert found[1] == 0  # a class without images is never drawn
+    spread = (counts * (1000 - counts) / 100).clip(1) ** 0.5
+    assert (abs(found.numpy() - counts) < 5 * spread / 10**0.5 + 1e-9).all()
+    parts = [sample_labels(0, range(a, a + 50), 4, counts) for a in range(0, 200, 50)]
+    assert torch.equal(torch.cat(parts), labels[:200])
+
+
+@pytest.mark.parametrize("each", [1, 7, 12_000])
+def test_equal_counts_give_the_labels_that_none_give(each: int) -> None:
+    plain = sample_labels(3, range(5000), 10)
+    assert torch.equal(sample_labels(3, range(5000), 10, np.full(10, each)), plain)
+
+
+@pytest.mark.parametrize("counts", [[1, 2], [0, 0, 0], [2**31, 2**31, 1]])
+def test_counts_that_cannot_be_drawn_by_are_refused(counts: list[int]) -> None:
+    with pytest.raises(BadInput, match=f"counts of {len(counts)} labels for 3 classes"):
+        sample_labels(0, [1], 3, np.array(counts))
+
+
 def test_one_class_gives_one_label() -> None:
     assert sample_labels(0, [1, 5], 1).tolist() == [0, 0]
     with pytest.raises(BadInput):

@@ -53,6 +53,24 @@ def test_images_that_are_not_there_are_named_with_the_option(tmp_path: Path) -> 
     assert "--set data.path=FOLDER" in sentence
 
 
+@pytest.mark.parametrize(("labels", "said"), [("uniform", True), ("data", False)])
+def test_uneven_classes_are_told_where_they_are_sampled_alike(
+    tmp_path: Path, labels: str, said: bool
+) -> None:
+    pixels = np.zeros((60, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "a.npz", images=pixels, labels=np.repeat([0, 1], [55, 5]))
+    plan = plan_of(
+        tmp_path,
+        f"source: arrays, name: pets, path: {tmp_path}/a.npz, image_size: 8, num_classes: 2, "
+        "channels: 3",
+        f"evaluations.final.labels={labels}",
+    )
+    notes: list[str] = []
+    encode = [s for s in plan.stages.values() if s.kind == "encode"]
+    assert problems(plan, encode, None, notes) == []
+    assert any("the classes of 'pets' have 5 to 55 images" in note for note in notes) == said
+
+
 def test_another_number_of_classes_is_seen_in_the_folders_names(tmp_path: Path) -> None:
     for name in ("cats", "dogs", "owls"):
         (tmp_path / "images" / name).mkdir(parents=True)

@@ -137,6 +137,7 @@ RELEVANT = {
     "evaluations.final.guidance": ({"scale": 1.5, "channels": 1}, {"sample", "evaluate"}),
     "evaluations.final.samples": (20, {"ceiling", "sample", "evaluate"}),
     "evaluations.final.seed": (1, {"ceiling", "sample", "evaluate"}),
+    "evaluations.final.labels": ("data", {"sample", "evaluate"}),
     "evaluations.final.decoder": ("ft-mse", {"ceiling", "sample", "evaluate"}),
     "evaluations.final.precision": ("bf16", {"sample", "evaluate"}),
     "evaluations.final.tf32": (True, {"sample", "evaluate"}),

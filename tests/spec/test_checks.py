@@ -33,6 +33,17 @@ def test_guidance_that_no_model_can_have_is_told_once_for_all_scales(tmp_path: P
     assert "nothing to guide towards" in found
 
 
+def test_labels_as_in_the_data_need_data_with_labels(tmp_path: Path) -> None:
+    text = GOOD.replace("at: end", "at: end, labels: data")
+    load_study(write(tmp_path, text))
+    bare = "source: unlabelled-folder, path: x, num_classes: 0, name: x"
+    text = text.replace("name: glyphs", bare).replace("glyphs-cnn", "random-conv")
+    found = problems(tmp_path, text)
+    assert any(
+        "evaluations.final.labels is data, but the images have no labels" in f for f in found
+    )
+
+
 @pytest.mark.parametrize(
     "guidance", ["{scale: 1}", "{scale: 2, channels: null}", "{scale: 2, channels: 1}"]
 )

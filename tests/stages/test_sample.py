@@ -107,6 +107,37 @@ def test_sampling_resumes_after_a_stop_with_the_same_result(
     assert np.array_equal(samples(laboratory, task)["arr_0"], samples(other, task)["arr_0"])
 
 
+@pytest.mark.parametrize("keep", ["npz", "none"])
+def test_labels_as_in_the_data_are_drawn_in_its_proportions(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, keep: str
+) -> None:
+    asked: list[np.ndarray] = []
+    real = sample.sample_labels
+
+    def spy(seed: int, indices: Any, classes: int, counts: Any = None) -> torch.Tensor:
+        asked.append(real(seed, indices, classes, counts).numpy())
+        return torch.from_numpy(asked[-1])
+
+    monkeypatch.setattr(sample, "sample_labels", spy)
+    monkeypatch.setattr(sample, "labels_of", lambda folder: np.repeat([2, 7], [30, 10]))
+    task = laboratory.task("sample", final(samples=96, labels="data", keep_images=keep))
+    assert set(task.inputs) >= {"checkpoint", "data"}
+    assert laboratory.run(task)
+    assert laboratory.result(task).columns["labels"] == "data"
+    every = max(asked, key=len)
+    assert len(every) == 96 and set(every) == {2, 7} and 15 <= (every == 7).sum() <= 35
+    of_batches = np.concatenate([each for each in asked if len(each) <= 16])
+    assert np.array_equal(of_batches, every)  # what the network is told is what is written
+    if keep == "npz":
+        assert np.array_equal(samples(laboratory, task)["labels"], every)
+
+
+def test_labels_are_drawn_alike_where_nothing_is_said(laboratory: Laboratory) -> None:
+    task = laboratory.task("sample", final())
+    assert "data" not in task.inputs and laboratory.run(task)
+    assert laboratory.result(task).columns["labels"] is None
+
+
 def test_the_same_samples_are_the_same_bytes(trained: Laboratory, tmp_path: Path) -> None:
     written = []
     for name in ("a", "b"):
