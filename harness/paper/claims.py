@@ -183,6 +183,8 @@ def _forward(along: str) -> Callable[[Evidence], tuple[str, str]]:
         if not e.published:
             words += (
                 f"; beyond Holm's correction {sum(sure)} improve and {len(sure) - sum(sure)} worsen"
+                if any(g.interval.known for g in gaps)
+                else "; no standard errors, so none is sure"
             )
         return _judged(corrected(gaps), e.published, _sign(e)), words
 

@@ -38,10 +38,11 @@ def other_metrics(e: Evidence) -> tuple[str, str]:
         words.append(f"{short_title(name)} {_three(r)}")
     if not verdicts:
         return nothing("no other metrics of three models")
+    said = f"Pearson with log Gflops: {', '.join(words)}"
     for one in (CONTRADICTED, UNDECIDED):
         if one in verdicts:
-            return one, ", ".join(words)
-    return SUPPORTED, ", ".join(words)
+            return one, said
+    return SUPPORTED, said
 
 
 def _three(r: Interval) -> str:
@@ -74,13 +75,14 @@ def benefit_most(e: Evidence) -> tuple[str, str]:
             continue
         gaps.append(gap)
         words.append(
-            f"{names[strong]} over {names[weak]} {gap.value:+.3f} ({gap.low:.3f} to {gap.high:.3f})"
+            f"{names[strong]} over {names[weak]} {gap.value:+.2f} ({gap.low:.2f} to {gap.high:.2f})"
         )
     if not gaps:
         return nothing("class score, precision and another metric of four models are needed")
+    said = f"by how much the size of Pearson with log Gflops is larger: {', '.join(words)}"
     if all(g.low > 0 for g in gaps):
-        return SUPPORTED, ", ".join(words)
-    return (CONTRADICTED if any(g.high < 0 for g in gaps) else UNDECIDED), ", ".join(words)
+        return SUPPORTED, said
+    return (CONTRADICTED if any(g.high < 0 for g in gaps) else UNDECIDED), said
 
 
 def loss(e: Evidence) -> tuple[str, str]:
@@ -99,8 +101,8 @@ def loss(e: Evidence) -> tuple[str, str]:
         return nothing("no training step at which three models have a loss")
     # "Lower at every stage": the first, the middle and the last milestone stand for all.
     stages = [found[0], found[len(found) // 2], found[-1]]
-    words = ", ".join(f"{r.value:.2f} at step {s:,}" for s, r in stages)
+    words = ", ".join(f"{_three(r)} at step {s:,}" for s, r in stages)
+    said = f"Spearman of loss and Gflops {words}"
     if all(r.high < 0 for _, r in stages):
-        return SUPPORTED, f"Spearman of loss and Gflops {words}"
-    verdict = CONTRADICTED if any(r.low > 0 for _, r in stages) else UNDECIDED
-    return verdict, f"Spearman of loss and Gflops {words}"
+        return SUPPORTED, said
+    return (CONTRADICTED if any(r.low > 0 for _, r in stages) else UNDECIDED), said

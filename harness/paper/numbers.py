@@ -68,7 +68,7 @@ def decide_numbers(evidence: Evidence, metrics: pd.DataFrame | None = None) -> l
     out = []
     for row in paper.table("claims"):
         name, value = str(row["id"]), float(row["value"])  # type: ignore[arg-type]
-        said = f"{row['claim']}: {row['value']} {row['unit']}"
+        said = in_words(str(row["claim"]), value, str(row["unit"]))
         if name in COUNTED:
             verdict = _counted(evidence, value, *COUNTED[name])
         elif name == "compute-factor":
@@ -84,6 +84,15 @@ def decide_numbers(evidence: Evidence, metrics: pd.DataFrame | None = None) -> l
             verdict = nothing("these records have no such measurement")
         out.append(Verdict(name, str(row["where"]), said, *verdict))
     return out
+
+
+def in_words(claim: str, value: float, unit: str) -> str:
+    """A claim of one number: "training compute = Gflops × batch × steps × 3"."""
+    if unit == "ratio":  # the last of the factors
+        return f"{claim.replace(' x ', ' × ').removesuffix('factor')}{value:g}"
+    if value == 1e10:
+        return f"{claim}: 10¹⁰ {unit}"
+    return f"{claim}: {value:g} {unit}"
 
 
 def _counted(e: Evidence, value: float, model: str, steps: int) -> tuple[str, str]:
@@ -114,7 +123,7 @@ def _factor(e: Evidence, value: float) -> tuple[str, str]:
     factor = rows["train_gflops"] / (rows["gflops"] * rows["batch_size"] * rows["step"])
     if np.allclose(factor, value):
         return nothing("the harness counts by this definition, and no measurement decides it")
-    return CONTRADICTED, f"{float(factor.median()):g}"
+    return CONTRADICTED, f"factor {float(factor.median()):.3g}"
 
 
 def _tables(name: str, value: float) -> tuple[str, str]:

@@ -27,6 +27,12 @@ PLACES = (
     (-4, -4, "right", "top"),
     (0, 12, "center", "bottom"),
     (0, -12, "center", "top"),
+    (9, 8, "left", "bottom"),
+    (9, -8, "left", "top"),
+    (-9, 8, "right", "bottom"),
+    (-9, -8, "right", "top"),
+    (12, 0, "left", "center_baseline"),
+    (-12, 0, "right", "center_baseline"),
 )  # offsets in points
 LONGEST = 30  # letters of a name in a figure; tables have it whole
 MOST = 14  # places, three pixels apart, at which a label may lie on curves
@@ -197,8 +203,8 @@ def _meet(a: Bbox, b: Bbox) -> bool:
 
 
 def floor_line(axes: Axes, floor: float | None) -> None:
-    """A dashed line at the value of real images, named where its name covers no mark, and as little
-    of curves and intervals as can be; not named where no such place is.
+    """A dashed line at the value of real images, named where its name covers no mark, no curve and
+    no interval; not named where no such place is (captions tell the value).
 
     Nothing where the line lies out of range.
     """
@@ -214,7 +220,7 @@ def _name_floor(axes: Axes, floor: float) -> None:
     renderer = figure.canvas.get_renderer()
     frame = axes.get_window_extent()
     spots, lines = marks(axes), strokes(axes)
-    options: list[tuple[int, int, Annotation]] = []
+    named: Annotation | None = None
     for side, across in ((1.0, "right"), (0.0, "left"), (0.5, "center")):
         for lift, up in ((1.5, "bottom"), (-1.5, "top")):
             note = axes.annotate(
@@ -232,12 +238,11 @@ def _name_floor(axes: Axes, floor: float) -> None:
             box = note.get_window_extent(renderer)
             inside = frame.y0 <= box.y0 and box.y1 <= frame.y1
             inside = inside and frame.x0 <= box.x0 + 1 and box.x1 <= frame.x1 + 1
-            if inside and not _covered(box.padded(4), spots):
-                options.append((_covered(box, lines), len(options), note))
+            clear = not _covered(box.padded(4), spots) and not _covered(box, lines)
+            if inside and clear and named is None:
+                named = note
             else:
                 note.remove()
-    for _, _, note in sorted(options, key=lambda o: o[:2])[1:]:
-        note.remove()
 
 
 def legend(

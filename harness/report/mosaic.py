@@ -180,6 +180,8 @@ def _by_recipe(files: Mapping[str, str]) -> Placed | None:
     models, recipes = (list(dict.fromkeys(place[i] for place in found)) for i in (0, 1))
     if len(found) <= BESIDE or len(models) < 2 or 2 * len(found) < len(models) * len(recipes):
         return None
+    if len(recipes) == 1 and len(models) > COLUMNS:  # a narrow column down many pages
+        return None
     said = [recipe or "default" for recipe in recipes]
     if len(recipes) <= COLUMNS:
         return said, [(m, [found.get((m, r)) for r in recipes]) for m in models], {}

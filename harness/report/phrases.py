@@ -54,7 +54,7 @@ def trained(curves: pd.DataFrame) -> bool:
 
 ON_THE_WAY = (
     "The learning rate falls to the end of training: every checkpoint but a model's last is on the "
-    "way there, and a training of its length would have ended better"
+    "way there, and a whole training of its length may well have ended better"
 )
 
 
@@ -177,15 +177,16 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
     word = "highest" if found.higher else "lowest"
     if not np.isfinite(errors(rows)[0]).all():
         return [
-            f"The {word} {found.short} is {row['label']}'s, ",
+            f"The {word} {found.short}, ",
             strong(value),
-            "; not every value has a standard error, so none is called the best. ",
+            f", is that of {row['label']}; not every value has a standard error, so none is called "
+            "the best. ",
         ]
     if not tied:
         return ["The best is ", f"{row['label']} with {found.short} ", strong(value), ". "]
     shown = listed(tied) if len(tied) <= 4 else f"{len(tied)} others"
-    spans: list[Text] = [f"The {word} {found.short} is {row['label']}'s, ", strong(value)]
-    return [*spans, f"; {shown} cannot be told from it. "]
+    spans: list[Text] = [f"The {word} {found.short}, ", strong(value)]
+    return [*spans, f", is that of {row['label']}; {shown} cannot be told from it. "]
 
 
 def floor_sentence(found: Findings) -> list[Text]:
@@ -268,9 +269,9 @@ def conditional_sentence(found: Findings) -> str:
     seeds = rows["sampling_seed"].dropna().nunique() == 1
     if seeds and found.laws and all(law.common_std is not None for law in found.laws.values()):
         return (
-            "All values are of one sampling seed, and what they therefore have in common is in its "
-            f"intervals. They are for {reference}: another would move all values together, and by "
-            "how much is in no record. "
+            "All values are of one sampling seed; these intervals hold what they therefore have in "
+            f"common. They are for {reference}: another would move all values together, and by how "
+            "much is in no record. "
         )
     return (
         f"Its intervals are for {reference}{' and one sampling seed' if seeds else ''}, which all "

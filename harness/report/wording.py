@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 DASH = "–"  # for a cell without a value
+FAR = 3.0  # between the ends of a ratio's interval: from here on each has its own decimals
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -113,6 +114,31 @@ def within(value: Any, low: Any = None, high: Any = None) -> str:
     texts = rounded(Interval(float(value), float(low), float(high)))
     middle, bottom, top = (t.replace("-", "−") for t in texts)
     return f"{middle} [{bottom}, {top}]"
+
+
+def ratio(value: Any, low: Any = None, high: Any = None) -> str:
+    """ "1.02 [0.97, 1.08]", a ratio; two digits each where the interval's ends are far apart.
+
+    An interval of a ratio is one of its logarithm. Where its ends differ by more than a factor of
+    three, no number of decimals suits both: "0.021 [0.00052, 90]", and not "0 [0, 90]".
+    """
+    ends = [math.nan if v is None or v != v else float(v) for v in (low, high)]
+    if value is None or not float(value) > 0 or not 0 < ends[0] < ends[1]:
+        return within(value, low, high)
+    if ends[1] / ends[0] <= FAR:
+        return within(value, low, high)
+    middle, bottom, top = (at_most_two(v) for v in (float(value), *ends))
+    return f"{middle} [{bottom}, {top}]"
+
+
+def at_most_two(value: float) -> str:
+    """Two significant digits; whole tens and hundreds without a fraction; "∞" has none."""
+    if math.isinf(value):
+        return "∞"
+    size = math.floor(math.log10(abs(value)))
+    if size < 2:
+        return number(value, 2)
+    return number(round(value, 1 - size), 2)
 
 
 def metric_word(title: str) -> str:

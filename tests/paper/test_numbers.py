@@ -171,7 +171,7 @@ def test_a_definition_is_no_finding():
     assert not said.decidable and "definition" in said.numbers
     third = rows.assign(train_gflops=rows["train_gflops"] / 3)
     other = of("compute-factor", pd.DataFrame(), Evidence(curves=third))
-    assert other.verdict == "contradicted" and other.numbers == "1"
+    assert other.verdict == "contradicted" and other.numbers == "factor 1"
     unknown = [{"step": None}, {"train_gflops": 0.0}, {"gflops": 0.0}, {"batch_size": None}]
     for change in unknown:  # such rows tell nothing, and hide nothing
         both = pd.concat([rows, rows.assign(**change)], ignore_index=True)
@@ -190,3 +190,11 @@ def test_a_definition_is_no_finding():
 def test_the_crossing_is_decided_as_the_sentence_is():
     found = of("xl4-vs-xl2", pd.DataFrame())
     assert not found.decidable and "no curves over training" in found.numbers
+
+
+def test_a_claim_of_one_number_is_written_as_a_person_would() -> None:
+    """They said "factor: 3.0 ratio" and "10000000000.0 Gflops"."""
+    said = {v.id: v.said for v in decide_numbers(papers_evidence())}
+    assert said["compute-factor"] == "training compute = Gflops × batch × steps × 3"
+    assert said["xl4-vs-xl2"].endswith("beyond this training compute: 10¹⁰ Gflops")
+    assert not any(".0 " in words or "  " in words for words in said.values())

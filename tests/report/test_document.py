@@ -194,7 +194,7 @@ def test_metrics_of_which_more_is_better_are_worded_so(make):
     text = abstract(make.report(found))
     assert "higher is better" in text and "score better" in text
     best = rows[(rows["metric"] == "is_glyphs_cnn") & (rows["samples"] == 1000)]["value"].max()
-    assert "highest Class score is" in text and f"{best:.2f}" in text
+    assert "highest Class score, " in text and f"{best:.2f}" in text
 
 
 @pytest.mark.slow

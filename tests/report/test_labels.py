@@ -137,6 +137,27 @@ def test_the_floors_name_gives_way_to_a_curve_where_it_can() -> None:
                 & (box.y0 < places[:, 1]) & (places[:, 1] < box.y1)).any()  # fmt: skip
 
 
+def test_the_floors_name_stands_on_no_interval() -> None:
+    """Where bars leave it no place it is not written: the caption tells the value."""
+    bars = [(x, 4.0, 6.0) for x in np.arange(0.2, 10, 0.4)]
+    assert not written(drawing([], floor=5.0, bars=bars))
+    few = drawing([], floor=5.0, bars=[(9.0, 4.0, 6.0), (8.5, 4.0, 6.0)])
+    (axes,) = few.figure.axes
+    ((_, box),) = written(few).items()
+    at = axes.transData.transform([(8.5, 5.0), (9.0, 5.0)])[:, 0]
+    assert not ((box.x0 < at) & (at < box.x1)).any()
+
+
+def test_a_label_between_intervals_stands_on_none() -> None:
+    """Each nearer place is crossed by a bar: a farther one is taken."""
+    bars = [(5.0, 1.0, 9.0), (5.25, 4.4, 5.6), (4.75, 4.4, 5.6)]
+    made = drawing([(5, 5, "XL/2")], bars=bars)
+    (axes,) = made.figure.axes
+    box, places = written(made)["XL/2"], strokes(axes)
+    assert not ((box.x0 < places[:, 0]) & (places[:, 0] < box.x1)
+                & (box.y0 < places[:, 1]) & (places[:, 1] < box.y1)).any()  # fmt: skip
+
+
 def test_the_floor_is_a_named_line_where_it_is_in_range() -> None:
     made = drawing([], floor=2.5)
     assert list(written(made)) == ["real images 2.50"]

@@ -50,6 +50,13 @@ def test_recipes_stand_side_by_side_model_by_model():
                               "DiT-L/2 ddpm, DiT-L/2 flow")  # fmt: skip
 
 
+def test_many_models_of_one_recipe_stand_side_by_side():
+    """Forty models filled six pages with one narrow column, below the word "default"."""
+    block = mosaic({f"DiT-S-{i}x32x4/2": images() for i in range(40)})
+    assert list(block.columns) == [""] * 4 and [len(line) for _, line in block.rows] == [4] * 10
+    assert sorted(block.titles.values()) == sorted(f"DiT-S-{i}x32x4/2" for i in range(40))
+
+
 def test_many_recipes_of_few_models_run_down_the_page():
     rates = {f"DiT-{s}/2 train.learning_rate={n}": images() for s in "SB" for n in range(7)}
     block = mosaic(rates)

@@ -62,7 +62,7 @@ def table(values, std) -> pd.DataFrame:
     [
         ([10.0, 20.0], 0.1, "The best is m0 with FD 10"),
         ([20.0, 10.0], 0.1, "The best is m1 with FD 10"),
-        ([10.0, 10.1], 1.0, "The lowest FD is m0's, 10"),
+        ([10.0, 10.1], 1.0, "The lowest FD, 10"),
         ([10.0, 20.0], np.nan, "not every value has a standard error, so none is called the best"),
         ([10.0], 0.1, "m0 has FD 10"),
     ],

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.report import wording
 
@@ -63,3 +68,25 @@ def test_lists_read_as_prose():
 )
 def test_durations_carry_what_they_round_up(seconds, text):
     assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((1.02, 0.97, 1.08), "1.02 [0.97, 1.08]"),
+        ((0.2, 0.0004, 90.4), "0.20 [0.00040, 90]"),
+        ((0.9, 0.0001, 18_640.0), "0.90 [0.00010, 19,000]"),
+        ((1.0, 0.1, float("inf")), "1.0 [0.10, ∞]"),
+        ((1.0, None, None), "1.00"),
+        ((float("nan"), 0.5, 2.0), "–"),
+    ],
+)
+def test_no_end_of_a_ratios_interval_is_rounded_to_nothing(ends, text):
+    assert wording.ratio(*ends) == text
+
+
+@given(st.floats(-20, 20), st.floats(1e-3, 30), st.floats(1e-3, 30))
+def test_a_ratio_of_any_size_keeps_a_digit_of_each_end(middle, below, above):
+    ends = [math.exp(v) for v in (middle, middle - below, middle + above)]
+    for text in re.split(r" \[|, |\]", wording.ratio(*ends))[:3]:
+        assert re.search("[1-9]", text), text

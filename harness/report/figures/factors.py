@@ -34,7 +34,8 @@ def effects(points: pd.DataFrame, title: str) -> Drawing:
             _by_level(panel, part)
         ends = part[["ratio", "low", "high"]].to_numpy(float).ravel()
         seen = ends[np.isfinite(ends) & (ends > 0)]
-        style.log_axis(panel.yaxis, [*seen, 1.0], pad=1.06)
+        span = max(*seen, 1.0) / min(*seen, 1.0)
+        style.log_axis(panel.yaxis, [*seen, 1.0], pad=max(1.06, span**0.05))
         panel.set_title(labels.short(f"{factor}: over {part['against'].iloc[0]}", 40), loc="left")
     axes[0].set_ylabel(f"ratio of {wording.metric_word(title)}")
     alt = "; ".join(
@@ -56,7 +57,10 @@ def _look(i: int) -> dict[str, Any]:
 
 def _bar(axes: Axes, at: float, row: dict[str, Any], colour: str) -> None:
     if np.isfinite([row["low"], row["high"]]).all():
-        axes.plot([at, at], [row["low"], row["high"]], color=colour, linewidth=1.0, zorder=2)
+        look: dict[str, Any] = {"marker": "_", "markersize": 4, "markeredgewidth": 0.8}
+        axes.plot(
+            [at, at], [row["low"], row["high"]], color=colour, linewidth=1.0, zorder=2, **look
+        )
 
 
 def _by_compute(axes: Axes, part: pd.DataFrame) -> None:

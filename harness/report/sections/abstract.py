@@ -143,6 +143,7 @@ def measured(found: Findings) -> list[Text]:
         samples = f" of {found.protocol.samples:,} samples each"
     return [
         f"{small_ints(n).capitalize()} {'models' if n > 1 else 'model'} of {cost} {unit} per "
-        f"forward pass ({FLOPS}),{how}, {'are' if n > 1 else 'is'} measured by {found.title}"
+        f"forward pass ({FLOPS}){f',{how},' if how else ''} {'are' if n > 1 else 'is'} measured "
+        f"by {found.title}"
         f"{samples}; {found.better}. "
     ]

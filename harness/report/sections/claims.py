@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.components.section import Section
-from harness.paper.evidence import CONTRADICTED, SUPPORTED
+from harness.paper.evidence import CONTRADICTED, NOT_DECIDABLE, SUPPORTED, Verdict
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
 from harness.report.phrases import PAPER
-from harness.report.wording import count, listed
-
-NAMED = 15  # claims that are listed by name where the records say nothing of them
+from harness.report.wording import count
 
 
 class Claims(Section):
@@ -42,22 +42,25 @@ class Claims(Section):
                 ]
             )
         known = {v.id for v in told}
-        silent = [name for name in order if name not in known]
+        silent = {v.id: v for v in verdicts if v.id not in known}
         spans: list[Text] = []
         if rows:
             spans += [ref("tab-claims"), " has what the paper says and what these records say. "]
         if silent:
-            which = f": {listed(silent)}" if len(silent) <= NAMED else ""
-            spans.append(f"Of {count(len(silent), 'claim')} these records say nothing{which}. ")
+            spans += [
+                f"Of {count(len(silent), 'claim')} these records say nothing; ",
+                ref("tab-silent"),
+                " has what each would need. ",
+            ]
         if not found.report.papers_own and not stored:
             spans.append(
-                "These records were begun before claims were stored with a study, so that nothing "
-                "but the harness's own list says that they were chosen before the data. "
+                "This study was begun before its claims were stored at its first run: that they "
+                "were chosen before the data rests on the harness's own list alone. "
             )
         caption: list[Text] = [
             strong("Claims. "),
-            f"{PAPER}. Intervals are 95%, with Holm's correction within a claim; a claim whose "
-            "interval leaves it open is undecided, not refuted.",
+            f"{PAPER}. Intervals are 95%, corrected for the number of comparisons within a claim; "
+            "a claim whose interval leaves it open is undecided, not refuted.",
         ]
         if several:
             caption.append(" Recipes and references are not pooled: each setting is judged alone.")
@@ -68,12 +71,33 @@ class Claims(Section):
         head: list[str | Cell] = ["Where", "What is claimed"]
         head += ["setting"] if several else []
         head += ["These records", "By"]
-        if not rows:
-            return [paragraph(*spans)]
-        return [
-            paragraph(*spans),
-            table("claims", "l" * len(head), [head], rows, caption, wide=True, size=7.6, gap=3.2),
-        ]
+        blocks: list[Block] = [paragraph(*spans)]
+        if rows:
+            blocks.append(table("claims", "l" * len(head), [head], rows, caption, wide=True,
+                                size=7.6, gap=3.2))  # fmt: skip
+        return [*blocks, *silent_table(list(silent.values()))]
+
+
+def silent_table(silent: Sequence[Verdict]) -> list[Block]:
+    """The claims that no record speaks of, by what they would need; nothing where there are none.
+
+    Of a study's settings the first says what is missing.
+    """
+    by_need: dict[str, list[str]] = {}
+    for v in silent:
+        need = v.numbers.removeprefix(NOT_DECIDABLE).partition("; the paper's: ")[0]
+        by_need.setdefault(need, []).append(f"{v.said} ({v.where})")
+    if not by_need:
+        return []
+    rows: list[list[str | Cell]] = [
+        [f"{need[0].upper()}{need[1:]}", f"{'; '.join(said)}."] for need, said in by_need.items()
+    ]
+    caption: list[Text] = [
+        strong("Claims that these records say nothing of"),
+        ", by what stands in the way.",
+    ]
+    head: list[str | Cell] = ["Why", "What is claimed"]
+    return [table("silent", "ll", [head], rows, caption, wide=True, size=7.6, gap=3.2)]
 
 
 def typed(numbers: str) -> str:

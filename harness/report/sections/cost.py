@@ -38,7 +38,7 @@ class Cost(Section):
             "Wall time of the attempts, each on the devices its stage was given; energy was not "
             "recorded.",
         ]
-        said = " adds up every attempt on record, also those of runs that it shares with others."
+        said = " adds up every attempt on record, also of runs that the study shares with others."
         text: list[Text] = [ref("tab-cost"), said]
         last = len(rows) - 1
         return [

@@ -11,7 +11,7 @@ from harness.report import figures
 from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
-from harness.report.wording import DASH, listed, number, small_ints, within
+from harness.report.wording import DASH, listed, number, ratio, small_ints
 
 MOST = 40  # rows of a table
 
@@ -92,7 +92,7 @@ def effects_table(found: Findings) -> Block:
                 name,
                 effects.level_in_words(r["factor"], r["level"]),
                 effects.level_in_words(r["factor"], r["against"]),
-                within(r["ratio"], r["ratio_low"], r["ratio_high"]),
+                ratio(r["ratio"], r["ratio_low"], r["ratio_high"]),
                 "tie"
                 if level is None
                 else Cell(effects.level_in_words(r["factor"], level), strong=True),
@@ -140,7 +140,7 @@ def turns_table(found: Findings) -> list[Block]:
                 names.setting(t.factor),
                 found.effects.level_in_words(t.factor, t.first),
                 found.effects.level_in_words(t.factor, t.second),
-                within(*slope),
+                ratio(*slope),
                 Cell("changes", strong=True) if changes else "not told",
                 crossing(t.crossing),
                 str(t.models),
@@ -158,9 +158,13 @@ def turns_table(found: Findings) -> list[Block]:
 
 
 def crossing(at: Any) -> str:
-    """Where two levels are equal; an open side is "below" or "above"."""
-    if at is None or not (math.isfinite(at.low) or math.isfinite(at.high)):
+    """Where two levels are equal, and the end of its interval on the side that is not open."""
+    if at is None:
         return "not located"
-    low = "below" if at.low <= 0 else number(at.low)
-    high = "above" if math.isinf(at.high) else number(at.high)
-    return f"{number(at.value)} [{low}, {high}]"
+    low, high = (math.isfinite(v) and v > 0 for v in (at.low, at.high))
+    if low and high:
+        return f"{number(at.value)} [{number(at.low)}, {number(at.high)}]"
+    if low or high:
+        end = f"above {number(at.low)}" if low else f"below {number(at.high)}"
+        return f"{number(at.value)}, {end}"
+    return "not located"

@@ -74,11 +74,11 @@ class Method(Section):
         text: list[Text] = [ref("tab-method"), " has the settings of data, training and "]
         text.append("measurement. ")
         if other and not findings.report.papers_own:
-            text.append(f"Other than in the paper: {listed(other)}. ")
+            text.append(f"These are not the paper's: {listed(other)}. ")
         caption: list[Text] = [
             strong("Settings. "),
-            "Bold: another value than the paper's; several values were axes of the study. The "
-            f"paper's: {PAPER}, sections 4 and 5.",
+            "Bold: another value than the paper's. A setting with several values was an axis of "
+            f"the study. The paper's: {PAPER}, sections 4 and 5.",
         ]
         return [
             paragraph(*text),

@@ -43,9 +43,12 @@ class TrainingCompute(Section):
         if len(found.groups) == 1 and not found.on_the_way:
             members = list(dict.fromkeys(found.frontier.sort_values("train_gflops")["label"]))
             spans.append(f", of {listed(members)} in this order" if len(members) > 1 else "")
-        spans.append("; the best of several noisy values is lower than it is. ")
+        side = "above" if found.higher else "below"
+        spans.append(f". The {word} of several noisy values lies {side} its own true value. ")
         if found.on_the_way:
-            spans.append(f"{ON_THE_WAY}. No best model of a budget and no crossing is read here. ")
+            spans.append(
+                f"{ON_THE_WAY}. So no best model of a budget and no crossing is read here. "
+            )
         elif len(found.compared) < len(found.curves):
             spans.append("Only checkpoints at the end of their learning rate are compared here. ")
         met = neighbours(found)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-from report_words import cells_of, said
+from report_words import cells_of, said, words
 
 from harness import paper
 from harness.report.findings import find
@@ -151,3 +151,22 @@ def test_the_papers_own_tables_agree_and_give_no_spread():
     assert kept["sampling-l2-1000-tflops"] == "agrees, spread not published"
     text = said(papers_report())
     assert "9 of 9 steps" in text and "8 of 8 steps" in text and "80.71 Gflops × 1000" in text
+
+
+@pytest.mark.slow
+def test_claims_that_nothing_speaks_of_are_said_in_words_with_what_they_need():
+    """They were listed by their ids ("xl4-xl2-crossing"), and more than 15 were only counted."""
+    made = papers_report()
+    silent = [v for v in find(made).verdicts if not v.decidable]
+    cells = words(cells_of(made, "tab-silent"))
+    assert len(silent) > 10 and "no training losses" in cells.lower()
+    for v in silent:
+        assert f"{v.said} ({v.where})" in cells and f"{v.id}," not in said(made)
+
+
+@pytest.mark.slow
+def test_one_seed_of_few_models_names_all_it_says_nothing_of(make):
+    made = measured(make, 0.0, sizes=("S", "XL"), patches=(2,))
+    silent = {v.id: v for v in find(made).verdicts if not v.decidable}
+    cells = words(cells_of(made, "tab-silent"))
+    assert len(silent) > 20 and all(v.said in cells for v in silent.values())

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
 import pytest
 from report_words import cells_of, parts, said
 
+from harness.analysis.intervals import Interval
 from harness.report.findings import find
+from harness.report.sections.factors import crossing
 
 ABLATION = ("factors",)
 
@@ -100,3 +103,15 @@ def test_several_factors_give_one_point_per_model_and_level(make):
     assert found.factors == ("label_dropout", "weight_decay")
     assert not found.points.duplicated(["factor", "level", "model"]).any()
     assert (found.table["models"] == 6).all() and len(found.points) == 6
+
+
+def test_where_two_levels_are_equal_is_told_as_far_as_it_is_located():
+    inf = math.inf
+    for ends, words in (
+        (None, "not located"),
+        ((2.0, 0.0, inf), "not located"),
+        ((2.0, 1.0, 4.0), "2.00 [1.00, 4.00]"),
+        ((2.0, 0.0, 4.0), "2.00, below 4.00"),
+        ((2.0, 1.0, inf), "2.00, above 1.00"),
+    ):
+        assert crossing(None if ends is None else Interval(*ends)) == words

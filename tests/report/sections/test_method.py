@@ -42,7 +42,7 @@ def test_the_papers_own_settings_differ_in_nothing(make) -> None:
         "betas": [0.9, 0.999], "data": "imagenet", "num_classes": 1000, "flip": "yes",
     }  # fmt: skip
     made = report(make, {**alike, "samples": 50_000, "sampling_steps": 250})
-    assert "Other than in the paper" not in said(made)
+    assert "These are not the paper's" not in said(made)
     assert all(isinstance(row[1], str) for row in cells_of(made, "tab-method")["rows"])
 
 
@@ -53,8 +53,9 @@ def test_what_differs_is_bold_and_named(make) -> None:
     assert rows["batch size"][0]["text"] == "64" and rows["batch size"][1] == "256"
     assert rows["learning rate"][0]["strong"] is True
     assert rows["TF32 matrix products"] == ["no", "–"]  # the paper does not say: no difference
-    assert "Other than in the paper: batch size, learning rate, samples measured and sampling" in (
-        said(made)
+    assert (
+        "These are not the paper's: batch size, learning rate, samples measured and sampling"
+        in (said(made))
     )
 
 
@@ -73,4 +74,4 @@ def test_without_settings_it_says_so_and_the_papers_report_names_no_difference(m
     empty = make.report(make.frames(sizes=()), ("method",), samples={})
     assert "settings are not at hand." in said(empty)
     own = dataclasses.replace(papers_report(), sections=("method",), settings={"batch_size": 64})
-    assert "Other than in the paper" not in said(own)
+    assert "These are not the paper's" not in said(own)

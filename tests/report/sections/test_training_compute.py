@@ -85,7 +85,7 @@ def test_checkpoints_on_the_way_are_compared_with_nothing(make):
     made = scheduled(make, tails=False)
     text = said(made)
     assert "every checkpoint but a model's last is on the way there" in text
-    assert "No best model of a budget and no crossing is read here." in text
+    assert "So no best model of a budget and no crossing is read here." in text
     assert "No surface is fitted. The learning rate falls" in text
     for table in ("tab-budgets", "tab-crossings"):
         with pytest.raises(StopIteration):
