@@ -141,7 +141,7 @@ def test_a_law_whose_values_tell_what_they_share_holds_it(found) -> None:
     report = dataclasses.replace(found.report, frames=frames)
     given = dataclasses.replace(found, laws=laws, report=report)
     said = phrases.conditional_sentence(given)
-    assert said.startswith("All values are of one sampling seed, and what they therefore have in")
+    assert said.startswith("All values are of one sampling seed; these intervals hold what they")
     assert "They are for this reference (8,000 images)" in said
 
 
