@@ -127,12 +127,12 @@ def test_pairs_of_metrics_are_judged_at_5_percent_of_all_pairs() -> None:
     others = {"sfid": rows(-1, 3.0, 2), "precision": rows(1, 1.0, 3), "recall": rows(1, 2.0, 4),
               "inception_score": rows(1, 1.5, 5)}  # fmt: skip
     _, words = benefit_most(Evidence(final=one, others=others))
-    said = words.split(", ")
+    said = words.partition(": ")[2].split(", ")
     assert len(said) == 6
     for strong, title in (("inception_score", "IS"), ("precision", "Prec.")):
         for weak, name in ((one, "FID"), (others["sfid"], "sFID"), (others["recall"], "Rec.")):
             gap = compare_correlations(GFLOPS, others[strong]["value"], weak["value"], 1 - 0.05 / 6)
-            told = f"{title} over {name} {gap.value:+.3f} ({gap.low:.3f} to {gap.high:.3f})"
+            told = f"{title} over {name} {gap.value:+.2f} ({gap.low:.2f} to {gap.high:.2f})"
             assert told in said
 
 
