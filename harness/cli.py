@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__, terminal
-from harness.errors import BadInput, HarnessError
+from harness.errors import BadInput, HarnessError, another_type
 from harness.nearest import did_you_mean
 
 VERBS = {
@@ -101,9 +101,19 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Parse, call, and turn errors into messages and exit codes."""
+    """Parse, call, and turn errors into messages and exit codes.
+
+    Raises BadInput for arguments that are no list of words, which no command line gives.
+    """
     terminal.prepare()
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if isinstance(arguments, str) or not all(isinstance(word, str) for word in given):
+        raise another_type("arguments", arguments, 'a list of words, as ["plan", "scaling"]')
+    with warnings.catch_warnings():  # a notebook's stay as they were
+        return _main(given)
+
+
+def _main(given: list[str]) -> int:
     try:
         options = parse(given)
     except SystemExit as leaving:  # --help, or a mistake

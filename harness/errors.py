@@ -19,6 +19,17 @@ class Missing(HarnessError):
     """Something outside the harness is needed and not there: data, weights, a program."""
 
 
+def another_type(what: str, found: object, wanted: str) -> BadInput:
+    """The error for an argument of another type than wanted, from Python.
+
+    >>> str(another_type("study", 5, "the name of a study"))
+    'study is 5 (int): give the name of a study'
+    """
+    shown = repr(found)
+    cut = shown if len(shown) <= 60 and "\n" not in shown else f"{shown[:50].splitlines()[0]} ..."
+    return BadInput(f"{what} is {cut} ({type(found).__name__}): give {wanted}")
+
+
 def on_one_line(error: BaseException) -> str:
     """Kind and message of an exception: `KeyError: 'heads'`. The kind alone where it has no message
     (a timeout has none), the message alone where it was written for the user."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import BadInput
+from harness.errors import BadInput, another_type
 from harness.store import studies
 from harness.store.frames import OfColumns, columns_of, read_frames
 from harness.store.of_study import of_study
@@ -32,18 +32,20 @@ def load_results(
     a component of it, is not at hand is read as it was run, and a UserWarning says so.
 
     A number whose artifact is committed is there even where its record is missing; a CorruptRecord
-    warning says so. Raises BadInput where there is no folder `root`, or no such study in it.
+    warning says so. Raises BadInput where there is no folder `root`, or no such study in it; a
+    folder without results gives empty frames, and a UserWarning.
     """
-    root = Path(root)
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "is not there"
-        raise BadInput(
-            f"results folder {root} {what}; `python -m harness run` makes one (default: results)"
+    root = _folder(root)
+    if not any((root / name).is_dir() for name in ("records", "artifacts")):
+        warnings.warn(
+            f"{root} holds no results: it has neither a folder records nor a folder artifacts",
+            UserWarning,
+            stacklevel=2,
         )
     frames = read_frames(root)
     if study is None:
         return frames
-    if isinstance(study, Sequence) and not isinstance(study, str):
+    if isinstance(study, Sequence) and not isinstance(study, (str, bytes)):
         wanted = list(study)
     else:
         wanted = [study]
@@ -53,6 +55,19 @@ def load_results(
     if not parts:
         raise BadInput("study=[] names no study")
     return {table: _together([part[table] for part in parts]) for table in frames}
+
+
+def _folder(root: str | Path) -> Path:
+    """A results folder. Raises BadInput where it is none."""
+    if not isinstance(root, (str, Path)):
+        raise another_type("root", root, "the path of a results folder")
+    if not str(root) or not Path(root).is_dir():
+        what = "is not a folder" if Path(root).exists() else "is not there"
+        shown = root or repr("")
+        raise BadInput(
+            f"results folder {shown} {what}; `python -m harness run` makes one (default: results)"
+        )
+    return Path(root)
 
 
 def _together(parts: list[pd.DataFrame]) -> pd.DataFrame:
@@ -76,6 +91,9 @@ def index_of(root: Path, study: str | Path | Study) -> Index:
     """The study's names for its stages: as its `run` wrote them, or planned from the study."""
     if isinstance(study, str) and not study.endswith((".yaml", ".yml")):
         return studies.find(root, study)
+    if not isinstance(study, (str, Path)) and not hasattr(study, "runs"):
+        wanted = "a name, the path of a YAML file, a Study, or a list of these"
+        raise another_type("study", study, wanted)
     from harness.commands import as_run
     from harness.commands.imported import imported_checkpoints
     from harness.plan import make_plan
@@ -103,6 +121,8 @@ def describe(table: str) -> pd.DataFrame:
 
     from harness.store import tables
 
+    if not isinstance(table, str):
+        raise another_type("table", table, f"one of {', '.join(tables.TABLES)}")
     if table not in tables.TABLES:
         raise BadInput(f"there is no table {table!r}; there are {', '.join(tables.TABLES)}")
     rows = [
@@ -124,9 +144,7 @@ def packages(root: str | Path = "results") -> pd.DataFrame:
 
     from harness.store import environments
 
-    root = Path(root)
-    if not root.is_dir():
-        raise BadInput(f"results folder {root} is not there")
+    root = _folder(root)
     rows = [
         (name, package, version)
         for name, found in environments.read_all(root).items()

@@ -300,6 +300,7 @@ def test_what_a_finished_verb_leaves_is_not_gone_through_again(
 ) -> None:
     monkeypatch.setattr(cli, "main", lambda: 3)
     monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "mine")
+    monkeypatch.setitem(sys.modules, "torch", sys)  # as if it were loaded: these tests need none
     assert gc.get_freeze_count() == 0
     try:
         assert __main__.main() == 3
@@ -325,3 +326,16 @@ def test_every_default_is_written_in_one_way() -> None:
         if re.search(r"\(default |\((?:\d[\d.,]*|cpu|True|False)\)$", action.help or "")
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("arguments", ["plan scaling", ["plan", 5]])
+def test_arguments_that_are_no_list_of_words_are_told(arguments: object) -> None:
+    """Of a text each letter was taken for a word."""
+    with pytest.raises(BadInput, match=r'give a list of words, as \["plan", "scaling"\]'):
+        cli.main(arguments)  # type: ignore[arg-type]
+
+
+def test_the_warnings_of_a_notebook_stay_as_they_were() -> None:
+    before = warnings.showwarning, list(warnings.filters)
+    assert cli.main(["results", "--results", "nowhere"]) == 2
+    assert (warnings.showwarning, list(warnings.filters)) == before

@@ -34,3 +34,16 @@ def test_bad_input_can_be_caught_as_pythons_own_and_what_is_missing_cannot() -> 
 )
 def test_an_exception_is_one_line_that_is_never_empty(error: Exception, line: str) -> None:
     assert errors.on_one_line(error) == line
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (None, "study is None (NoneType): give a name"),
+        ("a" * 200, f"study is '{'a' * 49} ... (str): give a name"),
+        (range(3), "study is range(0, 3) (range): give a name"),
+    ],
+)
+def test_an_argument_of_another_type_is_shown_in_short(found: object, said: str) -> None:
+    error = errors.another_type("study", found, "a name")
+    assert isinstance(error, ValueError) and str(error) == said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -190,3 +191,47 @@ def test_a_committed_number_without_a_record_is_there(root: Path) -> None:
     with pytest.warns(records.CorruptRecord, match="have no record"):
         frame = harness.load_results(root, study="rates")["metrics"]
     assert len(frame) == 16 and frame.set_index("key")["value"][key] == 5.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            lambda root: harness.load_results(5),
+            "root is 5 \\(int\\): give the path of a results folder",
+        ),
+        (lambda root: harness.load_results(None), "root is None"),
+        (lambda root: harness.load_results(""), "results folder '' is not"),
+        (lambda root: harness.load_results([root]), "root is .* \\(list\\)"),
+        (
+            lambda root: harness.load_results(root, study=5),
+            "study is 5 \\(int\\): give a name, the path",
+        ),
+        (lambda root: harness.load_results(root, study={"rates"}), "study is {'rates'} \\(set\\)"),
+        (lambda root: harness.load_results(root, study=b"rates"), "study is b'rates' \\(bytes\\)"),
+        (lambda root: harness.load_results(root, study=[5]), "study is 5 \\(int\\)"),
+        (lambda root: harness.packages(5), "root is 5"),
+        (
+            lambda root: harness.describe(harness.load_results(root)["runs"]),
+            "table is .* \\(DataFrame\\): give one",
+        ),
+        (
+            lambda root: harness.describe(["runs"]),
+            "table is \\['runs'\\] \\(list\\): give one of runs, metr",
+        ),
+    ],
+)
+def test_an_argument_of_another_type_is_told(
+    root: Path, asked: Callable[[Path], object], said: str
+) -> None:
+    """These ended with AttributeError or TypeError of the code inside."""
+    root.mkdir(exist_ok=True)
+    (root / "records").mkdir(exist_ok=True)
+    with pytest.raises(BadInput, match=said):
+        asked(root)
+
+
+def test_a_folder_without_results_is_not_empty_in_silence(tmp_path: Path) -> None:
+    """`results/records`, or the folder that holds `results`, gave empty frames without a word."""
+    with pytest.warns(UserWarning, match="holds no results: it has neither a folder records nor"):
+        assert harness.load_results(tmp_path)["metrics"].empty

@@ -27,7 +27,7 @@ from typing import Any
 from harness.components import at_work, promises, standin
 from harness.components.base import Component
 from harness.components.descriptions import described
-from harness.errors import BadInput, on_one_line
+from harness.errors import BadInput, another_type, on_one_line
 from harness.nearest import did_you_mean
 
 GROUP = "harness.components"
@@ -100,6 +100,8 @@ def word(kind: str) -> str:
 
 def contract(kind: str) -> type[Component]:
     """The base class of a kind. Raises BadInput for a kind that there is not."""
+    if not isinstance(kind, str):
+        raise another_type("the kind of component", kind, f"one of {', '.join(KINDS)}")
     kind = kind.removeprefix("data ").removeprefix("data-").removeprefix("report ")
     if kind not in KINDS:
         near = did_you_mean(kind, KINDS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.components.family import of_architecture
-from harness.errors import BadInput
+from harness.errors import BadInput, another_type
 from harness.plan import cost, evaluations, keys
 from harness.plan.content import with_versions
 from harness.plan.counts import Counts
@@ -29,6 +29,8 @@ def make_plan(
     whose family has no formula; those that it lacks are the plan's `uncounted`. Raises BadInput for
     a checkpoint that is not among the imported.
     """
+    if not isinstance(study, Study):
+        raise another_type("study", study, "a Study, as harness.load_study returns it")
     plan = Plan(study, counts=counts)
     template_of = _templates(plan)
     _find_trunks(plan, template_of)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from harness.components import files, standin
 from harness.components.files import File
-from harness.errors import BadInput
+from harness.errors import BadInput, another_type
 from harness.nearest import did_you_mean
 from harness.spec import choices, overriding, requires, shipped, site
 from harness.spec import source as yaml_source
@@ -93,8 +93,10 @@ def load_study(
     is kept elsewhere. Errors: BadStudy (or BadInput while the file cannot be parsed) listing
     everything that is wrong.
     """
+    if not isinstance(path, (str, Path)):
+        raise another_type("the study", path, "the path of a YAML file, or the name of a study")
     path = shipped.find(path) if text is None else Path(path)
-    overrides = tuple(overrides)
+    overrides = _texts(overrides)
 
     def without(override: str | None) -> list[str]:
         """The mistakes of the study when one override is left out, or (None) all of them."""
@@ -111,6 +113,15 @@ def load_study(
         text = "\n".join(overriding.blamed(str(error).splitlines(), overrides, without))
         named = str(path) in text or "--set" in text
         raise BadStudy(text if named else f"{path}: {text}") from error
+
+
+def _texts(overrides: Iterable[str]) -> tuple[str, ...]:
+    """The overrides. Raises BadInput for what is no list of texts: one text, a dict, numbers."""
+    if isinstance(overrides, Iterable) and not isinstance(overrides, (str, bytes, Mapping)):
+        found = tuple(overrides)
+        if all(isinstance(each, str) for each in found):
+            return found
+    raise another_type("overrides", overrides, 'a list of texts, as ["train.steps=500"]')
 
 
 def _load(path: Path, profile: str | None, overrides: tuple[str, ...], text: str | None) -> Study:

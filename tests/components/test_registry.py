@@ -189,3 +189,10 @@ def test_the_example_package_has_one_of_each_kind() -> None:
     table = (PACKAGE / "README.md").read_text()
     for kind, module in about["project"]["entry-points"]["harness.components"].items():
         assert f"({module.replace('.', '/')}.py)" in table, kind
+
+
+def test_a_kind_that_is_no_text_is_told() -> None:
+    with pytest.raises(
+        BadInput, match=r"the kind of component is 5 .*: give one of family, objective"
+    ):
+        components.names(5)  # type: ignore[arg-type]

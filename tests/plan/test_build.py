@@ -79,3 +79,9 @@ def test_planning_is_pure(tmp_path: Path) -> None:
     ]
     assert said[0] == said[1] and one.measurements == other.measurements
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.yaml"]
+
+
+@pytest.mark.parametrize("study", ["scaling", None, 5])
+def test_what_is_no_study_is_told(study: object) -> None:
+    with pytest.raises(BadInput, match=r"give a Study, as harness.load_study returns it"):
+        make_plan(study)  # type: ignore[arg-type]

@@ -172,3 +172,18 @@ def test_an_override_says_so_itself_when_it_is_wrong(tmp_path: Path) -> None:
     ):
         (found,) = problems(tmp_path, GOOD, overrides=[override])
         assert found.startswith(f"--set {override}: ") and expected in found
+
+
+@pytest.mark.parametrize("overrides", ["seed=1", {"seed": 1}, None, 5, [5], [("seed", 1)]])
+def test_overrides_that_are_no_list_of_texts_are_told(tmp_path: Path, overrides: object) -> None:
+    """A single text was read letter by letter."""
+    with pytest.raises(BadInput, match=r"give a list of texts, as \["):
+        load_study(write(tmp_path, GOOD), overrides=overrides)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", [5, None, ["scaling"], b"scaling"])
+def test_a_study_that_is_no_name_and_no_path_is_told(path: object) -> None:
+    with pytest.raises(
+        BadInput, match=r"the study is .*: give the path of a YAML file, or the name"
+    ):
+        load_study(path)  # type: ignore[arg-type]
