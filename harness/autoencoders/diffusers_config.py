@@ -70,7 +70,7 @@ def read(weights: str | Path) -> Shape:
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read: {error}") from None
     if not isinstance(content, Mapping):
-        raise BadInput(f"{path} is no autoencoder's: it holds no mapping")
+        raise BadInput(f"{path} is not an autoencoder's: it holds no mapping")
     architecture = content.get("_class_name")
     if architecture not in CLASSES:
         raise BadInput(
@@ -80,7 +80,7 @@ def read(weights: str | Path) -> Shape:
     try:
         return shape(architecture, content)
     except (TypeError, ValueError) as error:
-        raise BadInput(f"{path} is no {architecture}'s: {error}") from None
+        raise BadInput(f"{path} does not describe an {architecture}: {error}") from None
 
 
 def shape(architecture: str, content: Mapping[str, Any]) -> Shape:

@@ -43,7 +43,7 @@ def of_stage(store: Store, key: str) -> list[str]:
         kinds = (f"{n:,} {kind}" for kind, n in sorted(found.passed_over.items()))
         said.append(
             f"{images}: {plural(total, 'file')} beside them {'is' if total == 1 else 'are'} not "
-            f"read, being no images that are known by their names ({', '.join(kinds)})"
+            f"read, as their names are not those of images ({', '.join(kinds)})"
         )
     if found.autoencoder_sha256 is not None and found.moments is not None:
         from harness.data import moments

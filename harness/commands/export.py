@@ -65,11 +65,11 @@ def run(args: argparse.Namespace) -> int:
     if args.study is not None:
         return _export_study(args)
     if args.key is None:
-        raise BadInput("what shall be exported? Give KEY, or --study STUDY")
+        raise BadInput("what should be exported? Give KEY, or --study STUDY")
     if args.light or args.profile or args.overrides:
         raise BadInput("--light, --profile and --set are about a study: give --study STUDY")
     if args.key.endswith((".yaml", ".yml")):
-        raise BadInput(f"{args.key} is no key of a checkpoint: a study is --study {args.key}")
+        raise BadInput(f"{args.key} is not the key of a checkpoint: a study is --study {args.key}")
     store = Store(args.results)
     key = _find(store, args.key)
     artifact = store.open("train", key)

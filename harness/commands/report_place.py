@@ -55,8 +55,8 @@ def check(given: str | None, option: str = "--report", endings: tuple[str, ...] 
     named = path.suffix.lower() in endings
     mine = not path.suffix and (there is None or content.of_file(path) in REPORTS)
     if not (named or mine):
-        raise BadInput(f"{said}: what is written is no {path.suffix or 'such'} file: name it with "
-                       f"the ending {' or '.join(endings[:2])}")  # fmt: skip
+        raise BadInput(f"{said}: what is written is not a {path.suffix or 'such'} file: name it "
+                       f"with the ending {' or '.join(endings[:2])}")  # fmt: skip
 
 
 def check_writable(path: Path) -> None:

@@ -73,7 +73,7 @@ def files_below(
                     todo.append((path, os.path.realpath(place) if entry.is_symlink() else place))
                 elif accept(name):
                     if not entry.is_file() and not entry.is_symlink():
-                        raise BadInput(f"{top}/{path} is no file (a pipe, socket or device)")
+                        raise BadInput(f"{top}/{path} is not a file (but a pipe, socket or device)")
                     yield path
 
 

@@ -206,7 +206,7 @@ def check_class(cls: object, where: str) -> type[Component]:
     if getattr(cls, "kind", None) not in KINDS:
         raise BadInput(f"{where}: {cls.__name__} has no kind: derive it from a contract of {GROUP}")
     if not isinstance(getattr(cls, "name", None), str) or not cls.name.strip():
-        raise BadInput(f"{where}: {cls.__name__} has no name: what shall a study write?")
+        raise BadInput(f"{where}: {cls.__name__} has no name: what should a study write?")
     if not isinstance(cls.version, int) or isinstance(cls.version, bool) or cls.version < 1:
         raise BadInput(f"{where}: {cls.name}'s version is {cls.version!r}, not a whole number >= 1")
     bare = [f for f, about in described(cls).model_fields.items() if not about.description]

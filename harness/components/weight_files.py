@@ -89,9 +89,9 @@ def parts(index: Path) -> Iterator[Path]:
         listed = json.loads(index.read_text("utf-8"))["weight_map"].values()
         names = sorted({str(name) for name in listed})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{index} is no index of weights: {error!r:.120}") from None
+        raise BadInput(f"{index} is not an index of weights: {error!r:.120}") from None
     if not names:
-        raise BadInput(f"{index} is no index of weights: it names no file")
+        raise BadInput(f"{index} is not an index of weights: it names no file")
     for name in names:  # beside the index, as it came: an index from elsewhere opens nothing else
         if Path(name).name != name or name in (".", ".."):
             raise BadInput(f"{index} names the file {name!r}, which does not lie beside it")

@@ -97,8 +97,8 @@ def _channels_last(images: np.ndarray, at: str) -> np.ndarray:
     """Images as (N, H, W, C), without a copy."""
     if images.dtype != np.uint8:
         raise BadInput(
-            f"{at}: images are {images.dtype}; give uint8 levels from 0 to 255 (of floats nobody "
-            "can tell what black and white are)"
+            f"{at}: images are {images.dtype}; give uint8 levels from 0 to 255 (it "
+            "is not known which floats are black and white)"
         )
     if images.ndim == 3:
         return images[..., None]

@@ -197,8 +197,8 @@ def _binary(path: Path, layout: Layout, labels: Labels) -> tuple[np.ndarray, np.
     size = path.stat().st_size
     if size == 0 or size % (heads + PIXELS):
         raise BadInput(
-            f"{path} has {size:,} bytes, no multiple of the {heads + PIXELS:,} of a record: it is "
-            "cut off, fetch it again"
+            f"{path} has {size:,} bytes, not a multiple of the {heads + PIXELS:,} of a record: it "
+            "is cut off, fetch it again"
         )
     records = np.fromfile(path, np.uint8).reshape(-1, heads + PIXELS)
     at = 0 if labels == "coarse" else heads - 1
@@ -210,14 +210,14 @@ def _python(path: Path, layout: Layout, labels: Labels) -> tuple[np.ndarray, np.
     content = pickled.read(path)
     key = layout.keys[labels]
     if not isinstance(content, dict) or "data" not in content or key not in content:
-        raise BadInput(f"{path} is no batch of CIFAR: it lacks data or {key}")
+        raise BadInput(f"{path} is not a batch of CIFAR: it lacks data or {key}")
     pixels, found = content["data"], content[key]
     if (
         not isinstance(pixels, np.ndarray)
         or pixels.shape != (len(found), PIXELS)
         or not all(isinstance(label, int) for label in found)
     ):
-        raise BadInput(f"{path} is no batch of CIFAR: its data are not {PIXELS} bytes a label")
+        raise BadInput(f"{path} is not a batch of CIFAR: its data are not {PIXELS} bytes a label")
     return pixels, np.array(found, dtype=np.int64)
 
 

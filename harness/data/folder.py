@@ -97,10 +97,8 @@ class ImageFolder:
             found.append(f"{self.root}: left out are {images}")
         others = {k: n for k, n in self.passed_over.items() if k not in OTHER_IMAGES}
         if total := sum(others.values()):
-            files = (
-                "1 file that is no image" if total == 1 else f"{total:,} files that are no images"
-            )
-            found.append(f"{self.root}: {files} by their names passed over ({_kinds(others)})")
+            many = "1 file, not an image" if total == 1 else f"{total:,} files, not images"
+            found.append(f"{self.root}: {many} by name, passed over ({_kinds(others)})")
         return found
 
     @cached_property

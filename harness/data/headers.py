@@ -104,7 +104,7 @@ def images_of(path: Path, others: Counter[str] | None = None) -> list[tuple[str,
     odd: dict[str, str] = {}
     try:
         if not path.is_file() and path.exists():  # a pipe would be waited for
-            raise BadInput(f"{path} is no file: give data.path the folder with the tars")
+            raise BadInput(f"{path} is not a file: give data.path the folder with the tars")
         with open(path, "rb", buffering=0) as file:
             end = os.fstat(file.fileno()).st_size
             if end == 0:

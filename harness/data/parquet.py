@@ -89,7 +89,7 @@ class ParquetImages:
         path = f"{self.paths[self._places[group][0]].name}/{row + self._before(group)}"
         content = self._rows(group, path)[row]
         if content is None:
-            raise Corrupt(path, "has no bytes (of an image that lies elsewhere)")
+            raise Corrupt(path, "holds no bytes, but the path of an image elsewhere")
         return read_image(content, path), int(self.labels[index])
 
     def _before(self, group: int) -> int:

@@ -26,6 +26,7 @@ from typing import Any
 from harness.plan.plan import Stage
 
 PATIENCE_S = 60.0
+LAST = 10_000  # bytes of the command's output that are looked at
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def tell(command: Sequence[str], notice: Notice) -> str | None:
                 start_new_session=True,  # Ctrl-C is for `run`; what hangs is ended whole
             )
             code = _wait(process)
-            output.seek(0)
+            output.seek(max(0, output.seek(0, os.SEEK_END) - LAST))
             said = output.read().decode(errors="replace").strip().splitlines()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error

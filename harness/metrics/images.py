@@ -59,7 +59,7 @@ class Npz:
             with np.load(self.path, allow_pickle=False) as file:
                 array: NDArray[Any] = file[name]
                 if not isinstance(array, np.ndarray):
-                    raise ValueError(f"{name} is no array")
+                    raise ValueError(f"{name} is not an array")
                 return array
         except DAMAGED as error:
             raise _broken(self.path, error) from error

@@ -278,7 +278,7 @@ def _content(path: Path) -> Any:
             "nothing in it was executed"
         ) from error
     except Exception as error:  # a file of another kind can trip the unpickler anywhere
-        why = "it is no file of torch.save, or is damaged"
+        why = "it is not a file of torch.save, or is damaged"
         if "TorchScript" in str(error):  # where PyTorch advises to run it
             why = "it is a TorchScript archive, which holds code: save the module's state_dict()"
         raise BadInput(f"{path} cannot be read as a checkpoint: {why}") from error

@@ -96,7 +96,7 @@ def found_in(content: Any, source: str) -> Weights:
     odd = [name for name in held if name not in tensors and name not in rest]
     if odd or not tensors:
         raise BadInput(
-            f"{where} is no state dict of a network that is read here: it holds "
+            f"{where} is not a state dict of a network that is read here: it holds "
             f"{_entries(content, odd or held)}; {WANTED}"
         )
     state, prefix = _unwrapped(tensors, source)

@@ -64,7 +64,7 @@ def _blocks(section: SectionComponent, found: Findings) -> list[Block]:
         blocks = list(section.blocks(found))
         for block in blocks:
             if not isinstance(block, get_args(Block)):
-                raise TypeError(f"{block!r} is no block of harness.report.blocks")
+                raise TypeError(f"{block!r} is not a block of harness.report.blocks")
         return blocks
     except Exception as error:
         said = raised(error, type(section).blocks)

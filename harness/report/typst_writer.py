@@ -67,7 +67,7 @@ def pdf(document: Document) -> bytes:
             )
         except typst.TypstError as error:
             raise HarnessError(
-                f"typst could not set the report of {document.study}: {error}"
+                f"typst could not typeset the report of {document.study}: {error}"
             ) from error
     assert isinstance(made, bytes)
     return made

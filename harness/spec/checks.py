@@ -240,7 +240,7 @@ def _sampler(
             f"is DDIM's, the sampler is {sampler.name}: leave eta out, or set sampler: ddim",
         )
     if evaluation.clip and "clip" not in own:
-        yield "clip", f"is no setting of the sampler {sampler.name}: leave it out"
+        yield "clip", f"is not a setting of the sampler {sampler.name}: leave it out"
 
 
 def _metrics(evaluation: EvaluationSettings, settings: StudySettings) -> Iterator[tuple[str, str]]:

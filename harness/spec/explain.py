@@ -106,8 +106,8 @@ def _sentence(
             return "a field has no name"
         if leaf.isdigit() and found is None:
             return (
-                f"{leaf!r} is no field: a comma ends the value before it; a number has no commas, "
-                "write 1_000 or 1000"
+                f"{leaf!r} is not a field: a comma ends the value before it; a number has no "
+                "commas, write 1_000 or 1000"
             )
         parent = dotted.rpartition(".")[0]
         below = own is not None and parent == ".".join(map(str, prefix))

@@ -31,7 +31,7 @@ def problems(settings: StudySettings) -> Iterator[tuple[Path_, str]]:
         if small == large:
             yield (
                 ("claims", "sampling_pairs", i),
-                f"claims.sampling_pairs: {small} is no pair with itself",
+                f"claims.sampling_pairs: {small} cannot be paired with itself",
             )
     sections = [getattr(s, "name", s) for s in settings.report.sections]
     if (twice := _twice(sections)) is not None:

@@ -143,7 +143,7 @@ def join(timeout_s: float, exchange_s: float = 900.0) -> World:
         return World()
     if _broken is not None:
         raise HarnessError(
-            f"these processes do nothing together any more, one of them failed ({_broken}); "
+            f"these processes can no longer work together, one of them failed ({_broken}); "
             "start them again"
         )
     if _joined is not None:

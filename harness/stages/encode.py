@@ -100,7 +100,7 @@ def _open(data: ImagesSettings, work: Work) -> _Opened:
     if expected is not None and len(whole) != expected:
         raise BadInput(
             f"data {data.name!r} at {work.place.data_path} has {len(whole):,} images, "
-            f"data.train_images says {expected:,}: is it whole?"
+            f"data.train_images says {expected:,}: is it complete?"
         )
     labels = getattr(images, "labels", None)
     if labels is not None and not source.made:  # known before an image is opened

@@ -30,7 +30,9 @@ def sizes_that_do_not_fit_are_refused(autoencoder: Autoencoder) -> None:
         autoencoder.latent_shape(256 + 1, 3)
     except BadInput:
         return
-    raise AssertionError(f"an image of 257 pixels is no multiple of {factor}, and is not refused")
+    raise AssertionError(
+        f"an image of 257 pixels is not a multiple of {factor}, and is not refused"
+    )
 
 
 def check_codec(autoencoder: Autoencoder, codec: Any, image_size: int = 32) -> None:

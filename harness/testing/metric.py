@@ -102,7 +102,7 @@ def symmetric_as_declared(metric: Metric) -> None:
     same = math.isclose(there, back, rel_tol=1e-3, abs_tol=1e-6)
     assert same or not metric.symmetric, f"declared symmetric: {there} one way, {back} back"
     assert metric.symmetric or not same, (
-        f"{there} one way and {back} back: declare symmetric = True, or it is no function of both"
+        f"{there} one way and {back} back: declare symmetric = True, or it does not depend on both"
     )
 
 

@@ -99,7 +99,7 @@ def _check(source: Path, target: Path) -> None:
     if not source.is_dir():
         raise Missing(f"there is no results folder {source}")
     if not any((source / name).is_dir() for name in ("artifacts", "records")):
-        raise BadInput(f"{source} is no results folder: it has neither artifacts/ nor records/")
+        raise BadInput(f"{source} is not a results folder: it has neither artifacts/ nor records/")
     if target.exists() and source.samefile(target):
         raise BadInput(f"{source} and {target} are the same folder")
 

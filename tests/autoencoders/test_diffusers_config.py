@@ -67,8 +67,8 @@ def test_statistics_by_channel_are_read(tmp_path: Path) -> None:
             {"_class_name": "AutoencoderKL", "latents_mean": [1.0], "latents_std": [1.0]},
             "latents_mean has 1 values for 4 channels",
         ),
-        ({"_class_name": "AutoencoderKL", "scaling_factor": "x"}, "is no AutoencoderKL's"),
-        ({"_class_name": "AutoencoderKL", "block_out_channels": 3}, "is no AutoencoderKL's"),
+        ({"_class_name": "AutoencoderKL", "scaling_factor": "x"}, "does not describe an Auto"),
+        ({"_class_name": "AutoencoderKL", "block_out_channels": 3}, "does not describe an Auto"),
     ],
 )
 def test_what_is_not_known_is_refused(tmp_path: Path, content: Any, said: str) -> None:

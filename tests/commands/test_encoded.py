@@ -50,7 +50,7 @@ WHOLE: dict[str, Any] = {
             {"stored": {"frames": 2}, "passed_over": {".heic": 4, ".avif": 1}},
             [
                 "2 of 58 of several frames or pages, of which the first is read",
-                "5 files beside them are not read, being no images that are known by their names "
+                "5 files beside them are not read, as their names are not those of images "
                 "(1 .avif, 4 .heic)",
             ],
         ),

@@ -52,9 +52,9 @@ def test_the_diffusers_export_prints_the_difference_it_measured(imported: Path, 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "what shall be exported? Give KEY, or --study STUDY"),
+        ((), "what should be exported? Give KEY, or --study STUDY"),
         (("feed",), "no checkpoint 'feed' in results"),
-        (("tiny.yaml",), "no key of a checkpoint: a study is --study tiny.yaml"),
+        (("tiny.yaml",), "not the key of a checkpoint: a study is --study tiny.yaml"),
         (("theirs", "--light"), "are about a study: give --study STUDY"),
         (("a", "b.tar", "--study", "tiny.yaml"), "with --study give one path: a or b.tar?"),
         (("aa",), "'aa' begins 2 keys: aaaaaaaaaaaaaaaa, aaaaaaaaaaaaaaaa"),

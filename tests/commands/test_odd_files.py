@@ -146,7 +146,7 @@ def test_folders(case: str, verb: Said, capfd: pytest.CaptureFixture[str]) -> No
     if isinstance(trained, int):
         assert count(make(study, "encode")) == trained
         said = {
-            "text": "1 file that is no image by their names passed over",
+            "text": "1 file, not an image by name, passed over",
             "unknown image": "left out are 1 image of a kind that is not read",
         }
         if case in said:

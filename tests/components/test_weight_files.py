@@ -71,9 +71,9 @@ def test_a_folder_without_weights_has_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "is no index of weights"),
-        ("[]", "is no index of weights"),
-        ('{"weight_map": 3}', "is no index of weights"),
+        ("", "is not an index of weights"),
+        ("[]", "is not an index of weights"),
+        ('{"weight_map": 3}', "is not an index of weights"),
         ('{"weight_map": {}}', "it names no file"),
         ('{"weight_map": {"a": "../x.safetensors"}}', "which does not lie beside it"),
         ('{"weight_map": {"a": "/etc/passwd"}}', "which does not lie beside it"),

@@ -124,7 +124,7 @@ def test_images_of_kinds_that_are_not_read_are_counted_with_what_to_do(make_fold
         (root / name).write_bytes(b"x")
     images, others = ImageFolder(root).notes
     assert "left out are 3 images of kinds that are not read (2 .avif, 1 .heic)" in images
-    assert "convert them to PNG" in images and "1 file that is no image" in others
+    assert "convert them to PNG" in images and "1 file, not an image by name" in others
     for file in (root / "b").glob("*.png"):
         file.unlink()
     with pytest.raises(BadInput, match=r"no images \(b\) but 1 image of a kind that is not read"):

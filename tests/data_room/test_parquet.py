@@ -121,7 +121,10 @@ def test_rows_that_cannot_be_read_are_corrupt_alone(tmp_path: Path) -> None:
     rows[1] = {"bytes": b"no image", "path": ""}
     rows[2] = {"bytes": None, "path": "elsewhere.png"}
     images = opened(write(tmp_path / "a.parquet", image=rows))
-    for index, reason in ((1, r"a\.parquet/1: cannot be decoded"), (2, r"a\.parquet/2: has no by")):
+    for index, reason in (
+        (1, r"a\.parquet/1: cannot be decoded"),
+        (2, r"a\.parquet/2: holds no bytes"),
+    ):
         with pytest.raises(Corrupt, match=reason):
             images[index]
     assert images[3][0].shape == (6, 5, 3)

@@ -16,6 +16,17 @@ from harness.dispatch.notify import Notice, Notices, problem, tell
 NOTICE = Notice("done", "a; rm -rf $HOME", "laptop", "`it` is done", 3, 3)
 
 
+def test_of_a_command_that_prints_without_end_the_last_part_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of it was read into memory."""
+    monkeypatch.setattr(notify, "LAST", 50)
+    trouble = notify.tell(
+        [sys.executable, "-c", "print('~' * 10_000); raise SystemExit(3)"], NOTICE
+    )
+    assert trouble is not None and trouble.endswith("ended with 3: " + "~" * 49)
+
+
 def test_nothing_is_read_by_a_shell(tmp_path: Path) -> None:
     told = tmp_path / "told"
     code = f"import os; open({str(told)!r}, 'w').write(os.environ['HARNESS_STUDY'])"

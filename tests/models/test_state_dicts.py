@@ -246,7 +246,7 @@ def test_what_is_no_mapping_is_told_in_plain_words(value: Any, said: str, tmp_pa
     [
         (lambda s: {"ema": {}}, "holds no weights: its entry 'ema' is empty"),
         (lambda s: {}, "it is empty"),
-        (lambda s: {"state_dict": {"model": 3}}, "entry state_dict, is no state dict of a"),
+        (lambda s: {"state_dict": {"model": 3}}, "entry state_dict, is not a state dict of a"),
         (lambda s: {**put(s, "a."), **put(s, "b.")}, "weights of 2 networks ('a', 'b')"),
         (lambda s: {**s, "pos_embed": s["pos_embed"].to("meta")}, "pos_embed has no values"),
         (

@@ -341,7 +341,7 @@ class Late(Section):
     [
         ("raises", "KeyError: 'one\\ntwo' (test_document.py:"),
         ("none", "TypeError: 'NoneType' object is not iterable"),
-        ("garbage", "TypeError: 3 is no block of harness.report.blocks"),
+        ("garbage", "TypeError: 3 is not a block of harness.report.blocks"),
     ],
 )
 def test_a_strangers_section_that_fails_takes_no_other_with_it(make, ends, why):

@@ -92,7 +92,7 @@ def test_every_block_is_jsons_types_and_nothing_of_it_is_lost() -> None:
 
 def test_what_typst_refuses_names_the_study() -> None:
     section = Section("x", "X", [Figure("fig-a", b"no svg", [], "")])
-    with pytest.raises(HarnessError, match="typst could not set the report of mine"):
+    with pytest.raises(HarnessError, match="typst could not typeset the report of mine"):
         typst_writer.pdf(Document("T", "mine", "p", "d", 0, [section]))
 
 

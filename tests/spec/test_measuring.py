@@ -33,7 +33,7 @@ def load(tmp_path: Path, *overrides: str) -> None:
         ("report.sections=[headline, gflops, headline]", "report.sections lists headline twice"),
         (
             "claims.sampling_pairs=[[DiT-micro-S/8, DiT-micro-S/8]]",
-            "DiT-micro-S/8 is no pair with itself",
+            "DiT-micro-S/8 cannot be paired with itself",
         ),
     ],
 )

@@ -195,7 +195,7 @@ def test_a_number_beyond_a_computers_is_no_infinity_and_no_zero(
 
 
 def test_a_comma_in_a_number_of_a_flow_mapping_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r":4: '000' is no field: a comma ends .* write 1_000"):
+    with pytest.raises(BadInput, match=r":4: '000' is not a field: a comma ends .* write 1_000"):
         load_study(written(tmp_path, steps="1,000"))
 
 

@@ -61,7 +61,7 @@ def test_a_data_set_that_is_not_whole_is_refused(laboratory: Laboratory, tmp_pat
     def task(**more: Any) -> Any:
         return laboratory.task("encode", f"data={json.dumps({**said, **more})}", *THROUGH)
 
-    with pytest.raises(BadInput, match=r"has 6 images, data.train_images says 7: is it whole\?"):
+    with pytest.raises(BadInput, match=r"has 6 images, data.train_images says 7: is it complete\?"):
         laboratory.run(task(train_images=7))
     assert task(train_images=7).key == task(train_images=6).key == task().key  # only a check
     laboratory.run(task(train_images=6))

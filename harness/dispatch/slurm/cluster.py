@@ -337,9 +337,9 @@ class Cluster:
                 return known or ids.pop()
         said = " ".join(printed.split())[:300]
         raise Refused(
-            f"sbatch ended without an error and told no job id (it printed {said!r}). A job may be "
+            f"sbatch ended without an error and gave no job id (it printed {said!r}). A job may be "
             f"running, though SLURM has none of the name {name}: look with squeue, and end it with "
-            f"scancel. It does nothing to these results: its stages are written down as stopped\n"
+            f"scancel. It cannot change these results: its stages are recorded as stopped\n"
             f"its script: {script}"
         )
 

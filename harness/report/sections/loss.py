@@ -38,7 +38,7 @@ class Loss(Section):
         ]
         text: list[Text] = [
             ref("fig-loss"),
-            " shows the loss that training minimised; it is no sample quality.",
+            " shows the loss that training minimised; it is not sample quality.",
         ]
         return [paragraph(*text), drawn("loss", figures.loss(rows), caption)]
 
