@@ -6,6 +6,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from parsed import of_the_whole_package, parsed
+
+pytestmark = of_the_whole_package
+
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 # Names of modules, classes and functions that once stood here, and that nobody could guess.
 UNCLEAR = {"standing", "Standing", "once", "text", "words", "_told", "older", "later"}
@@ -21,7 +25,7 @@ def defined(tree: ast.AST) -> Iterator[str]:
 def test_no_module_class_or_function_has_a_name_that_does_not_say_what_it_is() -> None:
     found = []
     for path in sorted(HARNESS.rglob("*.py")):
-        names = [path.stem, *defined(ast.parse(path.read_text()))]
+        names = [path.stem, *defined(parsed(path))]
         found += [f"{path.relative_to(HARNESS)}: {name}" for name in names if name in UNCLEAR]
     assert not found, f"say what it is: {found}"
 

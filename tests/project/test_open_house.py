@@ -10,7 +10,11 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+from parsed import of_the_whole_package, parsed
+
 from harness.components import registry
+
+pytestmark = of_the_whole_package
 
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 KINDS = tuple(kind for kind in registry.KINDS if kind != "section")
@@ -75,7 +79,7 @@ def test_nothing_asks_for_a_built_ins_name_outside_of_its_file() -> None:
     found: dict[tuple[str, str], int] = {}
     for path in sorted(HARNESS.rglob("*.py")):
         file = str(path.relative_to(HARNESS))
-        for line, text in asked_for(ast.parse(path.read_text())):
+        for line, text in asked_for(parsed(path)):
             if text in homes and text not in WORDS and homes[text] != file:
                 found.setdefault((file, text), line)
     new = [f"{f}:{line} asks for {n!r}" for (f, n), line in found.items() if (f, n) not in ALLOWED]

@@ -14,6 +14,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from parsed import of_the_whole_package, parsed
+
+pytestmark = of_the_whole_package
 
 HARNESS = Path(__file__).resolve().parents[2] / "harness"
 ROOMS = ("spec", "plan", "stages", "store")
@@ -38,7 +41,7 @@ def spellings() -> dict[str, Counter[str]]:
     for room in ROOMS:
         for path in (HARNESS / room).rglob("*.py"):
             here = found[path.relative_to(HARNESS).as_posix()] = Counter[str]()
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in ast.walk(parsed(path)):
                 if isinstance(node, ast.AnnAssign):
                     here[getattr(node.target, "id", "")] += 1
                 elif isinstance(node, ast.keyword):

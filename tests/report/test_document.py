@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from report_words import ALL, abstract, parts, said, words
+from report_words import ALL, abstract, parts, said, unseen_figures, words
 
 from harness.components import Section, registry
 from harness.errors import HarnessError
@@ -362,7 +362,10 @@ def test_an_error_in_a_section_of_ours_is_a_bug(make, monkeypatch):
 @pytest.mark.parametrize("sections", [("abstract", "headline"), ("headline", "abstract")])
 @pytest.mark.parametrize("missing", [[], ["train DiT-S/2: failed"]])
 def test_the_abstract_is_set_once_though_two_sections_have_it(make, sections, missing) -> None:
-    document = compose(make.report(sections=(*sections, "models"), missing=missing))
+    found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
+    with unseen_figures():
+        report = make.report(found, sections=(*sections, "models"), missing=missing)
+        document = compose(report)
     kinds = [type(block).__name__ for block in document.pieces()]
     assert kinds.count("Abstract") == 1 and kinds.count("Note") == bool(missing)
     assert "Table" in kinds
