@@ -81,6 +81,7 @@ def test_rows_are_sorted_by_axes_as_numbers(root: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_spread_over_training_seeds_stands_beside_that_of_the_value(root: Path) -> None:
     recorded(root, RATES)
     metrics = harness.load_results(root, study="rates")["metrics"]
@@ -91,6 +92,7 @@ def test_the_spread_over_training_seeds_stands_beside_that_of_the_value(root: Pa
     assert (single["seeds"] == 1).all() and single["seed_std"].isna().all()
 
 
+@pytest.mark.slow
 def test_several_studies_stand_in_one_frame_with_their_names(root: Path) -> None:
     recorded(root, RATES)
     recorded(root, TINY, "sizes")

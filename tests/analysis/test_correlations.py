@@ -51,6 +51,7 @@ def test_gflops_and_not_parameters_decide_the_papers_quality():
     assert both.coefficients["gflops"].high < 0 < both.coefficients["params"].low
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rho", [-0.93, -0.5])
 def test_the_interval_over_models_holds_the_truth(rho):
     rng = np.random.default_rng(0)

@@ -108,6 +108,7 @@ def noisy(seed=3, noise=0.05, law=LAWS[2]):
     return mean * np.exp(noise * np.random.default_rng(seed).normal(size=12)), noise * mean
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e3))
 def test_units_of_compute_and_quality_change_nothing_but_their_own_scale(by, times):

@@ -80,6 +80,7 @@ def test_of_one_objective_there_is_nothing_to_compare() -> None:
     assert not len(sampled(frame.iloc[:0], "fd_x").rows)
 
 
+@pytest.mark.slow
 def test_the_objective_is_a_factor_of_the_report() -> None:
     effects = find([("", study())], "fd_x")
     assert effects.factors == ("objective",) and set(effects.ways) == set(WAYS)

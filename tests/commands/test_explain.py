@@ -14,6 +14,7 @@ from harness.errors import BadInput
 from harness.spec.schema import StudySettings
 
 
+@pytest.mark.slow
 def test_every_setting_can_be_explained() -> None:
     settings = list(every_setting())
     assert {s.path for s in settings} >= set(StudySettings.model_fields)

@@ -22,6 +22,7 @@ def test_it_only_says_so_without_yes(done: Plan, store: Store, capsys: Any) -> N
     assert not Path("results/forgotten").exists()
 
 
+@pytest.mark.slow
 def test_what_was_let_go_of_can_be_brought_back(done: Plan, store: Store, capsys: Any) -> None:
     before = set(records.read_frames(store.root)["metrics"]["key"])
     assert len(before) == 4

@@ -206,6 +206,7 @@ def test_an_embedded_sets_name_is_not_taken(photos: Path) -> None:
     assert load_study("mine.yaml").settings.data.name == "my-digits"
 
 
+@pytest.mark.slow
 def test_what_lies_there_and_is_not_read_is_told(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,6 +215,7 @@ def test_what_lies_there_and_is_not_read_is_told(
     assert "note: photos: 1 image lies beside the class folders" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("images", "labels"), [("x", "y"), ("X", "y"), ("image", "label")])
 def test_arrays_of_usual_names_are_recognised(photos: Path, images: str, labels: str) -> None:
     arrays = {images: np.zeros((40, 16, 16, 3), np.uint8), labels: np.arange(40) % 4}

@@ -56,6 +56,7 @@ def test_the_kept_results_hold_no_path_of_the_machine_that_made_them() -> None:
                 assert folder not in content, member.name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ROWS)
 @pytest.mark.parametrize("profile", PROFILES)
 def test_results_says_the_same_numbers(profile: str, table: str, study: Path, verb: Said) -> None:

@@ -109,6 +109,7 @@ def test_impossible_arguments_are_named(arguments: dict, message: str) -> None:
         glyphs.render(**{"split": "train", "count": 1, **arguments})
 
 
+@pytest.mark.slow
 def test_eight_thousand_images_take_less_than_five_seconds_of_one_core() -> None:
     glyphs.render("train", 10)
     start = time.process_time()

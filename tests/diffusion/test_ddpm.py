@@ -25,6 +25,7 @@ def test_the_registry_finds_them() -> None:
     assert components.get("sampler", "ddim") is DDIM
 
 
+@pytest.mark.slow
 def test_importing_the_light_half_does_not_import_torch() -> None:
     code = "import sys, harness.diffusion.ddpm; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -39,6 +39,7 @@ def errors_at(sampler, steps) -> list[float]:
     return [float(np.sqrt(np.mean((each - exact) ** 2))) for each in found]
 
 
+@pytest.mark.slow
 def test_the_order_of_convergence_is_two_and_ddims_is_one() -> None:
     solver = errors_at(DPMSolver(), (40, 80, 160))
     ddim = errors_at(DDIM(), (40, 80, 160))

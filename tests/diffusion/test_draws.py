@@ -183,6 +183,7 @@ PINNED_LABELS = [375, 969, 657, 170, 719, 355]
 PINNED_TIMESTEPS = [805, 698, 291, 477]
 
 
+@pytest.mark.slow
 @given(
     indices=st.lists(st.integers(0, 10**6), min_size=1, max_size=7, unique=True),
     threads=st.integers(1, 4),

@@ -95,6 +95,7 @@ def test_heun_converges_with_order_two_on_data_in_closed_form(data) -> None:
     assert errors[-1] < 2e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [GAUSSIAN, TWO])
 def test_churned_samples_have_the_datas_mean_and_variance(data) -> None:
     count = 20_000
@@ -128,6 +129,7 @@ def test_noise_levels_are_log_normal() -> None:
     assert (logs.mean(), logs.std()) == pytest.approx((-1.2, 1.2), abs=0.02)
 
 
+@pytest.mark.slow
 def test_importing_the_light_half_does_not_import_torch() -> None:
     code = "import sys, harness.diffusion.edm, harness.diffusion.dpm_solver; " + (
         "sys.exit('torch' in sys.modules)"

@@ -232,6 +232,7 @@ def test_noise_of_another_shape_is_refused() -> None:
         Diffusion(sampling=2).sample(model, torch.zeros(2, 1, 2, 2), lambda i: torch.zeros(1, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 1.5])
 def test_samples_are_the_same_to_rounding_for_any_batch_size(small_dit, scale) -> None:
     diffusion = Diffusion(sampling="8")

@@ -93,6 +93,7 @@ sys.stdin.readline()  # stay alive while the others try
 """
 
 
+@pytest.mark.slow
 def test_of_many_processes_one_gets_a_dead_ones_claim(tmp_path: Path) -> None:
     claim_as(tmp_path, dead_owner())
     racers = [

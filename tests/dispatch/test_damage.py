@@ -76,6 +76,7 @@ def loop(path: Path) -> None:
 
 
 DAMAGES = (truncate, halve, flip, garble, fold, lose, loop)
+QUICK = (truncate, garble)  # a sample for each change
 
 
 def interrupted(plan: Plan, root: Path) -> list[Stage]:
@@ -99,7 +100,13 @@ def interrupted(plan: Plan, root: Path) -> list[Stage]:
     return waiting
 
 
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(damage, id=damage.__name__, marks=() if damage in QUICK else pytest.mark.slow)
+        for damage in DAMAGES
+    ],
+)
 @pytest.mark.parametrize("what", PATTERNS)
 def test_a_damaged_file_stops_nobody(
     plan: Plan, study: Path, tmp_path: Path, what: str, damage: Callable[[Path], None]

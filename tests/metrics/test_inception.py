@@ -107,6 +107,7 @@ def test_torch_fidelity_makes_it_by_name(extractor, inception_weights):
     assert made.get_requested_features_list() == ["pool"]
 
 
+@pytest.mark.slow
 def test_other_weights_than_the_published_are_not_inception_2015(inception_weights):
     with pytest.raises(BadInput) as error:
         load_extractor("inception-2015", weights=inception_weights)

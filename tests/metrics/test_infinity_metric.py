@@ -32,6 +32,7 @@ def test_it_is_the_lines_intercept_and_keeps_the_line() -> None:
     assert found.value < distances.min()  # a finite sample is biased upwards
 
 
+@pytest.mark.slow
 def test_the_seed_decides_the_subsets() -> None:
     assert measure().value == measure().value != measure(seed=1).value
 

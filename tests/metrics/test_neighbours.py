@@ -138,7 +138,7 @@ HARD = {
 }
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("shape", HARD)
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 2**31), k=st.integers(1, 4), few=st.sampled_from([1, 5, 64]))

@@ -87,6 +87,7 @@ def test_any_shape_counts_what_its_formula_gives(heads, per_head, grid, **number
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
 def test_two_blocks_tell_what_all_of_them_cost(block):
     shape = architecture("DiT-S/4", block=block)
@@ -107,6 +108,7 @@ def test_every_row_of_table_3_is_met_to_a_thousandth_or_its_rounding():
         assert counted.params == exact
 
 
+@pytest.mark.slow
 def test_counting_norms_reproduces_16_rows_of_table_3_to_two_decimals():
     met = [
         round(complexity(row["model"], row["image_size"], row["block"]).gflops_paper, 2)
@@ -130,6 +132,7 @@ def test_xl_2_is_118_6_gflops_with_its_attention_and_without_layer_norms():
     assert plain.uncalled_modules_warnings(False).total() / 1e9 == pytest.approx(114.4608, abs=0.07)
 
 
+@pytest.mark.slow
 def test_the_largest_model_has_over_a_billion_parameters():
     counted = complexity("DiT-XXL/2")
     assert counted.params == 1_368_781_856
@@ -141,6 +144,7 @@ def test_the_largest_model_has_over_a_billion_parameters():
     )
 
 
+@pytest.mark.slow
 def test_a_built_model_counts_as_its_name_does():
     assert complexity(build("DiT-micro-S/2", image_size=16)) == complexity("DiT-micro-S/2", 16)
     custom = build(depth=3, width=40, heads=5, patch_size=2, input_size=8, num_classes=3)

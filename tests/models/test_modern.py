@@ -63,6 +63,7 @@ def test_without_its_parts_it_is_dit() -> None:
         torch.testing.assert_close(plain(x, t, y), dit(x, t, y))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, {"shift": False}, {"mlp": "gelu"}, {"rotary": False}, {"norm": "layer"}, PLAIN]
 )

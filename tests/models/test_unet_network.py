@@ -53,6 +53,7 @@ def test_attention_stands_at_the_resolutions_that_were_named(
     assert [hasattr(block, "attentions") for block in network.up_blocks] == up
 
 
+@pytest.mark.slow
 def test_checkpointing_changes_no_gradient() -> None:
     gradients = []
     for checkpointing in (False, True):

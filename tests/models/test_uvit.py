@@ -71,6 +71,7 @@ def test_parameters_and_gflops_are_the_published_codes(size) -> None:
     assert 0.998 < fine / coarse < 1
 
 
+@pytest.mark.slow
 def test_importing_the_light_half_does_not_import_torch() -> None:
     code = "import sys, harness.models.uvit; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -56,6 +56,7 @@ def test_models_of_one_block_design_are_the_main_series_whichever_it_is() -> Non
     assert len(adaln_zero(Evidence(final=other.drop(columns="block")))) == len(other)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_sampled_twice_has_one_loss() -> None:
     twice = pd.concat([records(sampling_seed=seed) for seed in (0, 1)], ignore_index=True)
     losses = pd.DataFrame({"run": list("SBL"), "model": "m", "step": 100, "loss": [3.0, 2.0, 1.0]})

@@ -67,6 +67,7 @@ def test_the_words_say_the_number_and_its_interval():
 GUIDED = {"samples": 50_000, "step": 7_000_000, "guidance_scale": 1.5, "guidance_channels": 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "own", "others"),
     [

@@ -11,7 +11,7 @@ from harness.plan.cost import dit_gflops, sampling_gflops, training_gflops
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("size", ["S", "XL"])
+@pytest.mark.parametrize("size", ["S", pytest.param("XL", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("patch", [8, 2])
 @pytest.mark.parametrize("family", ["DiT", "DiT-micro"])
 def test_the_planners_gflops_are_fvcores(family: str, size: str, patch: int, block: str) -> None:

@@ -57,6 +57,7 @@ def test_of_a_folder_only_what_was_measured_alike_is_compared(make, monkeypatch,
     assert theirs.to_dict() == pytest.approx({k: v + 1 for k, v in ours.items()})
 
 
+@pytest.mark.slow
 def test_a_folder_that_varies_in_more_shares_the_models_all_the_same(make, monkeypatch, tmp_path):
     """Labels say what varies within a frame: another folder's said more, and none was shared."""
 

@@ -168,6 +168,7 @@ def test_missing_and_nan_values_are_dashes_never_zeros(make):
     assert float(cells["FD ↓"]) > 10
 
 
+@pytest.mark.slow
 def test_a_lost_primary_value_is_counted_and_left_out(make):
     found = make.frames(sizes=("S", "B", "L", "XL"), patches=(4,), sweep=())
     metrics = found["metrics"]
@@ -353,6 +354,7 @@ def test_a_strangers_section_that_fails_takes_no_other_with_it(make, ends, why):
     assert note.title == "This section could not be made" and why in note.spans[0]
 
 
+@pytest.mark.slow
 def test_an_error_in_a_section_of_ours_is_a_bug(make, monkeypatch):
     monkeypatch.setattr(registry.get("section", "study"), "blocks", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -55,6 +55,7 @@ def test_the_papers_level_stands_first_where_it_is_one() -> None:
     assert first(table) == "b"  # a setting that the paper says nothing of
 
 
+@pytest.mark.slow
 def test_an_effect_that_turns_with_scale_is_found_with_the_corrected_level() -> None:
     found = find([("", rows(turn=0.4))], "fid")
     (turn,) = found.turns
@@ -70,6 +71,7 @@ def test_without_errors_ratios_have_no_interval_and_no_turn() -> None:
     assert found.turns == ()
 
 
+@pytest.mark.slow
 def test_references_are_never_paired_with_one_another() -> None:
     one, two = rows((1e-3, 2e-3)), rows((1e-3, 2e-3), gain=math.log(2))
     found = find([("a", one), ("b", two)], "fid")

@@ -50,6 +50,7 @@ def test_whole_numbers_lose_the_point_that_nulls_gave_them() -> None:
     assert tables.over(5, 10) == 0.5 and tables.over(None, 10) is tables.over(pd.NA, 10) is None
 
 
+@pytest.mark.slow
 def test_metrics_are_of_one_extractor_in_the_tables_order(make) -> None:
     found = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))
     other = found["metrics"].assign(metric="fd_clip")
@@ -58,6 +59,7 @@ def test_metrics_are_of_one_extractor_in_the_tables_order(make) -> None:
     assert names == [f"{kind}_glyphs_cnn" for kind in list(metrics.known())[:5]]
 
 
+@pytest.mark.slow
 def test_distances_on_other_features_are_named_for_them(make) -> None:
     found = make.frames(sizes=("S", "B"), patches=(2,), sweep=(), milestones=(1500,))
     rows = found["metrics"]

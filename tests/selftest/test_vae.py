@@ -19,6 +19,7 @@ def decoders(tmp_path_factory) -> Path:
     return small_vae.save_decoders(tmp_path_factory.mktemp("vae"))
 
 
+@pytest.mark.slow
 def test_an_untrained_autoencoder_fails_the_round_trip_and_has_the_shape(decoders):
     found = vae.checks(drawn.drawn_images(2, 32), ("ft-mse", "ft-ema"), weights=decoders)
     states = {check.name.split(" (")[0]: check.status for check in found}

@@ -27,6 +27,7 @@ def test_a_study_is_found_by_name_from_any_folder(
     assert profiles("scaling") == ["laptop", "smoke", "cifar10", "imagenet64", "imagenet256"]
 
 
+@pytest.mark.slow
 def test_every_study_of_the_repository_has_its_name() -> None:
     here = Path(__file__).resolve().parents[2] / "studies"
     assert shipped.names() == sorted(path.stem for path in here.glob("*.yaml"))

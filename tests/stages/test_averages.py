@@ -54,6 +54,7 @@ def test_an_artifact_holds_each_average_and_the_snapshots_up_to_its_step(whole: 
     }
 
 
+@pytest.mark.slow
 def test_each_average_is_that_of_a_training_with_it_alone(
     whole: Laboratory, laboratory: Laboratory
 ) -> None:

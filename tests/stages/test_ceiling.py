@@ -34,6 +34,7 @@ def ceiling(laboratory: Laboratory, *overrides: str) -> dict[str, dict[str, Any]
     return {row["metric"]: row for row in laboratory.rows(task, "metrics")}
 
 
+@pytest.mark.slow
 def test_it_is_of_as_many_images_as_samples_and_says_of_what(laboratory: Laboratory) -> None:
     rows = ceiling(laboratory)
     assert {r["of"] for r in rows.values()} == {"ceiling"}
@@ -61,6 +62,7 @@ def test_its_numbers_are_those_of_the_noise_that_samples_begin_with(laboratory: 
     assert rows["fd_glyphs_cnn"]["value"] == pytest.approx(expected.value, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_the_batch_does_not_matter(laboratory: Laboratory) -> None:
     whole = ceiling(laboratory)
     shutil.rmtree(laboratory.folder(laboratory.task("ceiling")))

@@ -32,6 +32,7 @@ def laboratory(sampled: Laboratory, tmp_path: Path) -> Laboratory:
     return sampled.copy(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_metric_asked_for_is_a_row_that_says_what_made_it(laboratory: Laboratory) -> None:
     task = laboratory.task("evaluate")
     laboratory.run(task)
@@ -59,6 +60,7 @@ def test_every_metric_asked_for_is_a_row_that_says_what_made_it(laboratory: Labo
     assert with_(rows["is_glyphs_cnn"])["short_last_chunk"] == "refuse"
 
 
+@pytest.mark.slow
 def test_the_records_hold_the_checksum_of_the_decoder_where_there_is_one(
     laboratory: Laboratory,
 ) -> None:

@@ -100,6 +100,7 @@ def test_muon_steps_matrices_orthogonally_and_the_rest_as_adamw() -> None:
     assert moved > 0
 
 
+@pytest.mark.slow
 def test_muon_trains_and_a_resumed_training_is_bit_for_bit_the_undisturbed_one() -> None:
     _, undisturbed, optimizer = muon_model()
     through = trained(undisturbed, optimizer, 6)

@@ -78,6 +78,7 @@ def test_what_the_images_were_is_recorded(laboratory: Laboratory, tmp_path: Path
     assert laboratory.manifest(task)["facts"]["stored"] == {"alpha": 6, "enlarged": 6}
 
 
+@pytest.mark.slow
 def test_without_labels_a_model_is_trained_and_sampled(
     laboratory: Laboratory, tmp_path: Path
 ) -> None:

@@ -310,6 +310,7 @@ def test_other_weights_than_the_latents_were_made_with_are_refused(
     assert not np.array_equal(found["original"], found["ft-mse"])
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_decoder_may_bring_its_own_copy_of_the_encoder(
     trained_on_a: Laboratory, vaes: Path, tmp_path: Path
 ) -> None:
@@ -328,6 +329,7 @@ def test_a_fine_tuned_decoder_may_bring_its_own_copy_of_the_encoder(
             laboratory.run(task)
 
 
+@pytest.mark.slow
 def test_other_weights_than_the_pinned_ones_are_refused(
     trained_on_a: Laboratory, vaes: Path, tmp_path: Path
 ) -> None:
@@ -347,6 +349,7 @@ def test_other_weights_than_the_pinned_ones_are_refused(
     laboratory.run(laboratory.task("sample", *latent(vaes)))  # nothing to compare
 
 
+@pytest.mark.slow
 def test_samples_another_decoder_made_before_a_stop_are_drawn_again(
     trained_on_a: Laboratory, vaes: Path, tmp_path: Path
 ) -> None:

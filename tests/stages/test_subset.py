@@ -36,6 +36,7 @@ def made(laboratory: Laboratory, *overrides: str) -> tuple[Any, dict[str, dict[s
     return task, {row["metric"]: row for row in laboratory.rows(task, "metrics")}
 
 
+@pytest.mark.slow
 def test_its_values_are_those_of_the_first_samples(laboratory: Laboratory) -> None:
     task, rows = made(laboratory)
     assert {(r["of"], r["samples"]) for r in rows.values()} == {("subset", 30)}
@@ -55,6 +56,7 @@ def test_its_values_are_those_of_the_first_samples(laboratory: Laboratory) -> No
     assert rows["fd_glyphs_cnn"]["value"] != pytest.approx(of_all["fd_glyphs_cnn"], rel=1e-3)
 
 
+@pytest.mark.slow
 def test_features_that_were_kept_give_the_same(laboratory: Laboratory) -> None:
     _, kept = made(laboratory)
     _, gone = made(laboratory, "evaluations.final.keep_images=none")

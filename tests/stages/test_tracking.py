@@ -220,6 +220,7 @@ def test_a_package_that_is_missing_is_named(
     assert "(pip install mlflow, or take it out of dispatch.trackers)" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_process_ends_although_threads_of_a_tracker_hang() -> None:
     code = """
 import threading, time

@@ -216,6 +216,7 @@ def test_compiling_makes_one_graph_whatever_the_passes_and_dropped_labels(
     assert counter.frame_count == 1
 
 
+@pytest.mark.slow
 def test_micro_batches_agree_with_the_whole_batch_to_rounding(
     laboratory: Laboratory, undisturbed: Laboratory
 ) -> None:

@@ -21,6 +21,7 @@ from harness.store import files
 Laboratory = Any  # conftest.py's; pytest gives it without an import
 
 
+@pytest.mark.slow
 def test_a_truncated_checkpoint_falls_back_to_the_one_before_and_says_so(
     laboratory: Laboratory, undisturbed: Laboratory, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -96,6 +96,7 @@ print(int(store.commit("train", sys.argv[2], staging, {"runs": []}, {}, about)))
 """
 
 
+@pytest.mark.slow
 def test_of_many_processes_that_commit_one_key_exactly_one_wins(tmp_path: Path) -> None:
     racers = [
         subprocess.Popen(

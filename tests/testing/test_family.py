@@ -22,7 +22,11 @@ SMALL = {"depth": 2, "width": 32, "heads": 2, "patch_size": 4}
     [
         ("U-ViT", {"depth": 3, "width": 32, "heads": 2, "patch_size": 4}),
         *(("DiT", {**SMALL, "block": block}) for block in BLOCKS),
-        *(("DiT-micro", {"size": size, "patch_size": 4}) for size in ("S", "B", "L", "XL")),
+        ("DiT-micro", {"size": "S", "patch_size": 4}),
+        *(
+            pytest.param("DiT-micro", {"size": size, "patch_size": 4}, marks=pytest.mark.slow)
+            for size in ("B", "L", "XL")
+        ),
     ],
 )
 def test_built_in_families_keep_every_law(name, settings) -> None:

@@ -108,7 +108,10 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("broken", "law"), BROKEN)
+@pytest.mark.parametrize(
+    ("broken", "law"),
+    [BROKEN[0], *(pytest.param(*each, marks=pytest.mark.slow) for each in BROKEN[1:])],
+)
 def test_a_broken_sampler_is_found_by_the_law_it_breaks(broken, law) -> None:
     with pytest.raises(AssertionError, match=f"- {law}: "):
         harness.testing.check("sampler", broken())

@@ -59,6 +59,7 @@ def test_numbers_without_artifacts_come_over(store: Store, other: Store) -> None
     assert not merge(other.root, store.root).rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_artifacts", [True, False])
 def test_a_metric_that_only_the_source_has_comes_over(
     store: Store, other: Store, commit, with_artifacts: bool

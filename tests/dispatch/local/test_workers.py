@@ -134,6 +134,7 @@ def test_a_stage_that_fails_is_told_and_its_worker_goes_on(tmp_path: Path) -> No
         workers.close()
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_told_by_its_signal_and_replaced(tmp_path: Path) -> None:
     workers = LocalWorkers(tmp_path, DispatchSettings(device="cpu", workers=1, threads=1))
     ledger = Ledger(tmp_path)
@@ -162,6 +163,7 @@ def test_workers_end_with_their_driver(tmp_path: Path) -> None:
     assert all(p.poll() is not None for p in processes)
 
 
+@pytest.mark.slow
 def test_a_crash_in_c_leaves_its_traceback_and_all_that_was_printed(workers: LocalWorkers) -> None:
     attempt = begin(workers, "crash")
     event, content = wait_for(workers)
@@ -173,6 +175,7 @@ def test_a_crash_in_c_leaves_its_traceback_and_all_that_was_printed(workers: Loc
     assert log.rstrip().endswith("its worker was killed by SIGSEGV")
 
 
+@pytest.mark.slow
 def test_a_killed_stages_log_says_so(workers: LocalWorkers) -> None:
     attempt = begin(workers, "wait")
     wait_for(workers, "progress")
@@ -182,6 +185,7 @@ def test_a_killed_stages_log_says_so(workers: LocalWorkers) -> None:
     assert "stage says wait" in log and "its worker was killed by SIGKILL" in log
 
 
+@pytest.mark.slow
 def test_a_stage_the_kernel_killed_for_memory_is_classed_so(
     workers: LocalWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +198,7 @@ def test_a_stage_the_kernel_killed_for_memory_is_classed_so(
     assert content["failure"] == "out of memory" and "fewer --workers" in content["message"]
 
 
+@pytest.mark.slow
 def test_a_log_on_a_full_disk_fails_its_stage_with_the_cause_and_no_other(
     workers: LocalWorkers,
 ) -> None:
@@ -253,6 +258,7 @@ def test_a_terminated_worker_saves_its_stage_and_is_replaced(workers: LocalWorke
     assert first not in [m for crew in workers.crews for m in crew.members]
 
 
+@pytest.mark.slow
 def test_workers_that_cannot_start_say_why_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,6 +271,7 @@ def test_workers_that_cannot_start_say_why_at_once(
     workers.close()
 
 
+@pytest.mark.slow
 def test_workers_without_a_word_leave_no_log(workers: LocalWorkers) -> None:
     begin(workers, "quick")
     wait_for(workers, "done")

@@ -48,6 +48,7 @@ def test_the_law_is_drawn_in_gflops_between_the_models_alone() -> None:
     np.testing.assert_allclose(y, 60 * np.array(x) ** -0.3)
 
 
+@pytest.mark.slow
 def test_micro_models_are_in_mflops_and_their_law_too() -> None:
     law = Law()
     tiny = [(s, p, g / 1e4) for s, p, g in MODELS]
@@ -79,6 +80,7 @@ def test_anothers_numbers_are_beside_or_among_ours_and_not_in_the_words() -> Non
         assert "paper" not in drawing.alt and "DiT-S/4 1.40: " in drawing.alt
 
 
+@pytest.mark.slow
 def test_models_of_unknown_parameters_are_left_out_of_that_panel_alone() -> None:
     models = [*MODELS, ("XL", 2, 118.0)]
     some = rows(models)
@@ -91,6 +93,7 @@ def test_models_of_unknown_parameters_are_left_out_of_that_panel_alone() -> None
     assert points[0] - points[1] == 1
 
 
+@pytest.mark.slow
 def test_every_metric_has_its_panel_above_and_over_training_below() -> None:
     ends = rows(over="end")
     curves = over("train_gflops", [1e3, 1e4], over="training")

@@ -49,6 +49,7 @@ def test_the_largest_difference_is_told_with_its_network(make) -> None:
     assert "the largest difference, rounding included, is 0.88% (DiT-L/2)" in text
 
 
+@pytest.mark.slow
 def test_what_the_paper_has_not_is_a_dash(make) -> None:
     table = cells_of(report(make, [dit(), dit("DiT-Q/2", 5.0, None)]), "tab-complexity")
     assert table["rows"][0][-2:] == ["118.64", "+0.00%"]
@@ -80,6 +81,7 @@ def test_table_1_has_gflops_at_patch_size_four_alone(make) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_unets_have_their_parts_and_figure_2_the_papers_systems(make) -> None:
     made = report(make, [dit(), *make.unets()])
     table = cells_of(made, "tab-unets")

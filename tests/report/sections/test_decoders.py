@@ -62,6 +62,7 @@ def test_several_models_are_named_in_their_rows(make) -> None:
     assert len(table["rows"]) == 6 + 4
 
 
+@pytest.mark.slow
 def test_one_decoder_is_no_comparison(make) -> None:
     found = frames(make, decoders=("original",))
     assert "decoded by more than one decoder." in said(make.report(found, ("decoders",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 from report_words import cells_of, said
 
 from harness.report.sections.failures import MOST
@@ -43,6 +44,7 @@ def test_values_that_are_not_finite_are_named_with_model_and_step(make) -> None:
     assert "2 values that are not finite" in said(made)
 
 
+@pytest.mark.slow
 def test_real_images_values_are_none_of_the_studys(make) -> None:
     found = make.frames(sizes=("S",), patches=(2,), milestones=(1500,), sweep=())
     rows = found["metrics"]

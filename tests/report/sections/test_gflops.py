@@ -76,6 +76,7 @@ def test_settings_are_spoken_of_one_by_one(make) -> None:
     assert "lr 0.001:" in text and "lr 0.005:" in text
 
 
+@pytest.mark.slow
 def test_nothing_measured_has_no_figure(make) -> None:
     assert "No model has a measured quality yet." in said(report(make, sizes=()))
 

@@ -14,6 +14,7 @@ def blocks(make, missing):
     return Headline().blocks(find(make.report(found, ("gflops",), missing=missing)))
 
 
+@pytest.mark.slow
 def test_a_finished_study_opens_with_its_abstract(make) -> None:
     (abstract,) = blocks(make, [])
     assert isinstance(abstract, Abstract)

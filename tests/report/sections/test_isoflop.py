@@ -81,6 +81,7 @@ def test_a_surface_gives_a_best_size_for_every_budget(make) -> None:
     assert "grow as the budget to the power" in said(made)
 
 
+@pytest.mark.slow
 def test_values_that_follow_no_law_give_no_best_size(make) -> None:
     def wild(rows):
         rng = np.random.default_rng(0)

@@ -29,6 +29,7 @@ def test_a_row_per_model_and_interval_by_compute(make) -> None:
     assert rows["label"].tolist() == ["DiT-micro-S/2"] * 2 + ["DiT-micro-B/2"] * 2
 
 
+@pytest.mark.slow
 def test_seeds_are_averaged_and_counted(make) -> None:
     found = frames(make, [(100, 1.0)], seeds=(0, 1))
     training = found["training"]

@@ -70,6 +70,7 @@ def test_a_setting_that_the_table_does_not_know_is_said_by_its_name() -> None:
     assert all(setting_in_words(name) != name or "_" not in name for name in PAPERS)
 
 
+@pytest.mark.slow
 def test_without_settings_it_says_so_and_the_papers_report_names_no_difference(make) -> None:
     empty = make.report(make.frames(sizes=()), ("method",), samples={})
     assert "settings are not at hand." in said(empty)

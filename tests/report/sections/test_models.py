@@ -165,6 +165,7 @@ def test_figure_12_has_the_metrics_of_the_same_samples(make) -> None:
     assert other_metrics(two, names) == []  # two models have no trend
 
 
+@pytest.mark.slow
 def test_nothing_to_list_says_so_and_the_papers_report_has_its_table(make) -> None:
     empty = make.report(make.frames(sizes=()), ("models",), complexity=(), samples={})
     assert "No model has been counted or measured yet." in said(empty)

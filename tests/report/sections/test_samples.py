@@ -22,6 +22,7 @@ def report(make, **changes):
     return dataclasses.replace(made, **changes)
 
 
+@pytest.mark.slow
 def test_real_images_stand_beside_the_samples(make):
     content, files = parts(report(make, real=images(), real_how="images of glyphs"))
     assert "real.png" in files and "images of glyphs" in str(content)
@@ -63,5 +64,6 @@ def test_milestones_stand_in_the_page_and_in_the_pdf_one_row_per_model(make):
     assert [row["name"] for row in shown["rows"]] == ["DiT-S/4", "DiT-B/4"] and shown["upright"]
 
 
+@pytest.mark.slow
 def test_without_milestones_nothing_is_said_of_them(make):
     assert "fig-milestones" not in html(compose(report(make)))

@@ -15,6 +15,7 @@ def report(make, **shape):
     return make.report(found, ("training",), samples={})
 
 
+@pytest.mark.slow
 def test_every_step_is_a_column_and_every_model_a_row(make) -> None:
     made = report(make, milestones=(100, 1000, 10_000))
     table = cells_of(made, "tab-steps")
@@ -26,6 +27,7 @@ def test_every_step_is_a_column_and_every_model_a_row(make) -> None:
     assert table["rows"][0][1] == f"{first:.3g}"
 
 
+@pytest.mark.slow
 def test_a_step_that_one_model_lacks_is_a_dash(make) -> None:
     made = report(make, milestones=(100, 1000))
     rows = made.frames["metrics"]
