@@ -5,7 +5,6 @@ Fixtures import what they need when they are asked for: most tests need none of 
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
@@ -38,12 +37,6 @@ def pytest_configure(config: pytest.Config) -> None:
     import warm
 
     warm.begin_session()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Modules and tests stay to the end: the collector need not look at them again and again."""
-    del session
-    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 
 from harness.components import registry
 from harness.components.base import Component
-from harness.errors import on_one_line
 from harness.testing import settings as settings_laws
 
 Law = Callable[..., None]  # law(component), raising AssertionError
@@ -69,4 +68,4 @@ def _broken(component: Component, laws: tuple[Law, ...]) -> Iterator[str]:
         except AssertionError as error:
             yield f"- {law.__name__}: {error}"
         except Exception as error:
-            yield f"- {law.__name__}: raised {on_one_line(error)}"
+            yield f"- {law.__name__}: raised {type(error).__name__}: {error}"

@@ -52,7 +52,7 @@ def drawn(text: str) -> dict[str, set[str]]:
 def imported(node: ast.AST) -> Iterator[str]:
     """Modules of harness that a file imports when it runs, inside functions too."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
             continue
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
@@ -138,6 +138,7 @@ def imports_of_modules(package: Path) -> dict[str, set[str]]:
     for path in package.rglob("*.py"):
         parts = path.relative_to(package.parent).with_suffix("").parts
         files[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    modules = set(files)
     found: dict[str, set[str]] = {}
     for module, path in files.items():
         named: set[str] = set()
@@ -146,8 +147,8 @@ def imports_of_modules(package: Path) -> dict[str, set[str]]:
                 named |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 inner = {f"{node.module}.{alias.name}" for alias in node.names}
-                named |= (inner & files.keys()) or {node.module}
-        found[module] = (named & files.keys()) - {module}
+                named |= (inner & modules) or {node.module}
+        found[module] = (named & modules) - {module}
     return found
 
 
