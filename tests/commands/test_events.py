@@ -82,7 +82,7 @@ def test_a_failure_is_told_once_and_at_the_end(study: Path, harness: Harness) ->
     teller = study.parent / "tell.sh"
     teller.write_text(f'#!/bin/sh\necho "$HARNESS_EVENT $HARNESS_TEXT" >> {told}\nexit 7\n')
     teller.chmod(0o755)
-    spoilt = ("--set", "train.learning_rate=1e30", "--set", f"dispatch.notify=[{teller}]")
+    spoilt = ("--set", "train.learning_rate=1000", "--set", f"dispatch.notify=[{teller}]")
     done = harness("run", "tiny.yaml", "--json", "--only", "train", "--no-report", *spoilt)
     assert done.returncode == 1, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]

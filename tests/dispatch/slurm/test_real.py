@@ -82,7 +82,7 @@ def test_one_training_of_a_task_is_cancelled_and_the_other_is_done(bench: Bench)
 
 
 def test_a_task_that_always_fails_stops_after_its_retries_with_its_cause(bench: Bench) -> None:
-    bench.write(rate="1e30")
+    bench.write(rate="1e3")
     said = bench.end(bench.start_training("--set", "dispatch.retries={error: 1}"), expect=1)
     assert "tried again" in said and "training diverged" in said and "harness retry" in said
     states = sorted(a["state"] for a in bench.attempts("train"))
@@ -92,7 +92,7 @@ def test_a_task_that_always_fails_stops_after_its_retries_with_its_cause(bench: 
 
 
 def test_detached_jobs_of_a_failed_parent_are_cancelled_not_left_pending(bench: Bench) -> None:
-    bench.write(rate="1e30")
+    bench.write(rate="1e3")
     said = bench.run("run", "--detach", "--set", "dispatch.retries={error: 0}")
     assert "7 stages are queued or running" in said
     assert bench.cluster is not None
