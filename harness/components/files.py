@@ -161,6 +161,7 @@ def _load(file: File, path: Path) -> ModuleType:
         raise BadInput(_why(file, path, error)) from None
     sys.modules[name] = module  # for the files listed after it
     module.__dict__["_stood_in"] = stood_in
+    module.__dict__["_listed_as"] = file.name  # a task's copy is called by its SHA-256
     _loaded[name] = (file.sha256, module)
     return module
 

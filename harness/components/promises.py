@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -212,4 +213,5 @@ def raised(error: BaseException, asked: Callable[..., Any]) -> str:
     file = getattr(getattr(asked, "__code__", None), "co_filename", None)
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame.lineno for frame in frames if frame.filename == file]
-    return f"{said} ({Path(str(file)).name}:{own[-1]})" if own else said
+    listed = getattr(sys.modules.get(asked.__module__), "_listed_as", Path(str(file)).name)
+    return f"{said} ({listed}:{own[-1]})" if own else said

@@ -235,6 +235,17 @@ def test_a_task_loads_the_copy_of_its_sha256_or_refuses(tmp_path: Path) -> None:
         files.load_copies(described, root)
 
 
+def test_a_fault_in_a_tasks_copy_is_told_by_the_name_that_the_study_lists(tmp_path: Path) -> None:
+    brought = listed(tmp_path, my_schedule=SCHEDULE.format(version=1, factor="1 / (step - 4)"))
+    component_files.keep(brought, tmp_path)
+    registry.forget_files()
+    files._loaded.clear()
+    sys.modules.pop("my_schedule")
+    files.load_copies([file.described() for file in brought], tmp_path)
+    with pytest.raises(BadInput, match=r"ZeroDivisionError: .* \(my_schedule\.py:\d+\)$"):
+        registry.get("schedule", "falling")().factor(4, 10)
+
+
 def test_a_file_that_changed_under_its_version_is_told_until_the_version_is_raised(
     tmp_path: Path,
 ) -> None:
