@@ -34,6 +34,7 @@ class Found:
     about: str  # classes, counts and sizes in words
     extractor: str  # that can measure them
     own_floor: bool  # are there images beside those of training? Else some are held out
+    uneven: bool = False  # are some classes far more frequent than others?
     notes: tuple[str, ...] = ()  # on files that lie there and are not read
 
     def settings(self) -> dict[str, Any]:
@@ -129,6 +130,7 @@ def look(folder: str) -> Found:
         seen.sentence,
         _extractor(seen.count, len(seen.classes)),
         _own_floor(images, name, source, folder, settings),
+        seen.uneven is not None,
         (*getattr(images, "notes", ()), *_of_one_class(seen.classes, path)),
     )
 

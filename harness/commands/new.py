@@ -155,7 +155,9 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
     }
     for profile in study["profiles"].values():
         profile["evaluations"] = {
-            name: {**evaluation, **_metrics(evaluation, found)} if evaluation else evaluation
+            name: {**evaluation, **_metrics(evaluation, found), **_labels(found)}
+            if evaluation
+            else evaluation
             for name, evaluation in profile["evaluations"].items()
             if not (evaluation and "reference" in evaluation)  # features of weights not at hand
         }
@@ -196,6 +198,11 @@ def _metrics(evaluation: Mapping[str, Any], found: looked.Found) -> dict[str, An
     if found.few and not sweep and evaluation.get("at") == "end" and COPIES not in had:
         had.append(COPIES)
     return {} if had == list(asked) else {"metrics": had}
+
+
+def _labels(found: looked.Found) -> dict[str, Any]:
+    """Samples in the data's proportions, where these are uneven: what they are compared with is."""
+    return {"labels": "data"} if found.uneven else {}
 
 
 def _laptop(own: Mapping[str, Any], found: looked.Found) -> dict[str, Any]:

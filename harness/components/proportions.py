@@ -39,10 +39,15 @@ def _distance(counts: NDArray[np.int64]) -> tuple[float, float]:
     return distance, math.sqrt((classes - 1) / (2 * math.pi * images))
 
 
+def are_uneven(counts: NDArray[np.int64]) -> bool:
+    """Are they so uneven that numbers of samples of all classes alike must say so?"""
+    distance, chance = _distance(counts)
+    return distance > WORTH_SAYING + 3 * chance
+
+
 def note(data: str, counts: NDArray[np.int64], evaluations: Sequence[str]) -> str | None:
     """A sentence where `evaluations`, which draw all classes alike, are of uneven data; or None."""
-    distance, chance = _distance(counts)
-    if distance <= WORTH_SAYING + 3 * chance or not evaluations:
+    if not are_uneven(counts) or not evaluations:
         return None
     share = unevenness(counts)
     names = " and ".join(f"evaluations.{name}" for name in evaluations)

@@ -84,6 +84,11 @@ class ImageFolder:
             raise Corrupt(path, f"cannot be read ({error.strerror})") from None
         return read_image(content, path), label
 
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """The labels, (N,) int64."""
+        return np.fromiter((label for _, label in self.files), np.int64, len(self.files))
+
     @property
     def notes(self) -> list[str]:
         """Sentences on files that are not read, and on classes whose names look alike."""

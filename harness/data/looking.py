@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.components import registry
+from harness.components.proportions import are_uneven, class_counts
 from harness.components.source import Images, Source
 from harness.data import changes
 from harness.data.images import Corrupt
@@ -30,6 +31,7 @@ class Looked:
     channels: int  # 1 where all that were looked at are gray, else 3
     read: int  # images that were looked at
     damaged: int  # of them
+    uneven: tuple[int, int] | None  # images of the rarest and most frequent class; None: alike
     stored: dict[str, int]  # of them, by what they are brought to RGB from: alpha, palette, ...
 
     @property
@@ -40,6 +42,8 @@ class Looked:
         of = f" of {classes} ({shown})" if self.classes else " without labels"
         sides = f"{self.side}" if self.side == self.largest else f"{self.side} to {self.largest}"
         more = changes.told(self.stored, self.read)
+        if self.uneven is not None:
+            more.insert(0, "{:,} to {:,} images a class".format(*self.uneven))
         if self.damaged:
             more.append(
                 f"{self.damaged} of {self.read} cannot be read: repair or remove such images, or "
@@ -81,8 +85,18 @@ def look(images: Images, place: str) -> Looked:
         1 if gray == len(sides) else 3,
         len(sides) + damaged,
         damaged,
+        _uneven(images),
         dict(+stored),
     )
+
+
+def _uneven(images: Images) -> tuple[int, int] | None:
+    """Images of the rarest and of the most frequent class, where classes are far from alike."""
+    labels = getattr(images, "labels", None)
+    if labels is None or not images.class_names:
+        return None
+    counts = class_counts(np.asarray(labels), len(images.class_names))
+    return (int(counts.min()), int(counts.max())) if are_uneven(counts) else None
 
 
 def data_name(path: Path) -> str:

@@ -86,6 +86,25 @@ def test_what_it_says_of_the_folder(photos: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+@pytest.mark.parametrize(("counts", "uneven"), [((30, 32), False), ((90, 6), True)])
+def test_samples_are_as_uneven_as_the_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: tuple[int, int], uneven: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, count in zip("ab", counts, strict=True):
+        (tmp_path / "pets" / name).mkdir(parents=True)
+        for i in range(count):
+            Image.new("RGB", (24, 24), (i, 0, 0)).save(tmp_path / "pets" / name / f"{i}.png")
+    assert main(["new", "own", "--data", "pets"]) == 0
+    text = Path("own.yaml").read_text()
+    assert ("6 to 90 images a class" in text) == ("labels: data" in text) == uneven
+    for profile in ("laptop", "gpu"):
+        study = load_study("own.yaml", profile)
+        drawn = {each.labels for each in study.evaluations.values()}
+        assert drawn == ({"data"} if uneven else {"uniform"})
+
+
 def test_it_tells_editors_where_the_schema_is(photos: Path) -> None:
     assert main(["new", "mine"]) == 0
     first = Path("mine.yaml").read_text().splitlines()[0]

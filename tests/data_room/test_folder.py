@@ -11,6 +11,7 @@ def test_labels_are_the_sorted_class_folders(make_folder) -> None:
     images = ImageFolder(make_folder({"zebra": 2, "ant": 3}))
     assert images.class_names == ["ant", "zebra"]
     assert [images[k][1] for k in range(len(images))] == [0, 0, 0, 1, 1]
+    assert images.labels.tolist() == [0, 0, 0, 1, 1]
     assert images[0][0].shape == (12, 10, 3)
 
 
