@@ -119,7 +119,7 @@ def _settings() -> Iterator[tuple[str, str, Any]]:
 
 def _metrics(args: argparse.Namespace) -> list[Any]:
     """The metrics asked for, with their settings. Raises BadInput, naming the option."""
-    from harness.metrics.names import metric_names
+    from harness.metrics.names import chosen, metric_names
 
     names = [m.strip() for m in args.metrics.split(",") if m.strip()]
     if not names:
@@ -138,11 +138,14 @@ def _metrics(args: argparse.Namespace) -> list[Any]:
             least = first.get("ctx", {}).get("ge")
             wanted = f"must be at least {least}" if least is not None else first["msg"]
             raise BadInput(f"{flag} {wanted}, got {first['input']}") from None
-    return [made.get(name, name) for name in (metric_names() if "all" in names else names)]
+    wanted = metric_names() if "all" in names else names
+    chosen(wanted)  # an unknown one is no fault of the files
+    return [made.get(name, name) for name in wanted]
 
 
 def run(args: argparse.Namespace) -> int:
     from harness.metrics import evaluate
+    from harness.metrics.measure import check_seed
 
     for option, least in _LEAST.items():
         given = getattr(args, option)
@@ -152,6 +155,9 @@ def run(args: argparse.Namespace) -> int:
     if args.subsets == 1:
         raise BadInput("--subsets 1: a spread needs 2 random halves at least; 0 for no spread")
     metrics = _metrics(args)
+    components.get("extractor", args.extractor)
+    check_seed(args.seed)
+    device = _device(args.device)
     early: list[str] = []
 
     def told(note: str) -> None:
@@ -171,7 +177,7 @@ def run(args: argparse.Namespace) -> int:
             subsets=args.subsets,
             seed=args.seed,
             batch_size=args.batch_size,
-            device=_device(args.device),
+            device=device,
             resize=args.resize,
             progress=progress,
             tell=told,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +45,13 @@ def run(args: argparse.Namespace) -> int:
 def write(folder: Path) -> Path:
     """Write the schema beside the studies of a folder; its path. Raises BadInput if it cannot."""
     path = folder / FILE
+    aside = folder / f".{FILE}.{os.getpid()}"  # a full disk leaves the schema of before
     try:
-        path.write_text(json.dumps(study_schema(), indent=1) + "\n")
+        aside.write_text(json.dumps(study_schema(), indent=1) + "\n")
+        os.replace(aside, path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink()
         raise BadInput(f"{path} cannot be written: {error.strerror}") from None
     return path
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness import components
 from harness.errors import BadInput
+from harness.store import files
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,8 +84,12 @@ def run(args: argparse.Namespace) -> int:
         batch_size=args.batch_size,
     )
     partial = output.with_name(output.name + ".partial")
-    reference.save(partial)
-    partial.rename(output)
+    try:
+        reference.save(partial)
+        partial.rename(output)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise files.explain(error, output) from error
     kept = 0 if reference.features is None else len(reference.features)
     print(
         f"{output}: {reference.images:,} images through {reference.extractor} "

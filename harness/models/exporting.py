@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from harness.errors import BadInput
@@ -50,23 +55,26 @@ def export(model: DiT, path: str | Path, format: str = "official") -> Exported:
     diffusers: a folder that `DiTTransformer2DModel.from_pretrained(path)` loads; adaln-zero only.
     Not exact: see diffusers_format.
 
-    Raises BadInput for an unknown format, a design the format cannot hold, or a path in use.
+    Raises BadInput for an unknown format, a design the format cannot hold, a path in use, or one
+    that cannot be written: nothing is left there then.
     """
     path = Path(path)
     if format not in FORMATS:
         raise BadInput(f"unknown format {format!r}; formats: {', '.join(FORMATS)}")
     if path.exists():
         raise BadInput(f"{path} exists already; give another name or remove it first")
-    path.parent.mkdir(parents=True, exist_ok=True)
     if format == "official":
         state = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
-        torch.save(state, path)
+        with _written(path) as aside, open(aside, "wb") as file:
+            torch.save(state, file)
         with torch.device("meta"):
             again = DiT(**asdict(architecture_of(model))).eval()
         written = torch.load(path, weights_only=True)
         again.load_state_dict({name: t.float() for name, t in written.items()}, assign=True)
         return Exported(path, format, _difference(model, again), None)
-    diffusers_format.to_diffusers(model).save_pretrained(path)
+    theirs_to_be = diffusers_format.to_diffusers(model)
+    with _written(path) as aside:
+        theirs_to_be.save_pretrained(aside)
     from diffusers import DiTTransformer2DModel
 
     transformer: Any = DiTTransformer2DModel.from_pretrained(path, low_cpu_mem_usage=False)  # type: ignore[no-untyped-call]
@@ -78,6 +86,33 @@ def export(model: DiT, path: str | Path, format: str = "official") -> Exported:
     difference = _difference(model, theirs)
     diffusers_format.correct_frequencies(transformer)
     return Exported(path, format, difference, _difference(model, theirs))
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """A name beside `path` to write to; it gets its own once it is whole. Raises BadInput."""
+    aside = path.with_name(f".{path.name[:100]}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        os.rename(aside, path)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise BadInput(f"{path} cannot be written: {_reason(error)}") from error
+    finally:
+        if aside.is_dir():
+            shutil.rmtree(aside, ignore_errors=True)
+        else:
+            aside.unlink(missing_ok=True)
+
+
+def _reason(error: BaseException) -> str:
+    """The system's word for it, which libraries hide behind errors of their own."""
+    each: BaseException | None = error
+    while each is not None:
+        if isinstance(each, OSError) and each.strerror:
+            return each.strerror
+        each = each.__context__
+    return str(error).partition("\n")[0]
 
 
 @torch.no_grad()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,23 @@ def test_it_is_written_where_each_study_says(
 def test_a_folder_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema", "--write", str(tmp_path / "absent")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_the_schema_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "study.schema.json").write_text("before")
+
+    def full(self: Path, text: str) -> None:
+        self.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        assert main(["schema", "--write", str(tmp_path)]) == 2
+    assert "cannot be written: No space left on device" in capsys.readouterr().err
+    assert (tmp_path / "study.schema.json").read_text() == "before"
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_the_schema_accepts_the_repositorys_studies_and_knows_every_field(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.cli import main
+from harness.metrics.reference import Reference
 
 
 @pytest.fixture
@@ -39,6 +42,20 @@ def test_numbers_against_the_file_are_those_against_the_images(
     assert once["metrics"] == pytest.approx(anew["metrics"], rel=1e-9)
     assert once["provenance"]["reference_sha256"] in said
     assert not list(here.glob("*.partial"))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def save(self: Reference, path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Reference, "save", save)
+    words = ["statistics", "real.npz", "--extractor", "random-conv", "--output", "ref.npz"]
+    assert main(words) == 2
+    assert "no space left while writing ref.npz" in capsys.readouterr().err
+    assert sorted(p.name for p in here.iterdir()) == ["real.npz", "samples.npz"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+from pathlib import Path
 
 import pytest
 import torch
 from diffusers import DiTTransformer2DModel
+from safetensors import SafetensorError
 
 from harness.errors import BadInput
 from harness.models import build, export, load_checkpoint
@@ -127,6 +131,30 @@ def test_an_unknown_format_or_a_path_in_use_is_refused(model, tmp_path):
     with pytest.raises(BadInput, match="exists already"):
         export(model, tmp_path / "model.pt")
     assert (tmp_path / "model.pt").read_text() == "precious"
+
+
+def test_a_full_disk_leaves_nothing_that_looks_like_a_checkpoint(model, tmp_path, monkeypatch):
+    from diffusers import ModelMixin
+
+    def saved(self, folder, **given):
+        Path(folder).mkdir()
+        (Path(folder) / "config.json").write_text("{}")
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    def full(state, file):
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:  # as torch's writer does when it closes
+            file.write(b"half")
+            raise RuntimeError("unexpected pos 64 vs 4")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(BadInput, match=r"model\.pt cannot be written: No space left on device"):
+        export(model, tmp_path / "model.pt")
+    monkeypatch.setattr(ModelMixin, "save_pretrained", saved)
+    with pytest.raises(BadInput, match=r"theirs cannot be written: .*No space left on device"):
+        export(model, tmp_path / "theirs", "diffusers")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
