@@ -138,9 +138,9 @@ def _metrics(args: argparse.Namespace) -> list[Any]:
             least = first.get("ctx", {}).get("ge")
             wanted = f"must be at least {least}" if least is not None else first["msg"]
             raise BadInput(f"{flag} {wanted}, got {first['input']}") from None
-    wanted = metric_names() if "all" in names else names
-    chosen(wanted)  # an unknown one is no fault of the files
-    return [made.get(name, name) for name in wanted]
+    asked = metric_names() if "all" in names else names
+    chosen(asked)  # an unknown one is no fault of the files
+    return [made.get(name, name) for name in asked]
 
 
 def run(args: argparse.Namespace) -> int:
