@@ -7,11 +7,12 @@ records of everything that was measured with it; this says when that is too litt
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 
 import pandas as pd
+
+from harness.analysis.recorded_settings import recorded_settings
 
 LEAST_SKILL = 0.5  # see `Strength.weak`
 Z = 1.96
@@ -72,7 +73,7 @@ def strengths(metrics: pd.DataFrame, metric: str) -> list[Strength]:
     found: dict[Strength, None] = {}
     rows = metrics[metrics["metric"] == metric].reindex(columns=["extractor", "measured_with"])
     for extractor, text in rows.drop_duplicates().itertuples(index=False):
-        about = json.loads(text) if isinstance(text, str) else {}
+        about = recorded_settings(text, "measured_with")
         names = ("accuracy", "chance", "held_out")
         if all(about.get(f"extractor_{name}") is not None for name in names):
             accuracy, chance, held_out = (about[f"extractor_{name}"] for name in names)

@@ -38,6 +38,7 @@ from harness.analysis.intervals import (
     pooled_df,
 )
 from harness.analysis.metrics import higher_is_better
+from harness.analysis.recorded_settings import recorded_settings
 from harness.analysis.shared_draws import covariance
 from harness.errors import BadInput
 
@@ -66,7 +67,7 @@ def with_recipe(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """
     if "recipe" not in rows:
         return rows, ()
-    read = [json.loads(text) if isinstance(text, str) else {} for text in rows["recipe"]]
+    read = [recorded_settings(text, "recipe") for text in rows["recipe"]]
     found = [n for n in dict.fromkeys(k for one in read for k in one) if n not in rows]
     columns = {
         name: pd.Series([_cell(name, one) for one in read], index=rows.index, dtype=object)

@@ -13,6 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from harness.analysis.recorded_settings import recorded_settings
+
 
 def finished(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """Per row of the records' `metrics`, (rows,): has the rate of its training come to its end?
@@ -20,12 +22,14 @@ def finished(rows: pd.DataFrame) -> NDArray[np.bool_]:
     By `recipe` and `step`. A recipe that names a horizon is finished there alone; one that names
     none is on the trunk of those of its schedule that do, and finished anywhere where none does.
     """
-    read = {text: json.loads(text) for text in rows["recipe"].dropna().unique()}
+    texts = rows["recipe"].dropna().unique()
+    read = {text: recorded_settings(text, "recipe") for text in texts}
     falling = {_schedule(r) for r in read.values() if r.get("horizon") is not None}
     out = []
     for text, step in zip(rows["recipe"], rows["step"], strict=True):
         recipe = read.get(text, {}) if isinstance(text, str) else {}
-        at_end = recipe.get("horizon") is not None and recipe["horizon"] == step
+        known = recipe.get("horizon") is not None and not pd.isna(step)
+        at_end = known and recipe["horizon"] == step
         out.append(at_end or _schedule(recipe) not in falling)
     return np.array(out, dtype=bool)
 

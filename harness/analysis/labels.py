@@ -6,7 +6,6 @@ counts, and so does the data.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pandas as pd
 
 from harness import setting_names as names
 from harness.analysis.finished import finished
+from harness.analysis.recorded_settings import recorded_settings
 
 # What makes two trained models the same configuration but for the seed.
 CONFIGURATION = (
@@ -97,7 +97,7 @@ def _axes_of_data(frame: pd.DataFrame) -> list[str]:
 
 def _recipe_words(recipes: pd.Series, lengths: bool = True) -> list[list[str]]:
     """The settings of each recipe (JSON, or null: not recorded) that differ among them."""
-    read = {r: json.loads(r) for r in recipes.dropna().unique()}
+    read = {r: recorded_settings(r, "recipe") for r in recipes.dropna().unique()}
     every = list(dict.fromkeys(name for recipe in read.values() for name in recipe))
     varied = [n for n in every if len({repr(r.get(n)) for r in read.values()}) > 1]
     varied = [n for n in varied if n != "objective"]  # has columns of its own
@@ -120,7 +120,10 @@ def _settings_words(out: pd.DataFrame) -> list[list[str]]:
     """Per row the settings of its objective that tell it from others of the same objective."""
     texts = [(str(o), t if isinstance(t, str) else "{}") for o, t in
              zip(out["objective"], out["objective_settings"], strict=True)]  # fmt: skip
-    read = {each: {"name": each[0], **json.loads(each[1])} for each in dict.fromkeys(texts)}
+    read = {
+        each: {"name": each[0], **recorded_settings(each[1], "objective_settings")}
+        for each in dict.fromkeys(texts)
+    }
     words = {each: names.apart(its, read.values()) for each, its in read.items()}
     return [words[each] for each in texts]
 

@@ -28,10 +28,14 @@ def _of_samples(metrics: pd.DataFrame, lengths: bool) -> pd.DataFrame:
 
 @remembered
 def measured(metrics: pd.DataFrame, metric: str, lengths: bool = True) -> pd.DataFrame:
-    """Values of `metric` for generated samples: labelled, finite, one protocol object per row."""
+    """Values of `metric` for generated samples: labelled, finite, one protocol object per row.
+
+    Only of models whose Gflops were counted: no model costs nothing, or less.
+    """
     rows = _of_samples(metrics, lengths)
     rows = rows[rows["metric"] == metric]
-    rows = rows[np.isfinite(rows["value"].astype(float)) & rows["gflops"].notna()].copy()
+    counted = (rows["gflops"] > 0).fillna(False).astype(bool)
+    rows = rows[np.isfinite(rows["value"].astype(float)) & counted].copy()
     columns = [[plain(v) for v in rows[c]] for c in PROTOCOL]
     protocols: Any = [Protocol(*p) for p in zip(*columns, strict=True)]
     rows["protocol"] = pd.Series(protocols, index=rows.index, dtype=object)

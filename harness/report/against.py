@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("label", "model", "size", "patch_size", "gflops", "params", "value", "se", "se_df")
 NEEDED = ("model", "gflops", "value")
+NUMBERS = ("gflops", "value", "se", "se_df", "params", "patch_size")
 
 
 def read(source: Path, metric: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -81,12 +83,18 @@ def _same(step: Any, compared: int | None) -> bool:
 
 
 def _of_csv(source: Path) -> pd.DataFrame:
-    import numpy as np
     import pandas as pd
 
     try:
-        rows = pd.read_csv(source)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # cells beyond the header
+            how: dict[str, Any] = {
+                "skip_blank_lines": False,
+                "skipinitialspace": True,
+                "dtype": str,
+            }
+            rows: pd.DataFrame = pd.read_csv(source, index_col=False, **how)
+    except (OSError, UnicodeDecodeError, ValueError, pd.errors.ParserWarning) as error:
         raise BadInput(f"--against {source}: it cannot be read as CSV ({error})") from None
     lacking = [c for c in NEEDED if c not in rows]
     if lacking:
@@ -94,22 +102,15 @@ def _of_csv(source: Path) -> pd.DataFrame:
             f"--against {source}: it has no column {', '.join(lacking)}; there are "
             f"{', '.join(map(str, rows.columns))}; needed are {', '.join(NEEDED)}"
         )
-    for column in ("gflops", "value", "se"):
+    rows = rows[rows.notna().any(axis=1)]  # its index counts the lines, blank ones too
+    if not len(rows):
+        raise BadInput(f"--against {source}: it has no row below its header")
+    unnamed = rows.index[rows["model"].isna()]
+    if len(unnamed):
+        raise BadInput(f"--against {source}, line {int(unnamed[0]) + 2}: there is no model")
+    for column in NUMBERS:
         if column in rows:
-            numbers = pd.to_numeric(rows[column], errors="coerce")
-            bad = rows.index[numbers.isna() & (rows[column].notna() | (column != "se"))]
-            if len(bad) or not np.isfinite(numbers.dropna()).all():
-                line = int(bad[0]) + 2 if len(bad) else 2
-                raise BadInput(f"--against {source}, line {line}: {column} is not a finite number")
-            rows[column] = numbers
-            least = numbers < 0 if column == "se" else numbers <= 0 if column == "gflops" else None
-            if least is not None and least.any():
-                line, words = (
-                    int(rows.index[least][0]) + 2,
-                    "negative" if column == "se" else "no cost",
-                )
-                raise BadInput(f"--against {source}, line {line}: {column} is {words}")
-    rows["model"] = rows["model"].astype(str)
+            rows[column] = _numbers(source, rows[column], column)
     parts = rows["model"].str.extract(r"-([A-Z]+)/(\d+)$")
     for column, found in (("size", parts[0]), ("patch_size", pd.to_numeric(parts[1]))):
         if column not in rows:
@@ -121,7 +122,28 @@ def _of_csv(source: Path) -> pd.DataFrame:
         line = int(rows.index[twice][0]) + 2
         name = rows.loc[rows.index[twice][0], "label"]
         raise BadInput(f"--against {source}, line {line}: {name} is there twice")
-    return rows.reindex(columns=list(COLUMNS))
+    return rows.reindex(columns=list(COLUMNS)).reset_index(drop=True)
+
+
+def _numbers(source: Path, cells: pd.Series, column: str) -> pd.Series:
+    """A column of a CSV as floats. Raises BadInput, naming the line, where one cannot be used."""
+    import numpy as np
+    import pandas as pd
+
+    found = pd.to_numeric(cells, errors="coerce").astype(float)
+    values, given = found.to_numpy(), cells.notna().to_numpy()
+    unusable = ~np.isfinite(values) & (given | (column in NEEDED))
+    least = values < 0 if column == "se" else values <= 0
+    if column == "value":  # of any sign: that depends on the metric
+        least = np.zeros(len(values), bool)
+    for at in np.flatnonzero(unusable | least)[:1]:
+        line, cell = int(cells.index[at]) + 2, cells.iloc[at]
+        if unusable[at]:
+            words = f"not a finite number, but {cell!r}" if given[at] else "not a finite number"
+        else:
+            words = "negative" if values[at] < 0 else "no cost" if column == "gflops" else "0"
+        raise BadInput(f"--against {source}, line {line}: {column} is {words}")
+    return found
 
 
 def differences(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:

@@ -225,9 +225,10 @@ def decode(data: bytes, path: Path) -> dict[str, Any]:
         version, rows, columns = content["version"], content["rows"], content["columns"]
         lists = [v for v in columns.values() if isinstance(v, list)]
         sound = "key" in columns and all(len(values) == rows for values in lists)
+        of_newer = version > tables.VERSION
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Damaged("is not a record") from None
-    if version > tables.VERSION:
+    if of_newer:
         raise newer(path, version, content.get("harness"))
     if not sound:
         raise Damaged("is not a record")
@@ -330,19 +331,29 @@ def parquet_file(data: bytes, path: Path) -> pyarrow.parquet.ParquetFile:
 
 
 def refuse_newer(file: Any, path: Path) -> None:
-    """Raises UnreadableRecords where a Parquet file is of a newer version."""
+    """Raises UnreadableRecords where a Parquet file is of a newer version, Damaged where it does
+    not say of which."""
     metadata = file.schema_arrow.metadata or {}
-    version = int(metadata.get(b"version", b"0"))
+    try:
+        version = int(metadata.get(b"version", b"0"))
+    except ValueError:
+        raise Damaged(f"says version {metadata[b'version']!r}, which is no number") from None
     if version > tables.VERSION:
-        raise newer(path, version, metadata.get(b"harness", b"").decode() or None)
+        writer = metadata.get(b"harness", b"").decode(errors="replace")
+        raise newer(path, version, writer or None)
 
 
 def aligned(table: str, part: pyarrow.Table) -> pyarrow.Table:
-    """Under today's schema: a column that is not there yet is null; so is what is not finite."""
+    """Under today's schema: a column that is not there yet is null; so is what is not finite.
+
+    Raises Damaged: there are no keys, so that nobody knows what its rows are of.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     target = schema(table)
+    if "key" not in part.column_names:
+        raise Damaged("has no column key")
     columns = []
     for f in target:
         if f.name not in part.column_names:

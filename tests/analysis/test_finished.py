@@ -72,3 +72,11 @@ def test_trainings_that_differ_in_more_than_their_length_stay_apart():
     found["recipe"] = None  # nothing recorded tells the two of one step apart but their runs
     alone, _ = selection.over_finished(found, "fid")
     assert alone["label"].nunique() == 4
+
+
+def test_a_checkpoint_of_unknown_step_is_on_the_way() -> None:
+    """Of imported checkpoints no step is recorded: comparing it ended in a traceback."""
+    found = rows((COSINE, 100, (50, 100)))
+    found["step"] = pd.array([pd.NA, 100], dtype="Int64")
+    assert finished(found).tolist() == [False, True]
+    assert finished(rows((None, None, (5,))).assign(step=pd.NA)).tolist() == [True]

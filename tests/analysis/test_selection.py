@@ -14,6 +14,12 @@ def test_a_missing_value_is_left_out_never_zero(bad):
     assert got["label"].tolist() == [B] and got["value"].tolist() == [5.0]
 
 
+@pytest.mark.parametrize("cost", [None, float("nan"), 0.0, -1.0])
+def test_a_model_whose_cost_is_not_known_is_left_out(cost):
+    got = final(row(S, 10.0) | {"gflops": cost}, row(B, 5.0))
+    assert got["label"].tolist() == [B]
+
+
 def test_values_of_another_number_of_samples_are_not_mixed_in():
     got = final(row(S, 10.0), row(B, 5.0), row(S, 30.0, samples=500), row(S, 8.0, samples=5000))
     assert got["value"].tolist() == [10.0, 5.0]

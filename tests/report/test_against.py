@@ -117,6 +117,16 @@ def test_a_report_without_that_section_has_it_for_what_is_asked(make):
         ("model,gflops,value\nx,0,2\n", "line 2: gflops is no cost"),
         ("model,gflops,value,se\nx,1,2,0.1\ny,1,2,-1\n", "line 3: se is negative"),
         ("model,gflops,value\nx,1,2\nx,1,3\n", "line 3: x is there twice"),
+        # Read with the first column as names of rows: x had 1 as its model, and 2 as its Gflops.
+        ("model,gflops,value\nx,1,2,3\n", "cannot be read as CSV"),
+        ("model,gflops,value\n", "it has no row below its header"),
+        ("model,gflops,value\n,,\n\n", "it has no row below its header"),
+        ("model,gflops,value\nx,1,2\ny,1,inf\n", "line 3: value is not a finite number, but 'inf'"),
+        ("model,gflops,value\nx,1,2\n\n,1,2\n", "line 4: there is no model"),
+        ("model,gflops,value\nx,1,2\n\n\ny,one,2\n", "line 5: gflops is not a finite number"),
+        ("model,gflops,value,params\nx,1,2,many\n", "line 2: params is not a finite number"),
+        ("model,gflops,value,patch_size\nx,1,2,two\n", "line 2: patch_size is not a finite"),
+        ("model,gflops,value,se,se_df\nx,1,2,1,0\n", "line 2: se_df is 0"),
     ],
 )
 def test_a_csv_that_is_not_one_is_refused_by_its_line(tmp_path, text, words):
@@ -156,3 +166,14 @@ def test_each_reference_has_panels_of_its_own(make):
     by_group = findings.final.groupby("group")["value"].mean()
     assert by_group.max() / by_group.min() == pytest.approx(3)
     assert not findings.correlations and not findings.laws
+
+
+def test_blanks_and_spaces_in_a_csv_are_nothing(tmp_path):
+    given = tmp_path / "theirs.csv"
+    given.write_text("model, gflops, value\n\nDiT-S/2, 1, 2\n\nDiT-B/2,3, 1.5\n")
+    found = read(given, "fid", pd.DataFrame())
+    assert found["model"].tolist() == ["DiT-S/2", "DiT-B/2"] and found["size"].tolist() == [
+        "S",
+        "B",
+    ]
+    assert found["gflops"].tolist() == [1, 3] and found["value"].tolist() == [2, 1.5]

@@ -92,6 +92,8 @@ def test_records_of_a_newer_version_say_which_wrote_them(
         b'{"version": 1, "rows": 1, "columns": []}',
         b'{"version": 1, "rows": 2, "columns": {"key": ["a"]}}',
         b"\xff\xfe",
+        b'{"version": "two", "rows": 1, "columns": {"key": ["a"]}}',
+        b'{"version": null, "rows": 1, "columns": {"key": ["a"]}}',
     ],
 )
 def test_what_is_not_a_record_is_said_to_be_none(data: bytes) -> None:
@@ -132,3 +134,24 @@ def test_a_reader_gives_up_with_words_where_files_go_on_vanishing(
     with pytest.raises(UnreadableRecords, match="try again"):
         read_frames(tmp_path)
     assert sum(waited) > 60  # as old as a network disk's listing may be
+
+
+@pytest.mark.parametrize("about", [{b"version": b"two"}, {b"version": b"\xff"}, {b"version": b""}])
+def test_a_parquet_file_of_no_version_is_damaged(tmp_path: Path, about: dict[bytes, bytes]) -> None:
+    """Every verb ended in a traceback."""
+    rows = [{"key": KEY, "metric": "m", "value": 2.0}]
+    table = pa.Table.from_pylist(rows, schema=records.schema("metrics"))
+    put_parquet(tmp_path, "metrics", KEY, table.replace_schema_metadata(about))
+    (path,) = (tmp_path / "records" / "metrics").glob("*.parquet")
+    with pytest.raises(Damaged, match="no number"):
+        fragments.parquet("metrics", path.read_bytes(), path)
+
+
+def test_a_parquet_file_without_keys_is_damaged(tmp_path: Path) -> None:
+    """Its rows were shown by `load_results`, as rows of nothing."""
+    rows = [{"key": KEY, "metric": "m", "value": 2.0}]
+    table = pa.Table.from_pylist(rows, schema=records.schema("metrics"))
+    put_parquet(tmp_path, "metrics", KEY, table.drop_columns(["key"]))
+    (path,) = (tmp_path / "records" / "metrics").glob("*.parquet")
+    with pytest.raises(Damaged, match="no column key"):
+        fragments.parquet("metrics", path.read_bytes(), path)

@@ -7,7 +7,7 @@ import pandas as pd
 from harness.components.section import Section
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
-from harness.report.wording import at, count
+from harness.report.wording import at, count, number
 
 MOST = 40  # rows of the table
 
@@ -21,8 +21,8 @@ class Failures(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         report = findings.report
-        lost = _not_finite(findings)
-        if not report.missing and not report.failures and not lost:
+        lost, uncounted = _not_finite(findings), _uncounted(findings)
+        if not report.missing and not report.failures and not lost and not uncounted:
             return [paragraph(em("Everything that the study asks for is done and finite."))]
         reasons = dict(report.failures)
         names = list(dict.fromkeys([*report.missing, *reasons]))
@@ -31,6 +31,7 @@ class Failures(Section):
             for what in names[:MOST]
         ]
         rows += [[label, f"{metric} is {value}"] for label, metric, value in lost[:MOST]]
+        rows += [[model, f"Gflops per forward pass: {said}"] for model, said in uncounted[:MOST]]
         text: list[Text] = [
             ref("tab-failures"),
             " has ",
@@ -39,6 +40,9 @@ class Failures(Section):
         text.append(" not done")
         if lost:
             text += [" and ", count(len(lost), "value that is", "values that are"), " not finite"]
+        if uncounted:
+            text += ["; of ", count(len(uncounted), "model"), " no Gflops were counted"]
+            text.append(", so that they are compared nowhere")
         more = len(names) - MOST
         text.append(f"; {more:,} more stages are not shown." if more > 0 else ".")
         if len(lost) > MOST:
@@ -56,6 +60,19 @@ class Failures(Section):
 def _why(what: str) -> str:
     """What a phrase of `missing` says behind its colon."""
     return what.rpartition(": ")[2] if ": " in what else "not done"
+
+
+def _uncounted(found: Findings) -> list[tuple[str, str]]:
+    """(model, what is there) of models whose Gflops are no positive number: they are compared
+    nowhere."""
+    rows = found.report.frames["metrics"]
+    rows = rows[rows["of"].fillna("samples") == "samples"]
+    models = rows.drop_duplicates(["model", "gflops"])
+    bad = models[~(models["gflops"] > 0).fillna(False).astype(bool)]
+    return [
+        (str(r["model"]), "not recorded" if pd.isna(r["gflops"]) else number(r["gflops"]))
+        for r in bad.to_dict("records")
+    ]
 
 
 def _not_finite(found: Findings) -> list[tuple[str, str, str]]:

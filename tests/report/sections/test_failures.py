@@ -65,3 +65,16 @@ def test_what_is_cut_is_counted(make) -> None:
     text = said(made)
     assert "5 more stages are not shown." in text
     assert f"{4 * lost - MOST:,} more values are not shown." in text
+
+
+@pytest.mark.parametrize("gflops", [0.0, -1.0, None])
+def test_models_that_cost_nothing_are_named_and_compared_nowhere(make, gflops) -> None:
+    """A cost of 0 ended `report` in a traceback, a negative one in a word on laws."""
+    found = make.frames(patches=(2,), milestones=(1500,), sweep=())
+    rows = found["metrics"]
+    rows.loc[(rows["size"] == "XL").fillna(False), "gflops"] = gflops
+    (told,) = cells_of(report(make, found=found), "tab-failures")["rows"]
+    assert told[0] == "DiT-micro-XL/2" and told[1].startswith("Gflops per forward pass: ")
+    assert "of 1 model no Gflops were counted" in said(report(make, found=found))
+    made = make.report(found, ("gflops", "training-compute", "models"), samples={})
+    assert "Pearson" in said(made) or "compute" in said(made)
