@@ -22,6 +22,6 @@ def recorded_settings(text: Any, column: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise BadInput(
             f"the records' column {column} holds {text[:60]!r}, and should hold a JSON object: "
-            "another program changed them; `harness results --csv` shows which"
+            "another program changed them; `python -m harness results STUDY --csv` shows which"
         )
     return found
