@@ -79,6 +79,34 @@ def test_a_run_goes_on_from_an_evaluation_that_is_no_stage_of_its_study(
     assert before < store.committed(["evaluate"])
 
 
+def test_of_several_one_whose_features_serve_is_taken_and_then_the_one_with_most_metrics(
+    measured: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(measured, tmp_path, dirs_exist_ok=True)
+    store = Store(tmp_path / "results")
+    few = store.committed(["evaluate"])
+    plan = planned(tmp_path, asked("fd, is, precision"))
+    for stage in state(plan, store, tmp_path).missing:
+        if stage.kind == "evaluate":
+            execute(plan.task(stage), store)
+    most = store.committed(["evaluate"]) - few
+    more = planned(tmp_path, asked("fd, is, precision, recall"))
+    again: list[Any] = [s for s in more.stages.values() if s.kind == "evaluate"]
+
+    def taken() -> tuple[set[str], set[str]]:
+        found = earlier.found(again, more, store)
+        assert found.keys() == {s.key for s in again}
+        return {role for role, _ in found.values()}, {key for _, key in found.values()}
+
+    assert taken() == ({"features"}, most)
+    for key in most:
+        features(store, key).unlink(missing_ok=True)
+    assert taken() == ({"features"}, few)
+    for key in few:
+        features(store, key).unlink()
+    assert taken() == ({"numbers"}, most)
+
+
 def test_a_metric_of_what_was_not_kept_wants_the_samples(measured: Path) -> None:
     """Spatial features are as large as images: what was removed is made again if that is said."""
     store, plan = Store(measured / "results"), planned(measured, asked("fd, sfd"))

@@ -154,6 +154,8 @@ def turns_table(found: Findings) -> list[Block]:
         "not), and the model compute at which both are equal (Fieller's interval; open where no "
         f"crossing is excluded); intervals are 95% for all {len(turns)} together.",
     ]
+    if len(turns) > MOST:
+        caption.append(f" {len(turns) - MOST:,} more comparisons are in no table.")
     return [table("interactions", "lllrllr", [head], rows, caption, wide=True, size=7.9)]
 
 

@@ -179,5 +179,7 @@ def crossings_table(found: Findings, met: pd.DataFrame | None) -> list[Table]:
         "is ahead for good; its interval holds every compute at which the difference's own "
         "interval holds 0, and is open where the measured range ends or no error is recorded.",
     ]
+    if len(met) > MOST:
+        caption.append(f" {len(met) - MOST:,} more pairs of neighbours are in no table.")
     head += ["common range"]
     return [table("crossings", "lllrll", [head], rows, caption, wide=True, size=7.6, gap=3.2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from report_words import cells_of, parts, said
 
 from harness.analysis.intervals import Interval
 from harness.report.findings import find
-from harness.report.sections.factors import crossing
+from harness.report.sections.factors import MOST, crossing, turns_table
 
 ABLATION = ("factors",)
 
@@ -103,6 +104,16 @@ def test_several_factors_give_one_point_per_model_and_level(make):
     assert found.factors == ("label_dropout", "weight_decay")
     assert not found.points.duplicated(["factor", "level", "model"]).any()
     assert (found.table["models"] == 6).all() and len(found.points) == 6
+
+
+def test_comparisons_that_are_cut_are_counted() -> None:
+    """Of more than forty the rest was left out without a word, and the intervals spoke of all."""
+    one = SimpleNamespace(factor="label_dropout", first=0.1, second=0.0, crossing=None, models=3,
+                          slope=Interval(0.1, -0.1, 0.3))  # fmt: skip
+    for more, words in ((2, "2 more comparisons are in no table."), (0, "together.")):
+        effects = SimpleNamespace(turns=[one] * (MOST + more), level_in_words=lambda _, v: str(v))
+        (table,) = turns_table(SimpleNamespace(effects=effects))
+        assert len(table.rows) == MOST and str(table.caption[-1]).endswith(words)
 
 
 def test_where_two_levels_are_equal_is_told_as_far_as_it_is_located():

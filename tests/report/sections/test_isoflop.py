@@ -10,7 +10,16 @@ import pytest
 from report_words import cells_of, said
 
 from harness.analysis import isoflop as law
-from harness.report.sections.isoflop import BUDGETS, budgets_of, inside, misfit, points
+from harness.report.sections.isoflop import (
+    BUDGETS,
+    _table,
+    budgets_of,
+    inside,
+    misfit,
+    points,
+    sentences,
+    unlawful,
+)
 
 SIZES = np.array([1.0, 3.0, 10.0, 30.0, 100.0])
 
@@ -54,6 +63,26 @@ def test_the_misfit_is_the_root_mean_square_of_logarithms() -> None:
     assert misfit(fitted, rows.assign(value=rows["value"] * 1.5)) == pytest.approx(
         math.log(1.5), rel=0.02
     )
+
+
+@pytest.mark.parametrize(("largest", "beyond"), [(100.0, 0), (10.0, 2), (0.5, 4)])
+def test_a_best_size_beyond_those_measured_is_called_extrapolated(largest, beyond) -> None:
+    """F = (30 / 4000)^2 D at the best size of `truth`, so F^2 of it is that much of a budget."""
+    rows = points(curves())
+    fitted = law.surface(rows["gflops"], rows["images"], rows["value"], 0.01 * rows["value"])
+    best = (1.5, 4.0, 20.0, 50.0)
+    budgets = [law.FACTOR * size**2 * (4000 / 30) ** 2 for size in best]
+    np.testing.assert_allclose([fitted.optimum(b).value for b in budgets], best, rtol=0.02)
+    kept = rows[rows["gflops"] <= max(largest, 1.0)]
+    said_of = f"At {beyond} of 4 budgets the best size lies beyond those measured"
+    assert any(said_of in str(span) for span in sentences(fitted, kept, budgets)) == bool(beyond)
+    measured = [row[4] for row in _table(fitted, kept, budgets).rows]
+    assert measured.count("beyond the sizes measured") == beyond
+    assert measured.count("") == 4 - beyond
+
+
+def test_a_surface_that_misses_says_by_which_factor() -> None:
+    assert "by a factor of 1.6 (root mean square" in str(unlawful(math.log(1.6)).spans)
 
 
 def report(make, change=lambda rows: rows["value"], **shape):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
+
+import pandas as pd
 import pytest
 from report_words import cells_of, said
 
 from harness.report.findings import find
+from harness.report.sections.training_compute import MOST, crossings_table, tops
 
 
 def swept(make, std=0.01):
@@ -39,9 +44,47 @@ def test_crossings_have_an_interval_or_say_that_it_is_open(make):
     assert "no standard errors" in said(swept(make, std=0))
 
 
-def test_crossings_are_drawn_with_their_interval(make):
-    import pandas as pd
+def met(compute, low, high, rows=1):
+    row = {"smaller": "S", "larger": "B", "seen": "crossing", "compute": compute, "low": low,
+           "high": high, "first": 10.0, "last": 1000.0}  # fmt: skip
+    return pd.DataFrame([row] * rows)
 
+
+@pytest.mark.parametrize(
+    ("ends", "cells"),
+    [
+        ((100.0, 50.0, 200.0), ["100", "50.0 to 200"]),
+        ((100.0, 0.0, 200.0), ["100", "below the range to 200"]),
+        ((100.0, 50.0, math.inf), ["100", "50.0 to beyond the range"]),
+        ((100.0, 0.0, math.inf), ["100", "open"]),
+        ((math.nan, 0.0, math.inf), ["–", "open"]),
+    ],
+)
+def test_an_end_of_a_crossing_that_was_not_measured_is_no_number(ends, cells) -> None:
+    ((row,),) = (t.rows for t in crossings_table(SimpleNamespace(), met(*ends)))
+    assert row[3:5] == cells and row[5] == "10.0 to 1,000"
+
+
+def test_crossings_that_are_cut_are_counted() -> None:
+    """A page of neighbours ended without a word after forty."""
+    (table,) = crossings_table(SimpleNamespace(), met(100.0, 50.0, 200.0, rows=MOST + 3))
+    assert len(table.rows) == MOST and "3 more pairs of neighbours" in str(table.caption)
+    (table,) = crossings_table(SimpleNamespace(), met(100.0, 50.0, 200.0, rows=MOST))
+    assert "more pairs" not in str(table.caption)
+
+
+@pytest.mark.parametrize(("higher", "best"), [(False, ["S", "B", "B"]), (True, ["B", "S", "S"])])
+def test_the_best_of_a_budget_follows_the_metrics_direction(higher: bool, best: list[str]) -> None:
+    at = pd.DataFrame(
+        [("one", 1.0, "S", 2.0), ("one", 1.0, "B", 3.0), ("one", 9.0, "S", 2.0),
+         ("one", 9.0, "B", 1.0), ("two", 1.0, "S", 5.0), ("two", 1.0, "B", 4.0)],
+        columns=["group", "budget", "label", "value"],
+    )  # fmt: skip
+    assert list(tops(SimpleNamespace(higher=higher), at)["label"]) == best
+    assert not len(tops(SimpleNamespace(higher=higher), at[:0]))
+
+
+def test_crossings_are_drawn_with_their_interval(make):
     from harness.report import figures
 
     curves = pd.DataFrame(
