@@ -14,7 +14,8 @@ def trained_file(name: str, weights: Path | str | None) -> Path:
     if weights is None:
         raise Missing(
             f"extractor {name} is trained by a study's reference stage and has no published "
-            "weights: give the .safetensors file that stage wrote"
+            "weights: give the file that stage wrote (--weights "
+            "results/artifacts/reference/KEY/extractor.safetensors)"
         )
     path = Path(weights)
     if not path.is_file():

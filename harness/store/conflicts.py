@@ -59,12 +59,17 @@ def lacks(table: str, one: Rows, other: Rows) -> bool:
     return any(identity(table, row) not in known for row in other)
 
 
-def contradiction(table: str, one: Rows, other: Rows) -> str | None:
+def contradiction(
+    table: str, one: Rows, other: Rows, places: tuple[str, str] = ("one", "the other")
+) -> str | None:
     """The disagreement of two records of one key; None where they are the same number.
+
+    places: what the two are called in the sentence.
 
     A measurement that only one of them has is not a contradiction (a metric may be missing for
     want of memory). On a GPU a number without a recorded standard error is not judged.
     """
+    here, there = places
     known = {identity(table, row): row for row in one}
     for row in other:
         mine = known.get(identity(table, row))
@@ -75,11 +80,11 @@ def contradiction(table: str, one: Rows, other: Rows) -> str | None:
         for column in CHECKSUMS:
             a, b = mine.get(column), row.get(column)
             if a is not None and b is not None and a != b:
-                return f"{of}: {column} is {a[:12]} in one and {b[:12]} in the other"
+                return f"{of}: {column} is {a[:12]} in {here} and {b[:12]} in {there}"
         for column in NUMBERS[table]:
             a, b = mine.get(column), row.get(column)
             if a is not None and b is not None and _apart(a, b, mine, row):
-                return f"{of}: {column} is {a:.6g} in one and {b:.6g} in the other"
+                return f"{of}: {column} is {a:.6g} in {here} and {b:.6g} in {there}"
     return None
 
 

@@ -216,7 +216,7 @@ def _taken_in(path: Path, folder: Path, target: Path, keep_ours: bool) -> Arrive
         about = _unpack(path, folder)
         results = folder / RESULTS
         (results / "records").mkdir(parents=True, exist_ok=True)  # a study may have no numbers
-        merged = merge(results, target, keep_ours=keep_ours)
+        merged = merge(results, target, keep_ours=keep_ours, called=str(path))
         digest = files.sha256(folder / STUDY)[:12]
         kept = target / "archives" / f"{about.get('study', 'study')}-{digest}.yaml"
         kept.parent.mkdir(parents=True, exist_ok=True)

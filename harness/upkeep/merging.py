@@ -56,26 +56,35 @@ class Merged:
     damaged: list[str] = field(default_factory=list)  # of the source; left there
 
 
-def merge(source: Path, target: Path, *, keep_ours: bool = False, dry_run: bool = False) -> Merged:
+def merge(
+    source: Path,
+    target: Path,
+    *,
+    keep_ours: bool = False,
+    dry_run: bool = False,
+    called: str | None = None,
+) -> Merged:
     """Bring all that `source` has and `target` lacks into `target`.
 
     keep_ours: merge although the folders contradict each other; the target's numbers stay.
+    called: the source's name in sentences, where that is not its path (an archive's is the file).
     Raises Missing or BadInput for folders that cannot be merged, and BadInput with every
     contradiction.
     """
     _check(source, target)
+    name = called or str(source)
     theirs, ours = Store(source), Store(target)
     found = Merged()
     rows = {t: rows_of(theirs, t) for t in tables.TABLES}
     here = {t: rows_of(ours, t) for t in tables.TABLES}
-    _compare(found, rows, here)
+    _compare(found, rows, here, (str(target), name))
     _compare_files(found, theirs, ours)
     _compare_names(found, source, target)
     if found.contradictions and not keep_ours:
         raise BadInput(
             "\n".join(
                 [
-                    f"{source} and {target} contradict each other; nothing was merged:",
+                    f"{name} and {target} contradict each other; nothing was merged:",
                     *found.contradictions,
                     f"find out which is right; --keep-ours merges the rest, and {target} keeps its",
                 ]
@@ -105,11 +114,14 @@ def _check(source: Path, target: Path) -> None:
 
 
 def _compare(
-    found: Merged, rows: dict[str, dict[str, Rows]], here: dict[str, dict[str, Rows]]
+    found: Merged,
+    rows: dict[str, dict[str, Rows]],
+    here: dict[str, dict[str, Rows]],
+    places: tuple[str, str],
 ) -> None:
     for table, of in rows.items():
         for key in of.keys() & here[table].keys():
-            if (what := contradiction(table, here[table][key], of[key])) is not None:
+            if (what := contradiction(table, here[table][key], of[key], places)) is not None:
                 found.contradictions.append(f"{key[:12]}: {what}")
 
 

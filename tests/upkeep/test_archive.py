@@ -54,6 +54,23 @@ def written(store: Store, study: Path, light: bool = False) -> Path:
     return path
 
 
+def test_what_an_archive_contradicts_is_said_of_the_archive(
+    store: Store, there: Store, study: Path
+) -> None:
+    """And not of the folder that it was unpacked into, which is gone by then."""
+    for of, value in ((store, 1.0), (there, 2.0)):
+        records.write(
+            of.root, "metrics", "e" * 64, [{"key": "e" * 64, "metric": "fid", "value": value}]
+        )
+    path = study.with_name("mine.tar")
+    archive.write(store, [("evaluate", "e" * 64)], path, study=study, index=INDEX)
+    with pytest.raises(BadInput) as error:
+        archive.read(path, there.root)
+    said = str(error.value)
+    assert f"{path} and {there.root} contradict each other" in said
+    assert f"value is 2 in {there.root} and 1 in {path}" in said and "staging" not in said
+
+
 @pytest.mark.slow
 def test_everything_arrives(store: Store, there: Store, study: Path, commit) -> None:
     a = commit(store, "train", "a", payload=b"weights")
