@@ -21,6 +21,7 @@ from torch import Tensor
 
 from harness.components.autoencoder import Autoencoder
 from harness.data.crop import centre_crop
+from harness.data.gray import with_channels
 from harness.data.images import Corrupt, Images  # type: ignore[attr-defined]
 from harness.data.writer import LatentSettings, LatentWriter, check_corrupt
 from harness.errors import BadInput, HarnessError
@@ -241,12 +242,7 @@ def check_image(pixels: Any, label: Any, classes: int, what: str) -> None:
 def _fit(pixels: np.ndarray, settings: LatentSettings, factor: int) -> np.ndarray:
     """Crop to the image size, and check the channels: uint8 (C, H, W)."""
     channels = settings.shape[0] if settings.kind == "pixels" else 3
-    if pixels.shape[2] == 3 and channels == 1:
-        # Rec. 601 luma, as Pillow's "L"
-        luma = pixels.astype(np.int64) @ np.array([19595, 38470, 7471]) + 0x8000 >> 16
-        pixels = luma.astype(np.uint8)[..., None]
-    elif pixels.shape[2] == 1 and channels == 3:
-        pixels = np.repeat(pixels, 3, axis=2)
+    pixels = with_channels(pixels, channels)
     return centre_crop(pixels, settings.shape[1] * factor).transpose(2, 0, 1)
 
 

@@ -89,6 +89,8 @@ def reference(reference: ReferenceSettings, run: Run) -> dict[str, Any]:
         newer["from_images"] = True
     if extractor.own_weights and reference.extractor_sha256 is None:
         newer["extractor_weights"] = Path(reference.extractor_weights or "").name
+    if run.data.channels == 1 and not source.made:
+        newer["gray"] = True  # before, colours stayed, and gray samples were compared with them
     content = {**keys.content(reference), "extractor": extractor.content()}
     data = images(run.data, train=whole_set)
     if isinstance(run.data.held_out, str):  # in training it changes nothing

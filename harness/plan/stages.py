@@ -68,6 +68,7 @@ class ReferenceStage(KeyedStage):
     statistics: str | None = None  # the file's name, where there is no checksum; None: ADM's
     from_images: bool = False  # of the whole set of images, which also ADM's statistics are of
     extractor_weights: str | None = None  # the file's name, where there is no checksum
+    gray: bool = False  # colours are brought to gray, as those that are trained on
 
 
 class ComplexityStage(KeyedStage):

@@ -34,7 +34,7 @@ def training_features(
     indices = readable(images, chosen(MOST, len(images), made_with.seed), work.place.max_corrupt)
     batch = work.place.batch_size
     found = extract(
-        batches(images, indices, data.image_size, batch),
+        batches(images, indices, data.image_size, batch, made_with.gray),
         extractor,
         batch_size=batch,
         progress=lambda done: work.progress(done=done, total=len(indices), unit="training images"),

@@ -80,13 +80,13 @@ def _images(
     settings: FloorStage, reference: ReferenceStage, work: Work
 ) -> tuple[Iterator[np.ndarray], int]:
     """Batches of `settings.images` held-out images, or of all there are, and how many."""
-    data = reference.data
+    data, batch = reference.data, work.place.batch_size
     made = source_of(data, work).made
     count = settings.images if made else None
     images = images_of(data, work, settings.split, count, check_classes=False)
     indices = np.arange(len(images))
     if made:  # whose parts are disjoint
-        return batches(images, indices, data.image_size, work.place.batch_size), len(indices)
+        return batches(images, indices, data.image_size, batch, reference.gray), len(indices)
     parts = divided(reference, work)  # where the extractor was trained on some of them, too
     if parts is not None:
         indices = parts.get("floor", indices)
@@ -96,7 +96,7 @@ def _images(
         raise BadInput(f"data {data.name!r} at {work.place.data_path}: {NO_IMAGES}")
     indices = indices[chosen(settings.images, len(indices), reference.seed)]
     indices = readable(images, indices, work.place.max_corrupt)
-    return batches(images, indices, data.image_size, work.place.batch_size), len(indices)
+    return batches(images, indices, data.image_size, batch, reference.gray), len(indices)
 
 
 def _left_over(images: Images, reference: ReferenceStage, work: Work) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.components.source import Images
 from harness.data.crop import centre_crop
+from harness.data.gray import with_channels
 from harness.data.images import ArrayImages, Corrupt
 from harness.data.writer import check_corrupt
 from harness.errors import HarnessError
@@ -59,21 +60,32 @@ def _read(images: Images, index: int) -> tuple[np.ndarray, int]:
         ) from error
 
 
-def batches(images: Images, indices: np.ndarray, size: int, batch: int) -> Iterator[np.ndarray]:
-    """uint8 (<= batch, size, size, 3) of the images at `indices`, one batch at a time."""
+def batches(
+    images: Images, indices: np.ndarray, size: int, batch: int, gray: bool = False
+) -> Iterator[np.ndarray]:
+    """uint8 (<= batch, size, size, 3) of the images at `indices`, one batch at a time.
+
+    gray: colours are brought to gray first, as those are that a gray study is trained on.
+    """
     for start in range(0, len(indices), batch):
-        rows = [centre_crop(_read(images, int(i))[0], size) for i in indices[start : start + batch]]
+        rows = [_of_size(images, int(i), size, gray)[0] for i in indices[start : start + batch]]
         yield rgb(np.stack(rows))
 
 
+def _of_size(images: Images, index: int, size: int, gray: bool) -> tuple[np.ndarray, int]:
+    pixels, label = _read(images, index)
+    return centre_crop(with_channels(pixels, 1) if gray else pixels, size), label
+
+
 def in_memory(
-    images: Images, size: int, indices: np.ndarray | None = None
+    images: Images, size: int, indices: np.ndarray | None = None, gray: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Images of a source (default: all) at one size: uint8 (N, size, size, C), labels (N,)."""
-    if isinstance(images, ArrayImages) and indices is None:
+    if isinstance(images, ArrayImages) and indices is None and not gray:
         return images.images, images.labels
-    found = [_read(images, int(i)) for i in (range(len(images)) if indices is None else indices)]
-    return np.stack([centre_crop(x, size) for x, _ in found]), np.array([y for _, y in found])
+    which = range(len(images)) if indices is None else indices
+    found = [_of_size(images, int(i), size, gray) for i in which]
+    return np.stack([x for x, _ in found]), np.array([y for _, y in found])
 
 
 def rgb(images: np.ndarray) -> np.ndarray:

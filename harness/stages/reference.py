@@ -156,13 +156,13 @@ def _extractor(
             split = "reference"
         images = images_of(settings.data, work, split, count, check_classes=False)  # type: ignore[arg-type]
         if parts is None:
-            return in_memory(images, settings.data.image_size)
+            return in_memory(images, settings.data.image_size, gray=settings.gray)
         role = PART_OF.get(split, split)
         part = parts[role] if role in parts else np.arange(len(images))
         if count is not None and count < len(part):
             part = np.sort(np.random.default_rng(settings.seed).permutation(part)[:count])
         part = readable(images, part, work.place.max_corrupt)
-        return in_memory(images, settings.data.image_size, part)
+        return in_memory(images, settings.data.image_size, part, settings.gray)
 
     path = work.folder / "extractor.safetensors"
     about = component.train(
@@ -191,4 +191,5 @@ def _images(
         indices = chosen(count, len(images), settings.seed)
     if not made:
         indices = readable(images, indices, work.place.max_corrupt)
-    return batches(images, indices, settings.data.image_size, work.place.batch_size), len(indices)
+    size, batch = settings.data.image_size, work.place.batch_size
+    return batches(images, indices, size, batch, settings.gray), len(indices)

@@ -35,6 +35,20 @@ def all_of(given: Study) -> dict[str, Any]:
     return json.loads(json.dumps(found))  # type: ignore[no-any-return]
 
 
+def test_a_gray_reference_of_files_says_so_and_no_other(tmp_path: Path) -> None:
+    """Its colours stayed, in earlier versions; what is made gray is gray."""
+    files = (
+        "{name: own, source: image-folder, path: x, image_size: 8, num_classes: 10, channels: %d}"
+    )
+    for data, gray in ((files % 1, True), (files % 3, None), (None, None)):
+        of_files = ("reference.extractor=random-conv", "evaluations.final.metrics=[fd]")
+        said = (f"data={data}", *of_files) if data else ()
+        given = study_of(tmp_path, *said)
+        reference = given.settings.reference
+        assert reference is not None
+        assert content.reference(reference, given.runs[0]).get("gray") is gray
+
+
 SAMPLER = ("evaluations.final.sampler=ddim",)
 
 

@@ -161,6 +161,22 @@ def test_the_images_of_a_floor_are_never_those_of_the_reference(
     assert len(of_floor) == (12 if held_out else 10) and not of_floor & of_reference
 
 
+@pytest.mark.parametrize("kind", ["reference", "floor"])
+def test_real_images_of_a_gray_study_are_gray_as_its_samples_are(
+    kind: str, laboratory: Laboratory, tmp_path: Path, shown: list[np.ndarray]
+) -> None:
+    """Of colours, the distance of gray samples would hold what no model can learn."""
+    said = on_files(folder(tmp_path / "images", 30, 12), "data.channels=1")
+    images_of(laboratory, "reference", shown, *said)
+    if kind == "floor":
+        images_of(laboratory, "floor", shown, *said)
+    assert all((image == image[..., :1]).all() for image in shown)
+    of = "train" if kind == "reference" else "val"
+    files = sorted((tmp_path / "images" / of).rglob("*.png"))
+    wanted = {np.asarray(Image.open(f).convert("L")).tobytes() for f in files}
+    assert {image[..., 0].tobytes() for image in shown} == wanted
+
+
 def test_images_that_cannot_be_read_are_left_out_of_both_where_the_study_allows_them(
     laboratory: Laboratory, tmp_path: Path, shown: list[np.ndarray]
 ) -> None:

@@ -35,6 +35,19 @@ def test_batches_are_of_the_chosen_ones_in_order_with_three_channels() -> None:
     assert [int(image[0, 0, 0]) for batch in found for image in batch] == [1, 4, 7, 9, 19]
 
 
+@pytest.mark.parametrize("size", [4, 8])
+def test_colours_are_gray_where_a_study_is(size: int) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+    colours = ArrayImages(pixels, np.arange(6) % 3, ["a", "b", "c"])
+    (plain,) = batches(colours, np.arange(6), size, 6)
+    (gray,) = batches(colours, np.arange(6), size, 6, gray=True)
+    assert gray.shape == plain.shape == (6, size, size, 3)
+    assert (gray == gray[..., :1]).all() and not (plain == plain[..., :1]).all()
+    held, labels = in_memory(colours, size, gray=True)
+    assert held.shape == (6, size, size, 1) and np.array_equal(rgb(held), gray)
+    assert labels.tolist() == [0, 1, 2, 0, 1, 2]
+
+
 class Some(ArrayImages):
     """Every seventh cannot be read."""
 

@@ -53,14 +53,14 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
 
     batches, in_memory = stage.batches, stage.in_memory
 
-    def told(images, chosen, size, batch):  # type: ignore[no-untyped-def]
+    def told(images, chosen, size, batch, gray):  # type: ignore[no-untyped-def]
         of = "floor" if "reference" in found else "reference"
-        for part in batches(images, chosen, size, batch):
+        for part in batches(images, chosen, size, batch, gray):
             found.setdefault(of, set()).update(map(number, part))
             yield part
 
-    def taken(images, size, chosen=None):  # type: ignore[no-untyped-def]
-        pixels, labels = in_memory(images, size, chosen)
+    def taken(images, size, chosen=None, gray=False):  # type: ignore[no-untyped-def]
+        pixels, labels = in_memory(images, size, chosen, gray)
         found["test" if "extractor" in found else "extractor"] = set(map(number, pixels))
         return pixels, labels
 
