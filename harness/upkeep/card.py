@@ -44,9 +44,10 @@ def card(manifest: Manifest, metrics: Sequence[Mapping[str, Any]], path: str, fo
     name = str(about.get("model") or "a diffusion transformer")
     head = {
         "library_name": "diffusers" if form == "diffusers" else "pytorch",
-        "pipeline_tag": "unconditional-image-generation",
         "tags": ["diffusion", "dit", "scaling-study-harness"],
     }
+    if checkpoint.architecture.get("num_classes") == 0:  # hubs have no tag for classes
+        head["pipeline_tag"] = "unconditional-image-generation"
     if about.get("data"):
         head["datasets"] = [str(about["data"])]
     parts = [

@@ -75,4 +75,8 @@ def test_floors_are_not_the_models() -> None:
 def test_its_head_can_be_read() -> None:
     _, head, body = card(MANIFEST, [], "out", "diffusers").split("---\n", 2)
     assert yaml.safe_load(head)["datasets"] == ["imagenet"]
+    assert "pipeline_tag" not in head, "a model of a thousand classes is not unconditional"
+    facts = {**MANIFEST.facts, "architecture": {"channels": 4, "num_classes": 0}}
+    without = card(replace(MANIFEST, facts=facts), [], "out", "diffusers")
+    assert "pipeline_tag: unconditional-image-generation" in without
     assert body.lstrip().startswith("# DiT-S/2, 400,000 steps")
