@@ -36,6 +36,7 @@ PLACES = (
 )  # offsets in points
 LONGEST = 30  # letters of a name in a figure; tables have it whole
 MOST = 14  # places, three pixels apart, at which a label may lie on curves
+BAR = 5  # places of a curve that one of an interval counts as: a bar through a name hides letters
 LETTER = 3.8  # points, of a tick's name
 
 
@@ -122,7 +123,8 @@ def _label(
         px, py = axes.transData.transform((x, y))
         side = radius * scale
         solid.append(Bbox.from_bounds(px - side, py - side, 2 * side, 2 * side))
-    soft = np.vstack([strokes(axes), marks(axes)])
+    soft, bars = np.vstack([curves(axes), marks(axes)]), intervals(axes)
+    spots = _pixels(axes, [(x, y) for x, y, _ in points])
     for (x, y, text), radius in zip(points, radii, strict=True):
         places = [_out(place, radius - 3) for place in PLACES]
         note = axes.annotate(
@@ -134,8 +136,12 @@ def _label(
             box = _placed(note, dx, dy, across, up, renderer)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 2 * scale
             inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
-            if inside and not any(_meet(box, other) for other in solid):
-                options.append((_covered(box.padded(scale), soft), order, box))
+            if not inside or any(_meet(box, other) for other in solid):
+                continue
+            if _nearest(box, spots) + 2 * scale < _nearest(box, _pixels(axes, [(x, y)])):
+                continue  # it would be read as another point's
+            crossed = _covered(box.padded(scale), soft) + BAR * _covered(box, bars)
+            options.append((crossed, order, box))
         best = min(options, key=lambda o: o[:2]) if options else None
         if best is None or best[0] > MOST:  # amid many curves it could not be read
             note.remove()
@@ -154,16 +160,29 @@ def marks(axes: Axes) -> NDArray[np.float64]:
     return np.vstack(found)
 
 
-def strokes(axes: Axes, apart: float = 3.0) -> NDArray[np.float64]:
-    """Places at most `apart` pixels from each other on all curves and intervals, (N, 2)."""
-    paths = [
+def curves(axes: Axes) -> NDArray[np.float64]:
+    """Places on all curves, (N, 2), in pixels."""
+    drawn = [
         line.get_xydata()
         for line in axes.get_lines()
         if line.get_transform() is axes.transData and line.get_linestyle() not in ("None", "")
     ]
-    for made in axes.collections:
-        if isinstance(made, LineCollection):
-            paths += made.get_segments()
+    return _along(axes, drawn)
+
+
+def intervals(axes: Axes) -> NDArray[np.float64]:
+    """Places on all bars of intervals, (N, 2), in pixels."""
+    bars = [made for made in axes.collections if isinstance(made, LineCollection)]
+    return _along(axes, [segment for made in bars for segment in made.get_segments()])
+
+
+def strokes(axes: Axes) -> NDArray[np.float64]:
+    """Places on all curves and intervals, (N, 2), in pixels."""
+    return np.vstack([curves(axes), intervals(axes)])
+
+
+def _along(axes: Axes, paths: Sequence[Any], apart: float = 3.0) -> NDArray[np.float64]:
+    """Places on the paths (of data), at most `apart` pixels from each other, (N, 2)."""
     found = [np.empty((0, 2))]
     for path in paths:
         corners = _pixels(axes, path)
@@ -175,7 +194,7 @@ def strokes(axes: Axes, apart: float = 3.0) -> NDArray[np.float64]:
 
 def _pixels(axes: Axes, path: Any) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):  # what a logarithmic axis has no place for
-        places = np.asarray(axes.transData.transform(np.asarray(path, float)), float)
+        places = np.asarray(axes.transData.transform(np.reshape(path, (-1, 2))), float)
     return places[np.isfinite(places).all(axis=1)]  # type: ignore[no-any-return]
 
 
@@ -183,6 +202,18 @@ def _covered(box: Bbox, places: NDArray[np.float64]) -> int:
     """How many places lie in a box."""
     x, y = places.T
     return int(((box.x0 < x) & (x < box.x1) & (box.y0 < y) & (y < box.y1)).sum())
+
+
+def _distances(box: Bbox, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each place (N, 2) to the box, in pixels: 0 inside."""
+    x, y = places.T
+    beside = np.maximum(0, np.maximum(box.x0 - x, x - box.x1))
+    above = np.maximum(0, np.maximum(box.y0 - y, y - box.y1))
+    return np.asarray(np.hypot(beside, above))
+
+
+def _nearest(box: Bbox, places: NDArray[np.float64]) -> float:
+    return float(_distances(box, places).min(initial=np.inf))
 
 
 def _out(place: tuple[float, float, str, str], more: float) -> tuple[float, float, str, str]:

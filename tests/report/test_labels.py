@@ -237,3 +237,20 @@ def test_more_names_than_fit_have_no_legend() -> None:
 def test_long_names_are_shortened() -> None:
     (made,) = named(1, letters=80).figure.legends
     assert len(made.get_texts()[0].get_text()) <= labels.LONGEST
+
+
+def test_a_label_is_not_written_across_a_bar_that_it_cannot_avoid() -> None:
+    """A name behind an error bar could not be read: the legend and the table name the point."""
+    fence = [(x, 0.5, 9.5) for x in np.arange(0.3, 10, 0.35)]
+    assert not written(drawing([(5, 5, "XL/2")], bars=fence))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_label_is_nearer_to_another_point_than_to_its_own(seed: int) -> None:
+    spots = np.random.default_rng(seed).uniform(3.5, 6.5, (12, 2))
+    made = drawing([(x, y, f"XL/{k}") for k, (x, y) in enumerate(spots)])
+    (axes,) = made.figure.axes
+    places = axes.transData.transform(spots)
+    for name, box in written(made).items():
+        apart = labels._distances(box, places)
+        assert apart[int(name[3:])] <= apart.min() + 3, name

@@ -26,7 +26,7 @@ PAPERS: Mapping[str, tuple[str, str]] = {  # setting: (in setting_in_words, the 
     "steps": ("training steps", "400,000"),
     "batch_size": ("batch size", "256"),
     "learning_rate": ("learning rate", "0.0001"),
-    "base_width": ("width that the learning rate is of", DASH),
+    "base_width": ("base width of the learning rate", DASH),
     "schedule": ("learning-rate schedule", "constant"),
     "optimizer": ("optimizer", "adamw"),
     "weight_decay": ("weight decay", "0"),
@@ -67,6 +67,8 @@ class Method(Section):
             theirs = PAPERS.get(name, ("", DASH))[1]
             ours = said(value)
             alike = theirs == DASH or ours.lower() == theirs.lower()
+            if name == "optimizer" and "betas" in settings:  # they have a row of their own
+                alike = ours.partition(" (betas")[0].lower() == theirs
             other += [] if alike else [setting_in_words(name)]
             rows.append(
                 [setting_in_words(name), ours if alike else Cell(ours, strong=True), theirs]

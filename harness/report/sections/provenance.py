@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.components.section import Section
-from harness.report.blocks import Block, Pairs, em, paragraph
+from harness.report.blocks import Block, Pairs, Text, em, paragraph, ref
 from harness.report.citation import sentences
 from harness.report.findings import Findings
 from harness.report.sections.method import setting_in_words
@@ -21,13 +21,33 @@ class Provenance(Section):
     title = "Provenance"
 
     def blocks(self, findings: Findings) -> list[Block]:
+        shown = in_the_method(findings)
         rows = [
             (name, text, any(len(word) >= 40 for word in text.split()) or name == "command")
-            for name, text in _flat(findings.report.provenance)
+            for name, text in _flat(
+                {k: v for k, v in findings.report.provenance.items() if k not in shown}
+            )
         ]
         if not rows:
             return [paragraph(em("No provenance was recorded."))]
-        return [paragraph(*sentences(findings)), Pairs(rows)]
+        spans: list[Text] = sentences(findings)
+        if shown:
+            spans += [" The settings of data, training and measurement stand in "]
+            spans += [ref("tab-method"), "."]
+        return [paragraph(*spans), Pairs(rows)]
+
+
+def in_the_method(findings: Findings) -> set[str]:
+    """What the section on the method of the same report lists: it is not said twice."""
+    report = findings.report
+    asked = {s if isinstance(s, str) else s.name for s in report.sections}
+    if "method" not in asked:
+        return set()
+    return {
+        name
+        for name, value in report.settings.items()
+        if name in report.provenance and said(report.provenance[name]) == said(value)
+    }
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

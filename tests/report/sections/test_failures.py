@@ -67,6 +67,7 @@ def test_what_is_cut_is_counted(make) -> None:
     assert f"{4 * lost - MOST:,} more values are not shown." in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gflops", [0.0, -1.0, None])
 def test_models_that_cost_nothing_are_named_and_compared_nowhere(make, gflops) -> None:
     """A cost of 0 ended `report` in a traceback, a negative one in a word on laws."""

@@ -41,6 +41,7 @@ def test_the_papers_own_settings_differ_in_nothing(make) -> None:
         "learning_rate": 1e-4, "weight_decay": 0.0, "ema": 0.9999, "grad_clip": None,
         "betas": [0.9, 0.999], "data": "imagenet", "num_classes": 1000, "flip": "yes",
     }  # fmt: skip
+    alike["optimizer"] = "adamw (betas 0.9, 0.999)"
     made = report(make, {**alike, "samples": 50_000, "sampling_steps": 250})
     assert "These are not the paper's" not in said(made)
     assert all(isinstance(row[1], str) for row in cells_of(made, "tab-method")["rows"])
@@ -57,6 +58,13 @@ def test_what_differs_is_bold_and_named(make) -> None:
         "These are not the paper's: batch size, learning rate, samples measured and sampling"
         in (said(made))
     )
+
+
+@pytest.mark.slow
+def test_other_betas_are_no_other_optimizer(make) -> None:
+    given = {"optimizer": "adamw (betas 0.9, 0.99)", "betas": [0.9, 0.99]}
+    assert "not the paper's: betas of the optimizer, samples" in said(report(make, given))
+    assert "not the paper's: optimizer" in said(report(make, {**given, "optimizer": "lion"}))
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pytest
 
 from harness.report.blocks import Pairs
 from harness.report.findings import find
+from harness.report.sections.method import setting_in_words
 from harness.report.sections.provenance import Provenance, _flat
 
 
@@ -41,3 +42,26 @@ def test_without_provenance_it_says_so(make) -> None:
     made = make.report(make.frames(sizes=()), ("provenance",), provenance={}, samples={})
     (only,) = Provenance().blocks(find(made))
     assert "No provenance was recorded." in str(only)
+
+
+def test_what_the_method_lists_is_not_said_twice(make) -> None:
+    """Twenty settings stood in both, and made a last page of three lines."""
+    settings = {"batch_size": 16, "betas": [0.9, 0.99], "seed": 0}
+    found = make.frames(sizes=("S",), patches=(2,), sweep=(), milestones=(1500,))
+    given = {
+        "settings": settings,
+        "samples": {},
+        "provenance": {**settings, "seed": 7, "torch": "2"},
+    }
+    names = {}
+    for sections in (("method", "provenance"), ("provenance",)):
+        blocks = Provenance().blocks(find(make.report(found, sections, **given)))
+        names[sections[0]] = [name for name, _, _ in blocks[-1].rows]
+        assert ("tab-method" in str(blocks[0])) == (sections[0] == "method")
+    every = [name for name, _ in _flat(given["provenance"])]
+    assert names["provenance"] == every
+    assert names["method"] == [name for name in every if name not in _words(settings, "seed")]
+
+
+def _words(settings, *but) -> set[str]:
+    return {setting_in_words(name) for name in settings if name not in but}
