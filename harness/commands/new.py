@@ -62,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
     study = compose(path.stem, template, found)
     report = check(study, path.name, args.template)
     text = header(path, args, study, found) + commented.dump(study)
+    schema.write(path.parent)  # first: without it the study would be there, and the name taken
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-        schema.write(path.parent)
     except FileExistsError:
         raise BadInput(f"{path} is there already: choose another NAME, or move it away") from None
     except OSError as error:

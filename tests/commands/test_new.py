@@ -207,6 +207,18 @@ def test_it_finds_the_source_of_whatever_lies_there(
 
 
 @pytest.mark.slow
+def test_where_the_schema_cannot_be_written_the_name_is_not_taken(
+    photos: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema = Path("study.schema.json")
+    schema.mkdir()
+    assert main(["new", "mine"]) == 2
+    assert "study.schema.json cannot be written" in capsys.readouterr().err
+    schema.rmdir()
+    assert main(["new", "mine"]) == 0
+
+
+@pytest.mark.slow
 def test_gray_images_and_transparency_are_said(
     photos: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
