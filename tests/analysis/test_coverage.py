@@ -183,7 +183,7 @@ def held(case, draws, seed=7):
     return dict(counts)
 
 
-@pytest.mark.parametrize("case", SAMPLE)
+@pytest.mark.parametrize("case", [SAMPLE[0], pytest.param(SAMPLE[1], marks=pytest.mark.slow)])
 def test_intervals_hold_the_truth(case):
     for name, count in held(case, draws=80).items():
         assert stats.binom.cdf(count, 80, 0.95) > 1e-3, (case, name, count)

@@ -98,6 +98,7 @@ def test_a_choice_is_valued_on_other_samples():
     assert choose(study(better, 2), "learning_rate", "fid")[0].chosen_on == "seed 0"
 
 
+@pytest.mark.slow
 def test_the_best_of_equal_recipes_is_not_flattered():
     rng = np.random.default_rng(4)
     gains = [

@@ -51,6 +51,7 @@ def test_a_full_disk_leaves_the_schema_of_before(
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_the_schema_accepts_the_repositorys_studies_and_knows_every_field(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

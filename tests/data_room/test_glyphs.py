@@ -41,6 +41,7 @@ def test_shapes_and_types(channels: int, image_size: int) -> None:
     assert np.bincount(labels, minlength=10).tolist() == [3] + [2] * 9
 
 
+@pytest.mark.slow
 def test_splits_and_seeds_share_no_image() -> None:
     seen: dict[bytes, str] = {}
     for split in glyphs.SPLITS:

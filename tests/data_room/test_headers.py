@@ -42,6 +42,7 @@ def as_tarfile_reads(path: Path) -> list[tuple[str, int, int, int]]:
     return [(*i, labels.get(headers._sample(i[0]), headers.NO_LABEL)) for i in images]
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(NAMES, st.tuples(st.integers(0, 9000), st.integers(0, 999)), max_size=6),
     st.sampled_from(FORMATS),

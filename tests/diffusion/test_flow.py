@@ -90,6 +90,7 @@ def test_samples_are_the_published_codes(sit, sampler, expected, evaluations) ->
     np.testing.assert_allclose(seen, sampler.times(Flow(), 10), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_heun_at_many_steps_is_the_published_exact_solution(sit) -> None:
     g = golden("sit_sample")
     out = FlowHeun().sample(Flow(), sit, g["z"], 100, lambda i: None, y=g["y"])

@@ -33,6 +33,7 @@ def test_it_keeps_the_laws_of_extractors(trained: classifier.Trained, tmp_path: 
     check_network(load_extractor("self-supervised", tmp_path / "w"), ("pool", "spatial"), 64)
 
 
+@pytest.mark.slow
 def test_training_depends_on_its_arguments_alone(tmp_path: Path) -> None:
     images = shapes(70, 8)[0]
     for name, seed in (("one", 0), ("same", 0), ("other", 1)):

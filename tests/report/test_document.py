@@ -361,8 +361,15 @@ def test_an_error_in_a_section_of_ours_is_a_bug(make, monkeypatch):
         compose(make.report(sections=("study",)))
 
 
-@pytest.mark.parametrize("sections", [("abstract", "headline"), ("headline", "abstract")])
-@pytest.mark.parametrize("missing", [[], ["train DiT-S/2: failed"]])
+@pytest.mark.parametrize(
+    ("sections", "missing"),
+    [
+        (("abstract", "headline"), []),
+        (("headline", "abstract"), ["train DiT-S/2: failed"]),
+        pytest.param(("headline", "abstract"), [], marks=pytest.mark.slow),
+        pytest.param(("abstract", "headline"), ["train S: failed"], marks=pytest.mark.slow),
+    ],
+)
 def test_the_abstract_is_set_once_though_two_sections_have_it(make, sections, missing) -> None:
     found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
     with unseen_figures():

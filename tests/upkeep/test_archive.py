@@ -355,6 +355,7 @@ def test_damaged_compression_and_a_list_without_end_are_refused(
         archive.read(path, there.root)
 
 
+@pytest.mark.slow
 def test_the_verbs(
     store: Store,
     tmp_path: Path,
