@@ -1,4 +1,4 @@
-"""What would do in the place of a name or number that does not, for the error about it."""
+"""Suggestions for a name or number that cannot be used, for the error about it."""
 
 from __future__ import annotations
 

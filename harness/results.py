@@ -29,7 +29,7 @@ def load_results(
     name of one that was run into `root` ("scaling", "scaling-laptop"), the path of a YAML file, or
     a Study. The rows are then the study's own, with `study`, `label`, `evaluation` and the axes of
     its matrix as columns; a row that two of the studies need stands in each. A study whose file, or
-    a component of it, is not at hand is read as it was run, and a UserWarning says so.
+    a component of it, is not available is read as it was run, and a UserWarning says so.
 
     A number whose artifact is committed is there even where its record is missing; a CorruptRecord
     warning says so. Raises BadInput where there is no folder `root`, or no such study in it; a

@@ -1,7 +1,7 @@
 """What bounds a metric: the floor, of real images, and the ceiling, of decoded noise.
 
 Both depend on the number of images and on the reference, so each is looked for beside the values
-that it shall bound.
+that it is to bound.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ def floor_beside(
 ) -> Limit | None:
     """The metric for real images against the reference, and of how many images.
 
-    metrics: the records' table. protocol: of the values that it shall stand beside; a floor of
-    another k is none of theirs, and one of as many images or more goes before one of fewer. None
-    where it was not measured or says nothing, and where several are left (references that have
+    metrics: the records' table. protocol: of the values that it is to stand beside. A floor of
+    another k does not belong to them, and one of as many images or more comes before one of fewer.
+    None where it was not measured or says nothing, and where several are left (references that have
     floors of their own): no one number is then the floor of all.
     """
     rows = metrics[metrics["metric"] == metric]

@@ -3,7 +3,7 @@
 A metric is called by its recorded name, which its component gives it (`Metric.recorded`). Only
 Inception-2015 features are FID, sFID or IS; the names of other extractors' metrics end in the
 extractor (`fd_glyphs_cnn`), and so do their titles. Titles and directions stand in the components
-alone, ours and anybody's. A metric whose component is not at hand has its recorded name for a
+alone, ours and anybody's. A metric whose component is not available has its recorded name for a
 title, and whether more or less of it is better is not known: nothing is ranked by it.
 """
 
@@ -44,7 +44,7 @@ def _of(metric: str, components: dict[str, type[Metric]]) -> str:
 
 
 def component(metric: str) -> type[Metric] | None:
-    """The component behind a recorded name; None: it is not at hand."""
+    """The component behind a recorded name; None: it is not available."""
     components = known()
     return components.get(_of(metric, components))
 
@@ -86,13 +86,13 @@ def direction_known(metric: str) -> bool:
 def higher_is_better(metric: str) -> bool:
     """Does a larger value mean better samples?
 
-    Raises BadInput where its component is not at hand: a guess would call the worst model the best.
+    Raises BadInput where its component is missing: a guess would call the worst model the best.
     """
     cls = component(metric)
     if cls is None:
         raise BadInput(
             f"whether more or less of {metric!r} is better is not known here, so nothing is ranked "
-            "by it: the component that measured it is not at hand (list its file under "
+            "by it: the component that measured it is not available (list its file under "
             "`components:`, or install its package)"
         )
     return cls.better == "higher"

@@ -24,7 +24,7 @@ from harness.store.studies import Index
 
 
 def open_study(args: argparse.Namespace) -> Opened | Index:
-    """The study that a command line names; where its file is not at hand, the same from the text
+    """The study that a command line names; where its file is not available, the same from the text
     that was kept of it; and where that cannot be planned here, what was kept of its plan.
 
     Raises BadInput for a mistake in the study, and for one that was never run.

@@ -83,7 +83,7 @@ class Opened:
     stages: list[Stage]
     store: Store
     ledger: Ledger
-    text: str | None = None  # of the study, where its file is not at hand
+    text: str | None = None  # of the study, where its file is not available
 
     def history(self) -> dict[str, list[Attempt]]:
         """All attempts at the study's stages."""

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--contents",
         action="store_true",
-        help="read every file, and compare its SHA-256 with that of before",
+        help="read every file, and compare its SHA-256 with the recorded one",
     )
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
 

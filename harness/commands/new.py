@@ -159,7 +159,7 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
             if evaluation
             else evaluation
             for name, evaluation in profile["evaluations"].items()
-            if not (evaluation and "reference" in evaluation)  # features of weights not at hand
+            if not (evaluation and "reference" in evaluation)  # features of weights not available
         }
     return study
 

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
 def write(folder: Path) -> Path:
     """Write the schema beside the studies of a folder; its path. Raises BadInput if it cannot."""
     path = folder / FILE
-    aside = folder / f".{FILE}.{os.getpid()}"  # a full disk leaves the schema of before
+    aside = folder / f".{FILE}.{os.getpid()}"  # a full disk leaves the old schema
     try:
         aside.write_text(json.dumps(study_schema(), indent=1) + "\n")
         os.replace(aside, path)

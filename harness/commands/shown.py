@@ -102,7 +102,7 @@ def real(opened: Opened) -> tuple[np.ndarray | None, str]:
         ]
         return np.stack(ready), f"images of {data.name}, at even distances"
     except (HarnessError, OSError, ImportError, ValueError, IndexError) as error:
-        return None, f"{data.name} is not at hand ({str(error).splitlines()[0]})"
+        return None, f"{data.name} is not available ({str(error).splitlines()[0]})"
 
 
 def _training(data: Any, count: int) -> Any:

@@ -189,7 +189,7 @@ def print_status(args: argparse.Namespace, opened: Opened, shown: Shown) -> None
     if not shown.moves and any(s.state in ("again", "waiting") for s in shown.seen.values()):
         to_go_on = f"go on with: {common.command(args, 'run')}"
         if opened.text is not None:
-            to_go_on = f"its file is not at hand; its text is kept in {opened.store.root}/studies"
+            to_go_on = f"its file is not available; its text is kept in {opened.store.root}/studies"
         print(f"nothing of it runs now; {to_go_on}")
 
 

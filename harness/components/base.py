@@ -20,7 +20,7 @@ components` and the reference page all say the same. Its methods are of two halv
 component enters a stage's key is `content()`: its settings less those marked `NotInKey`. A
 stranger's component always writes all of them and its version. Of a built-in, a field that came
 after its first release is marked `Later`: it is left out at its default, which may therefore never
-change, and so the keys of before stand.
+change, so that older keys stay valid.
 """
 
 # Annotations are values here, not texts: pydantic would read the texts again for every subclass.

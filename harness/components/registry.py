@@ -99,7 +99,7 @@ def word(kind: str) -> str:
 
 
 def contract(kind: str) -> type[Component]:
-    """The base class of a kind. Raises BadInput for a kind that there is not."""
+    """The base class of a kind. Raises BadInput for a kind that does not exist."""
     if not isinstance(kind, str):
         raise another_type("the kind of component", kind, f"one of {', '.join(KINDS)}")
     kind = kind.removeprefix("data ").removeprefix("data-").removeprefix("report ")

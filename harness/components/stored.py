@@ -8,7 +8,7 @@ from typing import Any
 from harness.components import registry
 from harness.components.base import Component
 
-# What is meant where a stage's settings name none: keys of before there was a choice.
+# What is meant where a stage's settings name none: keys from before there was a choice.
 UNNAMED = {"family": "DiT", "objective": "ddpm", "optimizer": "adamw", "schedule": "constant"}
 
 

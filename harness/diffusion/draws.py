@@ -127,7 +127,7 @@ def sample_labels(
 ) -> Tensor:
     """Labels in [0, num_classes), (N,) int64; each depends on (seed, index) alone.
 
-    counts: how often each label shall be drawn, whole numbers (num_classes,) of which not all are
+    counts: how often each label is to be drawn, whole numbers (num_classes,) of which not all are
     0; None: all alike. Equal counts give the same labels as None.
 
     Without classes (0) each is 0, the null label of unconditional models.

@@ -108,7 +108,7 @@ def committed(plan: Plan, stages: Iterable[Stage], store: Store) -> Iterator[Rea
 def absent(study: Study, said: Iterable[str] = ()) -> list[str]:
     """Paths of the study that are not there, though nothing may need them today, as sentences.
 
-    said: what is told already; a path that is named there is not told again.
+    said: what was reported already; a path that is named there is not reported again.
     """
     told = " ".join(said)
     found = []

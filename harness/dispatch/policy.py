@@ -44,7 +44,7 @@ class Driving(Protocol):
 
 
 class Policy:
-    """How a driver starts stages, and what it does about those of before and about failures."""
+    """How a driver starts stages, and what it does about earlier ones and about failures."""
 
     outlives: bool  # do stages go on without the driver?
 

@@ -268,7 +268,7 @@ def _content(path: Path) -> Any:
             torch.serialization.safe_globals(_plain_types()),
             warnings.catch_warnings(),
         ):
-            warnings.simplefilter("ignore")  # of sparse tensors, and of pickles of before
+            warnings.simplefilter("ignore")  # of sparse tensors, and of old pickles
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]+)", str(error))

@@ -63,7 +63,7 @@ def pair_id(smaller: str, larger: str) -> str:
 def chosen_ids(named: Sequence[str] | None, pairs: Sequence[tuple[str, str]] = ()) -> list[str]:
     """Ids of what a study decides: all of the paper's or those named, and its own pairs.
 
-    Raises BadInput for an id that the paper has not.
+    Raises BadInput for an id that the paper does not have.
     """
     known = ids()
     for name in named or ():

@@ -109,7 +109,7 @@ class Watch:
             while self.found is None and time.monotonic() < until:
                 time.sleep(LOOK_S / 5)
             found = self.found or Failure(
-                -1, "", "killed", f"one of them ended without a word ({_first_line(error)})"
+                -1, "", "killed", f"one of them ended without a message ({_first_line(error)})"
             )
             return self._peer_failed(found)
         text = str(error) if isinstance(error, HarnessError) else on_one_line(error)
@@ -154,7 +154,7 @@ class Watch:
                 store.add(SEEN, 1)
             except Exception as error:  # whichever way the connection broke
                 found = Failure(
-                    -1, "", "killed", f"the first ended without a word ({_first_line(error)})"
+                    -1, "", "killed", f"the first ended without a message ({_first_line(error)})"
                 )
             if found.rank == self.world.rank:
                 return

@@ -3,7 +3,7 @@
 A record knows its key and its settings, not which studies it serves. This file says, for each stage
 key of one study, the run's label, the evaluations it is of, the training step, and where in the
 matrix it stands. So a study's rows can be told apart, and be read where the study's file or a
-component that it names is not at hand: the study's text is here as well.
+component that it names is not available: the study's text is here as well.
 
     {"format": 1, "study": "scaling", "profile": "laptop", "text": "study: scaling\\n...",
      "overrides": ["seed=1"], "written": "2026-11-25T15:00:00+00:00",
@@ -16,8 +16,8 @@ component that it names is not at hand: the study's text is here as well.
 `claims` says when each claim of the study was first stored: a claim added after the first run was
 chosen with the data in view. A file from before claims were stored has none.
 
-SHA is that of everything but `written`: the study under other --set has a file of its own, the same
-study run again has not.
+SHA is that of everything but `written`: the study under other --set gets a file of its own, the
+same study run again does not.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def check(kind: str, component: str | type[Component] | Component, **settings: o
 
     component: a name that the registry knows, a class, or an instance; settings: its fields, where
     no instance is given. The error lists every law that broke. Raises BadInput for a kind or a name
-    that there is not, and TypeError for settings beside an instance.
+    that does not exist, and TypeError for settings beside an instance.
     """
     kind = registry.contract(kind).kind
     made = _made(kind, component, settings)

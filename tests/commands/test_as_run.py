@@ -1,4 +1,4 @@
-"""A study whose file or component is not at hand is read by what its last `run` kept of it."""
+"""A study whose file or component is not available is read by what its last `run` kept of it."""
 
 from __future__ import annotations
 

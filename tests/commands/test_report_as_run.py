@@ -1,4 +1,4 @@
-"""A report is written also where the study's file, or a component of it, is not at hand."""
+"""A report is written also where the study's file, or a component of it, is not available."""
 
 from __future__ import annotations
 

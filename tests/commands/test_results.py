@@ -111,7 +111,7 @@ def test_record_files_are_merged_and_say_the_same(
 def test_a_study_whose_component_is_elsewhere_is_shown_as_it_was_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed
 ) -> None:
-    """The name alone is enough, where its file is not at hand."""
+    """The name alone is enough, where its file is not available."""
     study = opened(tmp_path)
     m = study.plan.measurements[0]
     row = {"key": m.evaluate, "checkpoint_key": m.checkpoint, "metric": "fd", "value": 7.25}

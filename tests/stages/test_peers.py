@@ -74,7 +74,7 @@ def test_an_error_in_one_process_ends_all_with_its_message(
 def test_a_process_that_is_killed_ends_the_others(laboratory: Laboratory) -> None:
     ended = train(laboratory, failing(1, "os.kill(os.getpid(), signal.SIGKILL)"), count=3)
     for other in (0, 2):
-        assert "ended without a word" in ended.outputs[other].splitlines()[-1], str(ended)
+        assert "ended without a message" in ended.outputs[other].splitlines()[-1], str(ended)
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ with peers.together(world, lambda: False, lambda error: "error") as stopping:
     ended = processes.run(tmp_path, code, 3)
     assert ended.codes == [-signal.SIGKILL, 1, 1] and max(ended.ends) - ended.ends[0] < SOON_S
     for other in (1, 2):
-        assert "ended without a word" in ended.outputs[other].splitlines()[-1], str(ended)
+        assert "ended without a message" in ended.outputs[other].splitlines()[-1], str(ended)
 
 
 @pytest.mark.slow
@@ -205,7 +205,7 @@ def test_a_broken_connection_waits_a_little_for_its_reason(
 def test_a_process_that_says_nothing_was_killed(two: tuple[World, World]) -> None:
     reset = RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]")
     with (
-        pytest.raises(PeerFailed, match=r"one of them ended without a word .*closed by peer") as e,
+        pytest.raises(PeerFailed, match=r"ended without a message .*closed by peer") as e,
         peers.together(two[0], lambda: False, classify),
     ):
         raise reset

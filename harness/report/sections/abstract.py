@@ -99,13 +99,13 @@ def left_out(found: Findings) -> list[Text]:
 
 
 def unranked(found: Findings) -> list[Text]:
-    """The metrics whose components are not at hand: their values are ranked nowhere."""
+    """The metrics whose components are not available: their values are ranked nowhere."""
     if not found.undirected:
         return []
     one = len(found.undirected) == 1
     return [
         f" Whether more or less of {listed(list(found.undirected))} is better is not known here: "
-        f"{'its component is' if one else 'their components are'} not at hand, so "
+        f"{'its component is' if one else 'their components are'} not available, so "
         f"{'it is' if one else 'they are'} in no ranking of this report."
     ]
 

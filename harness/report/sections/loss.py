@@ -54,7 +54,7 @@ def minimised(runs: pd.DataFrame) -> str:
 
 
 def _words(objective: str) -> str | None:
-    """What an objective itself calls its loss; None where it does not, or is not at hand."""
+    """What an objective itself calls its loss; None where it does not, or is not available."""
     try:
         cls = registry.get("objective", objective)
     except HarnessError:

@@ -60,7 +60,7 @@ class Method(Section):
             settings.setdefault("samples", findings.protocol.samples)
             settings.setdefault("sampling_steps", findings.protocol.sampling_steps)
         if not settings:
-            return [paragraph(em("The study's settings are not at hand."))]
+            return [paragraph(em("The study's settings are not available."))]
         rows: list[list[str | Cell]] = []
         other = []
         for name, value in settings.items():

@@ -16,4 +16,4 @@ class Study(Section):
 
     def blocks(self, findings: Findings) -> list[Block]:
         text = findings.report.text
-        return [Code(text)] if text else [paragraph(em("The study's file is not at hand."))]
+        return [Code(text)] if text else [paragraph(em("The study's file is not available."))]

@@ -67,7 +67,7 @@ def test_a_metric_whose_component_is_not_at_hand_is_ranked_nowhere(make) -> None
         said = plain(sentences(found))
         assert said.endswith(
             " Whether more or less of likeness_clip is better is not known here: its component is "
-            "not at hand, so it is in no ranking of this report."
+            "not available, so it is in no ranking of this report."
         )
     assert "No quality was measured" in said and "Nothing has been" not in said
 

@@ -81,6 +81,6 @@ def test_a_setting_that_the_table_does_not_know_is_said_by_its_name() -> None:
 @pytest.mark.slow
 def test_without_settings_it_says_so_and_the_papers_report_names_no_difference(make) -> None:
     empty = make.report(make.frames(sizes=()), ("method",), samples={})
-    assert "settings are not at hand." in said(empty)
+    assert "settings are not available." in said(empty)
     own = dataclasses.replace(papers_report(), sections=("method",), settings={"batch_size": 64})
     assert "These are not the paper's" not in said(own)

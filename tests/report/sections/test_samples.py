@@ -29,8 +29,8 @@ def test_real_images_stand_beside_the_samples(make):
 
 
 def test_it_says_why_there_are_no_real_images(make):
-    text = said(report(make, real_how="imagenet is not at hand (no folder data)"))
-    assert "No real images stand beside them: imagenet is not at hand" in text
+    text = said(report(make, real_how="imagenet is not available (no folder data)"))
+    assert "No real images stand beside them: imagenet is not available" in text
 
 
 @pytest.mark.slow

@@ -15,4 +15,4 @@ def test_the_text_is_set_as_it_is(make) -> None:
 
 def test_without_a_file_it_says_so(make) -> None:
     made = make.report(make.frames(sizes=()), ("study",), samples={})
-    assert "The study's file is not at hand." in said(made)
+    assert "The study's file is not available." in said(made)

@@ -66,7 +66,7 @@ def test_an_end_of_a_crossing_that_was_not_measured_is_no_number(ends, cells) ->
 
 
 def test_crossings_that_are_cut_are_counted() -> None:
-    """A page of neighbours ended without a word after forty."""
+    """A page of neighbours ended without a message after forty."""
     (table,) = crossings_table(SimpleNamespace(), met(100.0, 50.0, 200.0, rows=MOST + 3))
     assert len(table.rows) == MOST and "3 more pairs of neighbours" in str(table.caption)
     (table,) = crossings_table(SimpleNamespace(), met(100.0, 50.0, 200.0, rows=MOST))
