@@ -15,7 +15,7 @@ from harness.nearest import did_you_mean
 from harness.spec import scalars
 from harness.spec.base import LARGEST, NAME
 from harness.spec.schema import StudySettings
-from harness.spec.source import Path_, Source
+from harness.spec.source import ODD_SPACE, Path_, Source, odd_space
 
 
 def place_of(where: Source, path: Path_, point: Mapping[str, Any] | None = None) -> str:
@@ -80,6 +80,12 @@ def without_repeats(problems: Iterable[str]) -> list[str]:
 
 
 IN_A_RUN = re.compile(r"(.+?) \(in the run (.+?)\)( \[.*\])?")
+LIMITS = {  # kinds of error -> what pydantic calls the limit
+    "greater_than": "gt",
+    "greater_than_equal": "ge",
+    "less_than": "lt",
+    "less_than_equal": "le",
+}
 SAID = ("extra_forbidden", "value_error")  # errors whose own text says what is allowed, and why
 BRANCHES = {"int", "float", "str", "bool", "literal", "constrained-int", "constrained-str"}
 
@@ -109,6 +115,8 @@ def _sentence(
                 f"{leaf!r} is not a field: a comma ends the value before it; a number has no "
                 "commas, write 1_000 or 1000"
             )
+        if odd := ODD_SPACE.search(leaf):
+            return f"{leaf!r} is not a field: {odd_space(odd[0])}"
         parent = dotted.rpartition(".")[0]
         below = own is not None and parent == ".".join(map(str, prefix))
         allowed = list(own or ()) if below else fields_of(parent)
@@ -132,6 +140,8 @@ def _sentence(
         hint = _hint(found) if any(c.isdigit() for c in message) else ""
         return f"{dotted} is {_found(found)}{near}; allowed: {message}{hint}"
     message = message[0].lower() + message[1:]
+    if kind in LIMITS and 0 < abs(limit := item["ctx"][LIMITS[kind]]) < 1e-3:
+        message = f"{message.rpartition(' ')[0]} {limit:g}"  # and not 0.000000000001
     if kind == "int_type" and isinstance(found, float) and found.is_integer():
         message += f": write {int(found)}" if abs(found) <= LARGEST else ", of 64 bits"
     if kind in ("int_type", "float_type", "bool_type"):

@@ -22,9 +22,10 @@ from harness.components import registry
 from harness.components.family import Family, by_short_name
 from harness.components.registry import UnknownComponent
 from harness.errors import BadInput
+from harness.nearest import did_you_mean
 from harness.spec.base import Settings
 from harness.spec.choices import validated
-from harness.spec.explain import place_of, show
+from harness.spec.explain import place_of, show, written
 from harness.spec.source import Path_, Source
 
 
@@ -100,7 +101,7 @@ def choose(
         ("by_family", Mapping, "a mapping of families"),
     ):
         if given.get(field) is not None and not isinstance(given[field], kinds):
-            wrong(f"model.{field} is {given[field]!r}; it should be {words}", field)
+            wrong(f"model.{field} is {written(given[field])}; it should be {words}", field)
             return None
     name, checkpoint = given.pop("name", None), given.pop("checkpoint", None)
     by_family = given.pop("by_family", None) or {}
@@ -137,11 +138,30 @@ def choose(
         return None
     own = by_family.get(family) or {}
     if not isinstance(own, Mapping):
-        wrong(f"model.by_family.{family} is {own!r}; it should be a mapping", "by_family", family)
+        said = f"model.by_family.{family} is {written(own)}"
+        wrong(f"{said}; it should be a mapping", "by_family", family)
         return None
-    for other in by_family:
+    for other, its in by_family.items():
         if other not in registry.names("family"):
             wrong(f"model.by_family: {UnknownComponent('family', other)}", "by_family", other)
+        elif other != family:
+            for sentence in _of_another(other, its):
+                wrong(sentence, "by_family", other)
     settings = {k: v for k, v in {**given, **own}.items() if v is not None or k in cls.model_fields}
     made = validated(cls, settings, where, ("model",), problems, point)
     return Model(made) if isinstance(made, Family) else None
+
+
+def _of_another(family: str, its: Any) -> list[str]:
+    """What is wrong with the settings of a family that this run has not: their names alone."""
+    place = f"model.by_family.{family}"
+    if its is None:
+        return []
+    if not isinstance(its, Mapping):
+        return [f"{place} is {written(its)}; it should be a mapping"]
+    known = tuple(registry.get("family", family).model_fields)
+    return [
+        f"unknown field '{place}.{field}'{did_you_mean(field, known)}; allowed: {', '.join(known)}"
+        for field in its
+        if field not in known
+    ]

@@ -6,6 +6,8 @@ a spelling mistake.
 
 from __future__ import annotations
 
+import re
+
 from harness.errors import BadInput
 from harness.spec.explain import written
 from harness.spec.source import Source
@@ -30,13 +32,27 @@ def check(study: Source, version: str) -> None:
     try:
         wanted = Requirement(text)
     except InvalidRequirement as error:
-        raise BadInput(
-            f"{place}: requires is {text!r}, which asks for no version: write harness>=0.2"
-        ) from error
+        version_alone = re.fullmatch(r"\s*((?:===?|~=|!=|[<>]=?)\s*)([\w.*+!-]+)\s*", text)
+        what = (
+            f"without the name before it: write harness{text.strip()}"
+            if version_alone
+            else "which asks for no version: write harness>=0.2"
+        )
+        raise BadInput(f"{place}: requires is {text!r}, {what}") from error
     if wanted.name.lower().replace("_", "-") not in NAMES:
         raise BadInput(
             f"{place}: requires: {text!r} asks for {wanted.name}; a study says which harness it "
             "needs, as harness>=0.2 (packages of its components stand in their own files)"
+        )
+    more = (
+        *(["an address (@)"] if wanted.url else []),
+        *(["extras ([...])"] if wanted.extras else []),
+        *(["an environment marker (;)"] if wanted.marker else []),
+    )
+    if more:
+        raise BadInput(
+            f"{place}: requires is {text!r}, with {' and '.join(more)}, and a version alone is "
+            f"read: write harness{wanted.specifier or '>=0.2'}"
         )
     if not wanted.specifier.contains(Version(version), prereleases=True):
         raise BadInput(

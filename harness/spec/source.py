@@ -124,7 +124,12 @@ def parse(text: str, file: str) -> Source:
         what = _PLAIN.get(what, what)
         if "tab character" in what or "\t" in line[: len(line) - len(line.lstrip())]:
             what = "there is a tab: indent with spaces"
-        where = Line(file, mark.line + 1 if mark and not file.startswith(OPTION) else None)
+        at = mark.line if mark else 0
+        lines = text.splitlines()
+        for earlier in range(at, max(at - 2, -1), -1):  # what it spoils may be found a line later
+            if mark and earlier < len(lines) and (odd := ODD_SPACE.search(lines[earlier])):
+                at, what = earlier, odd_space(odd[0])
+        where = Line(file, at + 1 if mark and not file.startswith(OPTION) else None)
         raise BadInput(f"{where}: not valid YAML: {what}") from None
     except RecursionError:
         raise BadInput(f"{file}: not valid YAML: an alias stands within what it names") from None
@@ -143,6 +148,18 @@ def parse(text: str, file: str) -> Source:
 
 
 # What libyaml says, where that needs plainer words.
+# Spaces and marks that look like a plain space, or like nothing: of word processors and web pages.
+ODD_SPACE = re.compile("[\u00a0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
+
+
+def odd_space(character: str) -> str:
+    """What to do about one of ODD_SPACE."""
+    return (
+        f"there is a character that looks like a space or like nothing (U+{ord(character):04X}): "
+        "write plain spaces"
+    )
+
+
 _PLAIN = {
     "but found another document": "a second document begins here (---): a study is one",
     "found undefined alias": "this alias (*) has no anchor (&) before it: text that begins with * "

@@ -66,6 +66,14 @@ def test_what_one_family_alone_has_stands_under_its_name() -> None:
         ),
         ({**XL2, "by_family": {"DiT": 3}}, "model.by_family.DiT is 3; it should be a mapping"),
         ({**XL2, "by_family": 3}, "it should be a mapping of families"),
+        ({**XL2, "by_family": ("DiT",)}, "by_family is [DiT]; it should be a mapping of families"),
+        ({**XL2, "family": ("DiT", "U-ViT")}, "model.family is [DiT, U-ViT]; it should be a name"),
+        (
+            {**XL2, "by_family": {"UNet": {"wdith": 3}}},
+            "unknown field 'model.by_family.UNet.wdith' (did you mean 'width'?); allowed: ",
+        ),
+        ({**XL2, "by_family": {"UNet": {"family": "UNet"}}}, "model.by_family.UNet.family"),
+        ({**XL2, "by_family": {"UNet": [3]}}, "by_family.UNet is [3]; it should be a mapping"),
         ({**XL2, "hieght": 3}, "unknown field 'model.hieght'"),
     ],
 )

@@ -48,6 +48,15 @@ def test_a_later_version_is_asked_for_before_its_fields_are_misread(tmp_path: Pa
         ("harness=>1", "asks for no version: write harness>=0.2"),
         ("[harness>=0.1]", r"requires is \[harness>=0.1\]; it should be text"),
         ("torch>=2", "asks for torch"),
+        ("'>=99'", "without the name before it: write harness>=99"),
+        ("'~=0.1 '", "write harness~=0.1"),
+        ("'>=0.1,<'", "asks for no version"),
+        (
+            "\"harness>=0.1; python_version < '3'\"",
+            r"an environment marker \(;\).*: write harness>=",
+        ),
+        ("harness[slurm]>=0.1", r"extras \(\[...\]\), and a version alone"),
+        ("'harness @ https://a.b/c.whl'", r"an address \(@\).* write harness>=0.2"),
     ],
 )
 def test_what_cannot_be_read_is_told_with_its_line(tmp_path: Path, text: str, said: str) -> None:

@@ -115,6 +115,8 @@ def test_a_part_is_had_with_its_places() -> None:
         ("null: 2\n", "s.yaml:1: a field name must be a word"),
         ("a:\n  <<: [1]\n", "<< merges mappings only"),
         ("a:\n\tb: 1\n", "s.yaml:2: not valid YAML: there is a tab: indent with spaces"),
+        ("a: 1\nb:\u00a02\nc: 3\n", "s.yaml:2: not valid YAML: there is a character that looks"),
+        ("a: 1\nb:\u30002\n", "(U+3000): write plain spaces"),
         ("a: " + "[" * 60 + "]" * 60, "nested more than 40 deep; refused"),
     ],
 )
