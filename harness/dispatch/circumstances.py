@@ -8,7 +8,6 @@ outside the key. An error that occurred under other circumstances is worth anoth
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable
 from functools import cache
@@ -19,6 +18,7 @@ import harness
 from harness.dispatch.ledger import Attempt
 from harness.plan.plan import Plan
 from harness.plan.stages import Task
+from harness.store import files
 
 MEANING = {
     "code": "the code",
@@ -80,7 +80,7 @@ def _files(paths: Iterable[str]) -> str:
         except OSError:
             continue
         seen += [(entry.path, *_stat(entry.path)) for entry in entries]
-    return _digest(seen)
+    return files.checksum(seen)
 
 
 def _stat(path: str) -> tuple[int, int]:
@@ -97,7 +97,8 @@ def _settings(plan: Plan, task: Task) -> str:
     dispatch = settings.model_dump(mode="json", exclude=components)
     dispatch["executor"] = settings.component.model_dump(mode="json")
     dispatch["trackers"] = [_tracker(tracker) for tracker in settings.trackers]
-    return _digest([dispatch, {name: str(value) for name, value in task.place.__dict__.items()}])
+    place = {name: str(value) for name, value in task.place.__dict__.items()}
+    return files.checksum([dispatch, place])
 
 
 def _tracker(tracker: Any) -> object:
@@ -105,7 +106,3 @@ def _tracker(tracker: Any) -> object:
     if isinstance(tracker, (str, dict)):
         return tracker
     return {"name": tracker.name, **tracker.model_dump(mode="json")}
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

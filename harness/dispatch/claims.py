@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import socket
@@ -116,7 +115,7 @@ class Claims:
             files.step("write", path)
             path.parent.mkdir(parents=True, exist_ok=True)
             content = asdict(self.owner)
-            path.write_text(json.dumps({**content, "check": _check(content)}))
+            path.write_text(json.dumps({**content, "check": files.checksum(content)}))
         except OSError as error:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -331,11 +330,6 @@ def _read(path: str | Path) -> Owner | None:
         return None
 
 
-def _check(content: Mapping[str, Any]) -> str:
-    """A checksum of a claim: a changed byte must not make a dead process another machine's."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-
-
 def _parse(text: str | bytes) -> Owner | None:
     try:
         content = json.loads(text)
@@ -344,4 +338,5 @@ def _parse(text: str | bytes) -> Owner | None:
     except (ValueError, TypeError, AttributeError):
         return None
     whole = isinstance(found.host, str) and isinstance(found.pid, int) and found.pid > 0
-    return found if whole and check in (None, _check(content)) else None
+    # a changed byte must not make a dead process another machine's
+    return found if whole and check in (None, files.checksum(content)) else None

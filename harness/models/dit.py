@@ -207,10 +207,11 @@ class DiT(nn.Module):
                 x = block(x, condition)
         if self.block == "in-context":
             x = x[:, : self.tokens]
-        return self.unpatchify(self.final_layer(x, condition))
+        out = self.final_layer(x, condition)
+        return unpatchify(out, self.patch_size, self.grid, self.out_channels)
 
-    def unpatchify(self, x: Tensor) -> Tensor:
-        """(N, T, p * p * out) -> (N, out, H, W); a token is in order row, column, channel."""
-        p, grid = self.patch_size, self.grid
-        x = x.view(-1, grid, grid, p, p, self.out_channels).permute(0, 5, 1, 3, 2, 4)
-        return x.reshape(-1, self.out_channels, grid * p, grid * p)
+
+def unpatchify(x: Tensor, patch: int, grid: int, channels: int) -> Tensor:
+    """(N, T, p * p * C) -> (N, C, H, W); a token is in order row, column, channel."""
+    x = x.view(-1, grid, grid, patch, patch, channels).permute(0, 5, 1, 3, 2, 4)
+    return x.reshape(-1, channels, grid * patch, grid * patch)

@@ -12,7 +12,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from harness.models.blocks import EPS, MLP, Linear, ZeroLinear, modulation
-from harness.models.dit import LabelEmbedder, PatchEmbedder, TimestepEmbedder, position_table
+from harness.models.dit import (
+    LabelEmbedder,
+    PatchEmbedder,
+    TimestepEmbedder,
+    position_table,
+    unpatchify,
+)
 from harness.models.transformer import swiglu_width
 
 THETA = 10_000.0  # of rotary positions
@@ -198,10 +204,5 @@ class ModernDiT(nn.Module):
                 x = checkpoint(block, x, condition, turns, use_reentrant=False)
             else:
                 x = block(x, condition, turns)
-        return self._unpatchify(self.final_layer(x, condition))
-
-    def _unpatchify(self, x: Tensor) -> Tensor:
-        """(N, T, p * p * out) -> (N, out, H, W); in a token the order is row, column, channel."""
-        p, grid = self.patch_size, self.grid
-        x = x.view(-1, grid, grid, p, p, self.out_channels).permute(0, 5, 1, 3, 2, 4)
-        return x.reshape(-1, self.out_channels, grid * p, grid * p)
+        out = self.final_layer(x, condition)
+        return unpatchify(out, self.patch_size, self.grid, self.out_channels)

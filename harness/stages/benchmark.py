@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,7 +29,7 @@ from harness.plan.cost import dit_gflops
 from harness.plan.stages import Place, Recipe, Task, TrainStage
 from harness.stages import train
 from harness.stages.execute import device_name, pick_device
-from harness.stages.utilisation import utilisation
+from harness.stages.utilisation import peak_memory, utilisation
 from harness.stages.work import Work
 from harness.store import codec, provenance
 from harness.store.artifacts import Artifact
@@ -73,7 +72,7 @@ def measure(setting: Setting) -> BenchmarkResult:
     found = {"train": _train, "sample": _sample, "encode": _encode}[setting.kind](setting, device)
     rate = found.get("gflops_per_second")
     own = {
-        "memory_bytes": found.get("memory_bytes") or _memory(device),
+        "memory_bytes": found.get("memory_bytes") or peak_memory(device),
         "seconds_per_gflop": None if not rate else 1.0 / rate,
         "seconds_per_image": 1.0 / found["images_per_second"],
         "utilisation": None
@@ -294,9 +293,3 @@ def _gflops(shape: zoo.Architecture) -> float:
     """Strict Gflops of one forward pass."""
     size, channels = shape.input_size, shape.channels
     return dit_gflops(shape.depth, shape.width, shape.patch_size, size, channels, shape.block)
-
-
-def _memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import resource
 import time
 from typing import Any
 
@@ -16,7 +15,7 @@ from harness.plan.cost import TRAINING_FACTOR
 from harness.plan.stages import TrainStage
 from harness.plan.wanted import trajectory
 from harness.stages.tracking import Trackers, of_task
-from harness.stages.utilisation import utilisation
+from harness.stages.utilisation import peak_memory, utilisation
 from harness.stages.work import Work
 
 LOSSES = ("loss", "mse", "vb")  # columns of the records; an objective has the first at least
@@ -105,7 +104,7 @@ class TrainingLog:
             "images_per_second": speed,
             "gflops_per_second": rate,
             "utilisation": used,
-            "memory_bytes": _memory(self.work.device),
+            "memory_bytes": peak_memory(self.work.device),
         }
         self.rows.append(row)
         if world.main:
@@ -178,10 +177,3 @@ def _trackers(settings: TrainStage, work: Work) -> Trackers | None:
 def _short(rate: float) -> str:
     """A rate with three digits: micro models do thousandths of a Gflop a second."""
     return f"{rate:.3g}" if rate < 1000 else f"{rate:.0f}"
-
-
-def _memory(device: torch.device) -> int:
-    """Peak bytes: of the device, or of the process."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

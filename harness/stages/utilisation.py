@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import torch
 
 # Dense (no sparsity) Tflop/s of NVIDIA's data sheets: bf16, TF32, float32. Longer names first.
@@ -43,3 +45,10 @@ def utilisation(
         return None
     peak = peak_flops(torch.cuda.get_device_name(device), precision, tf32)
     return None if peak is None else 2e9 * gflops_per_second / (peak * devices)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes that were taken at most: of the device, or of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

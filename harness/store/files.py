@@ -47,6 +47,11 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def checksum(content: object) -> str:
+    """Of a JSON value, whatever the order of its keys: the SHA-256's first 16 digits."""
+    return digest(json.dumps(content, sort_keys=True).encode())[:16]
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, as 64 hexadecimal digits."""
     found = hashlib.sha256()

@@ -15,10 +15,10 @@ from pretender import drive
 from tiny_study import TINY
 
 from harness.cli import main
-from harness.dispatch import claims
 from harness.dispatch.ledger import Ledger
 from harness.plan import Plan, Stage, make_plan
 from harness.spec import load_study
+from harness.store import files as store_files
 
 PATTERNS = {
     "ledger entry": "attempts/*/*.json",
@@ -95,7 +95,7 @@ def interrupted(plan: Plan, root: Path) -> list[Stage]:
     ledger.tell({s.key: {"done": 1, "total": 2} for s in waiting})
     for path in [*root.glob("claims/*"), *root.glob("drivers/*.json")]:  # it has died
         content = json.loads(path.read_text()) | {"born": "1"}
-        content["check"] = claims._check({k: v for k, v in content.items() if k != "check"})
+        content["check"] = store_files.checksum({k: v for k, v in content.items() if k != "check"})
         path.write_text(json.dumps(content))
     return waiting
 

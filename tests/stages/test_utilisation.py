@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.stages.utilisation import PEAKS, peak_flops, utilisation
+from harness.stages.utilisation import PEAKS, peak_flops, peak_memory, utilisation
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,10 @@ def test_a_multiply_accumulate_is_two_operations(monkeypatch: pytest.MonkeyPatch
     # 156,000 Gflops/s counted so are 312 Tflop/s: all of bf16's peak
     assert utilisation(156_000, device, "bf16", False) == pytest.approx(1.0)
     assert utilisation(156_000, device, "bf16", False, devices=4) == pytest.approx(0.25)
+
+
+def test_the_memory_that_was_taken_at_most_never_shrinks() -> None:
+    before = peak_memory(torch.device("cpu"))
+    assert before > 2**20
+    taken = torch.ones(2**22)  # 16 MiB
+    assert peak_memory(torch.device("cpu")) >= before and len(taken)

@@ -223,3 +223,11 @@ def test_a_listing_of_a_minute_ago_loses_and_doubles_nothing(
     records.reconcile(store)
     clock[0] = 99
     assert list(records.read_frames(tmp_path)["metrics"]["key"]) == keys
+
+
+def test_a_json_values_checksum_is_of_its_content_and_not_of_its_order() -> None:
+    """Claims, batches and ledger entries of before bear it: it must not move."""
+    content = {"pid": 7, "host": "a", "of": [1, 2.5, None, True]}
+    assert files.checksum(content) == files.checksum(dict(reversed(content.items())))
+    assert files.checksum(content) == "108b990060f1f847"
+    assert files.checksum({**content, "pid": 8}) != files.checksum(content)

@@ -6,9 +6,9 @@ later. What has no checksum was written by release 0.1 and is taken as it is.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
+
+from harness.store import files
 
 
 class Damaged(ValueError):
@@ -17,7 +17,7 @@ class Damaged(ValueError):
 
 def sealed(content: dict[str, Any]) -> dict[str, Any]:
     """The object, with the checksum of everything else in it."""
-    return {**content, "sha256": _checksum(content)}
+    return {**content, "sha256": files.checksum(content)}
 
 
 def opened(found: Any) -> dict[str, Any]:
@@ -25,10 +25,6 @@ def opened(found: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Damaged("it is not a JSON object")
     content = {name: value for name, value in found.items() if name != "sha256"}
-    if "sha256" in found and found["sha256"] != _checksum(content):
+    if "sha256" in found and found["sha256"] != files.checksum(content):
         raise Damaged("its checksum does not fit")
     return content
-
-
-def _checksum(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]

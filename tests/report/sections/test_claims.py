@@ -112,7 +112,7 @@ def test_block_designs_stay_in_one_setting(make):
 @pytest.mark.slow
 def test_the_table_names_the_settings_and_the_abstract_counts_a_claim_once(make):
     found = find(make.report(two_settings(make, 1.0, learning_rate=1e-2), ("claims",)))
-    _text, table = Claims().blocks(found)
+    _text, table, _silent = Claims().blocks(found)
     settings = {v.setting for v in found.verdicts}
     assert len(settings) == 2 and {row[2] for row in table.rows} == settings
     assert "each setting is judged alone" in str(table.caption)
@@ -133,8 +133,15 @@ def test_a_studys_own_pair_is_decided_and_a_late_one_is_marked(make):
     rows = cells_of(report, "tab-claims")["rows"]
     assert rows[-1][1].endswith("‡") and not rows[0][1].endswith("‡")
     text = said(report)
-    assert "chosen after the first run" in text and "begun before claims" not in text
-    assert "begun before claims were stored" in said(measured(make, 0.0))
+    assert "chosen after the first run" in text and "begun before its claims" not in text
+    assert "begun before its claims were stored" in said(measured(make, 0.0))
+
+
+def test_where_nothing_can_be_decided_the_reason_stands_alone(make) -> None:
+    found = find(make.report(make.frames(sizes=()), ("claims",), samples={}))
+    assert not found.verdicts
+    assert [type(block).__name__ for block in Claims().blocks(found)] == ["Paragraph"]
+    assert "No model has a measured quality yet." in str(Claims().blocks(found))
 
 
 @pytest.mark.slow
