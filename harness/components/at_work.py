@@ -1,10 +1,10 @@
-"""What stages ask of a stranger's component at work is held to its contract, call by call.
+"""A stranger's component is held to its contract in stages too, call by call.
 
 A mean where the losses of rows are asked, or a network that is asked twice a step, gives a number
 all the same, and a wrong one. So shapes, types and counts are looked at where they come back, which
 costs nothing beside the work; a BadInput then names the component and the promise that broke. What
-it raises itself goes on as it is: the stage's log has its lines. Our own components are tested
-(harness.testing) and are not held. Nothing here imports torch.
+it raises itself is passed on unchanged: the stage's log has its lines. Our own components are
+tested (harness.testing) and are not held. Nothing here imports torch.
 """
 
 from __future__ import annotations

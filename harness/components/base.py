@@ -33,7 +33,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class NotInKey:
-    """Marks a setting that says where or how fast work is done, never what comes out."""
+    """Marks a setting that says where or how fast work is done, never what the result is."""
 
 
 class Later:

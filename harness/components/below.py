@@ -24,7 +24,7 @@ PAX = re.compile(r"PaxHeaders?(\.[0-9]+)?")
 
 
 def is_litter(name: str) -> bool:
-    """Is a file or folder of this name nobody's: hidden, or written by a file manager?"""
+    """Is a file or folder of this name litter: hidden, or written by a file manager?"""
     return name.startswith(".") or name.lower() in LITTER or PAX.fullmatch(name) is not None
 
 

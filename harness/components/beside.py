@@ -2,7 +2,7 @@
 
 A task finds the files that its study lists, and no others: what a file imports of its own folder
 must be listed before it. This is read from the file's text, imports inside functions included, so
-that a stage does not find out hours later, and so that a listed file is known by those who use it.
+that a stage does not find out hours later, and so that the users of a listed file are known.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tells a file by its first bytes, where it is not what its name says."""
+"""Recognises a file by its first bytes, where it is not what its name says."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _SIGNS: tuple[tuple[int, bytes, str], ...] = (
 
 
 def guess(head: bytes) -> str | None:
-    """Says what a file with this beginning is, and what to do; None where that cannot be told.
+    """What a file with this beginning is, and what to do; None where that is unknown.
 
     >>> guess(b"<!DOCTYPE html><html>")
     'a web page: the download went wrong'

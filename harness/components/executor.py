@@ -71,7 +71,8 @@ class Executor(Component):
         return True
 
     def watch(self, root: Path, study: Any) -> Any:
-        """A running executor that is only asked, by somebody who waits for the answer."""
+        """A running executor that is only asked questions, by a caller that waits for the
+        answers."""
         return self.open(root, study)
 
     def share(self, study: Any, kind: str) -> Share | None:

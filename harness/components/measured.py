@@ -1,7 +1,7 @@
 """What a metric gives: a value, or the reason why there is none.
 
-Apart from the metrics' contract (harness.components.metric), because what a metric is given says
-`Absent` as well, and the contract names what it is given.
+It lies apart from the metrics' contract (harness.components.metric), because a metric's arguments
+raise `Absent` as well, and the contract names their types.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ WORDS = {"source": "data source", "section": "report section"}  # in sentences, 
 
 
 class UnknownComponent(BadInput):
-    """A name that nobody brought; the message lists those of its kind, and the nearest."""
+    """A name that no source brings; the message lists those of its kind, and the nearest."""
 
     def __init__(self, kind: str, name: str) -> None:
         self.known = names(kind)

@@ -40,7 +40,7 @@ class Schedule(Component):
     def covering(self, step: int) -> int:
         """A horizon whose training shares its first `step` steps with every longer one.
 
-        What a trunk to `step` is trained by. Raises BadInput when there is none.
+        A trunk to `step` is trained by it. Raises BadInput when there is none.
         """
         horizon = max(step, 1)
         for _ in range(64):

@@ -3,8 +3,8 @@
 A tracker is told losses and rates while a training goes on, and metrics and a few samples when an
 evaluation is committed. It is in no key and makes no number: the records are the harness's own
 (harness.load_results). It can never fail a run: an error of a tracker is printed to the stage's log
-once, and it is told nothing more by that stage. Nor can it hold one: a stage opens, tells and
-closes each of its trackers from one thread, with a time limit (harness.stages.tracking).
+once, and that stage tells it nothing more. Nor can it hold one up: a stage opens, tells and closes
+each of its trackers from one thread, with a time limit (harness.stages.tracking).
 """
 
 from __future__ import annotations

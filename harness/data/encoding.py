@@ -1,7 +1,7 @@
 """Encoding: every image of a source through an autoencoder, onto disk, once.
 
-Sharded over processes without talk between them: process r of R writes shards r, r + R, ...; run
-again after any interruption it writes those that are missing. Whoever comes last calls finish.
+Sharded over processes that do not communicate: process r of R writes shards r, r + R, ...; run
+again after any interruption it writes those that are missing. The last one calls finish.
 """
 
 from __future__ import annotations

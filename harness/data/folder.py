@@ -18,7 +18,7 @@ from harness.errors import BadInput, HarnessError, Missing
 
 EXTENSIONS = {".jpg", ".jpeg", ".jpe", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
 MOST_KINDS = 5  # extensions in a sentence
-# Images that nobody here reads: told wherever they lie among those that are.
+# Images of kinds that are not read here: reported wherever they lie among others.
 OTHER_IMAGES = {
     *(".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".jxl", ".jfif", ".tga", ".exr", ".hdr"),
     *(".dds", ".pcx", ".qoi", ".pbm", ".pgm", ".pnm", ".apng", ".svg", ".psd", ".ico", ".icns"),
@@ -194,8 +194,8 @@ def split_folder(root: Path, split: str) -> Path:
 
     Two splits have one folder or have no image in common: a floor is never measured of images that
     the reference was made of under another name. CIFAR-100 has a class named train: such a folder,
-    of images and beside other classes, is no split's. Raises Missing, and BadInput where training
-    would take a folder `val` for a class of its own.
+    of images and beside other classes, is not a split's. Raises Missing, and BadInput where
+    training would take a folder `val` for a class of its own.
     """
     if root.is_file():
         raise BadInput(

@@ -66,10 +66,10 @@ class Found:
 
 
 def read(tars: list[Path], index: Path | None = None) -> Found:
-    """The images of the tars, from the index if it has them, which is written if it has not.
+    """The images of the tars: from the index if it has them, else read, and written to the index.
 
-    Raises BadInput for a tar that is cut off or none, for labels that are no integers from 0, and
-    for a sample of two images or two labels.
+    Raises BadInput for a file that is cut off or not a tar, for labels that are no integers from 0,
+    and for a sample of two images or two labels.
     """
     place = None if index is None else index / f"tars-{_identity(tars)}.npz"
     if place is not None and (kept := _kept(place)) is not None:
@@ -222,14 +222,15 @@ class _NoEnd(Exception):
 
 
 class _MoreFollows(Exception):
-    """Behind the end of a tar, which is zeros, lies something else."""
+    """Something else follows the end of a tar, which is zeros."""
 
     def __init__(self, end: int) -> None:
         self.end = end
 
 
 def _nothing_follows(handle: int, position: int, end: int) -> None:
-    """Raise _MoreFollows unless all is zero from here on: whoever stops here would miss it."""
+    """Raise _MoreFollows unless all is zero from here on: a reader that stops here would miss the
+    rest."""
     for start in range(position, end, PIECE):
         if any(os.pread(handle, PIECE, start)):
             raise _MoreFollows(position)
@@ -371,7 +372,7 @@ def _kept(place: Path) -> Found | None:
 
 
 def _keep(place: Path, found: Found) -> None:
-    """Advisory: without it the headers are read again. Whoever comes second writes the same."""
+    """Advisory: without it the headers are read again. A second writer writes the same."""
     aside = place.with_name(f"_{place.stem}.{uuid.uuid4().hex[:8]}.npz")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Image sources: anything with a length whose item i is (uint8 HWC array, label).
 
-Files that cannot be read raise Corrupt for their item alone, so that whoever reads a million of
-them can count, list and skip.
+Files that cannot be read raise Corrupt for their item alone, so that a reader of a million of them
+can count, list and skip.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Decoded(np.ndarray):
             None,
             False,
             False,
-        )  # of what is computed from it nothing is claimed
+        )  # results computed from it carry no such mark
 
 
 def decoded(
@@ -188,7 +188,7 @@ def how_stored(image: Image.Image) -> str | None:
 
 
 def is_turned(image: Image.Image) -> bool:
-    """Says the file (EXIF orientation) that the picture is to be shown turned or mirrored?"""
+    """Does the file (EXIF orientation) say that the picture is to be shown turned or mirrored?"""
     from PIL import ExifTags
 
     try:

@@ -1,4 +1,4 @@
-"""Files that are called .tar and are none: archives of other kinds, web pages, texts."""
+"""Files called .tar that are not tars: archives of other kinds, web pages, texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the pickles of CIFAR's Python version without running what they say.
+"""Reading the pickles of CIFAR's Python version without running them.
 
 A pickle is a small program, and to load a foreign one is to run it. The batches of CIFAR-10 and
 CIFAR-100 hold no more than dictionaries, lists, numbers, texts and one array of bytes; this reader

@@ -55,11 +55,11 @@ class TarShards:
     """All images of the tars below `root` (or of one tar file), in the order of names.
 
     The headers are read once, at the start; an image is then one seek and one read. With `index`, a
-    folder, what they said is kept there for the next who opens the same tars (told by their paths,
-    sizes and times).
-    class_names: 0 to num_classes - 1 (by default up to the largest label found), or the class
-    archives' names. Tars with `split` in their names are preferred to others beside them.
-    Raises Missing if there is no tar, BadInput if one is compressed, cut off, or without labels.
+    folder, their contents are kept there for the next process that opens the same tars (recognised
+    by their paths, sizes and times). class_names: 0 to num_classes - 1 (by default up to the
+    largest label found), or the class archives' names. Tars with `split` in their names are
+    preferred to others beside them. Raises Missing if there is no tar, BadInput if one is
+    compressed, cut off, or without labels.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Folders of images without labels: every image below the folder, at any depth, is of no class.
 
-Models of them are unconditional: `num_classes: 0`, the one label 0 is the null label, and there is
-nothing that guidance could lead away from.
+Models of them are unconditional: `num_classes: 0`, the only label, 0, is the null label, and
+guidance has nothing to lead away from.
 """
 
 from __future__ import annotations

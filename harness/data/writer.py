@@ -71,7 +71,7 @@ class LatentSettings:
 
 
 class LatentWriter:
-    """One process's hand in writing a folder of latents."""
+    """One process's part in writing a folder of latents."""
 
     def __init__(self, folder: str | Path, settings: LatentSettings) -> None:
         self.folder = Path(folder)

@@ -149,7 +149,7 @@ def a_failure_is_told_with_its_class_and_message(component: Executor) -> None:
 
 
 def a_killed_attempt_is_seen(component: Executor) -> None:
-    """SIGKILL to whatever runs the stage is told as a failure, and another stage can start."""
+    """SIGKILL to whatever runs the stage is reported as a failure, and another stage can start."""
     with bench(component) as made:
         stage, _ = made.train()
         victims = made.processes()
@@ -191,7 +191,7 @@ def one_stage_is_cancelled(component: Executor) -> None:
 
 
 def nothing_outlives_close(component: Executor) -> None:
-    """After `close` no process of ours runs; twice is as good as once."""
+    """After `close` no process of ours runs; a second call changes nothing."""
     with bench(component) as made:
         made.train()
         made.executor.close()
@@ -248,8 +248,8 @@ LAWS = (
 def _marked(mark: str) -> list[int]:
     """Living processes that carry a mark in the environment they were started with.
 
-    Not the children of this process: whoever tests has others at work (compilers, Python's own
-    fork server), and a process that outlives its parent is nobody's child and still ours.
+    Not the children of this process: a test has others at work (compilers, Python's own fork
+    server), and a process that outlives its parent is still ours.
     """
     found = []
     for entry in Path("/proc").iterdir():

@@ -114,7 +114,7 @@ def the_same_twice(metric: Metric) -> None:
 
 
 def what_it_needs_it_needs(metric: Metric) -> None:
-    """Without the features that it names it is absent, and with more it is no other number."""
+    """Without the features that it names it is absent; with more, it is the same number."""
     whole, reference = features(1, 0.5), reference_of(features(0))
     for part in metric.needs:
         less = replace(whole, **{part: None})

@@ -113,7 +113,7 @@ def samples_are_like_the_noise(sampler: Sampler) -> None:
 
 
 def noise_is_asked_for_in_order(sampler: Sampler) -> None:
-    """Loop steps count up from 0: another order costs a pass over the streams each time."""
+    """Loop steps count up from 0: any other order costs a pass over the streams each time."""
     for objective in _objectives(sampler):
         steps = _first(sampler, objective, STEPS)
         asked: list[int] = []
