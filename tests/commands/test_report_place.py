@@ -129,9 +129,12 @@ def test_a_damaged_note_of_what_it_was_made_of_is_passed_over(
         ("loop.pdf", "Too many levels of symbolic links"),
         (f"{'x' * 260}.pdf", "ile name too long"),
         (f"{'x' * 126}\u00e9\u5b66.{'y' * 126}.pdf", "ile name too long"),
-        ("tiny.yaml", r"what is written is no .yaml file: name it with the ending .pdf or .html"),
-        ("x.docx", "what is written is no .docx file"),
-        ("mine", "what is written is no such file"),
+        (
+            "tiny.yaml",
+            r"what is written is not a .yaml file: name it with the ending .pdf or .html",
+        ),
+        ("x.docx", "what is written is not a .docx file"),
+        ("mine", "what is written is not a such file"),
         ("-", "write /dev/stdout for standard output"),
     ],
 )

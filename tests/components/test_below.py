@@ -76,5 +76,5 @@ def test_one_tree_of_several_roots_counts_once(tmp_path: Path) -> None:
 
 def test_a_pipe_is_named_and_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.png")
-    with pytest.raises(BadInput, match=r"pipe\.png is no file \(a pipe, socket or device\)"):
+    with pytest.raises(BadInput, match=r"pipe\.png is not a file \(but a pipe, socket or device\)"):
         list(files_below(tmp_path))

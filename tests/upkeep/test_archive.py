@@ -209,7 +209,7 @@ def test_one_that_was_cut_off_is_refused(
     path = written(store, study)
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * keep)])
-    with pytest.raises(BadInput, match=r"cut off|missing|no archive"):
+    with pytest.raises(BadInput, match=r"cut off|missing|not an archive"):
         archive.read(path, there.root)
     assert not there.committed(["train"])
 
