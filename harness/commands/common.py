@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -133,8 +134,7 @@ def open_study(
                     f"--{option} '{pattern}': it is empty, and names no stage: leave the option out"
                 )
             raise BadInput(
-                f"--{option} {pattern}: no stage matches it"
-                f"{did_you_mean(pattern, STAGE_KINDS)}; "
+                f"--{option} {pattern}: no stage matches it{_nearest(plan, option, pattern)}; "
                 f"`{command(args, 'plan', '--stages')}` lists what there is"
             )
     if not stages and plan.stages:
@@ -144,6 +144,25 @@ def open_study(
         )
     text = stored.text if stored else None
     return Opened(study, plan, stages, Store(args.results), Ledger(Path(args.results)), text)
+
+
+def _nearest(plan: Plan, option: str, pattern: str) -> str:
+    """What was meant by a pattern that no stage matches."""
+    stages = plan.stages.values()
+
+    def known(word: str) -> bool:
+        return word in STAGE_KINDS or any(matches(s, [word]) for s in stages)
+
+    parts = [part for part in re.split(r"[,;\s]+", pattern) if part]
+    if len(parts) > 1 and all(map(known, parts)):
+        each = " ".join(f"--{option} {shlex.quote(part)}" for part in parts)
+        return f" (of several each has its own: {each})"
+    small = pattern.lower()
+    if small in STAGE_KINDS or any(s.key.startswith(small) for s in stages):
+        return f" (did you mean {small!r}?)"
+    if any(small in s.label.lower() for s in stages):
+        return " (labels have capital letters where they are shown so)"
+    return did_you_mean(pattern, STAGE_KINDS)
 
 
 def planned(study: Study, imported: Mapping[str, Imported], count: bool = False) -> Plan:

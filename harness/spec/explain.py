@@ -80,6 +80,9 @@ def without_repeats(problems: Iterable[str]) -> list[str]:
 
 
 IN_A_RUN = re.compile(r"(.+?) \(in the run (.+?)\)( \[.*\])?")
+RANGE = re.compile(
+    r"\s*(\d{1,9})\s*(?:\.{2,3}|-|\u2013|\u2026|to)\s*(\d{1,9})\s*"
+)  # 0..3, as many write it
 LIMITS = {  # kinds of error -> what pydantic calls the limit
     "greater_than": "gt",
     "greater_than_equal": "ge",
@@ -231,6 +234,10 @@ def _items(found: Any) -> str:
     parts = [part.strip() for part in found.split(",")] if isinstance(found, str) else []
     if len(parts) > 1 and all(scalars.INTEGER.match(p) or scalars.FLOAT.match(p) for p in parts):
         return ", ".join(parts)
+    if isinstance(found, str) and (ends := RANGE.fullmatch(found)):
+        first, last = int(ends[1]), int(ends[2])
+        if 0 <= last - first < 100:
+            return ", ".join(map(str, range(first, last + 1)))
     return json.dumps(found, ensure_ascii=False)
 
 

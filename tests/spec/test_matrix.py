@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from small_study import GOOD, problems, write
 
+from harness.errors import BadInput
 from harness.spec import load_study, matrix, profiles
 from harness.spec.schema import StudySettings
 from harness.spec.source import Line, Source
@@ -132,3 +134,12 @@ def test_the_input_is_what_the_autoencoder_makes_of_the_images(tmp_path: Path) -
     given = run.given()
     assert (given.side, given.channels, given.num_classes) == (8, 1, 10)
     assert given.out_channels == 2  # DDPM: noise and variance
+
+
+@pytest.mark.parametrize("range_", ["0..3", "0...3", "0-3", "0 to 3", "0\u20133"])
+def test_a_range_as_others_write_it_is_told_as_the_list_that_it_is(
+    range_: str, tmp_path: Path
+) -> None:
+    file = write(tmp_path, GOOD)
+    with pytest.raises(BadInput, match=r"it should be a list: write \[0, 1, 2, 3\]"):
+        load_study(file, overrides=(f"matrix.axes.seed={range_}",))
