@@ -14,6 +14,7 @@ from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
 from harness.analysis.protocol import Protocol
 from harness.analysis.ranking import best
+from harness.analysis.sampling import HeadlinePair
 from harness.report.blocks import Block, Text, em, paragraph, strong
 from harness.report.findings import Findings, Floor
 from harness.report.prepared import numbers
@@ -320,9 +321,22 @@ def sampling_sentence(found: Findings) -> list[Text]:
         )
     p = found.pair
     if p is not None:
-        spans.append(
-            f"{p.larger} with {p.larger_steps} steps ({number(p.larger_value)}) is ahead of "
-            f"{p.smaller} with {p.smaller_steps} ({number(p.smaller_value)}) at "
-            f"{within(*p.saving)} times less compute, a pair that was selected among these. "
-        )
+        spans += pair_sentence(p, found.higher)
     return spans
+
+
+def pair_sentence(p: HeadlinePair, higher: bool) -> list[Text]:
+    """What is decided of the selected pair, and then its two step counts, which are an example.
+
+    Ahead is who is better over the common range; at two step counts alone the difference need not
+    be sure.
+    """
+    word = "higher" if higher else "lower"
+    alone = "" if 0 not in p.difference else ", not sure by itself"
+    return [
+        f"Over the sampling compute that both reach, {p.larger} is {within(*p.ratio)} times better "
+        f"than {p.smaller}, a pair that was selected among these; with {p.larger_steps} steps "
+        f"({number(p.larger_value)}) it scores {word} than that one with {p.smaller_steps} "
+        f"({number(p.smaller_value)}; difference {within(*p.difference)}{alone}) at "
+        f"{within(*p.saving)} times less compute. "
+    ]

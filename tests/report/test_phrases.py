@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.analysis.intervals import Interval
+from harness.analysis.sampling import HeadlinePair
 from harness.report import phrases
 from harness.report.blocks import plain
 from harness.report.findings import Floor, find
@@ -210,3 +211,19 @@ def test_what_is_missing_points_to_the_first_page(found) -> None:
     assert phrases.trained(found.curves)
     end = found.curves[found.curves["step"] == 1500]
     assert not phrases.trained(end)
+
+
+def test_of_a_selected_pair_what_is_decided_stands_before_its_example() -> None:
+    """It said that 5.29 is ahead of 7.06, where their difference held 0: decided is the range."""
+    pair = HeadlinePair(
+        larger="B", larger_steps=2, larger_gflops=1.0, larger_value=5.29, smaller="S",
+        smaller_steps=16, smaller_gflops=2.2, smaller_value=7.06, saving=Interval(2.2, 1.1, 2.2),
+        ratio=Interval(1.48, 1.06, 2.06), difference=Interval(-1.76, -3.8, 0.3), p_holm=0.014,
+        basis="checkpoints",
+    )  # fmt: skip
+    said = plain(phrases.pair_sentence(pair, higher=False))
+    assert said.startswith("Over the sampling compute that both reach, B is 1.5 [1.1, 2.1] times")
+    assert "B is ahead" not in said and "it scores lower than that one with 16 (7.06; " in said
+    assert "[−4, 0], not sure by itself) at 2.2 [1.1, 2.2] times less compute." in said
+    sure = dataclasses.replace(pair, difference=Interval(-1.76, -2.1, -1.4))
+    assert "not sure" not in plain(phrases.pair_sentence(sure, higher=False))
