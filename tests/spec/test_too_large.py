@@ -57,6 +57,37 @@ def test_what_takes_years_or_more_than_a_device_is_noted(
     assert said in note
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (("data.channels=3", "data.image_size=100000"), "one image is 120 GB in float32"),
+        (("data.channels=3", "reference.images=1000000000000"), "so many take 192 TB"),
+        (
+            ("dispatch.local={train: 4}", "train.batch_size=1000000000000"),
+            "takes 256 TB on each of 4 devices for its inputs alone",
+        ),
+    ],
+)
+def test_channels_and_the_devices_that_share_a_batch_count(
+    overrides: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    (line,) = never(study(tmp_path, *overrides))
+    assert said in line
+    shared = study(tmp_path, "dispatch.local={train: 4}", "train.batch_size=1000000000")
+    assert "takes 256 GB on a device" in too_large.notes(shared)[0]
+
+
+def test_a_checkpoint_that_is_brought_is_trained_by_nobody(tmp_path: Path) -> None:
+    text = TINY.replace("model: {family: DiT-micro}", "model: {checkpoint: brought}")
+    axes = ("matrix:", "  axes:", "    model.")
+    lines = [line for line in text.splitlines() if not line.startswith(axes)]
+    (tmp_path / "brought.yaml").write_text("\n".join(lines))
+    changed = ("train.steps=1000000000000000", "evaluations.final.at=end")
+    asked = load_study(tmp_path / "brought.yaml", overrides=changed)
+    assert [run.model.checkpoint for run in asked.runs] == ["brought"]
+    assert not [line for line in never(asked) if "train.steps" in line]
+
+
 def test_what_people_ask_for_is_neither(tmp_path: Path) -> None:
     for overrides in (
         (),
@@ -80,6 +111,8 @@ def test_a_year_of_a_fast_device_is_noted_by_plan(
         given += ["--set", override]
     assert main(given) == 0
     assert "years of one device at 1 Pflop/s" in capsys.readouterr().out
+    year_and_a_half = 1.5 * too_large.YEAR * too_large.PFLOPS
+    assert "takes 1.5 years of one device" in (too_large.years_of(year_and_a_half) or "")
     assert too_large.years_of(1e13) is None and "3 years" in (too_large.years_of(1e14) or "")
 
 
