@@ -144,7 +144,7 @@ def test_a_diverging_run_fails_with_a_diagnosis_and_leaves_no_number(
         "    model.size: [S, B]\n    model.patch_size: [8]\n",
         "    model.size: [S]\n    model.patch_size: [8]\n"
         "  include:\n"
-        "    - {model.size: B, model.patch_size: 8, train.learning_rate: 1e+30}\n",
+        "    - {model.size: B, model.patch_size: 8, train.learning_rate: 1000}\n",
     )
     study.write_text(text)
     failed = harness("run", "tiny.yaml")
