@@ -128,16 +128,14 @@ def reconcile(store: Store) -> list[str]:
 
 def record(store: Store, table: str, missing: Unrecorded) -> list[str]:
     """Write what is missing. Returns sentences about what was, and what could not be written."""
+    one = (count := len(missing.rows)) == 1
+    what = f"{count:,} record{'' if one else 's'} of table {table!r}"
     for key, rows in missing.rows.items():
         try:
             write(store.root, table, key, rows)
         except HarnessError as error:
-            count = len(missing.rows)
-            return [f"{count:,} records of table {table!r} are not written again: {error}"]
-    count = len(missing.rows)
-    what = "1 record" if count == 1 else f"{count:,} records"
-    were = "was" if count == 1 else "were"
-    return [f"{what} of table {table!r} {were} missing: written again"] if count else []
+            return [f"{what} {'is' if one else 'are'} not written again: {error}"]
+    return [f"{what} {'was' if one else 'were'} missing: written again"] if count else []
 
 
 def set_aside(store: Store, corrupt: dict[Path, str]) -> list[str]:

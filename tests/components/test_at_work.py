@@ -77,6 +77,13 @@ def test_times_are_one_for_each_row_and_in_their_range(
         arc.draw_times(np.random.default_rng(0), ROWS)
 
 
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_both_ends_of_the_range_are_times(brought: Callable[..., Any], end: float) -> None:
+    drawn = f"0 * generator.random(count) + {end}"
+    arc = brought("objective", "objective", "arc", "generator.random(count)", drawn)
+    assert arc.draw_times(np.random.default_rng(0), ROWS).tolist() == [end] * ROWS
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
@@ -166,6 +173,7 @@ def test_a_source_that_makes_its_images_makes_as_many_as_are_asked(
             "load gave a network called 'inception-2015': its metrics would be recorded as an",
         ),
         ("self.sha256 = ", "self.sha256 = None and ", "load gave a network whose sha256 is None"),
+        ("self.sha256 = ", "self.sha256 = '' and ", "load gave a network whose sha256 is ''"),
     ],
 )
 def test_a_loaded_extractor_says_who_it_is(
@@ -201,6 +209,7 @@ def test_features_are_one_row_for_each_image(
         ('Value("7")', "a Value whose value is '7', not a number"),
         ("Value(1 + 2j)", r"a Value whose value is \(1\+2j\), not a number"),
         ("Value(True)", "a Value whose value is True, not a number"),
+        ("Value(None)", "a Value whose value is None, not a number"),
         ("Value(value, -1.0, 3)", r"the standard error -1\.0"),
         ('Value(value, "small", 3)', "a Value whose std is 'small', not a number"),
     ],
@@ -216,6 +225,11 @@ def test_a_metric_gives_a_value(brought: Callable[..., Any], given: str, said: s
     plain = "return Value(np.float32(value), np.float64(std), np.int64(4))"  # numbers as well
     found = brought("metric", "metric", "mean-gap", good, plain).measure(generated, reference, None)
     assert isinstance(found, Value) and found.std_df == 4
+    certain = "return Value(value, 0.0, None)"  # of images that are all alike
+    found = brought("metric", "metric", "mean-gap", good, certain).measure(
+        generated, reference, None
+    )
+    assert found.std == 0.0 and found.std_df is None
 
 
 @pytest.mark.parametrize(

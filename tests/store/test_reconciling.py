@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +11,8 @@ import pytest
 from committed import commit
 from record_files import put_parquet
 
-from harness.store import compaction, fragments, loading, reconciling
+from harness.errors import HarnessError
+from harness.store import compaction, files, fragments, loading, reconciling
 from harness.store.artifacts import Store
 
 
@@ -205,3 +208,46 @@ def test_a_row_that_the_schema_does_not_know_is_not_written(
     with pytest.raises(error):
         reconciling.write(tmp_path, "metrics", "a" * 64, [{"key": "a" * 64, **row}])
     assert not (tmp_path / "records").exists()
+
+
+def test_a_record_that_cannot_be_read_by_us_or_just_now_is_left_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be another user's, and whole. What can be read, and what is a folder, is damaged."""
+    store, reason = Store(tmp_path), "cannot be read (Input/output error)"
+    path = tmp_path / "a.parquet"
+
+    def failing(error: int) -> Callable[[str, Path], None]:
+        def step(what: str, at: Path) -> None:
+            if what == "read" and at == path:
+                raise OSError(error, "it says no")
+
+        return step
+
+    path.write_bytes(b"x")
+    for error in (errno.EIO, errno.EACCES, errno.ESTALE):
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "step", failing(error))
+            (note,) = reconciling.set_aside(store, {path: reason})
+        assert note == f"record {path} {reason}; it is left where it is" and path.exists()
+    (note,) = reconciling.set_aside(store, {path: reason})
+    assert "moved to" in note and not path.exists()
+    assert reconciling.set_aside(store, {path: reason}) == []  # another has moved it
+    folder = tmp_path / "b.parquet"
+    folder.mkdir()
+    (note,) = reconciling.set_aside(store, {folder: reason})
+    assert "moved to" in note and not folder.exists()
+
+
+def test_records_that_cannot_be_written_again_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    evaluation(store, "a")
+
+    def full(*_: object) -> None:
+        raise HarnessError("the disk is full")
+
+    monkeypatch.setattr(reconciling, "write", full)
+    notes = reconciling.reconcile(store)
+    assert notes == ["1 record of table 'metrics' is not written again: the disk is full"]
