@@ -15,8 +15,9 @@ Intervals are profile likelihood with Student's t of n - 3 degrees (see law_surf
   is smaller than the t that it is held against (Chernoff 1954; Self & Liang 1987), and intervals
   are wider than they say: of 1,200 draws of (E, A, a) = (8, 300, 0.4) with 8 % noise, 30 % of the
   fits ended at E = 0, and 97.5 % of the exponents' intervals held the truth. Far from 0, (20, 2000,
-  0.8) with 3 %, it was 95.4 % of 1,600. How much narrower they might be depends on the true E, which
-  nobody knows: a lower threshold would hold too little where E is far from 0. So they stay wide.
+  0.8) with 3 %, it was 95.4 % of 1,600. How much narrower they might be depends on the true E,
+  which nobody knows: a lower threshold would hold too little where E is far from 0. So they stay
+  wide.
 """
 
 from __future__ import annotations

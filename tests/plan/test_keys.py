@@ -400,3 +400,26 @@ def test_equal_numbers_written_in_other_ways_have_one_key(tmp_path: Path) -> Non
     ):
         texts = [plan_of(tmp_path, changed(STUDY, dotted, value)) for value in (one, other)]
         assert set(texts[0].values()) == set(texts[1].values()), dotted
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_a_number_that_json_has_not_is_in_no_key(number: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        keys.canonical({"rate": number})
+
+
+@pytest.mark.parametrize("given_keys", [("a" * 64,), ("a" * 64, "b" * 64, "c" * 64)])
+def test_a_key_is_made_of_as_many_inputs_as_it_has_roles(given_keys: tuple[str, ...]) -> None:
+    """One too few would give a key that no other stage has, and that says nothing."""
+    maker = keys.KeyMaker("evaluate", "{}", ("reference", "samples"))
+    with pytest.raises(ValueError, match="zip"):
+        maker(*given_keys)
+
+
+def test_a_trajectory_is_the_run_without_its_length() -> None:
+    text, inputs = '{"rate":0.1,"step":40}', {"data": "d" * 64}
+    assert keys.trajectory(text, inputs) == (keys.run_id("d" * 64, '{"rate":0.1}'), 40)
+    longer = keys.trajectory('{"rate":0.1,"step":80}', inputs)
+    assert longer == (keys.trajectory(text, inputs)[0], 80)
+    with pytest.raises(KeyError):
+        keys.trajectory(text, {})
