@@ -98,7 +98,7 @@ FOLDERS: dict[str, tuple[Make, int | str, int | str]] = {
     "loop": (link("a/up", ".."), "are one folder", "a link to a folder that is read already"),
     "loop to itself": (link("a/self", "."), "are one folder", "is read already"),
     "link to another class": (link("a/b", "../b"), "are one folder", "is read already"),
-    "pipe": (lambda root: os.mkfifo(root / "a" / "x.png"), "is not a file", "not a file"),
+    "pipe": (lambda root: os.mkfifo(root / "a" / "x.png"), "is not a file", "no file"),
     "folder named as an image": (write("a/x.png/0.png"), 5, 5),
     "16 bits": (write("a/x.png", DEEP), 5, "more than 8 bits per channel"),
     "palette": (write("a/x.png", encoded(plain("P", 3))), 5, 5),
