@@ -18,7 +18,7 @@ def test_the_file_is_the_one_that_was_given(tmp_path: Path) -> None:
 
 
 def test_without_it_the_error_says_who_writes_it(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match=r"reference stage and has no published.*--weights .*\.safetensors"):
+    with pytest.raises(Missing, match=r"stage and has no published.*--weights .*\.safetensors"):
         trained_file("glyphs-cnn", None)
     for absent in (tmp_path / "no.safetensors", tmp_path):  # a folder is no file
         with pytest.raises(Missing, match=f"of extractor glyphs-cnn are not at {absent}"):
