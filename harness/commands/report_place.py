@@ -55,7 +55,7 @@ def check(given: str | None, option: str = "--report", endings: tuple[str, ...] 
     named = path.suffix.lower() in endings
     mine = not path.suffix and (there is None or content.of_file(path) in REPORTS)
     if not (named or mine):
-        raise BadInput(f"{said}: what is written is not a {path.suffix or 'such'} file: name it "
+        raise BadInput(f"{said}: {_ending(path)}: name it "
                        f"with the ending {' or '.join(endings[:2])}")  # fmt: skip
 
 
@@ -126,3 +126,8 @@ def _suffix(mine: dict[str, Any], theirs: dict[str, Any]) -> str:
 def _words(made: dict[str, Any]) -> str:
     given = "".join(f" --set {override}" for override in made["set"])
     return f"{made['study']} ({made['profile']}){given} from {Path(made['results']).name}/"
+
+
+def _ending(path: Path) -> str:
+    """What is wrong with a report's name, as a clause."""
+    return f"what is written is not a {path.suffix} file" if path.suffix else "it has no ending"

@@ -134,7 +134,7 @@ def test_a_damaged_note_of_what_it_was_made_of_is_passed_over(
             r"what is written is not a .yaml file: name it with the ending .pdf or .html",
         ),
         ("x.docx", "what is written is not a .docx file"),
-        ("mine", "what is written is not a such file"),
+        ("mine", "--report mine: it has no ending: name it with the ending .pdf or .html"),
         ("-", "write /dev/stdout for standard output"),
     ],
 )
