@@ -86,7 +86,9 @@ def silent_table(silent: Sequence[Verdict]) -> list[Block]:
     by_need: dict[str, list[str]] = {}
     for v in silent:
         need = v.numbers.removeprefix(NOT_DECIDABLE).partition("; the paper's: ")[0]
-        by_need.setdefault(need, []).append(f"{v.said} ({v.where})")
+        # The report has a Figure 5 and values of its own: whose this one is, is said.
+        where = v.where if v.where == "this study" else f"paper, {v.where}"
+        by_need.setdefault(need, []).append(f"{v.said} ({where})")
     if not by_need:
         return []
     rows: list[list[str | Cell]] = [

@@ -168,7 +168,7 @@ def test_claims_that_nothing_speaks_of_are_said_in_words_with_what_they_need():
     cells = words(cells_of(made, "tab-silent"))
     assert len(silent) > 10 and "no training losses" in cells.lower()
     for v in silent:
-        assert f"{v.said} ({v.where})" in cells and f"{v.id}," not in said(made)
+        assert f"{v.said} (paper, {v.where})" in cells and f"{v.id}," not in said(made)
 
 
 @pytest.mark.slow
