@@ -159,7 +159,7 @@ def _nearest(plan: Plan, option: str, pattern: str) -> str:
         return f" (of several each has its own: {each})"
     small = pattern.lower()
     if small in STAGE_KINDS or any(s.key.startswith(small) for s in stages):
-        return f" (did you mean {small!r}?)"
+        return did_you_mean(pattern, [small])
     if any(small in s.label.lower() for s in stages):
         return " (labels have capital letters where they are shown so)"
     return did_you_mean(pattern, STAGE_KINDS)
