@@ -50,7 +50,8 @@ def note(data: str, counts: NDArray[np.int64], evaluations: Sequence[str]) -> st
     if not are_uneven(counts) or not evaluations:
         return None
     share = unevenness(counts)
-    names = " and ".join(f"evaluations.{name}" for name in evaluations)
+    *others, last = (f"evaluations.{name}" for name in evaluations)
+    names = f"{', '.join(others)} and {last}" if others else last
     draws = "draws" if len(evaluations) == 1 else "draw"
     return (
         f"the classes of {data!r} have {counts.min():,} to {counts.max():,} images ({share:.0%} "

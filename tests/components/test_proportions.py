@@ -40,5 +40,7 @@ def test_the_note_names_numbers_evaluations_and_the_remedy() -> None:
         "proportions"
     )
     assert "evaluations.a and evaluations.b draw all" in (note("pets", counts, ["a", "b"]) or "")
+    said = note("pets", counts, ["a", "b", "c"])
+    assert said is not None and "evaluations.a, evaluations.b and evaluations.c draw" in said
     assert note("pets", counts, []) is None
     assert note("pets", np.array([100, 104]), ["final"]) is None
