@@ -25,9 +25,10 @@ class Blocks(Section):
             return [missing("Fewer than two block designs were measured", found)]
         spans: list[Text] = [ref("fig-blocks"), " compares the block designs. "]
         if found.references < 2:
-            for model, part in list(found.final.groupby("model", sort=False))[:4]:
+            for (model, size), part in list(found.final.groupby(["model", "image_size"]))[:4]:
                 if part["block"].nunique() > 1:
-                    spans += [strong(f"{model}: "), *best_sentence(found, part)]
+                    of = f", {size}²" if found.final["image_size"].nunique() > 1 else ""
+                    spans += [strong(f"{model}{of}: "), *best_sentence(found, part)]
         spans.append(
             "In the paper (Figure 5 and Table 3) adaLN-Zero has the lowest FID, 19.47, then adaLN "
             "25.21, cross-attention 26.14 and in-context 35.24; it publishes no spread."

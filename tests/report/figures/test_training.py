@@ -74,6 +74,14 @@ def test_several_models_of_block_designs_have_panels() -> None:
     assert titles(drawing) == ["DiT-XL/2", "DiT-S/2"]
 
 
+def test_image_sizes_of_one_model_have_panels_of_their_own() -> None:
+    """They were drawn on one axis: another image size is another network, and another number."""
+    found = pd.concat([designs().assign(image_size=side) for side in (256, 512)], ignore_index=True)
+    drawing = blocks(found, "FID")
+    assert titles(drawing) == ["DiT-XL/2, 256²", "DiT-XL/2, 512²"]
+    assert all(len(lines(axes)) == 3 for axes in drawing.figure.axes)
+
+
 def test_models_of_one_design_take_no_panel_from_those_of_several() -> None:
     """Eight models of one design were drawn, and not that of four."""
     others = [over("step", STEPS, [(size, patch, 6.0)], block="adaln-zero")
