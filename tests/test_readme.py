@@ -47,6 +47,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_figure_8_in_five_lines_of_pandas_and_one_query_of_duckdb(results: Path) -> None:
     import matplotlib
 

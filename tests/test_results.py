@@ -67,6 +67,7 @@ def test_a_studys_rows_have_its_words_and_its_axes_as_typed_columns(root: Path) 
     assert {"label", "train.learning_rate"} <= {*frames["runs"]} & {*frames["training"]}
 
 
+@pytest.mark.slow
 def test_rows_are_sorted_by_axes_as_numbers(root: Path) -> None:
     recorded(root, RATES)
     metrics = harness.load_results(root, study="rates")["metrics"]
@@ -116,6 +117,7 @@ def test_training_curves_say_which_model_they_are_of(root: Path) -> None:
     assert set(training["gflops"]) == {1.0, 2.0} and set(training["patch_size"]) == {8}
 
 
+@pytest.mark.slow
 def test_records_alone_tell_a_studys_numbers(root: Path) -> None:
     """Shared without artifacts, and without the study's file."""
     recorded(root, RATES).unlink()
@@ -124,6 +126,7 @@ def test_records_alone_tell_a_studys_numbers(root: Path) -> None:
     assert "study: rates" in studies.find(root, "rates").text
 
 
+@pytest.mark.slow
 def test_a_study_that_cannot_be_opened_here_is_read_as_it_was_run(root: Path) -> None:
     rates = recorded(root, RATES)
     before = harness.load_results(root, study="rates")["metrics"]
@@ -163,6 +166,7 @@ def test_an_empty_folder_gives_empty_frames_with_every_column(root: Path) -> Non
         harness.load_results(root, study="scaling")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["runs", "metrics", "training"])
 def test_every_column_has_a_meaning_in_describe_and_in_attrs(root: Path, table: str) -> None:
     recorded(root, RATES)

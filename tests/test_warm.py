@@ -28,6 +28,7 @@ def call(
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_it_has_torch_and_what_it_was_given(tmp_path: Path) -> None:
     code = (
         "import os, sys; print('torch' in sys.modules, os.getcwd(), sys.argv, os.environ['A'],"
@@ -39,6 +40,7 @@ def test_it_has_torch_and_what_it_was_given(tmp_path: Path) -> None:
     assert said.startswith(f"True {tmp_path} ['-c', 'x y'] b c {tmp_path} True {tmp_path} told")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "status", "said"),
     [
@@ -54,11 +56,13 @@ def test_its_end_is_that_of_its_code(code: str, status: int, said: str) -> None:
     assert call("-c", code) == (status, "", said)
 
 
+@pytest.mark.slow
 def test_an_error_has_its_traceback() -> None:
     status, _, said = call("-c", "1 / 0")
     assert status == 1 and said.endswith("ZeroDivisionError: division by zero\n")
 
 
+@pytest.mark.slow
 def test_a_module_is_run_with_its_folder_first(tmp_path: Path) -> None:
     status, said, _ = call("-m", "harness", "--version", cwd=tmp_path)
     assert status == 0 and said.startswith("harness ")
@@ -109,6 +113,7 @@ def test_an_interrupt_reaches_it_although_the_tests_ignore_theirs() -> None:
     assert started.wait(300) != 0
 
 
+@pytest.mark.slow
 def test_what_it_starts_is_forked_too() -> None:
     code = (
         "import subprocess, sys; subprocess.run([sys.executable, '-c', "

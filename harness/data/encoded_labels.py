@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.writer import FORMAT, INDEX, labels_name
-from harness.errors import BadInput, Missing
+from harness.errors import BadInput, Missing, on_one_line
 
 
 def read_index(folder: Path) -> dict[str, Any]:
@@ -34,12 +34,17 @@ def labels_of(folder: str | Path) -> NDArray[np.int64]:
     """The labels of the images encoded in a folder, (count,). Raises what `read_index` does, and
     BadInput for labels that were cut off or altered."""
     folder = Path(folder)
-    found = []
-    for k, shard in enumerate(read_index(folder)["shards"]):
-        name = labels_name(k)
-        check_file(folder / name, shard["files"][name], True)
-        found.append(np.load(folder / name, allow_pickle=False))
-    return np.concatenate(found).astype(np.int64)
+    index, found = read_index(folder), []
+    try:
+        for k, shard in enumerate(index["shards"]):
+            name = labels_name(k)
+            check_file(folder / name, shard["files"][name], True)
+            found.append(np.load(folder / name, allow_pickle=False))
+        return np.concatenate(found).astype(np.int64)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadInput(
+            f"{folder / INDEX} is damaged ({on_one_line(error)}); encode again"
+        ) from None
 
 
 def check_file(path: Path, entry: dict[str, Any], checksum: bool) -> None:

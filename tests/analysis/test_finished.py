@@ -6,6 +6,7 @@ import hashlib
 import json
 
 import pandas as pd
+import pytest
 
 from harness.analysis import selection
 from harness.analysis.finished import finished
@@ -64,6 +65,7 @@ def test_the_tails_of_one_trunk_are_one_curve():
     assert "DiT-S/2 to 200 steps" in set(apart["label"])
 
 
+@pytest.mark.slow
 def test_trainings_that_differ_in_more_than_their_length_stay_apart():
     low, high = ({**COSINE, "final": f} for f in (0.0, 0.1))
     found = rows((low, 200, (200,)), (high, 200, (200,)), (low, 400, (400,)), (high, 400, (400,)))

@@ -26,6 +26,7 @@ def test_interactions_and_crossings_hold_the_truth():
     assert found.models == 3 and found.basis == "seeds" and found.slope.low > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scatter", [0.0, 2.0, 4.0])
 def test_three_models_hold_the_slope_whatever_they_scatter(scatter):
     """They can lie on a line by chance: their errors alone held the truth in 85 % at a scatter of

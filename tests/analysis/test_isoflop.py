@@ -73,6 +73,7 @@ def test_what_cannot_carry_a_surface_is_refused():
         surface(size, data, 1 + B * data**-BETA)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", [1e-200, 1e250])
 def test_the_unit_of_quality_changes_nothing_but_its_own_scale(unit):
     size, data, truth = design()

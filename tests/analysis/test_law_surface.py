@@ -34,6 +34,7 @@ def misfit(parameters: np.ndarray, values: np.ndarray, covariance: np.ndarray) -
     return float(gap @ np.linalg.solve(covariance, gap))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("law", [(3.0, 40.0, 0.4), (0.0, 60.0, 0.3), (20.0, 30.0, 0.9)])
 @pytest.mark.parametrize("common", [0.0, 0.1])
 def test_the_least_is_what_a_plain_minimiser_finds(law, common) -> None:

@@ -54,6 +54,7 @@ def test_each_is_sampled_its_own_way_at_as_many_evaluations() -> None:
     assert len(found.rows) == 12 and set(found.rows["sampling_steps"]) == {32, 16}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

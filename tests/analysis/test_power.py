@@ -68,6 +68,7 @@ def test_the_threshold_is_scipys(df: int, comparisons: int) -> None:
     assert found == pytest.approx(-special.stdtrit(df, tail), rel=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [0.5, 0.8, 0.99])
 @pytest.mark.parametrize(("df", "threshold"), [(1, 12.7), (1, 250.0), (2, 4.3), (5, 3.5), (300, 4)])
 def test_the_shift_has_the_power_by_quadrature(df: int, threshold: float, wanted: float) -> None:

@@ -82,6 +82,7 @@ def test_weights_are_of_the_mean_over_log_compute() -> None:
     assert part == pytest.approx([0.5, 0.5, 0], abs=3e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("truth", [0.0, 0.5, 0.9])
 def test_what_step_counts_share_is_found_from_many_models(truth: float) -> None:
     rng, steps, error = np.random.default_rng(0), np.array([16, 32, 64, 128, 256, 1000]), 0.03

@@ -13,6 +13,7 @@ from harness.autoencoders.counting import decoder_gflops
 from harness.autoencoders.diffusers_component import Diffusers
 
 
+@pytest.mark.slow
 def test_stable_diffusions_decoder_is_counted() -> None:
     """310 Gflops at 256 pixels, four times that at 512 (and a little more for its attention)."""
     at_256, at_512 = (StableDiffusion().decoder_gflops(size) for size in (256, 512))

@@ -96,6 +96,7 @@ def test_latent_shapes_and_images_that_have_none() -> None:
         about.latent_shape(256, 1)
 
 
+@pytest.mark.slow
 def test_gflops_are_unknown_without_the_folder_and_grow_with_the_image(tmp_path: Path) -> None:
     folder = str(kl(tmp_path / "mine", norm_num_groups=4, layers_per_block=1,
                     down_block_types=["DownEncoderBlock2D"] * 4,

@@ -24,6 +24,7 @@ def test_unknown_names_and_gray_images_for_the_vae_are_refused() -> None:
         properties.channels("sd-vae", image_channels=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from moved_study import of_a_strangers_model
 from verbs import Said, tried
 
@@ -22,6 +23,7 @@ def counts(said: str) -> list[str]:
     return [line for line in said.splitlines() if re.search(r"\s\d+(\s+(-|\d+)){6}$", line)]
 
 
+@pytest.mark.slow
 def test_status_of_a_file_that_was_moved_is_planned_from_its_text(moved: Index, verb: Said) -> None:
     code, before = verb("status", "kept.yaml")
     Path("kept.yaml").unlink()

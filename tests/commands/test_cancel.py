@@ -13,6 +13,7 @@ from harness.dispatch.claims import Owner
 from harness.dispatch.ledger import Ledger
 
 
+@pytest.mark.slow
 def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(
     verb: Said, slurm: Path, study: Path
 ) -> None:
@@ -27,6 +28,7 @@ def test_cancel_asks_slurm_and_the_ledger_and_run_can_go_on(
     assert re.search(rf"waiting: 4 stages {last}: stopped: cancelled by `harness cancel`", said)
 
 
+@pytest.mark.slow
 def test_cancelling_one_stage_of_a_task_leaves_those_beside_it_alone(
     verb: Said, slurm: Path, study: Path
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 from harness.cli import main
 
 
+@pytest.mark.slow
 def test_json_gives_both_conventions_and_the_papers_value(capsys):
     assert main(["complexity", "DiT-S/8", "DiT-micro-S/2", "--json"]) == 0
     published, ours = json.loads(capsys.readouterr().out)

@@ -121,6 +121,7 @@ def test_every_reader_names_it_and_shows_each_committed_number(
     assert values(verb("results", "tiny.yaml", "--csv")[1]) == before == [1.0] * 4
 
 
+@pytest.mark.slow
 def test_status_names_a_damaged_record(done: Plan, verb: Said) -> None:
     """It took the names of record files at their word."""
     path = record_file("fragment")

@@ -24,6 +24,7 @@ def test_without_sbatch_it_says_where_to_go(
     assert not (tmp_path / "results" / "attempts").exists()
 
 
+@pytest.mark.slow
 def test_a_budget_is_kept_to_unless_told_otherwise(verb: Said, slurm: Path) -> None:
     budget = ("--set", "dispatch.gpu_hours=1", "--set", "dispatch.slurm.minutes=60")
     code, said = verb("run", "tiny.yaml", *SLURM, *budget, "--detach")
@@ -38,6 +39,7 @@ def test_a_budget_is_kept_to_unless_told_otherwise(verb: Said, slurm: Path) -> N
     assert (slurm / "jobs").exists()
 
 
+@pytest.mark.slow
 def test_a_refusal_for_now_is_not_told_as_a_submission(
     verb: Said, slurm: Path, study: Path
 ) -> None:
@@ -57,6 +59,7 @@ def test_a_refusal_for_now_is_not_told_as_a_submission(
     assert code == 0 and "4 stages are queued or running" in said
 
 
+@pytest.mark.slow
 def test_parts_of_a_study_share_its_budget(verb: Said, slurm: Path, study: Path) -> None:
     budget = ("--set", "dispatch.gpu_hours=4.5", "--set", "dispatch.slurm.minutes=60", "--detach")
     code, said = verb("run", "tiny.yaml", *SLURM, *budget, "--only", "train", "--skip", "*B/8*")
@@ -106,6 +109,7 @@ def test_a_study_edited_while_its_jobs_run_names_the_old_ones_and_mixes_nothing(
     assert len(after.splitlines()) == len(before.splitlines()) + 12  # nothing twice
 
 
+@pytest.mark.slow
 def test_jobs_of_another_variant_of_the_study_are_named_as_such_and_left_alone(
     verb: Said, slurm: Path
 ) -> None:

@@ -13,6 +13,7 @@ from harness.spec import load_study
 from harness.store.artifacts import Store
 
 
+@pytest.mark.slow
 def test_the_verb(
     store: Store,
     commit,

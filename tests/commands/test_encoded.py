@@ -72,6 +72,7 @@ def test_what_a_reader_should_know_is_said_and_nothing_else(
     assert of_stage(store, "b" * 64) == []
 
 
+@pytest.mark.slow
 def test_run_says_it_before_anything_is_trained_and_plan_and_status_go_on_saying_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: Said
 ) -> None:

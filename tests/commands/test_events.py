@@ -108,6 +108,7 @@ def test_every_note_that_people_read_is_an_event(study: Path, harness: Harness) 
     assert not [text for text in told if text.startswith("note")]
 
 
+@pytest.mark.slow
 def test_what_cannot_start_says_so_as_an_event(study: Path, harness: Harness) -> None:
     done = harness("run", "tiny.yaml", "--json", "--only", "no such stage at all")
     assert done.returncode == 2

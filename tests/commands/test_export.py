@@ -23,6 +23,7 @@ def imported(official: Path, verb: Said) -> Path:
     return official
 
 
+@pytest.mark.slow
 def test_an_exported_checkpoint_is_the_imported_one(imported: Path, verb: Said) -> None:
     code, said = verb("export", "theirs", "back.pt")
     assert code == 0, said
@@ -38,6 +39,7 @@ def test_an_exported_checkpoint_is_the_imported_one(imported: Path, verb: Said) 
     assert verb("export", key[:9], "again.pt")[0] == 0
 
 
+@pytest.mark.slow
 def test_the_diffusers_export_prints_the_difference_it_measured(imported: Path, verb: Said) -> None:
     before = os.umask(0o002)
     try:
@@ -69,6 +71,7 @@ def test_what_cannot_be_exported_says_why(
     assert code == 2 and said in told
 
 
+@pytest.mark.slow
 def test_a_study_goes_out_as_one_file(verb: Said, tmp_path: Path) -> None:
     all_done(tmp_path)
     code, said = verb("export", "--study", "tiny.yaml")

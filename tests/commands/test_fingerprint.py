@@ -21,6 +21,7 @@ def pets(verb: Said) -> Path:
     return study
 
 
+@pytest.mark.slow
 def test_it_says_what_lies_there_and_that_it_is_the_same(pets: Path, verb: Said) -> None:
     code, said = verb("fingerprint", "pets.yaml")
     assert code == 0

@@ -14,6 +14,7 @@ from harness.store import records
 from harness.store.artifacts import Store
 
 
+@pytest.mark.slow
 def test_it_only_says_so_without_yes(done: Plan, store: Store, capsys: Any) -> None:
     assert main(["forget", "tiny.yaml", "encode"]) == 0
     out = capsys.readouterr().out
@@ -33,6 +34,7 @@ def test_what_was_let_go_of_can_be_brought_back(done: Plan, store: Store, capsys
     assert set(records.read_frames(store.root)["metrics"]["key"]) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -48,6 +50,7 @@ def test_what_it_cannot_do_is_an_error(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_was_never_done_is_nothing_to_forget(done: Plan, store: Store, capsys: Any) -> None:
     other = ("--set", "train.learning_rate=0.5", "train")
     assert main(["forget", "tiny.yaml", *other, "--yes"]) == 0

@@ -120,6 +120,7 @@ profiles: {{laptop: {{}}}}
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "objective"),
     [

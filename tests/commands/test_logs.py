@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from verbs import SLURM, Said, stages, tried
 
 
@@ -32,6 +33,7 @@ def test_all_attempts_have_their_logs(verb: Said, study: Path) -> None:
     assert "failed (node failure): its node went down" in said
 
 
+@pytest.mark.slow
 def test_logs_of_what_slurm_has_not_begun_say_that_it_is_queued_and_why(
     verb: Said, slurm: Path, study: Path
 ) -> None:
@@ -41,6 +43,7 @@ def test_logs_of_what_slurm_has_not_begun_say_that_it_is_queued_and_why(
     assert said.count("(it is queued: no log yet; pending: Priority)") == 4
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_outside_its_stages_is_told_with_what_it_printed(
     verb: Said, slurm: Path, study: Path
 ) -> None:

@@ -33,6 +33,7 @@ def test_the_verb(
     assert main(["merge", "absent"]) == 2
 
 
+@pytest.mark.slow
 def test_what_only_the_other_measured_is_told(
     store: Store, other: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -45,6 +46,7 @@ def test_what_only_the_other_measured_is_told(
     assert "1 stage that both have came with numbers that results lacked" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("here", [False, True])
 def test_a_stage_with_rows_in_several_tables_is_one_stage(
     here: bool,

@@ -105,6 +105,7 @@ def test_samples_are_as_uneven_as_the_classes(
         assert drawn == ({"data"} if uneven else {"uniform"})
 
 
+@pytest.mark.slow
 def test_it_tells_editors_where_the_schema_is(photos: Path) -> None:
     assert main(["new", "mine"]) == 0
     first = Path("mine.yaml").read_text().splitlines()[0]

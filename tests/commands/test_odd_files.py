@@ -133,6 +133,7 @@ def count(store: Any) -> int:
     return int(store.manifest("encode", key).facts["count"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", FOLDERS)
 def test_folders(case: str, verb: Said, capfd: pytest.CaptureFixture[str]) -> None:
     add, trained, measured = FOLDERS[case]

@@ -13,6 +13,7 @@ from harness.store.pruned import pruned_keys
 from harness.upkeep.usage import usage
 
 
+@pytest.mark.slow
 def test_the_verb(done: Plan, store: Store, commit, capsys: pytest.CaptureFixture[str]) -> None:
     before = usage(store.root).bytes
     assert main(["prune", "tiny.yaml"]) == 0

@@ -42,6 +42,7 @@ def test_status_says_which_metric_is_missing_and_why(measured: Path, verb: Said)
     assert code == 0 and f"note: {SAID}" in said
 
 
+@pytest.mark.slow
 def test_results_have_a_column_for_what_was_asked_and_say_why_it_is_empty(
     measured: Path, verb: Said
 ) -> None:
@@ -66,6 +67,7 @@ def test_the_first_page_says_so_too(measured: Path, monkeypatch: pytest.MonkeyPa
     assert remarks.lacking(opened) == ["sfd_glyphs_cnn"]
 
 
+@pytest.mark.slow
 def test_classes_that_are_not_alike_are_told_once_they_are_encoded(
     measured: Path, monkeypatch: pytest.MonkeyPatch, verb: Said
 ) -> None:

@@ -21,6 +21,7 @@ from harness.store import codec
 from harness.store.results import ComplexityResult
 
 
+@pytest.mark.slow
 def test_an_old_report_is_kept_only_if_all_that_it_shows_is_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_what_was_kept_is_gathered_and_what_is_not_here_is_left_out(moved: Index
     assert found.provenance["extractor"] and found.spent is not None
 
 
+@pytest.mark.slow
 def test_a_text_that_cannot_be_read_any_more_costs_its_words_alone(moved: Index) -> None:
     broken = replace(moved, text="study: [", study="kept")
     studies.write(Path("results"), broken)

@@ -51,6 +51,7 @@ def test_status_tells_who_drives_how_far_and_what_waits_for_what(verb: Said, stu
     assert "lost: its driver died before it ended" in said
 
 
+@pytest.mark.slow
 def test_status_says_which_records_it_wrote_again(done: Plan, verb: Said) -> None:
     """A number without a record is shown by every reader, and what was repaired is named."""
     shutil.rmtree(Path("results") / "records" / "metrics")
@@ -108,6 +109,7 @@ def test_watching_ends_when_nothing_can_change_any_more(verb: Said, study: Path)
     assert code == 1 and "nothing of it runs now" in said
 
 
+@pytest.mark.slow
 def test_looking_at_jobs_changes_nothing(verb: Said, slurm: Path, study: Path) -> None:
     verb("run", "tiny.yaml", *SLURM, "--detach")
 

@@ -26,6 +26,7 @@ def test_a_value_says_no_more_than_it_was_given() -> None:
         value.value = 2.0  # type: ignore[misc]
 
 
+@pytest.mark.slow
 def test_the_metrics_room_is_not_needed_for_it() -> None:
     """Else what metrics are given and the contract that names it would stand in a circle."""
     text = "import sys, harness.components.measured; print('harness.metrics' in sys.modules)"

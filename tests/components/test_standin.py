@@ -161,6 +161,7 @@ def test_a_value_is_the_same_with_torch_and_without(
     assert found == value
 
 
+@pytest.mark.slow
 def test_a_module_that_fails_without_asking_for_torch_does_not_load_it(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text("x = undefined\n")
     said = child(

@@ -23,6 +23,12 @@ def encoded(tmp_path, make_images, identity) -> Path:
     return tmp_path / "latents"
 
 
+def renamed(folder: Path, word: str) -> None:
+    """The index with one bit of a name flipped."""
+    index = folder / "index.json"
+    index.write_text(index.read_text().replace(f'"{word}"', f'"{chr(ord(word[0]) ^ 1)}{word[1:]}"'))
+
+
 def test_they_are_those_that_training_reads(encoded: Path) -> None:
     labels = labels_of(encoded)
     assert labels.tolist() == Latents.open(encoded).labels.tolist() == [i % 5 for i in range(23)]
@@ -44,6 +50,10 @@ def test_torch_is_not_loaded_for_them() -> None:
         (lambda f: (f.parent / "index.json").unlink(), Missing, "no finished latents"),
         (lambda f: (f.parent / "index.json").write_text("{"), BadInput, "cannot be read"),
         (lambda f: (f.parent / "index.json").write_text("[]"), BadInput, "is not of format"),
+        (lambda f: renamed(f.parent, "shards"), BadInput, "index.json is damaged .KeyError"),
+        (lambda f: renamed(f.parent, "files"), BadInput, "index.json is damaged .KeyError"),
+        (lambda f: renamed(f.parent, "bytes"), BadInput, "index.json is damaged .KeyError"),
+        (lambda f: renamed(f.parent, "labels-00001.npy"), BadInput, "is damaged .KeyError"),
     ],
 )
 def test_damage_is_named(encoded: Path, damage, error: type[Exception], said: str) -> None:

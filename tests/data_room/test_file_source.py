@@ -66,6 +66,7 @@ WORDS = st.sampled_from(["train", "val", "validation", "test", "part", "latest",
 FILES = st.lists(st.tuples(WORDS, st.integers(0, 9)), min_size=1, unique=True, max_size=6)
 
 
+@pytest.mark.slow
 @given(FILES, st.randoms())
 def test_splits_are_the_same_or_disjoint_and_never_empty(files: Any, random: Any) -> None:
     """Else a floor would be measured of images that the reference was made of."""

@@ -67,6 +67,7 @@ def test_digits_are_light_on_dark() -> None:
     assert np.mean(images[:, 0, 0, 0] == darkest) > 0.9  # the corner is background
 
 
+@pytest.mark.slow
 def test_the_digit_stays_inside_the_image() -> None:
     images, _ = glyphs.render("train", 400, image_size=32, channels=1)
     background = images[:, :1, :1, 0].astype(int)

@@ -11,6 +11,7 @@ from harness.data import held_out
 from harness.errors import BadInput
 
 
+@pytest.mark.slow
 @given(
     images=st.integers(40, 5000),
     share=st.floats(0.05, 0.5),

@@ -115,6 +115,7 @@ def test_an_array_that_is_shorter_than_its_header_says_is_refused(tmp_path: Path
             npz.array(tmp_path / "a.npz", "x")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_every_changed_byte_gives_an_array_or_words(tmp_path: Path, save) -> None:
     """Whatever zlib, zipfile and numpy raise, nobody sees their traceback."""

@@ -15,6 +15,7 @@ def test_rates_are_positive_and_of_their_batches(threads) -> None:
     assert feeding.training_rate((3, 4, 4), batch=40, threads=threads, seconds=0.02) > 0
 
 
+@pytest.mark.slow
 def test_a_rate_counts_images_and_not_batches() -> None:
     asked: list[int] = []
 

@@ -97,6 +97,7 @@ def test_heun_at_many_steps_is_the_published_exact_solution(sit) -> None:
     np.testing.assert_allclose(out, g["exact"], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [GAUSSIAN, TWO])
 @pytest.mark.parametrize(("sampler", "expected"), [(FlowEuler(), 1), (FlowHeun(), 2)])
 def test_order_of_convergence_on_data_in_closed_form(data, sampler, expected) -> None:
@@ -223,6 +224,7 @@ def test_the_network_is_given_time_in_its_own_scale() -> None:
     assert objective.own_time(seen[2]) == pytest.approx(FlowEuler().times(objective, 4)[2])
 
 
+@pytest.mark.slow
 def test_importing_the_light_half_does_not_import_torch() -> None:
     code = "import sys, harness.diffusion.flow; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -64,6 +64,7 @@ def test_the_tests_own_reverse_step_is_the_references(golden_losses, small_dit) 
             np.testing.assert_allclose(value, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["1", "2", "16", "ddim50"])
 @pytest.mark.parametrize("clip", [False, True])
 def test_ancestral_sampling_follows_the_papers_formulas(small_dit, sampling, clip) -> None:

@@ -39,6 +39,7 @@ def test_hours_and_their_rounding(costs: ModuleType) -> None:
     assert said == ["0", "0.3", "4.5", "14", "620", "9,900", "1,900"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_twenty_bytes_a_parameter(costs: ModuleType) -> None:
     plan = make_plan(load_study(STUDIES / "scaling.yaml", "imagenet256"))
     largest = max(costs.gigabytes(plan, s) for s in plan.stages.values() if s.kind == "train")

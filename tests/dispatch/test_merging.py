@@ -78,6 +78,7 @@ def test_one_process_merges_at_a_time(tmp_path: Path) -> None:
     assert not list((tmp_path / "claims").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_a_driver_merges_as_it_goes(
     plan: Plan, stages: list[Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -96,6 +97,7 @@ def test_a_driver_merges_as_it_goes(
     whole(stages, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_what_keeps_records_from_being_merged_stops_no_stage(
     plan: Plan, stages: list[Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -88,6 +88,7 @@ def run(
     return driver.run(), driver, executor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", PASSING)
 def test_what_passes_is_tried_again_up_to_its_limit_within_a_run(
     plan: Plan, tmp_path: Path, failure: str
@@ -99,6 +100,7 @@ def test_what_passes_is_tried_again_up_to_its_limit_within_a_run(
     assert states == ["again"] * limit + ["done"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", ["killed", "environment", "out of memory"])
 def test_beyond_its_limit_it_has_failed_and_the_next_run_tries_it_once_more(
     plan: Plan, tmp_path: Path, failure: str
@@ -112,6 +114,7 @@ def test_beyond_its_limit_it_has_failed_and_the_next_run_tries_it_once_more(
     assert any("1 stage failed before (the last on " in note for note in notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", ["error", "bad input"])
 def test_an_error_is_told_at_once_and_the_next_run_tries_it_once(
     plan: Plan, tmp_path: Path, failure: str
@@ -123,6 +126,7 @@ def test_an_error_is_told_at_once_and_the_next_run_tries_it_once(
     assert code == 0 and executor.started.count(executor.victim) == 1
 
 
+@pytest.mark.slow
 def test_out_of_memory_is_tried_again_with_nothing_beside_it(plan: Plan, tmp_path: Path) -> None:
     code, _, executor = run(plan, tmp_path, "out of memory", "out of memory")
     assert code == 0
@@ -143,6 +147,7 @@ def test_the_pause_grows(plan: Plan, tmp_path: Path) -> None:
     assert waits == [1, 2, 4]
 
 
+@pytest.mark.slow
 def test_two_drivers_that_start_together_count_one_try(plan: Plan, tmp_path: Path) -> None:
     run(plan, tmp_path, "error")
     store = Store(tmp_path)

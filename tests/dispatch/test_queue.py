@@ -33,6 +33,7 @@ def failed_before(plan: Plan, root: Path, failure: str, **other: str) -> Stage:
     return train
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", ["killed", "lost", "out of memory", "preempted", "environment"])
 def test_what_passes_is_tried_again_by_the_next_run(
     tmp_path: Path, clock: Clock, failure: str
@@ -43,6 +44,7 @@ def test_what_passes_is_tried_again_by_the_next_run(
     assert ends(one) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", ["error", "bad input"])
 def test_an_error_is_kept_while_nothing_has_changed(
     tmp_path: Path, clock: Clock, failure: str
@@ -56,6 +58,7 @@ def test_an_error_is_kept_while_nothing_has_changed(
     assert len(Ledger(tmp_path).attempts(train.key)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["code", "components", "data", "settings"])
 def test_an_error_is_tried_again_once_something_has_changed(
     tmp_path: Path, clock: Clock, what: str
@@ -84,6 +87,7 @@ class Cancelling(PretendedCluster):
         self.cancelled += elements
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_going", [False, True])
 def test_what_leads_to_failed_stages_alone_is_taken_out_of_the_queue(
     tmp_path: Path, clock: Clock, keep_going: bool

@@ -124,6 +124,7 @@ class Told:
         self.started: Counter[str] = Counter()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "errors"),
     [(1, 0.0), (2, 0.01), (3, 0.03)]

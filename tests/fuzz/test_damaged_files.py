@@ -135,6 +135,7 @@ def test_damaged_images_and_statistics_are_measured_or_refused_by_name(
     assert not found, "\n\n".join(found)
 
 
+@pytest.mark.slow
 @in_parts
 def test_a_damaged_extractor_is_used_or_refused_by_name(
     part: bool, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

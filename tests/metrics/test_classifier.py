@@ -80,6 +80,7 @@ def test_training_depends_on_its_arguments_alone(tmp_path: Path) -> None:
     assert one == same != other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [8, 17, 33, 70])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_images_of_any_size_and_channels(size: int, channels: int, tmp_path: Path) -> None:
@@ -99,6 +100,7 @@ def test_images_of_any_size_and_channels(size: int, channels: int, tmp_path: Pat
     assert classifier.read(tmp_path / "w").pooling == pooling_for(size)
 
 
+@pytest.mark.slow
 def test_what_is_loaded_keeps_the_laws_of_extractors(tmp_path: Path) -> None:
     images, labels = shapes(30, 8)
     found = classifier.train(images, labels, name="c", held_out=(images, labels), recipe=SHORT)

@@ -122,6 +122,7 @@ def test_a_damaged_npz_is_refused_in_words_when_it_is_read(tmp_path, save):
         list(open_images(path).batches(8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_a_large_npz_is_never_in_memory_as_a_whole(tmp_path, save):
     save(tmp_path / "large.npz", np.zeros((2000, 64, 64, 3), np.uint8))  # 24.6 MB

@@ -59,5 +59,6 @@ def test_without_single_images_or_with_too_few_it_is_absent() -> None:
         measure(GENERATED[:5])
 
 
+@pytest.mark.slow
 def test_probabilities_are_not_needed() -> None:
     assert measure(replace(GENERATED, probabilities=None, spatial=None)).value == measure().value

@@ -52,6 +52,7 @@ def test_it_equals_torch_fidelity():
     assert precision_recall(a, b) == pytest.approx((theirs["precision"], theirs["recall"]))
 
 
+@pytest.mark.slow
 @quick
 @given(st.integers(0, 2**31), sizes, st.integers(1, 4), st.sampled_from([3, 7, 2048]))
 def test_it_equals_the_definition_even_with_ties_in_any_block_size(seed, shape, k, block):

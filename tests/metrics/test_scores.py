@@ -89,6 +89,7 @@ def test_logits_give_the_score_of_their_softmax_however_large_they_are(seed, n, 
     assert inception_score(logits, n, logits=True) == pytest.approx(by_definition(p), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_far_more_likely_class_costs_no_digits_in_float32():
     # The float32 sums must be of entropies, not of log p and log q, which nearly cancel
     p = np.full((500, 1008), 1e-9, np.float32)

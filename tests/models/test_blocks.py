@@ -84,6 +84,7 @@ def train(model, call=None, steps=12, autocast=False):
     return losses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
 @pytest.mark.parametrize("path", ["plain", "checkpointing", "autocast"])
 def test_every_design_trains_on_every_path(block, path):

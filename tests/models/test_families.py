@@ -74,6 +74,7 @@ def test_a_missing_patch_size_is_told_with_the_papers() -> None:
         DiTFamily(size="XL", patch_size=5).check(LATENTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_formula_is_the_count_of_the_built_network(block: str) -> None:
     family = DiTFamily(depth=2, width=32, heads=4, patch_size=2, block=block)

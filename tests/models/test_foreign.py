@@ -110,6 +110,7 @@ WRAPPINGS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", WRAPPINGS)
 @pytest.mark.parametrize("name", ["sit", "uvit", "lightningdit_full"])
 def test_published_weights_are_found_in_what_scripts_wrap_them_in(

@@ -101,6 +101,7 @@ def test_names_and_keys() -> None:
     assert DiTModern.from_architecture(written)[0].architecture(SMALL) == written
 
 
+@pytest.mark.slow
 def test_importing_the_light_half_does_not_import_torch() -> None:
     code = "import sys, harness.models.modern; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -76,6 +76,7 @@ def test_a_base_width_is_in_the_key_and_none_is_not() -> None:
     assert UNetFamily.from_architecture(scaled.architecture(SMALL)) == (scaled, SMALL)
 
 
+@pytest.mark.slow
 def test_importing_the_light_half_does_not_import_torch() -> None:
     code = "import sys, harness.models.unet; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

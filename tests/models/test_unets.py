@@ -28,6 +28,7 @@ def test_the_last_part_of_a_cascade_is_as_large_as_its_name_says() -> None:
         assert UNETS[whole] == UNETS[upsampler] == 4 * UNETS[base]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DESIGNS)
 def test_networks_take_the_inputs_that_are_given_for_them(name: str) -> None:
     design = DESIGNS[name]

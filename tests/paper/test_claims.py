@@ -52,6 +52,7 @@ def test_without_records_nothing_is_decided():
     assert {v.verdict for v in decide_all(Evidence())} == {"undecided"}
 
 
+@pytest.mark.slow
 def test_true_differences_support_and_opposite_ones_contradict():
     one = Evidence(final=final())
     assert decide("size-helps", one).verdict == "supported"

@@ -28,6 +28,7 @@ def records(**changes):
     return pd.DataFrame(rows, columns=NAMES)
 
 
+@pytest.mark.slow
 def test_records_become_evidence_that_claims_are_decided_from():
     losses = pd.DataFrame({"run": list("SBL"), "model": "m", "step": 100, "loss": [3.0, 2.0, 1.0]})
     found = evidence(records(), losses)
@@ -38,6 +39,7 @@ def test_records_become_evidence_that_claims_are_decided_from():
     assert verdicts["size-helps"] == "supported" and verdicts["patch-helps"] == "undecided"
 
 
+@pytest.mark.slow
 def test_the_losses_are_of_the_main_series() -> None:
     """An in-context model has more Gflops than adaLN-Zero's, and learns worse: another question."""
     other = records(block="in-context")
@@ -81,6 +83,7 @@ def test_every_part_of_the_evidence_is_of_the_primary_metric() -> None:
     assert evidence(mixed).metric == "fd_glyphs_cnn" and len(evidence(mixed).final) == 0
 
 
+@pytest.mark.slow
 def test_a_sweep_over_sampling_steps_is_evidence() -> None:
     sweep = pd.concat([records(sampling_steps=n) for n in (10, 50)])
     assert sorted(set(evidence(sweep).sweep["sampling_steps"])) == [10, 50]

@@ -22,6 +22,7 @@ def rows(slope: float, noise: float = 0.0, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame({"label": labels, "gflops": GFLOPS, "value": value})
 
 
+@pytest.mark.slow
 def test_the_sign_that_means_better_supports_and_the_other_contradicts() -> None:
     better = {"sfid": rows(-1, 0.1), "precision": rows(1, 0.1)}
     verdict, words = other_metrics(Evidence(others=better))
@@ -196,6 +197,7 @@ def test_which_metric_benefits_most_is_judged_by_all_pairs() -> None:
     assert "needed" in benefit_most(Evidence(others={"recall": rows(1)}))[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("turned", "verdict"), [(None, SUPPORTED), (3, SUPPORTED), (1, UNDECIDED), (0, CONTRADICTED)]
 )

@@ -28,6 +28,7 @@ def of(name, metrics, evidence=None):
     return found[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "std", "verdict"),
     [(23.8, 0.2, "supported"), (30.0, 0.2, "contradicted"), (24.5, 3.0, "undecided"),
@@ -37,6 +38,7 @@ def test_a_measured_number_is_judged_by_its_interval(value, std, verdict):
     assert of("sampling-xl2-128-fid10k", records(value, std)).verdict == verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "std_df", "verdict"),
     [
@@ -54,6 +56,7 @@ def test_five_percent_on_either_side_are_near(value, std_df, verdict):
     assert found.verdict == verdict
 
 
+@pytest.mark.slow
 def test_the_words_say_the_number_and_its_interval():
     found = of("sampling-xl2-128-fid10k", records(23.8, 0.2))
     assert found.said == "DiT-XL/2 FID-10K at 128 sampling steps: 23.7 FID"

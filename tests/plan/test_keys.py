@@ -279,6 +279,7 @@ def test_every_stage_can_read_back_its_settings(tmp_path: Path) -> None:
             assert whole[name] == type(read).model_fields[name].default
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(st.sampled_from(["a", "b", "c"]), st.text("0123456789abcdef", min_size=4)),
     st.sampled_from(sorted(keys.VERSIONS)),

@@ -76,6 +76,7 @@ def test_each_stage_is_given_its_own_references_files(tmp_path: Path) -> None:
     assert {its for (_, name), its in places.items() if name != "other"} == {None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reference", "said"),
     [

@@ -206,6 +206,7 @@ def test_what_something_wanted_reads_is_what_is_looked_at_for_damage(plan: Plan)
     assert shown <= found.read
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_whatever_is_there_the_rest_can_be_done_in_order(plan: Plan, data: st.DataObject) -> None:
     everything = list(plan.stages)

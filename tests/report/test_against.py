@@ -41,6 +41,7 @@ def folder(make, monkeypatch, tmp_path, change):
     return rows, tmp_path
 
 
+@pytest.mark.slow
 def test_of_a_folder_only_what_was_measured_alike_is_compared(make, monkeypatch, tmp_path):
     """Values of fewer samples, another step or other images were compared as if they were alike."""
 
@@ -70,6 +71,7 @@ def test_a_folder_that_varies_in_more_shares_the_models_all_the_same(make, monke
     assert {"DiT-micro-S/4", "DiT-micro-B/4"} < labels and len(labels) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [

@@ -28,6 +28,7 @@ def report(make):
     return dataclasses.replace(made, frames={**made.frames, "metrics": frame})
 
 
+@pytest.mark.slow
 def test_values_of_so_many_samples_stand_beside_the_real_images(report) -> None:
     found = find(report)
     labels = [str(label) for label in found.final["label"]]

@@ -21,6 +21,7 @@ def test_the_models_table_has_every_metric_of_the_compared_samples(make):
     assert all("–" not in row for row in table["rows"])
 
 
+@pytest.mark.slow
 def test_guided_values_of_different_steps_are_not_averaged(make, monkeypatch):
     from harness.report import figures
 

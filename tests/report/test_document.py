@@ -224,6 +224,7 @@ def test_every_section_is_drawn_for_the_papers_full_study(make, scratch):
     assert render(report, scratch / "full.pdf").stat().st_size > 20_000
 
 
+@pytest.mark.slow
 def test_counted_gflops_are_said_to_agree_only_where_they_do(make):
     none = {name: make.empty(name, []) for name in ("runs", "metrics", "training")}
     facts = {"block": "adaln-zero", "image_size": 256, "params": 1e6}

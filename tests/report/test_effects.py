@@ -34,6 +34,7 @@ def rows(rates=(1e-3, 2e-3), gain=math.log(0.5), turn=0.0, seeds=(0, 1, 2), nois
     return frame.assign(**columns)
 
 
+@pytest.mark.slow
 def test_ratios_of_every_model_are_against_the_first_level() -> None:
     found = find([("", rows())], "fid")
     assert found.factors == ("learning_rate",)
@@ -46,6 +47,7 @@ def test_ratios_of_every_model_are_against_the_first_level() -> None:
     assert not found.table["part"].any() and len(found.table) == 1
 
 
+@pytest.mark.slow
 def test_the_papers_level_stands_first_where_it_is_one() -> None:
     found = find([("", rows((PAPERS["learning_rate"], 5e-5)))], "fid")
     assert set(found.points["against"]) == {"0.0001"}

@@ -117,6 +117,7 @@ def protocol(make, **changes):
     return selection.final_rows(rows, "fid"), *chosen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"samples": 10_000}, {"step": 7_000_000}, {"image_size": 512}, {"guidance_scale": 1.5}],

@@ -31,6 +31,7 @@ def test_long_words_get_places_to_break():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler")
 def test_titles_in_any_script_and_of_any_length_stay_on_the_page(make, tmp_path, monkeypatch):
     from harness.report import typst_writer

@@ -52,6 +52,7 @@ def test_the_page_asks_nobody_for_anything(make):
     assert all(re.search(r'alt="[^"]+"', image) for image in re.findall(r"<img [^>]*>", text))
 
 
+@pytest.mark.slow
 def test_what_a_user_wrote_is_text_in_the_page_too(make):
     wild = '<script>alert("x")</script> & "quotes" \'s'
     found = make.frames(sizes=("S",), patches=(4,), sweep=())

@@ -24,6 +24,7 @@ from harness.report.labels import (
 )
 
 
+@pytest.mark.slow
 @given(st.text(max_size=80), st.integers(5, 40))
 def test_a_short_name_is_no_longer_than_asked_and_keeps_both_ends(text: str, longest: int) -> None:
     made = short(text, longest)
@@ -65,6 +66,7 @@ def meet(a, b) -> bool:
     return a.x0 < b.x1 and b.x0 < a.x1 and a.y0 < b.y1 and b.y0 < a.y1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_labels_cover_no_mark_and_no_other_label(seed: int) -> None:
     spots = np.random.default_rng(seed).uniform(0.5, 9.5, (14, 2))
@@ -81,6 +83,7 @@ def test_labels_cover_no_mark_and_no_other_label(seed: int) -> None:
         assert frame.x0 <= box.x0 and box.y0 >= frame.y0
 
 
+@pytest.mark.slow
 def test_where_no_place_is_free_the_label_is_left_out() -> None:
     crowd = [(5 + 0.01 * k, 5 + 0.01 * k, f"name{k}") for k in range(30)]
     assert 0 < len(written(drawing(crowd))) < 30
@@ -137,6 +140,7 @@ def test_the_floors_name_gives_way_to_a_curve_where_it_can() -> None:
                 & (box.y0 < places[:, 1]) & (places[:, 1] < box.y1)).any()  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_floors_name_stands_on_no_interval() -> None:
     """Where bars leave it no place it is not written: the caption tells the value."""
     bars = [(x, 4.0, 6.0) for x in np.arange(0.2, 10, 0.4)]
@@ -158,6 +162,7 @@ def test_a_label_between_intervals_stands_on_none() -> None:
                 & (box.y0 < places[:, 1]) & (places[:, 1] < box.y1)).any()  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_floor_is_a_named_line_where_it_is_in_range() -> None:
     made = drawing([], floor=2.5)
     assert list(written(made)) == ["real images 2.50"]
@@ -189,6 +194,7 @@ def ticks(names, panels=1):
     return Drawing(figure, None, "")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names",
     [
@@ -245,6 +251,7 @@ def test_a_label_is_not_written_across_a_bar_that_it_cannot_avoid() -> None:
     assert not written(drawing([(5, 5, "XL/2")], bars=fence))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_no_label_is_nearer_to_another_point_than_to_its_own(seed: int) -> None:
     spots = np.random.default_rng(seed).uniform(3.5, 6.5, (12, 2))

@@ -20,6 +20,7 @@ def found(make):
     return find(make.report(make.frames(sweep=(), milestones=(1500,)), ("gflops",), samples={}))
 
 
+@pytest.mark.slow
 def test_every_law_has_its_row_and_its_prediction_of_the_largest_model(found):
     values = 5 + 300 * C**-0.4 * np.exp(0.03 * np.random.default_rng(0).normal(size=8))
     law = scaling_law(C, values, 0.03 * values)

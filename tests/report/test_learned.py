@@ -41,6 +41,7 @@ def test_every_statement_is_given_with_and_without_them(make):
     assert 3 <= sum("†" in str(r[0]) for r in rows) <= 5
 
 
+@pytest.mark.slow
 def test_the_offset_stands_beside_the_floor_and_the_number_of_samples(make):
     text = said(make.report(with_ceiling(make, 1e9, infinity=True), ("gflops",)))
     assert "E is of FD at 1,000 samples; the floor is 0.900, E minus floor" in text

@@ -88,6 +88,7 @@ def test_equal_records_give_equal_bytes_in_any_folder(tmp_path):
     assert made[0] == made[1]
 
 
+@pytest.mark.slow
 def test_a_report_written_to_a_device_or_a_link_leaves_them(make, tmp_path):
     report = make.report(make.frames(sizes=("S",), patches=(4,), sweep=()), ("provenance",))
     render(report, Path("/dev/null"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import pytest
 
 from harness import paper
 from harness.report.papers import SECTIONS, complexity, metrics, papers_report
@@ -20,6 +21,7 @@ def test_twelve_models_are_those_of_table_3_as_published() -> None:
     assert len({r["run"] for r in rows}) == 12
 
 
+@pytest.mark.slow
 def test_no_spread_is_made_up() -> None:
     """The paper publishes none: a standard error here would make a number of ours of it."""
     frame = papers_report().frames["metrics"]

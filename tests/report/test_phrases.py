@@ -40,6 +40,7 @@ def test_more_compute_is_better_worse_or_undecided(interval, higher, word) -> No
     assert phrases.direction(interval, higher) == word
 
 
+@pytest.mark.slow
 def test_a_correlation_is_said_with_its_interval_and_who_it_is_of(found) -> None:
     said = plain(phrases.correlation_sentence(found))
     assert said.startswith("Of these checkpoints, those of more compute score better: Pearson's")

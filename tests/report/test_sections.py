@@ -6,6 +6,8 @@ import ast
 import graphlib
 from pathlib import Path
 
+import pytest
+
 import harness.report
 from harness.components import registry
 from harness.components.section import BUILT_IN, Section
@@ -24,6 +26,7 @@ def imports(path, modules):
     return found
 
 
+@pytest.mark.slow
 def test_no_module_of_the_report_imports_itself_by_way_of_others():
     def name(path):
         parts = path.relative_to(ROOM.parent.parent).with_suffix("").parts

@@ -108,6 +108,7 @@ def test_what_no_font_has_is_named() -> None:
     assert typst_writer.unshown(Document("T", "s", "p", "d", 0, [])) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "block",
     [

@@ -27,6 +27,7 @@ def test_claims_are_decided_only_where_a_section_shows_them(make, monkeypatch) -
     assert len(asked) == 1
 
 
+@pytest.mark.slow
 def test_chosen_claims_and_own_pairs_alone_are_decided(make) -> None:
     chosen = ["size-helps", "strong-correlation"]
     pairs = [("DiT-micro-S/2", "DiT-micro-B/2")]

@@ -30,6 +30,7 @@ def test_an_untrained_autoencoder_fails_the_round_trip_and_has_the_shape(decoder
     assert states["sd-vae: encoders of ft-mse, ft-ema"] == "passed"
 
 
+@pytest.mark.slow
 def test_decoders_with_an_encoder_of_their_own_fail(decoders, tmp_path):
     small_vae.small_kl(0).save_pretrained(tmp_path / "ft-mse")
     small_vae.small_kl(1).save_pretrained(tmp_path / "ft-ema")

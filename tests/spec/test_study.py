@@ -156,6 +156,7 @@ def test_bad_study_is_bad_input() -> None:
     assert issubclass(BadStudy, BadInput)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(Path("studies").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_study_in_the_repository_is_valid_under_all_its_profiles(path: Path) -> None:
     assert profiles(path)

@@ -43,6 +43,7 @@ def whole(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Lab
     return laboratory
 
 
+@pytest.mark.slow
 def test_an_artifact_holds_each_average_and_the_snapshots_up_to_its_step(whole: Laboratory) -> None:
     names = set(every_file(whole, whole.task("train", *MANY)))
     assert names == {
@@ -115,6 +116,7 @@ def test_killed_on_the_trunk_and_on_a_tail_averages_and_snapshots_are_the_undist
         assert every_file(killed, task) == every_file(undisturbed, task)
 
 
+@pytest.mark.slow
 def test_milestones_on_the_way_do_not_change_what_is_kept(
     laboratory: Laboratory, whole: Laboratory
 ) -> None:
@@ -168,6 +170,7 @@ def test_an_average_made_afterwards_is_near_the_one_made_in_training(
     torch.testing.assert_close(wanted[name], kept[f"0.07/{name}"], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_power_function_averages_weigh_the_steps_by_their_profile(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +203,7 @@ def test_what_a_checkpoint_does_not_hold_is_refused(whole: Laboratory) -> None:
         averages.weights_of(opened, length=0.2)
 
 
+@pytest.mark.slow
 def test_samples_are_drawn_from_the_average_that_is_named(
     laboratory: Laboratory, whole: Laboratory
 ) -> None:
@@ -238,6 +242,7 @@ def test_two_processes_copies_or_shards_keep_the_averages_that_one_does(
                 torch.testing.assert_close(found[key], value, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_records_say_which_average(whole: Laboratory, tmp_path: Path) -> None:
     laboratory = whole.copy(tmp_path)
     overrides = (*MANY, "evaluations.final.ema=0.99")

@@ -23,6 +23,7 @@ def test_batches_come_in_order_however_many_are_made_ahead(ahead: int) -> None:
     assert made == [(n, n * n) for n in range(3, 9)]
 
 
+@pytest.mark.slow
 def test_no_more_than_asked_are_made_ahead() -> None:
     made: list[int] = []
 

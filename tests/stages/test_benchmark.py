@@ -101,6 +101,7 @@ def test_rates_are_of_one_device_and_not_of_what_an_interrupted_attempt_did_last
     assert rates.seconds(train, "m") == pytest.approx(10.0 * 8 / 4.0 * (train.gflops or 0))
 
 
+@pytest.mark.slow
 def test_an_attempt_that_goes_on_from_another_says_so(laboratory: Laboratory) -> None:
     task = laboratory.task("train", "train.checkpoint_every=2")
     with pytest.raises(Stopped):

@@ -46,6 +46,7 @@ def test_it_is_of_as_many_images_as_samples_and_says_of_what(laboratory: Laborat
     assert rows["fd_glyphs_cnn"]["value"] > real["fd_glyphs_cnn"] + 1  # noise is no glyph
 
 
+@pytest.mark.slow
 def test_its_numbers_are_those_of_the_noise_that_samples_begin_with(laboratory: Laboratory) -> None:
     task = laboratory.task("ceiling")
     laboratory.make(task)

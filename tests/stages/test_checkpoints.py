@@ -67,6 +67,7 @@ def test_an_error_in_the_thread_is_raised_at_the_next_save(
     writer.wait()
 
 
+@pytest.mark.slow
 @given(
     st.dictionaries(
         st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=8),

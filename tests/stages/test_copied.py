@@ -51,6 +51,7 @@ def near_copies(laboratory: Laboratory, *overrides: str) -> dict[str, Any]:
     return json.loads(rows["near_copies_random_conv"]["measured_with"])  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_they_are_those_that_are_not_held_out_whatever_the_reference_is_made_of(
     laboratory: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: list[int]
 ) -> None:

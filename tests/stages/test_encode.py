@@ -194,6 +194,7 @@ def test_an_embedded_set_smaller_than_its_classes_is_no_loss(laboratory: Laborat
     assert laboratory.manifest(task)["facts"]["num_classes"] == 10
 
 
+@pytest.mark.slow
 def test_one_class_is_a_data_set_like_any_other(laboratory: Laboratory, tmp_path: Path) -> None:
     (tmp_path / "images" / "cat").mkdir(parents=True)
     for name, content in kinds_of_images().items():

@@ -81,6 +81,7 @@ def with_(row: dict[str, Any]) -> dict[str, Any]:
     return dict(json.loads(row["measured_with"]))
 
 
+@pytest.mark.slow
 def test_the_records_say_with_which_subsets_and_seed_a_spread_was_found(
     laboratory: Laboratory,
 ) -> None:
@@ -98,6 +99,7 @@ def test_the_records_say_with_which_subsets_and_seed_a_spread_was_found(
     assert infinite["seed"] == 0 and len(infinite["sizes"]) == len(infinite["distances"]) == 15
 
 
+@pytest.mark.slow
 def test_what_cannot_be_measured_is_absent_and_never_zero(
     laboratory: Laboratory, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +115,7 @@ def test_what_cannot_be_measured_is_absent_and_never_zero(
     assert "is_glyphs_cnn" in laboratory.manifest(task)["facts"]["absent"]
 
 
+@pytest.mark.slow
 def test_the_reference_is_made_in_one_pass_without_a_feature_matrix(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +161,7 @@ def test_a_new_metric_is_measured_alone_of_the_features_that_were_kept(
     assert laboratory.result(again).kept == ("pool", "probabilities")
 
 
+@pytest.mark.slow
 def test_what_is_taken_over_is_what_would_be_measured(
     laboratory: Laboratory, sampled: Laboratory, tmp_path: Path
 ) -> None:
@@ -176,6 +180,7 @@ def test_what_is_taken_over_is_what_would_be_measured(
     assert strip[0] == strip[1]
 
 
+@pytest.mark.slow
 def test_without_kept_features_the_samples_are_read_again(laboratory: Laboratory) -> None:
     first = laboratory.task("evaluate", *metrics("fd"))
     laboratory.run(first)

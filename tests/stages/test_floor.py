@@ -55,6 +55,7 @@ def test_it_is_measured_for_every_metric_asked_with_the_k_asked(laboratory: Labo
     assert other[name]["k"] == 3 and other[name]["key"] != rows[name]["key"]
 
 
+@pytest.mark.slow
 def test_with_fewer_real_images_it_is_of_those_in_one_chunk(laboratory: Laboratory) -> None:
     rows = floor(laboratory)
     assert {row["samples"] for row in rows.values()} == {30}
@@ -148,6 +149,7 @@ def images_of(laboratory: Laboratory, kind: str, shown: list[np.ndarray], *more:
     return {image.tobytes() for image in shown}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("held_out", [0, 12])
 def test_the_images_of_a_floor_are_never_those_of_the_reference(
     held_out: int, laboratory: Laboratory, tmp_path: Path, shown: list[np.ndarray]
@@ -177,6 +179,7 @@ def test_real_images_of_a_gray_study_are_gray_as_its_samples_are(
     assert {image[..., 0].tobytes() for image in shown} == wanted
 
 
+@pytest.mark.slow
 def test_images_that_cannot_be_read_are_left_out_of_both_where_the_study_allows_them(
     laboratory: Laboratory, tmp_path: Path, shown: list[np.ndarray]
 ) -> None:
@@ -201,6 +204,7 @@ def test_where_the_reference_is_made_of_all_images_there_is_no_floor(
         laboratory.run(laboratory.task("floor", *said))
 
 
+@pytest.mark.slow
 def test_features_come_from_the_extractor_of_the_reference(laboratory: Laboratory) -> None:
     rows = floor(laboratory)
     known = laboratory.store.open("reference", laboratory.task("reference").key)

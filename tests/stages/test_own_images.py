@@ -39,6 +39,7 @@ def own(laboratory: Laboratory, kind: str, path: Path, source: Any, **more: Any)
     return laboratory.task(kind, *overrides(path, source, **more))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_source_is_encoded(laboratory: Laboratory, tmp_path: Path, name: str) -> None:
     source = registry.get("source", name)()

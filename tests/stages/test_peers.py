@@ -202,6 +202,7 @@ def test_a_broken_connection_waits_a_little_for_its_reason(
     assert "failed: rows are torn" in str(e.value)
 
 
+@pytest.mark.slow
 def test_a_process_that_says_nothing_was_killed(two: tuple[World, World]) -> None:
     reset = RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]")
     with (

@@ -11,6 +11,7 @@ from harness.stages import ranks
 Laboratory = Any  # conftest.py's; pytest gives it without an import
 
 
+@pytest.mark.slow
 def test_the_selected_stages_are_done_in_order_and_not_again(
     laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -149,6 +149,7 @@ def test_what_is_held_out_is_in_no_other_part(
     assert not seen["extractor"] & seen["floor"] and not seen["reference"] & seen["floor"]
 
 
+@pytest.mark.slow
 def test_statistics_that_the_verb_wrote_are_the_reference_that_a_study_would_make(
     laboratory: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

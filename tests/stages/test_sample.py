@@ -54,6 +54,7 @@ def test_samples_are_written_in_adm_format_with_their_labels(laboratory: Laborat
     assert found["arr_0"].std() > 1
 
 
+@pytest.mark.slow
 def test_noise_and_labels_of_a_sample_are_the_same_for_batches_of_7_and_of_32(
     trained: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,7 @@ def test_noise_and_labels_of_a_sample_are_the_same_for_batches_of_7_and_of_32(
     assert off.max() <= 1 and (off > 0).mean() < 0.01
 
 
+@pytest.mark.slow
 def test_sampling_resumes_after_a_stop_with_the_same_result(
     laboratory: Laboratory, trained: Laboratory, tmp_path: Path
 ) -> None:
@@ -163,6 +165,7 @@ INTERVALS: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_guidance_inside_an_interval_guides_those_timesteps_and_costs_them_twice(
     trained: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,6 +197,7 @@ def test_guidance_inside_an_interval_guides_those_timesteps_and_costs_them_twice
     assert passes["cleanest step"] == [(49, 1), (24, 1), (0, 2)]
 
 
+@pytest.mark.slow
 def test_clipping_keeps_the_predicted_image_in_range_and_is_recorded(
     trained: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +372,7 @@ def test_samples_another_decoder_made_before_a_stop_are_drawn_again(
     assert np.array_equal(samples(laboratory, task)["arr_0"], samples(other, task)["arr_0"])
 
 
+@pytest.mark.slow
 def test_samples_in_a_folder_are_the_same_images(trained: Laboratory, tmp_path: Path) -> None:
     from PIL import Image
 

@@ -79,6 +79,7 @@ def test_the_floor_of_its_number_stands_beside_it_and_not_beside_all(
     assert frame.loc["subset", "sample_key"] == frame.loc["samples", "sample_key"]
 
 
+@pytest.mark.slow
 def test_more_than_were_drawn_are_refused(laboratory: Laboratory) -> None:
     task, _ = made(laboratory)
     settings = SubsetStage.model_validate_json(task.settings).model_copy(update={"images": 41})

@@ -37,6 +37,7 @@ def lasting(laboratory: Laboratory, task: Task, table: str) -> list[dict[str, An
     return [{c: row.get(c) for c in columns} for row in laboratory.rows(task, table)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_run_stopped_at_random_steps_is_bitwise_the_undisturbed_one(
     laboratory: Laboratory, undisturbed: Laboratory, seed: int
@@ -76,6 +77,7 @@ def test_a_run_killed_by_sigkill_twice_is_bitwise_the_undisturbed_one(
     assert lasting(laboratory, task, "training") == lasting(undisturbed, task, "training")
 
 
+@pytest.mark.slow
 def test_milestones_on_the_way_do_not_change_where_a_run_ends(
     laboratory: Laboratory, undisturbed: Laboratory
 ) -> None:
@@ -141,6 +143,7 @@ def test_no_step_between_log_lines_waits_for_the_device(
     assert counts[0] == counts[1] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ema", [0.0, 0.99, 0.5])
 def test_the_average_starts_at_the_first_weights_and_forgets_by_its_decay(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, ema: float
@@ -165,6 +168,7 @@ def test_the_average_starts_at_the_first_weights_and_forgets_by_its_decay(
     torch.testing.assert_close(found["x_embedder.proj.weight"], average, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_bf16_leaves_weights_average_and_moments_in_float32(
     laboratory: Laboratory, undisturbed: Laboratory
 ) -> None:
@@ -185,6 +189,7 @@ def test_tf32_is_what_the_recipe_says(laboratory: Laboratory) -> None:
         assert torch.backends.cudnn.allow_tf32 is tf32
 
 
+@pytest.mark.slow
 def test_gradients_are_clipped_once_all_passes_are_added_up(laboratory: Laboratory) -> None:
     """A bound on each pass would let through up to four times as much."""
     tasks = [
@@ -274,6 +279,7 @@ def test_a_tracker_that_is_not_installed_is_a_sentence_in_the_log_and_no_failure
     assert "pip install tensorboard" in said
 
 
+@pytest.mark.slow
 def test_tensorboard_events_are_the_training_rows(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -61,6 +61,7 @@ files.step = step
 """
 
 
+@pytest.mark.slow
 def test_what_a_kill_in_the_middle_of_a_checkpoint_leaves_is_gone_before_space_is_asked_for(
     laboratory: Laboratory, undisturbed: Laboratory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def older(text: str) -> str:
     return json.dumps({k: v for k, v in json.loads(text).items() if k != "about_sha256"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_checkpoint_with_damaged_json_falls_back_to_the_one_before(
     laboratory: Laboratory, capsys: pytest.CaptureFixture[str], damage: str
@@ -124,6 +126,7 @@ def test_a_checkpoint_with_damaged_json_falls_back_to_the_one_before(
     assert f"{newest} is damaged (state.json " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_full_disk_says_how_many_bytes_are_missing_and_keeps_the_last_checkpoint(
     laboratory: Laboratory, undisturbed: Laboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

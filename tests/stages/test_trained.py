@@ -16,6 +16,7 @@ def settings(prepared: Any, **changes: Any) -> TrainStage:
     return TrainStage.model_validate({**json.loads(prepared.task("train").settings), **changes})
 
 
+@pytest.mark.slow
 def test_the_row_of_a_checkpoint_says_its_network_data_and_training(undisturbed: Any) -> None:
     task = undisturbed.task("train")
     (row,) = undisturbed.rows(task, "runs")

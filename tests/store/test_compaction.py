@@ -34,6 +34,7 @@ def recorded(root: Path) -> list[str]:
     return sorted(frame["key"].unique())
 
 
+@pytest.mark.slow
 def test_compaction_keeps_every_row_once(tmp_path: Path) -> None:
     keys = write(tmp_path, *range(12))
     before = read_frames(tmp_path)["metrics"]
@@ -69,6 +70,7 @@ def test_older_parquet_fragments_are_compacted_as_well(tmp_path: Path) -> None:
     assert len(parquet_files(tmp_path)) == 1 and recorded(tmp_path) == [*keys, "f" * 64]
 
 
+@pytest.mark.slow
 def test_a_crash_before_the_clean_up_repeats_no_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +128,7 @@ def test_damaged_files_are_left_for_reconcile_and_lose_nothing_else(tmp_path: Pa
     assert path.exists() and records.scan(tmp_path, "metrics").keys == set(more)
 
 
+@pytest.mark.slow
 def test_a_damaged_compact_file_is_restored_from_the_artifacts(tmp_path: Path) -> None:
     store = Store(tmp_path)
     keys = [f"{n:064x}" for n in range(6)]
@@ -140,6 +143,7 @@ def test_a_damaged_compact_file_is_restored_from_the_artifacts(tmp_path: Path) -
     assert recorded(tmp_path) == keys
 
 
+@pytest.mark.slow
 def test_what_contradicts_itself_stays_apart_for_the_reader_to_see(tmp_path: Path) -> None:
     write(tmp_path, 1, 2)
     records.compact(tmp_path, above=0)
@@ -153,6 +157,7 @@ def test_what_contradicts_itself_stays_apart_for_the_reader_to_see(tmp_path: Pat
     assert len(list(tmp_path.rglob("*.json"))) == 2 and len(parquet_files(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_records_compacted_while_they_are_read_are_all_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

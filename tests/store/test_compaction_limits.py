@@ -69,6 +69,7 @@ def test_two_small_compacted_files_are_merged_and_a_full_one_counts_for_none(
     assert shown(tmp_path) == both([f"{n:064x}" for n in (1, 2, 3, 4)])
 
 
+@pytest.mark.slow
 def test_a_file_is_written_and_read_in_portions(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +107,7 @@ def test_older_parquet_fragments_are_gathered_in_portions_too(
     assert sizes == [4, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fuller", ["fragment", "compacted"])
 @pytest.mark.parametrize("full", [True, False])
 def test_of_two_copies_the_one_with_more_rows_stays(
@@ -129,6 +131,7 @@ def test_of_two_copies_the_one_with_more_rows_stays(
     assert left == (1 if full and fuller == "fragment" else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full", [True, False])
 def test_of_two_copies_no_metric_that_only_one_has_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
@@ -180,6 +183,7 @@ def test_what_a_newer_version_compacted_is_left_alone(
     assert len(list(tmp_path.rglob("*.json"))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_compaction_that_fails_leaves_no_half_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: bool
@@ -205,6 +209,7 @@ def test_a_compaction_that_fails_leaves_no_half_file(
 # --- taking rows out ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compacted", [True, False])
 def test_rows_that_are_taken_out_lie_in_the_other_folder_and_no_longer_here(
     tmp_path: Path, compacted: bool
@@ -297,6 +302,7 @@ def test_a_file_that_cannot_be_read_ends_the_reading_with_its_name() -> None:
         fragments.whole(read, "metrics")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["compact", "f" * 64])
 def test_bytes_that_fit_their_name_and_are_no_parquet_are_damaged(
     tmp_path: Path, name: str

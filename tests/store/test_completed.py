@@ -88,6 +88,7 @@ def test_before_version_5_all_was_trained_by_ddpm_and_a_floor_by_nothing(tmp_pat
     assert found == ["flow", "its own", True, "bf16"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "precision"),
     [

@@ -109,6 +109,7 @@ def test_a_contradiction_is_named_and_neither_number_is_shown(tmp_path: Path) ->
     assert len(read_frames(tmp_path)["metrics"]) == 2
 
 
+@pytest.mark.slow
 def test_where_an_artifact_is_here_its_number_is_shown(tmp_path: Path) -> None:
     store = Store(tmp_path)
     two_labs(tmp_path, value=12.0)

@@ -133,6 +133,7 @@ def happened(operation: Callable[..., None], code: int) -> Callable[..., None]:
     return call
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOENT, errno.ESTALE])
 @pytest.mark.parametrize("name", ["replace", "rename"])
 def test_a_rename_that_is_reported_failed_but_happened_counts(

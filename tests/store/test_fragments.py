@@ -45,6 +45,7 @@ def test_a_fragment_lists_its_rows_in_the_order_of_their_identity() -> None:
     assert (content["version"], content["rows"]) == (tables.VERSION, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_a_number_that_is_not_finite_is_missing(tmp_path: Path, value: float) -> None:
     records.write(tmp_path, "metrics", KEY, [{"key": KEY, "metric": "a", "value": value}])

@@ -228,6 +228,7 @@ def test_the_same_metric_of_two_stages_is_two_rows(tmp_path: Path) -> None:
     assert values(loading.load(tmp_path, "metrics")) == [("a", 1.0), ("b", 1.0)]
 
 
+@pytest.mark.slow
 def test_texts_that_repeat_are_held_once_and_read_as_they_are(tmp_path: Path) -> None:
     count = 60
     for i in range(count):

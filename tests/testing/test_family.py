@@ -177,6 +177,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("law", "methods"), BROKEN)
 def test_a_broken_family_is_found_by_the_law_it_breaks(law, methods) -> None:
     with pytest.raises(AssertionError, match=f"- {law}: "):

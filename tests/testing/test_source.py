@@ -231,6 +231,7 @@ BROKEN = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("cls", "law", "said"), BROKEN)
 def test_a_broken_promise_is_named_and_no_other(cls: type[Source], law: Any, said: str) -> None:
     with pytest.raises(AssertionError, match=said) as caught:

@@ -54,6 +54,7 @@ def written(store: Store, study: Path, light: bool = False) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_an_archive_contradicts_is_said_of_the_archive(
     store: Store, there: Store, study: Path
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_light_one_has_the_numbers_alone(store: Store, there: Store, study: Pa
     assert studies.find(there.root, "mine").stages.keys() == {"b" * 64}  # what it calls them
 
 
+@pytest.mark.slow
 def test_component_files_stay_behind_and_are_not_run(
     store: Store, there: Store, study: Path, commit, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +147,7 @@ def test_rows_that_were_changed_are_no_numbers(
         assert not [name for name in tar.getnames() if bad in name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("light", [False, True])
 @pytest.mark.parametrize("how", ["rows damaged", "payload damaged", "removed"])
 def test_a_number_that_the_records_have_goes_out_without_a_sound_artifact(
@@ -170,6 +173,7 @@ def test_a_number_that_the_records_have_goes_out_without_a_sound_artifact(
     assert not there.folder("evaluate", bad).exists()
 
 
+@pytest.mark.slow
 def test_a_study_of_records_alone_goes_out(store: Store, there: Store, study: Path) -> None:
     """As a light archive has brought them."""
     records.write(store.root, "metrics", "a" * 64, row("a", 2.5)["metrics"])
@@ -255,6 +259,7 @@ def test_a_changed_one_is_refused_whole(
     assert not there.committed(["train"]) and not (there.root / "staging").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "about",
     [
@@ -384,6 +389,7 @@ def test_the_verbs(
         assert main(wrong) == 2, wrong
 
 
+@pytest.mark.slow
 def test_what_killed_ones_left_is_removed_by_the_next(
     store: Store, study: Path, commit, there: Store
 ) -> None:

@@ -30,6 +30,7 @@ def stages(plan: Plan, *kinds: str) -> set[str]:
     return {s.key for s in plan.stages.values() if s.kind in kinds}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compacted", [False, True], ids=["fragments", "compacted"])
 def test_a_stage_goes_with_all_that_was_made_of_it_and_nothing_else(
     done: Plan, store: Store, compacted: bool, capsys: Any
@@ -57,6 +58,7 @@ def test_forgetting_the_data_leaves_what_does_not_depend_on_it(done: Plan, store
     assert numbers(store) == set()
 
 
+@pytest.mark.slow
 def test_what_another_study_refers_to_is_not_touched(done: Plan, store: Store, capsys: Any) -> None:
     Path("other.yaml").write_text(TINY.replace("study: tiny", "study: other"))
     studies.write(store.root, index(make_plan(load_study("other.yaml"))))
@@ -68,6 +70,7 @@ def test_what_another_study_refers_to_is_not_touched(done: Plan, store: Store, c
     assert not stages(done, "encode", "train") & there(done, store)
 
 
+@pytest.mark.slow
 def test_what_other_settings_made_of_it_goes_too(done: Plan, store: Store) -> None:
     longer = make_plan(load_study("tiny.yaml", None, ["train.steps=9"]))
     new = [s for k, s in longer.stages.items() if k not in done.stages]
@@ -77,6 +80,7 @@ def test_what_other_settings_made_of_it_goes_too(done: Plan, store: Store) -> No
     assert not {s.key for s in new} & store.committed({"train", "sample", "evaluate"})
 
 
+@pytest.mark.slow
 def test_nothing_is_done_while_somebody_works_on_one_of_them(done: Plan, store: Store) -> None:
     theirs = Ledger(store.root)
     train = next(iter(sorted(stages(done, "train"))))
@@ -128,6 +132,7 @@ def test_a_kill_at_any_step_leaves_what_the_same_command_completes(
     assert numbers(store) == set()
 
 
+@pytest.mark.slow
 def test_an_imported_checkpoint_is_refused(done: Plan, store: Store) -> None:
     train = done.stages[next(iter(stages(done, "train")))]
     with pytest.raises(BadInput, match="was imported"):

@@ -81,6 +81,7 @@ def test_a_metric_that_only_the_source_has_comes_over(
     assert len(records.read_frames(store.root)["metrics"]) == 2
 
 
+@pytest.mark.slow
 def test_rows_that_an_artifact_lost_come_from_the_records(
     store: Store, other: Store, commit
 ) -> None:
@@ -220,6 +221,7 @@ def test_a_dry_run_creates_nothing(store: Store, other: Store, commit) -> None:
     assert len(done.artifacts) == 1 and not store.root.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", range(1, 12))
 def test_killed_anywhere_the_same_command_completes_it(
     store: Store, other: Store, commit, point: int, monkeypatch: pytest.MonkeyPatch

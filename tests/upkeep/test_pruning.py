@@ -41,6 +41,7 @@ def keys(plan: Plan, kind: str) -> set[str]:
     return {s.key for s in plan.stages.values() if s.kind == kind}
 
 
+@pytest.mark.slow
 def test_of_a_finished_study_milestones_and_samples_go(done: Plan, store: Store) -> None:
     gone = chosen(done, store)
     assert gone <= keys(done, "train") | keys(done, "sample")
@@ -52,6 +53,7 @@ def test_of_a_finished_study_milestones_and_samples_go(done: Plan, store: Store)
     assert chosen(done, store, kinds=("encode",)) == keys(done, "encode")
 
 
+@pytest.mark.slow
 def test_inputs_of_what_is_not_done_stay(plan: Plan, store: Store, commit) -> None:
     late = next(s for s in plan.stages.values() if s.kind == "evaluate")
     for stage in plan.stages.values():
@@ -62,11 +64,13 @@ def test_inputs_of_what_is_not_done_stay(plan: Plan, store: Store, commit) -> No
     assert everything & keys(plan, "sample")
 
 
+@pytest.mark.slow
 def test_imported_checkpoints_stay(done: Plan, store: Store) -> None:
     kept = keys(done, "train")
     assert not chosen(done, store, last=True, imported=kept) & kept
 
 
+@pytest.mark.slow
 def test_what_another_study_refers_to_stays(done: Plan, store: Store) -> None:
     mine = index(done)
     other = replace(mine, profile="large", stages=dict(list(mine.stages.items())[:6]))
@@ -80,6 +84,7 @@ def test_what_another_study_refers_to_stays(done: Plan, store: Store) -> None:
     assert found.kept["tiny (large)"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "override",
     ["dispatch.workers=1", "dispatch={workers: 1}", "report.refresh_minutes=1", "title=A"],
@@ -110,6 +115,7 @@ def test_unreferenced(done: Plan, store: Store, commit) -> None:
     ).artifacts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", [1, 2, 3, 5, 8])
 def test_killed_anywhere_it_can_be_done_again(
     done: Plan, store: Store, point: int, monkeypatch: pytest.MonkeyPatch
@@ -136,6 +142,7 @@ def test_killed_anywhere_it_can_be_done_again(
     assert all(store.manifest(h.kind, h.key) for h in held)
 
 
+@pytest.mark.slow
 def test_what_somebody_works_on_is_left_alone(done: Plan, store: Store) -> None:
     held = [h for h in usage(store.root).artifacts if h.key in chosen(done, store)]
     other = Ledger(store.root)

@@ -74,6 +74,7 @@ def test_a_large_machine_gets_no_more_workers_than_memory_allows(
     assert len(layout(wide)) == 12, "but as many as one stage is given"
 
 
+@pytest.mark.slow
 def test_more_workers_than_a_machine_can_have_are_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     asked = load_study(tmp_path / "tiny.yaml", overrides=["dispatch.workers=65535"])

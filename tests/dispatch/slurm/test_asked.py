@@ -110,6 +110,7 @@ def test_without_a_setting_it_is_tried_once_more_and_says_that_nothing_changed(
     assert attempts[-1].error and "--set dispatch.slurm.mem_gb=GB" in attempts[-1].error
 
 
+@pytest.mark.slow
 def test_with_a_setting_each_try_has_more_and_the_last_says_how_much_was_too_little(
     tmp_path: Path, clock: Clock
 ) -> None:

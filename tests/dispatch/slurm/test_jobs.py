@@ -18,6 +18,7 @@ from harness.errors import BadInput
 from harness.store import Store
 
 
+@pytest.mark.slow
 def test_children_that_slurm_cancelled_and_forgot_have_not_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,6 +37,7 @@ def test_children_that_slurm_cancelled_and_forgot_have_not_failed(
         assert [a.state for a in ledger.attempts(by_kind[kind])] == ["lost", "running"]
 
 
+@pytest.mark.slow
 def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
     tmp_path: Path,
 ) -> None:
@@ -55,6 +57,7 @@ def test_a_job_that_is_younger_than_the_look_at_the_queue_is_not_taken_for_dead(
     assert events == [None] * len(plan.stages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "asked"), [("CANCELLED", 0), ("TIMEOUT", 0), ("FAILED", 1), (None, 1)]
 )
@@ -184,6 +187,7 @@ def test_a_silent_cluster_is_not_told_as_jobs_that_go_on_where_none_was_submitte
     assert len(jobs.notes) == 1 and jobs.notes[0].endswith("go on unwatched until it does")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("state", "reason", "told"),
     [

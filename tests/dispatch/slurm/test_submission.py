@@ -55,6 +55,7 @@ def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
     assert ends(driver) == 0
 
 
+@pytest.mark.slow
 def test_a_stage_for_which_no_node_has_the_memory_it_grew_to_blocks_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
@@ -78,6 +79,7 @@ def test_a_stage_for_which_no_node_has_the_memory_it_grew_to_blocks_no_other(
     assert asked.count(6) == 1 and set(asked) == {4, 6}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("longest", "minutes"), [(None, 30), (25, 25), (10, 20)])
 def test_time_grows_to_what_the_partition_grants_and_never_below_the_studys(
     longest: int | None,

@@ -134,6 +134,7 @@ execute.execute = fills
 """
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_during_a_stage_hides_no_cause_and_undoes_no_end(tmp_path: Path) -> None:
     ledger, (first, second) = packed(tmp_path)
     task(tmp_path, FILLS)

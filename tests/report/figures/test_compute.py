@@ -38,6 +38,7 @@ def test_the_envelope_is_what_nothing_beats_and_the_csv_says_which() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_best_of_each_budget_is_a_diamond_on_its_drawn_curve() -> None:
     every = curves(group="")
     at = at_budgets(every, np.geomspace(2e6, 2e7, 5), "fid").assign(group="")

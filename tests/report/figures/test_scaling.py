@@ -39,6 +39,7 @@ def test_six_models_of_two_patch_sizes_have_the_papers_panels() -> None:
     assert titles(gflops(rows(MODELS), "FID")) == [""]  # five are too few to be divided
 
 
+@pytest.mark.slow
 def test_the_law_is_drawn_in_gflops_between_the_models_alone() -> None:
     law = Law()
     drawing = gflops(rows(), "FID", laws={"": law})

@@ -19,6 +19,7 @@ def found(make):
     return find(make.report(make.frames(**shape), ("gflops",)))
 
 
+@pytest.mark.slow
 def test_models_costs_steps_and_samples_are_counted(found) -> None:
     said = plain(measured(found))
     low, high = 1e3 * found.final["gflops"].min(), 1e3 * found.final["gflops"].max()
@@ -72,6 +73,7 @@ def test_a_metric_whose_component_is_not_at_hand_is_ranked_nowhere(make) -> None
     assert "No quality was measured" in said and "Nothing has been" not in said
 
 
+@pytest.mark.slow
 def test_the_studys_own_words_end_with_a_full_stop(make, found) -> None:
     for about, first in (("A  study\n of", "A study of. "), ("Why?", "Why? "), ("", "Six models")):
         report = dataclasses.replace(found.report, about=about)

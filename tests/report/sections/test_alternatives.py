@@ -65,6 +65,7 @@ def test_the_best_size_of_each_budget_is_that_of_the_surface(make):
     assert "grow as the budget to the power" in said(report)
 
 
+@pytest.mark.slow
 def test_too_few_sizes_give_no_surface_and_say_why(make):
     found = make.frames(sizes=("S", "B"), patches=(2,), sweep=())
     assert "needs eight points of three sizes" in said(make.report(found, ("isoflop",)))

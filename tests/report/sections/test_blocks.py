@@ -13,6 +13,7 @@ def frames(make, **changes):
     return make.frames(**{**shape, **changes})
 
 
+@pytest.mark.slow
 def test_designs_of_a_model_are_compared_with_the_papers_beside(make) -> None:
     text = said(make.report(frames(make), ("blocks",)))
     assert "compares the block designs" in text and "DiT-micro-XL/2:" in text

@@ -102,6 +102,7 @@ def test_each_setting_is_decided_by_itself(make, changes, setting):
     assert kept[setting, "size-helps"] == kept[setting, "patch-helps"] == "contradicted"
 
 
+@pytest.mark.slow
 def test_block_designs_stay_in_one_setting(make):
     report = make.report(two_settings(make, 1.0, block="in-context"), ("claims",))
     found = find(report).verdicts

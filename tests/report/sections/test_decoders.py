@@ -68,6 +68,7 @@ def test_one_decoder_is_no_comparison(make) -> None:
     assert "decoded by more than one decoder." in said(make.report(found, ("decoders",)))
 
 
+@pytest.mark.slow
 def test_the_papers_own_report_has_its_table() -> None:
     report = dataclasses.replace(papers_report(), sections=("decoders",))
     assert len(cells_of(report, "tab-decoders")["rows"]) == 3

@@ -75,6 +75,7 @@ def test_an_effect_that_changes_with_scale_is_seen(make, turn, verdict):
         assert row[5].startswith("0.02")
 
 
+@pytest.mark.slow
 def test_a_study_without_factors_has_no_such_section(make):
     content, _ = parts(make.report(make.frames(sizes=("S",), patches=(4,)), ABLATION))
     assert content["bands"] == []

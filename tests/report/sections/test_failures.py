@@ -30,6 +30,7 @@ def test_a_failure_that_is_not_missing_any_more_is_told_too(make) -> None:
     assert cells_of(made, "tab-failures")["rows"] == [["train DiT-S/2", "killed"]]
 
 
+@pytest.mark.slow
 def test_values_that_are_not_finite_are_named_with_model_and_step(make) -> None:
     found = make.frames(sizes=("S",), patches=(2,), milestones=(1500,), sweep=())
     rows = found["metrics"]
@@ -54,6 +55,7 @@ def test_real_images_values_are_none_of_the_studys(make) -> None:
     )
 
 
+@pytest.mark.slow
 def test_what_is_cut_is_counted(make) -> None:
     missing = [f"train {k}: failed" for k in range(MOST + 5)]
     found = make.frames(sizes=("S",), patches=(2,), milestones=(1500,))

@@ -32,6 +32,7 @@ def test_the_papers_models_are_in_a_panel_of_their_own_unless_the_setting_is_the
     assert "Open markers: " in plain(caption(same))
 
 
+@pytest.mark.slow
 def test_a_family_that_the_paper_has_not_stands_alone(make) -> None:
     made = report(make, sizes=("S", "B"), patches=(2,))
     found = find(made)

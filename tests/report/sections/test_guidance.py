@@ -21,6 +21,7 @@ def chosen(make, found):
     return guided(find(make.report(found, ("guidance",))))
 
 
+@pytest.mark.slow
 def test_scale_one_guides_nothing_and_is_part_of_every_line(make) -> None:
     rows, step, way = chosen(make, frames(make))
     assert step == 1500 and way.samples == 800

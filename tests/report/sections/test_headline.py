@@ -20,6 +20,7 @@ def test_a_finished_study_opens_with_its_abstract(make) -> None:
     assert isinstance(abstract, Abstract)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "first", "last"),
     [

@@ -65,6 +65,7 @@ def test_the_misfit_is_the_root_mean_square_of_logarithms() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("largest", "beyond"), [(100.0, 0), (10.0, 2), (0.5, 4)])
 def test_a_best_size_beyond_those_measured_is_called_extrapolated(largest, beyond) -> None:
     """F = (30 / 4000)^2 D at the best size of `truth`, so F^2 of it is that much of a budget."""

@@ -58,6 +58,7 @@ def test_losses_that_are_lost_or_of_other_runs_are_left_out(make) -> None:
     assert not len(curves(found["training"], found["runs"].iloc[:0]))
 
 
+@pytest.mark.slow
 def test_without_a_loss_it_says_so(make) -> None:
     found = frames(make, [])
     assert "No training loss was recorded." in said(make.report(found, ("loss",), samples={}))

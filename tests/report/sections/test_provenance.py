@@ -44,6 +44,7 @@ def test_without_provenance_it_says_so(make) -> None:
     assert "No provenance was recorded." in str(only)
 
 
+@pytest.mark.slow
 def test_what_the_method_lists_is_not_said_twice(make) -> None:
     """Twenty settings stood in both, and made a last page of three lines."""
     settings = {"batch_size": 16, "betas": [0.9, 0.99], "seed": 0}

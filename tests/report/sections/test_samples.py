@@ -28,6 +28,7 @@ def test_real_images_stand_beside_the_samples(make):
     assert "real.png" in files and "images of glyphs" in str(content)
 
 
+@pytest.mark.slow
 def test_it_says_why_there_are_no_real_images(make):
     text = said(report(make, real_how="imagenet is not available (no folder data)"))
     assert "No real images stand beside them: imagenet is not available" in text

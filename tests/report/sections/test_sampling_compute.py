@@ -23,6 +23,7 @@ def test_the_step_counts_and_the_pairs_are_told(make) -> None:
     assert "500 samples" in text  # how the sweep was measured, not the final values
 
 
+@pytest.mark.slow
 def test_without_errors_nobody_is_ahead(make) -> None:
     text = said(report(make))
     assert "Without standard errors it is not decided which of two models is ahead" in text

@@ -44,6 +44,7 @@ def test_of_many_steps_the_first_and_the_last_are_among_those_shown(make) -> Non
     assert len(head) == 1 + MOST_STEPS and head[1] == "100" and head[-1] == "3,000"
 
 
+@pytest.mark.slow
 def test_one_step_is_no_curve(make) -> None:
     text = said(report(make, milestones=(1500,)))
     assert "Quality was not measured at more than one training step." in text
