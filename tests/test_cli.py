@@ -295,6 +295,7 @@ def test_a_mistyped_name_has_the_nearest_beside_it(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_a_finished_verb_leaves_is_not_gone_through_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

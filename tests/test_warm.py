@@ -99,6 +99,7 @@ while True:
     assert not Path(f"/proc/{child}").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupt_reaches_it_although_the_tests_ignore_theirs() -> None:
     code = "import time; print('begun', flush=True); time.sleep(900)"
     started = subprocess.Popen(

@@ -38,6 +38,7 @@ def rows(*trainings, seeds=(0,)):
     return frame.astype({c.name: PANDAS[c.type] for c in TABLES["metrics"]})
 
 
+@pytest.mark.slow
 def test_at_a_constant_rate_every_checkpoint_is_finished():
     found = rows((None, None, (100, 200)), ({"name": "warmup", "warmup": 5}, None, (100,)))
     assert finished(found).all()

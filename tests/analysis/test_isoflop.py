@@ -51,6 +51,7 @@ def test_the_acceptance_of_the_surface_in_two_hundred_draws():
     assert exponent >= 184
 
 
+@pytest.mark.slow
 def test_a_surface_without_noise_is_recovered():
     size, data, truth = design()
     found = surface(size, data, truth, factor=6)
@@ -61,6 +62,7 @@ def test_a_surface_without_noise_is_recovered():
     assert found.at(size, data) == pytest.approx(truth, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_what_cannot_carry_a_surface_is_refused():
     size, data, truth = design()
     with pytest.raises(BadInput, match="eight points"):

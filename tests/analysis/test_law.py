@@ -93,6 +93,7 @@ def test_the_acceptance_of_the_law_in_two_thousand_draws_each():
         assert 93 <= 100 * count / (draws * len(LAWS) * len(NOISES)) <= 97, key
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.sampled_from([0.0, 5.0, 40.0]), st.floats(50, 5000), st.floats(0.2, 1.2))
 def test_a_law_without_noise_is_recovered(offset, scale, exponent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from scipy import stats
 
 from harness.analysis.learned import learned, with_and_without
@@ -25,6 +26,7 @@ def test_few_degrees_of_freedom_need_a_larger_gap():
     assert learned([97.8], [1.0], 100, df=[2]).tolist() == [False]
 
 
+@pytest.mark.slow
 def test_noise_is_said_to_have_learned_one_time_in_twenty():
     rng = np.random.default_rng(0)
     values = 100 + rng.normal(size=2000)

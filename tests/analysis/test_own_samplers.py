@@ -73,6 +73,7 @@ def test_an_objective_that_was_measured_otherwise_is_not_compared(change: dict[s
     assert set(sampled(frame, "fd_x").ways) == {"ddpm", "flow"}
 
 
+@pytest.mark.slow
 def test_of_one_objective_there_is_nothing_to_compare() -> None:
     frame = study()
     alone = frame[(frame["objective"] == "ddpm").fillna(False)]
@@ -104,6 +105,7 @@ def test_its_true_effect_is_covered() -> None:
     assert hits >= 36 and told <= 4
 
 
+@pytest.mark.slow
 def test_sampling_steps_of_one_sampler_are_no_objective() -> None:
     frame = study()
     frame = frame[(frame["objective"] != "edm").fillna(False)]

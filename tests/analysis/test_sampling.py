@@ -160,6 +160,7 @@ def test_seeds_are_the_replicate_where_there_are_several():
     assert stats.binom.cdf(held, draws, 0.90) > 1e-3  # either side at 5 % over both pairs
 
 
+@pytest.mark.slow
 def test_how_much_step_counts_share_is_seen_from_the_curves():
     rng = np.random.default_rng(0)
     for shared in (0.0, 0.6, 1.0):

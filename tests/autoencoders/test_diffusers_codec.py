@@ -68,6 +68,7 @@ def test_the_component_keeps_its_contract(name: str, tmp_path: Path) -> None:
     harness.testing.check("autoencoder", component(folder))
 
 
+@pytest.mark.slow
 def test_statistics_by_channel_are_applied_as_the_pipelines_do(tmp_path: Path) -> None:
     mean, std = [0.1, -0.2, 0.3, 0.0], [1.0, 2.0, 0.5, 4.0]
     small_kl(0, latents_mean=mean, latents_std=std).save_pretrained(tmp_path)
@@ -85,6 +86,7 @@ def test_statistics_by_channel_are_applied_as_the_pipelines_do(tmp_path: Path) -
     torch.testing.assert_close(codec.decode(inputs), decoded, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["flux", "dc-ae-f32"])
 def test_stored_latents_are_what_the_pipelines_train_on(name: str, tmp_path: Path) -> None:
     """Through the disk: what training reads decodes to what diffusers decodes."""

@@ -58,6 +58,7 @@ def test_the_vae_encodes_and_decodes_as_diffusers_does(weights) -> None:
     assert not vae.decode(mean).requires_grad
 
 
+@pytest.mark.slow
 def test_the_three_decoders_share_one_encoder(weights) -> None:
     vaes = [load("sd-vae", decoder, weights) for decoder in ("original", "ft-mse", "ft-ema")]
     assert len({vae.sha256 for vae in vaes}) == 1
@@ -77,6 +78,7 @@ def test_one_folder_may_hold_the_model_itself_which_is_no_other_decoder(weights)
             load("sd-vae", decoder, weights / "original")
 
 
+@pytest.mark.slow
 def test_the_checksum_is_compared_when_given(weights) -> None:
     path = weights / "original" / WEIGHTS
     file = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -35,6 +35,7 @@ def test_status_of_a_file_that_was_moved_is_planned_from_its_text(moved: Index, 
     assert verb("status", "kept", "--set", "train.steps=9")[0] == 2  # of which nothing is known
 
 
+@pytest.mark.slow
 def test_status_of_a_component_that_is_not_here_counts_what_was_kept(
     moved: Index, verb: Said
 ) -> None:
@@ -50,6 +51,7 @@ def test_status_of_a_component_that_is_not_here_counts_what_was_kept(
     assert as_run.label(theirs, key).startswith("evaluate DiT-1x8x2/2 seed 0")
 
 
+@pytest.mark.slow
 def test_a_study_whose_component_file_is_not_here_is_read_as_it_was_run(
     moved: Index, verb: Said
 ) -> None:

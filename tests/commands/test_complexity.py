@@ -32,6 +32,7 @@ def test_csv_has_a_header_and_a_line_per_model(capsys):
     assert (row["model"], row["block"], row["published_gflops"]) == ("DiT-S/8", "in-context", "")
 
 
+@pytest.mark.slow
 def test_the_table_shows_each_size_at_the_image_size_asked_for(capsys):
     assert main(["complexity", "DiT-S/8", "--image-size", "512"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -33,6 +33,7 @@ def run(*arguments: str) -> int:
     return evaluate.run(parser.parse_args(list(arguments)))
 
 
+@pytest.mark.slow
 def test_it_prints_each_value_under_its_name(two_sets, capsys):
     assert run(*two_sets, "--extractor", "tiny-test", "--split-size", "10") == 0
     out, err = capsys.readouterr()
@@ -42,6 +43,7 @@ def test_it_prints_each_value_under_its_name(two_sets, capsys):
     assert "samples" in err  # the progress bar
 
 
+@pytest.mark.slow
 def test_json_is_all_of_stdout_and_carries_the_provenance(two_sets, capsys):
     assert run(*two_sets, "--extractor", "tiny-test", "--json", "--metrics", "fd,recall") == 0
     result = json.loads(capsys.readouterr().out)

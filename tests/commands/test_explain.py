@@ -62,6 +62,7 @@ def test_components_are_explained_where_they_are_named() -> None:
     assert block.default == "adaln-zero" and "section 3.2" in block.about
 
 
+@pytest.mark.slow
 def test_names_of_the_users_are_passed_over() -> None:
     by_name = settings_of("evaluations.final.samples")[0]
     assert by_name == settings_of("evaluations.NAME.samples")[0]

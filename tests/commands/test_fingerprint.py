@@ -31,6 +31,7 @@ def test_it_says_what_lies_there_and_that_it_is_the_same(pets: Path, verb: Said)
     assert code == 0 and "6 files, the same bytes" in said
 
 
+@pytest.mark.slow
 def test_other_files_are_named_and_exit_1(pets: Path, verb: Said) -> None:
     shutil.copy("images/cat/0.bmp", "images/cat/new.bmp")
     Path("images/dog/1.bmp").unlink()

@@ -66,6 +66,7 @@ def test_what_cannot_be_imported_says_why(
     assert code == 2 and expected in said
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_the_data_is_refused(official: Path, verb: Said) -> None:
     verb(*THEIRS)
     code, said = verb("plan", "foreign.yaml", "--set", "data.channels=3")
@@ -89,6 +90,7 @@ def test_numbers_and_names_that_no_study_could_use_are_refused_first(
     assert expected in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_leaves_nothing_behind(
     official: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -39,6 +39,7 @@ def test_a_report_of_a_file_that_was_moved_is_the_same_and_one_without_a_compone
     assert verb("report", "theirs", "--figure", "x.png", "--report", "d.html")[0] == 2
 
 
+@pytest.mark.slow
 def test_what_was_kept_is_gathered_and_what_is_not_here_is_left_out(moved: Index) -> None:
     text = moved.text + "\n# a comment\n"
     sections = "report: {sections: [headline, somebodys, {name: gflops}]}"

@@ -19,6 +19,7 @@ from harness.plan.index import index
 from harness.store import records, studies
 
 
+@pytest.mark.slow
 def test_records_bear_the_names_of_the_study_that_shows_them(tmp_path: Path) -> None:
     """Whoever trained a checkpoint first wrote its name for it."""
     study = opened(tmp_path)

@@ -88,6 +88,7 @@ class Strangers(Family):
 '''
 
 
+@pytest.mark.slow
 def test_a_studys_own_components_stand_in_it_under_their_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

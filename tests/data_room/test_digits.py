@@ -7,6 +7,7 @@ from harness.data import digits
 from harness.errors import BadInput
 
 
+@pytest.mark.slow
 def test_every_image_is_dealt_exactly_once() -> None:
     from sklearn.datasets import load_digits
 
@@ -33,6 +34,7 @@ def test_the_seed_orders_a_split_and_changes_nothing_else() -> None:
     assert sorted(i.tobytes() for i in one) == sorted(i.tobytes() for i in two)
 
 
+@pytest.mark.slow
 def test_image_i_does_not_depend_on_how_many_are_drawn() -> None:
     few, few_labels = digits.render("train", 5, seed=3)
     more, more_labels = digits.render("train", 50, seed=3)

@@ -36,6 +36,7 @@ def test_they_are_those_that_training_reads(encoded: Path) -> None:
     assert read_index(encoded)["settings"]["num_classes"] == 5
 
 
+@pytest.mark.slow
 def test_torch_is_not_loaded_for_them() -> None:
     code = "import sys, harness.data.encoded_labels; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -15,6 +15,7 @@ from harness.data import glyphs
 from harness.errors import BadInput
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(glyphs.SPLITS),
     st.integers(1, 12),
@@ -59,6 +60,7 @@ def test_one_channel_is_the_first_of_three() -> None:
     assert not np.array_equal(colour[..., 0], colour[..., 1])
 
 
+@pytest.mark.slow
 def test_digits_are_light_on_dark() -> None:
     images, _ = glyphs.render("train", 400, image_size=32, channels=1)
     darkest, lightest = images.reshape(400, -1).min(1), images.reshape(400, -1).max(1)
@@ -119,6 +121,7 @@ def test_eight_thousand_images_take_less_than_five_seconds_of_one_core() -> None
     assert time.process_time() - start < 5.0 / 4 * slowness()
 
 
+@pytest.mark.slow
 def test_importing_imports_neither_torch_nor_pillow() -> None:
     code = (
         "import sys, harness.data.glyphs, harness.data.digits\n"

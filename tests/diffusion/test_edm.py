@@ -76,6 +76,7 @@ def test_deterministic_sampling_asks_for_no_noise() -> None:
     assert EDMHeun().sample(EDM(), network_of(published), z, 4, never).dtype == torch.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", [GAUSSIAN, TWO])
 def test_heun_converges_with_order_two_on_data_in_closed_form(data) -> None:
     z = torch.randn(400, 1, 1, 1, generator=torch.Generator().manual_seed(0)).double()

@@ -20,6 +20,7 @@ def attempt(root: Path, batch: str | None, **given: str) -> Attempt:
     return replace(found, **given)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_study_names_its_executor() -> None:
     assert isinstance(executors.executor_of(load_study("studies/scaling.yaml")), Local)
     on_slurm = load_study("studies/scaling.yaml", "imagenet256")

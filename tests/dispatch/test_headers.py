@@ -23,6 +23,7 @@ def statistics(path: Path, pool: int = 2048, spatial: int | None = 2023) -> Path
     return path
 
 
+@pytest.mark.slow
 def test_statistics_of_the_extractors_features_are_no_problem(tmp_path: Path) -> None:
     assert headers.statistics_problem(statistics(tmp_path / "adm.npz"), Inception2015()) is None
     alone = statistics(tmp_path / "fid.npz", spatial=None)  # pytorch-fid's

@@ -152,6 +152,7 @@ def test_a_built_model_counts_as_its_name_does():
     assert complexity(custom).params == sum(p.numel() for p in custom.parameters())
 
 
+@pytest.mark.slow
 def test_a_micro_model_is_counted_in_half_a_second():
     complexity("DiT-micro-S/8")
     start = time.process_time()

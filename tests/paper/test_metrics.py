@@ -79,6 +79,7 @@ def test_several_metrics_are_judged_at_5_percent_of_all_together(asked: int, sha
         assert down[0] == verdict
 
 
+@pytest.mark.slow
 def test_a_metric_without_models_does_not_silence_the_next() -> None:
     others = {"precision": rows(1).iloc[:2], "recall": with_correlation(0.9)}
     verdict, words = other_metrics(Evidence(others=others))

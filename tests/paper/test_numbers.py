@@ -112,6 +112,7 @@ def test_a_number_of_another_setting_is_not_this_number(name, own, others):
     assert found.verdict == "supported" and found.numbers.startswith(f"{value:.2f} (")
 
 
+@pytest.mark.slow
 def test_of_several_ways_that_the_paper_does_not_tell_apart_one_is_taken_and_no_mean():
     steps = [records(value, 0.001, **{**GUIDED, "sampling_steps": n})
              for value, n in ((4.0, 50), (2.27, 250))]  # fmt: skip
@@ -124,6 +125,7 @@ def test_of_two_trainings_neither_is_the_papers():
     assert not found.decidable and "several settings: DiT-XL/2 " in found.numbers
 
 
+@pytest.mark.slow
 def test_seeds_of_one_setting_are_averaged():
     seeds = [records(23.7 + 0.1 * k, 0.2, seed=k, run=str(k)) for k in (-1, 1)]
     found = of("sampling-xl2-128-fid10k", pd.concat(seeds, ignore_index=True))

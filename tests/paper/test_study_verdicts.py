@@ -492,6 +492,7 @@ def test_no_crossing_is_said_so() -> None:
 # --- words ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_each_claim_says_what_it_lacks() -> None:
     lacks = {
         "adaln-zero-best": "not all of these block designs were measured at one size",

@@ -85,6 +85,7 @@ def brought(tmp_path: Path) -> Iterator[Plan]:
         del files._loaded[name]
 
 
+@pytest.mark.slow
 def test_what_a_stranger_brought_is_in_each_key_with_its_version(brought: Plan) -> None:
     number = {f"{kind}:our-{name}": n for n, (kind, name) in enumerate(OURS.items(), 1)}
     named = {kind: next(k for k in number if k.startswith(kind)) for kind in OURS}

@@ -89,6 +89,7 @@ def test_every_import_has_its_arrow() -> None:
     assert not against, f"imports without an arrow in {PAGE.relative_to(ROOT)}: {against}"
 
 
+@pytest.mark.slow
 def test_every_arrow_is_an_import() -> None:
     """A drawing of what is no longer so would mislead."""
     code = arrows_of_the_code(ROOT / "harness")

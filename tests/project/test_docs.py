@@ -29,7 +29,12 @@ from harness.store.tables import TABLES
 PAGES = {str(page.relative_to(ROOT)): page for page in pages()}
 
 
+LONG = ("README.md", "docs/howto/run-on-a-cluster.md")  # many commands, each quick
+
+
 def slow(page: Path) -> bool:
+    if page.relative_to(ROOT).as_posix() in LONG:
+        return True
     return "results" in given(page) or any(b.mark == "slow" for b in blocks(page))
 
 

@@ -67,6 +67,7 @@ def test_an_effect_that_turns_with_scale_is_found_with_the_corrected_level() -> 
     assert level.slope.low <= 0 <= level.slope.high
 
 
+@pytest.mark.slow
 def test_without_errors_ratios_have_no_interval_and_no_turn() -> None:
     found = find([("", rows(seeds=(0,)))], "fid")
     assert found.points["low"].isna().all() and len(found.points) == 3

@@ -25,6 +25,7 @@ def small(make, **changes):
     return make.frames(**{"sizes": ("S", "B"), "patches": (2,), "milestones": (1500,), **changes})
 
 
+@pytest.mark.slow
 def test_a_reference_and_weights_of_their_own_are_a_part_each(make) -> None:
     rows = small(make, sweep=())["metrics"]
     assert [name for name, _ in by_reference(rows, "fd_glyphs_cnn")] == [""]

@@ -89,6 +89,7 @@ def test_where_no_place_is_free_the_label_is_left_out() -> None:
     assert 0 < len(written(drawing(crowd))) < 30
 
 
+@pytest.mark.slow
 def test_a_label_gives_way_to_a_curve_where_it_can() -> None:
     alone = written(drawing([(5, 5, "XL/2")]))["XL/2"]
     moved = written(drawing([(5, 5, "XL/2")], curve=[(5, 5), (9, 5)]))["XL/2"]
@@ -112,12 +113,14 @@ def test_amid_many_curves_no_label_is_written() -> None:
     assert not written(drawing([(5, 5, "DiT-micro-B-13x176x4/4")], curve=sheaf))
 
 
+@pytest.mark.slow
 def test_labels_stand_clear_of_larger_marks() -> None:
     near = written(drawing([(5, 5, "XL/2")]))["XL/2"]
     far = written(drawing([(5, 5, "XL/2")], radii=[20.0]))["XL/2"]
     assert far.x0 > near.x0 + 10
 
 
+@pytest.mark.slow
 def test_the_floors_name_covers_no_mark_and_is_left_out_where_it_would() -> None:
     right = [(x, 9.4) for x in (6, 7, 8, 9)]
     made = drawing([], floor=9.8, marks=right)
@@ -173,6 +176,7 @@ def test_the_floor_is_a_named_line_where_it_is_in_range() -> None:
         assert not written(made) and len(made.figure.axes[0].get_lines()) == 2
 
 
+@pytest.mark.slow
 def test_the_floors_name_gives_way_to_points() -> None:
     plain = written(drawing([], floor=5.0))["real images 5.00"]
     crowded = drawing([], floor=5.0, marks=[(x, 5.2) for x in np.linspace(6, 10, 20)])

@@ -42,6 +42,7 @@ def test_every_law_has_its_row_and_its_prediction_of_the_largest_model(found):
     assert "Scatter: of models about the law" in plain(made.caption)
 
 
+@pytest.mark.slow
 def test_without_a_law_there_is_no_table(found):
     none = dataclasses.replace(found, laws={}, learned_laws={}, limit_laws={})
     assert laws_table(none) == []

@@ -59,6 +59,7 @@ def table(values, std) -> pd.DataFrame:
     return frame.assign(low=frame["value"] - half, high=frame["value"] + half)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "std", "said"),
     [

@@ -69,6 +69,7 @@ def test_where_a_mark_is_not_drawn_no_other_says_its_text() -> None:
     assert "<title>" not in style.svg(holed().figure).decode()
 
 
+@pytest.mark.slow
 def test_the_page_sets_the_text_in_its_own_face() -> None:
     figure = made().figure
     figure.axes[0].set_title("Fréchet")

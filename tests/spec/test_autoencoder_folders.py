@@ -32,6 +32,7 @@ def keys(path: Path) -> dict[str, str]:
     return {stage.kind: stage.key for stage in make_plan(load_study(path)).stages.values()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "given"),
     [("sdxl", 64, (4, 8)), ("flux", 64, (16, 8)), ("dc-ae-f32", 128, (8, 4)), ("tiny", 32, (4, 4))],

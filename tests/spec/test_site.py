@@ -21,6 +21,7 @@ def preset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_the_study_and_its_overrides_count_before_the_site(
     preset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -195,6 +195,7 @@ def test_power_function_averages_weigh_the_steps_by_their_profile(
     torch.testing.assert_close(kept["0.05/x_embedder.proj.weight"], average, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_what_a_checkpoint_does_not_hold_is_refused(whole: Laboratory) -> None:
     opened = whole.store.open("train", whole.task("train", *MANY).key)
     with pytest.raises(BadInput, match=r"no average of decay 0.75.*ema-0.5.safetensors"):

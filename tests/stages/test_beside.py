@@ -32,6 +32,7 @@ def measured(
     return measured_beside(settings, work, images, 20, {"of": "floor", "samples": 20})
 
 
+@pytest.mark.slow
 def test_each_metric_has_a_row_that_says_of_what_it_is(prepared: Any) -> None:
     rows, absent = measured(prepared, ("fd", "precision"))
     assert absent == {}

@@ -143,6 +143,7 @@ def test_an_extractor_with_other_weights_than_the_study_asks_for_is_refused(
         laboratory.run(task)
 
 
+@pytest.mark.slow
 def test_a_new_metric_is_measured_alone_of_the_features_that_were_kept(
     laboratory: Laboratory,
 ) -> None:

@@ -115,6 +115,7 @@ def test_muon_trains_and_a_resumed_training_is_bit_for_bit_the_undisturbed_one()
     assert all(map(torch.equal, trained(second, optimizer, 3, first=3), through))
 
 
+@pytest.mark.slow
 def test_muon_goes_on_from_a_loaded_state_dict() -> None:
     _, one, optimizer = muon_model()
     trained(one, optimizer, 3)

@@ -45,6 +45,7 @@ def samples(laboratory: Laboratory, task: Any) -> dict[str, np.ndarray]:
     return dict(np.load(laboratory.folder(task) / "samples.npz", allow_pickle=False))
 
 
+@pytest.mark.slow
 def test_samples_are_written_in_adm_format_with_their_labels(laboratory: Laboratory) -> None:
     task = laboratory.task("sample")
     laboratory.run(task)
@@ -109,6 +110,7 @@ def test_sampling_resumes_after_a_stop_with_the_same_result(
     assert np.array_equal(samples(laboratory, task)["arr_0"], samples(other, task)["arr_0"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", ["npz", "none"])
 def test_labels_as_in_the_data_are_drawn_in_its_proportions(
     laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch, keep: str

@@ -50,6 +50,7 @@ def test_overlapping_and_damaged_parts_are_sampled_again(tmp_path: Path) -> None
     assert [(p.start, p.stop) for p in finished(tmp_path, 8)] == [(0, 4)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 60), min_size=0, max_size=8, unique=True),
     st.integers(1, 60),

@@ -191,6 +191,7 @@ def test_a_file_that_the_disk_lost_hold_of_is_opened_again(
         files.read_bytes(tmp_path / "x")
 
 
+@pytest.mark.slow
 def test_a_listing_of_a_minute_ago_loses_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

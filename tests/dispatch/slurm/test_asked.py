@@ -119,6 +119,7 @@ def test_with_a_setting_each_try_has_more_and_the_last_says_how_much_was_too_lit
     assert attempts[-1].error and "9 GB were not enough" in attempts[-1].error
 
 
+@pytest.mark.slow
 def test_where_the_cluster_refuses_more_that_is_said(tmp_path: Path, clock: Clock) -> None:
     attempts, told = starved(tmp_path, clock, "pack: 4, mem_gb: 4", most=4)
     assert [a.state for a in attempts] == ["again", "failed"]

@@ -88,6 +88,7 @@ TWICE = make_plan(
 )  # the same samples measured against two references
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     pack=st.integers(1, 12),

@@ -31,6 +31,7 @@ def test_what_waits_for_a_refused_batch_is_looked_at_anew_with_it(
     assert ends(driver) == 0 and refused
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_batch_that_never_had_a_job_is_looked_at_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from drawings import lines
 
 from harness.analysis import isoflop as law
@@ -41,6 +42,7 @@ def test_each_budget_is_a_line_with_a_cross_at_its_least() -> None:
         assert f"{budget:.0e}"[0] in drawing.alt
 
 
+@pytest.mark.slow
 def test_a_best_size_beyond_those_measured_is_open_at_the_edge() -> None:
     rows, surface = made()
     drawing = isoflop(rows, surface, [1e3, 1e8], "FID")
@@ -52,6 +54,7 @@ def test_a_best_size_beyond_those_measured_is_open_at_the_edge() -> None:
     assert inside.get_markerfacecolor() != "white"
 
 
+@pytest.mark.slow
 def test_its_numbers_are_the_checkpoints() -> None:
     rows, surface = made()
     drawing = isoflop(rows, surface, [1e8], "FID")

@@ -13,6 +13,7 @@ def areas(drawing) -> list[float]:
     return [float(c.get_sizes()[0]) for c in drawing.figure.axes[0].collections]
 
 
+@pytest.mark.slow
 def test_a_discs_area_is_its_gflops_and_the_largest_lies_behind() -> None:
     drawing = bubbles(rows(), "FID")
     found = areas(drawing)
@@ -30,6 +31,7 @@ def test_sizes_stand_in_their_order_from_left_to_right() -> None:
     assert at == {0.0, 1.0, 2.0}
 
 
+@pytest.mark.slow
 def test_its_numbers_are_those_of_the_models() -> None:
     drawing = bubbles(rows(), "FID")
     assert drawing.data["label"].tolist() == rows()["label"].tolist()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pandas as pd
+import pytest
 from drawings import MODELS, hover, legend, lines, over, rows
 
 from harness.report import style
@@ -35,6 +36,7 @@ def test_what_does_not_vary_has_no_panels() -> None:
     assert titles(training(curves[curves["size"] == "S"], "FID", "FID")) == ["size S"]
 
 
+@pytest.mark.slow
 def test_settings_that_do_not_compare_have_a_panel_each() -> None:
     both = pd.concat(
         [over("step", STEPS, group=g, label=[f"{m} {g}" for m in over("step", STEPS)["label"]])
@@ -97,6 +99,7 @@ def losses(**columns) -> pd.DataFrame:
     return over("step", range(10, 310, 10), **columns)
 
 
+@pytest.mark.slow
 def test_losses_are_in_order_of_steps_and_the_last_are_said() -> None:
     shuffled = losses().sample(frac=1, random_state=0)
     drawing = loss(shuffled)
@@ -109,6 +112,7 @@ def test_losses_are_in_order_of_steps_and_the_last_are_said() -> None:
     assert axes.get_yscale() == "log"
 
 
+@pytest.mark.slow
 def test_each_mark_of_a_loss_says_its_model_step_and_value() -> None:
     drawing = loss(losses())
     drawn = style.svg(drawing.figure).decode()

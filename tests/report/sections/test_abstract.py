@@ -80,12 +80,14 @@ def test_the_studys_own_words_end_with_a_full_stop(make, found) -> None:
         assert plain(sentences(dataclasses.replace(found, report=report))).startswith(first)
 
 
+@pytest.mark.slow
 def test_values_of_several_references_are_not_compared(found) -> None:
     said = plain(sentences(dataclasses.replace(found, references=2)))
     assert "measured against two references" in said and "Pearson" not in said
     assert "best" not in said
 
 
+@pytest.mark.slow
 def test_several_settings_are_not_pooled(make, found) -> None:
     final = pd.concat([found.final, found.final.assign(group="lr 1")], ignore_index=True)
     said = plain(sentences(dataclasses.replace(found, final=final)))

@@ -57,6 +57,7 @@ def test_what_the_paper_has_not_is_a_dash(make) -> None:
     assert difference(99.0, 100.0) == "−1.00%"
 
 
+@pytest.mark.slow
 def test_designs_are_named_only_where_there_are_several(make) -> None:
     rows = [dit(), dit(block="in-context", gflops=119.37, paper_gflops=119.37)]
     names = [r[0] for r in cells_of(report(make, rows), "tab-complexity")["rows"]]

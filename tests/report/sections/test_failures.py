@@ -14,6 +14,7 @@ def report(make, missing=(), failures=(), found=None):
     return make.report(found, ("failures",), missing=missing, failures=failures, samples={})
 
 
+@pytest.mark.slow
 def test_the_last_words_of_an_error_stand_beside_its_stage(make) -> None:
     missing = ["train DiT-S/2: failed", "sample DiT-B/2: not started", "evaluate DiT-B/2"]
     made = report(make, missing, [("train DiT-S/2: failed", "CUDA out of memory")])
