@@ -9,7 +9,13 @@ from harness.report.figures.isoflop import isoflop
 from harness.report.figures.marks import Drawing
 from harness.report.figures.scaling import gflops, metrics
 from harness.report.figures.systems import bubbles, systems
-from harness.report.figures.training import blocks, loss, of_several_designs, training
+from harness.report.figures.training import (
+    blocks,
+    loss,
+    of_several_designs,
+    panels_of_designs,
+    training,
+)
 
 __all__ = [
     "Drawing",
@@ -22,6 +28,7 @@ __all__ = [
     "loss",
     "metrics",
     "of_several_designs",
+    "panels_of_designs",
     "sampling",
     "systems",
     "training",

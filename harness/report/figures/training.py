@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
@@ -91,15 +92,22 @@ def _lines(axes: Axes, part: pd.DataFrame, every: pd.DataFrame, floor: float | N
     labels.floor_line(axes, floor)
 
 
+def panels_of_designs(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """(name, rows) of each network but for its block, in their order: of another image size it is
+    another, and its name says so."""
+    by = [name for name in ("model", "image_size") if name in rows]
+    several = "image_size" in by and rows["image_size"].nunique() > 1
+    found = []
+    for _, part in rows.groupby(by, sort=False, dropna=False):
+        name, size = str(part["model"].iloc[0]), part["image_size"].iloc[0] if several else None
+        found.append((name if pd.isna(size) else f"{name}, {int(size)}²", part))
+    return found
+
+
 def of_several_designs(curves: pd.DataFrame) -> pd.DataFrame:
-    """The curves of models that have several block designs; all, where none has."""
-    several = curves.groupby(_of_a_panel(curves), sort=False)["block"].transform("nunique") > 1
-    return curves[several] if several.any() else curves
-
-
-def _of_a_panel(curves: pd.DataFrame) -> list[str]:
-    """Columns of what is one network but for its block: of another image size, it is another."""
-    return [name for name in ("model", "image_size") if name in curves]
+    """The curves of networks that have several block designs; all, where none has."""
+    several = [p.index for _, p in panels_of_designs(curves) if p["block"].nunique() > 1]
+    return curves[curves.index.isin(np.concatenate(several))] if several else curves
 
 
 @style.styled
@@ -109,10 +117,7 @@ def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Draw
     A model of one design has no panel where others have several.
     """
     curves = of_several_designs(curves)
-    models = [
-        (_panel_name(part, curves), part)
-        for _, part in curves.groupby(_of_a_panel(curves), sort=False, dropna=False)
-    ][:8]
+    models = panels_of_designs(curves)[:8]
     curves = pd.concat([part for _, part in models], ignore_index=True)
     figure, axes = marks.grid(len(models), 2.4 if len(models) < 4 else 1.8)
     names = design_names(models)
@@ -135,19 +140,11 @@ def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Draw
         marks.quality_axis(panel, marks.limits(curves), floor)
         marks.step_axis(panel, float(curves["step"].max()))
         labels.floor_line(panel, floor)
-        panel.set_title(model if len(models) > 1 else "", loc="left")
+        panel.set_title(labels.short(model) if len(models) > 1 else "", loc="left")
         panel.set_xlabel("training steps")
     axes[0].set_ylabel(wording.on_axis(title))
     labels.legend(axes[0], list(handles.values()), list(handles))
     return Drawing(figure, _columns(curves), _alt(curves, title))
-
-
-def _panel_name(part: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """The model, and its images' size where there are several."""
-    name = labels.short(str(part["model"].iloc[0]))
-    if "image_size" not in curves or curves["image_size"].nunique() < 2:
-        return name
-    return f"{name}, {int(part['image_size'].iloc[0])}²"
 
 
 def design_names(models: Sequence[tuple[str, pd.DataFrame]]) -> dict[str, str]:

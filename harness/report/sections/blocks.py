@@ -25,10 +25,9 @@ class Blocks(Section):
             return [missing("Fewer than two block designs were measured", found)]
         spans: list[Text] = [ref("fig-blocks"), " compares the block designs. "]
         if found.references < 2:
-            for (model, size), part in list(found.final.groupby(["model", "image_size"]))[:4]:
+            for name, part in figures.panels_of_designs(found.final)[:4]:
                 if part["block"].nunique() > 1:
-                    of = f", {size}²" if found.final["image_size"].nunique() > 1 else ""
-                    spans += [strong(f"{model}{of}: "), *best_sentence(found, part)]
+                    spans += [strong(f"{name}: "), *best_sentence(found, part)]
         spans.append(
             "In the paper (Figure 5 and Table 3) adaLN-Zero has the lowest FID, 19.47, then adaLN "
             "25.21, cross-attention 26.14 and in-context 35.24; it publishes no spread."

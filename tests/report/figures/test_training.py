@@ -84,6 +84,18 @@ def test_image_sizes_of_one_model_have_panels_of_their_own() -> None:
     assert all(len(lines(axes)) == 3 for axes in drawing.figure.axes)
 
 
+def test_records_without_an_image_size_keep_their_panels_and_their_order() -> None:
+    found = pd.concat(
+        [
+            designs().assign(image_size=512, model="z"),
+            designs().assign(image_size=None, model="b"),
+            designs().assign(image_size=256, model="a"),
+        ],
+        ignore_index=True,
+    )
+    assert titles(blocks(found, "FID")) == ["z, 512²", "b", "a, 256²"]
+
+
 def test_models_of_one_design_take_no_panel_from_those_of_several() -> None:
     """Eight models of one design were drawn, and not that of four."""
     others = [over("step", STEPS, [(size, patch, 6.0)], block="adaln-zero")
