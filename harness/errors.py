@@ -30,6 +30,16 @@ def another_type(what: str, found: object, wanted: str) -> BadInput:
     return BadInput(f"{what} is {cut} ({type(found).__name__}): give {wanted}")
 
 
+def what_is(value: object) -> str:
+    """A value in a sentence: its type, and its shape where it has one.
+
+    >>> what_is(None)
+    'a NoneType'
+    """
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")
+
+
 def on_one_line(error: BaseException) -> str:
     """Kind and message of an exception: `KeyError: 'heads'`. The kind alone where it has no message
     (a timeout has none), the message alone where it was written for the user."""

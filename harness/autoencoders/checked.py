@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.autoencoders.pixels import to_uint8
-from harness.errors import BadInput, HarnessError
+from harness.errors import BadInput, HarnessError, what_is
 
 
 def decode(codec: Any, latents: Tensor, image_size: int | None = None) -> Tensor:
@@ -27,8 +27,8 @@ def decode(codec: Any, latents: Tensor, image_size: int | None = None) -> Tensor
     if shape not in {(len(latents), channels, side, side) for channels in (1, 3)}:
         of_size = f" of {image_size}x{image_size} pixels" if image_size else ""
         raise BadInput(
-            f"the autoencoder's decode gave {_said(images)} for {len(latents)} latents, not images "
-            f"(N, 3, H, W){of_size}"
+            f"the autoencoder's decode gave {what_is(images)} for {len(latents)} latents, not "
+            f"images (N, 3, H, W){of_size}"
         )
     bad = len(images) - int(torch.isfinite(images).flatten(1).all(dim=1).sum())
     if bad:
@@ -38,8 +38,3 @@ def decode(codec: Any, latents: Tensor, image_size: int | None = None) -> Tensor
             "its weights damaged?"
         )
     return to_uint8(images)
-
-
-def _said(value: Any) -> str:
-    shape = getattr(value, "shape", None)
-    return f"a {type(value).__name__}" + ("" if shape is None else f" of shape {tuple(shape)}")

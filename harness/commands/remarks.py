@@ -25,7 +25,7 @@ def uneven(opened: Opened) -> list[str]:
     from harness.components.proportions import class_counts, note
     from harness.data.encoded_labels import labels_of
 
-    uniform = [n for n, e in opened.study.evaluations.items() if e.labels == "uniform"]
+    uniform = opened.study.drawing_alike
     if not uniform:
         return []
     found = []

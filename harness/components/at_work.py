@@ -16,7 +16,8 @@ from typing import Any
 
 from harness.components.base import Component
 from harness.components.measured import Value
-from harness.errors import BadInput
+from harness.components.promises import strangers_own
+from harness.errors import BadInput, what_is
 
 Asked = Callable[..., Any]
 
@@ -27,10 +28,9 @@ class Broken(Exception):
 
 def held(cls: type[Component], who: str) -> type[Component]:
     """The class, whose own answers to stages are held from now on. who: for the errors."""
-    for name, law in LAWS.get(cls.kind, {}).items():
-        asked = next(vars(c)[name] for c in cls.__mro__ if name in vars(c))
-        if not asked.__module__.startswith("harness.") and not hasattr(asked, "_is_held"):
-            setattr(cls, name, _held(asked, law, f"{who} breaks its contract: {name}"))
+    laws = LAWS.get(cls.kind, {})
+    for name, asked in strangers_own(cls, laws):
+        setattr(cls, name, _held(asked, laws[name], f"{who} breaks its contract: {name}"))
     return cls
 
 
@@ -52,11 +52,6 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     return None if shape is None else tuple(shape)
 
 
-def _said(value: Any) -> str:
-    shape = _shape(value)
-    return f"a {type(value).__name__}" + ("" if shape is None else f" of shape {shape}")
-
-
 def _must_have(value: Any, attributes: tuple[str, ...], what: str) -> None:
     lacking = [each for each in attributes if not hasattr(value, each)]
     if lacking:
@@ -75,7 +70,7 @@ def _build(asked: Asked, family: Any, given: Any, **named: Any) -> Any:
 def _draw_times(asked: Asked, objective: Any, generator: Any, count: int) -> Any:
     times = asked(generator, count)
     if _shape(times) != (count,):
-        raise Broken(f"gave {_said(times)}, not times (N,) of the {count} rows")
+        raise Broken(f"gave {what_is(times)}, not times (N,) of the {count} rows")
     low, high = objective.time_range
     outside = [float(t) for t in (times.min(), times.max()) if not low <= t <= high]
     if outside and count:
@@ -88,12 +83,12 @@ def _training_losses(
 ) -> Any:
     losses = asked(network, x, t, noise, **condition)
     if not isinstance(losses, Mapping) or "loss" not in losses:
-        found = f"the names {sorted(losses)}" if isinstance(losses, Mapping) else _said(losses)
+        found = f"the names {sorted(losses)}" if isinstance(losses, Mapping) else what_is(losses)
         raise Broken(f'gave {found}, not a mapping with "loss"')
     wrong = {name: part for name, part in losses.items() if _shape(part) != (len(x),)}
     for name, part in wrong.items():
         raise Broken(
-            f'gave as "{name}" {_said(part)}, not one value (N,) for each of {len(x)} rows'
+            f'gave as "{name}" {what_is(part)}, not one value (N,) for each of {len(x)} rows'
         )
     return losses
 
@@ -117,7 +112,7 @@ def _sample(
 
     x = asked(objective, counted, z, steps, noise, **condition)
     if _shape(x) != _shape(z):
-        raise Broken(f"gave {_said(x)}, not samples of the noise's shape {_shape(z)}")
+        raise Broken(f"gave {what_is(x)}, not samples of the noise's shape {_shape(z)}")
     stated = sampler.evaluations(objective, steps)
     if calls != stated:
         raise Broken(
@@ -174,21 +169,21 @@ class _Network:
         found = self._network(images)
         who = f"the extractor {self._network.name!r} breaks its contract: its network gave"
         if not isinstance(found, Mapping):
-            raise BadInput(f'{who} {_said(found)}, not a mapping with "pool"')
+            raise BadInput(f'{who} {what_is(found)}, not a mapping with "pool"')
         lacking = [part for part in self._gives if part not in found]
         if lacking:
             raise BadInput(f"{who} the parts {sorted(found)}, without {', '.join(lacking)}")
         for part, value in found.items():
             shape = _shape(value)
             if shape is None or len(shape) != 2 or shape[0] != len(images):
-                raise BadInput(f'{who} as "{part}" {_said(value)}, not (N, D) of {len(images)}')
+                raise BadInput(f'{who} as "{part}" {what_is(value)}, not (N, D) of {len(images)}')
         return found
 
 
 def _measure(asked: Asked, metric: Any, *arguments: Any, **named: Any) -> Any:
     found = asked(*arguments, **named)
     if not isinstance(found, Value):
-        raise Broken(f"gave {_said(found)}, not a harness.components.Value")
+        raise Broken(f"gave {what_is(found)}, not a harness.components.Value")
     for name in ("value", "std", "std_df"):
         number = getattr(found, name)
         if number is None and name != "value":

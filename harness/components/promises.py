@@ -12,7 +12,7 @@ import functools
 import math
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -172,15 +172,25 @@ def broken(cls: type[Component]) -> Iterator[str]:
 
 def held(cls: type[Component], who: str) -> type[Component]:
     """The class, whose own answers are held to the contract from now on. who: for the errors."""
-    for name, law in ANSWERS[cls.kind].items():
+    laws = ANSWERS[cls.kind]
+    for name, asked in strangers_own(cls, laws):
+        if isinstance(asked, property):
+            assert asked.fget is not None
+            setattr(cls, name, property(_held(asked.fget, name, laws[name], who)))
+        else:
+            setattr(cls, name, _held(asked, name, laws[name], who))
+    return cls
+
+
+def strangers_own(cls: type[Component], names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The methods and properties of these names that are a stranger's, and are not held yet."""
+    for name in names:
         asked = next(vars(c)[name] for c in cls.__mro__ if name in vars(c))
         function = asked.fget if isinstance(asked, property) else asked
         if not callable(function) or function.__module__.startswith("harness."):
             continue
         if not hasattr(function, "_is_held"):
-            kept = _held(function, name, law, who)
-            setattr(cls, name, property(kept) if isinstance(asked, property) else kept)
-    return cls
+            yield name, asked
 
 
 def _held(asked: Callable[..., Any], name: str, law: Law, who: str) -> Callable[..., Any]:

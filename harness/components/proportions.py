@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,15 @@ WORTH_SAYING = 0.05  # of the images
 def class_counts(labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
     """How many images each class has, (classes,)."""
     return np.bincount(labels, minlength=classes).astype(np.int64)
+
+
+def counts_of(images: Any) -> NDArray[np.int64] | None:
+    """The same of a source's images; None where labels are not known without opening them, and
+    where there are no classes."""
+    labels = getattr(images, "labels", None)
+    if labels is None or not images.class_names:
+        return None
+    return class_counts(np.asarray(labels), len(images.class_names))
 
 
 def unevenness(counts: NDArray[np.int64]) -> float:

@@ -223,7 +223,9 @@ def refuse_empty_classes(labels: Any, class_names: list[str], advice: str) -> No
     """
     import numpy as np
 
-    counts = np.bincount(labels, minlength=len(class_names))
+    from harness.components.proportions import class_counts
+
+    counts = class_counts(labels, len(class_names))
     empty = [class_names[label] for label in np.flatnonzero(counts == 0)]
     if empty:
         shown = ", ".join(empty[:MOST_SHOWN]) + (", ..." if len(empty) > MOST_SHOWN else "")

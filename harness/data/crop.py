@@ -19,6 +19,16 @@ def too_narrow(width: int, height: int) -> str | None:
     )
 
 
+def is_image(value: object) -> bool:
+    """Is it an array uint8 (H, W, 1 or 3)?"""
+    return (
+        isinstance(value, np.ndarray)
+        and value.dtype == np.uint8
+        and value.ndim == 3
+        and value.shape[2] in (1, 3)
+    )
+
+
 def centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     """The central square of an image, resized: uint8 (H, W, C) -> uint8 (size, size, C), C 1 or 3.
 
@@ -28,7 +38,7 @@ def centre_crop(image: np.ndarray, size: int) -> np.ndarray:
     """
     from PIL import Image
 
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] not in (1, 3):
+    if not is_image(image):
         raise BadInput(f"expected uint8 (H, W, 1 or 3), got {image.dtype} {image.shape}")
     if reason := too_narrow(image.shape[1], image.shape[0]):
         raise BadInput(f"the image {reason}")

@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from harness.components.autoencoder import Autoencoder
-from harness.data.crop import centre_crop
+from harness.data.crop import centre_crop, is_image
 from harness.data.gray import with_channels
 from harness.data.images import Corrupt, Images  # type: ignore[attr-defined]
 from harness.data.writer import LatentSettings, LatentWriter, check_corrupt
-from harness.errors import BadInput, HarnessError
+from harness.errors import BadInput, HarnessError, what_is
 
 
 class Encoder(Protocol):
@@ -221,9 +221,9 @@ def changed(pixels: np.ndarray, size: int) -> list[str]:
 def check_image(pixels: Any, label: Any, classes: int, what: str) -> None:
     """Raise BadInput unless these are an image uint8 (H, W, 1 or 3) and a label of one of `classes`
     (0 where there are none). what: for the message."""
-    shape, dtype = getattr(pixels, "shape", None), getattr(pixels, "dtype", None)
-    if not isinstance(pixels, np.ndarray) or len(pixels.shape) != 3 or dtype != np.uint8:
-        found = f"a {type(pixels).__name__}" if shape is None else f"{dtype} of shape {shape}"
+    if not is_image(pixels):
+        dtype = getattr(pixels, "dtype", None)
+        found = what_is(pixels) if dtype is None else f"{dtype} of shape {pixels.shape}"
         raise BadInput(f"{what} is {found}, not uint8 (H, W, 1 or 3)")
     most = max(classes, 1) - 1
     try:

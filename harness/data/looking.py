@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.components import registry
-from harness.components.proportions import are_uneven, class_counts
+from harness.components.proportions import are_uneven, counts_of
 from harness.components.source import Images, Source
 from harness.data import changes
 from harness.data.images import Corrupt
@@ -92,11 +92,10 @@ def look(images: Images, place: str) -> Looked:
 
 def _uneven(images: Images) -> tuple[int, int] | None:
     """Images of the rarest and of the most frequent class, where classes are far from alike."""
-    labels = getattr(images, "labels", None)
-    if labels is None or not images.class_names:
+    counts = counts_of(images)
+    if counts is None or not are_uneven(counts):
         return None
-    counts = class_counts(np.asarray(labels), len(images.class_names))
-    return (int(counts.min()), int(counts.max())) if are_uneven(counts) else None
+    return int(counts.min()), int(counts.max())
 
 
 def data_name(path: Path) -> str:

@@ -85,8 +85,7 @@ def _data(study: Study, kinds: set[str], notes: list[str]) -> list[str]:
             new = "encode" in kinds
             wrong = _other_classes(data)
             if new:
-                uniform = [n for n, e in study.evaluations.items() if e.labels == "uniform"]
-                wrong = wrong or _as_opened(data, notes, uniform)
+                wrong = wrong or _as_opened(data, notes, study.drawing_alike)
             found += [wrong] if wrong else []
         if (wrong := _held_out_elsewhere(data)) is not None:
             found.append(wrong)
@@ -158,9 +157,8 @@ def _other_classes(data: DataSettings) -> str | None:
 def _as_opened(data: DataSettings, notes: list[str], uniform: Sequence[str]) -> str | None:
     """What is wrong with the images of a study, as far as it shows without reading them all.
 
-    uniform: the evaluations that draw all classes alike.
-
     Those that are quick to open are opened; of others the source is asked what it can tell.
+    uniform: the evaluations that draw all classes alike.
     """
     source: Any = data.source
     try:
@@ -185,12 +183,10 @@ def _as_opened(data: DataSettings, notes: list[str], uniform: Sequence[str]) -> 
 
 def _uneven(data: DataSettings, images: Any, uniform: Sequence[str]) -> list[str]:
     """A note on classes that are not alike, where samples are drawn as if they were."""
-    labels, classes = getattr(images, "labels", None), len(images.class_names)
-    if labels is None or not classes or not uniform:
-        return []
-    from harness.components.proportions import class_counts, note
+    from harness.components.proportions import counts_of, note
 
-    said = note(data.name, class_counts(labels, classes), uniform)
+    counts = counts_of(images)
+    said = None if counts is None else note(data.name, counts, uniform)
     return [] if said is None else [said]
 
 

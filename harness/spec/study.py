@@ -62,6 +62,11 @@ class Study:
         return {n: e for n, e in self.settings.evaluations.items() if e is not None}
 
     @property
+    def drawing_alike(self) -> list[str]:
+        """The names of the evaluations whose samples are of all classes alike."""
+        return [n for n, e in self.evaluations.items() if e.labels == "uniform"]
+
+    @property
     def references(self) -> dict[str, ReferenceSettings]:
         """What samples are compared with, by the field that says so: `reference`, then those of
         evaluations that have their own."""

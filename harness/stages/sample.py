@@ -66,7 +66,8 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     )
     batches = samples.missing(kept, settings.samples, size)
     batches = batches[slice(*world.rows(len(batches)))]
-    finished = not batches or _draw_all(settings, work, autoencoder, batches, size)
+    labels = _labels(settings, work, made.given.num_classes)
+    finished = not batches or _draw_all(settings, work, autoencoder, labels, batches, size)
     if not world.all(finished):
         raise Stopped("samples drawn so far are kept")
     if not world.main:
@@ -75,11 +76,7 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     parts = samples.finished(work.scratch, settings.samples, decoder_sha256)
     if samples.missing(parts, settings.samples, size):
         raise HarnessError(f"samples are missing in {work.scratch}; run again to draw them")
-    counts = _class_counts(settings, work, made.given.num_classes)
-    labels = sample_labels(
-        settings.seed, np.arange(settings.samples), made.given.num_classes, counts
-    ).numpy()
-    _write(settings, work, parts, labels)
+    _write(settings, work, parts, labels(np.arange(settings.samples)).numpy())
     return Outcome(
         SampleResult(
             columns={**trained.columns, **_columns(settings, made, trained.gflops)},
@@ -92,11 +89,15 @@ def run(settings: SampleStage, work: Work) -> Outcome:
     )
 
 
-def _class_counts(settings: SampleStage, work: Work, classes: int) -> np.ndarray | None:
-    """How often each class stands in the training images, where labels are drawn so."""
-    if settings.labels is None:
-        return None
-    return class_counts(labels_of(work.inputs["data"].folder / "latents"), classes)
+Labels = Callable[[np.ndarray], torch.Tensor]  # sample indices (N,) to labels (N,) int64
+
+
+def _labels(settings: SampleStage, work: Work, classes: int) -> Labels:
+    """The labels of samples: of all classes alike, or as the training images have them."""
+    counts = None
+    if settings.labels is not None:
+        counts = class_counts(labels_of(work.inputs["data"].folder / "latents"), classes)
+    return lambda indices: sample_labels(settings.seed, indices, classes, counts)
 
 
 def _columns(settings: SampleStage, made: _Parts, gflops: float) -> dict[str, Any]:
@@ -198,10 +199,15 @@ def _beside(settings: SampleStage, work: Work, encoder_sha256: str | None) -> bo
 
 
 def _draw_all(
-    settings: SampleStage, work: Work, autoencoder: Autoencoder, batches: list[range], size: int
+    settings: SampleStage,
+    work: Work,
+    autoencoder: Autoencoder,
+    labels: Labels,
+    batches: list[range],
+    size: int,
 ) -> bool:
     """This process's batches, kept in scratch. False if it was asked to stop before the last."""
-    draw, describe = _sampler(settings, work, autoencoder), _describer(settings, work)
+    draw, describe = _sampler(settings, work, autoencoder, labels), _describer(settings, work)
     fresh: list[Arrays] = []
     first = batches[0].start
     total, done = sum(map(len, batches)), 0
@@ -229,7 +235,7 @@ def _draw_all(
 
 
 def _sampler(
-    settings: SampleStage, work: Work, autoencoder: Autoencoder
+    settings: SampleStage, work: Work, autoencoder: Autoencoder, labels: Labels
 ) -> Callable[[range], np.ndarray]:
     """Sample indices to images, uint8 (N, H, W, C)."""
     torch.backends.cuda.matmul.allow_tf32 = settings.tf32
@@ -254,12 +260,10 @@ def _sampler(
 
     # On a CPU the network leaves threads no core.
     threads = host_threads() if device.type == "cuda" else 0
-    counts = _class_counts(settings, work, given.num_classes)
 
     def draw(indices: range) -> np.ndarray:
         noise = SampleNoise(settings.seed, indices, shape, threads)
-        y = sample_labels(settings.seed, np.asarray(indices), given.num_classes, counts)
-        y = y.to(device)
+        y = labels(np.asarray(indices)).to(device)
         z = noise.initial().to(device)
         bf16 = settings.precision == "bf16"
         precision: Any = (
