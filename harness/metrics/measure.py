@@ -57,6 +57,7 @@ def measure(
     device: str = "cpu",
     absent: Callable[[str, str], None] | None = None,
     training: NDArray[np.float32] | None = None,
+    mirrored: NDArray[np.float32] | None = None,
 ) -> list[Metric]:
     """Measures `generated` against `reference`, in the order of `metrics` (names or components).
 
@@ -65,7 +66,7 @@ def measure(
     distances is found (0: none; each costs one distance). seed: of subsets. What belongs to one
     metric alone is its component's: KID(subset_size=100).
     training: (M, D) pool features of images that the models were trained on, which metrics of
-    copying look at in place of the reference's.
+    copying look at in place of the reference's. mirrored: (M, D) those of their mirror images.
     absent(name, reason) is called for each metric that cannot be computed; by default it warns.
 
     Raises BadInput: unknown metric, features of another dimension than the reference's.
@@ -73,7 +74,8 @@ def measure(
     wanted = chosen(metrics)
     check_seed(seed)
     _check_dimensions(generated, reference)
-    shared = Shared(wanted, k, split_size, short_last_chunk, subsets, seed, device, training)
+    protocol = (k, split_size, short_last_chunk, subsets, seed, device)
+    shared = Shared(wanted, *protocol, training, mirrored)
     common = {
         "samples": len(generated),
         "extractor": reference.extractor,

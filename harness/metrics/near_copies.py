@@ -6,8 +6,9 @@ have another one (leave-one-out). Independent real images have that share of nea
 well above it says that images were learned by heart; what held-out images score is the floor
 beside it.
 
-A study looks at its training images (harness.stages.copied). Without a study they are not known,
-and `evaluate` looks at the reference images whose single features are kept (up to 10,000).
+A study looks at its training images (harness.stages.copied), and with `mirrored` at their mirror
+images too, which `data.flip` trains on. Without a study they are not known, and `evaluate` looks at
+the reference images whose single features are kept (up to 10,000), as they are.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ class NearCopies(OfSingleImages):
     expected: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     "Share of near copies among independent real images, which fixes how near is near."
 
+    mirrored: bool = False
+    "Look at the mirror images of training images too, as `data.flip` trains on them."
+
     def check_reference(self, images: int, shared: Shared) -> None:
         if images < LEAST:
             raise BadInput(
@@ -68,9 +72,12 @@ class NearCopies(OfSingleImages):
             rows, real, near_to = generated.pool, shared.training, "training"
         if len(real) < LEAST:
             raise Absent(f"{len(real)} {near_to} images are too few to know how near is near")
-        _, apart = nearest(real, real, same=True)
+        originals = len(real)
+        mirror = shared.mirrored if self.mirrored and near_to == "training" else None
+        others = real if mirror is None else np.concatenate([real, mirror])
+        _, apart = nearest(real, others, same=True)
         threshold = float(np.quantile(apart, self.expected, method="weibull"))  # unbiased
-        found, distances = nearest(rows, real)
+        found, distances = nearest(rows, others)
         near = distances < threshold
         order = np.argsort(distances, kind="stable")[:SHOWN]
         details = {
@@ -78,12 +85,14 @@ class NearCopies(OfSingleImages):
             "expected": self.expected,
             **({"recall_images": len(real)} if near_to == "reference" else {}),
             "near_to": near_to,
-            "near_to_images": len(real),
+            "near_to_images": originals,
             "nearest_samples": [int(i) for i in order],
             # among these images, in their order
-            f"nearest_{near_to}": [int(found[i]) for i in order],
+            f"nearest_{near_to}": [int(found[i]) % originals for i in order],
             "nearest_distances": [float(distances[i]) for i in order],
         }
+        if mirror is not None:
+            details["nearest_is_mirrored"] = [bool(found[i] >= originals) for i in order]
         method = "standard error of the mean over samples, given the threshold"
         return Value(float(near.mean()), of_mean(near), len(near) - 1, method, details)
 
@@ -93,8 +102,9 @@ def nearest(
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The nearest of `others` (M, D) to each row (N, D), and its distance: (N,), (N,) float64.
 
-    same: the two are one set, and a row is not its own neighbour. Candidates are found from float32
-    products of centred rows, distances from differences in float64.
+    same: the rows are the first N of the others, which may go on with N changed copies of them; a
+    row is the neighbour of none of its own. Candidates are found from float32 products of centred
+    rows, distances from differences in float64.
     """
     import numpy as np
 
@@ -108,7 +118,8 @@ def nearest(
         scores = norms - 2 * ((block - centre).astype(np.float32) @ b.T)
         own = np.arange(len(block))
         if same:
-            scores[own, start + own] = np.inf
+            for copy in range(start, len(others), len(rows)):
+                scores[own, copy + own] = np.inf
         index[start : start + BLOCK] = chosen = scores.argmin(axis=1)
         difference = block.astype(np.float64) - others[chosen]
         distance[start : start + BLOCK] = np.sqrt((difference**2).sum(axis=1))

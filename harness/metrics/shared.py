@@ -35,6 +35,7 @@ class Shared:
     seed: int = 0  # of subsets
     device: str = "cpu"
     training: Any = None  # (M, D) pool features of images that models are trained on, where known
+    mirrored: Any = None  # (M, D) those of their mirror images, where a metric asks for them
     _found: dict[tuple[int | None, int | None], Manifold] = field(default_factory=dict, repr=False)
     _of: tuple[Features, Reference] | None = field(default=None, repr=False)
 

@@ -26,8 +26,8 @@ NOT_DRAWN = {
 def remarks(study: Study) -> list[str]:
     """Sentences about the values that the study will have, each once, naming its evaluation.
 
-    So far: a Fréchet distance of fewer images than it has dimensions, and samples that are drawn
-    once more for each reference.
+    So far: a Fréchet distance of fewer images than it has dimensions, samples that are drawn once
+    more for each reference, and copies that are not looked for among mirror images.
     """
     found: dict[str, dict[str, None]] = {}
     for data in {id(r.data): r.data for r in study.runs}.values():
@@ -53,6 +53,7 @@ def remarks(study: Study) -> list[str]:
     return [
         *(f"{said} ({', '.join(names)})" for said, names in found.items()),
         *_drawn_again(study),
+        *_mirrored_unseen(study),
         *too_large.notes(study),
     ]
 
@@ -69,6 +70,25 @@ def _drawn_again(study: Study) -> list[str]:
         "none; with keep_images: npz they are drawn once"
         for names in drawn.values()
         if any(study.reference_of(name) != study.reference_of(names[0]) for name in names)
+    ]
+
+
+def _mirrored_unseen(study: Study) -> list[str]:
+    """Metrics of copying that look at images as they lie, of data that training also mirrors."""
+    if not any(run.data.flip for run in study.runs):
+        return []
+    found: dict[str, dict[str, None]] = {}
+    for name, evaluation in study.evaluations.items():
+        for metric in evaluation.metrics:
+            copying = getattr(metric, "copying", False)
+            if (
+                copying and getattr(metric, "mirrored", True) is False
+            ):  # others have no such setting
+                found.setdefault(str(getattr(metric, "name", "")), {})[f"evaluations.{name}"] = None
+    return [
+        f"data.flip trains on mirror images, and copies of them are not looked for: write "
+        f"{{name: {metric}, mirrored: true}} ({', '.join(names)})"
+        for metric, names in found.items()
     ]
 
 

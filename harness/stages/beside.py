@@ -63,7 +63,7 @@ def measured_beside(
         subsets=settings.subsets,
         device=str(work.device),
         absent=absent.__setitem__,
-        training=training_features(metrics, work, extractor),
+        **training_features(metrics, work, extractor),
     )
     for name, reason in absent.items():
         print(f"{name} of {OF[shared['of']]} is not measured: {reason}", flush=True)

@@ -83,7 +83,7 @@ def run(settings: EvaluateStage, work: Work) -> Outcome:
             subsets=settings.subsets,
             device=str(work.device),
             absent=absent.__setitem__,
-            training=training_features(new, work, extractor),
+            **training_features(new, work, extractor),
         )
     )
     for name, reason in absent.items():

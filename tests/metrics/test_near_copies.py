@@ -71,6 +71,41 @@ def test_training_images_are_what_copies_are_of_where_they_are_known() -> None:
         metric.measure(Features(samples), reference, few)
 
 
+def mirror(rows: np.ndarray) -> np.ndarray:
+    """Features of mirror images: the first half of the dimensions is of the left, the rest of the
+    right."""
+    return np.roll(rows, D // 2, axis=1)
+
+
+def test_copies_of_mirror_images_are_found_where_they_are_asked_for() -> None:
+    training = drawn(0, 400)
+    samples = mirror(training)[:100] + 0.01 * drawn(2, 100)
+    of = {}
+    for metric in (NearCopies(), NearCopies(mirrored=True)):
+        shared = Shared([metric], training=training, mirrored=mirror(training))
+        reference = Reference("x", "0" * 64, Moments.of(training), None, training, 400, "0")
+        of[metric.mirrored] = metric.measure(Features(samples), reference, shared)
+    assert of[False].value < 0.1 and "nearest_is_mirrored" not in of[False].details
+    found = of[True]
+    assert found.value == 1.0 and found.details["near_to_images"] == 400
+    assert found.details["nearest_training"] == found.details["nearest_samples"]
+    assert found.details["nearest_is_mirrored"] == [True] * 20
+
+
+def test_independent_images_have_the_stated_share_of_copies_and_mirrored_ones() -> None:
+    """An image's own mirror image is none of its neighbours: it would make near too near."""
+    shares = []
+    for seed in range(20):
+        training, metric = drawn(seed, 800), NearCopies(mirrored=True, expected=0.05)
+        training[:, D // 2 :] = training[:, : D // 2] + 1e-3 * drawn(50 + seed, 800)[:, : D // 2]
+        rows = drawn(100 + seed, 800)
+        rows[:, D // 2 :] = rows[:, : D // 2] + 1e-3 * drawn(150 + seed, 800)[:, : D // 2]
+        shared = Shared([metric], training=training, mirrored=mirror(training))
+        reference = Reference("x", "0" * 64, Moments.of(training), None, training, 800, "0")
+        shares.append(metric.measure(Features(rows), reference, shared).value)
+    assert np.mean(shares) == pytest.approx(0.05, rel=0.4)
+
+
 def test_nearest_is_the_nearest() -> None:
     rows, others = drawn(0, 40) + 50, drawn(1, 60) + 50  # far from the origin
     every = np.linalg.norm(rows[:, None].astype(float) - others[None], axis=2)
@@ -78,6 +113,8 @@ def test_nearest_is_the_nearest() -> None:
     assert (index == every.argmin(1)).all() and distance == pytest.approx(every.min(1))
     index, distance = nearest(rows, rows, same=True)
     assert (index != np.arange(40)).all() and (distance > 0).all()
+    twice, apart = nearest(rows, np.concatenate([rows, rows + 1e-3]), same=True)
+    assert (twice % 40 != np.arange(40)).all() and apart == pytest.approx(distance, abs=0.02)
 
 
 def test_too_few_reference_images_are_no_yardstick() -> None:

@@ -47,6 +47,19 @@ def test_the_side_that_is_short_is_the_one_named(tmp_path: Path) -> None:
     assert said.startswith("fd_glyphs_cnn: 60 reference samples for 64 dimensions")
 
 
+def test_copies_of_mirror_images_that_are_not_looked_for_are_named(tmp_path: Path) -> None:
+    for metric, flip, said in (
+        ("near_copies", "true", True),
+        ("near_copies", "false", False),
+        ("{name: near_copies, mirrored: true}", "true", False),
+    ):
+        asked = (f"evaluations.final.metrics=[precision, {metric}]", f"data.flip={flip}")
+        found = [line for line in of(tmp_path, *asked) if "mirror" in line]
+        assert bool(found) == said, (metric, flip, found)
+    (line,) = of(tmp_path, "evaluations.final.metrics=[near_copies]", "data.flip=true")
+    assert "{name: near_copies, mirrored: true} (evaluations.final)" in line
+
+
 def test_a_metric_of_no_covariance_has_no_remark(tmp_path: Path) -> None:
     assert of(tmp_path, "evaluations.final.metrics=[precision, is]") == []
 

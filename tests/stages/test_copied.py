@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from harness.metrics import features
 from harness.stages import real_images
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
@@ -75,6 +76,26 @@ def test_of_a_set_that_is_made_they_are_as_many_as_the_study_trains_on(
 ) -> None:
     told = near_copies(laboratory, *ASKED, "data.train_images=70")
     assert told["near_to"] == "training" and told["near_to_images"] == len(shown) == 70
+
+
+@pytest.mark.slow
+def test_mirror_images_are_looked_at_where_a_metric_asks_for_them(
+    laboratory: Laboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[np.ndarray] = []
+
+    def extract(images: Any, extractor: Any, **more: Any) -> Any:
+        kept = [np.array(x) for x in images]
+        seen.append(np.concatenate(kept))
+        return features.extract(iter(kept), extractor, **more)
+
+    monkeypatch.setattr("harness.stages.copied.extract", extract)
+    metrics = "evaluations.final.metrics=[fd, {name: near_copies, mirrored: true}]"
+    told = near_copies(laboratory, ASKED[0], metrics, *ASKED[2:], "data.train_images=70")
+    images, mirrored = seen
+    assert len(images) == 70 and (mirrored == images[:, :, ::-1]).all()
+    assert not (mirrored == images).all()
+    assert len(told["nearest_is_mirrored"]) == len(told["nearest_training"]) == 20
 
 
 def test_they_are_not_read_where_no_metric_asks(laboratory: Laboratory, shown: list[int]) -> None:
