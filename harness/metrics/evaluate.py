@@ -94,7 +94,7 @@ def evaluate(
             for note in notes:
                 tell(note)
         both = _extracted(files, loaded, measuring, progress)
-        notes += both.repeats
+        notes += both.seen
         if both.same_images():
             notes.append(
                 f"{samples_npz} and {reference_npz} hold the same images: "
@@ -186,7 +186,7 @@ class _Both:
     generated: Features
     reference: Reference
     samples_sha256: str
-    repeats: tuple[str, ...]  # sentences on images that a side holds more than once
+    seen: tuple[str, ...]  # sentences on images that a side holds twice, or without their colours
 
     def same_images(self) -> bool:
         same_file = self.reference.sha256 == self.samples_sha256
@@ -198,9 +198,9 @@ def _extracted(
 ) -> _Both:
     """Both sides through the extractor: the reference first, as it may be refused."""
     from harness.metrics.features import extract
-    from harness.metrics.repeats import Repeats
+    from harness.metrics.seen import Seen, gray_beside_colour
 
-    drawn, given = Repeats(), Repeats()
+    drawn, given = Seen(), Seen()
     samples, size = drawn.counted(files.samples), measuring.batch_size
     tell = None if progress is None else lambda n: progress("samples", n, samples.count)
     reference = open_reference(
@@ -222,11 +222,12 @@ def _extracted(
         # their spread is asked for.
         keep=("pool", "probabilities", *(("spatial",) if measuring.subsets else ())),
     )
-    repeats = (
-        drawn.note(str(files.samples_path), "did several processes draw with one seed"),
-        given.note(str(files.reference_path), "is a folder of it there twice"),
+    seen = (
+        drawn.repeats(str(files.samples_path), "did several processes draw with one seed"),
+        given.repeats(str(files.reference_path), "is a folder of it there twice"),
+        gray_beside_colour(drawn, given),
     )
-    return _Both(generated, reference, samples_sha256, tuple(filter(None, repeats)))
+    return _Both(generated, reference, samples_sha256, tuple(filter(None, seen)))
 
 
 def _provenance(

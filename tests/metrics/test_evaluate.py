@@ -254,3 +254,11 @@ def test_statistics_that_are_none_cost_one_metric_and_not_the_others(samples, ti
     result = evaluate(samples, tmp_path / "bad.npz", "tiny-test", split_size=20)
     assert "fd_tiny_test is not measured" in " ".join(result["notes"])
     assert {"sfd_tiny_test", "is_tiny_test"} < set(result["metrics"])
+
+
+def test_gray_samples_beside_a_reference_in_colour_are_told(samples, reference, tmp_path):
+    np.savez(tmp_path / "gray.npz", np.repeat(random_images(40, 3)[..., :1], 3, axis=3))
+    said = evaluate(tmp_path / "gray.npz", reference, "tiny-test", metrics=("fd",))["notes"]
+    assert any("40 of 40 images of the samples are gray" in note for note in said)
+    said = evaluate(samples, reference, "tiny-test", metrics=("fd",))["notes"]
+    assert not any("gray" in note for note in said)
