@@ -151,7 +151,9 @@ def scontrol(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("SLURM_JOB_ID", "8")
-    monkeypatch.setattr(slurm_task, "ANSWER_S", 0.5)
+    monkeypatch.setattr(
+        slurm_task, "ANSWER_S", 2.0
+    )  # a busy machine starts a process in half a second
     monkeypatch.setattr(slurm_task, "AGAIN_S", 0.01)
 
     def command(text: str) -> Path:
