@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.commands.common import Opened
+from harness.commands.common import Opened, plural
 from harness.components.source import Wanted
 from harness.errors import HarnessError
 from harness.plan.wanted import shown_milestones, shown_samples
@@ -16,6 +17,7 @@ from harness.store.artifacts import CorruptArtifact
 if TYPE_CHECKING:
     import numpy as np
 
+    from harness.plan.plan import Measurement
     from harness.report.input import Grid
 
 BATCH = 64  # images read at a time while one class is looked for
@@ -48,12 +50,21 @@ def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
             if artifact is not None:
                 images = next(read_images(artifact.folder, shown))
                 grids[opened.study.runs[index].label] = images
-    _, scale, steps, _ = way
-    return grids, _how(scale, steps)
+    return grids, _how(opened, next(iter(last.values())))
 
 
-def _how(scale: float, steps: int) -> str:
-    return f"{steps} steps, {'no guidance' if scale == 1 else f'guidance {scale:g}'}"
+def _how(opened: Opened, m: Measurement) -> str:
+    guidance = "no guidance"
+    if m.guidance_scale != 1:
+        guidance = f"guidance {m.guidance_scale:g} on {_channels(opened, m)}"
+    return f"{m.sampling_steps} steps, {guidance}"
+
+
+def _channels(opened: Opened, m: Measurement) -> str:
+    """The channels that are guided, in words."""
+    settings = json.loads(opened.plan.stages[m.sample].settings)
+    channels = settings["guidance_channels"]
+    return "all channels" if channels is None else plural(channels, "channel")
 
 
 def strips(opened: Opened) -> tuple[dict[str, dict[int, np.ndarray]], str]:
@@ -74,7 +85,7 @@ def strips(opened: Opened) -> tuple[dict[str, dict[int, np.ndarray]], str]:
         images = {step: strip for step, strip in kept.items() if strip is not None}
         if len(images) > 1:
             found[opened.study.runs[run].label] = images
-    return found, _how(way[1], way[2])
+    return found, _how(opened, next(iter(of_runs.values()))[0])
 
 
 def real(opened: Opened) -> tuple[np.ndarray | None, str]:
@@ -128,8 +139,9 @@ def _class_names(opened: Opened) -> list[str]:
 def grids(opened: Opened) -> list[Grid]:
     """The grids of one class that the study's report asks for; without images where there are none.
 
-    Of the run of most compute, or the one named, its last checkpoint; the first samples of that
-    class, in the order of their numbers: none is left out.
+    Of the run of most compute, or the one named, its last checkpoint, by the evaluation named, or
+    the first at this guidance; the first samples of that class, in the order of their numbers: none
+    is left out.
     """
     wanted = opened.study.settings.report.grids
     names = _class_names(opened) if wanted else []
@@ -153,6 +165,7 @@ def _grid(opened: Opened, asked: Any, names: list[str]) -> Grid:
         if m.guidance_scale == asked.guidance
         and m.sample in committed
         and asked.model in (None, runs[m.run].label, runs[m.run].model.label)
+        and asked.evaluation in (None, m.evaluation)
     ]
     if not found:
         return Grid(name, asked.guidance, "", None, "no samples at this guidance are kept")
@@ -160,6 +173,8 @@ def _grid(opened: Opened, asked: Any, names: list[str]) -> Grid:
     best = max(found, key=lambda m: (gflops.get(m.run, 0.0), m.step, m.sampling_steps))
     model = runs[best.run].label
     how = f"{model} at step {best.step:,}, {best.sampling_steps} steps"
+    if best.guidance_scale != 1:
+        how += f", {_channels(opened, best)} guided"
     kept: list[np.ndarray] = []
     with contextlib.suppress(*UNREADABLE):
         artifact = opened.store.open("sample", best.sample, verify=False)

@@ -44,9 +44,9 @@ def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
     used = {c for _, line in rows for c in line if c}
     enlarged = any(images.shape[1] < TARGET for images in cells.values())
     caption: list[Text] = [
-        strong("Samples of every model "),
-        f"({how}) " if how else "",
-        "from the same starting noise, sampling noise and labels",
+        strong(f"Samples of {'every model' if len(cells) > 1 else next(iter(cells))}"),
+        f" ({how})" if how else "",
+        " from the same starting noise, sampling noise and labels" if len(cells) > 1 else "",
         "; pixels enlarged, not smoothed." if enlarged else ".",
     ]
     return Mosaic(

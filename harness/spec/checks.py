@@ -35,6 +35,7 @@ def cross_checks(settings: StudySettings, runs: Sequence[Run], where: Source) ->
         *_reference(settings, runs),
         *_evaluations(settings, runs),
         *_claims(settings, runs),
+        *_grids(settings, runs),
         *measuring.problems(settings),
     ]
     return [f"{where.place(path)}: {sentence}" for path, sentence in found]
@@ -109,13 +110,38 @@ def _claims(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
         paper.chosen_ids(settings.claims.paper)
     except BadInput as error:
         yield ("claims", "paper"), str(error)
-    models = list(dict.fromkeys([r.model.label for r in runs] + [r.label for r in runs]))
+    models = _models(runs)
     for i, pair in enumerate(settings.claims.sampling_pairs):
         for name in pair:
             if name not in models:
                 yield (
                     ("claims", "sampling_pairs", i),
                     f"claims.sampling_pairs: no model {name!r} here{did_you_mean(name, models)}",
+                )
+
+
+def _models(runs: Sequence[Run]) -> list[str]:
+    """What a study may call its models: by their labels, or by those of its runs."""
+    return list(dict.fromkeys([r.model.label for r in runs] + [r.label for r in runs]))
+
+
+def _grids(settings: StudySettings, runs: Sequence[Run]) -> Iterator[Problem]:
+    """Grids of classes, models and evaluations that the study has."""
+    classes = max((r.data.num_classes for r in runs), default=0)
+    known = {"model": _models(runs), "evaluation": list(settings.evaluations)}
+    for i, grid in enumerate(settings.report.grids):
+        if runs and grid.label >= classes:
+            yield (
+                ("report", "grids", i, "label"),
+                f"report.grids: no class {grid.label} here: "
+                + (f"they are 0 to {classes - 1}" if classes else "the data have no classes"),
+            )
+        for field, names in known.items():
+            name = getattr(grid, field)
+            if name is not None and name not in names:
+                yield (
+                    ("report", "grids", i, field),
+                    f"report.grids: no {field} {name!r} here{did_you_mean(name, names)}",
                 )
 
 

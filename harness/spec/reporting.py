@@ -30,6 +30,9 @@ class GridSettings(Settings):
     model: str | None = None
     "The run's label or model; null: the one of most compute."
 
+    evaluation: str | None = None
+    "The evaluation whose samples are shown; null: the first at this guidance."
+
 
 class ReportSettings(Settings):
     """The report: its sections in order. Not part of any key."""

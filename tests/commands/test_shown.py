@@ -47,7 +47,7 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
     sampled(study, by[1, "guided", 6], 40)  # now both runs were sampled so
     grids, how = shown.samples(study)
     assert {k: int(v.max()) for k, v in grids.items()} == {"DiT-micro-S/8": 30, "DiT-micro-B/8": 40}
-    assert how == "3 steps, guidance 4"
+    assert how == "3 steps, guidance 4 on 1 channel"
 
 
 def test_real_images_and_grids_of_a_class_come_from_what_is_kept(
@@ -77,6 +77,31 @@ def test_real_images_and_grids_of_a_class_come_from_what_is_kept(
     monkeypatch.setattr(shown, "_training", gone)
     assert [g.name for g in shown.grids(study)] == ["class 1", "class 9"]
     assert other.images is None and "no samples at this guidance" in other.why
+
+
+def test_a_grid_says_which_channels_were_guided_and_may_name_its_evaluation(
+    tmp_path: Path,
+) -> None:
+    asked = [{"label": 1, "guidance": 4.0}, {"label": 1, "guidance": 4.0, "evaluation": "whole"}]
+    evaluation = {"at": "end", "sampling_steps": 3, "samples": 6, "metrics": ["fd"]}
+    study = opened(
+        tmp_path,
+        report={"sections": ["samples"], "grids": asked},
+        evaluations={
+            "some": {**evaluation, "guidance": {"scale": 4.0, "channels": 1}},
+            "whole": {**evaluation, "guidance": {"scale": 4.0, "channels": None}},
+        },
+    )
+    for measurement in study.plan.measurements:
+        pixels = np.full((6, 8, 8, 3), 7 if measurement.evaluation == "some" else 8, np.uint8)
+        staging = study.store.staging(measurement.sample)
+        np.savez(staging / "samples.npz", arr_0=pixels, labels=np.ones(6, np.int64))
+        study.store.commit("sample", measurement.sample, staging, {}, {}, {})
+    one, other = shown.grids(study)
+    assert one.images is not None and one.images.max() == 7 and "1 channel guided" in one.how
+    assert other.images is not None and other.images.max() == 8
+    assert other.how.endswith("3 steps, all channels guided")
+    assert shown.samples(study)[1] == "3 steps, guidance 4 on all channels"
 
 
 def test_strips_are_of_every_milestone_and_outlive_pruning(tmp_path: Path) -> None:

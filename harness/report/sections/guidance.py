@@ -44,7 +44,7 @@ class Guidance(Section):
         value = within(row["value"], row.get("low"), row.get("high"))
         spans: list[Text] = [ref("fig-guidance"), " varies the scale of classifier-free guidance. "]
         word = "highest" if found.higher else "lowest"
-        spans.append(f"The {word} {found.short}, {value}, is {row['label']}'s")
+        spans.append(f"The {word} {found.short}, {value}, is that of {row['label']}")
         if not np.isfinite(errors(every)[0]).all():
             spans.append("; without standard errors no scale is called best. ")
         elif tied:

@@ -23,8 +23,9 @@ class Samples(Section):
         spans: list[Text] = []
         if report.samples:
             shown = mosaic(report.samples, report.samples_how)
-            spans += [ref(shown.label), " shows what the numbers measure: image by image, only "]
-            spans.append("the model differs. ")
+            spans += [ref(shown.label), " shows what the numbers measure"]
+            spans.append(": image by image, only the model differs. " if len(report.samples) > 1
+                         else ". ")  # fmt: skip
             blocks.append(shown)
         if report.strips:
             blocks.append(milestones(report.strips, report.strips_how))
@@ -35,6 +36,7 @@ class Samples(Section):
             spans += [ref("fig-real"), " has real ones. "]
         elif report.real_how:
             spans.append(f"No real images stand beside them: {report.real_how.rstrip('.')}. ")
+        drawn: list[str] = []
         for i, grid in enumerate(report.grids, 1):
             if grid.images is None:
                 spans.append(f"{grid.name[0].upper()}{grid.name[1:]}, guidance {grid.guidance:g}: "
@@ -47,4 +49,9 @@ class Samples(Section):
             ]
             alt = f"samples of {grid.name} at guidance {grid.guidance:g}"
             blocks.append(strip(f"grid-{i}", grid.images, told, alt))
+            drawn.append(f"fig-grid-{i}")
+        if drawn:
+            ends = [ref(drawn[0])] if len(drawn) == 1 else [ref(drawn[0]), " to ", ref(drawn[-1])]
+            have = "has" if len(drawn) == 1 else "have"
+            spans += [*ends, f" {have} the first samples of one class, and none is left out. "]
         return [paragraph(*spans), *blocks]

@@ -48,7 +48,7 @@ def test_an_interval_of_guidance_is_a_line_of_its_own(make) -> None:
 def test_the_best_scale_is_named_and_not_called_best_without_errors(make) -> None:
     found = frames(make, guidance=((1.5, 3), (2.0, 3), (1.0, None)))
     text = said(make.report(found, ("guidance",)))
-    assert "is DiT-micro-XL/2 at scale 1.5, " in text and "no scale is called best" in text
+    assert "is that of DiT-micro-XL/2 at scale 1.5, " in text and "no scale is called best" in text
     rows = found["metrics"]
     rows["std"] = 1e-6 * rows["value"].astype(float)
     assert "better than every other" in said(make.report(found, ("guidance",)))

@@ -45,6 +45,16 @@ def test_grids_of_one_class_are_drawn_or_missing_with_the_reason(make):
     text = said(report(make, grids=grids))
     assert "guidance 4 (DiT-XL/2 at step 1,500, 50 steps): the first 12" in text
     assert "Class 7, guidance 4: no samples at this guidance are kept." in text
+    assert "has the first samples of one class, and none is left out." in text
+
+
+@pytest.mark.slow
+def test_samples_of_one_model_are_compared_with_none(make):
+    several = said(report(make, samples={"DiT-S/4": images(), "DiT-B/4": images()}))
+    one = said(report(make, samples={"DiT-S/4": images()}))
+    assert "shows what the numbers measure ." in one and "only the model differs" not in one
+    assert "Samples of DiT-S/4" in one and "Samples of every model" not in one
+    assert "Samples of every model" in several and "only the model differs" in several
 
 
 @pytest.mark.slow
