@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
@@ -15,6 +15,7 @@ from harness.store.artifacts import CorruptArtifact
 
 if TYPE_CHECKING:
     from harness.dispatch.ledger import Attempt
+    from harness.plan.plan import Plan
     from harness.report.input import Spent
 
 # In keys or not, what a person repeats a training by; where it lay and how it was split is not.
@@ -133,9 +134,18 @@ def of_records(
     }
 
 
-def spent(history: Mapping[str, list[Attempt]]) -> list[Spent]:
-    """Seconds of every attempt at a study's stages (Ledger.history), by kind."""
+def spent(history: Mapping[str, list[Attempt]], plan: Plan | None = None) -> list[Spent]:
+    """Seconds of every attempt at a study's stages (Ledger.history), by kind.
+
+    GPU-hours of a queue's tasks too, where the study can be planned: it says what they were given.
+    """
+    from harness.dispatch.budget import Given
     from harness.report.input import Spent
+
+    def gpu_hours(attempts: Iterable[Attempt]) -> float:
+        return sum(given.gpu_hours(a) for a in attempts) if given else 0.0
+
+    given = Given(plan) if plan is not None else None
 
     by_kind: dict[str, list[Attempt]] = {}
     for attempts in history.values():
@@ -148,6 +158,8 @@ def spent(history: Mapping[str, list[Attempt]]) -> list[Spent]:
             kept=sum(a.seconds for a in tried if a.state == "done"),
             failed=sum(a.state not in ("done", "running") for a in tried),
             lost=sum(a.seconds for a in tried if a.state not in ("done", "running")),
+            kept_gpu_hours=gpu_hours(a for a in tried if a.state == "done"),
+            lost_gpu_hours=gpu_hours(a for a in tried if a.state not in ("done", "running")),
         )
         for kind, tried in sorted(by_kind.items())
     ]

@@ -283,7 +283,7 @@ def gather(opened: Opened) -> ReportInput:
         missing=_missing(opened),
         settings=made.settings_of(opened, frames),
         text=_text(opened),
-        spent=made.spent(opened.history()),
+        spent=made.spent(opened.history(), opened.plan),
         failures=_failures(opened),
         claims=settings.claims.paper,
         claim_pairs=settings.claims.sampling_pairs,

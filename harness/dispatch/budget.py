@@ -47,20 +47,33 @@ class Spent:
 
 def spent(plan: Plan, history: Mapping[str, list[Attempt]]) -> Spent:
     """The ended ones of all attempts, by stage (Ledger.history)."""
-    counts: dict[tuple[str | None, str], int] = {}
+    given = Given(plan)
     sums = {True: [0.0, 0.0], False: [0.0, 0.0]}
     for attempts in history.values():
         for attempt in attempts:
             found = sums[attempt.state == "done"]
             found[0] += attempt.seconds
-            queue = given_to(attempt)
-            if queue is not None:
-                at = (attempt.executor, attempt.kind)
-                if at not in counts:
-                    share = queue.share(plan.study, attempt.kind)
-                    counts[at] = share.devices if share else 0
-                found[1] += attempt.seconds / 3600 * counts[at]
+            found[1] += given.gpu_hours(attempt)
     return Spent(sums[True][0], sums[False][0], sums[True][1], sums[False][1])
+
+
+class Given:
+    """The GPUs that a queue gave the attempts at a plan's stages."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._devices: dict[tuple[str | None, str], int] = {}
+
+    def gpu_hours(self, attempt: Attempt) -> float:
+        """The attempt's time by the GPUs of its task; 0 where no queue gave any."""
+        queue = given_to(attempt)
+        if queue is None:
+            return 0.0
+        at = (attempt.executor, attempt.kind)
+        if at not in self._devices:
+            share = queue.share(self.plan.study, attempt.kind)
+            self._devices[at] = share.devices if share else 0
+        return attempt.seconds / 3600 * self._devices[at]
 
 
 def shares(plan: Plan, kind: str) -> Share:

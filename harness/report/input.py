@@ -23,6 +23,8 @@ class Spent:
     kept: float  # of attempts whose result was committed
     failed: int
     lost: float  # of the others
+    kept_gpu_hours: float = 0.0  # the same by the GPUs that a queue gave; 0: none, or not known
+    lost_gpu_hours: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,8 @@ from opened import opened
 import harness
 from harness.commands import made, results
 from harness.commands.made import settings_of
+from harness.dispatch.ledger import Attempt
+from harness.plan import make_plan
 from harness.store import records
 
 
@@ -50,3 +53,17 @@ def test_versions_are_those_recorded_with_the_numbers(tmp_path: Path) -> None:
         records.write(study.store.root, "metrics", m.evaluate, [row])
     found = made.provenance_of(study, results.frames_of(study), [], "")
     assert found["versions"] == {"numpy": ["1.0", "2.0"], "scipy": "9"}
+
+
+def test_gpu_hours_are_a_tasks_time_by_its_gpus_where_the_study_can_be_planned() -> None:
+    plan = make_plan(harness.load_study("scaling", "imagenet256"))
+    train = next(s for s in plan.stages.values() if s.kind == "train")
+    first = Attempt("1", train.key, "train", "train x", "log", "host", 1, 0.0, ran=1800.0)
+    queued = replace(first, state="done", batch="harness-train-1", index=0)
+    lost = replace(queued, id="2", state="stopped")
+    here = replace(first, id="3", state="done")
+    history = {train.key: [queued, lost, here]}
+    (row,) = made.spent(history, plan)
+    assert (row.kept, row.lost, row.kept_gpu_hours, row.lost_gpu_hours) == (3600, 1800, 4.0, 4.0)
+    (row,) = made.spent(history)
+    assert (row.kept, row.kept_gpu_hours, row.lost_gpu_hours) == (3600, 0, 0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.components.section import Section
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
+from harness.report.input import Spent
 from harness.report.wording import duration
 
 
@@ -19,29 +22,44 @@ class Cost(Section):
         spent = findings.report.spent
         if not spent:
             return [paragraph(em("No attempt is on record, so what it cost is not known."))]
-        rows: list[list[str | Cell]] = [
-            [s.kind, f"{s.attempts:,}", duration(s.kept), f"{s.failed:,}", duration(s.lost)]
-            for s in spent
-        ]
-        total = [sum(v) for v in zip(*((s.kept, s.lost) for s in spent), strict=True)]
-        rows.append(["all", f"{sum(s.attempts for s in spent):,}", duration(total[0]),
-                     f"{sum(s.failed for s in spent):,}", duration(total[1])])  # fmt: skip
-        head: list[str | Cell] = [
-            "Stages",
-            "Attempts",
-            "time kept",
-            "failed or stopped",
-            "time lost",
-        ]
+        counted = any(s.kept_gpu_hours or s.lost_gpu_hours for s in spent)
+        rows = [_line(s, counted) for s in [*spent, _all(spent)]]
+        head: list[str | Cell] = ["Stages", "Attempts", "time kept"]
+        head += ["GPU-hours kept"] if counted else []
+        head += ["failed or stopped", "time lost"]
+        head += ["GPU-hours lost"] if counted else []
         caption: list[Text] = [
             strong("Time spent. "),
-            "Wall time of the attempts, each on the devices its stage was given; energy was not "
-            "recorded.",
+            "Wall time of the attempts, each on one worker's device or as one task of a queue",
+            "; GPU-hours are that time by the GPUs that the queue gives such a task. "
+            if counted
+            else ". ",
+            "Energy is not recorded.",
         ]
         said = " adds up every attempt on record, also of runs that the study shares with others."
         text: list[Text] = [ref("tab-cost"), said]
         last = len(rows) - 1
         return [
             paragraph(*text),
-            table("cost", "lrrrr", [head], rows, caption, wide=True, rules=[last]),
-        ]
+            table("cost", "l" + "r" * (len(head) - 1), [head], rows, caption, wide=True,
+                  rules=[last]),
+        ]  # fmt: skip
+
+
+def _all(spent: Sequence[Spent]) -> Spent:
+    return Spent(
+        kind="all",
+        attempts=sum(s.attempts for s in spent),
+        kept=sum(s.kept for s in spent),
+        failed=sum(s.failed for s in spent),
+        lost=sum(s.lost for s in spent),
+        kept_gpu_hours=sum(s.kept_gpu_hours for s in spent),
+        lost_gpu_hours=sum(s.lost_gpu_hours for s in spent),
+    )
+
+
+def _line(s: Spent, counted: bool) -> list[str | Cell]:
+    line: list[str | Cell] = [s.kind, f"{s.attempts:,}", duration(s.kept)]
+    line += [f"{s.kept_gpu_hours:,.1f}"] if counted else []
+    line += [f"{s.failed:,}", duration(s.lost)]
+    return line + ([f"{s.lost_gpu_hours:,.1f}"] if counted else [])

@@ -22,6 +22,15 @@ def test_every_kind_has_a_row_and_all_are_added_up(make) -> None:
     assert table["rules"] == [2]
 
 
+def test_gpu_hours_stand_beside_the_time_where_a_queue_gave_gpus(make) -> None:
+    spent = [Spent("train", 3, 7200.0, 1, 900.0, 16.0, 2.0), Spent("sample", 1, 60.0, 0, 0.0)]
+    table = cells_of(report(make, spent), "tab-cost")
+    assert table["head"][0][3] == "GPU-hours kept" and table["head"][0][-1] == "GPU-hours lost"
+    assert table["rows"][0] == ["train", "3", "2 h 00 min", "16.0", "1", "15 min 00 s", "2.0"]
+    assert [row[3] for row in table["rows"]] == ["16.0", "0.0", "16.0"]
+    assert "GPU-hours" not in said(report(make, [Spent("train", 1, 60.0, 0, 0.0)]))
+
+
 def test_without_attempts_the_cost_is_not_known_and_not_zero(make) -> None:
     text = said(report(make, ()))
     assert "No attempt is on record, so what it cost is not known." in text
