@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from harness import paper
+from harness.analysis import selection
 from harness.components.section import Section
 from harness.report import figures, published_tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
@@ -49,7 +51,7 @@ class Complexity(Section):
                 f"is {number(off, 2)}% ({worst['model']}). "
             )
         blocks: list[Block] = [paragraph(*text), _table(rows), *_configs(rows), *_unets(rows)]
-        return blocks + systems(rows) + discs(found)
+        return blocks + systems(rows, ours=measured_alike(found)) + discs(found)
 
 
 def _table(rows: list[dict[str, Any]]) -> Block:
@@ -160,8 +162,12 @@ def _unets(rows: list[dict[str, Any]]) -> list[Block]:
     return [table("unets", "lrrrrrrrr", [top, head], body, caption, wide=True, size=7.9)]
 
 
-def systems(rows: list[dict[str, Any]], how: str = "counted here") -> list[Block]:
-    """Figure 2, right: the paper's systems by the Gflops counted here."""
+def systems(
+    rows: list[dict[str, Any]],
+    how: str = "counted here",
+    ours: Sequence[Mapping[str, Any]] = (),
+) -> list[Block]:
+    """Figure 2, right: the paper's systems by the Gflops counted here, and `ours` beside them."""
     counted = {
         str(r["model"]): r["gflops"]
         for r in rows
@@ -178,6 +184,7 @@ def systems(rows: list[dict[str, Any]], how: str = "counted here") -> list[Block
         for s in papers_systems()
         if s["network"] in counted
     ]
+    found += ours
     if len(found) < 2:
         return []
     caption: list[Text] = [
@@ -185,7 +192,36 @@ def systems(rows: list[dict[str, Any]], how: str = "counted here") -> list[Block
         f"Gflops {how} against the FID-50K with guidance of {PAPER}, Table 2; the area of a "
         "disc is proportional to Gflops, hatched are U-Nets.",
     ]
-    return [drawn("systems", figures.systems(pd.DataFrame(found), how), caption)]
+    title = "FID-50K with guidance"
+    if ours:
+        caption.append(" Filled: this study's, with guidance 1.5 of three channels.")
+    else:
+        title += ", as published"
+    return [drawn("systems", figures.systems(pd.DataFrame(found), how, title), caption)]
+
+
+def measured_alike(found: Findings) -> list[dict[str, Any]]:
+    """This study's models whose FID was measured as the paper's systems' was, for Figure 2, right.
+
+    50,000 samples of 256 x 256 pixels, guidance 1.5 of three channels as the paper's best has it.
+    """
+    rows = found.report.frames["metrics"]
+    if found.metric != "fid" or found.references > 1:
+        return []
+    alike = (rows["samples"] == 50_000) & (rows["image_size"] == 256)
+    alike &= (rows["guidance_scale"] == 1.5) & (rows["guidance_channels"] == 3)
+    alike &= rows["guidance_low"].isna()
+    final = selection.final_quality(rows[alike.fillna(False).astype(bool)], "fid")
+    return [
+        {
+            "name": f"{r['label']}, this study",
+            "value": r["value"],
+            "gflops": r["gflops"],
+            "transformer": pd.notna(r["tokens"]),  # a U-Net has none
+            "ours": True,
+        }
+        for r in final.to_dict("records")
+    ]
 
 
 def discs(found: Findings) -> list[Block]:
@@ -195,7 +231,8 @@ def discs(found: Findings) -> list[Block]:
         return []
     caption: list[Text] = [
         strong("Compute and quality of the models. "),
-        f"{found.title} {wording.at(found.step)}; the area of a disc is proportional to Gflops.",
+        f"{found.title} {wording.at(found.step)}; the area of a disc is proportional to Gflops, "
+        "down to the smallest that can be seen.",
     ]
     return [drawn("discs", figures.bubbles(rows, found.title), caption)]
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from report_words import cells_of, parts, said
 
-from harness.report.sections.complexity import _agrees, difference, papers_systems
+from harness.report.findings import find
+from harness.report.sections.complexity import (
+    _agrees,
+    difference,
+    measured_alike,
+    papers_systems,
+)
 
 NOTHING = {"sizes": ()}
 
@@ -90,6 +96,23 @@ def test_unets_have_their_parts_and_figure_2_the_papers_systems(make) -> None:
     assert len(table["rows"]) == 7 and table["head"][0][1]["span"] == 2
     assert "fig-systems.svg" in parts(made)[1]
     assert [s["network"] for s in papers_systems()][-1] == "DiT-XL/2"
+
+
+@pytest.mark.slow
+def test_figure_2_has_this_studys_models_where_they_were_measured_as_the_papers(make) -> None:
+    shape = {"sizes": ("XL",), "patches": (2,), "sweep": (), "milestones": (1500,)}
+    guided = make.frames(**shape, family="DiT", extractor="inception-2015", guidance=((1.5, 3),))
+    rows = guided["metrics"]
+    rows.loc[(rows["guidance_scale"] == 1.5).fillna(False), "samples"] = 50_000
+    counted = [dit(), *make.unets()]
+    made = make.report(guided, ("complexity",), complexity=counted, samples={})
+    value = rows[(rows["metric"] == "fid") & (rows["samples"] == 50_000)]["value"].iloc[0]
+    (ours,) = measured_alike(find(made))
+    assert ours["name"] == "DiT-XL/2, this study" and ours["value"] == value
+    assert "Filled: this study's" in said(made)
+    rows["samples"] = rows["samples"].where(rows["samples"] != 50_000, 800)
+    fewer = make.report(guided, ("complexity",), complexity=counted, samples={})
+    assert measured_alike(find(fewer)) == [] and "Filled" not in said(fewer)
 
 
 def test_without_a_count_it_says_so(make) -> None:
