@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from harness.analysis import recipes
-from harness.paper.chosen import decide_pair
+from harness.paper.chosen import decide_pairs
 from harness.paper.claims import decide_all, papers_evidence
 from harness.paper.evidence import Evidence, Verdict, evidence
 from harness.paper.numbers import decide_numbers
@@ -57,13 +57,17 @@ def _pairs(
     parts: Sequence[tuple[str, pd.DataFrame]],
 ) -> list[Verdict]:
     """The study's own pairs: by their labels over each reference, by their models per setting."""
-    out = []
-    for pair in report.claim_pairs:
-        for places in (parts, settings):
-            told = [
-                dataclasses.replace(decide_pair(*pair, evidence(rows)), setting=name)
-                for name, rows in places
-            ]
+    pairs = report.claim_pairs
+    if not pairs:
+        return []
+    ways = [
+        [(name, decide_pairs(pairs, evidence(rows))) for name, rows in places]
+        for places in (parts, settings)
+    ]
+    out: list[Verdict] = []
+    for k in range(len(pairs)):
+        for way in ways:
+            told = [dataclasses.replace(found[k], setting=name) for name, found in way]
             if any(v.decidable for v in told):
                 break
         out += told

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.paper.chosen import decide_pair
+from harness.paper.chosen import decide_pairs
 from harness.paper.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
 
 STEPS = np.array([16, 64, 256, 1000])
@@ -28,7 +28,8 @@ def sweep(ratio: float = 1.3, std: float = 0.2, **changes) -> pd.DataFrame:
 
 
 def decided(rows: pd.DataFrame, smaller: str = "DiT-S/2", larger: str = "DiT-L/2", **evidence):
-    return decide_pair(smaller, larger, Evidence(sweep=rows, **evidence))
+    (found,) = decide_pairs([(smaller, larger)], Evidence(sweep=rows, **evidence))
+    return found
 
 
 def test_the_verdict_is_whose_curve_is_ahead() -> None:
@@ -72,3 +73,21 @@ def test_what_cannot_be_decided_says_why(rows: pd.DataFrame, smaller: str, said:
 def test_a_pair_named_the_wrong_way_round_is_told() -> None:
     found = decided(sweep(), "DiT-L/2", "DiT-S/2")
     assert not found.decidable and "DiT-S/2 has no more Gflops than DiT-L/2" in found.numbers
+
+
+def test_several_pairs_are_tested_together() -> None:
+    parts = [sweep(std=1.0)]
+    for k, ratio in enumerate((1.02, 1.01)):
+        one = sweep(ratio, std=1.0)
+        one[["label", "model"]] = one[["label", "model"]].replace(
+            {"DiT-L/2": f"DiT-L{k}/2", "DiT-S/2": f"DiT-S{k}/2"}
+        )
+        parts.append(one)
+    pairs = [("DiT-S/2", "DiT-L/2"), ("DiT-S0/2", "DiT-L0/2"), ("DiT-S1/2", "DiT-L1/2")]
+    every = pd.concat(parts, ignore_index=True)
+    together = decide_pairs([*pairs, ("DiT-S/2", "nobody")], Evidence(sweep=every))
+    alone = [decided(every, *pair) for pair in pairs]
+    low = [float(v.numbers.partition("(")[2].split()[0]) for v in (together[0], alone[0])]
+    assert low[0] < low[1]  # the surest of three, by Holm
+    assert together[0].verdict == alone[0].verdict == SUPPORTED
+    assert not together[3].decidable and "nobody was not swept" in together[3].numbers
