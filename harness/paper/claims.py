@@ -258,13 +258,17 @@ def _by_patch(pairs: list[tuple[pd.Series, pd.Series, float]]) -> str:
 def _correlated(e: Evidence) -> tuple[str, str]:
     rows = adaln_zero(e)
     try:
-        found = correlation(rows["gflops"], rows["value"])
+        std, df = errors(rows)
+        shared = shared_draws.error_correlations(rows)
+        found = correlation(rows["gflops"], rows["value"], std, std_df=df, shared=shared)
     except (BadInput, KeyError) as error:
         return nothing(str(error))
-    r = found.pearson
+    r, again = found.pearson, found.measured_pearson
     ends = f"{r.low:.3f} to {r.high:.3f} over models"
     if math.isnan(r.low):
         ends = "an interval needs four models"
+    if again is not None and again.low < again.high:
+        ends += f"; {again.low:.3f} to {again.high:.3f} over measurements"
     words = (
         f"Pearson {r.value:.3f} ({ends}), "
         f"Spearman {found.spearman.value:.3f}, {found.models} models"

@@ -10,15 +10,17 @@ import pandas as pd
 
 from harness.analysis import shared_draws
 from harness.analysis.averaging import errors
+from harness.analysis.correlations import Correlations
 from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
 from harness.analysis.protocol import Protocol
 from harness.analysis.ranking import best
 from harness.analysis.sampling import HeadlinePair
 from harness.report.blocks import Block, Text, em, paragraph, strong
+from harness.report.figures.marks import PANELS, groups
 from harness.report.findings import Findings, Floor
 from harness.report.prepared import numbers
-from harness.report.wording import count, listed, number, small_ints, within
+from harness.report.wording import count, listed, number, signed, small_ints, within
 
 PAPER = "Peebles and Xie, “Scalable Diffusion Models with Transformers” (2023)"
 FLOPS = "1 Gflop is 10⁹ multiply-accumulates here, as in the paper"
@@ -91,6 +93,18 @@ def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
     return [said + ". ", *weak]
 
 
+def settings_clause(rows: pd.DataFrame, most: int = PANELS) -> str:
+    """For captions of a panel per setting: how many settings there are, where not all are drawn."""
+    return drawn_clause(len(groups(rows)), "setting", most)
+
+
+def drawn_clause(number: int, what: str, most: int = PANELS) -> str:
+    """For captions: how many there are of what has a panel; nothing where all are drawn."""
+    if number <= most:
+        return ""
+    return f"Drawn are the first {small_ints(most)} of {count(number, what)}. "
+
+
 def interval_clause(rows: pd.DataFrame) -> str:
     """The meaning of bars and bands, for captions."""
     known = np.isfinite(numbers(rows, "low"))
@@ -131,6 +145,7 @@ def correlation_sentence(found: Findings, group: str = "") -> list[Text]:
     spans.append(f" over {count(c.models, who.rstrip('s'))}")
     if math.isnan(c.pearson.low):
         spans.append(", too few for an interval")
+    spans.append(measured_clause(c, found.checkpoints))
     spans.append(f"; Spearman's is {correlation_text(c.spearman)}. ")
     without = found.learned_correlations.get(group)
     if without is not None:
@@ -143,6 +158,18 @@ def correlation_sentence(found: Findings, group: str = "") -> list[Text]:
     return spans
 
 
+def measured_clause(c: Correlations, checkpoints: bool) -> str:
+    """Pearson's interval over measurements (and seeds): what these very models would give again.
+
+    The other interval is over models: what others of their kind would. "" without standard errors.
+    """
+    again = c.measured_pearson
+    if again is None or not again.low < again.high:
+        return ""
+    done = "measured" if checkpoints else "trained and measured"
+    return f" (these alone, {done} again: [{signed(again.low)}, {signed(again.high)}])"
+
+
 def lacking(found: Findings) -> set[str]:
     """Groups with models that did not learn."""
     return {str(r["group"]) for r in found.final.to_dict("records") if r["learned"] is False}
@@ -150,8 +177,6 @@ def lacking(found: Findings) -> set[str]:
 
 def correlation_text(r: Interval) -> str:
     """ "−0.76 [−0.93, −0.32]"."""
-    from harness.report.wording import signed
-
     if math.isnan(r.low) or math.isnan(r.high):
         return signed(r.value)
     return f"{signed(r.value)} [{signed(r.low)}, {signed(r.high)}]"

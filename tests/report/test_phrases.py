@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.analysis.correlations import correlation
 from harness.analysis.intervals import Interval
 from harness.analysis.sampling import HeadlinePair
 from harness.report import phrases
@@ -44,12 +45,30 @@ def test_more_compute_is_better_worse_or_undecided(interval, higher, word) -> No
 def test_a_correlation_is_said_with_its_interval_and_who_it_is_of(found) -> None:
     said = plain(phrases.correlation_sentence(found))
     assert said.startswith("Of these checkpoints, those of more compute score better: Pearson's")
-    assert "over 8 checkpoints; Spearman's is −" in said
-    many = dataclasses.replace(found, seeds=3)
-    assert "over 8 models; Spearman's" in plain(phrases.correlation_sentence(many))
+    assert "over 8 checkpoints (these alone, measured again: [−" in said
+    assert "]); Spearman's is −" in said
+    many = plain(phrases.correlation_sentence(dataclasses.replace(found, seeds=3)))
+    assert "over 8 models (these alone, trained and measured again: [−" in many
     assert phrases.correlation_sentence(found, "no such group") == []
     assert phrases.correlation_text(Interval(-0.764, -0.93, -0.318)) == "−0.76 [−0.93, −0.32]"
     assert phrases.correlation_text(Interval(-0.764, math.nan, math.nan)) == "−0.76"
+
+
+def test_an_interval_over_measurements_needs_standard_errors() -> None:
+    gflops, values = [1.0, 3.0, 10.0, 30.0, 90.0], [50.0, 41.0, 30.0, 24.0, 20.0]
+    assert phrases.measured_clause(correlation(gflops, values), True) == ""
+    known = correlation(gflops, values, [1.0] * 5)
+    again = known.measured_pearson
+    low, high = phrases.signed(again.low), phrases.signed(again.high)
+    said = phrases.measured_clause(known, True)
+    assert said == f" (these alone, measured again: [{low}, {high}])"
+    assert known.pearson.low != again.low
+
+
+def test_settings_without_a_panel_are_counted() -> None:
+    rows = pd.DataFrame({"group": [f"lr {k}" for k in range(11)]})
+    assert phrases.settings_clause(rows) == "Drawn are the first eight of 11 settings. "
+    assert phrases.settings_clause(rows, 12) == phrases.settings_clause(rows.iloc[:8]) == ""
 
 
 def table(values, std) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def training_compute(
     `harness.analysis.crossings` with `group`; those that were seen are drawn. `budgets`: the best
     of each budget: budget, label, value, group.
     """
-    parts = marks.groups(curves)[:8]
+    parts = marks.groups(curves)[: marks.PANELS]
     figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
     for panel, (name, part) in zip(axes, parts, strict=True):
         found = marks.looks(part)
@@ -156,7 +156,7 @@ def sampling(
     `sweep`: label, group, size, patch_size, sampling_steps, sampling_gflops, value, low, high.
     `pair`: a `HeadlinePair`, ringed.
     """
-    parts = marks.groups(sweep)[:8]
+    parts = marks.groups(sweep)[: marks.PANELS]
     figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.1, most=3)
     for panel, (name, part) in zip(axes, parts, strict=True):
         found = marks.looks(part)

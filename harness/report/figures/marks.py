@@ -20,6 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.report import labels, style, wording
 
+PANELS = 8  # of settings in one figure; captions say how many there are
 OTHER = "other"  # column: whose number it is, where it is not this study's
 
 

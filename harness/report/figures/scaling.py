@@ -14,8 +14,6 @@ from harness.report import labels, style, wording
 from harness.report.figures import marks
 from harness.report.figures.marks import OTHER, Drawing
 
-PANELS = 8  # of one figure; what is more stands in the tables
-
 
 @dataclass(frozen=True)
 class _View:
@@ -51,7 +49,7 @@ def gflops(
     """
     unit, scale = wording.gflops_unit(float(rows["gflops"].max()))
     end = f"model {unit} per forward pass"
-    parts = marks.groups(rows)[:PANELS]
+    parts = marks.groups(rows)[: marks.PANELS]
     views = [_View(name, "gflops", end, part, (laws or {}).get(name)) for name, part in parts]
     if len(parts) == 1 and by_patch and len(rows) >= 6 and marks.names_tell(_ours(rows)):
         if rows["params"].nunique() > 2:

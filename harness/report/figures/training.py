@@ -13,6 +13,8 @@ from harness.report import labels, style, wording
 from harness.report.figures import marks
 from harness.report.figures.marks import Drawing
 
+OVER_TRAINING = 12  # settings in Figure 6
+
 
 @style.styled
 def training(curves: pd.DataFrame, title: str, short: str, floor: float | None = None) -> Drawing:
@@ -71,7 +73,7 @@ def panels_by(curves: pd.DataFrame) -> list[str]:
 
 
 def _by_group(curves: pd.DataFrame, title: str, floor: float | None) -> Drawing:
-    parts = marks.groups(curves)[:12]
+    parts = marks.groups(curves)[:OVER_TRAINING]
     figure, axes = marks.grid(len(parts), 2.3 if len(parts) < 4 else 1.7)
     for i, (panel, (name, part)) in enumerate(zip(axes, parts, strict=True)):
         _lines(panel, part, curves, floor)
@@ -117,7 +119,7 @@ def blocks(curves: pd.DataFrame, title: str, floor: float | None = None) -> Draw
     A model of one design has no panel where others have several.
     """
     curves = of_several_designs(curves)
-    models = panels_of_designs(curves)[:8]
+    models = panels_of_designs(curves)[: marks.PANELS]
     curves = pd.concat([part for _, part in models], ignore_index=True)
     figure, axes = marks.grid(len(models), 2.4 if len(models) < 4 else 1.8)
     names = design_names(models)
@@ -165,7 +167,7 @@ def loss(rows: pd.DataFrame) -> Drawing:
 
     `rows`: label, group, size, patch_size, step, value (mean loss of a log interval).
     """
-    parts = marks.groups(rows)[:8]
+    parts = marks.groups(rows)[: marks.PANELS]
     figure, axes = marks.grid(len(parts), 2.3 if len(parts) == 1 else 2.0)
     values = marks.limits(rows)
     for panel, (name, part) in zip(axes, parts, strict=True):

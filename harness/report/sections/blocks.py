@@ -7,7 +7,17 @@ from harness.report import figures
 from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
-from harness.report.phrases import best_sentence, floor_clause, interval_clause, missing, trained
+from harness.report.phrases import (
+    best_sentence,
+    drawn_clause,
+    floor_clause,
+    interval_clause,
+    missing,
+    trained,
+)
+from harness.report.wording import small_ints
+
+SAID = 4  # models of which the text speaks
 
 
 class Blocks(Section):
@@ -25,9 +35,12 @@ class Blocks(Section):
             return [missing("Fewer than two block designs were measured", found)]
         spans: list[Text] = [ref("fig-blocks"), " compares the block designs. "]
         if found.references < 2:
-            for name, part in figures.panels_of_designs(found.final)[:4]:
-                if part["block"].nunique() > 1:
-                    spans += [strong(f"{name}: "), *best_sentence(found, part)]
+            panels = figures.panels_of_designs(found.final)
+            models = [(name, part) for name, part in panels if part["block"].nunique() > 1]
+            for name, part in models[:SAID]:
+                spans += [strong(f"{name}: "), *best_sentence(found, part)]
+            if (rest := len(models) - SAID) > 0:
+                spans.append(f"Of {small_ints(rest)} more models nothing is said here. ")
         spans.append(
             "In the paper (Figure 5 and Table 3) adaLN-Zero has the lowest FID, 19.47, then adaLN "
             "25.21, cross-attention 26.14 and in-context 35.24; it publishes no spread."
@@ -40,6 +53,7 @@ class Blocks(Section):
         ]
         shown = figures.of_several_designs(found.curves)
         if len(shown) < len(found.curves):
-            caption.append(" Models of one design alone are left out.")
+            caption.append("Models of one design alone are left out. ")
+        caption.append(drawn_clause(len(figures.panels_of_designs(shown)), "model"))
         drawing = figures.blocks(shown, found.title, found.line(found.curves_protocol))
         return [paragraph(*spans), drawn("blocks", drawing, caption)]

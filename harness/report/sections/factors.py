@@ -10,7 +10,9 @@ from harness.components.section import Section
 from harness.report import figures
 from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
+from harness.report.figures.factors import PANELS
 from harness.report.findings import Findings
+from harness.report.phrases import drawn_clause
 from harness.report.wording import DASH, listed, number, ratio, small_ints
 
 MOST = 40  # rows of a table
@@ -38,6 +40,7 @@ class Factors(Section):
             strong("Factors. "),
             f"{findings.title} of each level over that of the first, at equal model and seed; "
             "1: no difference. Bars: 95% intervals of each model alone. ",
+            drawn_clause(found.points["factor"].nunique(), "factor", PANELS),
         ]
         drawing = figures.effects(found.points, findings.title)
         blocks: list[Block] = [paragraph(*spans), drawn("factors", drawing, caption)]

@@ -23,10 +23,13 @@ from harness.report.phrases import (
     learned_clause,
     missing,
     seeds,
+    settings_clause,
 )
 from harness.report.prepared import prepared
 from harness.report.tables import half
-from harness.report.wording import at, cell, count, within
+from harness.report.wording import at, cell, count, small_ints, within
+
+SAID = 6  # settings of which the text speaks
 
 
 class Gflops(Section):
@@ -90,6 +93,7 @@ def caption(found: Findings) -> list[Text]:
             spans.append(
                 "Grey diamond and bar: what the law of all others predicts for the largest model. "
             )
+    spans.append(settings_clause(found.final))
     spans += floor_clause(found, found.protocol)
     spans.append(interval_clause(found.final))
     spans.append(learned_clause(found))
@@ -134,9 +138,12 @@ def against_table(found: Findings) -> list[Block]:
 def each_group(found: Findings) -> list[Text]:
     """One setting after the other: recipes, blocks and image sizes are never pooled."""
     spans: list[Text] = []
-    for group in found.groups[:6]:
+    for group in found.groups[:SAID]:
         said = correlation_sentence(found, group)
         said = said or best_sentence(found, found.final[found.final["group"] == group])
         if said:
             spans += [strong(f"{group or 'otherwise'}: "), *said]
+    rest = len(found.groups) - SAID
+    if rest > 0:
+        spans.append(f"Of {small_ints(rest)} more settings nothing is said here. ")
     return spans

@@ -15,6 +15,7 @@ from harness.report import figures
 from harness.report.blocks import Block, Text, em, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
+from harness.report.phrases import settings_clause
 from harness.report.prepared import prepared
 from harness.report.wording import listed
 
@@ -34,7 +35,8 @@ class Loss(Section):
             strong("Training loss. "),
             f"Mean of {minimised(findings.report.frames['runs'])} over each log interval, without "
             "smoothing",
-            "; means over training seeds." if rows["seeds"].max() > 1 else ".",
+            "; means over training seeds. " if rows["seeds"].max() > 1 else ". ",
+            settings_clause(rows),
         ]
         text: list[Text] = [
             ref("fig-loss"),

@@ -7,7 +7,13 @@ from harness.report import figures
 from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
-from harness.report.phrases import floor_clause, interval_clause, missing, sampling_sentence
+from harness.report.phrases import (
+    floor_clause,
+    interval_clause,
+    missing,
+    sampling_sentence,
+    settings_clause,
+)
 from harness.report.wording import listed
 
 
@@ -31,6 +37,7 @@ class SamplingCompute(Section):
         caption: list[Text] = [
             strong("Sampling compute against quality. "),
             f"{found.title}, {found.sweep_protocol.sentence()}. ",
+            settings_clause(found.sweep),
             *floor_clause(found, found.sweep_protocol),
             interval_clause(found.sweep),
             "" if found.pair is None else "Rings: the pair of the text. ",

@@ -14,7 +14,14 @@ from harness.report import figures
 from harness.report.blocks import Block, Cell, Table, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
-from harness.report.phrases import ON_THE_WAY, floor_clause, interval_clause, missing, trained
+from harness.report.phrases import (
+    ON_THE_WAY,
+    floor_clause,
+    interval_clause,
+    missing,
+    settings_clause,
+    trained,
+)
 from harness.report.tables import half
 from harness.report.wording import DASH, cell, listed, number
 
@@ -67,6 +74,7 @@ class TrainingCompute(Section):
             if len(best)
             else "",
             *_crosses(met),
+            settings_clause(found.compared),
             *floor_clause(found, found.compared_protocol),
             interval_clause(found.compared),
         ]

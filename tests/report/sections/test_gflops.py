@@ -99,3 +99,23 @@ def test_what_the_law_of_the_others_said_of_the_largest_model_is_drawn_and_in_a_
     assert "Grey diamond and bar" in plain(caption(found))
     (row,) = cells_of(made, "tab-laws")["rows"]
     assert row[0] == "all" and row[-1].endswith("%")
+
+
+@pytest.mark.slow
+def test_of_many_settings_those_without_a_panel_or_a_sentence_are_counted(make) -> None:
+    shape = {"sizes": ("S", "B"), "patches": (2,), "milestones": (750, 1500), "sweep": (4, 8)}
+    parts = []
+    for k in range(10):
+        one = make.frames(**shape)
+        for name in ("metrics", "runs"):
+            one[name]["learning_rate"] = 1e-3 * (k + 1)
+            one[name]["run"] = one[name]["run"] + f"-{k}"
+        parts.append(one)
+    both = {n: pd.concat([one[n] for one in parts], ignore_index=True) for n in parts[0]}
+    text = said(make.report(both, ("gflops",), samples={}))
+    assert "Of four more settings nothing is said here." in text
+    drawn = ("gflops", "training-compute", "sampling-compute")
+    for section in drawn:
+        text = said(make.report(both, (section,), samples={}))
+        assert text.count("Drawn are the first eight of 10 settings.") == 1, section
+    assert "Drawn are" not in said(make.report(both, ("training",), samples={}))  # has twelve
