@@ -76,7 +76,7 @@ def _why_not(
         if label is None:
             several = bool(_labels(one, rows))
             return f"{one} was {'swept in several settings' if several else 'not swept'}"
-    cost = rows.drop_duplicates("label").set_index("label")["gflops"].astype(float)
-    if cost[labels[0]] >= cost[labels[1]]:
+    first, second = (float(rows[rows["label"] == label]["gflops"].iloc[0]) for label in labels)
+    if first >= second:
         return f"{pair[1]} has no more Gflops than {pair[0]}"
     return "no common range of sampling compute"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -165,7 +165,7 @@ def _unets(rows: list[dict[str, Any]]) -> list[Block]:
 def systems(
     rows: list[dict[str, Any]],
     how: str = "counted here",
-    ours: Sequence[Mapping[str, Any]] = (),
+    ours: Sequence[dict[str, Any]] = (),
 ) -> list[Block]:
     """Figure 2, right: the paper's systems by the Gflops counted here, and `ours` beside them."""
     counted = {
