@@ -298,8 +298,8 @@ def _train_efficient(e: Evidence) -> tuple[str, str]:
     ahead = sum(not g.tie and g.value > 0 for g in gains)
     behind = sum(not g.tie and g.value < 0 for g in gains)
     words = (
-        f"of {len(pairs)} neighbours in size, where the smaller was trained longest, at equal "
-        f"training compute: the larger ahead in {ahead}, the smaller in {behind}, "
+        f"of {_pairs(len(pairs))} of neighbours in size, where the smaller was trained longest, at "
+        f"equal training compute: the larger ahead in {ahead}, the smaller in {behind}, "
         f"{len(pairs) - ahead - behind} undecided (Holm)"
     )
     if ahead == len(pairs):
@@ -309,6 +309,10 @@ def _train_efficient(e: Evidence) -> tuple[str, str]:
     away = any(not g.tie and g.value < 0 and not h.tie and h.value < 0
                for g, h in zip(gains, growths, strict=True))  # fmt: skip
     return (CONTRADICTED if away else UNDECIDED), words
+
+
+def _pairs(n: int) -> str:
+    return f"{n} pair{'' if n == 1 else 's'}"
 
 
 def _xl_crossing(e: Evidence) -> tuple[str, str]:
@@ -343,8 +347,8 @@ def _sampling(e: Evidence) -> tuple[str, str]:
     if not ahead:
         return nothing("no two sizes of one patch with common sampling compute")
     words = (
-        f"{ahead.count('larger')} of {len(ahead)} pairs have the larger ahead, "
-        f"{ahead.count('smaller')} the smaller, {ahead.count('undecided')} undecided (Holm)"
+        f"of {_pairs(len(ahead))} the larger ahead in {ahead.count('larger')}, the smaller in "
+        f"{ahead.count('smaller')}, {ahead.count('undecided')} undecided (Holm)"
     )
     if "smaller" in ahead:
         return CONTRADICTED, words

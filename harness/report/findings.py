@@ -281,6 +281,9 @@ def fitted(
                 x, y, std, std_df=df, shared=error_correlations(part)
             )
         why = "more is better of this metric" if higher else why_no_law(x, y)
+        known = correlations.get(str(group))
+        if why is None and known is not None and known.pearson.low > 0:
+            why = "these score worse with more compute, and the law is one of improvement"
         if why is None:
             try:
                 own, common = in_common(part) or (std, None)
@@ -314,7 +317,7 @@ def fronts(curves: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def sampled(rows: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Any]:
-    """Neighbours in size at equal sampling compute, Holm over all, and the pair that survives.
+    """Pairs of sizes at equal sampling compute, Holm over all, and the pair that survives.
 
     No headline where the study has several settings: they are not pooled.
     """

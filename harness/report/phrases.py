@@ -209,7 +209,8 @@ def best_sentence(found: Findings, rows: pd.DataFrame) -> list[Text]:
             "the best. ",
         ]
     if not tied:
-        return ["The best is ", f"{row['label']} with {found.short} ", strong(value), ". "]
+        best_of = "Of these checkpoints the best" if found.checkpoints else "The best"
+        return [f"{best_of} is {row['label']} with {found.short} ", strong(value), ". "]
     shown = listed(tied) if len(tied) <= 4 else f"{len(tied)} others"
     spans: list[Text] = [f"The {word} {found.short}, ", strong(value)]
     return [*spans, f", is that of {row['label']}; {shown} cannot be told from it. "]
@@ -244,6 +245,10 @@ def law_sentence(found: Findings, group: str = "") -> list[Text]:
     ]
     preferred = "with" if law.preferred == "offset" else "without"
     spans.append(f", and corrected AIC prefers the law {preferred} it. ")
+    if law.exponent.low <= 0:
+        spans.append(
+            "The exponent a may be 0: that quality improves with compute at all is not told. "
+        )
     spans.append(conditional_sentence(found))
     left = law.left_out
     if left is not None:
@@ -319,7 +324,7 @@ def offset_sentence(found: Findings, law: Any) -> list[Text]:
 
 
 def sampling_sentence(found: Findings) -> list[Text]:
-    """At equal sampling compute, is the larger of two neighbours in size ahead?"""
+    """At equal sampling compute, is the larger of two sizes ahead?"""
     pairs = found.pairs
     if not len(pairs):
         return []
@@ -329,13 +334,14 @@ def sampling_sentence(found: Findings) -> list[Text]:
             "sampling compute. "
         ]
     ahead = pairs["ahead"].value_counts()
+    open_ = int(ahead.get("undecided", 0))
     who = "checkpoints" if (pairs["basis"] == "checkpoints").any() else "models"
     spans: list[Text] = [
-        f"At equal sampling compute, of {count(len(pairs), 'pair')} of {who} that are neighbours "
-        "in size, the larger is ahead in ",
+        f"At equal sampling compute, of {count(len(pairs), 'pair')} of {who} that differ in size "
+        "alone, the larger is ahead in ",
         strong(str(int(ahead.get("larger", 0)))),
         f", the smaller in {int(ahead.get('smaller', 0))}, and "
-        f"{int(ahead.get('undecided', 0))} are undecided (95%, Holm over pairs). ",
+        f"{open_} {'is' if open_ == 1 else 'are'} undecided (95%, Holm over pairs). ",
     ]
     failed = found.failed
     kept = pairs[~(pairs["smaller"].isin(failed) | pairs["larger"].isin(failed))]

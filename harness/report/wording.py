@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 DASH = "–"  # for a cell without a value
+SURE = 1e-6  # of the value: a narrower interval is rounding, and twelve digits would follow
 FAR = 3.0  # between the ends of a ratio's interval: from here on each has its own decimals
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -109,7 +110,7 @@ def within(value: Any, low: Any = None, high: Any = None) -> str:
         return DASH
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return number(value)
-    if not low < high:
+    if not high - low > SURE * abs(value):
         return number(value)
     texts = rounded(Interval(float(value), float(low), float(high)))
     middle, bottom, top = (t.replace("-", "−") for t in texts)
@@ -154,7 +155,7 @@ def cell(value: Any, low: Any = None, high: Any = None) -> str:
         return DASH
     ends = [math.nan if v is None or v != v else float(v) for v in (low, high)]
     half = (ends[1] - ends[0]) / 2
-    if not (math.isfinite(half) and half > 0):
+    if not (math.isfinite(half) and 2 * half > SURE * abs(float(value))):
         return number(value)
     places = decimals(half)
     return f"{at_places(float(value), places)} ± {at_places(half, places)}".replace("-", "−")

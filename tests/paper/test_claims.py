@@ -125,7 +125,9 @@ def test_larger_models_train_efficiently_only_at_equal_compute():
     behind = over_training(lambda g, c: 0.3 * np.log(g) - 0.5 * c)
     found = decide("larger-train-efficient", behind)
     assert found.verdict == "undecided"  # "eventually": it may come yet
-    assert "of 6 neighbours in size" in found.numbers and "the smaller in 6" in found.numbers
+    assert (
+        "of 6 pairs of neighbours in size" in found.numbers and "the smaller in 6" in found.numbers
+    )
     # A lead of the smaller that grows with compute speaks against it.
     away = over_training(lambda g, c: -0.2 * c / np.log(g + 2))
     assert decide("larger-train-efficient", away).verdict == "contradicted"

@@ -14,7 +14,7 @@ from harness.analysis.intervals import Interval
 from harness.analysis.sampling import HeadlinePair
 from harness.report import phrases
 from harness.report.blocks import plain
-from harness.report.findings import Floor, find
+from harness.report.findings import Floor, find, fitted
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,28 @@ def test_settings_without_a_panel_are_counted() -> None:
     assert phrases.settings_clause(rows, 12) == phrases.settings_clause(rows.iloc[:8]) == ""
 
 
+def law(values, std=None):
+    gflops = np.geomspace(0.4, 126, len(values))
+    final = pd.DataFrame({"group": "", "gflops": gflops, "value": values, "se": std})
+    return fitted(final, False)
+
+
+def test_no_law_is_fitted_to_models_that_get_worse_with_compute() -> None:
+    rising = 20.0 * np.geomspace(0.4, 126, 8) ** 0.2
+    assert law(rising)[1] == {} and "score worse with more compute" in law(rising)[2][""]
+    assert law(rising[::-1])[2] == {}
+
+
+@pytest.mark.slow
+def test_a_law_that_may_be_flat_says_so(found) -> None:
+    flat = 20.0 * np.exp(0.1 * np.array([1.0, -1, 1, -1, -1, 1, -1, 1]))
+    said = plain(phrases.law_sentence(dataclasses.replace(found, laws=law(flat)[1])))
+    assert "that quality improves with compute at all is not told" in said
+    steep = 200.0 * np.geomspace(0.4, 126, 8) ** -0.4
+    said = plain(phrases.law_sentence(dataclasses.replace(found, laws=law(steep * flat)[1])))
+    assert "may be 0" not in said
+
+
 def table(values, std) -> pd.DataFrame:
     labels = [f"m{k}" for k in range(len(values))]
     frame = pd.DataFrame({"label": labels, "value": values, "se": std})
@@ -82,8 +104,8 @@ def table(values, std) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("values", "std", "said"),
     [
-        ([10.0, 20.0], 0.1, "The best is m0 with FD 10"),
-        ([20.0, 10.0], 0.1, "The best is m1 with FD 10"),
+        ([10.0, 20.0], 0.1, "Of these checkpoints the best is m0 with FD 10"),
+        ([20.0, 10.0], 0.1, "Of these checkpoints the best is m1 with FD 10"),
         ([10.0, 10.1], 1.0, "The lowest FD, 10"),
         ([10.0, 20.0], np.nan, "not every value has a standard error, so none is called the best"),
         ([10.0], 0.1, "m0 has FD 10"),
@@ -183,8 +205,8 @@ def test_pairs_are_counted_by_who_is_ahead(found) -> None:
     given = pairs("larger", "larger", "smaller", "undecided")
     said = plain(phrases.sampling_sentence(dataclasses.replace(found, pairs=given)))
     assert said == (
-        "At equal sampling compute, of 4 pairs of checkpoints that are neighbours in size, the "
-        "larger is ahead in 2, the smaller in 1, and 1 are undecided (95%, Holm over pairs). "
+        "At equal sampling compute, of 4 pairs of checkpoints that differ in size alone, the "
+        "larger is ahead in 2, the smaller in 1, and 1 is undecided (95%, Holm over pairs). "
     )
     seeds = dataclasses.replace(found, pairs=pairs("larger", basis="seeds"))
     assert "of 1 pair of models that" in plain(phrases.sampling_sentence(seeds))

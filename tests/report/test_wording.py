@@ -90,3 +90,10 @@ def test_a_ratio_of_any_size_keeps_a_digit_of_each_end(middle, below, above):
     ends = [math.exp(v) for v in (middle, middle - below, middle + above)]
     for text in re.split(r" \[|, |\]", wording.ratio(*ends))[:3]:
         assert re.search("[1-9]", text), text
+
+
+def test_an_interval_of_rounding_alone_gives_no_further_digits() -> None:
+    value = 0.851358191926
+    assert wording.within(value, value - 1e-13, value + 1e-13) == "0.851"
+    assert wording.cell(value, value - 1e-13, value + 1e-13) == "0.851"
+    assert wording.cell(value, value - 1e-4, value + 1e-4) == "0.85136 ± 0.00010"

@@ -13,6 +13,7 @@ from harness.report.phrases import (
     apart,
     best_sentence,
     correlation_sentence,
+    count_word,
     floor_sentence,
     sampling_sentence,
     seeds,
@@ -133,7 +134,10 @@ def measured(found: Findings) -> list[Text]:
     """How many models of which cost were measured how."""
     unit, scale = wording.gflops_unit(float(found.final["gflops"].max()))
     low, high = found.final["gflops"].min() / scale, found.final["gflops"].max() / scale
-    n = len(found.final)
+    n, models = len(found.final), found.final["model"].nunique()
+    who = f"{small_ints(n).capitalize()} {'models' if n > 1 else 'model'}"
+    if models < n:  # of several recipes, block designs or image sizes
+        who = f"{small_ints(n).capitalize()} configurations of {count_word(models, 'model')}"
     cost = f"{number(low)} to {number(high)}" if number(low) != number(high) else number(high)
     how = "" if found.step is None else f" trained for {count(found.step, 'step')}"
     if found.seeds:
@@ -142,7 +146,7 @@ def measured(found: Findings) -> list[Text]:
     if found.protocol is not None and found.protocol.samples is not None:
         samples = f" of {found.protocol.samples:,} samples each"
     return [
-        f"{small_ints(n).capitalize()} {'models' if n > 1 else 'model'} of {cost} {unit} per "
+        f"{who} of {cost} {unit} per "
         f"forward pass ({FLOPS}){f',{how},' if how else ''} {'are' if n > 1 else 'is'} measured "
         f"by {found.title}"
         f"{samples}; {found.better}. "

@@ -12,7 +12,7 @@ from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, tab
 from harness.report.draw import drawn
 from harness.report.figures.factors import PANELS
 from harness.report.findings import Findings
-from harness.report.phrases import drawn_clause
+from harness.report.phrases import count_word, drawn_clause
 from harness.report.wording import DASH, listed, number, ratio, small_ints
 
 MOST = 40  # rows of a table
@@ -65,18 +65,26 @@ def sentences(found: Findings) -> list[Text]:
         if not won:
             spans.append("no level is told from another. ")
             continue
+        if len(told) == 1:
+            (row,) = rows.to_dict("records")
+            other = row["against"] if won[0] == row["level"] else row["level"]
+            better, worse = (found.effects.level_in_words(factor, v) for v in (won[0], other))
+            spans.append(f"{better} is better than {worse}. ")
+            continue
         said = [
             f"{found.effects.level_in_words(factor, level)} is better in {told.count(level)}"
             for level in won
         ]
         total = len(told)
-        spans.append(f"of {small_ints(total)} pair{'s' if total > 1 else ''} of levels, "
+        spans.append(f"of {small_ints(total)} pairs of levels, "
                      f"{listed(said)}" + (f", {ties} are ties. " if ties else ". "))  # fmt: skip
-    turning = [t for t in found.effects.turns if t.slope.low > 0 or t.slope.high < 0]
+    turning = sum(t.slope.low > 0 or t.slope.high < 0 for t in found.effects.turns)
     if found.effects.turns:
+        ratios = count_word(len(found.effects.turns), "ratio")
+        many = small_ints(turning) if turning else "none"
         spans.append(
-            f"{small_ints(len(turning)).capitalize()} of {len(found.effects.turns)} comparisons "
-            "change with model compute beyond their intervals. "
+            f"Of {ratios}, {many} {'are' if turning > 1 else 'is'} told to change with model "
+            "compute. "
         )
     return spans
 

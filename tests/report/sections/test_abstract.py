@@ -33,6 +33,12 @@ def test_models_costs_steps_and_samples_are_counted(found) -> None:
     )
 
 
+def test_configurations_of_a_model_are_no_further_models(found) -> None:
+    final = found.final.assign(model="DiT-micro-S/2")
+    said = plain(measured(dataclasses.replace(found, final=final)))
+    assert said.startswith("Six configurations of one model of ")
+
+
 @pytest.mark.slow
 def test_trainings_that_were_sampled_otherwise_are_counted_apart(make, found) -> None:
     frames = make.frames(sizes=("S", "B", "XL"), patches=(4,), sweep=())

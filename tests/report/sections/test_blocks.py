@@ -26,7 +26,7 @@ def test_without_errors_none_of_them_is_called_best(make) -> None:
     found = frames(make)
     rows = found["metrics"]
     rows["std"] = 0.001 * rows["value"].astype(float)
-    assert "The best is" in said(make.report(found, ("blocks",)))
+    assert "the best is" in said(make.report(found, ("blocks",)))
 
 
 @pytest.mark.slow

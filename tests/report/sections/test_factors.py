@@ -49,7 +49,7 @@ def test_a_true_effect_is_told_with_its_interval_and_short_labels(make):
     found = ablation(make)
     report = make.report(found, ABLATION, samples={})
     text = said(report)
-    assert "Dropout: of one pair of levels, 0 is better in 1." in text
+    assert "Dropout: 0 is better than 0.1." in text
     (row,) = cells_of(report, "tab-factors")["rows"]
     assert row[0] == "dropout" and row[4]["text"] == "0" and row[9] == "models"
     assert row[1:3] == ["0", "0.1"] and row[3].startswith("0.8")
@@ -62,6 +62,7 @@ def test_a_true_effect_is_told_with_its_interval_and_short_labels(make):
 def test_no_effect_is_a_tie(make):
     text = said(make.report(ablation(make, effect=1.0), ABLATION, samples={}))
     assert "no level is told from another" in text and "tie" in text
+    assert "Of one ratio, none is told to change with model compute." in text
 
 
 @pytest.mark.slow

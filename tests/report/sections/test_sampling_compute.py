@@ -18,7 +18,7 @@ def report(make, std=None, **shape):
 def test_the_step_counts_and_the_pairs_are_told(make) -> None:
     text = said(report(make, 0.001))
     assert "samples with 4, 8, 16, 32 and 64 steps." in text
-    assert "of 1 pair of checkpoints that are neighbours in size, the larger is ahead in" in text
+    assert "of 1 pair of checkpoints that differ in size alone, the larger is ahead in" in text
     assert "1 , the smaller in 0, and 0 are undecided" in text
     assert "500 samples" in text  # how the sweep was measured, not the final values
 
