@@ -73,8 +73,9 @@ def weak_clause(found: Findings) -> list[Text]:
     return [strong(said.strip()), " "] if said else []
 
 
-def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
-    """Floor and ceiling (decoded noise) of values that were measured so, for captions.
+def floor_clause(found: Findings, protocol: Protocol | None, *, figure: bool = True) -> list[Text]:
+    """Floor and ceiling (decoded noise) of values that were measured so, for captions of a figure,
+    which draws the floor, or of a table.
 
     Fewer real images than samples are told without a line: they would score another number. And
     whether the features know what they are to tell apart.
@@ -86,8 +87,12 @@ def floor_clause(found: Findings, protocol: Protocol | None) -> list[Text]:
     if floor is None:
         return ["No floor was measured. ", *weak]
     real = real_images(floor)
-    how = "dashed where in range" if floor.enough else "fewer than the samples, so no line"
-    said = f"{real[0].upper()}{real[1:]} give {number(floor.value)} ({how})"
+    how = "" if floor.enough else " (fewer than the samples)"
+    if figure:
+        how = (
+            " (dashed where in range)" if floor.enough else " (fewer than the samples, so no line)"
+        )
+    said = f"{real[0].upper()}{real[1:]} give {number(floor.value)}{how}"
     if found.ceiling is not None:
         said += f"; decoded noise gives {number(found.ceiling)}"
     return [said + ". ", *weak]

@@ -145,6 +145,9 @@ def test_floors_are_told_with_their_images(found, monkeypatch, floor, clause, se
     monkeypatch.setattr(type(found), "floor", lambda self, protocol: floor)
     assert clause in plain(phrases.floor_clause(found, found.protocol))
     assert plain(phrases.floor_sentence(found)).strip() == sentence
+    in_table = plain(phrases.floor_clause(found, found.protocol, figure=False))
+    assert "dashed" not in in_table and "no line" not in in_table
+    assert ("(fewer than the samples)" in in_table) is (floor is not None and not floor.enough)
     noisy = dataclasses.replace(found, ceiling=300.0)
     said = plain(phrases.floor_clause(noisy, found.protocol))
     assert ("decoded noise gives 300" in said) is (floor is not None)

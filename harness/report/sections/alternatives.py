@@ -54,7 +54,7 @@ class Alternatives(Section):
             "pairs of the budget; “tie”: it does not. The best of several is flattered. ",
             half(body, ", over training seeds" if basis == {"seeds"} else
                  ", of these checkpoints sampled again: another training would differ by more"),
-            *floor_clause(found, found.protocol),
+            *floor_clause(found, found.protocol, figure=False),
             f"{len(drawn) - MOST} more rows are not shown. " if len(drawn) > MOST else "",
         ]  # fmt: skip
         return [

@@ -13,7 +13,7 @@ from harness.report.draw import drawn
 from harness.report.figures.factors import PANELS
 from harness.report.findings import Findings
 from harness.report.phrases import count_word, drawn_clause
-from harness.report.wording import DASH, listed, number, ratio, small_ints
+from harness.report.wording import DASH, count, listed, number, ratio, small_ints
 
 MOST = 40  # rows of a table
 
@@ -76,8 +76,8 @@ def sentences(found: Findings) -> list[Text]:
             for level in won
         ]
         total = len(told)
-        spans.append(f"of {small_ints(total)} pairs of levels, "
-                     f"{listed(said)}" + (f", {ties} are ties. " if ties else ". "))  # fmt: skip
+        tied = f", {count(ties, 'is a tie', 'are ties')}" if ties else ""
+        spans.append(f"of {small_ints(total)} pairs of levels, {listed(said)}{tied}. ")
     turning = sum(t.slope.low > 0 or t.slope.high < 0 for t in found.effects.turns)
     if found.effects.turns:
         ratios = count_word(len(found.effects.turns), "ratio")

@@ -59,6 +59,13 @@ def test_a_true_effect_is_told_with_its_interval_and_short_labels(make):
 
 
 @pytest.mark.slow
+def test_of_several_levels_the_ties_are_counted(make):
+    levels = tuple({"label_dropout": level} for level in (0.1, 0.0, 0.05))
+    text = said(make.report(ablation(make, settings=levels), ABLATION, samples={}))
+    assert "of three pairs of levels, " in text and "better in 1, 1 is a tie. " in text
+
+
+@pytest.mark.slow
 def test_no_effect_is_a_tie(make):
     text = said(make.report(ablation(make, effect=1.0), ABLATION, samples={}))
     assert "no level is told from another" in text and "tie" in text
