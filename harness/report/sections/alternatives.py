@@ -16,6 +16,7 @@ from harness.report.tables import half, whole
 from harness.report.wording import cell, listed, number, small_ints
 
 MOST = 60  # rows of the table
+NAMED = 6  # best trainings in the text
 
 
 class Alternatives(Section):
@@ -96,12 +97,17 @@ def sentences(rows: pd.DataFrame) -> list[Text]:
             clear.append(str(part["label"].iloc[0]))
         else:
             open_ += 1
-    count = len(several)
-    said = f"Of {small_ints(count)} budget{'s' if count > 1 else ''} with several trainings, "
+    one = len(several) == 1
+    budgets = "the one budget" if one else f"the {small_ints(len(several))} budgets"
+    budgets += " with several trainings"
     if not clear:
-        return [f"{said}none has a best that is told from all its others. "]
-    names = listed(list(dict.fromkeys(clear))[:6])
+        no_best = f"In {budgets} is no best" if one else f"In none of {budgets} is the best"
+        return [f"{no_best} told from all its others. "]
+    names = list(dict.fromkeys(clear))
+    more = [f"{small_ints(len(names) - NAMED)} more"] if len(names) > NAMED else []
+    of = "" if one else "each of " if not open_ else f"{small_ints(len(clear))} of "
+    rest = f" In the other{'s' if open_ > 1 else ''} it is not." if open_ else ""
     return [
-        f"{said}{small_ints(len(clear))} ha{'s' if len(clear) == 1 else 've'} a best that is told "
-        f"from all others: {names}; in {small_ints(open_) if open_ else 'none'} it is not. "
+        f"In {of}{budgets} the best is told from all its others: "
+        f"{listed([*names[:NAMED], *more])}.{rest} "
     ]

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from report_words import cells_of, said
 
+from harness.report.sections.alternatives import sentences
+
 
 def of_two_objectives(make, gap):
     """Two trainings of equal compute, each with its own sampler; `gap`: of their values."""
@@ -27,14 +29,44 @@ def test_trainings_of_equal_compute_stand_beside_each_other_whatever_samples_the
     rows = cells_of(report, "tab-alternatives")["rows"]
     assert [row[2] for row in rows] == ["ancestral 50", "flow-euler 50"]
     assert [row[-1] for row in rows] == ["best", "apart"]
-    assert "one has a best that is told from all others" in said(report)
+    assert (
+        "In the one budget with several trainings the best is told from all its others: DiT-"
+        in said(report)
+    )
 
 
 @pytest.mark.slow
 def test_a_difference_within_the_noise_is_called_a_tie(make):
     report = make.report(of_two_objectives(make, 1.001), ("alternatives",))
     assert cells_of(report, "tab-alternatives")["rows"][1][-1] == "tie"
-    assert "none has a best that is told from all its others" in said(report)
+    assert "In the one budget with several trainings is no best told from all its others." in said(
+        report
+    )
+
+
+@pytest.mark.parametrize(
+    ("budgets", "text"),
+    [
+        (["best"], "No two trainings cost the same. "),
+        (["apart", "apart"], "In each of the two budgets with several trainings the best is told "
+                             "from all its others: m0 and m1. "),
+        (["apart", "tie", "best"], "In one of the two budgets with several trainings the best is "
+                                   "told from all its others: m0. In the other it is not. "),
+        (["tie", "apart", "tie"], "In one of the three budgets with several trainings the best is "
+                                  "told from all its others: m1. In the others it is not. "),
+        (["tie", "tie"], "In none of the two budgets with several trainings is the best told from "
+                         "all its others. "),
+        (["apart"] * 9, "In each of the nine budgets with several trainings the best is told from "
+                        "all its others: m0, m1, m2, m3, m4, m5 and three more. "),
+    ],
+)  # fmt: skip
+def test_it_says_in_how_many_budgets_one_is_best(budgets, text):
+    rows = []
+    for i, verdict in enumerate(budgets):
+        rows.append({"budget": i, "label": f"m{i}", "apart": None})
+        if verdict != "best":
+            rows.append({"budget": i, "label": f"o{i}", "apart": verdict == "apart"})
+    assert "".join(map(str, sentences(pd.DataFrame(rows)))) == text
 
 
 def on_a_surface(make, noise=0.01):
