@@ -39,12 +39,20 @@ def at_places(value: float, places: int) -> str:
 
 
 def rounded(interval: Interval) -> tuple[str, str, str]:
-    """(value, low, high) at the digits that the interval leaves; an open limit is "inf"."""
+    """(value, low, high) at the digits that the interval leaves; an open limit is "inf".
+
+    An end that is not 0 of an interval without 0 is not rounded to 0: a difference that is told
+    from 0 would read as one that is not.
+    """
     if interval.known:
         places = decimals(interval.half_width)
     else:
         sides = [abs(limit - interval.value) for limit in (interval.low, interval.high)]
         places = decimals(min((s for s in sides if math.isfinite(s)), default=None))
+    near = min(abs(interval.low), abs(interval.high))
+    if interval.low * interval.high > 0 and near < 10.0**-places / 2:
+        needed = -math.floor(math.log10(near))
+        places = needed if needed <= min(MOST, places + 2) else places
     low, high = (
         at_places(limit, places) if math.isfinite(limit) else str(limit)
         for limit in (interval.low, interval.high)

@@ -18,6 +18,7 @@ from harness.components import registry
 from harness.components.section import Section
 from harness.errors import BadInput, HarnessError
 from harness.report import files as to_files
+from harness.spec.remarks import too_narrow
 from harness.store import files, studies
 from harness.store.artifacts import CorruptArtifact
 from harness.store.results import ComplexityResult
@@ -271,7 +272,7 @@ def gather(opened: Opened) -> ReportInput:
         frames=frames,
         provenance=made.provenance_of(opened, frames, counted, latest),
         timestamp=datetime.fromisoformat(latest),
-        about=" ".join([settings.about, *_sentences(remarks.remarks(opened))]).strip(),
+        about=" ".join([settings.about, *_sentences(_notes(opened))]).strip(),
         complexity=_complexity(opened),
         samples=samples,
         samples_how=how,
@@ -294,6 +295,11 @@ def gather(opened: Opened) -> ReportInput:
             opened.store.root, opened.study.name, opened.study.profile
         ),
     )
+
+
+def _notes(opened: Opened) -> list[str]:
+    """What the reader of the numbers should know of the study's settings."""
+    return [*remarks.remarks(opened), *too_narrow(opened.study)]
 
 
 def _sentences(notes: list[str]) -> list[str]:

@@ -69,6 +69,17 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
     return [*said, strong(weak.strip()), " "] if weak else said
 
 
+def class_scores(names: list[str]) -> str:
+    """For captions: what a class score is, and its name in the records; "" where there is none."""
+    own = [m for m in names if metrics.kind(m) == "is" and metrics.features(m)]
+    if not own:
+        return ""
+    return (
+        f"Class score ({', '.join(own)} in the records): the Inception Score's formula on these "
+        "features' own classes. "
+    )
+
+
 def value_of(frame: pd.DataFrame, label: str) -> str:
     """A model's value in a table, with half its interval; a dash where it has none."""
     at = frame[frame["label"] == label]

@@ -10,6 +10,9 @@ from harness.spec.study import Study
 
 UNTRAINED = 0.01  # share of untrained weights in an average, above which it is said
 
+NAMED = 6  # models in a note
+CARRIED = ("noise", "velocity")  # predictions with the noise of the input in them
+
 # What changes no sample of an evaluation that keeps no images.
 NOT_DRAWN = {
     "at",
@@ -89,6 +92,39 @@ def _mirrored_unseen(study: Study) -> list[str]:
         f"data.flip trains on mirror images, and copies of them are not looked for: write "
         f"{{name: {metric}, mirrored: true}} ({', '.join(names)})"
         for metric, names in found.items()
+    ]
+
+
+def too_narrow(study: Study) -> list[str]:
+    """Models of fewer channels than a patch has numbers, that are to predict noise or a velocity.
+
+    For the report's reader: a study that shows just this is no mistake.
+
+    A clean patch is far from arbitrary, and fewer channels can carry it. Noise is not: a linear
+    layer returns as many independent numbers as it has channels. Of the default study's twelve
+    models, trained by DDPM, five drew noise.
+    """
+    seen: set[tuple[object, ...]] = set()
+    found: dict[str, dict[str, None]] = {}  # what is predicted -> models
+    for run in study.runs:
+        predicted = run.objective.predicts
+        facts = run.model.facts
+        width, patch = facts.get("width"), facts.get("patch_size")
+        if run.train is None or predicted not in CARRIED or not width or not patch:
+            continue
+        one = (run.model.label, id(run.data), id(run.codec), id(run.objective))
+        if one in seen:
+            continue
+        seen.add(one)
+        numbers = patch**2 * run.given().channels
+        if width < numbers:
+            said = f"{run.model.label} ({width} channels, {numbers} numbers)"
+            found.setdefault(predicted, {})[said] = None
+    return [
+        f"fewer channels than a patch has numbers cannot carry the {predicted} in it, and such "
+        f"models may draw noise: {', '.join([*names][:NAMED])}"
+        + (f", and {len(names) - NAMED} more" if len(names) > NAMED else "")
+        for predicted, names in found.items()
     ]
 
 

@@ -30,6 +30,21 @@ def test_an_interval_prints_its_digits():
     assert rounded(Interval(8.123, 0.0, math.inf)) == ("8", "0", "inf")
 
 
+@pytest.mark.parametrize(
+    "interval, texts",
+    [
+        ((-5.4, -10.2, -0.3), ("-5.4", "-10.2", "-0.3")),  # told from 0, and it reads so
+        ((5.4, -0.3, 10.2), ("5", "0", "10")),
+        ((5.4, 0.0, 10.2), ("5", "0", "10")),
+        ((5.4, 1e-6, 10.2), ("5", "0", "10")),  # six digits more are no help
+        ((120.0, 3.0, 210.0), ("120", "3", "210")),
+        ((5.4, 0.3, math.inf), ("5.4", "0.3", "inf")),
+    ],
+)
+def test_an_interval_without_0_does_not_print_a_0(interval, texts):
+    assert rounded(Interval(*interval)) == texts
+
+
 def test_the_papers_gflops_do_not_print_alike():
     assert apart([118.64, 118.56, 119.37]) == ["118.64", "118.56", "119.37"]
     assert apart([118.64, 118.56, 119.37, 137.62])[-1] == "137.62"

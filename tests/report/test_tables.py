@@ -130,3 +130,9 @@ def test_what_half_an_interval_is_is_said_where_one_stands() -> None:
     assert tables.half([["a", "8.1 ± 1.4"]]) == "± is half a 95% interval. "
     assert tables.half([["a", Cell("8.1 ± 1.4")]], ", so") == "± is half a 95% interval, so. "
     assert tables.half([["a", "8.1"], []]) == "" == tables.half([])
+
+
+def test_a_class_score_is_defined_with_its_name_in_the_records() -> None:
+    said = tables.class_scores(["fd_glyphs_cnn", "is_glyphs_cnn"])
+    assert said.startswith("Class score (is_glyphs_cnn in the records): the Inception Score's")
+    assert tables.class_scores(["fid", "inception_score"]) == tables.class_scores([]) == ""

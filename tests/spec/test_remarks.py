@@ -10,7 +10,7 @@ import yaml
 from tiny_study import TINY
 
 from harness.spec import Study, load_study
-from harness.spec.remarks import UNTRAINED, remarks, young_averages
+from harness.spec.remarks import UNTRAINED, remarks, too_narrow, young_averages
 
 
 def tiny(tmp_path: Path, *overrides: str) -> Study:
@@ -45,6 +45,23 @@ def test_the_side_that_is_short_is_the_one_named(tmp_path: Path) -> None:
     metrics = "evaluations.final.metrics=[fd]"
     (said,) = of(tmp_path, metrics, "evaluations.final.samples=80", "reference.images=60")
     assert said.startswith("fd_glyphs_cnn: 60 reference samples for 64 dimensions")
+
+
+@pytest.mark.slow
+def test_models_too_narrow_for_the_noise_of_a_patch_are_named() -> None:
+    def said(*overrides: str) -> list[str]:
+        study = load_study("scaling", "laptop", overrides)
+        return too_narrow(study)
+
+    assert said() == []  # it predicts the image, which fewer channels can carry
+    (line,) = said("objective=ddpm")
+    assert line.startswith("fewer channels than a patch has numbers cannot carry the noise in it")
+    # The five of twelve that drew noise when they were trained so.
+    assert re.findall(r"DiT-micro-(\S+) \(", line) == ["S/8", "S/4", "B/8", "L/8", "XL/8"]
+    assert "DiT-micro-XL/8 (96 channels, 192 numbers)" in line
+    (line,) = said("objective={name: flow, prediction: velocity}")
+    assert "the velocity in it" in line
+    assert too_narrow(load_study("scaling", "imagenet256")) == []
 
 
 def test_copies_of_mirror_images_that_are_not_looked_for_are_named(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong,
 from harness.report.findings import Findings
 from harness.report.phrases import PAPER
 from harness.report.prepared import prepared
-from harness.report.tables import ARROW, differences, floors, half, less, metrics_of
+from harness.report.tables import ARROW, class_scores, differences, floors, half, less, metrics_of
 from harness.report.wording import DASH, cell
 
 KINDS = ("fd", "sfd", "is", "precision", "recall")  # the metrics of the papers' tables
@@ -66,6 +66,7 @@ class Comparison(Section):
             "3 state. * this study. ",
             half(body),
             *floors(found, [m for m in metrics_of(found) if metrics.kind(m) in KINDS]),
+            class_scores([] if own else metrics_of(found)),
         ]
         if own:
             note = ""

@@ -58,7 +58,12 @@ class Gflops(Section):
         tables = laws_table(found)
         if tables:
             spans += [ref("tab-laws"), " has the law's numbers. "]
-        return [paragraph(*spans), figure, *tables, *against_table(found)]
+        others = against_table(found)
+        if others:
+            spans += [ref("tab-against"), f" has the differences from {found.report.against_label}"]
+            alone = "; its values are in no panel, of which each is of one setting"
+            spans.append(f"{alone if len(found.groups) > 1 else ''}. ")
+        return [paragraph(*spans), figure, *tables, *others]
 
 
 def drawing(found: Findings) -> figures.Drawing:

@@ -26,6 +26,7 @@ from harness.report.prepared import prepared
 from harness.report.tables import (
     ARROW,
     alike,
+    class_scores,
     floors,
     half,
     metrics_of,
@@ -115,6 +116,7 @@ def _table(
         on = f" on {extractor} features" if extractor else ""
         caption.append(f"Quality{on} {wording.at(found.step)} ({found.protocol.sentence()}). ")
         caption += floors(found, list(measured))
+        caption.append(class_scores(list(measured)))
         caption.append(half(body, "; bold: best, or not told from it"))
         caption += [shared_clause(pd.concat(measured.values()))]
         if not any(pd.notna(f["low"]).any() for f in measured.values()):

@@ -53,6 +53,7 @@ def test_somebody_elses_values_have_a_table_of_differences(make) -> None:
     assert all(row[3].startswith("−5.0") for row in rows)
     text = said(made)
     assert "this study less their run" in text and "Open markers: their run." in text
+    assert "has the differences from their run." in text
 
 
 @pytest.mark.slow
