@@ -71,7 +71,7 @@ def floors(found: Findings, names: list[str]) -> list[Text]:
 
 def class_scores(names: list[str]) -> str:
     """For captions: what a class score is, and its name in the records; "" where there is none."""
-    own = [m for m in names if metrics.kind(m) == "is" and metrics.features(m)]
+    own = [m for m in names if metrics.short_title(m) == "Class score"]
     if not own:
         return ""
     return (
