@@ -28,12 +28,17 @@ CONFIGURATION = (
     "objective_settings",
 )
 
+AGAINST = (
+    "measured_against"  # a column of a report's rows: the reference, where one run has several
+)
+
 
 def labelled(frame: pd.DataFrame, lengths: bool = True) -> pd.DataFrame:
     """A copy with `label`: the model's name, and of the configuration whatever else varies.
 
     Rows of one label and seed are of one run: where nothing that is recorded tells two runs apart,
-    the beginning of their ids does. Without `lengths`, trainings that differ in nothing but their
+    the beginning of their ids does. `AGAINST` is part of the label where there is such a column.
+    Without `lengths`, trainings that differ in nothing but their
     length share a label: rows of one label, seed and step are then of one run, those on the
     way to the end of their learning rate apart from those at it.
     """
@@ -50,6 +55,9 @@ def labelled(frame: pd.DataFrame, lengths: bool = True) -> pd.DataFrame:
         own += more
     for column in _axes_of_data(out):
         _say(words, out[column], column.partition(".")[2])
+    if AGAINST in out:
+        for own, against in zip(words, out[AGAINST], strict=True):
+            own += [str(against)] if isinstance(against, str) else []
     told = [", ".join(own) for own in words]
     out["label"] = [f"{m} {t}".rstrip() for m, t in zip(model, told, strict=True)]
     out["label"] = out["label"].astype(model.dtype)

@@ -39,7 +39,7 @@ def prepared(
             for w in (
                 str(its) if several and isinstance(its, str) else "",
                 str(label).removeprefix(str(model)).strip(),
-                reference,
+                reference if reference not in str(label) else "",
             )
             if w
         )

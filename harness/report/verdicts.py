@@ -33,7 +33,7 @@ def verdicts(
     if not len(final):
         return [], "No model has a measured quality yet."
     settings = [
-        (" ".join(w for w in (recipe, mark) if w), rows)
+        (" ".join(w for w in (recipe, mark if mark not in recipe else "") if w), rows)
         for mark, part in parts
         for recipe, rows in recipes.split(part)
     ]

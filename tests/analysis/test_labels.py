@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from measured_rows import B, S, final, frame, recipe, row
 
-from harness.analysis.labels import data_in_words, labelled, plain, series
+from harness.analysis.labels import AGAINST, data_in_words, labelled, plain, series
 
 
 def test_labels_name_what_else_differs_and_nothing_more():
@@ -76,3 +76,10 @@ def test_models_of_one_series_differ_in_size_or_patch_alone():
 def test_every_null_is_none_and_a_whole_number_is_one(value, expected):
     found = plain(value)
     assert found == expected and type(found) is type(expected)
+
+
+def test_the_reference_is_part_of_the_name_where_a_report_says_so() -> None:
+    rows = frame(row(S), row(S), row(B))
+    against = pd.Series(["reference ffffff", "reference 999999", None], dtype=object)
+    found = labelled(rows.assign(**{AGAINST: against}))["label"].tolist()
+    assert found == [f"{S} reference ffffff", f"{S} reference 999999", B]

@@ -178,3 +178,36 @@ def test_the_disc_of_a_system_is_as_large_as_its_own_network(make, monkeypatch):
     parts(make.report(complexity=rows, sections=("complexity",)))
     (one,) = drawn
     assert one.loc[one["transformer"], "gflops"].to_list() == [118.6]
+
+
+@pytest.mark.slow
+def test_values_of_one_model_against_two_references_are_never_pooled(make):
+    """The same samples, measured against other images too, score twice as much there."""
+    guided = [(scale, 3) for scale in (1.25, 1.5)]
+    found = make.frames(sizes=("S", "B"), patches=(2,), guidance=guided, decoders=("ft-ema",))
+    rows = found["metrics"]
+    again = rows[rows["of"] == "samples"]
+    again = again.assign(reference_sha256="9" * 64, value=2 * again["value"])
+    found["metrics"] = pd.concat([rows, again], ignore_index=True)
+    names = ("training", "training-compute", "models", "comparison", "guidance", "decoders")
+    both = make.report(found, names, samples={})
+    one = make.report(make.frames(sizes=("S", "B"), patches=(2,), guidance=guided,
+                                  decoders=("ft-ema",)), names, samples={})  # fmt: skip
+
+    def values(report, label, column):
+        table = cells_of(report, label)
+        told = [row for row in table["rows"] if str(row[0]).startswith("DiT-micro-S/2")]
+        return {str(row[0]): row[column] for row in told}
+
+    for label, column in (("tab-models", 7), ("tab-models", 8), ("tab-steps", 1)):
+        (alone,) = values(one, label, column).values()
+        mine = values(both, label, column)
+        assert set(mine) == {f"DiT-micro-S/2 reference {n * 6}" for n in "f9"}, label
+        assert mine["DiT-micro-S/2 reference ffffff"] == alone
+        twice = float(mine["DiT-micro-S/2 reference 999999"]) / float(alone)
+        assert twice == pytest.approx(2, rel=0.02)
+    compared = [str(row[0]) for row in cells_of(both, "tab-comparison")["rows"]]
+    assert sum("reference 999999" in name for name in compared) > 0
+    text = said(both)
+    assert "reference 999999 at scale 1" in text or "reference ffffff at scale 1" in text
+    assert "reference ffffff reference ffffff" not in text

@@ -112,7 +112,9 @@ def test_the_papers_models_are_each_there_once_however_often_they_were_trained()
 
 def protocol(make, **changes):
     rows = small(make, sweep=(), family="DiT", extractor="inception-2015")["metrics"]
-    rows = rows.assign(**{"samples": 50_000, "step": 400_000, **changes})
+    theirs = {"samples": 50_000, "step": 400_000, "sampling_steps": 250, "objective": "ddpm",
+              "batch_size": 256, "learning_rate": 1e-4}  # fmt: skip
+    rows = rows.assign(**{**theirs, **changes})
     chosen = selection.final_protocol(rows, "fid")
     assert chosen is not None
     return selection.final_rows(rows, "fid"), *chosen
@@ -121,7 +123,16 @@ def protocol(make, **changes):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
-    [{"samples": 10_000}, {"step": 7_000_000}, {"image_size": 512}, {"guidance_scale": 1.5}],
+    [
+        {"samples": 10_000},
+        {"step": 7_000_000},
+        {"image_size": 512},
+        {"guidance_scale": 1.5},
+        {"sampling_steps": 50},
+        {"objective": "flow"},
+        {"batch_size": 1024},
+        {"ema": 0.999},
+    ],
 )
 def test_the_papers_setting_is_its_own_in_everything(make, change) -> None:
     rows, way, step = protocol(make)
