@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness.analysis import recipes
+from harness.analysis import recipes, selection
+from harness.analysis.metrics import primary_metric
 from harness.paper.chosen import decide_pairs
 from harness.paper.claims import decide_all, papers_evidence
 from harness.paper.evidence import Evidence, Verdict, evidence
@@ -38,9 +39,37 @@ def verdicts(
         for recipe, rows in recipes.split(part)
     ]
     found: list[Verdict] = []
+    failed = _failed_runs(final, parts)
     for name, rows in settings:
-        found += _chosen(report, name, evidence(rows, frames["training"]), rows)
+        told = _chosen(report, name, evidence(rows, frames["training"]), rows)
+        if failed & set(rows["run"].dropna()):
+            kept, losses = (f[~f["run"].isin(failed)] for f in (rows, frames["training"]))
+            others = _chosen(report, name, evidence(kept, losses), kept)
+            told = [_with(one, other) for one, other in zip(told, others, strict=True)]
+        found += told
     return [*found, *_pairs(report, settings, parts)], ""
+
+
+def _failed_runs(final: pd.DataFrame, parts: Sequence[tuple[str, pd.DataFrame]]) -> set[str]:
+    """The runs of models that did not learn."""
+    labels = {str(r["label"]) for r in final.to_dict("records") if r["learned"] is False}
+    if not labels:
+        return set()
+    found: set[str] = set()
+    for _, rows in parts:
+        measured = selection.measured(rows, primary_metric(rows) or "")
+        found |= set(measured[measured["label"].isin(labels)]["run"].dropna())
+    return found
+
+
+def _with(verdict: Verdict, without: Verdict) -> Verdict:
+    """A verdict, and the one without models that did not learn where they had a part in it."""
+    if not verdict.decidable or verdict.numbers == without.numbers:
+        return verdict
+    same = "the same" if without.verdict == verdict.verdict else without.verdict
+    what = same if without.decidable else "not decidable"
+    said = f"{verdict.numbers}; without those that did not learn: {what}"
+    return dataclasses.replace(verdict, numbers=said)
 
 
 def _chosen(

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from report_words import cells_of, said
 
+from harness.report.findings import find
+
 
 def with_ceiling(make, ceiling=20.0, infinity=False):
     """Twelve models with recorded errors; what scores above `ceiling` did not learn."""
@@ -39,6 +41,22 @@ def test_every_statement_is_given_with_and_without_them(make):
     assert "Among models that learned it is ahead in" in text
     rows = cells_of(report, "tab-models")["rows"]
     assert 3 <= sum("†" in str(r[0]) for r in rows) <= 5
+
+
+@pytest.mark.slow
+def test_a_claim_says_what_it_is_without_them(make):
+    def numbers(ceiling):
+        report = make.report(with_ceiling(make, ceiling), ("claims",), samples={})
+        return {v.id: v for v in find(report).verdicts if v.decidable}
+
+    told, every = numbers(median(make)), numbers(1e9)  # below such a ceiling all have learned
+    assert not any("did not learn" in v.numbers for v in every.values())
+    claim = told["strong-correlation"]
+    assert claim.verdict == every["strong-correlation"].verdict
+    assert claim.numbers.startswith(every["strong-correlation"].numbers)
+    assert "; without those that did not learn: " in claim.numbers
+    few = numbers(1e-9)  # nobody learned
+    assert few["strong-correlation"].numbers.endswith("not decidable")
 
 
 @pytest.mark.slow
