@@ -18,7 +18,8 @@ from harness.paper.evidence import (
     nothing,
 )
 
-OTHERS = ("sfd", "is", "precision", "recall")  # the metrics of the paper's Figure 12 beside FID
+OTHERS = {"sfd": "sFID", "is": "IS", "precision": "precision", "recall": "recall"}
+# The metrics of the paper's Figure 12 beside FID.
 
 
 def other_metrics(e: Evidence) -> tuple[str, str]:
@@ -39,6 +40,9 @@ def other_metrics(e: Evidence) -> tuple[str, str]:
     if not verdicts:
         return nothing("no other metrics of three models")
     said = f"Pearson with log Gflops: {', '.join(words)}"
+    known = {kind(name) for name in (*e.others, e.metric)}
+    if lacking := [title for one, title in OTHERS.items() if one not in known]:
+        said += f"; not measured: {', '.join(lacking)}"
     for one in (CONTRADICTED, UNDECIDED):
         if one in verdicts:
             return one, said

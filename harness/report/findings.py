@@ -109,6 +109,11 @@ class Findings:
         return found.value if found is not None and found.enough else None
 
     @property
+    def heading(self) -> str:
+        """The title as a sentence begins with it: "Class score", "Fréchet distance"."""
+        return self.title[:1].upper() + self.title[1:]
+
+    @property
     def better(self) -> str:
         """The direction of the primary metric, in words."""
         return "higher is better" if self.higher else "lower is better"

@@ -22,7 +22,7 @@ def laws_table(found: Findings) -> list[Table]:
         return []
     caption: list[Text] = [
         strong("Scaling laws. "),
-        f"{found.title}, q = E + A·C⁻ᵃ with C in Gflops, 95% intervals. Scatter: of models about "
+        f"{found.heading}, q = E + A·C⁻ᵃ with C in Gflops, 95% intervals. Scatter: of models about "
         "the law beyond their errors, as a share of the value. Largest left out: the law of all "
         "smaller models, its prediction for the largest (the interval is for a new measurement), "
         "and what was measured. ",

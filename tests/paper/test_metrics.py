@@ -86,7 +86,7 @@ def test_a_metric_without_models_does_not_silence_the_next() -> None:
     low, high = (np.tanh(np.arctanh(0.9) + s * 2.241403 / np.sqrt(5)) for s in (-1, 1))
     assert (verdict, words) == (
         SUPPORTED,
-        f"Pearson with log Gflops: Rec. 0.90 ({low:.2f} to {high:.2f})",
+        f"Pearson with log Gflops: Rec. 0.90 ({low:.2f} to {high:.2f}); not measured: sFID, IS",
     )
     both = {**others, "sfid": with_correlation(-0.96)}
     assert "), sFID -0.960 (" in other_metrics(Evidence(others=both))[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -176,3 +177,11 @@ def test_an_interval_of_a_row_has_nan_for_what_is_not_known() -> None:
     assert tuple(interval(2.0, 1, 3)) == (2.0, 1.0, 3.0)
     value, low, high = interval(2.0, None, pd.NA)
     assert value == 2.0 and math.isnan(low) and math.isnan(high)
+
+
+@pytest.mark.slow
+def test_a_title_begins_a_sentence_with_a_capital(make) -> None:
+    found = find(make.report(small(make, sweep=()), ("gflops",), samples={}))
+    score = dataclasses.replace(found, title="class score (glyphs-cnn features)")
+    assert score.heading == "Class score (glyphs-cnn features)"
+    assert dataclasses.replace(found, title="FID").heading == "FID"

@@ -49,7 +49,7 @@ class Alternatives(Section):
         basis = set(rows["basis"].dropna())
         caption: list[Text] = [
             strong("Alternatives. "),
-            f"{found.title}; {found.better}. A rule ends a budget; its best comes first. Gflops: "
+            f"{found.heading}; {found.better}. A rule ends a budget; its best comes first. Gflops: "
             "of a forward pass, of the whole training, of one sample. “apart”: the 95% interval of "
             "the difference from the budget's best excludes 0, with Holm's correction over all "
             "pairs of the budget; “tie”: it does not. The best of several is flattered. ",

@@ -47,7 +47,7 @@ class Blocks(Section):
         )
         caption: list[Text] = [
             strong("Block designs over training. "),
-            f"{found.title}. ",
+            f"{found.heading}. ",
             *floor_clause(found, found.curves_protocol),
             interval_clause(found.curves),
         ]

@@ -231,7 +231,7 @@ def discs(found: Findings) -> list[Block]:
         return []
     caption: list[Text] = [
         strong("Compute and quality of the models. "),
-        f"{found.title} {wording.at(found.step)}; the area of a disc is proportional to Gflops, "
+        f"{found.heading} {wording.at(found.step)}; the area of a disc is proportional to Gflops, "
         "down to the smallest that can be seen.",
     ]
     return [drawn("discs", figures.bubbles(rows, found.title), caption)]

@@ -38,7 +38,7 @@ class Factors(Section):
         ]
         caption: list[Text] = [
             strong("Factors. "),
-            f"{findings.title} of each level over that of the first, at equal model and seed; "
+            f"{findings.heading} of each level over that of the first, at equal model and seed; "
             "1: no difference. Bars: 95% intervals of each model alone. ",
             drawn_clause(found.points["factor"].nunique(), "factor", PANELS),
         ]

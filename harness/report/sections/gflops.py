@@ -90,7 +90,7 @@ def caption(found: Findings) -> list[Text]:
     assert found.protocol is not None
     spans: list[Text] = [
         strong("Gflops against quality. "),
-        f"{found.title} {at(found.step)} ({found.protocol.sentence()}; {found.better}). ",
+        f"{found.heading} {at(found.step)} ({found.protocol.sentence()}; {found.better}). ",
     ]
     if found.laws:
         spans.append("Line: scaling law; its band: 95% interval of the mean. ")
@@ -133,7 +133,7 @@ def against_table(found: Findings) -> list[Block]:
     head: list[str | Cell] = ["Model", "this study", name, "difference", ""]
     said: list[Text] = [
         strong("Differences. "),
-        f"{found.title}: this study less {name}, with 95% intervals, Holm over all rows; a value "
+        f"{found.heading}: this study less {name}, with 95% intervals, Holm over all rows; a value "
         "without a standard error cannot be told apart from any. ",
         half([row[1:3] for row in rows], " of the value alone"),
     ]

@@ -58,7 +58,7 @@ class Guidance(Section):
         )
         caption: list[Text] = [
             strong("Guidance scale. "),
-            f"{found.title} {wording.at(step)} ({way.sentence()}); scale 1 is no guidance. ",
+            f"{found.heading} {wording.at(step)} ({way.sentence()}); scale 1 is no guidance. ",
             *floor_clause(found, way),
             interval_clause(every),
         ]

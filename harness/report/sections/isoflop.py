@@ -55,7 +55,7 @@ class IsoFlop(Section):
                       " the best size of each budget. ", *sentences(surface, rows, budgets)),
             drawn("isoflop", figures.isoflop(rows, surface, budgets, found.title), [
                 strong("Quality by size at equal training compute. "),
-                f"{found.title}. Marks: measured checkpoints. Lines: the fitted surface "
+                f"{found.heading}. Marks: measured checkpoints. Lines: the fitted surface "
                 "E + A F⁻ᵅ + B D⁻ᵝ of Gflops F and training images D at the budgets written on "
                 "them; a cross is the best size, open where it lies beyond the sizes measured. ",
             ]),

@@ -36,7 +36,7 @@ class SamplingCompute(Section):
         ]
         caption: list[Text] = [
             strong("Sampling compute against quality. "),
-            f"{found.title}, {found.sweep_protocol.sentence()}. ",
+            f"{found.heading}, {found.sweep_protocol.sentence()}. ",
             settings_clause(found.sweep),
             *floor_clause(found, found.sweep_protocol),
             interval_clause(found.sweep),

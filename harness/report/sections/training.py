@@ -33,7 +33,7 @@ class Training(Section):
         if not trained(found.curves):
             return [missing("Quality was not measured at more than one training step", found)]
         assert found.curves_protocol is not None
-        how = f"{found.title}, {found.curves_protocol.sentence()}. "
+        how = f"{found.heading}, {found.curves_protocol.sentence()}. "
         caption: list[Text] = [strong("Quality over training. "), how]
         if len(panels_by(found.curves)) == 2:
             caption.append("Above: sizes at one patch size. Below: patch sizes at one size. ")

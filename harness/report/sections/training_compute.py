@@ -69,7 +69,7 @@ class TrainingCompute(Section):
             spans += [ref(block.label), what]
         caption: list[Text] = [
             strong("Training compute against quality. "),
-            f"{found.title}. Each line is a model, each mark a checkpoint. ",
+            f"{found.heading}. Each line is a model, each mark a checkpoint. ",
             "Diamonds are the best model of a budget, named where another takes over. "
             if len(best)
             else "",
