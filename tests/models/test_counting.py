@@ -276,7 +276,7 @@ print(json.dumps({"rows": len(rows), "unets": unets, "seconds": seconds,
 """
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_tables_3_and_5_are_counted_in_20_seconds_and_2_gigabytes():
     tried = []
     for _ in range(2):  # the better of two: other processes share this machine

@@ -52,22 +52,31 @@ def trained_once(bench: Bench, models: int) -> None:
     assert sum(text.count(" committed\n") for text in logs) == len(done)
 
 
-def both(bench: Bench, scenario: Callable[[Bench, int], None]) -> None:
-    """The scenario with two seeds, at the same time: it mostly waits."""
-    other = Bench(bench.folder / "other", bench.cluster, bench.baseline)
-    with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(scenario, one, seed) for seed, one in enumerate((bench, other), 1)]
+# Each change passes one seed; a release two more, at the same time: a scenario mostly waits.
+SEEDS = [(1,), pytest.param((2, 3), marks=pytest.mark.full)]
+
+
+def each(bench: Bench, seeds: tuple[int, ...], scenario: Callable[[Bench, int], None]) -> None:
+    """The scenario with every seed, each with a results folder of its own."""
+    others = [Bench(bench.folder / f"{seed}", bench.cluster, bench.baseline) for seed in seeds[1:]]
+    with ThreadPoolExecutor(len(seeds)) as pool:
+        benches = (bench, *others)
+        running = [pool.submit(scenario, *one) for one in zip(benches, seeds, strict=True)]
         try:
             for one in running:
                 one.result()
         finally:
-            other.stop()
+            for other in others:
+                other.stop()
 
 
-def test_a_driver_killed_around_any_sbatch_loses_and_repeats_nothing(bench: Bench) -> None:
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_a_driver_killed_around_any_sbatch_loses_and_repeats_nothing(
+    bench: Bench, seeds: tuple[int, ...]
+) -> None:
     bench.write(patches="[4, 2]", steps=30)
-    bench.undisturbed()  # once, for both
-    both(bench, killed_around_sbatch)
+    bench.undisturbed()  # once, for all
+    each(bench, seeds, killed_around_sbatch)
 
 
 def killed_around_sbatch(bench: Bench, seed: int) -> None:
@@ -89,10 +98,13 @@ def killed_around_sbatch(bench: Bench, seed: int) -> None:
     trained_once(bench, 2)
 
 
-def test_a_driver_killed_at_random_points_leaves_what_the_next_one_finishes(bench: Bench) -> None:
+@pytest.mark.parametrize("seeds", SEEDS)
+def test_a_driver_killed_at_random_points_leaves_what_the_next_one_finishes(
+    bench: Bench, seeds: tuple[int, ...]
+) -> None:
     bench.write(patches="[4, 2]", steps=60)
     bench.undisturbed()
-    both(bench, killed_at_random)
+    each(bench, seeds, killed_at_random)
 
 
 def killed_at_random(bench: Bench, seed: int) -> None:
