@@ -144,9 +144,11 @@ def test_models_that_differ_in_compute_alone_support_nothing():
 
 
 def test_other_metrics_are_judged_by_the_sign_that_means_better():
-    others = {"inception_score": final(higher=True), "precision": final(higher=True)}
-    one = Evidence(final=final(), others=others)
+    more = {name: final(higher=True) for name in ("inception_score", "precision", "recall")}
+    one = Evidence(final=final(), others={**more, "sfid": final()})
     assert decide("other-metrics", one).verdict == "supported"
+    # Of four metrics that the paper names, three alone support nothing.
+    assert decide("other-metrics", Evidence(others=more)).verdict == "undecided"
     assert decide("other-metrics", Evidence(others={"recall": final()})).verdict == "contradicted"
     assert "IS over FID" in decide("is-precision-most", one).numbers
 
