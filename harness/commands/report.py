@@ -255,7 +255,7 @@ def gather(opened: Opened) -> ReportInput:
     from harness.report.input import ReportInput
 
     frames = frames_of(opened)
-    samples, how = shown.samples(opened)
+    samples, how, steps = shown.samples(opened)
     strips, strips_how = shown.strips(opened)
     real, real_how = shown.real(opened)
     committed = [c for f in frames.values() if "committed" in f for c in f["committed"].dropna()]
@@ -276,6 +276,7 @@ def gather(opened: Opened) -> ReportInput:
         complexity=_complexity(opened),
         samples=samples,
         samples_how=how,
+        samples_steps=steps,
         strips=strips,
         strips_how=strips_how,
         real=real,

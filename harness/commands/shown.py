@@ -32,8 +32,8 @@ UNREADABLE = (
 )
 
 
-def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
-    """Per run the first samples of its last checkpoint, and how they were drawn.
+def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str, dict[str, int]]:
+    """Per run the first samples of its last checkpoint, how they were drawn, and at which step.
 
     All in one way (harness.plan.wanted.shown_samples). A run that was not sampled so is left out.
     """
@@ -42,7 +42,7 @@ def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
     shown = opened.study.settings.report.samples_shown
     way, last = shown_samples(opened.plan.measurements, opened.store.committed(["sample"]))
     if way is None:
-        return {}, ""
+        return {}, "", {}
     grids: dict[str, np.ndarray] = {}
     for index, m in last.items():
         with contextlib.suppress(*UNREADABLE):
@@ -50,7 +50,8 @@ def samples(opened: Opened) -> tuple[dict[str, np.ndarray], str]:
             if artifact is not None:
                 images = next(read_images(artifact.folder, shown))
                 grids[opened.study.runs[index].label] = images
-    return grids, _how(opened, next(iter(last.values())))
+    steps = {opened.study.runs[index].label: m.step for index, m in last.items()}
+    return grids, _how(opened, next(iter(last.values()))), steps
 
 
 def _how(opened: Opened, m: Measurement) -> str:
@@ -188,7 +189,8 @@ def _grid(opened: Opened, asked: Any, names: list[str]) -> Grid:
                     break
     if not kept:
         return Grid(name, asked.guidance, how, None, "no kept sample is of this class")
-    return Grid(name, asked.guidance, how, np.stack(kept[: asked.images]))
+    shown = np.stack(kept[: asked.images])
+    return Grid(name, asked.guidance, how, shown, run=model, step=best.step)
 
 
 def _labels(folder: Path) -> np.ndarray:

@@ -123,6 +123,7 @@ class Mosaic:
     wide: bool = True
     upright: bool = False  # names of rows stand as they are read, not turned by 90 degrees
     titles: Mapping[str, str] = field(default_factory=dict)  # above an image, where it has its own
+    data: pd.DataFrame | None = None  # what each image is of: image (its name), run, step
 
 
 @dataclass(frozen=True)

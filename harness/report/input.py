@@ -36,6 +36,8 @@ class Grid:
     how: str  # "DiT-XL/2 at step 400,000, 250 steps"
     images: np.ndarray | None  # (n, H, W, C) uint8
     why: str = ""
+    run: str = ""  # label of the run that drew them
+    step: int | None = None  # of its training
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class ReportInput:
     every run from the same noise and label, runs in the study's order."""
     samples_how: str = ""
     """How all of them were drawn, for their caption: "50 steps, no guidance"."""
+    samples_steps: Mapping[str, int] = field(default_factory=dict)
+    """Run label to the training step of the checkpoint that drew them, where it is known."""
     strips: Mapping[str, Mapping[int, np.ndarray]] = field(default_factory=dict)
     """Run label to step to its first samples, uint8 (n, H, W, C): image i of every run and step
     from the same noise and label."""

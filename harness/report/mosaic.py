@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 
 from harness import setting_names as words
@@ -22,8 +23,11 @@ BESIDE = 4  # runs side by side that no row and no column tells apart
 AXIS = re.compile(r"(?:^| )([\w.]+)=(.*?)(?= [\w.]+=|$)")  # of a run's label
 
 
-def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
+def mosaic(
+    samples: Mapping[str, np.ndarray], how: str = "", steps: Mapping[str, int] | None = None
+) -> Mosaic:
     """Rows are patch sizes and columns are sizes where names tell them; `how` they were drawn.
+    `steps`: of the runs' training, for the figure's CSV.
 
     Where runs differ in more, rows are models and columns recipes (or the other way round, where
     recipes are many); where that would be a sparse grid, every run stands under its own label. Of
@@ -42,6 +46,12 @@ def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
     else:
         columns, rows, titles = _by_recipe(names) or _in_order(names)
     used = {c for _, line in rows for c in line if c}
+    at = steps or {}
+    data = [
+        {"image": name, "run": label, "step": at.get(label), "samples": len(cells[label])}
+        for label, name in names.items()
+        if name in used
+    ]
     enlarged = any(images.shape[1] < TARGET for images in cells.values())
     caption: list[Text] = [
         strong(f"Samples of {'every model' if len(cells) > 1 else next(iter(cells))}"),
@@ -58,11 +68,13 @@ def mosaic(samples: Mapping[str, np.ndarray], how: str = "") -> Mosaic:
         alt="Images drawn by each model from the same noise and labels: "
         + ", ".join(dict.fromkeys(" ".join(_named(label)).rstrip() for label in cells)),
         titles=titles,
+        data=pd.DataFrame(data).astype({"step": "Int64"}),
     )
 
 
-def strip(label: str, images: np.ndarray, caption: list[Text], alt: str) -> Mosaic:
-    """One montage of images (n, H, W, C) under `fig-LABEL`, across half a page."""
+def strip(label: str, images: np.ndarray, caption: list[Text], alt: str, **facts: object) -> Mosaic:
+    """One montage of images (n, H, W, C) under `fig-LABEL`, across half a page; `facts` of it stand
+    in the figure's CSV."""
     name = f"{label}.png"
     return Mosaic(
         label=f"fig-{label}",
@@ -72,6 +84,7 @@ def strip(label: str, images: np.ndarray, caption: list[Text], alt: str) -> Mosa
         caption=caption,
         alt=alt,
         wide=False,
+        data=pd.DataFrame([{"image": name, **facts, "samples": len(images)}]),
     )
 
 
@@ -85,6 +98,7 @@ def milestones(strips: Mapping[str, Mapping[int, np.ndarray]], how: str = "") ->
     files: dict[str, bytes] = {}
     lines: list[tuple[str, list[int], list[str | None]]] = []
     seen: dict[str, None] = {}  # in the order of the rows
+    data: list[dict[str, object]] = []
     for label, of_run in strips.items():
         model = " ".join(_named(label)).rstrip()
         if model in seen:
@@ -96,6 +110,7 @@ def milestones(strips: Mapping[str, Mapping[int, np.ndarray]], how: str = "") ->
             name = f"milestone-{len(files):04d}.png"
             images = _check(label, of_run[step])[: 4 if len(steps) < 5 else 3]
             files[name] = _png(_montage(np.stack([_thumbnail(image) for image in images])))
+            data.append({"image": name, "run": label, "step": step, "samples": len(images)})
             cells.append(name)
         lines.append((model, steps, cells))
     columns, rows = _aligned(lines)
@@ -117,6 +132,7 @@ def milestones(strips: Mapping[str, Mapping[int, np.ndarray]], how: str = "") ->
         caption=caption,
         alt="Images drawn from the same noise at each milestone by " + ", ".join(seen),
         upright=True,
+        data=pd.DataFrame(data),
     )
 
 

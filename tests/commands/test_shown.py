@@ -37,15 +37,15 @@ def test_shown_samples_are_all_drawn_in_one_way(tmp_path: Path) -> None:
     }
     study = opened(tmp_path, evaluations=evaluations)
     by = {(m.run, m.evaluation, m.step): m for m in study.plan.measurements}
-    assert shown.samples(study) == ({}, "")
+    assert shown.samples(study) == ({}, "", {})
     sampled(study, by[0, "final", 6], 10)
     sampled(study, by[0, "guided", 3], 20)
     sampled(study, by[0, "guided", 6], 30)
-    grids, how = shown.samples(study)
+    grids, how, steps = shown.samples(study)
     assert {k: int(v.max()) for k, v in grids.items()} == {"DiT-micro-S/8": 10}
-    assert how == "2 steps, no guidance"
+    assert how == "2 steps, no guidance" and steps == {"DiT-micro-S/8": 6}
     sampled(study, by[1, "guided", 6], 40)  # now both runs were sampled so
-    grids, how = shown.samples(study)
+    grids, how, steps = shown.samples(study)
     assert {k: int(v.max()) for k, v in grids.items()} == {"DiT-micro-S/8": 30, "DiT-micro-B/8": 40}
     assert how == "3 steps, guidance 4 on 1 channel"
 
@@ -67,6 +67,7 @@ def test_real_images_and_grids_of_a_class_come_from_what_is_kept(
     one, other = shown.grids(study)
     assert one.images is not None and one.images[:, 0, 0, 0].tolist() == [1, 3]
     assert one.name == "class 1"  # glyphs' names are their labels
+    assert (one.run, one.step) == ("DiT-micro-S/8", measurement.step)
     named = SimpleNamespace(class_names=["cat", "dog"])
     monkeypatch.setattr(shown, "_training", lambda *given: named)
     assert [g.name for g in shown.grids(study)] == ["class 1 (dog)", "class 9"]

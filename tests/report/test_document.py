@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,8 +16,11 @@ from report_words import ALL, abstract, parts, said, unseen_figures, words
 
 from harness.components import Section, registry
 from harness.errors import HarnessError
+from harness.report import blocks as blocks_of
 from harness.report.blocks import paragraph
-from harness.report.document import compose, main_figure, render
+from harness.report.document import compose, main_figure, render, save_parts
+from harness.report.input import Grid
+from harness.report.sections.samples import Samples
 
 
 @pytest.fixture(scope="module")
@@ -298,6 +302,28 @@ def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):
 def test_the_main_figure_is_a_png(make, tmp_path):
     path = main_figure(make.report(make.frames(sweep=())), tmp_path / "deep" / "figure.png")
     assert path.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_samples_lie_beside_the_report_as_figures_do(make, tmp_path):
+    grid = Grid("class 7", 4.0, "DiT-S/2 at step 9", np.zeros((4, 8, 8, 3), np.uint8),
+                run="DiT-S/2", step=9)  # fmt: skip
+    report = make.report(
+        make.frames(sizes=()), grids=[grid, dataclasses.replace(grid, guidance=1.0)],
+        samples={"DiT-S/2": grid.images}, samples_steps={"DiT-S/2": 1500}, real=grid.images,
+        real_how="images of glyphs",
+    )  # fmt: skip
+    blocks = Samples().blocks(SimpleNamespace(report=report))
+    sections = [blocks_of.Section("samples", "Samples", blocks)]
+    made = save_parts(blocks_of.Document("", "", "", "", 0, sections), tmp_path)
+    names = {p.relative_to(tmp_path).as_posix() for p in made}
+    for figure in ("samples", "real", "grid-1", "grid-2"):
+        assert {f"{figure}.svg", f"{figure}.csv"} <= names
+    assert {"samples/samples-000.png", "real/real.png", "grid-2/grid-2.png"} <= names
+    frame = pd.read_csv(tmp_path / "samples.csv").set_index("run")
+    assert frame.loc["DiT-S/2", "step"] == 1500
+    (row,) = pd.read_csv(tmp_path / "grid-1.csv").to_dict("records")
+    assert (row["run"], row["step"], row["guidance"]) == ("DiT-S/2", 9, 4.0)
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ class Samples(Section):
         blocks: list[Block] = []
         spans: list[Text] = []
         if report.samples:
-            shown = mosaic(report.samples, report.samples_how)
+            shown = mosaic(report.samples, report.samples_how, report.samples_steps)
             spans += [ref(shown.label), " shows what the numbers measure"]
             spans.append(": image by image, only the model differs. " if len(report.samples) > 1
                          else ". ")  # fmt: skip
@@ -32,7 +32,8 @@ class Samples(Section):
             spans += [ref("fig-milestones"), " shows what training made of the same noise. "]
         if report.real is not None:
             caption: list[Text] = [strong("Real images: "), f"{report.real_how}."]
-            blocks.append(strip("real", report.real, caption, "real images of the training data"))
+            alt = "real images of the training data"
+            blocks.append(strip("real", report.real, caption, alt, how=report.real_how))
             spans += [ref("fig-real"), " has real ones. "]
         elif report.real_how:
             spans.append(f"No real images stand beside them: {report.real_how.rstrip('.')}. ")
@@ -48,7 +49,9 @@ class Samples(Section):
                 "drawn of it.",
             ]
             alt = f"samples of {grid.name} at guidance {grid.guidance:g}"
-            blocks.append(strip(f"grid-{i}", grid.images, told, alt))
+            made = strip(f"grid-{i}", grid.images, told, alt, run=grid.run, step=grid.step,
+                         of=grid.name, guidance=grid.guidance, how=grid.how)  # fmt: skip
+            blocks.append(made)
             drawn.append(f"fig-grid-{i}")
         if drawn:
             ends = [ref(drawn[0])] if len(drawn) == 1 else [ref(drawn[0]), " to ", ref(drawn[-1])]
