@@ -11,7 +11,9 @@ Standard errors. With several training seeds the mean difference is found per se
 over seeds carries all that step counts have in common. With one seed the recorded errors are used.
 Step counts of a model share its checkpoint and its noise, so their errors are correlated: by how
 much is seen from how far the curves lie from smooth ones, compared with the recorded errors. Fully
-correlated is assumed where that cannot be seen.
+correlated is assumed where that cannot be seen. Where influences are recorded, what two values of
+the same draws have in common is known from them (shared_draws), also across models; the selected
+pair's difference and saving use it as the tests do.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ import pandas as pd
 from harness.analysis.intervals import (
     Array,
     Interval,
+    difference,
     holm,
     holm_levels,
     interval,
     p_value,
-    pooled_df,
 )
 from harness.analysis.labels import series
 from harness.analysis.metrics import higher_is_better
@@ -43,6 +45,7 @@ from harness.analysis.sampling_curves import (
     seed_variance,
     shared_error,
 )
+from harness.analysis.shared_draws import covariance
 
 DRAWS = 1000  # of two curves, for the interval of the saving
 PAIRS = ("smaller", "larger", "low", "high", "ratio", "ratio_low", "ratio_high", "share", "p",
@@ -199,9 +202,7 @@ def headline_pair(
         point = _least(b, a, b.value, a.value, sign)
         if point is None:
             continue
-        gap = float(b.value[point] - a.value[-1])
-        error = math.hypot(_absolute(b)[point], _absolute(a)[-1])
-        df = pooled_df([_absolute(b)[point] ** 2, _absolute(a)[-1] ** 2], [b.df, a.df])
+        together = _covariance(b, a) if correlation is None else None
         return HeadlinePair(
             larger=b.label,
             larger_steps=int(b.steps[point]),
@@ -211,11 +212,13 @@ def headline_pair(
             smaller_steps=int(a.steps[-1]),
             smaller_gflops=float(a.compute[-1]),
             smaller_value=float(a.value[-1]),
-            saving=_saving(b, a, point, sign, shared, confidence),
+            saving=_saving(b, a, point, sign, shared, confidence, together),
             ratio=Interval(row["ratio"], row["ratio_low"], row["ratio_high"]),
-            difference=interval(gap, error, df, confidence)
-            if math.isfinite(error)
-            else Interval(gap, -math.inf, math.inf),
+            difference=difference(
+                *(b.value[point], a.value[-1], _absolute(b)[point], _absolute(a)[-1], b.df, a.df),
+                covariance=0.0 if together is None else float(together[point, -1]),
+                confidence=confidence,
+            ).interval,
             p_holm=row["p_holm"],
             basis=row["basis"],
         )
@@ -239,18 +242,46 @@ def _absolute(curve: Curve) -> Array:
     return np.asarray(error * curve.value if curve.logarithmic else error)
 
 
+def _covariance(large: Curve, small: Curve) -> Array | None:
+    """Covariances of the errors of the larger's step counts, then the smaller's.
+
+    From what values of the same draws have in common; None where no influences of both are known.
+    """
+    if large.rows is None or small.rows is None:
+        return None
+    return np.nan_to_num(covariance(pd.concat([large.rows, small.rows], ignore_index=True)))
+
+
 def _saving(
-    large: Curve, small: Curve, point: int, sign: float, shared: float, confidence: float
+    large: Curve,
+    small: Curve,
+    point: int,
+    sign: float,
+    shared: float,
+    confidence: float,
+    together: Array | None = None,
 ) -> Interval:
-    """Saving over curves that the errors allow, each selected anew; 1 where none would be ahead."""
+    """Saving over curves that the errors allow, each selected anew; 1 where none would be ahead.
+
+    `together`: as `_covariance` has it. None: the two models' errors are independent, and those of
+    one model's step counts correlated by `shared`.
+    """
     value = float(small.compute[-1] / large.compute[point])
     rng = np.random.default_rng(0)
     drawn = []
-    for curve in (large, small):
-        error = np.nan_to_num(_absolute(curve))
-        common = rng.normal(size=(DRAWS, 1)) * math.sqrt(shared)
-        own = rng.normal(size=(DRAWS, len(error))) * math.sqrt(1 - shared)
-        drawn.append(curve.value + error * (common + own))
+    if together is None:
+        for curve in (large, small):
+            error = np.nan_to_num(_absolute(curve))
+            common = rng.normal(size=(DRAWS, 1)) * math.sqrt(shared)
+            own = rng.normal(size=(DRAWS, len(error))) * math.sqrt(1 - shared)
+            drawn.append(curve.value + error * (common + own))
+    else:
+        # The symmetric root is unique, so that the draws are the same on every machine.
+        size, axes = np.linalg.eigh(together)
+        root = (axes * np.sqrt(np.maximum(size, 0.0))) @ axes.T
+        errors = rng.normal(size=(DRAWS, len(root))) @ root
+        parts = np.split(errors, [len(large.value)], axis=1)
+        drawn = [c.value + e for c, e in zip((large, small), parts, strict=True)]
     found = [_least(large, small, ours, theirs, sign) for ours, theirs in zip(*drawn, strict=True)]
     savings = [1.0 if p is None else float(small.compute[-1] / large.compute[p]) for p in found]
     low, high = np.quantile(savings, [(1 - confidence) / 2, (1 + confidence) / 2])

@@ -9,6 +9,7 @@ from scipy import stats
 
 from harness.analysis.sampling import compare_pairs, headline_pair
 from harness.analysis.sampling_curves import mean_error, read_curves, shared_error
+from harness.store import influences
 
 STEPS = np.array([16, 32, 64, 128, 256, 1000])
 PAPERS = {
@@ -190,3 +191,59 @@ def test_values_that_are_all_nothing_tie() -> None:
     sweep = pd.concat([curve(m, g, 0.0, 0.1) for m, g in (("a", 10.0), ("b", 20.0))])
     (row,) = compare_pairs(sweep, "fid").to_dict("records")
     assert row["ahead"] == "undecided"
+
+
+LARGE = np.array([30.0, 25.95, 24.5, 23.7, 23.5, 23.3])
+SMALL = np.array([40.0, 31.0, 28.0, 26.5, 26.1, 25.9])
+
+
+def of_same_draws(rng, shared, std=0.5, groups=32):
+    """Both curves of one sampling seed, whose errors have the correlation `shared`."""
+    common = rng.normal(size=groups)
+    parts = []
+    for label, gflops, truth in (("XL/2", 118.64, LARGE), ("L/2", 80.71, SMALL)):
+        own = rng.normal(size=(6, groups))
+        moves = np.sqrt(1 - shared) * own + np.sqrt(shared) * common
+        moves *= std * np.sqrt(groups)
+        error = moves.std(axis=1, ddof=1) / np.sqrt(groups)
+        known = [influences.written(m - m.mean()) for m in moves]
+        parts.append(curve(label, gflops, truth + moves.mean(axis=1), se=error, se_df=groups - 1.0,
+                           sampling_seed=0, samples=10_000, influence=known))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [0.0, 0.9])
+def test_the_selected_pair_is_as_well_known_as_values_of_the_same_draws_are(shared):
+    """Its intervals cover the truth, and with shared errors they are far narrower."""
+    rng, draws, covers, saves = np.random.default_rng(0), 60, 0, 0
+    narrower = []
+    for _ in range(draws):
+        sweep = of_same_draws(rng, shared)
+        pair = headline_pair(sweep, "fid")
+        apart = headline_pair(sweep.drop(columns="influence"), "fid")
+        true = LARGE[list(STEPS).index(pair.larger_steps)] - SMALL[-1]
+        covers += true in pair.difference
+        saves += 80.71 * 1000 / (118.64 * 64) in pair.saving  # of the true curves
+        wide = pair.saving.high / pair.saving.low, apart.saving.high / apart.saving.low
+        narrower.append((pair.difference.half_width / apart.difference.half_width, *np.log(wide)))
+    share, saving, saving_apart = np.mean(narrower, axis=0)
+    assert stats.binom.cdf(covers, draws, 0.95) > 1e-3
+    assert stats.binom.cdf(saves, draws, 0.95) > 1e-3
+    if shared:
+        assert stats.binom.sf(covers - 1, draws, 0.95) > 1e-3  # not far too wide either
+        assert share == pytest.approx(np.sqrt(1 - shared), abs=0.05)
+        assert saving < 0.8 * saving_apart
+    else:
+        assert share == pytest.approx(1.0, abs=0.1)
+
+
+def test_of_other_draws_the_two_models_count_as_independent():
+    sweep = of_same_draws(np.random.default_rng(0), 0.9)
+    sweep.loc[sweep["label"] == "L/2", "sampling_seed"] = 1
+    pair = headline_pair(sweep, "fid")
+    apart = headline_pair(sweep.drop(columns="influence"), "fid")
+    assert pair.difference.half_width == pytest.approx(apart.difference.half_width)
+    assert headline_pair(sweep, "fid", correlation=1.0) == headline_pair(
+        sweep.drop(columns="influence"), "fid", correlation=1.0
+    )  # as asked for, and not from influences
