@@ -101,6 +101,17 @@ def of_the_same_samples(
     return averaged(rows if chosen is None else _at(rows, chosen), ("step",))
 
 
+def at_every_step(metrics: pd.DataFrame, metric: str, protocol: Protocol) -> pd.DataFrame:
+    """Quality by `metric` of samples that were drawn as `protocol` says, at every measured step.
+
+    Columns as `over_training`. Of several ways to measure it (neighbours k, chunk sizes) the one
+    with the most (model, step)s.
+    """
+    rows = measured(metrics, metric)
+    rows = where(rows, [p.drawn == protocol.drawn for p in rows["protocol"]])
+    return _followed(rows[rows["step"].notna()])[0]
+
+
 def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Quality of every configuration at the compared step, by increasing Gflops.
 
@@ -120,7 +131,11 @@ def over_training(
     """
     rows = measured(metrics, metric, lengths)
     rows = rows[rows["step"].notna()]
-    rows = where(rows, [not p.guided for p in rows["protocol"]])
+    return _followed(where(rows, [not p.guided for p in rows["protocol"]]))
+
+
+def _followed(rows: pd.DataFrame) -> tuple[pd.DataFrame, Protocol | None]:
+    """Means at every step, under the protocol with the most (model, step)s."""
     if not len(rows):
         return averaged(rows, ("step", "train_gflops")), None
     points = rows.drop_duplicates(["label", "step", "protocol"]).groupby("protocol", sort=False)

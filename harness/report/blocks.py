@@ -108,6 +108,7 @@ class Table:
     rules: Sequence[int] = ()  # a thin rule stands above these rows
     gap: float = 4.2  # points between columns
     size: float = 8.2  # points
+    data: pd.DataFrame | None = None  # all its rows, for a CSV, where it does not show them all
 
 
 @dataclass(frozen=True)

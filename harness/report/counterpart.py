@@ -13,6 +13,9 @@ from typing import Any
 
 import pandas as pd
 
+from harness.analysis.protocol import Protocol
+from harness.paper.numbers import PAPERS
+
 LATENT = 32  # side of the paper's latents at 256 x 256
 PATCH_SIZES = (8, 4, 2)  # Table 1's
 
@@ -37,6 +40,30 @@ def ratio(row: Mapping[Any, Any]) -> int | None:
         return None
     times, rest = divmod((LATENT // int(patch)) ** 2, int(tokens))
     return None if rest else times
+
+
+def is_the_papers(row: Mapping[Any, Any]) -> bool:
+    """Is it the paper's network itself, on latents of one of its image sizes?"""
+    size, patch, tokens = (row[c] for c in ("image_size", "patch_size", "tokens"))
+    if row["family"] != "DiT" or any(pd.isna(n) for n in (size, patch, tokens)):
+        return False
+    return bool(size in (256, 512) and tokens == (size // 8 // patch) ** 2)
+
+
+def measured_as_the_papers(
+    rows: pd.DataFrame, metric: str | None, protocol: Protocol | None
+) -> bool:
+    """Are they FID-50K of trainings as the paper's, of whichever step and image size?
+
+    By the paper's objective, batch, rate, sampler and 250 steps: what is not recorded (of an
+    imported checkpoint) speaks against nothing.
+    """
+    if metric != "fid" or protocol is None or not len(rows):
+        return False
+    alike = protocol.samples == 50_000 and not protocol.guided
+    alike &= protocol.sampling_steps in (None, 250)
+    alike &= all((rows[c].isna() | (rows[c] == v)).all() for c, v in PAPERS.items() if c in rows)
+    return bool(alike and (rows["family"] == "DiT").all())
 
 
 def caption(rows: Iterable[Mapping[Any, Any]]) -> str:

@@ -135,20 +135,22 @@ def unshown(document: Document, form: str = "pdf") -> str | None:
 def save_parts(document: Document, folder: Path) -> list[Path]:
     """Write each figure as SVG and its numbers as CSV into `folder`; returns the files.
 
+    Of tables, those that are made of more rows than a page holds have a CSV.
     A mosaic's CSV says which image stands in which cell and what it is of; the images lie as PNG in
     a folder of the figure's name. Raises HarnessError where one cannot be written.
     """
     from harness.report import mosaic_files
-    from harness.report.blocks import Figure, Mosaic
+    from harness.report.blocks import Figure, Mosaic, Table
 
     made = []
     for block in document.pieces():
         if isinstance(block, Mosaic):
             files = mosaic_files.files(block)
             made += [write(folder / name, data) for name, data in files.items()]
-        if isinstance(block, Figure):
-            name = block.label.removeprefix("fig-")
-            made.append(write(folder / f"{name}.svg", block.svg))
+        if isinstance(block, (Figure, Table)):
+            name = block.label.removeprefix("fig-").removeprefix("tab-")
+            if isinstance(block, Figure):
+                made.append(write(folder / f"{name}.svg", block.svg))
             if block.data is not None:
                 text = block.data.to_csv(index=False, lineterminator="\n")
                 made.append(write(folder / f"{name}.csv", text.encode()))

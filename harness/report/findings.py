@@ -24,8 +24,7 @@ from harness.analysis.remembered import remembering
 from harness.analysis.shared_draws import error_correlations, in_common
 from harness.errors import BadInput
 from harness.paper.evidence import Verdict
-from harness.paper.numbers import PAPERS
-from harness.report.counterpart import counterpart
+from harness.report.counterpart import counterpart, measured_as_the_papers
 from harness.report.effects import Effects
 from harness.report.effects import find as find_effects
 from harness.report.figures.marks import OTHER
@@ -388,17 +387,10 @@ def papers_models(final: pd.DataFrame) -> pd.DataFrame:
 def is_the_papers_setting(
     rows: pd.DataFrame, metric: str | None, protocol: Protocol | None, step: int | None
 ) -> bool:
-    """Do the compared values measure what Table 3 does: FID-50K of 256 x 256 after 400K steps?
-
-    By the paper's objective, batch, rate, sampler and 250 steps: what is not recorded (of an
-    imported checkpoint) speaks against nothing.
-    """
-    if metric != "fid" or protocol is None or step != 400_000 or not len(rows):
+    """Do the compared values measure what Table 3 does: FID-50K of 256 x 256 after 400K steps?"""
+    if step != 400_000 or not (rows["image_size"] == 256).all():
         return False
-    alike = protocol.samples == 50_000 and not protocol.guided
-    alike &= protocol.sampling_steps in (None, 250)
-    alike &= all((rows[c].isna() | (rows[c] == v)).all() for c, v in PAPERS.items() if c in rows)
-    return bool(alike and (rows["image_size"] == 256).all() and (rows["family"] == "DiT").all())
+    return measured_as_the_papers(rows, metric, protocol)
 
 
 def interval(value: float, low: Any, high: Any) -> Interval:

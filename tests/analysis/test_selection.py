@@ -63,6 +63,16 @@ def test_quality_over_training_takes_the_protocol_measured_most_often():
     assert got["value"].tolist() == [20.0, 10.0] and protocol.samples == 1000
 
 
+def test_every_step_of_the_samples_that_were_drawn_in_one_way():
+    rows = [row(S, 30.0 - s / 10, step=s) for s in (100, 200)]
+    rows += [row(S, 1.0, step=s, samples=500) for s in (50, 100, 200)]
+    metrics = frame(*rows, row(B, 4.0, step=200))
+    way = selection.final_protocol(frame(rows[1]), "fd_glyphs_cnn")[0]
+    got = selection.at_every_step(metrics, "fd_glyphs_cnn", way)
+    assert got["value"].tolist() == [20.0, 10.0, 4.0] and got["step"].tolist() == [100, 200, 200]
+    assert not len(selection.at_every_step(frame(), "fd_glyphs_cnn", way))
+
+
 def test_rows_of_real_images_are_no_model():
     real = {**dict.fromkeys(NAMES), "metric": "fd_glyphs_cnn", "of": "floor", "value": 0.9}
     assert final(row(S), real)["label"].tolist() == [S]

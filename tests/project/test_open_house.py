@@ -36,7 +36,6 @@ ALLOWED = {
     ("paper/claims.py", "DiT"): "which records are of the paper's own networks",
     ("report/counterpart.py", "DiT"): "which records are of the paper's own networks",
     ("report/counterpart.py", "DiT-micro"): "which of the paper's networks a micro one stands for",
-    ("report/findings.py", "DiT"): "which records are of the paper's own networks",
     ("report/findings.py", "fd"): "the distance that FD-infinity is the limit of",
     ("report/findings.py", "fd_infinity"): "a distance that does not depend on the number",
     ("report/sections/models.py", "DiT"): "which records are of the paper's own networks",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
-from harness.report.counterpart import caption, counterpart, ratio
+from harness.report.counterpart import caption, counterpart, is_the_papers, ratio
 
 
 def row(
@@ -44,3 +45,17 @@ def test_a_caption_names_every_ratio_and_is_empty_without_a_micro_model() -> Non
     both = [row("DiT-micro", 2, 16), row("DiT-micro", 2, 64), row("DiT", 2, 256)]
     assert "4 or 16 times" in caption(both)
     assert caption(both[2:]) == ""
+
+
+@pytest.mark.parametrize(
+    ("of_network", "own"),
+    [
+        ({"family": "DiT", "image_size": 256, "patch_size": 2, "tokens": 256}, True),
+        ({"family": "DiT", "image_size": 512, "patch_size": 2, "tokens": 1024}, True),
+        ({"family": "DiT", "image_size": 32, "patch_size": 2, "tokens": 256}, False),  # pixels
+        ({"family": "DiT-micro", "image_size": 256, "patch_size": 2, "tokens": 256}, False),
+        ({"family": "DiT", "image_size": pd.NA, "patch_size": 2, "tokens": 256}, False),
+    ],
+)
+def test_the_papers_network_itself_is_told_from_its_counterpart(of_network, own) -> None:
+    assert is_the_papers(of_network) is own

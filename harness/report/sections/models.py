@@ -15,10 +15,18 @@ from harness.analysis.averaging import errors
 from harness.analysis.correlations import correlation
 from harness.components.section import Section
 from harness.errors import BadInput
-from harness.report import at_floor, figures, published_tables, reconstructions, tables, wording
+from harness.report import (
+    at_floor,
+    checkpoints,
+    figures,
+    published_tables,
+    reconstructions,
+    tables,
+    wording,
+)
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.counterpart import caption as micro_caption
-from harness.report.counterpart import counterpart
+from harness.report.counterpart import counterpart, is_the_papers
 from harness.report.draw import drawn
 from harness.report.findings import Findings, floor_of
 from harness.report.phrases import FLOPS, PAPER, correlation_text, shared_clause, top
@@ -56,7 +64,10 @@ class Models(Section):
         text: list[Text] = [ref("tab-models"), " has cost and quality of each model"]
         theirs = any(_original(r) is not None for r in rows)
         text.append(", and the paper's numbers beside. " if theirs else ". ")
-        blocks: list[Block] = [paragraph(*text), _table(found, rows, measured)]
+        each = checkpoints.blocks(found, list(measured))
+        if each:
+            text += [ref("tab-checkpoints"), " has them at every measured step. "]
+        blocks: list[Block] = [paragraph(*text), _table(found, rows, measured), *each]
         blocks += at_floor.blocks(found, [str(r["label"]) for r in rows], list(measured))
         return blocks + other_metrics(found, [m for m in primary if m in measured])
 
@@ -66,7 +77,7 @@ def _table(
 ) -> Block:
     unit, scale = wording.gflops_unit(max(r["gflops"] for r in rows if r["gflops"] is not None))
     theirs = [_original(r) for r in rows]
-    own = all(_is_the_papers(r) for r in rows)
+    own = all(is_the_papers(r) for r in rows)
     with_paper = any(t is not None for t in theirs)
     # With many metrics there is no room for the shape, which Table 1 of the complexity has.
     shape = ("depth", "width", "heads") if len(measured) < 6 else ()
@@ -223,14 +234,6 @@ def listed_models(found: Findings) -> list[dict[str, Any]]:
         }
         rows.append({**facts, **{k: r[k] for k in r if k not in facts}})
     return sorted(rows, key=lambda r: (-(r["patch_size"] or 0), r["gflops"] or 0))
-
-
-def _is_the_papers(row: Mapping[str, Any]) -> bool:
-    """Is it the paper's network itself, on latents of one of its image sizes?"""
-    size, patch, tokens = (row[c] for c in ("image_size", "patch_size", "tokens"))
-    if row["family"] != "DiT" or any(pd.isna(n) for n in (size, patch, tokens)):
-        return False
-    return bool(size in (256, 512) and tokens == (size // 8 // patch) ** 2)
 
 
 def _original(row: Mapping[str, Any]) -> dict[str, Any] | None:

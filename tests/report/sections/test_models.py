@@ -14,7 +14,6 @@ from harness.report.findings import find
 from harness.report.papers import papers_report
 from harness.report.sections.models import (
     _difference,
-    _is_the_papers,
     listed_models,
     other_metrics,
 )
@@ -121,20 +120,6 @@ def test_models_that_did_not_learn_are_marked(make, undrawn) -> None:
         "DiT-micro-S/2 †", "DiT-micro-B/2", "DiT-micro-XL/2",
     ]  # fmt: skip
     assert "† not told from decoded noise." in said(made)
-
-
-@pytest.mark.parametrize(
-    ("row", "own"),
-    [
-        ({"family": "DiT", "image_size": 256, "patch_size": 2, "tokens": 256}, True),
-        ({"family": "DiT", "image_size": 512, "patch_size": 2, "tokens": 1024}, True),
-        ({"family": "DiT", "image_size": 32, "patch_size": 2, "tokens": 256}, False),  # pixels
-        ({"family": "DiT-micro", "image_size": 256, "patch_size": 2, "tokens": 256}, False),
-        ({"family": "DiT", "image_size": pd.NA, "patch_size": 2, "tokens": 256}, False),
-    ],
-)
-def test_the_papers_network_itself_is_told_from_its_counterpart(row, own) -> None:
-    assert _is_the_papers(row) is own
 
 
 def test_a_difference_from_the_paper_has_our_interval() -> None:
