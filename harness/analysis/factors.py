@@ -36,6 +36,7 @@ from harness.analysis.intervals import (
     interval,
     p_value,
     pooled_df,
+    without_spread,
 )
 from harness.analysis.metrics import higher_is_better
 from harness.analysis.recorded_settings import recorded_settings
@@ -47,7 +48,7 @@ REPLICATE = ("seed", "sampling_seed")
 FACTORS = ("family", "block", "image_size", "data", "autoencoder", "learning_rate", "objective",
            "objective_settings")  # fmt: skip
 EFFECT = ("factor", "level", "against", "ratio", "ratio_low", "ratio_high", "p", "p_holm", "better",
-          "models", "seeds", "basis", "gflops_ratio")  # fmt: skip
+          "models", "seeds", "basis", "gflops_ratio", "degenerate")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -210,13 +211,19 @@ def _summed(both: pd.DataFrame, others: list[str], own: np.ndarray, shared: np.n
 
 
 def mean_effect(pairs: Pairs, confidence: float = 0.95) -> Difference:
-    """Mean gain over these models, each counting the same, with its interval."""
+    """Mean gain over these models, each counting the same, with its interval.
+
+    Where all pairs differ by the same, or no error was seen, nothing can be tested: the interval is
+    open and there is no p-value, as without standard errors.
+    """
     count = len(pairs.gain)
     value = float(pairs.gain.mean()) if count else math.nan
     total = float(pairs.covariance.sum())
     std = math.sqrt(max(0.0, total)) / count if count and math.isfinite(total) else math.nan
     if not (math.isfinite(std) and math.isfinite(value)):
         return Difference(value, math.nan, math.nan, math.nan, Interval(value, -math.inf, math.inf))
+    if without_spread(value, std):
+        return Difference(value, std, pairs.df, math.nan, Interval(value, -math.inf, math.inf))
     p = p_value(value, std, pairs.df)
     return Difference(value, std, pairs.df, p, interval(value, std, pairs.df, confidence))
 
@@ -229,8 +236,8 @@ def factor_effects(
     `rows` as for `paired`. Columns: factor, level, against, ratio (value at level / value at
     against, geometric mean over models), ratio_low, ratio_high (corrected), p, p_holm, better (the
     better level; null: a tie), models, seeds (fewest of a model), basis ("seeds": of models;
-    "checkpoints": of these alone; null: no errors), gflops_ratio. A pair of levels without common
-    models is absent.
+    "checkpoints": of these alone; null: no errors), gflops_ratio, degenerate (a standard error of
+    0: nothing varied, and nothing is tested). A pair of levels without common models is absent.
     """
     full, _ = with_recipe(rows)
     if factor not in full:
@@ -245,7 +252,7 @@ def factor_effects(
         (
             *(factor, a, b, *(math.exp(v) if v < 700 else math.inf for v in e.interval)),
             *(e.p, q, None if e.tie else a if (e.value > 0) == higher else b),
-            *(len(p.gain), int(p.seeds.min()), p.basis, p.gflops_ratio),
+            *(len(p.gain), int(p.seeds.min()), p.basis, p.gflops_ratio, e.degenerate),
         )
         for (a, b, p), e, q in zip(found, effects, adjusted, strict=True)
     ]

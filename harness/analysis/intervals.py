@@ -21,6 +21,7 @@ from harness.errors import BadInput
 
 Array = NDArray[np.float64]
 
+ROUNDING = 1e-8  # of a value, or of 1 where it is less: no measurement is known so well
 COVARIANCE_DF = 31.0  # of one seen in the influences of 32 groups (harness.metrics.influence)
 
 
@@ -70,6 +71,11 @@ class Difference:
         """Does the interval hold 0? What has no standard error cannot be told apart."""
         return not (self.interval.low > 0 or self.interval.high < 0)
 
+    @property
+    def degenerate(self) -> bool:
+        """Is the standard error 0, or rounding? Nothing varied that the difference rests on."""
+        return without_spread(self.value, self.std)
+
 
 def critical(confidence: float, df: float = math.inf, sides: int = 2) -> float:
     """Student's quantile for an interval of `confidence`; the normal one at infinite `df`.
@@ -88,6 +94,11 @@ def interval(
     """value +- t std. One-sided intervals have one level for both limits: use the one asked for."""
     half = critical(confidence, df, sides) * std
     return Interval(float(value), float(value - half), float(value + half))
+
+
+def without_spread(value: float, std: float) -> bool:
+    """Is a standard error 0, or what rounding leaves of 0? It carries no test."""
+    return std <= ROUNDING * max(1.0, abs(value))
 
 
 def pooled_df(variances: ArrayLike, dfs: ArrayLike) -> float:

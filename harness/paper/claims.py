@@ -74,6 +74,12 @@ def _judged(gaps: list[Difference], published: bool, good: int) -> str:
     return UNDECIDED
 
 
+def _no_spread(gaps: list[Difference], published: bool) -> str:
+    """How many differences have a standard error of 0: what did not vary carries no test."""
+    n = 0 if published else sum(g.degenerate for g in gaps)
+    return f"; {n} of {len(gaps)} with a standard error of 0" if n else ""
+
+
 def _log_gap(e: Evidence, a: pd.Series, b: pd.Series) -> Difference:
     """log(a / b) of two rows of one frame."""
     frame = pd.DataFrame([a, b])
@@ -121,7 +127,8 @@ def _block_quality(others: tuple[str, ...] | None) -> Callable[[Evidence], tuple
         gaps = corrected([_log_gap(e, a, b) for a, b in pairs])
         words = [f"{a['value']:.2f} against {b['value']:.2f} ({b['block']}, {a['model']})"
                  for a, b in pairs]  # fmt: skip
-        return _judged(gaps, e.published, _sign(e)), ", ".join(words)
+        said = ", ".join(words) + _no_spread(gaps, e.published)
+        return _judged(gaps, e.published, _sign(e)), said
 
     return by
 
@@ -136,6 +143,7 @@ def _half(e: Evidence) -> tuple[str, str]:
     if len(pairs) > 1:
         ratios = [f"{ratio} ({a['model']})" for ratio, (a, _) in zip(ratios, pairs, strict=True)]
     words = f"ratio {', '.join(ratios)}; nearly half: 0.4 to 0.6"
+    words += _no_spread(gaps, e.published)
     if e.published:
         return (AGREES if all(gap.value in near for gap in gaps) else DISAGREES), words
     limits = [gap.interval for gap in gaps]
@@ -186,6 +194,7 @@ def _forward(along: str) -> Callable[[Evidence], tuple[str, str]]:
                 if any(g.interval.known for g in gaps)
                 else "; no standard errors, so none is sure"
             )
+            words += _no_spread(gaps, e.published)
         return _judged(corrected(gaps), e.published, _sign(e)), words
 
     return by
@@ -230,6 +239,7 @@ def _similar(e: Evidence) -> tuple[str, str]:
     worst = max(math.exp(abs(g.value)) for g in gaps)
     words = f"{len(gaps)} pairs, {near} within a factor of 1.25, the largest factor {worst:.2f}"
     words += _by_patch([(a, b, g.value) for (a, b, _), g in zip(found, gaps, strict=True)])
+    words += _no_spread(gaps, e.published)
     if e.published:
         return (AGREES if near == len(gaps) else DISAGREES), words
     if any(g.interval.low > within or g.interval.high < -within for g in gaps):

@@ -8,6 +8,7 @@ from typing import Any
 
 DASH = "–"  # for a cell without a value
 SURE = 1e-6  # of the value: a narrower interval is rounding, and twelve digits would follow
+P_LEAST = 1e-15  # a smaller p-value says what no distribution of errors is known to
 FAR = 3.0  # between the ends of a ratio's interval: from here on each has its own decimals
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -34,6 +35,13 @@ def power(value: float) -> str:
     if math.isclose(mantissa, 1):
         return raised
     return f"{mantissa:.2g}×{raised}".replace("-", "−")
+
+
+def p_value(p: Any) -> str:
+    """Two digits, "< 10⁻¹⁵" below what can be known; a dash where nothing was tested."""
+    if p is None or not math.isfinite(float(p)):
+        return DASH
+    return f"< {power(P_LEAST)}" if float(p) < P_LEAST else number(p, 2)
 
 
 def signed(value: float) -> str:

@@ -46,6 +46,17 @@ def test_with_one_seed_it_is_of_these_checkpoints_and_without_errors_a_tie():
     assert row["better"] is None and row["basis"] is None and math.isinf(row["ratio_high"])
 
 
+def test_pairs_that_all_differ_by_the_same_are_tested_by_nothing():
+    """A standard error of 0 is one that was not seen: it gave p-values of 10^-124."""
+    rows = study(better)
+    rows["value"] = np.where(rows["learning_rate"] == 0.1, 8.0, 6.0)
+    (row,) = factor_effects(rows, "learning_rate", "fid").to_dict("records")
+    assert row["degenerate"] and row["better"] is None and math.isnan(row["p_holm"])
+    assert row["ratio"] == pytest.approx(8 / 6) and math.isinf(row["ratio_high"])
+    (row,) = factor_effects(study(better), "learning_rate", "fid").to_dict("records")
+    assert not row["degenerate"]
+
+
 def test_what_else_differs_is_held_equal():
     one, other = study(better), study(better).assign(block="adaln", value=1e3)
     pooled = pd.concat([one.assign(block="adaln-zero"), other])
@@ -113,7 +124,8 @@ def test_the_best_of_equal_recipes_is_not_flattered():
 
 def test_values_that_are_not_positive_are_compared_by_their_differences():
     rows = study(better, 2, spread=0.01)
-    rows["value"] = np.where(rows["learning_rate"] == 0.2, -0.001, 0.02) + rows["seed"] * 1e-4
+    other = rows["learning_rate"] == 0.2  # whose seeds spread otherwise, or nothing would vary
+    rows["value"] = np.where(other, -0.001, 0.02) + rows["seed"] * np.where(other, 2e-4, 1e-4)
     (row,) = factor_effects(rows, "learning_rate", "kid").to_dict("records")
     assert row["better"] == 0.2
 

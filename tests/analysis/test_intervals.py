@@ -91,6 +91,10 @@ def test_of_many_true_ties_one_in_twenty_families_has_a_winner():
 
 def test_exact_values_and_intervals():
     assert p_value(0.0, 0.0) == 1 and p_value(1.0, 0.0) == 0
+    assert difference(2.0, 1.0, 0.0, 0.0).degenerate  # it has a p-value, and carries no test
+    assert difference(2.0, 1.0, 0.3, 0.3, covariance=0.09).degenerate
+    assert not difference(2.0, 1.0, 1e-4, 0.0).degenerate
+    assert not difference(2.0, 1.0, None, 0.1).degenerate
     assert p_value(1.64485, 1.0, sides=1) == pytest.approx(0.05, abs=1e-4)
     one = Interval(2.0, 1.0, 4.0)
     assert 1.5 in one and 5 not in one and float(one) == 2 and one.half_width == 1.5

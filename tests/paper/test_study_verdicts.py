@@ -136,6 +136,13 @@ def others(values: tuple[float, ...], se: float = 1e-4) -> Evidence:
     return blocks({"value": 10.0, "se": se}, **each)
 
 
+def test_a_standard_error_of_0_is_said() -> None:
+    said = decide("adaln-zero-best", others((11.0, 12.0, 13.0), se=0.0)).numbers
+    assert said.endswith("(adaln, DiT-XL/2); 3 of 3 with a standard error of 0")
+    half = blocks({"value": 5.0, "se": 0.0}, in_context={"value": 10.0, "se": 0.0})
+    assert decide("adaln-zero-half", half).numbers.endswith("; 1 of 1 with a standard error of 0")
+
+
 def test_the_best_block_is_better_than_each_other_one_by_holm() -> None:
     found = decide("adaln-zero-best", others((11.0, 12.0, 13.0)))
     assert found.verdict == SUPPORTED
@@ -346,7 +353,7 @@ def test_similar_models_are_judged_together_by_holm_and_told_by_patch() -> None:
     assert found.numbers.startswith("3 pairs, 1 within a factor of 1.25, the largest factor 1.30")
     assert "patch" not in found.numbers  # all are of one patch size
     found = decide("similar-gflops-similar-fid", Evidence(final=final.assign(patch_size=[8, 2, 4])))
-    assert found.numbers.endswith("(with patch 8: 2, up to 1.30; without: 1, up to 1.00)")
+    assert "(with patch 8: 2, up to 1.30; without: 1, up to 1.00)" in found.numbers
     for lacking in (final.drop(columns=["patch_size"]), final.assign(patch_size=[8, 2, None])):
         found = decide("similar-gflops-similar-fid", Evidence(final=lacking))
         assert found.verdict == UNDECIDED and "patch" not in found.numbers

@@ -32,6 +32,22 @@ def test_numbers_have_three_digits_and_missing_is_a_dash(value, text):
     assert wording.number(value) == text
 
 
+@pytest.mark.parametrize(
+    ("p", "said"),
+    [
+        (None, "–"),
+        (math.nan, "–"),
+        (0.0456, "0.046"),
+        (2.04e-9, "2×10⁻⁹"),
+        (1e-15, "10⁻¹⁵"),
+        (2.3e-124, "< 10⁻¹⁵"),
+        (0.0, "< 10⁻¹⁵"),
+    ],
+)
+def test_a_p_value_has_two_digits_and_a_lower_bound(p, said):
+    assert wording.p_value(p) == said
+
+
 def test_spread_has_the_values_own_decimals():
     assert wording.spread(51.23, 1.337) == "51.2 ± 1.3"
     assert wording.spread(226.4, 12.3) == "226 ± 12"

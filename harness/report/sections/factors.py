@@ -13,7 +13,7 @@ from harness.report.draw import drawn
 from harness.report.figures.factors import PANELS
 from harness.report.findings import Findings
 from harness.report.phrases import count_word, drawn_clause
-from harness.report.wording import DASH, count, listed, number, ratio, small_ints
+from harness.report.wording import count, listed, number, p_value, ratio, small_ints
 
 MOST = 40  # rows of a table
 
@@ -104,10 +104,10 @@ def effects_table(found: Findings) -> Block:
                 effects.level_in_words(r["factor"], r["level"]),
                 effects.level_in_words(r["factor"], r["against"]),
                 ratio(r["ratio"], r["ratio_low"], r["ratio_high"]),
-                "tie"
+                ("no spread" if r["degenerate"] else "tie")
                 if level is None
                 else Cell(effects.level_in_words(r["factor"], level), strong=True),
-                DASH if math.isnan(r["p_holm"]) else number(r["p_holm"], 2),
+                p_value(r["p_holm"]),
                 str(r["models"]),
                 str(r["seeds"]),
                 number(r["gflops_ratio"], 4),
@@ -122,6 +122,11 @@ def effects_table(found: Findings) -> Block:
         f"stands, with 95% intervals, Holm over the pairs of a factor; {found.better}. A tie is a "
         "ratio whose interval holds 1; a case is a model in one setting of all else. ",
     ]
+    if effects.table["degenerate"].any():
+        caption.append(
+            "No spread: all pairs differ by the same, or the recorded errors are 0. Nothing can be "
+            "tested then. "
+        )
     if effects.ways:
         ways = [f"{name} by {how}" for name, how in effects.ways.items()]
         caption.append(f"Objectives are sampled each by its own sampler: {listed(ways)} of the "

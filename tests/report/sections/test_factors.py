@@ -66,6 +66,18 @@ def test_of_several_levels_the_ties_are_counted(make):
 
 
 @pytest.mark.slow
+def test_pairs_without_any_spread_are_named_and_not_tested(make):
+    found = ablation(make, noise=0.0)
+    rows = found["metrics"]
+    rows["value"] = np.where(rows["run"].str.endswith("-1").fillna(False), 6.0, 8.0)
+    report = make.report(found, ABLATION, samples={})
+    (row,) = cells_of(report, "tab-factors")["rows"]
+    assert row[4:6] == ["no spread", "–"] and row[3] in ("0.750", "1.33")
+    text = said(report)
+    assert "all pairs differ by the same" in text and "no level is told from another" in text
+
+
+@pytest.mark.slow
 def test_no_effect_is_a_tie(make):
     text = said(make.report(ablation(make, effect=1.0), ABLATION, samples={}))
     assert "no level is told from another" in text and "tie" in text
