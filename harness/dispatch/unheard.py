@@ -23,7 +23,7 @@ def sentences(study: Study) -> list[str]:
         if tracker.package is not None and not _installed(tracker.package):
             found.append(
                 f"dispatch.trackers: {tracker.package} is not installed on this machine, so the "
-                f"tracker {tracker.name} is told nothing (pip install {tracker.package})"
+                f"tracker {tracker.name} receives nothing (pip install {tracker.package})"
             )
     return found
 

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import harness
+from harness.cli import parse
 from harness.report.document import compose
 from harness.report.papers import papers_report
 from harness.report.typst_writer import fingerprint
@@ -69,6 +70,17 @@ def test_issue_forms_can_be_read() -> None:
         assert {"name", "description", "body"} <= form.keys(), path
         for field in form["body"]:
             assert field["type"] == "textarea" and field["attributes"]["label"], path
+
+
+def test_issue_forms_ask_for_commands_as_they_are_typed() -> None:
+    """`logs STUDY STAGE` stood there, and is refused: STAGE comes first."""
+    said = "".join(p.read_text() for p in (ROOT / ".github").rglob("*.yml"))
+    asked = re.findall(r"`python -m harness (\w+)((?: \S+)*)`", said)
+    assert {verb for verb, _ in asked} == {"logs", "results"}
+    for verb, written in asked:
+        given = vars(parse([verb, *written.split()]))
+        for name in re.findall(r"\b[A-Z]+\b", written):
+            assert given[name.lower()] == name, f"{verb}{written}"
 
 
 def test_the_program_that_is_installed_begins_where_it_is_said_to() -> None:
