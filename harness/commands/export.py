@@ -15,6 +15,7 @@ from harness.plan.index import index
 from harness.spec.study import load_study
 from harness.store import files, records
 from harness.store.artifacts import Artifact, Store
+from harness.store.pruned import pruned_keys
 from harness.store.results import TrainResult
 from harness.upkeep.usage import size
 
@@ -72,6 +73,11 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"{args.key} is not the key of a checkpoint: a study is --study {args.key}")
     store = Store(args.results)
     key = _find(store, args.key)
+    if key in pruned_keys(store):
+        raise BadInput(
+            f"the weights of {key[:12]} were removed (`prune` does that): give another checkpoint "
+            "of its run, such as the last, or --results of a folder that still has them"
+        )
     artifact = store.open("train", key)
     if artifact is None:
         raise BadInput(f"no committed checkpoint {key}")

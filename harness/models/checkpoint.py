@@ -310,6 +310,11 @@ def _weights_in(folder: Path) -> tuple[Path, str | None]:
             if (found := weight_files.find(place, stem)) is not None:
                 return found.path, found.note
     held = sorted(path.name for path in folder.iterdir())
+    if "manifest.json" in held:  # harness.store commits every stage with one
+        raise BadInput(
+            f"no weights in {folder}: it is a stage's artifact, of a stage that trains nothing or "
+            "whose weights were removed (`prune` does that)"
+        )
     raise BadInput(
         f"no checkpoint in {folder}: looked for {WEIGHTS} and {weight_files.DIFFUSERS}.safetensors"
         f" (it holds {some(held) if held else 'nothing'})"

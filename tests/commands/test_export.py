@@ -13,6 +13,7 @@ from verbs import Said
 
 from harness.models import load_checkpoint
 from harness.store import Store
+from harness.store.pruned import prune
 
 
 @pytest.fixture
@@ -69,6 +70,15 @@ def test_what_cannot_be_exported_says_why(
         commit(store, "train", "", key="a" * 63 + last)
     code, told = verb("export", *words)
     assert code == 2 and said in told
+
+
+def test_a_pruned_checkpoint_is_told_from_a_damaged_one(
+    verb: Said, store: Store, commit: Callable[..., str]
+) -> None:
+    commit(store, "train", "", key="a" * 64)
+    prune(store, "train", "a" * 64)
+    code, said = verb("export", "aaaa")
+    assert code == 2 and "the weights of aaaaaaaaaaaa were removed (`prune` does that)" in said
 
 
 @pytest.mark.slow

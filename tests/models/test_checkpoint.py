@@ -225,6 +225,12 @@ def test_a_train_stages_artifact_loads_without_being_told_heads(model, tmp_path)
         load_checkpoint(tmp_path)
 
 
+def test_an_artifact_without_weights_is_called_one(tmp_path):
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(BadInput, match=r"a stage's artifact, .* whose weights were removed"):
+        load_checkpoint(tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("change", [{"num_classes": 0}, {"out_channels": 4}], ids=str)
 def test_our_own_files_bring_back_what_shapes_do_not_tell(change, randomised, tmp_path):
