@@ -27,8 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     parser.description = (
         "Measures SAMPLES against REFERENCE. Each is an npz with arr_0 (uint8, NHWC; ADM's format) "
-        "or a folder of images; REFERENCE may also be ADM's statistics file (mu, sigma, mu_s, "
-        "sigma_s, arr_0) or one written by a study's reference stage. Note the order: ADM's "
+        "or a folder of images. REFERENCE may also be a file of statistics: one that `statistics` "
+        "or a study's reference stage wrote, ADM's npz (mu, sigma, mu_s, sigma_s, arr_0), "
+        "pytorch-fid's and clean-fid's npz, or torch-fidelity's .pt. Note the order: ADM's "
         "evaluator.py takes the reference first."
     )
     parser.add_argument("samples", metavar="SAMPLES", help="images to be measured")

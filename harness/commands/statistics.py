@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
+
+import yaml
 
 from harness import components
 from harness.errors import BadInput
@@ -96,10 +99,21 @@ def run(args: argparse.Namespace) -> int:
         f"(weights {reference.extractor_sha256[:12]}), {kept:,} kept singly"
     )
     print(f"sha256 of the statistics: {reference.sha256}")
-    weights = f" --weights {args.weights}" if args.weights else ""
-    print(f"use: harness evaluate SAMPLES {output} --extractor {args.extractor}{weights}")
-    print(
-        f"or in a study: reference: {{extractor: {args.extractor}, statistics: {output}, "
-        f"statistics_sha256: {reference.sha256}}}"
-    )
+    given = [str(output), "--extractor", args.extractor]
+    given += ["--weights", args.weights] if args.weights else []
+    print(f"use: python -m harness evaluate SAMPLES {shlex.join(given)}")
+    section = {
+        "extractor": args.extractor,
+        "statistics": str(output),
+        "statistics_sha256": reference.sha256,
+    }
+    print(f"or in a study: reference: {_in_a_line(section)}")
     return 0
+
+
+def _in_a_line(section: dict[str, str]) -> str:
+    """YAML in one line, whatever is in a path."""
+    said: str = yaml.safe_dump(
+        section, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
+    )
+    return said.strip()

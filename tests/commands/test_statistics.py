@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from harness.cli import main
 from harness.metrics.reference import Reference
@@ -42,6 +44,20 @@ def test_numbers_against_the_file_are_those_against_the_images(
     assert once["metrics"] == pytest.approx(anew["metrics"], rel=1e-9)
     assert once["provenance"]["reference_sha256"] in said
     assert not list(here.glob("*.partial"))
+
+
+def test_what_it_prints_can_be_typed_and_pasted_whatever_the_path(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "my réf, 2: a.npz"
+    words = ["statistics", "real.npz", "--extractor", "random-conv", "--output", name]
+    assert main(words) == 0
+    *_, use, section = capsys.readouterr().out.splitlines()
+    assert shlex.split(use)[1:] == [
+        *("python", "-m", "harness", "evaluate", "SAMPLES", name, "--extractor", "random-conv")
+    ]
+    found = yaml.safe_load(section.removeprefix("or in a study: reference: "))
+    assert found["statistics"] == name and len(found["statistics_sha256"]) == 64
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(
