@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="STUDY",
         default="scaling",
         dest="template",
-        help="the study to begin with: scaling (default), blocks, guidance, ...",
+        help=f"the study to begin with: one of {', '.join(templates())} (default: scaling)",
     )
     parser.add_argument(
         "--data",

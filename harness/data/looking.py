@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,8 @@ def data_name(path: Path) -> str:
     from harness.data.embedded import EMBEDDED
 
     stem = path.resolve().stem if path.is_file() else path.resolve().name
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._") or "images"
+    plain = re.sub(r"[\u0300-\u036f]", "", unicodedata.normalize("NFKD", stem))  # é as e
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._") or "images"
     return f"my-{name}" if name in EMBEDDED else name
 
 

@@ -88,7 +88,9 @@ def test_of_many_images_some_are_opened_from_the_first_to_the_last() -> None:
         ("...", "images"),
         ("glyphs", "my-glyphs"),  # an embedded set's name means the embedded set
         ("imagenet.v2", "imagenet.v2"),
-        ("été", "t"),
+        ("Été à Zürich", "Ete-a-Zurich"),
+        ("Smørrebrød", "Sm-rrebr-d"),
+        ("猫", "images"),
     ],
 )
 def test_data_are_named_after_their_folder(path: str, name: str, tmp_path: Path) -> None:
