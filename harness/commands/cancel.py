@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
             "their driver goes on with the rest"
         )
     if not (asked or here or jobs):
+        common.note_absence(args.results)
         print("nothing of this study is running" if whole else "none of these stages is running")
     return 0
 

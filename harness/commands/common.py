@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -256,6 +257,14 @@ def duration(seconds: float | None) -> str:
     if seconds < 3600:
         return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
     return f"{int(seconds // 3600):,} h {int(seconds % 3600 // 60):02d} min"
+
+
+def note_absence(root: str | Path) -> bool:
+    """Is there no results folder `root`? Then a note on stderr says so: it may be mistyped."""
+    absent = not (Path(root).is_symlink() or Path(root).exists())
+    if absent:
+        print(f"note: results folder {root} is not there: nothing was run yet", file=sys.stderr)
+    return absent
 
 
 def results_folder(args: argparse.Namespace) -> Path:

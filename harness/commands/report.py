@@ -63,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if isinstance(opened, Index):
         return _as_run(args, opened)
     if not opened.state().done and not recorded(opened):
+        common.note_absence(args.results)
         print(f"nothing of {opened.study.name} ({opened.study.profile}) is recorded yet")
         return 3
     theirs = (Path(args.against), args.label) if args.against else None

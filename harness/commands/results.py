@@ -49,12 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     root = Path(args.results)
-    if root.is_symlink() or root.exists() or args.compact:
-        if not root.is_dir():
-            what = "is not a folder" if root.exists() else "is not there"
-            raise BadInput(f"results folder {root} {what}")
-    else:
-        print(f"note: results folder {root} is not there: nothing was run yet", file=sys.stderr)
+    if (args.compact or not common.note_absence(root)) and not root.is_dir():
+        what = "is not a folder" if root.exists() else "is not there"
+        raise BadInput(f"results folder {root} {what}")
     if args.compact:
         return compact(root)
     if args.study is None:

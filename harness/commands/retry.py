@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from harness.commands import common
 from harness.commands import run as run_verb
 from harness.commands.common import Opened
 from harness.dispatch.attempt_words import when
+from harness.errors import BadInput
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +34,13 @@ def run(args: argparse.Namespace) -> int:
         meant = common.matching(args, opened, args.stage)
         keys = [s.key for s in opened.plan.select(args.stage) if s.key in set(keys)]
     if args.dry_run:
+        common.note_absence(args.results)
         return dry_run(opened, keys)
+    if not args.stage and not Path(args.results).exists():  # its name may be mistyped
+        raise BadInput(
+            f"results folder {args.results} is not there: nothing was run yet, and nothing failed; "
+            f"to begin: {common.command(args, 'run')}"
+        )
     forgiven = opened.ledger.forgive(keys)
     told = sys.stderr if args.json else sys.stdout
     if args.stage and not forgiven:

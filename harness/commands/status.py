@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    common.note_absence(args.results)
     for note in records.reconcile(Store(args.results)):
         print(note, file=sys.stderr)
     if args.watch and not args.json and sys.stdout.isatty():

@@ -16,6 +16,16 @@ def test_retrying_what_has_not_failed_starts_nothing(verb: Said, study: Path) ->
     assert not (study.parent / "results").exists()
 
 
+def test_retrying_in_a_folder_that_is_not_there_does_not_begin_the_study(
+    verb: Said, study: Path
+) -> None:
+    """A mistyped --results started all of it."""
+    code, said = verb("retry", "tiny.yaml", "--results", "reslts")
+    assert code == 2 and "results folder reslts is not there: nothing was run yet" in said
+    assert "to begin: python -m harness run tiny.yaml --results reslts" in said
+    assert not (study.parent / "reslts").exists()
+
+
 def test_a_dry_run_lists_what_is_tried_again_by_itself_with_its_date(
     verb: Said, study: Path
 ) -> None:

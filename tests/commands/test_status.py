@@ -51,6 +51,14 @@ def test_status_tells_who_drives_how_far_and_what_waits_for_what(verb: Said, stu
     assert "lost: its driver died before it ended" in said
 
 
+@pytest.mark.parametrize("name", ["status", "cancel", "report"])
+def test_a_results_folder_that_is_not_there_is_named(name: str, verb: Said, study: Path) -> None:
+    """A mistyped --results looked as a study that nobody has begun."""
+    _, said = verb(name, "tiny.yaml", "--results", "reslts")
+    assert "note: results folder reslts is not there: nothing was run yet" in said
+    assert not (study.parent / "reslts").exists()
+
+
 @pytest.mark.slow
 def test_status_says_which_records_it_wrote_again(done: Plan, verb: Said) -> None:
     """A number without a record is shown by every reader, and what was repaired is named."""
