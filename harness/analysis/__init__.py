@@ -43,7 +43,7 @@ The rooms (each function's docstring has columns, units and source):
                       (.saving .ratio .difference Interval; sweep: selection.sampling_sweep_rows)
     factors       axes(rows) -> Axes(compute, factors, replicates);  with_recipe(rows)
                   factor_effects(rows, factor, metric) -> frame;  paired -> Pairs
-                  choose(rows, factor, metric) -> Choices, valued on other samples
+                  choose(rows, factor, metric, on=None) -> Choices, valued on other samples
     interactions  interaction(rows, factor, first, second) -> Interaction: .slope .crossing
     power         smallest_difference(spread, replicates, models=1, comparisons=1) -> float
     isoflop       surface(gflops, images, values, std=None) -> Surface: .exponent .optimum(budget)

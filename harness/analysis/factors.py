@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from harness import setting_names as names
-from harness.analysis.averaging import errors
+from harness.analysis.averaging import averaged, errors
 from harness.analysis.finished import finished
 from harness.analysis.intervals import (
     COVARIANCE_DF,
@@ -261,41 +261,95 @@ def factor_effects(
 
 @dataclass(frozen=True)
 class Choice:
-    """The best level per model, chosen on some samples; its value is of the others."""
+    """The best level of a model, chosen on some samples; its value is of the others."""
 
     level: Any
     model: str
     value: float  # mean of the rows that were not chosen on
-    se: float  # of that mean, from recorded errors; NaN where there are none
+    se: float  # of that mean; NaN where nothing is known of it
     chosen_on: str  # "sampling_seed 0", "seed 0"
+    valued_on: str = ""
+    df: float = math.inf  # of `se`
+    basis: str | None = None  # "seeds", "checkpoints", or null: what `se` speaks of
+    flattered: float = math.nan  # its mean where it was chosen: the best of several noisy values
+    levels: int = 0  # among how many it was chosen
 
 
-def choose(rows: pd.DataFrame, factor: str, metric: str) -> tuple[Choice, ...]:
+def choose(
+    rows: pd.DataFrame, factor: str, metric: str, on: pd.DataFrame | None = None
+) -> tuple[Choice, ...]:
     """Per model the best level of `factor`, chosen on one half of the samples and valued on the
     other.
 
-    The halves are sampling seeds where a model has several, else training seeds. A model with
-    neither is absent: the best of several, measured on what it was chosen by, is flattered.
+    The halves are training seeds where a model has several: a recipe's luck in training is then
+    not chosen either. Else they are sampling seeds of the same checkpoints. Else the level is
+    chosen `on` these rows, of other samples (measured in another way, perhaps), and valued on all
+    of `rows`. A model with none of these is absent: the best of several, measured on what it was
+    chosen by, is flattered. A level counts where it has every seed of both halves, and a model
+    where two levels do.
     """
     full, _ = with_recipe(rows)
-    full = full.assign(_std=errors(full)[0])
+    other = None if on is None else with_recipe(on)[0]
     sign = 1.0 if higher_is_better(metric) else -1.0
     out = []
     for model, one in full.groupby("model", sort=False):
-        for column in REPLICATE[::-1]:
-            kinds = sorted(one[column].dropna().unique()) if column in one else []
-            if len(kinds) > 1:
-                break
-        else:
+        halves = _halves(one) or _others(one, other, str(model))
+        if halves is None:
             continue
-        first = kinds[: len(kinds) // 2]
-        picked, kept = one[one[column].isin(first)], one[~one[column].isin(first)]
-        scores = sign * picked.groupby(factor)["value"].mean()
-        valued = kept[kept[factor] == scores.idxmax()] if len(scores) else kept.iloc[:0]
-        if not len(valued):
+        (picked, chosen_on), (kept, valued_on) = halves
+        levels = _complete(picked, factor) & _complete(kept, factor)
+        if len(levels) < 2:
             continue
-        error = math.sqrt(float((valued["_std"] ** 2).sum(skipna=False))) / len(valued)
-        on = f"{column} {', '.join(f'{k:g}' for k in first)}"
-        value = float(valued["value"].mean())
-        out.append(Choice(scores.idxmax(), str(model), value, error, on))
+        picked, kept = (half[half[factor].isin(levels)] for half in (picked, kept))
+        scores: Any = picked.groupby(factor)["value"].mean().astype(float)
+        best: Any = (sign * scores).idxmax()
+        means = averaged(kept.assign(label=kept[factor]))
+        row = means[means["label"] == best].iloc[0]
+        se, df = (math.nan if pd.isna(row[c]) else float(row[c]) for c in ("se", "se_df"))
+        basis = None if pd.isna(row["basis"]) else str(row["basis"])
+        out.append(
+            Choice(best, str(model), float(row["value"]), se, chosen_on, valued_on, degrees(df),
+                   basis, float(scores[best]), len(levels))
+        )  # fmt: skip
     return tuple(out)
+
+
+Half = tuple[pd.DataFrame, str]  # rows, and in words which
+
+
+def _halves(one: pd.DataFrame) -> tuple[Half, Half] | None:
+    """A model's rows by the first half of its seeds and the rest; None where it has one."""
+    for column in REPLICATE:
+        kinds = sorted(one[column].dropna().unique()) if column in one else []
+        if len(kinds) > 1:
+            first, rest = kinds[: len(kinds) // 2], kinds[len(kinds) // 2 :]
+            return _half(one, column, first), _half(one, column, rest)
+    return None
+
+
+def _half(one: pd.DataFrame, column: str, seeds: Sequence[float]) -> Half:
+    return one[one[column].isin(seeds)], f"{column} {', '.join(f'{k:g}' for k in seeds)}"
+
+
+def _others(one: pd.DataFrame, on: pd.DataFrame | None, model: str) -> tuple[Half, Half] | None:
+    """Rows `on` other samples of this model, and its own; None where they share a sampling seed."""
+    if on is None or "sampling_seed" not in on or "sampling_seed" not in one:
+        return None
+    own, theirs = one["sampling_seed"], on[on["model"] == model]
+    if not len(theirs) or theirs["sampling_seed"].isna().any() or own.isna().any():
+        return None
+    if set(own) & set(theirs["sampling_seed"]):
+        return None
+    seeds = [sorted(set(s)) for s in (theirs["sampling_seed"], own)]
+    return _half(theirs, "sampling_seed", seeds[0]), _half(one, "sampling_seed", seeds[1])
+
+
+def _complete(half: pd.DataFrame, factor: str) -> set[Any]:
+    """The levels that were measured with every seed of the half: means of others do not compare."""
+    by = [c for c in REPLICATE if c in half]
+    had = {
+        level: set(rows[by].itertuples(index=False, name=None))
+        for level, rows in half.groupby(factor, sort=False)
+    }
+    every = set().union(*had.values())
+    return {level for level, seeds in had.items() if seeds == every}

@@ -112,6 +112,29 @@ def at_every_step(metrics: pd.DataFrame, metric: str, protocol: Protocol) -> pd.
     return _followed(rows[rows["step"].notna()])[0]
 
 
+def of_other_samples(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Measured rows at the compared step of samples that none of `final_rows` has.
+
+    They are of other sampling seeds, and may be fewer or of other sampling steps; guidance and
+    decoder are the same. Of several such ways the one that covers the most models.
+    """
+    rows = measured(metrics, metric)
+    chosen = _widest(rows)
+    if chosen is None:
+        return rows
+    seeds = set(_at(rows, chosen)["sampling_seed"].dropna())
+    kept = rows["sampling_seed"].notna() & ~rows["sampling_seed"].isin(seeds)
+    alike = [_but_how_many(p) == _but_how_many(chosen[0]) for p in rows["protocol"]]
+    at_step = [plain(s) == chosen[1] for s in rows["step"]]
+    rows = where(rows, list(kept.to_numpy(bool) & np.array(alike) & np.array(at_step)))
+    other = _widest(rows)
+    return rows if other is None else _at(rows, other)
+
+
+def _but_how_many(protocol: Protocol) -> Protocol:
+    return dataclasses.replace(protocol.drawn, samples=None, sampling_steps=None)
+
+
 def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Quality of every configuration at the compared step, by increasing Gflops.
 

@@ -12,7 +12,14 @@ import pandas as pd
 
 from harness import setting_names as names
 from harness.analysis import own_samplers, selection
-from harness.analysis.factors import axes, factor_effects, paired, with_recipe
+from harness.analysis.factors import (
+    Choice,
+    axes,
+    choose,
+    factor_effects,
+    paired,
+    with_recipe,
+)
 from harness.analysis.interactions import Interaction, interaction
 from harness.analysis.intervals import Interval, interval
 from harness.errors import BadInput
@@ -41,6 +48,10 @@ class Effects:
     """How each objective was sampled, where they are compared (own_samplers)."""
     turns: tuple[Interaction, ...] = ()
     """How the ratio changes with model compute; their levels are corrected for their number."""
+    choices: tuple[Choice, ...] = ()
+    """Per model the best of its recipes, chosen on other samples than those of its value."""
+    flattered: tuple[str, ...] = ()
+    """Models of several recipes, all measured on one set of samples."""
 
     def level_in_words(self, factor: Any, level: Any) -> str:
         """A level in words that no other level of its factor has."""
@@ -52,10 +63,16 @@ def find(parts: list[tuple[str, pd.DataFrame]], metric: str) -> Effects:
     """Effects of every factor within each reference's rows: (name, metrics rows)."""
     tables, points, turns, factors = [], [], [], []
     ways: dict[str, str] = {}
+    choices: list[Choice] = []
+    several: list[str] = []
     for part, rows in parts:
         compared = selection.final_rows(rows, metric)
         if not len(compared):
             continue
+        recipes = compared.groupby("model", sort=False)["label"].nunique()
+        several += [str(model) for model, n in recipes.items() if n > 1]
+        on = selection.of_other_samples(rows, metric)
+        choices += choose(compared, "label", metric, on)
         by = dict.fromkeys(axes(compared).factors, compared)
         objectives = own_samplers.sampled(rows, metric)
         if len(objectives.ways) > 1:
@@ -81,6 +98,8 @@ def find(parts: list[tuple[str, pd.DataFrame]], metric: str) -> Effects:
         pd.DataFrame(points, columns=list(POINTS)),
         ways,
         tuple(found),
+        tuple(choices),
+        tuple(m for m in dict.fromkeys(several) if m not in {c.model for c in choices}),
     )
 
 

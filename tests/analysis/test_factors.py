@@ -105,8 +105,36 @@ def test_a_choice_is_valued_on_other_samples():
     chosen = choose(twice, "learning_rate", "fid")
     assert {c.level for c in chosen} == {0.2} and len(chosen) == 3
     assert all(c.value > 1 and c.chosen_on == "sampling_seed 0" and c.se > 0 for c in chosen)
+    assert all(c.flattered == 1.0 and c.levels == 2 for c in chosen)
+    assert {(c.valued_on, c.basis) for c in chosen} == {("sampling_seed 1", "checkpoints")}
     assert choose(study(better, 1), "learning_rate", "fid") == ()
-    assert choose(study(better, 2), "learning_rate", "fid")[0].chosen_on == "seed 0"
+
+
+def test_a_choice_is_valued_on_other_trainings_where_there_are_some():
+    """Their luck in training would be chosen too, if the halves were samples of one training."""
+    seeds = pd.concat([study(better, 4).assign(sampling_seed=s) for s in (0, 1)])
+    (one, *_) = choose(seeds, "learning_rate", "fid")
+    assert (one.chosen_on, one.valued_on, one.level) == ("seed 0, 1", "seed 2, 3", 0.2)
+    assert one.basis == "seeds" and one.se > 0 and one.df == 2  # of two levels, two seeds each
+
+
+def test_a_choice_may_be_made_on_another_evaluation_of_other_samples():
+    rows = study(lambda *_: 0.0, 1, std=0.1).assign(sampling_seed=0)
+    on = rows.assign(sampling_seed=7, value=[1.0 if v == 0.1 else 2.0 for v in rows.learning_rate])
+    chosen = choose(rows, "learning_rate", "fid", on)
+    assert {(c.level, c.chosen_on) for c in chosen} == {(0.1, "sampling_seed 7")}
+    values = rows[rows["learning_rate"] == 0.1].set_index("model")["value"]
+    assert all(c.value == values[c.model] and c.flattered == 1.0 for c in chosen)
+    assert choose(rows, "learning_rate", "fid", on.assign(sampling_seed=0)) == ()  # the same
+    assert choose(rows, "learning_rate", "fid", on[on["learning_rate"] == 0.1]) == ()
+
+
+def test_a_level_without_some_seed_is_not_compared_by_its_mean():
+    rows = study(better, 4, levels=(0.1, 0.2, 0.3))
+    lucky = rows.assign(value=rows["value"].where(rows["learning_rate"] != 0.3, 1e-3))
+    gone = lucky[(lucky["learning_rate"] != 0.3) | (lucky["seed"] != 1)]
+    chosen = choose(gone, "learning_rate", "fid")
+    assert {(c.level, c.levels) for c in chosen} == {(0.2, 2)}
 
 
 @pytest.mark.slow

@@ -73,6 +73,17 @@ def test_every_step_of_the_samples_that_were_drawn_in_one_way():
     assert not len(selection.at_every_step(frame(), "fd_glyphs_cnn", way))
 
 
+def test_other_samples_of_the_same_checkpoints_are_those_of_another_sampling_seed():
+    own = [row(S, 10.0), row(B, 5.0)]
+    other = [row(m, 9.0, samples=500, sampling_seed=7) for m in (S, B)]
+    unlike = [row(S, 1.0, samples=500), row(S, 2.0, sampling_seed=7, guidance_scale=1.5),
+              row(S, 3.0, sampling_seed=7, step=7)]  # fmt: skip
+    got = selection.of_other_samples(frame(*own, *other, *unlike), "fd_glyphs_cnn")
+    assert got["value"].tolist() == [9.0, 9.0] and set(got["label"]) == {S, B}
+    assert not len(selection.of_other_samples(frame(*own), "fd_glyphs_cnn"))
+    assert not len(selection.of_other_samples(frame(), "fd_glyphs_cnn"))
+
+
 def test_rows_of_real_images_are_no_model():
     real = {**dict.fromkeys(NAMES), "metric": "fd_glyphs_cnn", "of": "floor", "value": 0.9}
     assert final(row(S), real)["label"].tolist() == [S]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.components.section import Section
-from harness.report import figures
+from harness.report import chosen, figures
 from harness.report.blocks import Block, Text, paragraph, ref, strong
 from harness.report.draw import drawn
 from harness.report.findings import Findings
@@ -41,6 +41,7 @@ class Blocks(Section):
                 spans += [strong(f"{name}: "), *best_sentence(found, part)]
             if (rest := len(models) - SAID) > 0:
                 spans.append(f"Of {small_ints(rest)} more models nothing is said here. ")
+        spans += chosen.sentences(found)
         spans.append(
             "In the paper (Figure 5 and Table 3) adaLN-Zero has the lowest FID, 19.47, then adaLN "
             "25.21, cross-attention 26.14 and in-context 35.24; it publishes no spread."

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import setting_names as names
 from harness.components.section import Section
-from harness.report import figures
+from harness.report import chosen, figures
 from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.figures.factors import PANELS
@@ -35,6 +35,7 @@ class Factors(Section):
             ref("tab-factors"),
             " has every pair of levels. ",
             *sentences(findings),
+            *chosen.pointer(findings),
         ]
         caption: list[Text] = [
             strong("Factors. "),
@@ -44,7 +45,8 @@ class Factors(Section):
         ]
         drawing = figures.effects(found.points, findings.title)
         blocks: list[Block] = [paragraph(*spans), drawn("factors", drawing, caption)]
-        return [*blocks, effects_table(findings), *turns_table(findings)]
+        blocks += [effects_table(findings), *turns_table(findings)]
+        return [*blocks, *chosen.choices_table(findings)]
 
 
 def better_level(row: dict[Any, Any]) -> Any:
