@@ -259,6 +259,11 @@ def _import_study(args: argparse.Namespace) -> int:
 
     if not Path(args.file).exists():
         raise Missing(f"{args.file}: no such file")
+    if Path(args.file).is_file():
+        try:
+            Path(args.file).open("rb").close()
+        except OSError as error:
+            raise BadInput(f"{args.file} cannot be read: {error.strerror}") from error
     if not archive.is_archive(Path(args.file)):
         raise BadInput(
             f"{args.file} is not an archive of a study; is it a checkpoint? Then say what "

@@ -223,7 +223,7 @@ def _open_folder(path: Path, square: Square | None) -> Images:
 def _files(path: Path) -> Iterator[Path]:
     """Files below `path`, through links; litter (hidden files and folders as well) apart."""
     seen = set()
-    for folder, folders, names in os.walk(path, followlinks=True):
+    for folder, folders, names in os.walk(path, onerror=_unreadable, followlinks=True):
         place = os.path.realpath(folder)
         if place in seen:
             raise BadInput(f"{folder}: a link to a folder that is read already")
@@ -236,6 +236,11 @@ def _files(path: Path) -> Iterator[Path]:
             if not file.is_file():
                 raise BadInput(f"{file}: {'a link to nothing' if file.is_symlink() else 'no file'}")
             yield file
+
+
+def _unreadable(error: OSError) -> None:
+    """A folder that is passed over would change the numbers."""
+    raise BadInput(f"{error.filename}: cannot be read: {error.strerror}") from error
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -251,8 +251,13 @@ def _of_parts(index: Path) -> state_dicts.Weights:
 def _content(path: Path) -> Any:
     """The content of a weights file, read without running anything in it. Raises BadInput."""
     head = b""
-    with contextlib.suppress(OSError), path.open("rb") as file:
-        head = file.read(content.HEAD)
+    try:
+        with path.open("rb") as file:
+            head = file.read(content.HEAD)
+    except PermissionError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+    except OSError:
+        pass  # what reads it says more
     if (what := content.guess(head)) is not None and path.is_file():
         raise BadInput(f"{path} is {what}")
     named = path.suffix == ".safetensors"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from foreign_study import STUDY
@@ -64,6 +66,22 @@ def test_what_cannot_be_imported_says_why(
 ) -> None:
     code, said = verb("import", *arguments)
     assert code == 2 and expected in said
+
+
+def test_an_archive_that_may_not_be_read_is_not_called_something_else(
+    tmp_path: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs.tar").write_bytes(b"x")
+    opened = Path.open
+
+    def refused(path: Path, *given: Any, **more: Any) -> Any:
+        if path.name == "theirs.tar":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return opened(path, *given, **more)
+
+    monkeypatch.setattr(Path, "open", refused)
+    code, said = verb("import", str(tmp_path / "theirs.tar"))
+    assert code == 2 and "theirs.tar cannot be read: Permission denied" in said
 
 
 @pytest.mark.slow

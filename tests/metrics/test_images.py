@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
 import tracemalloc
 import zipfile
@@ -274,3 +276,20 @@ def test_every_changed_byte_of_an_npz_gives_images_or_words(tmp_path, save):
         except BadInput:
             refused += 1
     assert refused > 200
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(tmp_path, monkeypatch):
+    """Its images were passed over, and the numbers were of the others."""
+    for name in ("cats", "dogs"):
+        save_folder(tmp_path / name, random_images(2))
+    listed = os.scandir
+
+    def refused(path):
+        if Path(path).name == "dogs":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return listed(path)
+
+    assert open_images(tmp_path).count == 4
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(BadInput, match="dogs: cannot be read: Permission denied"):
+        open_images(tmp_path)

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import errno
 import json
 import os
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -192,6 +194,18 @@ def test_a_damaged_file_is_an_error_that_names_it(model, name, tmp_path):
     path.write_bytes(b"")
     with pytest.raises(BadInput, match=name):
         load_checkpoint(path, heads=4)
+
+
+@pytest.mark.parametrize("name", ["theirs.pt", "theirs.safetensors"])
+def test_a_file_that_may_not_be_read_is_not_called_empty(name, tmp_path, monkeypatch):
+    (tmp_path / name).write_bytes(b"x")
+
+    def refused(path, *_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(BadInput, match=f"{name} cannot be read: Permission denied"):
+        load_checkpoint(tmp_path / name, heads=4)
 
 
 def test_a_path_without_a_checkpoint_is_an_error_that_says_so(tmp_path):
