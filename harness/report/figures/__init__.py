@@ -7,7 +7,7 @@ from harness.report.figures.factors import effects
 from harness.report.figures.guidance import guidance
 from harness.report.figures.isoflop import isoflop
 from harness.report.figures.marks import Drawing
-from harness.report.figures.scaling import gflops, metrics
+from harness.report.figures.scaling import gflops, metrics, ratios
 from harness.report.figures.systems import bubbles, systems
 from harness.report.figures.training import (
     blocks,
@@ -29,6 +29,7 @@ __all__ = [
     "metrics",
     "of_several_designs",
     "panels_of_designs",
+    "ratios",
     "sampling",
     "systems",
     "training",

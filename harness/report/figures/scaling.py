@@ -39,13 +39,14 @@ def gflops(
     beside: pd.DataFrame | None = None,
     beside_title: str = "",
     by_patch: bool = True,
+    over: pd.DataFrame | None = None,
 ) -> Drawing:
     """Figure 8: model Gflops (and parameters, and each patch size) against final quality.
 
     `rows`: label, group, size, patch_size, gflops, params, value, low, high, learned; `OTHER` names
     whose number a row is where it is not this study's. `laws`: by group, with `band(gflops)` (frame
     of compute, value, low, high). `beside`: the same columns, another lab's numbers of another
-    metric, in a panel of its own.
+    metric, in a panel of its own. `over`: `ratios` of these rows, in the last panel.
     """
     unit, scale = wording.gflops_unit(float(rows["gflops"].max()))
     end = f"model {unit} per forward pass"
@@ -59,7 +60,8 @@ def gflops(
             part = rows[rows["patch_size"] == p]
             if part["gflops"].nunique() > 1:
                 views.append(_View(f"patch size {int(p)}", "gflops", end, part))
-    count = len(views) + (beside is not None)
+    over = rows.iloc[:0] if over is None else over
+    count = len(views) + (beside is not None) + (len(over) > 0)
     figure, axes = marks.grid(count, 2.2 if count < 4 else 1.6, most=2 if count in (2, 4) else 3)
     for panel, view in zip(axes, views, strict=False):
         _panel(panel, view, scale if view.x == "gflops" else 1e6, rows, floor)
@@ -71,9 +73,65 @@ def gflops(
         _panel(panel, view, 1.0, beside, None)
         panel.set_title(beside_title, loc="left")
         panel.set_ylabel("FID-50K")
+    if len(over):
+        _ratio_panel(axes[-1], over, unit, scale, end)
     marks.keys(axes[0], rows)
     data = rows if beside is None else pd.concat([rows, beside], ignore_index=True)
-    return Drawing(figure, _columns(data), _alt(rows, title, unit, scale))
+    drawn = _columns(data)
+    if len(over):
+        by = ["label", OTHER]
+        named = {"value": "ratio", "low": "ratio_low", "high": "ratio_high"}
+        mine = over.drop(columns=[OTHER]).assign(**{OTHER: None})[[*by, *named]]
+        drawn = drawn.merge(mine.rename(columns=named), "left", on=by)
+    return Drawing(figure, drawn, _alt(rows, title, unit, scale) + _alt_of_ratios(over))
+
+
+def ratios(rows: pd.DataFrame) -> pd.DataFrame:
+    """Our rows over somebody else's of the same size and patch size: `value`, `low` and `high` are
+    ratios, `OTHER` says whose. Their own error does not enter.
+
+    Empty where there are none, or those of several others.
+    """
+    ours = _ours(rows)
+    theirs = rows[~rows.index.isin(ours.index)]
+    if not len(theirs) or theirs[OTHER].nunique() > 1 or not marks.names_tell(theirs):
+        return rows.iloc[:0]
+    by = ["size", "patch_size"]
+    both = ours.drop(columns=[OTHER]).merge(
+        theirs[[*by, "value", OTHER]], on=by, suffixes=("", "_theirs")
+    )
+    both = both[both["value_theirs"].astype(float) > 0]
+    divided = {
+        c: both[c].to_numpy(float, na_value=np.nan) / both["value_theirs"].to_numpy(float)
+        for c in ("value", "low", "high")
+    }
+    return both.assign(**divided)
+
+
+def _ratio_panel(axes: Axes, over: pd.DataFrame, unit: str, scale: float, end: str) -> None:
+    """Ours over somebody else's, model by model; they are equal at the line."""
+    whose = str(over[OTHER].iloc[0])
+    shown = over.drop(columns=[OTHER])  # filled markers: they are of ours
+    marks.points(axes, shown, "gflops", unit, scale)
+    at = (over["gflops"].astype(float) / scale).tolist()
+    style.log_axis(axes.xaxis, at, pad=1.6)
+    held = [1.0, *marks.limits(shown)]
+    room = 0.12 * (max(held) - min(held)) or 0.1
+    axes.set_ylim(min(held) - room, max(held) + room)
+    axes.axhline(1.0, color=style.QUIET, linewidth=0.8, zorder=1)
+    axes.set_title(labels.short(f"ours over {whose}'s", 44), loc="left")
+    axes.set_xlabel(end)
+    axes.set_ylabel("ratio")
+    spots = zip(at, over["value"], map(marks.short_label, marks.records(over)), strict=True)
+    labels.label_points(axes, sorted(spots, key=lambda spot: -spot[0]))
+
+
+def _alt_of_ratios(over: pd.DataFrame) -> str:
+    if not len(over):
+        return ""
+    said = [f"{r['label']} {wording.number(r['value'])}" for r in marks.records(over)]
+    more = f", and {len(said) - 12} more" if len(said) > 12 else ""
+    return f". Ours over {over[OTHER].iloc[0]}'s: {', '.join(said[:12])}{more}"
 
 
 def _ours(rows: pd.DataFrame) -> pd.DataFrame:

@@ -60,14 +60,18 @@ class Gflops(Section):
             spans += [ref("tab-laws"), " has the law's numbers. "]
         others = against_table(found)
         if others:
-            spans += [ref("tab-against"), f" has the differences from {found.report.against_label}"]
             alone = "; its values are in no panel, of which each is of one setting"
-            spans.append(f"{alone if len(found.groups) > 1 else ''}. ")
+            alone = alone if len(found.groups) > 1 else ""
+            spans += [ref("tab-against"), " has the differences from "
+                      f"{found.report.against_label}{alone}. "]  # fmt: skip
         return [paragraph(*spans), figure, *tables, *others]
 
 
-def drawing(found: Findings) -> figures.Drawing:
-    """Figure 8 of these findings."""
+def placed(found: Findings) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """(rows of the main panels, the paper's rows where these stand beside in a panel of their own).
+
+    Somebody else's rows are among ours where their setting is ours.
+    """
     rows, beside = found.final, None
     if len(found.paper) >= 3 and len(found.groups) == 1:
         if found.papers_setting:
@@ -79,10 +83,23 @@ def drawing(found: Findings) -> figures.Drawing:
         theirs = prepared(theirs, higher=found.higher).assign(group=found.groups[0])
         theirs[OTHER] = found.report.against_label
         rows = pd.concat([rows, theirs], ignore_index=True)
+    return rows, beside
+
+
+def divided(found: Findings) -> pd.DataFrame:
+    """Ours over somebody else's values of the same models, where both stand in the same panels."""
+    rows, beside = placed(found)
+    return figures.ratios(rows) if beside is None and len(found.groups) == 1 else rows.iloc[:0]
+
+
+def drawing(found: Findings) -> figures.Drawing:
+    """Figure 8 of these findings."""
+    rows, beside = placed(found)
     title = "the paper, 400K steps"
     return figures.gflops(
-        rows, found.title, found.line(found.protocol), dict(found.laws), beside, title
-    )
+        rows, found.title, found.line(found.protocol), dict(found.laws), beside, title,
+        over=divided(found),
+    )  # fmt: skip
 
 
 def caption(found: Findings) -> list[Text]:
@@ -109,6 +126,12 @@ def caption(found: Findings) -> list[Text]:
     if len(found.paper) >= 3 and len(found.groups) == 1:
         where = "Open markers" if found.papers_setting else "Last panel, open markers"
         spans.append(f"{where}: {PAPER}, Table 3. ")
+    over = divided(found)
+    if len(over):
+        spans.append(
+            f"Last panel: ours over {over[OTHER].iloc[0]}'s, with our error alone; equal at the "
+            "line. "
+        )
     return spans
 
 

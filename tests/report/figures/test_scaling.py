@@ -8,7 +8,7 @@ import pytest
 from drawings import MODELS, hover, legend, lines, over, rows
 
 from harness.report.figures import marks
-from harness.report.figures.scaling import gflops, metrics
+from harness.report.figures.scaling import gflops, metrics, ratios
 
 
 class Law:
@@ -79,6 +79,35 @@ def test_anothers_numbers_are_beside_or_among_ours_and_not_in_the_words() -> Non
     for drawing in (beside, among):
         assert len(drawing.data) == 10 and drawing.data[marks.OTHER].notna().sum() == 5
         assert "paper" not in drawing.alt and "DiT-S/4 1.40: " in drawing.alt
+
+
+@pytest.mark.slow
+def test_where_the_papers_values_are_among_ours_the_last_panel_has_the_ratios() -> None:
+    times = {"S": 1.0, "B": 4.0, "L": 14.0, "XL": 20.0}
+    ours = rows([(s, p, n * least) for p, least in ((8, 0.1), (4, 1.0), (2, 4.0))
+                 for s, n in times.items()])  # fmt: skip
+    theirs = ours.assign(value=ours["value"] / 1.25, low=np.nan, high=np.nan)
+    both = pd.concat([ours, theirs.assign(**{marks.OTHER: "the paper"})], ignore_index=True)
+    over = ratios(both)
+    np.testing.assert_allclose(over["value"].astype(float), 1.25)
+    np.testing.assert_allclose(over[["low", "high"]].astype(float), [[1.125, 1.375]] * 12)
+    drawing = gflops(both, "FID", over=over)
+    assert titles(drawing) == ["", "parameters", "patch size 8", "patch size 4", "patch size 2",
+                               "ours over the paper's"]  # fmt: skip
+    panel = drawing.figure.axes[-1]
+    assert panel.get_ylim()[0] < 1 < 1.375 < panel.get_ylim()[1]
+    assert drawing.data["ratio"].dropna().tolist() == pytest.approx([1.25] * 12)
+    assert drawing.data[drawing.data["ratio"].notna()][marks.OTHER].isna().all()
+    assert "Ours over the paper's: DiT-S/8 1.25" in drawing.alt
+
+
+def test_ratios_are_of_the_same_models_and_of_one_other() -> None:
+    theirs = rows(MODELS[:2], **{marks.OTHER: "the paper"})
+    one = pd.concat([rows(), theirs], ignore_index=True)
+    assert ratios(one)["label"].tolist() == ["DiT-S/4", "DiT-S/2"]
+    assert not len(ratios(rows()))
+    lab = rows(MODELS[:2], **{marks.OTHER: "a lab"})
+    assert not len(ratios(pd.concat([one, lab], ignore_index=True)))
 
 
 @pytest.mark.slow

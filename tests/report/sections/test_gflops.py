@@ -27,7 +27,10 @@ def test_the_papers_models_are_in_a_panel_of_their_own_unless_the_setting_is_the
     assert beside.figure.axes[-1].get_title(loc="left") == "the paper, 400K steps"
     assert "Last panel, open markers: " in plain(caption(found))
     same = dataclasses.replace(found, papers_setting=True)
-    assert drawing(same).figure.axes[-1].get_title(loc="left") != "the paper, 400K steps"
+    last = [axes.get_title(loc="left") for axes in drawing(same).figure.axes]
+    assert len(last) == 6 and last[-1] == "ours over the paper's"
+    assert "Last panel: ours over the paper's, with our error alone" in plain(caption(same))
+    assert len(drawing(found).figure.axes) == 6 and "ours over" not in plain(caption(found))
     assert (drawing(same).data[OTHER] == "the paper").sum() == len(found.paper)
     assert "Open markers: " in plain(caption(same))
 
