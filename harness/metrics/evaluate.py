@@ -94,7 +94,7 @@ def evaluate(
             for note in notes:
                 tell(note)
         both = _extracted(files, loaded, measuring, progress)
-        notes += both.seen
+        notes += [*both.seen, *_other_size(files, both.reference)]
         if both.same_images():
             notes.append(
                 f"{samples_npz} and {reference_npz} hold the same images: "
@@ -171,6 +171,22 @@ def _known_before(
     return notes
 
 
+def _other_size(files: _Files, reference: Reference) -> list[str]:
+    """A note on statistics of images that have other pixels than the samples; files of images are
+    looked at before."""
+    size = reference.image_size
+    if files.real is not None or size in (None, files.samples.size):
+        return []
+    return [
+        f"the samples have {_pixels(files.samples.size)} pixels, the images of the reference's "
+        f"statistics had {_pixels(size)}"
+    ]
+
+
+def _listed(size: tuple[int, int] | None) -> list[int] | None:
+    return None if size is None else list(size)
+
+
 def _gives(extractor: str) -> tuple[str, ...]:
     """The parts of the features that an extractor has; of one that nobody registered, all."""
     try:
@@ -240,7 +256,7 @@ def _provenance(
         "samples_sha256": both.samples_sha256,
         "samples_count": files.samples.count,
         "image_size": list(files.samples.size),
-        "reference_image_size": None if real is None else list(real.size),
+        "reference_image_size": _listed(reference.image_size if real is None else real.size),
         "reference": str(files.reference_path),
         "reference_sha256": reference.sha256,
         "reference_images": reference.images or None,

@@ -116,5 +116,6 @@ def _check_dimensions(generated: Features, reference: Reference) -> None:
         if ours is not None and theirs is not None and ours != theirs.dimensions:
             raise BadInput(
                 f"the samples have {ours} {part} features, the reference statistics "
-                f"{theirs.dimensions}: they were made with different extractors"
+                f"{theirs.dimensions}: they were made with different extractors, or of images of "
+                "other pixels"
             )

@@ -38,7 +38,8 @@ class Reference:
 
     pool: moments of the pool features; spatial: of the spatial ones, or None. features (M, D):
     pool features of the images that precision and recall use, or None. sha256 identifies the
-    content (for ADM's file: of that file). source says in words where it came from.
+    content (for ADM's file: of that file). source says in words where it came from. image_size is
+    the height and width of its images; None: not known, or they differ.
     """
 
     extractor: str
@@ -49,6 +50,7 @@ class Reference:
     images: int
     sha256: str
     source: str = ""
+    image_size: tuple[int, int] | None = None
 
     @classmethod
     def from_features(
@@ -103,8 +105,9 @@ class Reference:
         keep[np.random.default_rng(seed).permutation(count)[:pr_images]] = True
         streams = {"pool": MomentsAccumulator(), "spatial": MomentsAccumulator()}
         kept: list[NDArray[np.float32]] = []
-        done = 0
+        done, sizes = 0, set()
         for batch in batches:
+            sizes.add(batch.shape[1:3])
             found = extract(batch, extractor, batch_size=batch_size)
             if found.pool is None or done + len(found) > count:
                 raise BadInput(f"{source or 'reference'}: more than the {count} images announced")
@@ -121,7 +124,17 @@ class Reference:
         spatial = streams["spatial"].finish() if streams["spatial"].count else None
         features = np.concatenate(kept) if pr_images > 0 else None
         digest = sha256 or _digest(extractor.name, extractor.sha256, pool, spatial, features)
-        return cls(extractor.name, extractor.sha256, pool, spatial, features, count, digest, source)
+        return cls(
+            extractor=extractor.name,
+            extractor_sha256=extractor.sha256,
+            pool=pool,
+            spatial=spatial,
+            features=features,
+            images=count,
+            sha256=digest,
+            source=source,
+            image_size=sizes.pop() if len(sizes) == 1 else None,
+        )
 
     @classmethod
     def from_adm(
@@ -158,11 +171,12 @@ class Reference:
         spatial = None
         if not alone:
             spatial = given_moments(npz.read("mu_s"), npz.read("sigma_s"), f"{path}: mu_s, sigma_s")
-        features = None
+        features = image_size = None
         if extractor is not None:
             check_dimensions(extractor, pool, spatial, path)
         if extractor is not None and "arr_0" in npz:
             images = open_images(path)
+            image_size = images.size
             features = extract(
                 images.batches(batch_size),
                 extractor,
@@ -181,6 +195,7 @@ class Reference:
             source=f"statistics mu and sigma of {path.name}, without spatial ones"
             if alone
             else f"ADM statistics {path.name}",
+            image_size=image_size,
         )
 
     def save(self, path: Path | str) -> None:
@@ -200,6 +215,8 @@ class Reference:
             "pool_count": self.pool.count,
             "spatial_count": 0 if self.spatial is None else self.spatial.count,
         }
+        if self.image_size is not None:
+            about["image_size"] = list(self.image_size)
         arrays["about"] = np.array(json.dumps(about, sort_keys=True))
         with Path(path).open("wb") as file, zipfile.ZipFile(file, "w") as archive:
             for name, array in arrays.items():  # np.savez stamps the time of day into the archive
@@ -228,11 +245,20 @@ class Reference:
                 images=about["images"],
                 sha256=about["sha256"],
                 source=about["source"],
+                image_size=_size(about.get("image_size")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BadInput(
                 f"{path} does not hold reference statistics of this harness: {error}"
             ) from error
+
+
+def _size(given: Any) -> tuple[int, int] | None:
+    """Height and width, as `save` wrote them; None in files of before they were written."""
+    if given is None:
+        return None
+    height, width = given
+    return int(height), int(width)
 
 
 def _read_moments(npz: Npz, count: int, mean: str, covariance: str) -> Moments:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -125,3 +126,23 @@ def test_images_can_be_brought_to_the_samples_size(
     assert once["metrics"] == pytest.approx(anew["metrics"], rel=1e-9)
     assert main([*words, "ref.npz", "--resize", "8"]) == 0
     assert "ref.npz holds statistics: they stay as they were made" in capsys.readouterr().err
+
+
+def test_statistics_of_images_of_another_size_are_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draws = np.random.default_rng(3)
+    np.savez(here / "large.npz", draws.integers(0, 256, (40, 7, 7, 3), dtype=np.uint8))
+    make = ["statistics", "large.npz", "--extractor", "random-conv", "--output"]
+    assert main([*make, "large-ref.npz"]) == 0
+    assert main([*make, "same-ref.npz", "--resize", "8"]) == 0
+    large = Reference.load(
+        "large-ref.npz"
+    )  # spatial features of one extractor tell the sizes apart
+    dataclasses.replace(large, spatial=None).save("large-ref.npz")
+    capsys.readouterr()
+    other, same = measured("large-ref.npz", capsys), measured("same-ref.npz", capsys)
+    said = "the samples have 8x8 pixels, the images of the reference's statistics had 7x7"
+    assert said in other["notes"] and not any("pixels" in note for note in same["notes"])
+    assert other["provenance"]["reference_image_size"] == [7, 7]
+    assert same["provenance"]["reference_image_size"] == [8, 8]

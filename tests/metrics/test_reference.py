@@ -40,10 +40,12 @@ def test_saving_and_loading_gives_the_same_reference_and_the_same_bytes(tmp_path
     reference = make(features if whole else Features(pool=features.pool), source="digits")
     if not whole:
         reference = dataclasses.replace(reference, features=None)
+    reference = dataclasses.replace(reference, image_size=(8, 6) if whole else None)
     reference.save(tmp_path / "a.npz")
     loaded = Reference.load(tmp_path / "a.npz")
     loaded.save(tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    assert loaded.image_size == reference.image_size
     assert loaded.sha256 == reference.sha256 and loaded.source == "digits"
     np.testing.assert_array_equal(loaded.pool.covariance, reference.pool.covariance)
     assert (loaded.spatial is None) == (reference.spatial is None)
@@ -70,6 +72,7 @@ def test_a_reference_made_in_one_pass_is_the_one_made_of_all_features(tiny, pr_i
     for part in ("pool", "spatial"):
         ours, theirs = getattr(streamed, part), getattr(whole, part)
         np.testing.assert_allclose(ours.covariance, theirs.covariance, rtol=1e-5, atol=1e-8)
+    assert streamed.image_size == (8, 8)
     for wrong in (29, 31):
         with pytest.raises(BadInput, match=f"{wrong}"):
             Reference.from_images([images], tiny, count=wrong)
