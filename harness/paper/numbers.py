@@ -9,6 +9,7 @@ spread: they agree to the last digit that the paper prints, or they do not.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from harness import paper
 from harness.analysis import selection
 from harness.analysis.averaging import averaged
 from harness.analysis.intervals import degrees, interval
+from harness.analysis.recorded_settings import recorded_settings
 from harness.paper.claims import decide
 from harness.paper.evidence import (
     AGREES,
@@ -56,11 +58,27 @@ MEASURED = {
     "xl2-512-3m-cfg1.5": Setting("DiT-XL/2", 50_000, 1.5, 3, step=3_000_000, image_size=512),
 }
 # Of all of these; a value that was not recorded (an imported checkpoint's) speaks against nothing.
-PAPERS = {"objective": "ddpm", "sampler": "ancestral", "batch_size": 256, "learning_rate": 1e-4,
-          "ema": 0.9999}  # fmt: skip
+PAPERS: dict[str, Any] = {"objective": "ddpm", "sampler": "ancestral", "batch_size": 256,
+                          "learning_rate": 1e-4, "ema": 0.9999}  # fmt: skip
 NEVER = ("guidance_low", "guidance_high", "ema_length", "labels")  # the paper has no such thing
+RECIPE = {"ema": 0.9999, "label_dropout": 0.1, "weight_decay": 0.0, "grad_clip": None,
+          "schedule": None, "flip": True}  # fmt: skip
+# Of the records' column `recipe`.
 COUNTED = {"sampling-l2-1000-tflops": ("DiT-L/2", 1000),
            "sampling-xl2-128-tflops": ("DiT-XL/2", 128)}  # fmt: skip
+
+
+def is_by_the_papers_recipe(row: Mapping[Any, Any]) -> bool:
+    """Was the model of this row trained and sampled as the paper's, as far as is recorded?
+
+    row: columns of the records. Model, steps, samples, guidance and decoder are not asked for.
+    """
+    recipe = recorded_settings(row.get("recipe"), "recipe")
+    return (
+        all(pd.isna(row.get(c)) or row[c] == v for c, v in PAPERS.items())
+        and all(pd.isna(row.get(c)) for c in NEVER)
+        and all(recipe.get(c, v) == v for c, v in RECIPE.items())
+    )
 
 
 def decide_numbers(evidence: Evidence, metrics: pd.DataFrame | None = None) -> list[Verdict]:
@@ -153,10 +171,7 @@ def _measured(metrics: pd.DataFrame | None, value: float, where: Setting) -> tup
         wanted = getattr(where, column)
         if wanted is not None:
             kept &= rows[column] == wanted
-    for column, value_there in PAPERS.items():
-        kept &= rows[column].isna() | (rows[column] == value_there)
-    for column in NEVER:
-        kept &= rows[column].isna()
+    kept &= np.array([is_by_the_papers_recipe(r) for r in rows.to_dict("records")], bool)
     rows = rows[kept.fillna(False).astype(bool)]
     if not len(rows):
         return nothing("not measured in the paper's setting")

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from harness.analysis.protocol import Protocol
-from harness.paper.numbers import PAPERS
+from harness.paper.numbers import is_by_the_papers_recipe
 
 LATENT = 32  # side of the paper's latents at 256 x 256
 PATCH_SIZES = (8, 4, 2)  # Table 1's
@@ -55,14 +55,14 @@ def measured_as_the_papers(
 ) -> bool:
     """Are they FID-50K of trainings as the paper's, of whichever step and image size?
 
-    By the paper's objective, batch, rate, sampler and 250 steps: what is not recorded (of an
+    By the paper's objective, recipe, sampler and 250 steps: what is not recorded (of an
     imported checkpoint) speaks against nothing.
     """
     if metric != "fid" or protocol is None or not len(rows):
         return False
     alike = protocol.samples == 50_000 and not protocol.guided
     alike &= protocol.sampling_steps in (None, 250)
-    alike &= all((rows[c].isna() | (rows[c] == v)).all() for c, v in PAPERS.items() if c in rows)
+    alike &= all(is_by_the_papers_recipe(r) for r in rows.to_dict("records"))
     return bool(alike and (rows["family"] == "DiT").all())
 
 

@@ -133,6 +133,8 @@ def protocol(make, **changes):
         {"objective": "flow"},
         {"batch_size": 1024},
         {"ema": 0.999},
+        {"recipe": '{"ema": 0.999}'},
+        {"recipe": '{"schedule": {"name": "cosine"}}'},
     ],
 )
 def test_the_papers_setting_is_its_own_in_everything(make, change) -> None:

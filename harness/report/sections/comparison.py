@@ -12,8 +12,10 @@ from harness.analysis import metrics, selection
 from harness.analysis.averaging import averaged
 from harness.analysis.protocol import PROTOCOL
 from harness.components.section import Section
+from harness.report import papers_setting
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.findings import Findings
+from harness.report.papers_setting import STEPS
 from harness.report.phrases import PAPER
 from harness.report.prepared import prepared
 from harness.report.tables import ARROW, class_scores, differences, floors, half, less, metrics_of
@@ -23,7 +25,7 @@ KINDS = ("fd", "sfd", "is", "precision", "recall")  # the metrics of the papers'
 HIGHER = ("is", "precision", "recall")
 PAPERS_HEAD = ("FID ↓", "sFID ↓", "IS ↑", "Prec. ↑", "Rec. ↑")
 COLUMNS = ("fid", "sfid", "inception_score", "precision", "recall")
-PAPERS_STEPS = {256: "7M", 512: "3M"}  # of the paper's rows of DiT-XL/2, by image size
+DECODER = "ft-ema"  # of Table 2: its values are those that Table 4 has with it
 
 
 class Comparison(Section):
@@ -65,6 +67,9 @@ class Comparison(Section):
             f"Rows without a mark: {PAPER}, Table 2; of its 512×512 block, what its text and Table "
             "3 state. * this study. ",
             half(body),
+            ""
+            if own or ours["every"]
+            else papers_setting.in_words("guided in three channels where it was", f"its {DECODER}"),
             *floors(found, [m for m in metrics_of(found) if metrics.kind(m) in KINDS]),
             class_scores([] if own else metrics_of(found)),
         ]
@@ -79,7 +84,8 @@ class Comparison(Section):
 
 
 def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
-    """The measurements of the model of most Gflops: {"head": titles, "rows": by image size}."""
+    """The measurements of the model of most Gflops: {"head": titles, "rows": by image size,
+    "every": does every one stand beside the paper's of its setting}."""
     frame = found.report.frames["metrics"]
     names = {metrics.kind(m): m for m in metrics_of(found)}
     tops = rows[rows["gflops"] == rows["gflops"].max()]
@@ -94,8 +100,8 @@ def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
             continue
         one = selection.measured(frame, names[kind])
         one = selection.where(one, [way in chosen for way in selection.drawn_by(one)])
-        made = prepared(averaged(one, ("step", *PROTOCOL)))
-        for r in made.to_dict("records"):
+        made = prepared(averaged(one, ("step", *PROTOCOL))).to_dict("records")
+        for r in papers_setting.with_recipes(made, one):
             words = [str(r["label"])]
             words += [] if pd.isna(r["step"]) else [f"{int(r['step']):,} steps"]
             if pd.notna(r["guidance_scale"]) and r["guidance_scale"] != 1:
@@ -108,7 +114,7 @@ def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
             if theirs is not None:
                 at = (size, ", ".join(words))
                 name, known = theirs
-                beside[at] = f"less the paper's {name}, {PAPERS_STEPS[size]} steps *"
+                beside[at] = f"less the paper's {name}, {STEPS[size] // 10**6}M steps *"
                 line = apart.setdefault(at, [DASH] * len(KINDS))
                 line[place] = less(r["value"], r["low"], r["high"], known.get(COLUMNS[place]))
     out: dict[int, list[list[str | Cell]]] = {}
@@ -116,17 +122,22 @@ def largest(found: Findings, rows: pd.DataFrame) -> dict[str, Any]:
         out.setdefault(size, []).append([f"{label} *", *values])
         if (size, label) in beside:
             out[size].append([beside[size, label], *apart[size, label]])
-    return {"head": [metrics.short_title(names.get(k, k)) for k in KINDS], "rows": out}
+    every = len(apart) == len(lines)
+    return {"head": [metrics.short_title(names.get(k, k)) for k in KINDS], "rows": out,
+            "every": every}  # fmt: skip
 
 
 def papers_row(row: Mapping[Any, Any]) -> tuple[str, dict[str, Any]] | None:
-    """(name, values by column) of the paper's row that was measured as this one; None without."""
+    """(name, values by column) of the paper's row that was measured as this one; None without.
+
+    row: as of `papers_setting.is_of_the_tables`.
+    """
     scale, channels = (row.get(c) for c in ("guidance_scale", "guidance_channels"))
     guided = pd.notna(scale) and scale != 1
-    alike = row["model"] == "DiT-XL/2" and row["block"] == "adaln-zero"
-    if not alike or row.get("samples") != 50_000:
+    decoder = row.get("decoder")
+    if not papers_setting.is_of_the_tables(row) or (pd.notna(decoder) and decoder != DECODER):
         return None
-    if guided and (pd.isna(channels) or channels != 3 or pd.notna(row.get("guidance_low"))):
+    if guided and (pd.isna(channels) or channels != 3):
         return None
     name = f"DiT-XL/2-G (cfg={scale:.2f})" if guided else "DiT-XL/2"
     if row["image_size"] == 512:

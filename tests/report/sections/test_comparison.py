@@ -10,6 +10,9 @@ from harness.report.papers import papers_report
 from harness.report.sections.comparison import papers_row, papers_rows, published
 from harness.report.wording import DASH
 
+THEIRS = {"batch_size": 256, "learning_rate": 1e-4, "objective": "ddpm", "sampling_steps": 250,
+          "step": 7_000_000, "decoder": "ft-ema", "recipe": '{"ema": 0.9999}'}  # fmt: skip
+
 
 def names(table) -> list[str]:
     return [row[0] if isinstance(row[0], str) else row[0]["text"] for row in table["rows"]]
@@ -56,13 +59,18 @@ def test_imagenets_rows_stand_within_the_papers_block_of_their_size(make, image_
 
 def test_the_papers_row_is_that_of_the_same_setting() -> None:
     row = {"model": "DiT-XL/2", "block": "adaln-zero", "samples": 50_000, "image_size": 256,
-           "guidance_scale": 1.5, "guidance_channels": 3}  # fmt: skip
+           "guidance_scale": 1.5, "guidance_channels": 3, "step": 7_000_000,
+           "sampling_steps": 250, "decoder": "ft-ema"}  # fmt: skip
     found = papers_row(row)
     assert found is not None and found[0] == "DiT-XL/2-G (cfg=1.50)" and found[1]["fid"] == 2.27
     assert papers_row({**row, "guidance_scale": 1.0})[1]["fid"] == 9.62
-    assert papers_row({**row, "image_size": 512})[1] == {"fid": 3.04}
+    assert papers_row({**row, "image_size": 512, "step": 3_000_000})[1] == {"fid": 3.04}
+    assert papers_row({**row, "step": None, "decoder": None}) is not None  # it does not say
     for change in ({"samples": 10_000}, {"guidance_channels": None}, {"guidance_scale": 4.0},
-                   {"block": "adaln"}, {"model": "DiT-L/2"}):  # fmt: skip
+                   {"block": "adaln"}, {"model": "DiT-L/2"}, {"step": 400_000},
+                   {"image_size": 512}, {"image_size": 128}, {"sampling_steps": 50},
+                   {"decoder": "original"}, {"sampler": "ddim"}, {"objective": "flow"},
+                   {"guidance_low": 0.2}, {"recipe": '{"ema": 0.999}'}):  # fmt: skip
         assert papers_row({**row, **change}) is None
 
 
@@ -75,6 +83,11 @@ def test_the_difference_stands_below_a_row_of_the_papers_setting(make) -> None:
     rows = found["metrics"]
     rows.loc[rows["of"] == "samples", "samples"] = 50_000
     rows["std"] = 0.01
+    plain = make.report(found, ("comparison",))
+    assert not any(name.startswith("less") for name in names(cells_of(plain, "tab-comparison")))
+    assert "The paper's DiT-XL/2 was trained for 7M (512×512: 3M) steps by ddpm" in said(plain)
+    found["metrics"] = rows.assign(**THEIRS)
+    assert "The paper's DiT-XL/2 was" not in said(make.report(found, ("comparison",)))
     table = cells_of(make.report(found, ("comparison",)), "tab-comparison")
     at = names(table).index("less the paper's DiT-XL/2-G (cfg=1.50), 7M steps *")
     ours, less = (row[1] for row in table["rows"][at - 1 : at + 1])

@@ -35,6 +35,13 @@ def test_the_difference_from_the_paper_stands_below_a_row_of_its_setting(make) -
     rows = found["metrics"]
     rows.loc[rows["of"] == "samples", "samples"] = 50_000
     rows["std"] = 0.01
+    plain = make.report(found, ("decoders",))
+    first = [row[0] for row in cells_of(plain, "tab-decoders")["rows"]]
+    assert first[:3] == ["ft-ema", "ft-mse", "original"]  # of another rate, batch and length
+    assert "The paper's DiT-XL/2 was trained for 7M" in said(plain)
+    found["metrics"] = rows.assign(batch_size=256, learning_rate=1e-4, objective="ddpm",
+                                   sampling_steps=250, step=7_000_000, recipe=None)  # fmt: skip
+    assert "The paper's DiT-XL/2 was" not in said(make.report(found, ("decoders",)))
     table = cells_of(make.report(found, ("decoders",)), "tab-decoders")
     names = [row[0] for row in table["rows"]]
     assert names[:6] == ["ft-ema", "less the paper's", "ft-mse", "less the paper's",
