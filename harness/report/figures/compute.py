@@ -60,34 +60,58 @@ def training_compute(
         panel.set_xlabel("training compute (Gflops)")
     axes[0].set_ylabel(wording.on_axis(title))
     marks.keys(axes[0], curves)
-    for panel, (name, _) in zip(axes, parts, strict=True):
+    for panel, (name, part) in zip(axes, parts, strict=True):
         if budgets is not None and len(budgets):
             _best(panel, part, budgets[budgets["group"] == name])
         if crossings is not None and len(crossings):
             _cross(panel, part, crossings[crossings["group"] == name])
     alt = f"{title} against training compute."
-    if frontier is not None and len(frontier):
-        ordered = frontier.sort_values("train_gflops")
-        alt += " Best model as the budget grows: " + ", ".join(dict.fromkeys(ordered["label"]))
-    if budgets is not None and len(budgets):
-        alt += (
-            ". Best at each budget: "
-            + ", ".join(
-                f"{r['label']} at {wording.number(r['budget'])} Gflops"
-                for r in marks.records(budgets)
-            )
-            + "."
-        )
-    if crossings is not None:
-        alt += "".join(
-            f" {r['larger']} is ahead of {r['smaller']} from {wording.number(r['compute'])} Gflops."
-            for r in marks.records(crossings[crossings["compute"].notna()])
-        )
+    for name, _ in parts:
+        alt += _alt(name, *(_of_group(f, name) for f in (frontier, budgets, crossings)))
+    if left := marks.groups(curves)[marks.PANELS :]:
+        alt += f" {wording.count(len(left), 'more setting is', 'more settings are')} not drawn."
     on = set() if frontier is None else set(zip(frontier["label"], frontier["step"], strict=True))
     data = _columns(curves, "step", "train_gflops").assign(
         best_at_its_compute=[p in on for p in zip(curves["label"], curves["step"], strict=True)]
     )
     return Drawing(figure, data, alt)
+
+
+def _of_group(frame: pd.DataFrame | None, name: str) -> pd.DataFrame | None:
+    """A frame's rows of one setting; all where the figure has one panel, whose name is empty."""
+    return (
+        frame
+        if frame is None or not name or "group" not in frame
+        else frame[frame["group"] == name]
+    )
+
+
+def _alt(
+    name: str,
+    frontier: pd.DataFrame | None,
+    budgets: pd.DataFrame | None,
+    crossings: pd.DataFrame | None,
+) -> str:
+    """What a panel shows in words: settings are not compared with one another."""
+    said = []
+    if frontier is not None and len(frontier):
+        ordered = dict.fromkeys(frontier.sort_values("train_gflops")["label"])
+        said.append(f"best model as the budget grows: {', '.join(ordered)}")
+    if budgets is not None and len(budgets):
+        best = [
+            f"{r['label']} at {wording.number(r['budget'])} Gflops" for r in marks.records(budgets)
+        ]
+        said.append(f"best at each budget: {', '.join(best)}")
+    if crossings is not None:
+        said += [
+            f"{r['larger']} is ahead of {r['smaller']} from {wording.number(r['compute'])} Gflops"
+            for r in marks.records(crossings[crossings["compute"].notna()])
+        ]
+    if not said:
+        return ""
+    if name:
+        return f" {name}: {'; '.join(said)}."
+    return "".join(f" {one[:1].upper()}{one[1:]}." for one in said)
 
 
 def _curve(axes: Axes, rows: pd.DataFrame, look: dict[str, Any]) -> None:

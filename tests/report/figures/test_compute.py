@@ -33,9 +33,8 @@ def test_the_envelope_is_what_nothing_beats_and_the_csv_says_which() -> None:
     assert set(zip(best["label"], best["step"], strict=True)) == set(
         zip(front["label"], front["step"], strict=True)
     )
-    assert drawing.alt.endswith(
-        ", ".join(dict.fromkeys(front.sort_values("train_gflops")["label"]))
-    )
+    ordered = ", ".join(dict.fromkeys(front.sort_values("train_gflops")["label"]))
+    assert drawing.alt.endswith(f"Best model as the budget grows: {ordered}.")
 
 
 @pytest.mark.slow
@@ -55,16 +54,21 @@ def test_the_best_of_each_budget_is_a_diamond_on_its_drawn_curve() -> None:
     assert f"Best at each budget: {top['label'].iloc[0]} at " in drawing.alt
 
 
-def test_lines_meet_where_the_crossing_is_said_to_be() -> None:
-    """Far marks: a straight line on the page would leave the curve that the cross is read from."""
+def meeting(group: str = "") -> pd.DataFrame:
+    """Two models of one setting whose curves cross between 1e3 and 1e5 Gflops."""
     pair = [("S/2", "S", 1, [100.0, 10.0, 8.0]), ("B/2", "B", 4, [300.0, 9.0, 2.0])]
-    rows = pd.DataFrame(
-        [(label, "", size, 2, step, gflops, x, y, y, y)
+    return pd.DataFrame(
+        [(f"{label} {group}".rstrip(), group, size, 2, step, gflops, x, y, y, y)
          for label, size, gflops, values in pair
          for step, x, y in zip(STEPS, (1e3, 1e5, 1e7), values, strict=True)],
         columns=["label", "group", "size", "patch_size", "step", "gflops", "train_gflops", "value",
                  "low", "high"],
     )  # fmt: skip
+
+
+def test_lines_meet_where_the_crossing_is_said_to_be() -> None:
+    """Far marks: a straight line on the page would leave the curve that the cross is read from."""
+    rows = meeting()
     found = crossings(rows, "fid").assign(group="")
     axes = training_compute(rows, "FID", crossings=found).figure.axes[0]
     (cross,) = [line for line in axes.get_lines() if line.get_marker() == "x"]
@@ -91,6 +95,31 @@ def test_settings_that_do_not_compare_have_an_envelope_each() -> None:
         envelope = next(line for line in axes.get_lines() if line.get_linewidth() == 4.5)
         assert len(envelope.get_xdata()) == int((front["group"] == name).sum())
         assert axes.get_title(loc="left") == name
+    first, second = drawing.alt.split(" a: best model as the budget grows: ")[1].split(" b: ")
+    assert " b" not in first and second.startswith("best model as the budget grows: DiT-S/4 b")
+    assert all(word.endswith(" b") for word in second[31:].rstrip(".").split(", "))
+
+
+@pytest.mark.slow
+def test_each_setting_has_its_own_crossings_and_budgets_in_its_panel_and_in_words() -> None:
+    parts = [meeting(g) for g in ("a", "b")]
+    both = pd.concat(parts, ignore_index=True)
+    met = pd.concat([crossings(p, "fid").assign(group=p["group"].iloc[0]) for p in parts])
+    at = pd.concat([at_budgets(p, [1e4, 1e6], "fid").assign(group=p["group"].iloc[0])
+                    for p in parts], ignore_index=True)  # fmt: skip
+    best = at.loc[at.groupby(["group", "budget"])["value"].idxmin()]
+    drawing = training_compute(both, "FID", crossings=met, budgets=best)
+    for axes in drawing.figure.axes:
+        assert sum(line.get_marker() == "x" for line in axes.get_lines()) == 1
+    a, b = drawing.alt.split(" b: ")
+    assert "B/2 a is ahead of S/2 a from" in a and "B/2 b is ahead of S/2 b from" in b
+    assert " a: best at each budget: S/2 a at " in a and "/2 a" not in b
+
+
+@pytest.mark.slow
+def test_settings_without_a_panel_are_counted_in_the_words() -> None:
+    many = pd.concat([curves(group=f"lr {k}") for k in range(10)], ignore_index=True)
+    assert training_compute(many, "FID").alt.endswith(" 2 more settings are not drawn.")
 
 
 def sweep() -> pd.DataFrame:
