@@ -13,14 +13,13 @@ import os
 import signal
 import time
 from collections.abc import Container
-from dataclasses import replace
 
 from harness.commands import common
 from harness.commands.common import Opened, plural
 from harness.commands.seen import drivers, queue
 from harness.dispatch.claims import Owner
 from harness.dispatch.executors import executor_of, queues_called
-from harness.dispatch.ledger import Attempt
+from harness.dispatch.ledger import Attempt, measured
 
 WAIT_S = 10.0  # for a driver to end, so that it submits no more
 WHY = "cancelled by `harness cancel`"
@@ -110,10 +109,10 @@ def cancel_jobs(opened: Opened, attempts: list[Attempt]) -> None:
             alive.append(attempt)
         elif event.event != "done":  # over, and nobody has looked yet
             said = str(event.content.get("message") or event.event)
-            opened.ledger.end(attempt, "lost", "lost", said)
+            opened.ledger.end(measured(attempt, event.content), "lost", "lost", said)
     for attempt in alive:  # first: a task looks here before each stage and during it
-        ran = jobs.ran(attempt.key)
-        opened.ledger.end(replace(attempt, ran=ran), "stopped", "stopped", WHY)
+        so_far = {"ran": jobs.ran(attempt.key), "used": jobs.used(attempt.key)}
+        opened.ledger.end(measured(attempt, so_far), "stopped", "stopped", WHY)
     ended = jobs.cancel([attempt.key for attempt in alive])
     jobs_ended = f"{len(ended):,} {'job' if len(ended) == 1 else 'jobs'} ended"
     shared = len({(attempt.batch, attempt.index) for attempt in alive}) - len(ended)

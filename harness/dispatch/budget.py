@@ -37,7 +37,7 @@ class GpuHours:
 
 @dataclass(frozen=True)
 class Spent:
-    """Time that attempts have taken, in seconds of a worker or task and in GPU-hours of a queue."""
+    """Time that attempts have taken, in seconds of a worker or task and in GPU-hours."""
 
     kept_s: float = 0.0  # of attempts that ended with their stage's artifact
     lost_s: float = 0.0  # of those that failed, were stopped or lost; checkpoints may have survived
@@ -53,27 +53,36 @@ def spent(plan: Plan, history: Mapping[str, list[Attempt]]) -> Spent:
         for attempt in attempts:
             found = sums[attempt.state == "done"]
             found[0] += attempt.seconds
-            found[1] += given.gpu_hours(attempt)
+            found[1] += given.gpu_hours(attempt) or 0.0
     return Spent(sums[True][0], sums[False][0], sums[True][1], sums[False][1])
 
 
 class Given:
-    """The GPUs that a queue gave the attempts at a plan's stages."""
+    """The GPUs that attempts had: those that a queue gave, where a plan says how many, used or not;
+    those that they used themselves elsewhere."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan | None) -> None:
         self.plan = plan
-        self._devices: dict[tuple[str | None, str], int] = {}
+        self._shares: dict[tuple[str | None, str], Share | None] = {}
 
-    def gpu_hours(self, attempt: Attempt) -> float:
-        """The attempt's time by the GPUs of its task; 0 where no queue gave any."""
-        queue = given_to(attempt)
-        if queue is None:
-            return 0.0
+    def devices(self, attempt: Attempt) -> int | None:
+        """How many; None: that is not known."""
+        share = self._share(attempt) if self.plan and attempt.batch is not None else None
+        return attempt.devices if share is None else share.devices
+
+    def _share(self, attempt: Attempt) -> Share | None:
+        assert self.plan is not None
         at = (attempt.executor, attempt.kind)
-        if at not in self._devices:
-            share = queue.share(self.plan.study, attempt.kind)
-            self._devices[at] = share.devices if share else 0
-        return attempt.seconds / 3600 * self._devices[at]
+        if at not in self._shares:
+            queue = given_to(attempt)
+            self._shares[at] = queue.share(self.plan.study, attempt.kind) if queue else None
+        return self._shares[at]
+
+    def gpu_hours(self, attempt: Attempt) -> float | None:
+        """The attempt's time by its GPUs, each counted whole although stages may share one; None:
+        that is not known."""
+        devices = self.devices(attempt)
+        return None if devices is None else attempt.seconds / 3600 * devices
 
 
 def shares(plan: Plan, kind: str) -> Share:

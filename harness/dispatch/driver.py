@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from harness.dispatch import merging
@@ -20,7 +19,7 @@ from harness.dispatch.agenda import Agenda
 from harness.dispatch.circumstances import circumstances
 from harness.dispatch.executor import Event, Executor
 from harness.dispatch.executors import executor_of
-from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.ledger import Attempt, Ledger, measured
 from harness.dispatch.policy import Policy, Watch
 from harness.dispatch.pool import Pool
 from harness.dispatch.queue import Queue
@@ -255,11 +254,13 @@ class Driver:
         if stage is None or key not in self.agenda.running:
             return
         if event.event == "progress":
+            # killed in a moment, it says no more
+            self.agenda.running[key] = measured(self.agenda.running[key], event.content)
+            event.content.pop("used", None)
             self.policy.told(key, event.content)
             self.watch("progress", stage, event.content)
             return
-        attempt = self.agenda.running.pop(key)
-        attempt = replace(attempt, ran=event.content.get("ran", attempt.ran))
+        attempt = measured(self.agenda.running.pop(key), event.content)
         message = event.content.get("message")
         self.policy.over(key)
         if event.event == "done":

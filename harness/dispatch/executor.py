@@ -28,6 +28,7 @@ class Event:
         stopped  it was asked to, and has saved its progress; message
         failed   failure (a class of harness.dispatch.failures), message
         lost     it never began, or was cancelled with something it needs; message
+    Progress and ends may have `used`: {devices, joules} so far (harness.dispatch.energy).
     A `note` (key "") is a sentence for the terminal: text.
     """
 
@@ -160,6 +161,10 @@ class QueueExecutor(Executor, Protocol):
     def ran(self, key: str) -> float | None:
         """Seconds that a stage in flight has run, by its last report."""
         return None
+
+    def used(self, key: str) -> Mapping[str, Any]:
+        """What a stage in flight has used, by its last report: devices (GPUs) and joules."""
+        return {}
 
     def begun(self, key: str) -> bool:
         """Has a stage in flight reported that it began?"""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from harness.dispatch.executor import QueueExecutor
 from harness.dispatch.executors import queue_of, queues_called
-from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.ledger import Attempt, Ledger, measured
 from harness.errors import BadInput
 from harness.plan.plan import Plan
 
@@ -54,7 +54,8 @@ def living_jobs(
         if event is None:
             living.add(key)
         elif ledger.read(attempt).state == "running":  # its task has not just said how it ended
-            ledger.end(attempt, "lost", "lost", str(event.content.get("message") or event.event))
+            message = str(event.content.get("message") or event.event)
+            ledger.end(measured(attempt, event.content), "lost", "lost", message)
     troubles = [said for one in opened.values() if (said := one.trouble())]
     return living, " and ".join(opened), "; ".join(troubles) or None
 

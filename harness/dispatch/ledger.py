@@ -12,9 +12,10 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from harness.dispatch.claims import Claims
 from harness.store import files
@@ -48,6 +49,8 @@ class Attempt:
     circumstances: dict[str, str] | None = None  # outside its key; harness.dispatch.circumstances
     executor: str | None = None  # of a batch: the queue that has it
     next_try: str | None = None  # what is different in it, or that nothing is
+    devices: int | None = None  # GPUs of all its processes, 0 on a processor; None: not known
+    joules: float | None = None  # of those GPUs (harness.dispatch.energy); None: not known
 
     @property
     def seconds(self) -> float:
@@ -243,7 +246,7 @@ class Ledger(Claims):
 
 def _whole(found: Attempt, key: str, name: str) -> bool:
     """Is it what was written there? A byte of it may have changed, and left JSON."""
-    numbers = (found.started, found.ended, found.ran)
+    numbers = (found.started, found.ended, found.ran, found.joules)
     words = (found.kind, found.label, found.host, found.failure, found.error, found.batch)
     return (
         (found.key, f"{found.id}.json") == (key, name)
@@ -252,12 +255,28 @@ def _whole(found: Attempt, key: str, name: str) -> bool:
         and all(w is None or isinstance(w, str) for w in (*words, found.next_try))
         and isinstance(found.circumstances or {}, dict)
         and isinstance(found.index or 0, int)
+        and isinstance(found.devices or 0, int)
     )
 
 
 def _order(attempt: Attempt) -> tuple[int, float, str]:
     """Oldest first, by number: the clocks of two machines may differ."""
     return number_of(attempt.id), attempt.started, attempt.id
+
+
+def measured(attempt: Attempt, content: Mapping[str, Any]) -> Attempt:
+    """The attempt with what an executor's event says of it: `ran`, the seconds so far, and `used`,
+    its GPUs (devices) and their energy (joules) so far."""
+    attempt = replace(attempt, ran=content.get("ran", attempt.ran))
+    used = content.get("used")
+    if not used or not isinstance(used, Mapping):
+        return attempt
+    devices, joules = used.get("devices"), used.get("joules")
+    return replace(
+        attempt,
+        devices=devices if isinstance(devices, int) else None,
+        joules=joules if isinstance(joules, (int, float)) else None,
+    )
 
 
 def number_of(name: str) -> int:

@@ -7,7 +7,8 @@ TASK.json: {"root": results folder, "task": a Task's JSON as an object, "log": t
 All that the stage prints goes to its log. OUTCOME holds {"event": done, stopped or failed, ...}, as
 an executor's event has it; a process that ended without one was killed. SIGTERM saves the stage's
 progress and ends it. With RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT set, as many
-processes do the stage together; the first one writes the outcome.
+processes do the stage together; the first one writes the outcome. LOCAL_WORLD_SIZE says how many of
+them are on this machine (default all).
 
 Exit codes: 0 done, 1 failed, 2 a task that cannot be read, 3 stopped.
 """

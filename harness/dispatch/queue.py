@@ -9,14 +9,13 @@ have caused it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import cast
 
 from harness.dispatch import failures
 from harness.dispatch.circumstances import changed, circumstances
 from harness.dispatch.executor import QueueExecutor
 from harness.dispatch.failures import Verdict
-from harness.dispatch.ledger import Attempt
+from harness.dispatch.ledger import Attempt, measured
 from harness.dispatch.policy import Driving, Policy
 from harness.plan.plan import Stage
 
@@ -129,7 +128,7 @@ class Queue(Policy):
             driver.watch("start", stage, {"log": last.log, "adopted": True})
             return False
         if event.event in ("stopped", "lost"):  # cancelled, or never submitted: done anew
-            last = replace(last, ran=event.content.get("ran"))
+            last = measured(last, event.content)
             driver.ledger.end(last, event.event, event.event, event.content.get("message"))
             driver.agenda.again(key)
             return True

@@ -101,21 +101,23 @@ def perform(
     of what an executor's event says of it. `leaving`: this process is good for nothing any more."""
     import torch
 
+    from harness.dispatch.energy import metered
     from harness.stages.execute import classify, execute
     from harness.stages.work import Stopped
 
     if why := begin_log(log, task):
         return "failed", {"failure": "environment", "message": why, "leaving": False}
-    with logging_to(log):
+    with logging_to(log), metered(task) as meter:
         try:
-            ours = execute(task, store, progress, stopping)
+            ours = execute(task, store, meter.with_progress(progress), stopping)
             tell(f"{time.strftime('%F %T')} committed")
-            return "done", {"ours": ours}
+            return "done", {"ours": ours, **meter.content()}
         except Stopped as error:
             tell(f"stopped: {error}")
-            return "stopped", {"message": str(error)}
+            return "stopped", {"message": str(error), **meter.content()}
         except BaseException as error:
             failed = {"failure": classify(error), "message": failure_told(error, log)}
+            failed |= meter.content()
             together = os.environ.get("WORLD_SIZE", "1") != "1"
             # After an error a GPU may refuse everything, and ranks do nothing together.
             leaving = torch.cuda.is_initialized() or together  # type: ignore[no-untyped-call]

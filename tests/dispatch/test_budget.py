@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.dispatch.budget import gpu_hours, refusal, spent
-from harness.dispatch.ledger import Ledger
+from harness.dispatch.budget import Given, gpu_hours, refusal, spent
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm.task import Said
 from harness.errors import BadInput
 from harness.plan import Plan, make_plan
@@ -70,10 +70,27 @@ def test_what_failed_attempts_took_is_counted_beside_what_was_kept(
     found = spent(plan, ledger.history(plan.stages))
     assert (found.kept_s, found.lost_s) == (3600.0, pytest.approx(1860.0))
     assert (found.kept_gpu_hours, found.lost_gpu_hours) == (8.0, 4.0)
+    ledger.end(replace(local, devices=2), "lost", at=local.started + 1800)  # on GPUs of ours
+    assert spent(plan, ledger.history(plan.stages)).lost_gpu_hours == pytest.approx(5.0)
     hours = gpu_hours(plan, [], [], NOTHING, lost=found.lost_gpu_hours)
     said = refusal(hours, 3.0)
     assert said and "4.0 spent on attempts that failed or were stopped" in said
     assert refusal(hours, 4.0) is None
+
+
+def test_the_gpus_of_an_attempt_are_its_queues_where_a_plan_says_and_else_its_own(
+    plan: Plan,
+) -> None:
+    here = Attempt("1", "k", "train", "train x", "log", "host", 1, 0.0, ran=1800.0, devices=2)
+    queued = replace(here, batch="harness-train-1", index=0)
+    strange = replace(queued, executor="not-installed")
+    given, alone = Given(plan), Given(None)
+    assert [given.devices(a) for a in (here, queued, strange)] == [2, 8, 2]
+    assert [alone.devices(a) for a in (here, queued, strange)] == [2, 2, 2]
+    assert [given.gpu_hours(a) for a in (here, queued)] == [1.0, 4.0]
+    unknown = replace(here, devices=None)
+    assert (given.devices(unknown), given.gpu_hours(unknown)) == (None, None)
+    assert given.gpu_hours(replace(here, devices=0)) == 0.0
 
 
 def test_the_time_of_an_attempt_goes_on_counting_after_a_requeue(tmp_path: Path) -> None:

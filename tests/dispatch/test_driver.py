@@ -367,3 +367,36 @@ def test_progress_is_shown_with_the_time_left_and_told_to_others(
     assert shown[1]["left_s"] == pytest.approx(80)  # 10 steps took 10 s, 80 are left
     assert told[-1][train.key]["done"] == 30 and told[-1][train.key]["left_s"] > 0
     assert Ledger(tmp_path).told() == {}
+
+
+def test_what_a_killed_stage_used_is_known_from_its_last_progress(
+    plan: Plan, tmp_path: Path
+) -> None:
+    store = Store(tmp_path)
+    stage = next(s for s in plan.stages.values() if s.kind == "complexity")
+    shown: list[dict[str, Any]] = []
+
+    class Killed(Pretender):
+        said = 0
+
+        def poll(self, timeout: float) -> list[Event]:
+            self.said += 1
+            used = {"devices": 1, "joules": 10.0 * self.said}
+            if self.said < 3:
+                return [Event("progress", stage.key, {"done": self.said, "used": used})]
+            if self.said == 3:
+                self.running.clear()
+                return [Event("failed", stage.key, {"failure": "killed", "message": "by SIGKILL"})]
+            if self.running:
+                self.commit(self.running.pop(stage.key))
+                return [Event("done", stage.key, {"ours": True, "used": {**used, "joules": None}})]
+            return []
+
+    def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
+        if event == "progress":
+            shown.append(content)
+
+    assert Driver(plan, [stage], store, Ledger(tmp_path), Killed(store), watch).run() == 0
+    assert shown == [{"done": 1}, {"done": 2}]
+    found = [(a.state, a.devices, a.joules) for a in Ledger(tmp_path).attempts(stage.key)]
+    assert found == [("again", 1, 20.0), ("done", 1, None)]

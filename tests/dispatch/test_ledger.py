@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.dispatch.claims import Owner
-from harness.dispatch.ledger import Ledger
+from harness.dispatch.ledger import Ledger, measured
 from harness.errors import HarnessError
 from harness.store import files
 
@@ -28,6 +28,37 @@ def test_attempts_are_written_before_they_start_and_kept(tmp_path: Path) -> None
     assert [a.state for a in ledger.attempts(KEY)] == ["failed", "done"]
     assert first.log != second.log
     assert ledger.last(KEY) is not None and ledger.last(KEY).state == "done"  # type: ignore[union-attr]
+
+
+def test_what_an_attempt_used_is_kept_and_of_one_written_before_it_is_not_known(
+    tmp_path: Path,
+) -> None:
+    ledger = Ledger(tmp_path)
+    begun = ledger.begin(KEY, "train", "train X")
+    used = {"devices": 4, "joules": 3.5e6}
+    ledger.end(measured(begun, {"used": used, "ran": 60.0}), "done")
+    (kept,) = ledger.attempts(KEY)
+    assert (kept.devices, kept.joules, kept.seconds) == (4, 3.5e6, 60.0)
+    path = tmp_path / "attempts" / KEY / f"{kept.id}.json"
+    content = json.loads(path.read_text())
+    before = {k: v for k, v in content.items() if k not in ("devices", "joules")}
+    path.write_text(json.dumps(before))
+    (kept,) = ledger.attempts(KEY)
+    assert (kept.state, kept.devices, kept.joules) == ("done", None, None)
+    for name in ("devices", "joules"):
+        path.write_text(json.dumps({**content, name: "4"}))
+        assert ledger.attempts(KEY) == [], "a byte of it has changed"
+
+
+def test_what_an_event_does_not_say_stays_and_nonsense_is_not_known(tmp_path: Path) -> None:
+    begun = Ledger(tmp_path).begin(KEY, "train", "train X")
+    known = measured(begun, {"used": {"devices": 2, "joules": 7.0}})
+    for content in ({}, {"used": None}, {"used": {}}, {"used": "much"}):
+        assert measured(known, content) == known
+    lacking = measured(known, {"used": {"devices": 2, "joules": None}})
+    assert (lacking.devices, lacking.joules) == (2, None), "a reading failed meanwhile"
+    strange = measured(known, {"used": {"devices": "two", "joules": [1]}})
+    assert (strange.devices, strange.joules) == (None, None)
 
 
 def test_running_attempts_of_the_dead_are_settled_as_lost(tmp_path: Path) -> None:

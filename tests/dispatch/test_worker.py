@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boards as made_up
 import pytest
 
 from harness.dispatch.worker import begin_log, logging_to, perform, tell
@@ -17,6 +19,7 @@ from harness.stages.work import Stopped
 from harness.store import Store
 
 TASK = Task("complexity", "a" * 64, "{}", {}, {}, "complexity x", None, Place(device="cpu"))
+NO_GPU = {"devices": 0, "joules": None}
 
 
 def as_in_a_worker(patch: pytest.MonkeyPatch) -> None:
@@ -37,7 +40,7 @@ def test_a_commit_is_done_and_the_log_names_the_stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event, content, log = performed(tmp_path, monkeypatch, lambda *_: True)
-    assert (event, content) == ("done", {"ours": True})
+    assert (event, content) == ("done", {"ours": True, "used": NO_GPU})
     assert "complexity x" in log and TASK.key in log and "committed" in log
 
 
@@ -46,8 +49,29 @@ def test_a_request_to_stop_is_no_failure(tmp_path: Path, monkeypatch: pytest.Mon
         raise Stopped("saved at step 7")
 
     event, content, log = performed(tmp_path, monkeypatch, act)
-    assert (event, content) == ("stopped", {"message": "saved at step 7"})
+    assert (event, content) == ("stopped", {"message": "saved at step 7", "used": NO_GPU})
     assert "stopped: saved at step 7" in log
+
+
+def test_what_a_stage_used_is_in_its_progress_and_in_how_it_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = made_up.install(monkeypatch, tmp_path)
+    seen: list[dict[str, Any]] = []
+
+    def act(task: Task, store: Store, progress: Any, stopping: Any) -> bool:
+        progress(done=1)
+        boards.drawn["GPU-c"] += 5000
+        raise ValueError("killed soon after")
+
+    as_in_a_worker(monkeypatch)
+    monkeypatch.setattr(executing, "execute", act)
+    task, log = replace(TASK, place=Place(device="cuda")), tmp_path / "log"
+    event, content = perform(
+        task, Store(tmp_path), log, lambda **state: seen.append(state), lambda: False
+    )
+    assert seen == [{"done": 1, "used": {"devices": 1, "joules": 0.0}}]
+    assert event == "failed" and content["used"] == {"devices": 1, "joules": 5.0}
 
 
 def test_an_error_has_its_class_its_message_and_its_traceback_in_the_log(

@@ -93,8 +93,11 @@ class Crew:
         ends = [one for one in said if one is not None]
         failed = [one for one in ends if one[0] == "failed"]
         if failed:  # of the process that failed by itself, rather than with another
-            return min(failed, key=lambda one: bool(one[1].get("peer")))
-        return next((one for one in ends if one[0] == "stopped"), ends[0])
+            event, content = min(failed, key=lambda one: bool(one[1].get("peer")))
+        else:
+            event, content = next((one for one in ends if one[0] == "stopped"), ends[0])
+        used = ends[0][1].get("used")  # the first process counts for all
+        return event, {**content, "used": used} if used else content
 
     def stop(self, key: str | None) -> None:
         """Ask for the stage (None: any) to be saved and ended."""

@@ -83,6 +83,10 @@ class SlurmJobs(QueueExecutor):
         """Seconds that a stage in flight has run, as its task said."""
         return self.said(key).get("ran")
 
+    def used(self, key: str) -> Mapping[str, Any]:
+        """What a stage in flight has used, as its task said."""
+        return self.said(key).get("used", {})  # type: ignore[no-any-return]
+
     def begun(self, key: str) -> bool:
         """Has its task written anything?"""
         return self.spoke(key)
@@ -176,7 +180,9 @@ class SlurmJobs(QueueExecutor):
 
     def _over(self, event: Event) -> Event:
         """A stage is not in flight any more: its last event, with the seconds it ran."""
-        event.content.setdefault("ran", self.said(event.key).get("ran"))
+        said = self.said(event.key)
+        event.content.setdefault("ran", said.get("ran"))
+        event.content.setdefault("used", said.get("used"))
         del self.living[event.key]
         return event
 

@@ -33,7 +33,8 @@ def path(root: Path, batch: str, key: str) -> Path:
 
 
 def write(root: Path, batch: str, key: str, state: str, ran: float | None, **content: Any) -> None:
-    """Say where a stage stands: `state` (running, requeued or one of ENDED), seconds it `ran`."""
+    """Say where a stage stands: `state` (running, requeued or one of ENDED), seconds it `ran`, and
+    more: `used`, its GPUs and joules."""
     there = path(root, batch, key)
     aside = there.parent / f"_{key}.{uuid.uuid4().hex[:8]}"
     try:

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.dispatch import failures
+from harness.dispatch.energy import Meter, added, metered
 from harness.dispatch.executor import Pace
-from harness.dispatch.ledger import Attempt, Ledger
+from harness.dispatch.ledger import Attempt, Ledger, measured
 from harness.dispatch.remedies import KEEP_PROGRESS
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
@@ -37,6 +38,7 @@ from harness.plan.stages import Task
 CANCEL_LOOK_S = 2.0  # between looks for `harness cancel`
 PROGRESS_S = 1.0
 MOST_TIMEOUTS = 100  # requeues of one element at its time limit
+SHARDS = "SLURM_SHARDS_ON_NODE"  # set: others have the rest of the GPU
 TRIES, ANSWER_S, AGAIN_S = 3, 2.0, 0.5  # of scontrol: 7 s at the most, before SIGKILL comes
 
 
@@ -46,10 +48,16 @@ class Said:
     def __init__(self, root: Path, name: str, main: bool) -> None:
         self.root, self.name, self.main = root, name, main
         self.began: dict[str, float] = {}  # so that now - began is all it ran, before a requeue too
+        self.meters: dict[str, Meter] = {}
+        self.before: dict[str, dict[str, Any] | None] = {}  # used before a requeue
 
-    def begin(self, key: str) -> None:
+    def begin(self, key: str, meter: Meter | None = None) -> None:
         """A stage begins, perhaps again after a requeue."""
-        self.began[key] = time.monotonic() - (self.ran(key) or 0.0)
+        ran = self.ran(key)
+        self.before[key] = None if ran is None else self.used(key)
+        if meter is not None:
+            self.meters[key] = meter
+        self.began[key] = time.monotonic() - (ran or 0.0)
         self.say(key, "running")
 
     def ran(self, key: str) -> float | None:
@@ -59,9 +67,22 @@ class Said:
         before: float | None = state.read(self.root, self.name, key).get("ran")
         return before
 
+    def used(self, key: str, now: bool = True) -> dict[str, Any]:
+        """GPUs and joules of a stage's attempt so far; {} where that was never said."""
+        if key in self.meters:
+            return added(self.before[key], self.meters[key].used(now))
+        before: dict[str, Any] = state.read(self.root, self.name, key).get("used", {})
+        return before
+
+    def measured(self, attempt: Attempt) -> Attempt:
+        """The attempt with what it took so far."""
+        key = attempt.key
+        return measured(attempt, {"ran": self.ran(key), "used": self.used(key)})
+
     def say(self, key: str, word: str, **content: Any) -> None:
         """See harness.dispatch.slurm.state."""
         if self.main:
+            content["used"] = self.used(key, now=word != "running")
             state.write(self.root, self.name, key, word, self.ran(key), **content)
 
 
@@ -169,7 +190,7 @@ def one(
 
     def fail(failure: str, message: str) -> str:
         if said.main:
-            now = replace(attempt, job=job_id(), ran=said.ran(task.key))
+            now = replace(said.measured(attempt), job=job_id())
             try:
                 settle(ledger, now, failure, message, about)
             except HarnessError as full:  # the disk, as a rule: a driver settles it
@@ -184,13 +205,13 @@ def one(
     if why := begin_log(log, task, f" job {job_id()} on {node}{gpus_given(task)}"):
         tell(f"on {node}: {why}", sys.stderr)
         return fail("environment", f"on {node}: {why}")
-    with logging_to(log):
+    with logging_to(log), metered(task, whole=SHARDS not in os.environ) as meter:
         try:
-            said.begin(task.key)
+            said.begin(task.key, meter)
             ours = execute(task, Store(root), progress, stopping)
             tell(f"{time.strftime('%F %T')} committed")
             if said.main:
-                ledger.end(replace(attempt, job=job_id(), ran=said.ran(task.key)), "done")
+                ledger.end(replace(said.measured(attempt), job=job_id()), "done")
                 said.say(task.key, "done", ours=ours)
             return "done"
         except Stopped as error:
@@ -280,7 +301,7 @@ def requeue(
         tell(message, sys.stderr)
     for other in element:
         if ledger.read(other.attempt).state == "running":
-            now = replace(other.attempt, ran=said.ran(other.task.key))
+            now = said.measured(other.attempt)
             settle(ledger, now, failure, message, about)
             said.say(other.task.key, "failed", failure=failure, message=message)
     return 1
@@ -292,7 +313,7 @@ def _too_little_time(
     """End an element whose stage needs more time than a job of it has; what follows it is lost."""
     message = f"the {about.get('minutes', '?')} minutes of its job ended before it was done"
     tell(message, sys.stderr)
-    now = replace(entry.attempt, job=job_id(), ran=said.ran(entry.task.key))
+    now = replace(said.measured(entry.attempt), job=job_id())
     settle(ledger, now, "timed out", message, about)
     said.say(entry.task.key, "failed", failure="timed out", message=message)
     for other in element:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import warm
@@ -204,3 +205,16 @@ def test_two_ranks_one_of_them_killed_end_bit_for_bit_where_undisturbed_ones_do(
     assert states == ["again", "done", "done"]
     assert len(list((tmp_path / "war" / "results" / "logs").glob("train-*/*.rank1.log"))) == 3
     assert Ledger(store.root).told() == {}
+
+
+def test_the_first_process_says_what_all_of_them_used_whichever_failed() -> None:
+    used = {"devices": 2, "joules": 5.0}
+    crew = Idle.__new__(Idle)
+    member = SimpleNamespace
+    crew.members = [
+        member(said=("failed", {"message": "another failed", "peer": True, "used": used})),
+        member(said=("failed", {"message": "its own"})),
+    ]  # type: ignore[assignment]
+    assert crew.outcome() == ("failed", {"message": "its own", "used": used})
+    crew.members = [member(said=("done", {"ours": False})), member(said=("done", {"ours": False}))]  # type: ignore[list-item]
+    assert crew.outcome() == ("done", {"ours": False})

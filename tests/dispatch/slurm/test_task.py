@@ -6,12 +6,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import boards as made_up
 import pytest
 import warm
 from tiny_study import TINY
 
+from harness.dispatch.energy import metered
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
@@ -261,3 +264,38 @@ def test_a_stage_that_had_only_the_rest_of_a_jobs_time_is_requeued(
     words = scontrol(RUNS)
     assert out_of_time(tmp_path, ledger, True, whole=False) == 1
     assert "requeue 8" in words.read_text() and ledger.read(first).state == "running"
+
+
+def test_the_energy_of_a_requeued_attempt_is_added_up_and_written_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = made_up.install(monkeypatch, tmp_path)
+    ledger, (attempt, _) = packed(tmp_path)
+    element = slurm_batch.read_pack(tmp_path, NAME, 0)
+    given = replace(element[0].task, place=replace(element[0].task.place, device="cuda"))
+    for joules in (2, 3):
+        said = slurm_task.Said(tmp_path, NAME, main=True)
+        assert said.used(given.key) == ({} if joules == 2 else {"devices": 1, "joules": 2.0})
+        with metered(given) as meter:
+            said.begin(given.key, meter)
+            boards.drawn["GPU-c"] += joules * 1000
+        said.say(given.key, "requeued")
+    event = state.event(given.key, {**state.read(tmp_path, NAME, given.key), "state": "failed"})
+    assert event is not None and event.content["used"] == {"devices": 1, "joules": 5.0}
+    ended = ledger.end(said.measured(attempt), "done")
+    assert (ended.devices, ended.joules) == (1, 5.0) and ended.ran is not None
+
+
+def test_of_a_shard_of_a_gpu_no_energy_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up.install(monkeypatch, tmp_path)
+    ledger, (attempt, _) = packed(tmp_path)
+    entry = slurm_batch.read_pack(tmp_path, NAME, 0)[0]
+    task = replace(entry.task, place=replace(entry.task.place, device="cuda"))
+    monkeypatch.setenv(slurm_task.SHARDS, "1")
+    monkeypatch.setattr("harness.stages.execute.execute", lambda *_: True)
+    said = slurm_task.Said(tmp_path, NAME, main=True)
+    assert slurm_task.one(replace(entry, task=task), tmp_path, ledger, said, [], {}) == "done"
+    now = ledger.read(attempt)
+    assert (now.state, now.devices, now.joules) == ("done", 1, None)
