@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from harness.commands import common
@@ -14,6 +14,7 @@ from harness.spec import shipped
 from harness.store.artifacts import CorruptArtifact
 
 if TYPE_CHECKING:
+    from harness.dispatch.budget import Given
     from harness.dispatch.ledger import Attempt
     from harness.plan.plan import Plan
     from harness.report.input import Spent
@@ -135,34 +136,45 @@ def of_records(
 
 
 def spent(history: Mapping[str, list[Attempt]], plan: Plan | None = None) -> list[Spent]:
-    """Seconds of every attempt at a study's stages (Ledger.history), by kind.
+    """What every attempt at a study's stages took (Ledger.history), by kind.
 
-    GPU-hours of a queue's tasks too, where the study can be planned: it says what they were given.
+    Where the study can be planned, that says what GPUs a queue gave; else it is what they used.
     """
     from harness.dispatch.budget import Given
-    from harness.report.input import Spent
 
-    def gpu_hours(attempts: Iterable[Attempt]) -> float:
-        return sum(given.gpu_hours(a) for a in attempts) if given else 0.0
-
-    given = Given(plan) if plan is not None else None
-
+    given = Given(plan)
     by_kind: dict[str, list[Attempt]] = {}
     for attempts in history.values():
         for attempt in attempts:
             by_kind.setdefault(attempt.kind, []).append(attempt)
-    return [
-        Spent(
-            kind=kind,
-            attempts=len(tried),
-            kept=sum(a.seconds for a in tried if a.state == "done"),
-            failed=sum(a.state not in ("done", "running") for a in tried),
-            lost=sum(a.seconds for a in tried if a.state not in ("done", "running")),
-            kept_gpu_hours=gpu_hours(a for a in tried if a.state == "done"),
-            lost_gpu_hours=gpu_hours(a for a in tried if a.state not in ("done", "running")),
-        )
-        for kind, tried in sorted(by_kind.items())
-    ]
+    return [_spent(kind, tried, given) for kind, tried in sorted(by_kind.items())]
+
+
+def _spent(kind: str, tried: list[Attempt], given: Given) -> Spent:
+    from harness.report.input import Spent
+
+    kept = [a for a in tried if a.state == "done"]
+    lost = [a for a in tried if a.state not in ("done", "running")]
+    ran = [a for a in (*kept, *lost) if a.seconds]  # some were taken out of a queue before
+    return Spent(
+        kind=kind,
+        attempts=len(tried),
+        kept=sum(a.seconds for a in kept),
+        failed=len(lost),
+        lost=sum(a.seconds for a in lost),
+        kept_gpu_hours=sum(given.gpu_hours(a) or 0.0 for a in kept),
+        lost_gpu_hours=sum(given.gpu_hours(a) or 0.0 for a in lost),
+        on_gpus=sum(given.devices(a) != 0 or a.joules is not None for a in ran),
+        unknown=sum(given.devices(a) is None for a in ran),
+        read=sum(a.joules is not None for a in ran),
+        kept_kwh=_kwh(kept),
+        lost_kwh=_kwh(lost),
+    )
+
+
+def _kwh(attempts: list[Attempt]) -> float | None:
+    joules = [a.joules for a in attempts if a.seconds and a.joules is not None]
+    return sum(joules) / 3.6e6 if joules else None
 
 
 def _versions(rows: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from harness.dispatch import budget
 from harness.dispatch.budget import Spent
 
 FRESH_S = 60.0  # how long a sum is shown before the ledger is read again
+SHOWN = 0.05  # GPU-hours: fewer would read as 0.0
 PATIENCE = 50  # and this many times as long as reading took: ten thousand attempts are not cheap
 
 
@@ -20,7 +21,7 @@ def in_words(spent: Spent, gpu_hours: float | None) -> str:
 def _gpu_hours(spent: Spent, budget: float | None) -> str:
     hours = spent.kept_gpu_hours + spent.lost_gpu_hours
     of = f" of {budget:,.0f}" if budget else ""
-    return f"{hours:,.1f}{of} GPU-hours" if hours or budget else ""
+    return f"{hours:,.1f}{of} GPU-hours" if hours >= SHOWN or budget else ""
 
 
 class Spending:

@@ -17,6 +17,7 @@ from harness.commands import as_run, common
 from harness.commands.common import Opened, duration
 from harness.commands.display import progress_text
 from harness.commands.seen import Shown, look
+from harness.commands.spending import SHOWN
 from harness.dispatch import view
 from harness.dispatch.attempt_words import describe, summary, when
 from harness.dispatch.budget import Spent
@@ -302,7 +303,7 @@ def _print_spent(spent: Spent) -> None:
         if spent.lost_s:
             text += f", {duration(spent.lost_s)} by attempts that failed or were stopped"
         _print(text)
-    if spent.kept_gpu_hours or spent.lost_gpu_hours:
+    if spent.kept_gpu_hours + spent.lost_gpu_hours >= SHOWN:
         text = f"GPU-hours: {spent.kept_gpu_hours:,.1f} by stages that are done"
         if spent.lost_gpu_hours:
             text += f", {spent.lost_gpu_hours:,.1f} by attempts that failed or were stopped"

@@ -16,15 +16,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds of the attempts at stages of one kind."""
+    """What the attempts at stages of one kind took: seconds, GPU-hours and energy."""
 
     kind: str
     attempts: int
     kept: float  # of attempts whose result was committed
     failed: int
     lost: float  # of the others
-    kept_gpu_hours: float = 0.0  # the same by the GPUs that a queue gave; 0: none, or not known
+    kept_gpu_hours: float = 0.0  # the same by the GPUs of each attempt, where they are known
     lost_gpu_hours: float = 0.0
+    on_gpus: int = 0  # attempts that ran and had a GPU, or of which that is not known
+    unknown: int = 0  # those of which it is not known
+    read: int = 0  # those whose energy is known
+    kept_kwh: float | None = None  # of these; None: of none
+    lost_kwh: float | None = None
 
 
 @dataclass(frozen=True)

@@ -67,3 +67,25 @@ def test_gpu_hours_are_a_tasks_time_by_its_gpus_where_the_study_can_be_planned()
     assert (row.kept, row.lost, row.kept_gpu_hours, row.lost_gpu_hours) == (3600, 1800, 4.0, 4.0)
     (row,) = made.spent(history)
     assert (row.kept, row.kept_gpu_hours, row.lost_gpu_hours) == (3600, 0, 0)
+
+
+def test_energy_and_gpus_are_added_up_with_of_how_many_attempts_they_are_known() -> None:
+    read = Attempt(
+        "1", "k", "train", "train x", "log", "host", 1, 0.0, "done",
+        ran=3600.0, devices=2, joules=7.2e6,
+    )  # fmt: skip
+    tried = [
+        read,
+        replace(read, id="2", state="again", joules=1.8e6),
+        replace(read, id="3", joules=None),  # NVML failed
+        replace(read, id="4", devices=None, joules=None),  # of an earlier version
+        replace(read, id="5", state="running", ran=None, devices=None, joules=None),
+        replace(read, id="6", state="stopped", ran=0.0, devices=None, joules=None),  # never began
+    ]
+    counts = replace(read, id="7", kind="complexity", devices=0, joules=None)
+    complexity, train = made.spent({"k": tried, "c": [counts]})
+    assert (train.attempts, train.on_gpus, train.unknown, train.read) == (6, 4, 1, 2)
+    assert (train.kept_gpu_hours, train.lost_gpu_hours) == (4.0, 2.0)
+    assert (train.kept_kwh, train.lost_kwh) == (2.0, 0.5)
+    assert (complexity.on_gpus, complexity.unknown, complexity.read) == (0, 0, 0)
+    assert complexity.kept_kwh is None and complexity.lost_kwh is None

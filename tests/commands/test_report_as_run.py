@@ -51,7 +51,9 @@ def test_what_was_kept_is_gathered_and_what_is_not_here_is_left_out(moved: Index
     beside = {phrase.split()[0] for phrase in found.missing}
     assert beside == {"floor", "ceiling", "subset"} and len(found.frames["metrics"]) > 4
     assert {row["model"] for row in found.complexity} <= {p.model for p in moved.runs}
-    assert found.provenance["extractor"] and found.spent is not None
+    assert found.provenance["extractor"]
+    assert {s.kind for s in found.spent} >= {"train", "evaluate"}
+    assert all(s.kept and s.on_gpus == s.unknown == 0 for s in found.spent), "on a processor"
 
 
 @pytest.mark.slow

@@ -19,6 +19,8 @@ def test_gpu_hours_stand_against_their_budget_and_other_work_is_time() -> None:
     of_gpus = Spent(3600.0, 60.0, kept_gpu_hours=8.0, lost_gpu_hours=4.25)
     assert in_words(of_gpus, 500.0) == "12.2 of 500 GPU-hours"
     assert in_words(of_gpus, None) == "12.2 GPU-hours"
+    short = Spent(60.0, 0.0, kept_gpu_hours=1 / 60)
+    assert in_words(short, None) == "1 min 00 s of work", "and not 0.0 GPU-hours"
 
 
 def test_every_ended_attempt_of_the_study_counts(tmp_path: Path) -> None:
