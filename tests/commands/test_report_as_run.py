@@ -11,6 +11,7 @@ from moved_study import of_a_strangers_model
 from verbs import Said
 
 from harness.commands import report_as_run
+from harness.dispatch.ledger import Ledger, measured
 from harness.store import studies
 from harness.store.studies import Index
 
@@ -53,7 +54,21 @@ def test_what_was_kept_is_gathered_and_what_is_not_here_is_left_out(moved: Index
     assert {row["model"] for row in found.complexity} <= {p.model for p in moved.runs}
     assert found.provenance["extractor"]
     assert {s.kind for s in found.spent} >= {"train", "evaluate"}
-    assert all(s.kept and s.on_gpus == s.unknown == 0 for s in found.spent), "on a processor"
+    assert all(s.kept and s.unknown and not s.kept_gpu_hours for s in found.spent), "an old ledger"
+
+
+@pytest.mark.slow
+def test_gpus_and_energy_are_known_without_the_study(moved: Index) -> None:
+    ledger, key = (
+        Ledger(Path("results")),
+        next(k for k, s in moved.stages.items() if s.kind == "train"),
+    )
+    begun = ledger.begin(key, "train", "train x")
+    used = {"devices": 4, "joules": 3.6e6}
+    ledger.end(measured(begun, {"used": used}), "again", at=begun.started + 1800)
+    (train,) = [s for s in report_as_run.gather(Path("results"), moved).spent if s.kind == "train"]
+    assert train.lost_gpu_hours == pytest.approx(2.0)
+    assert (train.read, train.lost_kwh, train.kept_kwh) == (1, 1.0, None)
 
 
 @pytest.mark.slow
