@@ -101,8 +101,9 @@ def _line(s: Spent, counted: bool, read: bool) -> list[str | Cell]:
     line += [_amount(s.kept_kwh)] if read else []
     line += [f"{s.failed:,}", duration(s.lost)]
     line += [_hours(s.lost_gpu_hours, s)] if counted else []
+    lost = s.lost_kwh if s.failed or not s.on_gpus else 0.0
     known = f"{s.read:,} of {s.on_gpus:,}" if s.on_gpus else DASH
-    return line + ([_amount(s.lost_kwh), known] if read else [])
+    return line + ([_amount(lost), known] if read else [])
 
 
 def _hours(hours: float, s: Spent) -> str:

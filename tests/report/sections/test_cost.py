@@ -67,6 +67,7 @@ def test_processors_have_no_energy_on_record_and_a_full_record_lacks_nothing(mak
     assert "No attempt had a GPU, and the energy of processors is not recorded." in none
     whole = Spent("train", 1, 60.0, 0, 0.0, 1.0, 0.0, on_gpus=1, read=1, kept_kwh=0.3)
     found = report(make, [whole])
+    assert cells_of(found, "tab-cost")["rows"][0][-2:] == ["0.0", "1 of 1"], "none was lost"
     assert "known of 1 of 1 attempt with GPUs" in said(found) and "not known" not in said(found)
 
 
