@@ -102,6 +102,19 @@ def compare_pairs(
     "checkpoints" or null: no standard errors). Pairs without a common range, or of equal Gflops,
     are absent.
     """
+    return judged_together(
+        [uncorrected(sweep, metric, pairs, correlation=correlation)], confidence
+    )[0]
+
+
+def uncorrected(
+    sweep: pd.DataFrame,
+    metric: str,
+    pairs: Sequence[tuple[str, str]] | str = "all",
+    *,
+    correlation: float | None = None,
+) -> pd.DataFrame:
+    """`compare_pairs` before any correction, for `judged_together`."""
     curves, logarithmic = read_curves(sweep)
     chosen = _chosen(sweep, curves, pairs)
     sign = 1.0 if higher_is_better(metric) else -1.0
@@ -137,12 +150,28 @@ def compare_pairs(
                 "basis": basis,
             }
         )
-    return _judged(pd.DataFrame(rows), confidence)
+    return pd.DataFrame(rows)
+
+
+def judged_together(
+    settings: Sequence[pd.DataFrame], confidence: float = 0.95
+) -> list[pd.DataFrame]:
+    """The pairs of several settings, each as of `uncorrected`, by Holm over all of them together.
+
+    Columns as of `compare_pairs`. Holm's correction holds whatever the settings share.
+    """
+    every = [one.assign(setting=i) for i, one in enumerate(settings) if len(one)]
+    empty = pd.DataFrame(columns=list(PAIRS))
+    if not every:
+        return [empty for _ in settings]
+    found = _judged(pd.concat(every, ignore_index=True), confidence)
+    return [
+        found[found["setting"] == i][list(PAIRS)].reset_index(drop=True) if len(one) else empty
+        for i, one in enumerate(settings)
+    ]
 
 
 def _judged(found: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    if not len(found):
-        return pd.DataFrame(columns=list(PAIRS))
     found["p_holm"] = holm(found["p"])
     levels = holm_levels(found["p"], 1 - confidence)
     limits = [
@@ -159,7 +188,7 @@ def _judged(found: pd.DataFrame, confidence: float) -> pd.DataFrame:
     found["ahead"] = [
         "larger" if one.low > 0 else "smaller" if one.high < 0 else "undecided" for one in limits
     ]
-    return found.rename(columns={"ratio_value": "ratio"})[list(PAIRS)]
+    return found.rename(columns={"ratio_value": "ratio"})
 
 
 def _exp(x: float) -> float:

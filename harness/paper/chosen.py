@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.sampling import compare_pairs
+from harness.analysis.sampling import judged_together, uncorrected
 from harness.paper import pair_id
 from harness.paper.evidence import (
     CONTRADICTED,
@@ -18,21 +18,42 @@ from harness.paper.evidence import (
     nothing,
 )
 
+Pair = tuple[str, str]
 
-def decide_pairs(pairs: Sequence[tuple[str, str]], evidence: Evidence) -> list[Verdict]:
+
+def decide_pairs(pairs: Sequence[Pair], evidence: Evidence) -> list[Verdict]:
     """Pairs (smaller, larger) that a study named beforehand: is the larger ahead at equal sampling
     compute?
 
     The names are labels, or models where each has one label. The pairs are tested together, with
     Holm's correction over those that can be.
     """
-    rows = evidence.sweep
-    labels = [(_label(a, rows), _label(b, rows)) for a, b in pairs]
-    tested = list(dict.fromkeys(both for both in labels if None not in both))
-    found = compare_pairs(rows, evidence.metric, tested) if tested else rows.iloc[:0]  # type: ignore[arg-type]
-    told = {(r["smaller"], r["larger"]): r for r in found.to_dict("records")}
+    return decide_over([(pair, evidence) for pair in pairs])
+
+
+def decide_over(asked: Sequence[tuple[Pair, Evidence]]) -> list[Verdict]:
+    """As `decide_pairs`, each pair on the records of its own setting.
+
+    Holm's correction is over all pairs in all settings. A study that names one pair and is read in
+    five settings has asked five times, and a reader takes any of the answers.
+    """
+    settings = list({id(evidence): evidence for _, evidence in asked}.values())
+    labels = [(_label(a, e.sweep), _label(b, e.sweep)) for (a, b), e in asked]
+    frames = []
+    for evidence in settings:
+        of_it = [both for both, (_, e) in zip(labels, asked, strict=True) if e is evidence]
+        known = list(dict.fromkeys((a, b) for a, b in of_it if a is not None and b is not None))
+        frames.append(
+            uncorrected(evidence.sweep, evidence.metric, known) if known else pd.DataFrame()
+        )
+    found = {
+        (id(evidence), r["smaller"], r["larger"]): r
+        for evidence, frame in zip(settings, judged_together(frames), strict=True)
+        for r in frame.to_dict("records")
+    }
     return [
-        _verdict(pair, both, told.get(both), rows) for pair, both in zip(pairs, labels, strict=True)
+        _verdict(pair, both, found.get((id(evidence), *both)), evidence.sweep)
+        for (pair, evidence), both in zip(asked, labels, strict=True)
     ]
 
 

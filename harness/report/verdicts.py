@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.analysis import recipes, selection
 from harness.analysis.metrics import primary_metric
-from harness.paper.chosen import decide_pairs
+from harness.paper.chosen import decide_over, decide_pairs
 from harness.paper.claims import decide_all, papers_evidence
 from harness.paper.evidence import Evidence, Verdict, evidence
 from harness.paper.numbers import decide_numbers
@@ -85,19 +85,23 @@ def _pairs(
     settings: Sequence[tuple[str, pd.DataFrame]],
     parts: Sequence[tuple[str, pd.DataFrame]],
 ) -> list[Verdict]:
-    """The study's own pairs: by their labels over each reference, by their models per setting."""
+    """The study's own pairs: by their labels over each reference, by their models per setting.
+
+    All of them are corrected together, over the settings too.
+    """
     pairs = report.claim_pairs
     if not pairs:
         return []
-    ways = [
-        [(name, decide_pairs(pairs, evidence(rows))) for name, rows in places]
-        for places in (parts, settings)
-    ]
-    out: list[Verdict] = []
-    for k in range(len(pairs)):
+    ways = [[(name, evidence(rows)) for name, rows in places] for places in (parts, settings)]
+    asked: list[tuple[str, tuple[str, str], Evidence]] = []
+    for pair in pairs:
         for way in ways:
-            told = [dataclasses.replace(found[k], setting=name) for name, found in way]
-            if any(v.decidable for v in told):
+            own = [(name, pair, e) for name, e in way]
+            if any(decide_pairs([pair], e)[0].decidable for _, _, e in own):
                 break
-        out += told
-    return out
+        asked += own
+    found = decide_over([(pair, e) for _, pair, e in asked])
+    return [
+        dataclasses.replace(verdict, setting=name)
+        for (name, _, _), verdict in zip(asked, found, strict=True)
+    ]

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.analysis.sampling import compare_pairs, headline_pair
+from harness.analysis.sampling import compare_pairs, headline_pair, judged_together, uncorrected
 from harness.analysis.sampling_curves import mean_error, read_curves, shared_error
 from harness.store import influences
 
@@ -247,3 +247,15 @@ def test_of_other_draws_the_two_models_count_as_independent():
     assert headline_pair(sweep, "fid", correlation=1.0) == headline_pair(
         sweep.drop(columns="influence"), "fid", correlation=1.0
     )  # as asked for, and not from influences
+
+
+def test_pairs_of_several_settings_are_corrected_together():
+    parts = [pd.concat([curve("a", 10.0, 50.0, 2.0), curve("b", 20.0, v, 2.0)]) for v in (44, 50)]
+    alone = compare_pairs(parts[0], "fid")
+    frames = [uncorrected(part, "fid") for part in (*parts, parts[0].iloc[:0])]
+    first, second, none = judged_together(frames)
+    assert list(first) == list(second) == list(none) == list(alone) and not len(none)
+    assert first["p"].tolist() == alone["p"].tolist()
+    assert first["p_holm"][0] == pytest.approx(2 * alone["p_holm"][0])
+    assert first["ratio_low"][0] < alone["ratio_low"][0] and first["ratio"][0] == alone["ratio"][0]
+    assert [len(one) for one in judged_together([none, none])] == [0, 0]

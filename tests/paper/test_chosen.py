@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from harness.paper.chosen import decide_pairs
+from harness.paper.chosen import decide_over, decide_pairs
 from harness.paper.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
 
 STEPS = np.array([16, 64, 256, 1000])
@@ -55,6 +56,38 @@ def test_a_model_of_several_settings_is_named_by_its_label() -> None:
     assert not found.decidable and "DiT-S/2 was swept in several settings" in found.numbers
     found = decided(both, "DiT-S/2 lr 0.1", "DiT-L/2 lr 0.1")
     assert found.verdict == SUPPORTED and "2.000 times better" in found.numbers
+
+
+def noise(rng: np.random.Generator) -> pd.DataFrame:
+    """A sweep in which neither is ahead: one error per model, which its step counts share."""
+    rows = sweep(1.0, std=2.0)
+    moved = {m: 2.0 * rng.normal() for m in GFLOPS}
+    return rows.assign(value=rows["value"] + rows["model"].map(moved))
+
+
+def test_a_pair_is_corrected_over_all_settings_that_it_is_read_in() -> None:
+    """Sure at 5 % alone, and not where four more settings were asked."""
+    pair = ("DiT-S/2", "DiT-L/2")
+    clear, open_ = Evidence(sweep=sweep(1.12, std=2.0)), Evidence(sweep=sweep(1.0, std=2.0))
+    assert decide_over([(pair, clear)])[0].verdict == SUPPORTED
+    first, _ = decide_over([(pair, e) for e in (clear, open_)])
+    many = [clear, *(Evidence(sweep=sweep(1.0, std=2.0)) for _ in range(4))]
+    found = decide_over([(pair, e) for e in many])
+    assert [v.verdict for v in found] == [UNDECIDED] * 5
+    assert first.numbers != found[0].numbers  # the interval is at the corrected level
+    sure = [Evidence(sweep=sweep(1.5, std=2.0)), *many[1:]]
+    assert decide_over([(pair, e) for e in sure])[0].verdict == SUPPORTED
+    # The same records asked for by two names are one test.
+    assert decide_over([(pair, clear), (pair, clear)])[1].verdict == SUPPORTED
+
+
+@pytest.mark.slow
+def test_noise_in_five_settings_decides_a_pair_as_seldom_as_in_one() -> None:
+    rng, draws, wrong = np.random.default_rng(0), 100, 0
+    for _ in range(draws):
+        asked = [(("DiT-S/2", "DiT-L/2"), Evidence(sweep=noise(rng))) for _ in range(5)]
+        wrong += any(v.verdict == SUPPORTED for v in decide_over(asked))
+    assert stats.binom.sf(wrong - 1, draws, 0.05) > 1e-3  # each setting by itself: 23 of 100
 
 
 @pytest.mark.parametrize(

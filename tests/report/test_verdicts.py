@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 
+import pandas as pd
 import pytest
 
 from harness import paper
@@ -35,3 +37,25 @@ def test_chosen_claims_and_own_pairs_alone_are_decided(make) -> None:
     made = dataclasses.replace(made, claims=chosen, claim_pairs=pairs)
     ids = [v.id for v in find(made).verdicts]
     assert ids == [*sorted(chosen, key=paper.ids().index), "sampling:DiT-micro-S/2<DiT-micro-B/2"]
+
+
+@pytest.mark.slow
+def test_own_pairs_are_corrected_over_the_settings_of_the_study_together(make, monkeypatch) -> None:
+    asked = []
+    decide = verdicts.decide_over
+    monkeypatch.setattr(verdicts, "decide_over", lambda own: asked.append(own) or decide(own))
+    parts = []
+    for dropout in (0.1, 0.0, 0.3):
+        found = small(make)
+        for name in ("metrics", "runs"):
+            found[name]["recipe"] = json.dumps({"label_dropout": dropout})
+            found[name]["run"] = found[name]["run"] + f"-{dropout}"
+        parts.append(found)
+    frames = {n: pd.concat([p[n] for p in parts], ignore_index=True) for n in parts[0]}
+    made = make.report(frames, ("claims",), samples={})
+    pairs = [("DiT-micro-S/2", "DiT-micro-B/2")]
+    found = find(dataclasses.replace(made, claims=["size-helps"], claim_pairs=pairs)).verdicts
+    own = [v for v in found if v.where == "this study"]
+    assert len(own) == 3 and len({v.setting for v in own}) == 3 and all(v.decidable for v in own)
+    (together,) = asked
+    assert len(together) == 3

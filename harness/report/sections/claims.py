@@ -64,6 +64,8 @@ class Claims(Section):
         ]
         if several:
             caption.append(" Recipes and references are not pooled: each setting is judged alone.")
+            if any(v.where == "this study" for v in told):
+                caption.append(" The study's own pairs are corrected over all settings together.")
         if late & known:
             caption.append(" ‡ chosen after the first run of this study.")
         if found.checkpoints and not found.report.papers_own:
