@@ -222,8 +222,8 @@ def test_no_texts_overlap_nothing_is_clipped_and_no_page_is_mostly_blank(
     pages = [np.asarray(Image.open(p)) for p in sorted(tmp_path.glob("page-*.pgm"))]
     for number, page in enumerate(pages[:-1], 1):
         within, end = blank_bands(page)
-        where = f"page {number} of {len(pages)}: {within:.0%} blank in one band, {end:.0%} at its end"
-        assert within + end <= 0.4, where
+        blank = f"{within:.0%} blank in one band, {end:.0%} at its end"
+        assert within + end <= 0.4, f"page {number} of {len(pages)}: {blank}"
 
 
 def test_sizes_and_blocks_are_told_apart_in_grey_and_share_no_colour():

@@ -25,6 +25,7 @@ KINDS = ("fd", "sfd", "is", "precision", "recall")  # the metrics of the papers'
 HIGHER = ("is", "precision", "recall")
 PAPERS_HEAD = ("FID ↓", "sFID ↓", "IS ↑", "Prec. ↑", "Rec. ↑")
 COLUMNS = ("fid", "sfid", "inception_score", "precision", "recall")
+GUIDED = "guided, where it was, in three channels"
 DECODER = "ft-ema"  # of Table 2: its values are those that Table 4 has with it
 
 
@@ -67,9 +68,7 @@ class Comparison(Section):
             f"Rows without a mark: {PAPER}, Table 2; of its 512×512 block, what its text and Table "
             "3 state. * this study. ",
             half(body),
-            ""
-            if own or ours["every"]
-            else papers_setting.in_words("guided in three channels where it was", f"its {DECODER}"),
+            *([] if own or ours["every"] else [papers_setting.in_words(GUIDED, DECODER)]),
             *floors(found, [m for m in metrics_of(found) if metrics.kind(m) in KINDS]),
             class_scores([] if own else metrics_of(found)),
         ]
