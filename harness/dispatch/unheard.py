@@ -1,4 +1,4 @@
-"""Who will be told nothing of a run: a command that is not here, a tracker without its package.
+"""Who will hear nothing of a run: a command that is not here, a tracker without its package.
 
 Neither can fail a run, so nobody would notice before they look for what they were not told.
 """

@@ -1,9 +1,9 @@
-"""Telling trackers: losses while a training goes on, metrics and samples once they are committed.
+"""What trackers receive: losses while a training goes on, metrics and samples once committed.
 
-Whatever a tracker raises is printed to the stage's log, once, and that tracker is told nothing more
-by this stage: a run never fails because of it, and never differs. Each tracker is told by a thread
-of its own, so a training does not wait for a server that does not answer. Opening and closing have
-a time limit; a tracker that misses it is told nothing more by this process.
+Whatever a tracker raises is printed to the stage's log, once, and it receives nothing more by this
+stage: a run never fails because of it, and never differs. A thread of its own feeds each tracker,
+so a training does not wait for a server that does not answer. Opening and closing have a time
+limit; a tracker that misses it receives nothing more by this process.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Told:
     def __init__(self, settings: dict[str, Any], tracked: Tracked) -> None:
         self.name = str(settings.pop("name"))
         self.package = self.name
-        self.ended = False  # it is told nothing more
+        self.ended = False  # it receives nothing more
         self.began: float | None = None  # when the call that runs now began; None between calls
         self.messages: queue.Queue[Callable[[Tracking], None] | None] = queue.Queue(WAITING)
         if self.name in _hung:
@@ -154,7 +154,7 @@ class _Told:
         if self.ended:
             return
         self.ended = True
-        said = f"the tracker {self.name} is told nothing more by this stage: {why}"
+        said = f"the tracker {self.name} receives nothing more by this stage: {why}"
         with contextlib.suppress(OSError, ValueError):  # the log is full, or the stage has ended
             print(said.encode("utf-8", "backslashreplace").decode(), flush=True)
 

@@ -141,7 +141,7 @@ def test_one_that_fails_is_told_nothing_more_and_the_others_are(
     trackers.close()
     said = capsys.readouterr().out
     assert said.count("\n") == 1
-    assert "the tracker breaking is told nothing more" in said and "the server is away" in said
+    assert "the tracker breaking receives nothing more" in said and "the server is away" in said
     assert len(Breaking.told) == 3
     assert [t[0] for t in Remembering.told[1:-1]] == [0, 1, 2, 3]
 
@@ -177,7 +177,7 @@ def test_one_that_hangs_holds_a_run_for_its_limit_and_only_once(
     trackers.close()
     assert 0.2 < time.monotonic() - began < 50 * 0.3  # of which each step would wait
     said = capsys.readouterr().out
-    assert said.count("the tracker hanging is told nothing more") == 1
+    assert said.count("the tracker hanging receives nothing more") == 1
     assert "it did not answer for 0.3 s" in said
     assert len(Remembering.told) == 52  # the other one heard everything
     monkeypatch.setattr(tracking, "LIMIT_S", 60.0)
@@ -208,7 +208,7 @@ def test_an_error_that_cannot_be_printed_fails_nothing(
     trackers = opened("unspeakable", "remembering")
     trackers.scalars(step, {"a": 1.0})
     trackers.close()
-    assert "the tracker unspeakable is told nothing more" in capsys.readouterr().out
+    assert "the tracker unspeakable receives nothing more" in capsys.readouterr().out
     assert Remembering.told[-1] == "closed"
 
 

@@ -275,7 +275,7 @@ def test_a_tracker_that_is_not_installed_is_a_sentence_in_the_log_and_no_failure
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     assert laboratory.run(laboratory.task("train", trackers=TENSORBOARD))
     said = capfd.readouterr().out
-    assert said.count("the tracker tensorboard is told nothing more") == 1
+    assert said.count("the tracker tensorboard receives nothing more") == 1
     assert "pip install tensorboard" in said
 
 
