@@ -369,10 +369,14 @@ def pair_sentence(p: HeadlinePair, higher: bool) -> list[Text]:
     """
     word = "higher" if higher else "lower"
     alone = "" if 0 not in p.difference else ", not sure by itself"
+    saving = f"{within(*p.saving)} times less compute"
+    if p.saving.low == p.saving.high:  # steps are few: nothing lies between two counts of them
+        value = number(p.saving.value)
+        saving = f"{value} times less compute (by 95% of what the errors allow, the same steps)"
     return [
         f"Over the sampling compute that both reach, {p.larger} is {within(*p.ratio)} times better "
         f"than {p.smaller}, a pair that was selected among these; with {p.larger_steps} steps "
         f"({number(p.larger_value)}) it scores {word} than that one with {p.smaller_steps} "
         f"({number(p.smaller_value)}; difference {within(*p.difference)}{alone}) at "
-        f"{within(*p.saving)} times less compute. "
+        f"{saving}. "
     ]

@@ -273,3 +273,7 @@ def test_of_a_selected_pair_what_is_decided_stands_before_its_example() -> None:
     assert "[−4, 0], not sure by itself) at 2.2 [1.1, 2.2] times less compute." in said
     sure = dataclasses.replace(pair, difference=Interval(-1.76, -2.1, -1.4))
     assert "not sure" not in plain(phrases.pair_sentence(sure, higher=False))
+    same = dataclasses.replace(pair, saving=Interval(2.2, 2.2, 2.2))
+    assert "at 2.20 times less compute (by 95% of what the errors allow, the same steps)." in plain(
+        phrases.pair_sentence(same, higher=False)
+    )
