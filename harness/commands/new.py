@@ -161,7 +161,17 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
             for name, evaluation in profile["evaluations"].items()
             if not (evaluation and "reference" in evaluation)  # features of weights not available
         }
+        if "report" in profile:
+            profile["report"] = _grids(profile["report"], int(study["data"]["num_classes"]))
     return study
+
+
+def _grids(report: Mapping[str, Any], classes: int) -> dict[str, Any]:
+    """A profile's report: the grids of single classes are of the first of the user's classes."""
+    labels = list(dict.fromkeys(grid["label"] for grid in report.get("grids", ())))
+    ours = {label: i for i, label in enumerate(labels) if i < classes}
+    kept = [{**g, "label": ours[g["label"]]} for g in report.get("grids", ()) if g["label"] in ours]
+    return {**report, "grids": kept}
 
 
 def _of_a_queue(profiles: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from harness.components.base import Later
 from harness.components.metric import Absent, Value
 from harness.errors import BadInput
 from harness.metrics.single_images import OfSingleImages
@@ -49,7 +50,7 @@ class NearCopies(OfSingleImages):
     expected: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
     "Share of near copies among independent real images, which fixes how near is near."
 
-    mirrored: bool = False
+    mirrored: Annotated[bool, Later] = False
     "Look at the mirror images of training images too, as `data.flip` trains on them."
 
     def check_reference(self, images: int, shared: Shared) -> None:

@@ -50,6 +50,8 @@ def test_every_template_gives_a_study_that_can_be_planned(
         data_section = load_study("mine.yaml", "laptop").settings.data
         assert (data_section.num_classes, data_section.train_images) == (2, 12)
         assert data_section.path == "photos" and data_section.image_size == 16
+        grids = load_study("mine.yaml", "laptop").settings.report.grids
+        assert [g.label for g in grids] == ([0, 0, 1] if template == "guidance" else [])
     else:
         assert make_plan(load_study("mine.yaml")).stages.keys() == (
             make_plan(load_study(template)).stages.keys()
