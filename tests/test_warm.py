@@ -77,6 +77,7 @@ def test_what_is_read_at_the_start_begins_a_real_one(name: str) -> None:
     assert call("-S", "-c", code)[1] == "False\n"
 
 
+@pytest.mark.slow
 def test_who_kills_it_kills_its_process_and_a_signal_reaches_it() -> None:
     code = """
 import os, signal, sys, time
