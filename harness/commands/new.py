@@ -168,9 +168,9 @@ def compose(name: str, template: Mapping[str, Any], found: looked.Found | None) 
 
 def _grids(report: Mapping[str, Any], classes: int) -> dict[str, Any]:
     """A profile's report: the grids of single classes are of the first of the user's classes."""
-    labels = list(dict.fromkeys(grid["label"] for grid in report.get("grids", ())))
-    ours = {label: i for i, label in enumerate(labels) if i < classes}
-    kept = [{**g, "label": ours[g["label"]]} for g in report.get("grids", ()) if g["label"] in ours]
+    grids = report.get("grids", ())
+    ours = dict(zip(dict.fromkeys(grid["label"] for grid in grids), range(classes), strict=False))
+    kept = [{**grid, "label": ours[grid["label"]]} for grid in grids if grid["label"] in ours]
     return {**report, "grids": kept}
 
 

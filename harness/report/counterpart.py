@@ -15,6 +15,7 @@ import pandas as pd
 
 from harness.analysis.protocol import Protocol
 from harness.paper.numbers import is_by_the_papers_recipe
+from harness.report.papers_setting import SAMPLES, SAMPLING_STEPS
 
 LATENT = 32  # side of the paper's latents at 256 x 256
 PATCH_SIZES = (8, 4, 2)  # Table 1's
@@ -60,8 +61,8 @@ def measured_as_the_papers(
     """
     if metric != "fid" or protocol is None or not len(rows):
         return False
-    alike = protocol.samples == 50_000 and not protocol.guided
-    alike &= protocol.sampling_steps in (None, 250)
+    alike = protocol.samples == SAMPLES and not protocol.guided
+    alike &= protocol.sampling_steps in (None, SAMPLING_STEPS)
     alike &= all(is_by_the_papers_recipe(r) for r in rows.to_dict("records"))
     return bool(alike and (rows["family"] == "DiT").all())
 

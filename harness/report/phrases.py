@@ -87,12 +87,11 @@ def floor_clause(found: Findings, protocol: Protocol | None, *, figure: bool = T
     if floor is None:
         return ["No floor was measured. ", *weak]
     real = real_images(floor)
-    how = "" if floor.enough else " (fewer than the samples)"
-    if figure:
-        how = (
-            " (dashed where in range)" if floor.enough else " (fewer than the samples, so no line)"
-        )
-    said = f"{real[0].upper()}{real[1:]} give {number(floor.value)}{how}"
+    said = f"{real[0].upper()}{real[1:]} give {number(floor.value)}"
+    if not floor.enough:
+        said += f" (fewer than the samples{', so no line' if figure else ''})"
+    elif figure:
+        said += " (dashed where in range)"
     if found.ceiling is not None:
         said += f"; decoded noise gives {number(found.ceiling)}"
     return [said + ". ", *weak]

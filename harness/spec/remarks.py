@@ -83,11 +83,10 @@ def _mirrored_unseen(study: Study) -> list[str]:
     found: dict[str, dict[str, None]] = {}
     for name, evaluation in study.evaluations.items():
         for metric in evaluation.metrics:
-            copying = getattr(metric, "copying", False)
-            if (
-                copying and getattr(metric, "mirrored", True) is False
-            ):  # others have no such setting
-                found.setdefault(str(getattr(metric, "name", "")), {})[f"evaluations.{name}"] = None
+            one: Any = metric
+            # what somebody brought need not have such a setting
+            if one.copying and getattr(one, "mirrored", True) is False:
+                found.setdefault(one.name, {})[f"evaluations.{name}"] = None
     return [
         f"data.flip trains on mirror images, and copies of them are not looked for: write "
         f"{{name: {metric}, mirrored: true}} ({', '.join(names)})"

@@ -14,6 +14,7 @@ from harness.report import figures, published_tables, wording
 from harness.report.blocks import Block, Cell, Text, em, paragraph, ref, strong, table
 from harness.report.draw import drawn
 from harness.report.findings import Findings
+from harness.report.papers_setting import SAMPLES
 from harness.report.phrases import FLOPS, PAPER
 from harness.report.tables import over, whole
 from harness.report.wording import DASH, count, number
@@ -208,7 +209,7 @@ def measured_alike(found: Findings) -> list[dict[str, Any]]:
     rows = found.report.frames["metrics"]
     if found.metric != "fid" or found.references > 1:
         return []
-    alike = (rows["samples"] == 50_000) & (rows["image_size"] == 256)
+    alike = (rows["samples"] == SAMPLES) & (rows["image_size"] == 256)
     alike &= (rows["guidance_scale"] == 1.5) & (rows["guidance_channels"] == 3)
     alike &= rows["guidance_low"].isna()
     final = selection.final_quality(rows[alike.fillna(False).astype(bool)], "fid")
