@@ -37,7 +37,7 @@ def _mapping(
             lines.append(f"{indent}{_scalar(key)}:")
             _mapping(value, here, lines, said)
             continue
-        line = f"{indent}{_scalar(key)}: {_flow(value)}"
+        line = f"{indent}{_scalar(key)}: {in_a_line(value)}"
         if about and len(line) + len(about) + 3 <= WIDTH:
             line += f" # {about}"
         else:
@@ -48,7 +48,7 @@ def _mapping(
             lines += _wrapped(value, margin)
         elif len(line) > WIDTH and isinstance(value, (list, tuple)):
             lines.append(f"{indent}{_scalar(key)}:")
-            lines += [f"{margin}- {_flow(item)}" for item in value]
+            lines += [f"{margin}- {in_a_line(item)}" for item in value]
         else:
             lines.append(line)
 
@@ -87,19 +87,25 @@ def _wrapped(text: str, margin: str) -> list[str]:
 def _short(key: Any, value: Mapping[str, Any], indent: str, path: tuple[str, ...]) -> bool:
     """May a mapping stand on one line? Those whose settings nobody needs explained."""
     flat = not any(isinstance(v, Mapping) for v in value.values())
-    return flat and len(path) > 1 and key != "axes" and len(f"{indent}{key}: {_flow(value)}") <= 80
+    return (
+        flat and len(path) > 1 and key != "axes" and len(f"{indent}{key}: {in_a_line(value)}") <= 80
+    )
 
 
-def _flow(value: Any) -> str:
-    """A value on one line, numbers as a person writes them."""
+def in_a_line(value: Any, within: bool = False) -> str:
+    """A value on one line, as YAML, numbers as a person writes them.
+
+    within: braces or brackets, where a comma in a text ends it.
+    """
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_scalar(k)}: {_flow(v)}" for k, v in value.items()) + "}"
+        pairs = (f"{_scalar(k, True)}: {in_a_line(v, True)}" for k, v in value.items())
+        return f"{{{', '.join(pairs)}}}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return _scalar(value)
+        return f"[{', '.join(in_a_line(v, True) for v in value)}]"
+    return _scalar(value, within)
 
 
-def _scalar(value: Any) -> str:
+def _scalar(value: Any, within: bool = False) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     if isinstance(value, int) and value >= 10_000:
@@ -107,8 +113,10 @@ def _scalar(value: Any) -> str:
     if isinstance(value, float):
         short = f"{value:.1e}"
         return short if abs(value) < 1e-3 and float(short) == value else repr(value)
-    text = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
+    dumped = [value] if within else value
+    text = yaml.safe_dump(dumped, default_flow_style=True, width=10**6, allow_unicode=True)
     text = text.strip().removesuffix("...").strip()
+    text = text[1:-1] if within else text
     if text == value and re.match(r"[-+.\d]", text):
         return json.dumps(value)  # "1e3" is text to YAML 1.1 and a number to a study
     return text

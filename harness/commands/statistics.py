@@ -7,9 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-import yaml
-
 from harness import components
+from harness.commands.commented import in_a_line
 from harness.errors import BadInput
 from harness.store import files
 
@@ -107,13 +106,5 @@ def run(args: argparse.Namespace) -> int:
         "statistics": str(output),
         "statistics_sha256": reference.sha256,
     }
-    print(f"or in a study: reference: {_in_a_line(section)}")
+    print(f"or in a study: reference: {in_a_line(section)}")
     return 0
-
-
-def _in_a_line(section: dict[str, str]) -> str:
-    """YAML in one line, whatever is in a path."""
-    said: str = yaml.safe_dump(
-        section, default_flow_style=True, sort_keys=False, allow_unicode=True, width=float("inf")
-    )
-    return said.strip()

@@ -67,3 +67,11 @@ def test_comments_do_not_change_what_a_study_says() -> None:
     assert json.loads(json.dumps(yaml_source.parse(text, "a.yaml").data)) == content
     assert yaml.safe_load(text).keys() == content.keys()
     assert all(len(line) <= 100 for line in text.splitlines())
+
+
+@pytest.mark.parametrize("text", ["a, b", "p], q", "{x", "a: b", "1e3", "plain", "two words", "é"])
+def test_a_text_within_braces_is_read_back(text: str) -> None:
+    """A comma ended it there."""
+    value = {"a": text, "b": [text, {text: [text]}]}
+    line = commented.in_a_line(value)
+    assert "\n" not in line and yaml.safe_load(line) == value
