@@ -8,7 +8,7 @@ part that is held out, a reference of the whole folder leaves none over.
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import os
 from typing import TYPE_CHECKING, Any
 
 from harness.spec.held_out import floors_have
@@ -24,7 +24,7 @@ def none_left(data: DataSettings, reference: ReferenceSettings) -> bool:
     """Is the reference made of all images that there are, as far as can be seen from here?"""
     source: Any = data.source
     extractor: Any = reference.extractor
-    if source.made or data.path is None or not Path(data.path).exists():
+    if source.made or data.path is None or not os.path.exists(data.path):
         return False
     if extractor.trained and reference.statistics is None:
         return False  # on a part of them: floors have another (harness.metrics.division)
@@ -123,7 +123,7 @@ def invalid_references(plan: Plan) -> dict[str, str]:
         if stage.kind == "reference" and stage.run is not None:
             data = plan.study.runs[stage.run].data
             source: Any = data.source
-            if source.made or data.path is None or not Path(data.path).exists():
+            if source.made or data.path is None or not os.path.exists(data.path):
                 continue
             if data.held_out is None and source.floors_apart(data.path) is False:
                 found[key] = INVALID

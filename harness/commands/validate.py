@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     notes: dict[str, None] = {}
     lines = []
     imported = imported_checkpoints(Path(args.results))
+    passed: set[tuple[str, str]] = set()  # images that were looked at
     for path in args.study:
         try:
             wanted: list[str | None] = [args.profile] if args.profile else [*profiles(path)]
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             problems.update((said, None) for few in too_few(study).values() for said in few)
             problems.update((said, None) for said in never(study))
             problems.update((said, None) for said in preflight.other_classes(study))
+            problems.update((said, None) for said in preflight.unreadable(study, passed))
             planned = plural(stages, "stage") if stages is not None else ""
             planned = planned or f"{', '.join(absent)} not imported into {args.results} yet"
             named_in = f"{path} ({study.profile})"

@@ -73,7 +73,7 @@ def _data(study: Study, kinds: set[str], notes: list[str]) -> list[str]:
             continue
         if data.path is None:
             found.append(f"data.path is not set: where do the images of {data.name!r} lie?")
-        elif not Path(data.path).exists():
+        elif _absent(data.path):
             layout = source.layout
             found.append(
                 f"the images of {data.name!r} are not at {data.path} ({layout}); put them there or "
@@ -86,6 +86,8 @@ def _data(study: Study, kinds: set[str], notes: list[str]) -> list[str]:
             wrong = _other_classes(data)
             if new:
                 wrong = wrong or _as_opened(data, notes, study.drawing_alike)
+            if not new or "floor" in kinds:
+                wrong = wrong or _not_listed(data)
             found += [wrong] if wrong else []
         if (wrong := _held_out_elsewhere(data)) is not None:
             found.append(wrong)
@@ -96,7 +98,7 @@ def _held_out_elsewhere(data: DataSettings) -> str | None:
     """What is wrong with a folder of held-out images: not there, unreadable, or trained on."""
     if not isinstance(data.held_out, str):
         return None
-    if not Path(data.held_out).exists():
+    if _absent(data.held_out):
         return f"the held-out images of {data.name!r} are not at {data.held_out} (data.held_out)"
     source: Any = data.source
     path = data.path or ""
@@ -112,6 +114,9 @@ def _held_out_elsewhere(data: DataSettings) -> str | None:
         trained = {os.path.realpath(file) for file in source.listing(path, "train")}
     except HarnessError as error:
         return f"the held-out images of {data.name!r}: {error} (data.held_out)"
+    except OSError as error:
+        why = _cannot_be_read(error, data.held_out)
+        return f"the held-out images of {data.name!r}: {why} (data.held_out)"
     shared = sum(os.path.realpath(file) in trained for file in held_out)
     if not shared:
         return None
@@ -134,9 +139,57 @@ def other_classes(study: Study) -> list[str]:
     return [f"{study.path}: {wrong}" for wrong in found if wrong is not None]
 
 
+def unreadable(study: Study, passed: set[tuple[str, str]]) -> list[str]:
+    """Images that lie here and may not be read: one folder of them that is passed over would change
+    every number.
+
+    passed: what was looked at before, and is not looked at again; receives what is looked at now.
+    """
+    found = []
+    for data in {id(r.data): r.data for r in study.runs}.values():
+        source: Any = data.source
+        if source.made or data.path is None or (source.name, data.path) in passed:
+            continue
+        passed.add((source.name, data.path))
+        if (wrong := _not_listed(data)) is not None:
+            found.append(f"{study.path}: {wrong}")
+    return found
+
+
+def _not_listed(data: DataSettings) -> str | None:
+    """A folder or file of the images, of any split, that is there and cannot be listed."""
+    source: Any = data.source
+    path = str(data.path)
+    if _absent(path):
+        return None
+    try:
+        if Path(path).is_dir():
+            os.listdir(path)
+        source.listing(path, "train")
+        if source.floors_apart(path) is not False:
+            source.listing(path, "floor")
+    except HarnessError:
+        return None  # said where they are opened
+    except OSError as error:
+        return f"the images of {data.name!r}: {_cannot_be_read(error, path)} (data.path)"
+    return None
+
+
+def _absent(path: str) -> bool:
+    """Is nothing there? What may not be looked at is not absent, and its reader says why."""
+    try:
+        return not Path(path).exists()
+    except OSError:
+        return False
+
+
+def _cannot_be_read(error: OSError, path: str) -> str:
+    return f"{error.filename or path} cannot be read: {error.strerror or error}"
+
+
 def _other_classes(data: DataSettings) -> str | None:
     source: Any = data.source
-    if source.made or data.path is None or not Path(data.path).exists():
+    if source.made or data.path is None or _absent(data.path):
         return None
     if headers.folder_problem(Path(data.path)) is not None:  # which is said by itself
         return None
@@ -173,8 +226,8 @@ def _as_opened(data: DataSettings, notes: list[str], uniform: Sequence[str]) -> 
             notes += _uneven(data, images, uniform)
     except HarnessError as error:
         return f"the images of {data.name!r}: {error} (data.path)"
-    except OSError:
-        return None  # said where they are opened
+    except OSError as error:
+        return f"the images of {data.name!r}: {_cannot_be_read(error, str(data.path))} (data.path)"
     wrong = _other_count(data, count)
     if images is None or wrong is not None:
         return wrong or _other_fingerprint(data)

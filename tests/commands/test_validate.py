@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tiny_study import TINY, Harness
@@ -29,3 +32,30 @@ def test_validate_checks_every_profile(study: Path, verb: Said) -> None:
     study.write_text(study.read_text() + "  broken: {train: {steps: -1}}\n")
     code, said = verb("validate", "tiny.yaml")
     assert code == 2 and "train.steps is -1" in said
+
+
+def test_images_that_may_not_be_read_are_said_by_each_that_looks(
+    study: Path, tmp_path: Path, verb: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cats", "dogs"):
+        (tmp_path / "images" / name).mkdir(parents=True)
+        (tmp_path / "images" / name / "0.png").write_bytes(b"not opened")
+    data = "source: image-folder, name: pets, path: images, image_size: 8, num_classes: 2"
+    start, end = TINY.index("data: {"), TINY.index("model: {family")
+    text = f"{TINY[:start]}data: {{{data}}}\n{TINY[end:]}".replace("glyphs-cnn", "classifier")
+    study.write_text(text)
+    code, said = verb("validate", "tiny.yaml")
+    assert code == 0, said
+    scandir = os.scandir
+
+    def refused(path: Any) -> Any:
+        if Path(path).name == "dogs":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    why = "the images of 'pets': images/dogs cannot be read: Permission denied (data.path)"
+    code, said = verb("validate", "tiny.yaml")
+    assert code == 2 and f"error: tiny.yaml: {why}" in said and said.count(why) == 1
+    code, said = verb("plan", "tiny.yaml")
+    assert code == 0 and f"missing here: {why}" in said

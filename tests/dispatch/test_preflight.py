@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tiny_study import TINY
 
 from harness.data.sources import ImageFolderSource
-from harness.dispatch.preflight import problems
+from harness.dispatch.preflight import problems, unreadable
 from harness.plan import make_plan
 from harness.plan.plan import Plan
 from harness.spec import load_study
@@ -138,6 +141,95 @@ def test_a_folder_that_holds_itself_is_refused_before_anything_starts(tmp_path: 
     plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {tmp_path}/images"))
     (sentence,) = said(plan, "encode")
     assert "are one folder (a link)" in sentence
+
+
+def folders(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).mkdir(parents=True)
+        (root / name / "0.png").write_bytes(b"not opened")
+
+
+@pytest.mark.parametrize("kinds", [("encode",), ("reference",), ("floor",)])
+def test_a_class_folder_that_may_not_be_read_is_told_before_anything_starts(
+    tmp_path: Path, kinds: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tmp_path / "images"
+    folders(images, "cats", "dogs")
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {images}"))
+    assert said(plan, *kinds) == [] and unreadable(plan.study, set()) == []
+    forbid(monkeypatch, "dogs")
+    why = f"the images of 'pets': {images}/dogs cannot be read: Permission denied (data.path)"
+    assert said(plan, *kinds) == [why]
+    passed: set[tuple[str, str]] = set()
+    assert unreadable(plan.study, passed) == [f"{plan.study.path}: {why}"]
+    assert unreadable(plan.study, passed) == [], "once is enough"
+    forbid(monkeypatch, "images")
+    why = f"the images of 'pets': {images} cannot be read: Permission denied (data.path)"
+    assert unreadable(plan.study, set()) == [f"{plan.study.path}: {why}"]
+
+
+def test_a_folder_of_floors_that_may_not_be_read_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tmp_path / "images"
+    folders(images, "train/cats", "train/dogs", "val/cats", "val/owls")
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {images}"))
+    forbid(monkeypatch, "owls")
+    why = f"the images of 'pets': {images}/val/owls cannot be read: Permission denied (data.path)"
+    assert said(plan, "encode") == [], "which reads others"
+    assert said(plan, "encode", "floor") == [why]
+    assert unreadable(plan.study, set()) == [f"{plan.study.path}: {why}"]
+
+
+def test_held_out_images_that_may_not_be_read_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders(tmp_path / "images", "cats", "dogs")
+    folders(tmp_path / "others", "cats", "owls")
+    data = FOLDER.replace("path: images", f"path: {tmp_path}/images, held_out: {tmp_path}/others")
+    plan = plan_of(tmp_path, data)
+    assert said(plan, "encode") == []
+    forbid(monkeypatch, "owls")
+    assert said(plan, "encode") == [
+        f"the held-out images of 'pets': {tmp_path}/others/owls cannot be read: Permission denied "
+        "(data.held_out)"
+    ]
+
+
+def test_a_folder_in_one_that_may_not_be_entered_is_not_called_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = tmp_path / "secret" / "images"
+    folders(images, "cats", "dogs")
+    plan = plan_of(tmp_path, FOLDER.replace("path: images", f"path: {images}"))
+    stat = os.stat
+
+    def refused(path: Any, **how: Any) -> os.stat_result:
+        if isinstance(path, (str, Path)) and "secret/" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(os, "stat", refused)
+    (sentence,) = said(plan, "encode")
+    assert (
+        sentence == f"the images of 'pets': {images} cannot be read: Permission denied (data.path)"
+    )
+
+
+def forbid(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Folders of this name cannot be listed, as by another user; root may read all."""
+    scandir, listdir = os.scandir, os.listdir
+
+    def refused(listed: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(path: Any = ".") -> Any:
+            if Path(path).name == name:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return listed(path)
+
+        return call
+
+    monkeypatch.setattr(os, "scandir", refused(scandir))
+    monkeypatch.setattr(os, "listdir", refused(listdir))
 
 
 def test_other_images_than_the_fingerprint_says_are_seen_before_they_are_encoded(
