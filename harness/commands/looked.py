@@ -105,6 +105,8 @@ def look(folder: str) -> Found:
             f"--data {folder!a}: no study can hold {bad!a} in a path; rename the folder, or give a "
             "link to it"
         )
+    if path.is_file():
+        _check_has_content(path)
     name = looking.data_name(path)
     found = looking.find_source(path)
     if found is None:
@@ -133,6 +135,19 @@ def look(folder: str) -> Found:
         seen.uneven is not None,
         (*getattr(images, "notes", ()), *_of_one_class(seen.classes, path)),
     )
+
+
+def _check_has_content(path: Path) -> None:
+    """Raise BadInput for a file that is empty or may not be read, which no source recognises."""
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except OSError as error:
+        raise BadInput(f"--data {path}: cannot be read: {error.strerror}") from None
+    if empty:
+        raise BadInput(
+            f"--data {path}: an empty file (0 bytes); was its copying interrupted? Copy it again"
+        )
 
 
 def _is_no_text(c: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,6 +85,26 @@ def test_what_is_not_there_or_not_images_is_said(tmp_path: Path) -> None:
         looked.look(str(tmp_path / "nowhere"))
     with pytest.raises(BadInput, match=r"no source of images recognises it; .*image-folder reads"):
         looked.look(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["images.npz", "images.tar", "images.parquet", "images.zip", "x"])
+def test_an_empty_file_is_called_empty_whatever_its_name(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).touch()
+    with pytest.raises(BadInput, match=rf"--data .*/{name}: an empty file \(0 bytes\); was its"):
+        looked.look(str(tmp_path / name))
+
+
+def test_a_file_that_may_not_be_read_is_not_called_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x").write_bytes(b"something")
+
+    def refused(path: Path, mode: str) -> None:  # root may read all
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(BadInput, match=r"--data .*/x: cannot be read: Permission denied"):
+        looked.look(str(tmp_path / "x"))
 
 
 @pytest.mark.slow

@@ -124,6 +124,7 @@ def test_it_tells_editors_where_the_schema_is(photos: Path) -> None:
         (["x", "--from", "../scaling"], "begin with one of blocks"),
         (["x", "--data", "nowhere"], "there is no such folder"),
         (["x", "--data", "empty"], "no source of images recognises it; image-folder reads"),
+        (["x", "--data", "packed/val.tgz"], "val.tgz: an empty file (0 bytes); was its copying"),
         (["x", "--data", "packed"], "; unpack train.zip and 1 more first; image-folder reads"),
         (["x", "--data", "narrow"], "none of 4 images looked at can be read: a/0.png: is 3 x 400"),
         (["x", "--data", "bell\a"], r"no study can hold '\x07' in a path; rename the folder"),
