@@ -85,13 +85,15 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
         prog="python -m harness",
         description="One YAML study in, one finished scaling study of diffusion transformers out.",
         epilog="Start with: python -m harness run scaling",
+        allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"harness {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Verb)
     for verb, summary in VERBS.items():
         if only in VERBS and only != verb:
             continue
-        sub = verbs.add_parser(verb, help=summary, description=summary[0].upper() + summary[1:])
+        about = summary[0].upper() + summary[1:]
+        sub = verbs.add_parser(verb, help=summary, description=about, allow_abbrev=False)
         if only is None or only == verb:
             name = f"harness.commands.{verb}_" if verb == "import" else f"harness.commands.{verb}"
             module = importlib.import_module(name)
@@ -207,13 +209,21 @@ def _refuse_mistyped(
     names = [word.partition("=")[0] for word in words if word.startswith("--")]
     if {"-h", "--help"}.intersection(words):
         return
-    unknown = [n for n in names if not any(option.startswith(n) for option in known)]
+    unknown = [name for name in names if name not in known]
     if unknown:
         said = [w for w in words if w.partition("=")[0] in unknown]
         near = [
-            did_you_mean(name, known) or did_you_mean(name.strip("-"), verbs) for name in unknown
+            _whole(name, known) or did_you_mean(name, known) or did_you_mean(name.strip("-"), verbs)
+            for name in unknown
         ]
         asked.error(f"not understood: {' '.join(said)}{''.join(near) or hint}")
+
+
+def _whole(name: str, known: Iterable[str]) -> str:
+    """The options that begin so. None is taken for one of them: a later version may have another
+    that begins so too, and a command in a script would change its meaning."""
+    begin = [option for option in known if option.startswith(name)] if name.strip("-") else []
+    return f" (write {' or '.join(begin)}: options are not shortened)" if begin else ""
 
 
 # What a disk or a permission says of a file that is there: no bug, wherever it comes up.

@@ -37,7 +37,9 @@ LINGER_S = 2.0  # that the rank which failed by itself ends first: torchrun take
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 1 an error in the code, 2 bad input or a failed stage, 3 stopped."""
-    parser = argparse.ArgumentParser(prog="torchrun ... -m harness.stages.ranks")
+    parser = argparse.ArgumentParser(
+        prog="torchrun ... -m harness.stages.ranks", allow_abbrev=False
+    )
     parser.add_argument("study")
     parser.add_argument("--profile")
     parser.add_argument("--set", action="append", default=[], dest="overrides")

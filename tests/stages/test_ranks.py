@@ -32,3 +32,9 @@ def test_a_bad_setting_is_an_error_with_exit_code_2(
     given = [study, "--results", results, "--only", "train", "--set", "train.batch_per_device=3"]
     assert ranks.main(given) == 2
     assert "these do: 1, 2, 4, 8" in capsys.readouterr().err
+
+
+def test_an_option_is_written_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        ranks.main(["study.yaml", "--resul", "elsewhere"])
+    assert "unrecognized arguments: --resul elsewhere" in capsys.readouterr().err
