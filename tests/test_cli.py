@@ -138,6 +138,7 @@ def test_a_usage_error_says_what_is_near_and_the_verbs_own_usage(
     assert text.startswith(f"usage: python -m harness{own} [")
 
 
+@pytest.mark.slow
 def test_no_option_of_any_verb_may_be_shortened(capsys: pytest.CaptureFixture[str]) -> None:
     """A later version may have another option that begins so: a script would change its meaning."""
     (verbs,) = (a for a in cli.parser()._actions if isinstance(a, argparse._SubParsersAction))

@@ -12,6 +12,8 @@ Every object has `event` and `time` (seconds since 1970). The events, in the ord
               where it ran out of memory
     failed    key, kind, label, failure, error, log
     stopped   key, kind, label, message
+    compacting  table, files: this many files of records begin to be merged into few
+    compacted   table, files that went, seconds that it took
     report    path of the report that was written, or is up to date
     end       code (the exit code), finished, total, failed (stages); error, where it did not start
 
@@ -73,6 +75,8 @@ class EventStream(PlainDisplay):
             self.begin(content["stages"], content["done"])
         elif event == "note":
             self.line(content["text"])
+        elif event in ("compacting", "compacted"):
+            self.write(event, **content)
         if stage is None:
             return
         about = {"key": stage.key, "kind": stage.kind, "label": stage.label}

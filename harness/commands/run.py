@@ -147,9 +147,6 @@ def do(args: argparse.Namespace) -> int:
     component_files.keep(brought, opened.store.root)
     component_files.remember(brought, opened.store.root)
     studies.write(opened.store.root, index(opened.plan))
-    merge(
-        opened.store.root, opened.ledger, above=MANY
-    )  # also when we only submit: nobody else may come by for weeks
     study = opened.study
     notices = Notices(study.settings.dispatch.notify, study.name, study.profile)
     code, error = 2, None
@@ -157,8 +154,8 @@ def do(args: argparse.Namespace) -> int:
         code = drive(args, opened, state, notices, notes)
         if args.detach:
             return code
-        merge(opened.store.root, opened.ledger)
         stream: EventStream | None = args.stream if args.json else None
+        merge(opened.store.root, opened.ledger, watch=stream)
         for note in unmeasured(opened):
             print(f"note: {note}")
             if stream is not None:
@@ -188,10 +185,12 @@ def drive(
     printed: Sequence[str] = (),
 ) -> int:
     """Run the driver with a display; its exit code. printed: notes that people have read."""
-    executor = executor_of(opened.study).open(opened.store.root, opened.study)
     display = display_of(args, opened, state)
     for note in printed if args.json else ():
         display.note(note)
+    # also when we only submit: nobody else may come by for weeks
+    merge(opened.store.root, opened.ledger, MANY, args.stream if args.json else None)
+    executor = executor_of(opened.study).open(opened.store.root, opened.study)
 
     def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
         display(event, stage, content)

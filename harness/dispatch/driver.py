@@ -147,7 +147,7 @@ class Driver:
         If it fails, no stage stops: the failure is reported, and it is tried again.
         """
         try:
-            merging.merge(self.store.root, self.ledger, merging.MANY)
+            merging.merge(self.store.root, self.ledger, merging.MANY, self.watch)
         except HarnessError as error:
             self.watch("note", None, {"text": f"the records were not merged: {error}"})
 

@@ -11,10 +11,10 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.store import conflicts, files, fragments, tables
 from harness.store.fragments import BATCH, COMPACT, Damaged, Rows, UnreadableRecords
@@ -26,18 +26,23 @@ if TYPE_CHECKING:
 FULL = 100_000  # rows
 DAY = 24 * 3600.0
 
+Watch = Callable[[str, dict[str, Any]], None]
 
-def compact(root: Path, above: int = 64) -> int:
+
+def compact(root: Path, above: int = 64, watch: Watch = lambda event, content: None) -> int:
     """Merge each table's fragments when there are more than `above`. Returns how many files went.
+
+    watch: is called for each table that has files to merge, with "compacting" (`table`, `files`:
+    how many) before and "compacted" (`table`, `files`: how many went, `seconds`) after.
 
     Damaged files, and those that contradict each other, are left for `reconcile` and the reader;
     a table that holds files of a newer version is left as it is.
     Errors: DiskFull, NotWritable; nothing is lost by them.
     """
-    return sum(_compact(Path(root), table, above) for table in tables.TABLES)
+    return sum(_compact(Path(root), table, above, watch) for table in tables.TABLES)
 
 
-def _compact(root: Path, table: str, above: int) -> int:
+def _compact(root: Path, table: str, above: int, watch: Watch = lambda event, content: None) -> int:
     single, compacted = fragments.listing(root, table)
     count = sum(map(len, single.values()))
     for left in fragments.folder(root, table).glob(f"_{COMPACT}.*"):  # of a process that was killed
@@ -50,9 +55,15 @@ def _compact(root: Path, table: str, above: int) -> int:
         small = [path for path in compacted if _rows(path) < FULL]
         if count <= above and len(small) < 2:
             return 0
-        return _merge(root, table, single, compacted, small)
     except (FileNotFoundError, UnreadableRecords):
         return 0  # another process merged them, or can: that of a newer version
+    began, went = time.monotonic(), 0
+    watch("compacting", {"table": table, "files": count + len(small)})
+    with contextlib.suppress(FileNotFoundError, UnreadableRecords):  # the same
+        went = _merge(root, table, single, compacted, small)
+    seconds = round(time.monotonic() - began, 3)
+    watch("compacted", {"table": table, "files": went, "seconds": seconds})
+    return went
 
 
 def take_out(root: Path, keys: Collection[str], away: Path) -> None:

@@ -15,6 +15,7 @@ from harness.commands.events import EventStream
 from harness.plan.build import make_plan
 from harness.plan.plan import Stage
 from harness.spec.study import load_study
+from harness.store import records
 
 
 @pytest.fixture
@@ -54,6 +55,16 @@ def test_the_count_never_passes_its_total(stages: list[Stage]) -> None:
     assert end["finished"] == end["total"] == len(stages) and end["code"] == 0
 
 
+def test_records_that_are_compacted_are_said(stages: list[Stage]) -> None:
+    out = io.StringIO()
+    stream = EventStream(stages, set(), "retry", out)
+    stream("compacting", None, {"table": "metrics", "files": 1200})
+    stream("compacted", None, {"table": "metrics", "files": 1198, "seconds": 0.5})
+    begin, end = ({k: v for k, v in e.items() if k != "time"} for e in said(out))
+    assert begin == {"event": "compacting", "table": "metrics", "files": 1200}
+    assert end == {"event": "compacted", "table": "metrics", "files": 1198, "seconds": 0.5}
+
+
 @pytest.mark.slow
 def test_a_run_is_followed_by_a_program(study: Path, harness: Harness) -> None:
     told = study.parent / "told.txt"
@@ -65,12 +76,19 @@ def test_a_run_is_followed_by_a_program(study: Path, harness: Harness) -> None:
         f"open({str(told)!r}, 'a').write(said['event'] + ': ' + said['text'] + '\\n')\n"
     )
     notify = f"dispatch.notify=[python3, {teller}]"
+    for key in ("a" * 64, "b" * 64):  # what is recorded in this folder is compacted at the end
+        records.write(study.parent / "results", "metrics", key, [{"key": key, "metric": "fid"}])
     done = harness("run", "tiny.yaml", "--json", "--only", "complexity", "--set", notify)
     assert done.returncode == 0, done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [e["event"] for e in events][:1] == ["begin"] and events[-1]["event"] == "end"
     assert {e["kind"] for e in events if e["event"] == "done"} == {"complexity"}
     assert events[-1]["finished"] == events[-1]["total"] > 0
+    compacted = [e for e in events if e["event"].startswith("compact")]
+    assert [(e["event"], e["table"], e["files"]) for e in compacted] == [
+        ("compacting", "metrics", 2),
+        ("compacted", "metrics", 2),
+    ]
     (report,) = [e for e in events if e["event"] == "report"]
     assert (study.parent / report["path"]).exists()
     assert told.read_text().startswith("done: tiny (laptop): 2 of 2 stages are done")

@@ -78,6 +78,22 @@ def test_one_process_merges_at_a_time(tmp_path: Path) -> None:
     assert not list((tmp_path / "claims").iterdir())
 
 
+def test_who_watches_hears_when_merging_begins_and_ends(tmp_path: Path) -> None:
+    write(tmp_path, 5)
+    ledger = Ledger(tmp_path)
+    heard: list[tuple[Any, ...]] = []
+
+    def watch(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
+        left = len(list((tmp_path / "records" / "metrics").glob("0*")))
+        heard.append((event, stage, content["table"], content["files"], left))
+        assert (event == "compacted") == (content.get("seconds", -1.0) >= 0)
+
+    assert merging.merge(tmp_path, ledger, 5, watch) == 0 and heard == [], "nothing is to merge"
+    assert merging.merge(tmp_path, ledger, 0, watch) == 5
+    assert heard == [("compacting", None, "metrics", 5, 5), ("compacted", None, "metrics", 5, 0)]
+    assert merging.merge(tmp_path, ledger, 0, watch) == 0 and len(heard) == 2
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("often")
 def test_a_driver_merges_as_it_goes(
@@ -85,15 +101,19 @@ def test_a_driver_merges_as_it_goes(
 ) -> None:
     merged: list[int] = []
 
-    def counted(root: Path, above: int = 64) -> int:
-        merged.append(compact(root, above))
+    def counted(root: Path, above: int, *watch: Any) -> int:
+        merged.append(compact(root, above, *watch))
         return merged[-1]
 
     compact = records.compact
     monkeypatch.setattr(records, "compact", counted)
-    code, executor = drive(plan, stages, tmp_path)
+    heard: list[str] = []
+    code, executor = drive(
+        plan, stages, tmp_path, watch=lambda event, stage, content: heard.append(event)
+    )
     assert code == 0 and sorted(executor.started) == sorted(s.key for s in stages)
     assert sum(n > 0 for n in merged) >= 2
+    assert heard.count("compacting") == heard.count("compacted") >= 2
     whole(stages, tmp_path)
 
 
@@ -102,7 +122,7 @@ def test_a_driver_merges_as_it_goes(
 def test_what_keeps_records_from_being_merged_stops_no_stage(
     plan: Plan, stages: list[Stage], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(root: Path, above: int = 64) -> int:
+    def full(root: Path, *above: Any) -> int:
         with files.explained(root):
             raise OSError(errno.ENOSPC, "No space left on device")
 
