@@ -44,15 +44,10 @@ def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
     group = rows.groupby(keys, dropna=False, sort=False).ngroup().rename("group")
     seeds = rows["seed"] if "seed" in rows else pd.Series(0, index=rows.index, name="seed")
     std, df = errors(rows)
-    measured_rows = rows.assign(_variance=std**2, _df=df)
-    per_seed = measured_rows.groupby([group, seeds], dropna=False).agg(
-        value=("value", "mean"),
-        variance=("_variance", lambda v: float(v.sum(skipna=False)) / len(v) ** 2),
-        df=("_df", "min"),
-    )
-    by_group = per_seed.groupby(level="group")
-    out: Any = by_group["value"].agg(value="mean", std="std", seeds="count")
-    out = out.join(_standard_errors(out, by_group["variance"], by_group["df"]))
+    numbers = pd.DataFrame({"value": rows["value"], "variance": std**2, "df": df})
+    per_seed = _means(numbers, [group, seeds])
+    out: Any = per_seed.groupby(level="group")["value"].agg(value="mean", std="std", seeds="count")
+    out = out.join(_standard_errors(out, _means(per_seed, "group")))
     if "influence" in rows:  # of one measurement; a mean over several is of no draws in common
         alone = (~group.duplicated(keep=False)).to_numpy(bool)
         moves = rows["influence"].astype(object).where(alone, None)
@@ -62,12 +57,25 @@ def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
     return facts.join(out).sort_values(["gflops", *keys]).reset_index(drop=True)
 
 
-def _standard_errors(out: pd.DataFrame, variance: Any, df: Any) -> pd.DataFrame:
-    """se, se_df and basis of mean values `out` (value, std over seeds, seeds)."""
+def _means(numbers: pd.DataFrame, by: Any) -> pd.DataFrame:
+    """Means of `value` with their `variance` and the least `df`; NaN where one of them has none."""
+    groups = numbers.groupby(by, dropna=False)
+    known = groups["variance"].count() == groups["variance"].size()
+    found = pd.DataFrame({"value": groups["value"].mean(), "df": groups["df"].min()})
+    sums = groups["variance"].sum().where(known)
+    found["variance"] = sums / groups["variance"].size() ** 2
+    return found
+
+
+def _standard_errors(out: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
+    """se, se_df and basis of mean values `out` (value, std over seeds, seeds).
+
+    recorded: `_means` of the measurements.
+    """
     many = (out["seeds"] > 1) & (out["value"] != 0)
     free = (out["seeds"] - 1)[many]
-    recorded = np.sqrt(variance.agg(lambda v: float(v.sum(skipna=False)) / len(v) ** 2))
-    frame = pd.DataFrame({"se": recorded, "se_df": df.agg("min"), "basis": None})
+    se = np.sqrt(recorded["variance"])
+    frame = pd.DataFrame({"se": se, "se_df": recorded["df"], "basis": None})
     frame["basis"] = frame["basis"].astype(object)
     frame.loc[frame["se"].notna(), "basis"] = "checkpoints"
     if many.any():

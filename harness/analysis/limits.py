@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.analysis.averaging import errors
 from harness.analysis.protocol import Protocol
+from harness.analysis.remembered import remembered
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ def floor(metrics: pd.DataFrame, metric: str) -> float | None:
     return None if found is None else found.value
 
 
+@remembered
 def floor_beside(
     metrics: pd.DataFrame, metric: str, protocol: Protocol | None = None
 ) -> Limit | None:

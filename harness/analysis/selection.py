@@ -86,6 +86,7 @@ def final_rows(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows if chosen is None else _at(rows, chosen)
 
 
+@remembered
 def of_the_same_samples(
     metrics: pd.DataFrame, metric: str, protocol: Protocol, step: int | None
 ) -> pd.DataFrame:
@@ -101,6 +102,7 @@ def of_the_same_samples(
     return averaged(rows if chosen is None else _at(rows, chosen), ("step",))
 
 
+@remembered
 def at_every_step(metrics: pd.DataFrame, metric: str, protocol: Protocol) -> pd.DataFrame:
     """Quality by `metric` of samples that were drawn as `protocol` says, at every measured step.
 
@@ -135,6 +137,7 @@ def _but_how_many(protocol: Protocol) -> Protocol:
     return dataclasses.replace(protocol.drawn, samples=None, sampling_steps=None)
 
 
+@remembered
 def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Quality of every configuration at the compared step, by increasing Gflops.
 
@@ -144,6 +147,7 @@ def final_quality(metrics: pd.DataFrame, metric: str) -> pd.DataFrame:
     return averaged(final_rows(metrics, metric), ("step",))
 
 
+@remembered
 def over_training(
     metrics: pd.DataFrame, metric: str, lengths: bool = True
 ) -> tuple[pd.DataFrame, Protocol | None]:
@@ -168,6 +172,7 @@ def _followed(rows: pd.DataFrame) -> tuple[pd.DataFrame, Protocol | None]:
     return out.sort_values(["gflops", "label", "step"]).reset_index(drop=True), best
 
 
+@remembered
 def over_finished(metrics: pd.DataFrame, metric: str) -> tuple[pd.DataFrame, Protocol | None]:
     """`over_training` of finished checkpoints, which compare at equal training compute.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -122,7 +123,7 @@ class Findings:
         """The parts of the study that may share an axis; [""] for one."""
         return list(dict.fromkeys(self.final["group"])) if len(self.final) else []
 
-    @property
+    @cached_property
     def failed(self) -> set[str]:
         """Labels of models that did not learn: not told from decoded noise."""
         return {str(r["label"]) for r in self.final.to_dict("records") if r["learned"] is False}

@@ -82,8 +82,10 @@ def class_scores(names: list[str]) -> str:
 
 def value_of(frame: pd.DataFrame, label: str) -> str:
     """A model's value in a table, with half its interval; a dash where it has none."""
-    at = frame[frame["label"] == label]
-    return DASH if not len(at) else wording.cell(*at.iloc[0][["value", "low", "high"]])
+    at = (frame["label"] == label).to_numpy(bool)
+    if not at.any():
+        return DASH
+    return wording.cell(*(frame[c].iloc[int(at.argmax())] for c in ("value", "low", "high")))
 
 
 def metrics_of(found: Findings) -> list[str]:

@@ -51,6 +51,16 @@ def test_who_changes_what_it_was_given_changes_it_for_nobody_else(twice):
             mine["b"] = 0
 
 
+def test_a_frame_within_a_tuple_is_the_callers_own_too():
+    pair = remembered(lambda f: (f * 2, ("of", 2)))
+    frame = pd.DataFrame({"a": [1]})
+    with remembering():
+        for _ in range(2):
+            mine, fact = pair(frame)
+            assert fact == ("of", 2) and list(mine["a"]) == [2]
+            mine.loc[0, "a"] = 99
+
+
 def test_outside_and_in_the_next_one_everything_is_computed_anew(twice):
     multiplied, calls = twice
     frame = pd.DataFrame({"a": [1, 2]})

@@ -67,7 +67,8 @@ def told(row: dict[str, Any], x: str, unit: str, scale: float = 1.0) -> str:
 def points(axes: Axes, rows: pd.DataFrame, x: str, unit: str, scale: float = 1.0) -> list[float]:
     """One marker with its interval per row; returns the values and limits drawn."""
     drawn: list[float] = []
-    for i, row in enumerate(records(rows)):
+    used = ("label", "size", "patch_size", "value", "low", "high", "learned", OTHER, x)
+    for i, row in enumerate(records(rows[[c for c in used if c in rows]])):
         at, value = float(row[x]) / scale, float(row["value"])
         look = {**style.look(row, i), "linestyle": "none"}
         low, high = row.get("low"), row.get("high")
@@ -105,12 +106,13 @@ def line(axes: Axes, rows: pd.DataFrame, x: str, unit: str, look: dict[str, Any]
             low, high = np.where(known, low, value), np.where(known, high, value)
             axes.fill_between(at, low, high, color=look["color"], alpha=0.16, linewidth=0)
     made = axes.plot(at, value, **look)[0]
-    style.say(made, [told(row, x, unit) for row in records(rows)])
+    said = rows[[c for c in ("label", "value", "low", "high", x) if c in rows]]
+    style.say(made, [told(row, x, unit) for row in records(said)])
 
 
 def looks(rows: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Colour, marker and dash of each label: by size and patch, else in turn."""
-    models = rows.drop_duplicates("label")
+    models = rows.drop_duplicates("label")[["label", "size", "patch_size"]]
     by_name = names_tell(models)
     found = {}
     for i, row in enumerate(records(models)):

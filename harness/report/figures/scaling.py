@@ -202,9 +202,10 @@ def metrics(panels: Sequence[tuple[str, pd.DataFrame, float | None]]) -> Drawing
         panel.set_title(title, loc="left")
         panel.set_xlabel(f"model {unit}")
     for panel, (_, rows, floor) in zip(axes[1] if two else (), curves, strict=False):
+        looks = marks.looks(rows)
         for label, part in rows.groupby("label", sort=False):
-            look = marks.looks(rows)[str(label)]
-            marks.line(panel, part, "train_gflops", "Gflops", {**look, "markersize": 2.6})
+            look = {**looks[str(label)], "markersize": 2.6}
+            marks.line(panel, part, "train_gflops", "Gflops", look)
         style.log_axis(panel.xaxis, rows["train_gflops"].to_list())
         marks.quality_axis(panel, marks.limits(rows), floor)
         panel.set_xlabel("training Gflops")
