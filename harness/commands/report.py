@@ -100,7 +100,8 @@ def _as_run(args: argparse.Namespace, index: Index) -> int:
     document = compose(given)
     save(document, path, form)
     _say_unshown(document, form)
-    save_parts(document, path.with_suffix(""))
+    if path.suffix in (".pdf", ".html"):
+        save_parts(document, path.with_suffix(""))
     print(f"report: {path}")
     return 0
 

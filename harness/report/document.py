@@ -137,24 +137,24 @@ def save_parts(document: Document, folder: Path) -> list[Path]:
 
     Of tables, those that are made of more rows than a page holds have a CSV.
     A mosaic's CSV says which image stands in which cell and what it is of; the images lie as PNG in
-    a folder of the figure's name. Raises HarnessError where one cannot be written.
+    a folder of the figure's name. Such files of an earlier report are removed, and nobody else's
+    (harness.report.beside). Raises HarnessError where one cannot be written.
     """
-    from harness.report import mosaic_files
+    from harness.report import beside, mosaic_files
     from harness.report.blocks import Figure, Mosaic, Table
 
-    made = []
+    files: dict[str, bytes] = {}
     for block in document.pieces():
         if isinstance(block, Mosaic):
-            files = mosaic_files.files(block)
-            made += [write(folder / name, data) for name, data in files.items()]
+            files |= mosaic_files.files(block)
         if isinstance(block, (Figure, Table)):
             name = block.label.removeprefix("fig-").removeprefix("tab-")
             if isinstance(block, Figure):
-                made.append(write(folder / f"{name}.svg", block.svg))
+                files[f"{name}.svg"] = block.svg
             if block.data is not None:
                 text = block.data.to_csv(index=False, lineterminator="\n")
-                made.append(write(folder / f"{name}.csv", text.encode()))
-    return made
+                files[f"{name}.csv"] = text.encode()
+    return beside.replace(folder, files)
 
 
 def main_figure(report: ReportInput, path: Path) -> Path | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from opened import opened
+from verbs import Said
 
 from harness.commands import report
 from harness.commands.common import Opened
@@ -94,6 +95,20 @@ def test_the_papers_gflops_stand_beside_networks_on_its_latents_alone(tmp_path: 
         study.store.commit("complexity", key, study.store.staging(key), {}, told, {})
         (row,) = report._complexity(study)
         assert row["model"] == "DiT-S/8" and row["paper_gflops"] == expected
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("moved")
+def test_figures_that_a_later_report_has_not_are_removed(verb: Said) -> None:
+    def beside() -> set[str]:
+        return {p.name for p in Path("reports/kept").rglob("*") if p.is_file()}
+
+    assert verb("report", "kept.yaml", "--set", "report.sections=[gflops, training]")[0] == 0
+    assert {"gflops.svg", "gflops.csv", "training.svg", "training.csv"} <= beside()
+    Path("reports/kept/mine.svg").write_text("somebody's")
+    code, said = verb("report", "kept.yaml", "--set", "report.sections=[gflops]")
+    assert code == 0, said
+    assert beside() == {"gflops.svg", "gflops.csv", "made-of.json", "files.json", "mine.svg"}
 
 
 @pytest.mark.slow

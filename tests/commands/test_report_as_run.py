@@ -34,6 +34,7 @@ def test_a_report_of_a_file_that_was_moved_is_the_same_and_one_without_a_compone
     assert numbers(Path("b.html").read_text()) == whole != set()
     code, said = verb("report", "theirs", "--report", "c.html")
     assert code == 0 and "report: c.html" in said
+    assert verb("report", "theirs", "--report", "plain")[0] == 0 and Path("plain").is_file()
     page = Path("c.html").read_text()
     assert "it is as it was run" in page and theirs.study in page
     assert len(numbers(page) & whole) > len(whole) / 2
