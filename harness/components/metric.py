@@ -2,6 +2,12 @@
 
 A metric is a number of one set of images against a reference, from their features. What cannot be
 computed is absent, with a reason: raise Absent. Deterministic given its settings.
+
+A metric of copying (`copying`) tells whether samples are copies of training images. In a study it
+finds in `shared.training` the pool features of the images that models are trained on, and where it
+says that it `looks_mirrored`, in `shared.mirrored` those of their mirror images, which `data.flip`
+trains on. Where it does not look at these, `plan` says so of such a study. Both are None where the
+training images are not known, as in `evaluate`.
 """
 
 from abc import abstractmethod
@@ -105,6 +111,15 @@ class Metric(Component):
     def balls(self, k: int) -> dict[str, int]:
         """Which nearest-neighbour balls it reads: {"inside": k} or {"density": k}; none."""
         return {}
+
+    @property
+    def looks_mirrored(self) -> bool:
+        """Does it look at the mirror images of training images too (`shared.mirrored`)?
+
+        Only a metric of copying can. They cost the extractor another pass over these images, so a
+        setting may turn it on, as `mirrored` of near_copies does.
+        """
+        return False
 
     @abstractmethod
     def measure(self, generated: "Features", reference: "Reference", shared: "Shared") -> Value:

@@ -53,6 +53,10 @@ class NearCopies(OfSingleImages):
     mirrored: Annotated[bool, Later] = False
     "Look at the mirror images of training images too, as `data.flip` trains on them."
 
+    @property
+    def looks_mirrored(self) -> bool:
+        return self.mirrored
+
     def check_reference(self, images: int, shared: Shared) -> None:
         if images < LEAST:
             raise BadInput(

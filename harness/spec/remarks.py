@@ -80,17 +80,22 @@ def _mirrored_unseen(study: Study) -> list[str]:
     """Metrics of copying that look at images as they lie, of data that training also mirrors."""
     if not any(run.data.flip for run in study.runs):
         return []
-    found: dict[str, dict[str, None]] = {}
+    found: dict[tuple[str, bool], dict[str, None]] = {}
     for name, evaluation in study.evaluations.items():
         for metric in evaluation.metrics:
             one: Any = metric
-            # what somebody brought need not have such a setting
-            if one.copying and getattr(one, "mirrored", True) is False:
-                found.setdefault(one.name, {})[f"evaluations.{name}"] = None
+            if one.copying and not one.looks_mirrored:
+                can = "mirrored" in type(one).model_fields
+                found.setdefault((one.name, can), {})[f"evaluations.{name}"] = None
     return [
-        f"data.flip trains on mirror images, and copies of them are not looked for: write "
-        f"{{name: {metric}, mirrored: true}} ({', '.join(names)})"
-        for metric, names in found.items()
+        "data.flip trains on mirror images, and "
+        + (
+            f"copies of them are not looked for: write {{name: {metric}, mirrored: true}}"
+            if can
+            else f"{metric} does not look for copies of them"
+        )
+        + f" ({', '.join(names)})"
+        for (metric, can), names in found.items()
     ]
 
 

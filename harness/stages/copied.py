@@ -56,7 +56,7 @@ def training_features(metrics: Iterable[Metric], work: Work, extractor: Any) -> 
         pool: NDArray[np.float32] | None = found.pool
         return pool
 
-    also_mirrored = any(getattr(metric, "mirrored", False) for metric in asking)
+    also_mirrored = any(metric.looks_mirrored for metric in asking)
     return {
         "training": features(mirrored=False),
         "mirrored": features(mirrored=True) if also_mirrored else None,

@@ -130,10 +130,38 @@ def what_it_needs_it_needs(metric: Metric) -> None:
     ), "features that it does not name change its value"
 
 
+def mirror_images_as_declared(metric: Metric) -> None:
+    """One that looks at mirror images tells copies of them; of others they change no value."""
+    if not metric.copying:
+        assert not metric.looks_mirrored, "it looks at mirror images: declare copying = True"
+        return
+    training, mirrored, fresh = features(0), features(2), features(1)
+    reference = reference_of(training)
+
+    def value(generated: Features, seen: Features | None) -> float:
+        shared = Shared([metric], split_size=COUNT, subsets=2, training=training.pool)
+        shared.mirrored = None if seen is None else seen.pool
+        return metric.measure(generated, reference, shared).value
+
+    copies = value(mirrored, mirrored)
+    if not metric.looks_mirrored:
+        unseen = value(mirrored, None)
+        assert copies == unseen, (
+            f"with features of mirror images it has {copies}, without them {unseen}: it "
+            "looks_mirrored, and says that it does not"
+        )
+        return
+    others = value(fresh, mirrored)
+    assert copies > others if metric.better == "lower" else copies < others, (
+        f"copies of mirror images have {copies}, others {others}, and {metric.better} is better"
+    )
+
+
 LAWS = (
     the_direction_is_true,
     a_set_against_itself_is_best,
     symmetric_as_declared,
     the_same_twice,
     what_it_needs_it_needs,
+    mirror_images_as_declared,
 )

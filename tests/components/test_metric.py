@@ -56,5 +56,6 @@ def test_one_that_says_nothing_more_asks_for_nothing() -> None:
     gap, shared = Gap(), None
     gap.check_reference(0, shared)  # type: ignore[arg-type]
     assert gap.remark("gap", 10, None, None, 8) is None and gap.balls(3) == {}
+    assert not gap.copying and not gap.looks_mirrored
     value = gap.measure(None, None, None)
     assert (value.std, value.std_df, value.details) == (None, None, {})

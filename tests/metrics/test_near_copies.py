@@ -26,6 +26,7 @@ def measured(rows: np.ndarray, real: np.ndarray, metric: NearCopies | None = Non
 
 def test_it_keeps_the_laws_of_metrics() -> None:
     check("metric", "near_copies")
+    check("metric", "near_copies", mirrored=True)
 
 
 @pytest.mark.parametrize("expected", [0.01, 0.05])

@@ -77,6 +77,60 @@ def test_copies_of_mirror_images_that_are_not_looked_for_are_named(tmp_path: Pat
     assert "{name: near_copies, mirrored: true} (evaluations.final)" in line
 
 
+OF_SOMEBODY = """\
+from typing import ClassVar, Literal
+
+from harness.components import Metric, Value
+
+
+class Twins(Metric):
+    "Tells copies."
+
+    name: ClassVar[str] = "twins"
+    title: ClassVar[str] = "twins"
+    short_title: ClassVar[str] = "Twins"
+    better: ClassVar[Literal["lower", "higher"]] = "lower"
+    copying: ClassVar[bool] = True
+
+    def measure(self, generated, reference, shared):
+        return Value(0.0)
+
+
+class Reflected(Twins):
+    "Tells copies of mirror images too."
+
+    name: ClassVar[str] = "reflected"
+
+    both: bool = True
+    "Look at mirror images too."
+
+    @property
+    def looks_mirrored(self):
+        return self.both
+"""
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("twins", ["twins does not look for copies of them (evaluations.final)"]),
+        ("reflected", []),
+        (
+            "{name: reflected, both: false}",
+            ["reflected does not look for copies of them (evaluations.final)"],
+        ),
+    ],
+)
+def test_a_strangers_metric_of_copying_says_whether_it_looks_at_mirror_images(
+    metric: str, said: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "mine.py").write_text(OF_SOMEBODY)
+    (tmp_path / "tiny.yaml").write_text(TINY + "components: [mine.py]\n")
+    asked = (f"evaluations.final.metrics=[{metric}]", "data.flip=true")
+    found = remarks(load_study(tmp_path / "tiny.yaml", overrides=asked))
+    assert found == [f"data.flip trains on mirror images, and {line}" for line in said]
+
+
 def test_a_metric_of_no_covariance_has_no_remark(tmp_path: Path) -> None:
     assert of(tmp_path, "evaluations.final.metrics=[precision, is]") == []
 

@@ -154,8 +154,61 @@ class Excuses(Copies):
         return Value(-1.0 if found == 1.0 else found)
 
 
+class Reflected(Copies):
+    """Tells copies of training images, and where it is asked to, of their mirror images."""
+
+    name: ClassVar[str] = "reflected"
+
+    both: bool = True
+    "Look at mirror images too."
+
+    @property
+    def looks_mirrored(self) -> bool:
+        return self.both
+
+    def measure(self, generated: Any, reference: Any, shared: Any) -> Value:
+        if generated.pool is None:
+            raise Absent("no pool")
+        sets = [reference.features if shared.training is None else shared.training]
+        sets += [shared.mirrored] if self.both and shared.mirrored is not None else []
+        known = {row.tobytes() for images in sets for row in images}
+        return Value(float(np.mean([row.tobytes() in known for row in generated.pool])))
+
+
+class Secretive(Reflected):
+    """Looks at mirror images and does not say so: a study would not give them."""
+
+    name: ClassVar[str] = "secretive"
+
+    @property
+    def looks_mirrored(self) -> bool:
+        return False
+
+
+class Boastful(Copies):
+    """Says that it looks at mirror images, and does not."""
+
+    name: ClassVar[str] = "boastful"
+
+    @property
+    def looks_mirrored(self) -> bool:
+        return True
+
+
+class OfQuality(Gap):
+    """No metric of copying, and wants mirror images, which it would never be given."""
+
+    name: ClassVar[str] = "of-quality"
+
+    @property
+    def looks_mirrored(self) -> bool:
+        return True
+
+
 def test_a_strangers_metric_of_copying_keeps_every_law() -> None:
     harness.testing.check("metric", Copies)
+    harness.testing.check("metric", Reflected)
+    harness.testing.check("metric", Reflected, both=False)
 
 
 BROKEN = [
@@ -168,6 +221,9 @@ BROKEN = [
     (Undeclared, laws.symmetric_as_declared, "declare symmetric = True"),
     (Noisy, laws.the_same_twice, "have the values"),
     (Greedy, laws.what_it_needs_it_needs, "does not name"),
+    (Secretive, laws.mirror_images_as_declared, "it looks_mirrored, and says that it does not"),
+    (Boastful, laws.mirror_images_as_declared, "copies of mirror images have 0.0, others 0.0"),
+    (OfQuality, laws.mirror_images_as_declared, "declare copying = True"),
     (Inventive, laws.what_it_needs_it_needs, "without pool, which it needs, it is 0.0"),
 ]
 
