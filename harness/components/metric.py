@@ -6,8 +6,9 @@ computed is absent, with a reason: raise Absent. Deterministic given its setting
 A metric of copying (`copying`) tells whether samples are copies of training images. In a study it
 finds in `shared.training` the pool features of the images that models are trained on, and where it
 says that it `looks_mirrored`, in `shared.mirrored` those of their mirror images, which `data.flip`
-trains on. Where it does not look at these, `plan` says so of such a study. Both are None where the
-training images are not known, as in `evaluate`.
+trains on. Where it does not look at these, `plan` says so of such a study. `evaluate` knows no
+training images: there `shared.training` is None, and `shared.mirrored` is of the images whose
+features are `reference.features`; None where the reference is a file of statistics.
 """
 
 from abc import abstractmethod

@@ -75,6 +75,8 @@ def evaluate(
     note says why. Raises BadInput and Missing for files that cannot be used.
     """
     from harness.metrics.extractors import load_extractor
+    from harness.metrics.mirrored import mirrored_features
+    from harness.metrics.statistics_files import images_at
 
     measuring = Measuring(**how)
     wanted = chosen(measuring.metrics)
@@ -94,6 +96,16 @@ def evaluate(
             for note in notes:
                 tell(note)
         both = _extracted(files, loaded, measuring, progress)
+        mirrored = None
+        if any(metric.looks_mirrored for metric in wanted):
+            mirrored = mirrored_features(
+                files.real or images_at(files.reference_path, loaded.name, measuring.resize),
+                both.reference,
+                loaded,
+                batch_size=measuring.batch_size,
+                seed=measuring.seed,
+                progress=progress,
+            )
         notes += [*both.seen, *_other_size(files, both.reference)]
         if both.same_images():
             notes.append(
@@ -110,6 +122,7 @@ def evaluate(
             subsets=measuring.subsets,
             seed=measuring.seed,
             device=measuring.device,
+            mirrored=mirrored,
             absent=lambda name, reason: notes.append(f"{name} is not measured: {reason}"),
         )
     notes += [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
@@ -145,6 +158,7 @@ def _known_before(
 ) -> list[str]:
     """Notes on what will not be measured, or not of everything, by the files' headers."""
     from harness.metrics.chunks import count_used
+    from harness.metrics.mirrored import not_to_be_seen
     from harness.metrics.reference import PR_IMAGES
 
     samples, real = files.samples, files.real
@@ -159,6 +173,8 @@ def _known_before(
             count_used(samples.count, measuring.split_size, measuring.short_last_chunk)
         except BadInput as error:
             notes.append(f"{metric_name('is', extractor)} is not measured: {error}")
+    if real is None:
+        notes += not_to_be_seen(wanted, files.reference_path, extractor)
     if real is not None and real.size != samples.size:
         notes.append(
             f"the samples have {_pixels(samples.size)} pixels, the reference {_pixels(real.size)}"
@@ -298,14 +314,18 @@ def open_reference(
     """
     from harness.metrics.images import open_images, open_npz
     from harness.metrics.reference import Reference
-    from harness.metrics.statistics_files import FIDELITY, holds_statistics, read_statistics
+    from harness.metrics.statistics_files import (
+        FIDELITY,
+        holds_statistics,
+        images_at,
+        read_statistics,
+    )
 
     path = Path(path)
     npz = open_npz(path) if path.is_file() and path.suffix != FIDELITY else ()
     statistics = holds_statistics(path)
-    if images is None and (not statistics or "arr_0" in npz):
-        same = extractor.name == INCEPTION  # whose published statistics the images are part of
-        images = open_images(path, None if same else resize)
+    if images is None:
+        images = images_at(path, extractor.name, resize)
     total = 0 if images is None else images.count
     report = None if progress is None else lambda done: progress("reference", done, total)
     if statistics and ("mu" not in npz or "about" in npz or extractor.name == INCEPTION):

@@ -66,7 +66,8 @@ def measure(
     distances is found (0: none; each costs one distance). seed: of subsets. What belongs to one
     metric alone is its component's: KID(subset_size=100).
     training: (M, D) pool features of images that the models were trained on, which metrics of
-    copying look at in place of the reference's. mirrored: (M, D) those of their mirror images.
+    copying look at in place of the reference's. mirrored: (M, D) those of their mirror images
+    (without `training`, of the reference's).
     absent(name, reason) is called for each metric that cannot be computed; by default it warns.
 
     Raises BadInput: unknown metric, features of another dimension than the reference's.

@@ -8,7 +8,8 @@ beside it.
 
 A study looks at its training images (harness.stages.copied), and with `mirrored` at their mirror
 images too, which `data.flip` trains on. Without a study they are not known, and `evaluate` looks at
-the reference images whose single features are kept (up to 10,000), as they are.
+the reference images whose single features are kept (up to 10,000), with `mirrored` at their mirror
+images too.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class NearCopies(OfSingleImages):
     "Share of near copies among independent real images, which fixes how near is near."
 
     mirrored: Annotated[bool, Later] = False
-    "Look at the mirror images of training images too, as `data.flip` trains on them."
+    "Look at the mirror images of these images too, as `data.flip` trains on them."
 
     @property
     def looks_mirrored(self) -> bool:
@@ -78,7 +79,9 @@ class NearCopies(OfSingleImages):
         if len(real) < LEAST:
             raise Absent(f"{len(real)} {near_to} images are too few to know how near is near")
         originals = len(real)
-        mirror = shared.mirrored if self.mirrored and near_to == "training" else None
+        if self.mirrored and shared.mirrored is None:
+            raise Absent(f"there are no features of the {near_to} images mirrored")
+        mirror = shared.mirrored if self.mirrored else None
         others = real if mirror is None else np.concatenate([real, mirror])
         _, apart = nearest(real, others, same=True)
         threshold = float(np.quantile(apart, self.expected, method="weibull"))  # unbiased

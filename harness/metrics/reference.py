@@ -75,8 +75,7 @@ class Reference:
         if features.pool is not None and pr_images > 0:
             kept = features.pool
             if len(kept) > pr_images:
-                chosen = np.random.default_rng(seed).permutation(len(kept))[:pr_images]
-                kept = kept[np.sort(chosen)]
+                kept = kept[kept_images(len(kept), seed, pr_images)]
         spatial = features.moments("spatial")
         digest = sha256 or _digest(extractor, extractor_sha256, pool, spatial, kept)
         return cls(extractor, extractor_sha256, pool, spatial, kept, len(features), digest, source)
@@ -101,8 +100,7 @@ class Reference:
         draw), so a whole training set needs no feature matrix.
         Raises BadInput when the batches do not hold `count` images.
         """
-        keep = np.zeros(count, dtype=bool)
-        keep[np.random.default_rng(seed).permutation(count)[:pr_images]] = True
+        keep = kept_images(count, seed, pr_images)
         streams = {"pool": MomentsAccumulator(), "spatial": MomentsAccumulator()}
         kept: list[NDArray[np.float32]] = []
         done, sizes = 0, set()
@@ -251,6 +249,13 @@ class Reference:
             raise BadInput(
                 f"{path} does not hold reference statistics of this harness: {error}"
             ) from error
+
+
+def kept_images(count: int, seed: int, pr_images: int = PR_IMAGES) -> NDArray[np.bool_]:
+    """(count,) bool: of which of `count` images a reference keeps the features; all, of few."""
+    keep = np.zeros(count, dtype=bool)
+    keep[np.random.default_rng(seed).permutation(count)[:pr_images]] = True
+    return keep
 
 
 def _size(given: Any) -> tuple[int, int] | None:

@@ -35,7 +35,9 @@ class Shared:
     seed: int = 0  # of subsets
     device: str = "cpu"
     training: Any = None  # (M, D) pool features of images that models are trained on, where known
-    mirrored: Any = None  # (M, D) those of their mirror images, where a metric asks for them
+    # (M, D) those of their mirror images, where a metric asks for them; where `training` is not
+    # known, of the mirror images of those whose features the reference has
+    mirrored: Any = None
     _found: dict[tuple[int | None, int | None], Manifold] = field(default_factory=dict, repr=False)
     _of: tuple[Features, Reference] | None = field(default=None, repr=False)
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from harness.components.metric import INCEPTION
 from harness.errors import BadInput, Missing
-from harness.metrics.images import open_npz
+from harness.metrics.images import open_images, open_npz
 from harness.metrics.reference import Reference, check_dimensions, given_moments
 
 if TYPE_CHECKING:
     from harness.metrics.extractors import Extractor  # type: ignore[attr-defined]
+    from harness.metrics.resized import Images
 
 FIDELITY = ".pt"  # the ending of torch-fidelity's cache
 
@@ -34,6 +35,18 @@ def holds_statistics(path: Path | str) -> bool:
         return True
     npz = open_npz(path)
     return "mu" in npz or "about" in npz
+
+
+def images_at(path: Path | str, extractor: str, resize: int | None = None) -> Images | None:
+    """The images at `path`, or those in a file of statistics; None where it has none.
+
+    resize: pixels a side that they are brought to. The images in statistics of Inception-2015 are
+    part of what was published, and stay as they are.
+    """
+    statistics = holds_statistics(path)
+    if statistics and (Path(path).suffix == FIDELITY or "arr_0" not in open_npz(Path(path))):
+        return None
+    return open_images(path, None if statistics and extractor == INCEPTION else resize)
 
 
 def read_statistics(

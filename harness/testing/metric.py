@@ -39,11 +39,16 @@ def reference_of(given: Features) -> Reference:
     return Reference.from_features(given, extractor="checked", extractor_sha256="0" * 64)
 
 
+def shared_by(metric: Metric, count: int, reference: Reference) -> Shared:
+    """The protocol for `count` samples, with features of mirror images for who looks at them."""
+    mirrored = features(7, count=reference.images).pool if metric.looks_mirrored else None
+    return Shared([metric], split_size=count, subsets=2, mirrored=mirrored)
+
+
 def measured(metric: Metric, generated: Features, reference: Reference) -> Value:
     """The metric's value. Raises AssertionError where it is absent or not finite."""
-    shared = Shared([metric], split_size=len(generated), subsets=2)
     try:
-        found = metric.measure(generated, reference, shared)
+        found = metric.measure(generated, reference, shared_by(metric, len(generated), reference))
     except Absent as reason:
         raise AssertionError(f"{COUNT} images of {DIMENSIONS} features: absent, {reason}") from None
     assert math.isfinite(found.value), f"the value is {found.value}"
@@ -119,7 +124,7 @@ def what_it_needs_it_needs(metric: Metric) -> None:
     for part in metric.needs:
         less = replace(whole, **{part: None})
         try:
-            found = metric.measure(less, reference, Shared([metric], split_size=COUNT, subsets=2))
+            found = metric.measure(less, reference, shared_by(metric, COUNT, reference))
         except Absent:
             continue
         raise AssertionError(f"without {part}, which it needs, it is {found.value}: raise Absent")

@@ -132,6 +132,20 @@ def test_every_metric_can_be_asked_for(two_sets, capsys):
     assert details["density_tiny_test"]["k"] == details["coverage_tiny_test"]["k"] == 2
 
 
+def test_copies_of_mirror_images_are_looked_for_by_an_option(tmp_path, capsys):
+    draws = np.random.default_rng(0)
+    real = draws.integers(0, 256, (60, 2, 2, 3), dtype=np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    np.savez(tmp_path / "real.npz", real)
+    np.savez(tmp_path / "samples.npz", real[:20, :, ::-1])
+    words = [str(tmp_path / "samples.npz"), str(tmp_path / "real.npz"), "--extractor", "tiny-test"]
+    words += ["--metrics", "near_copies", "--json"]
+    shares = []
+    for more in ([], ["--near-copies-mirrored"]):
+        assert run(*words, *more) == 0
+        shares.append(json.loads(capsys.readouterr().out)["metrics"]["near_copies_tiny_test"])
+    assert shares[0] < 0.2 and shares[1] == 1.0
+
+
 @pytest.mark.slow
 def test_all_stands_for_every_metric_and_each_absence_is_said_once(two_sets, capsys):
     """random-conv gives no class probabilities: that, and no chunk size, is why there is no IS."""

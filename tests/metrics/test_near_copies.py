@@ -93,6 +93,15 @@ def test_copies_of_mirror_images_are_found_where_they_are_asked_for() -> None:
     assert found.details["nearest_is_mirrored"] == [True] * 20
 
 
+def test_mirror_images_that_are_not_there_are_no_zero() -> None:
+    training, metric = drawn(0, 400), NearCopies(mirrored=True)
+    reference = Reference("x", "0" * 64, Moments.of(training), None, training, 400, "0")
+    for shared in (Shared([metric]), Shared([metric], training=training)):
+        near_to = "reference" if shared.training is None else "training"
+        with pytest.raises(Absent, match=f"no features of the {near_to} images mirrored"):
+            metric.measure(Features(drawn(1, 100)), reference, shared)
+
+
 def test_independent_images_have_the_stated_share_of_copies_and_mirrored_ones() -> None:
     """An image's own mirror image is none of its neighbours: it would make near too near."""
     shares = []

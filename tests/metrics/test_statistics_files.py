@@ -16,7 +16,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics
 
 from harness.errors import BadInput, Missing
 from harness.metrics import Reference, evaluate, extract
-from harness.metrics.statistics_files import holds_statistics, read_statistics
+from harness.metrics.statistics_files import holds_statistics, images_at, read_statistics
 
 INCEPTION = dataclasses.replace(make_tiny(), name="inception-2015")
 
@@ -108,3 +108,19 @@ def test_which_files_hold_statistics(tmp_path: Path) -> None:
     assert held == ["cache.pt", "fid.npz", "ours.npz"] and not holds_statistics(tmp_path)
     assert read_statistics(tmp_path / "fid.npz", INCEPTION).spatial is None
     assert read_statistics(tmp_path / "ours.npz", make_tiny()).sha256 == ours.sha256
+
+
+def test_images_beside_statistics_are_found_and_those_that_were_published_stay(
+    tmp_path: Path,
+) -> None:
+    np.savez(tmp_path / "plain.npz", images(0))
+    np.savez(tmp_path / "both.npz", arr_0=images(0), mu=np.zeros(4), sigma=np.eye(4))
+    np.savez(tmp_path / "alone.npz", mu=np.zeros(4), sigma=np.eye(4))
+    torch.save({}, tmp_path / "cache.pt")
+    for extractor, size in (("inception-2015", (8, 8)), ("clip", (4, 4))):
+        found = images_at(tmp_path / "both.npz", extractor, 4)
+        assert found is not None and (found.count, found.size) == (40, size)
+        plain = images_at(tmp_path / "plain.npz", extractor, 4)
+        assert plain is not None and plain.size == (4, 4)
+        assert images_at(tmp_path / "alone.npz", extractor) is None
+        assert images_at(tmp_path / "cache.pt", extractor) is None
