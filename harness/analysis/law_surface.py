@@ -10,7 +10,8 @@ weighted misfit over (a, k), known on a grid that three passes draw ever closer 
 region.
 
 A profile-likelihood interval of any quantity is the shadow of the region {misfit <= least + t^2} on
-that quantity. So all intervals, of parameters and of predictions, come from one surface.
+that quantity. So all intervals, of parameters and of predictions, come from one surface. Near k = 0
+the threshold of the exponent and of a mean is another one (harness.analysis.bounded).
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.analysis.bounded import threshold_share
 from harness.analysis.intervals import Array, Interval
 
 STEEPEST = 8.0  # the exponents searched end here; an interval that reaches it is open
 EXPONENTS = np.concatenate([np.linspace(0, 1.2, 49), np.geomspace(1.23, STEEPEST, 28)])
 SHARES = np.concatenate([np.linspace(0, 0.9, 31), 1 - np.geomspace(0.09, 0.002, 10)])
 ROWS, COLUMNS = 61, 41  # of the finer passes
+NO_SHARE = 1e-5  # in place of k = 0 where a direction away from it is asked
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Surface:
     log_mean: Array
     log_mean_variance: float  # given exponent and share
     largest: float  # C_max
+    log_u: Array  # (n,) of the models
+    whitening: Array  # (n, n), lower: W with W W' = the inverse of the covariance
     best: tuple[float, float, float]  # exponent, share, log mean of least misfit
     least: float  # misfit there
 
@@ -46,26 +51,62 @@ class Surface:
         return np.asarray(np.log((1 - self.share) * power + self.share))
 
     def shadow(
-        self, quantity: Array, value: float, threshold: float, variance: float = 0.0
+        self, quantity: Array, value: float, threshold: float | Array, variance: float = 0.0
     ) -> Interval:
         """Interval of (log mean at C_max + `quantity`), all on the log scale.
 
-        `quantity` (R, K) is a function of exponent and share; `value` the estimate. `variance` is
-        added: that of a new measurement.
+        `quantity` (R, K) is a function of exponent and share; `value` the estimate; `threshold` one
+        for all or (R, K). `variance` is added: that of a new measurement.
         """
         slack = self.least + threshold - self.misfit
         inside = slack >= 0
         reach = np.sqrt(np.maximum(slack, 0) * (self.log_mean_variance + variance))
         # The best point itself may lie between the grid's: it belongs to the region.
-        own = np.sqrt(threshold * (self.log_mean_variance + variance))
+        least = np.broadcast_to(threshold, self.misfit.shape).flat[int(self.misfit.argmin())]
+        own = np.sqrt(least * (self.log_mean_variance + variance))
         centre = quantity + self.log_mean
         low = float(np.where(inside, centre - reach, np.inf).min())
         high = float(np.where(inside, centre + reach, -np.inf).max())
         return Interval(value, min(low, value - own), max(high, value + own))
 
-    def exponent_interval(self, threshold: float) -> Interval:
-        """Interval of a, by the profile over the share; (0, inf) where the search ends first."""
+    def threshold_shares(self, confidence: float, compute: float | None = None) -> Array:
+        """(R, K): the threshold of the mean at `compute`, or of the exponent, as a share of that
+        far from k = 0, were the truth at each point of the grid.
+
+        The bound is all laws without an offset; the ray to it has the same exponent, or the same
+        mean at `compute`. Both are straight on the log scale, so that each distance is that of a
+        regression on log u.
+        """
+        k = np.maximum(self.share, NO_SHARE)
+        power = np.exp(-self.exponent[:, None] * self.log_u)[:, None, :]
+        law = np.log((1 - k[..., None]) * power + k[..., None])
+        one = np.ones_like(self.log_u)
+        to_bound = self._distance(law, one, self.log_u)
+        if compute is None:
+            along = self._distance(law + self.exponent[:, None, None] * self.log_u, one)
+        else:
+            at = float(np.log(compute / self.largest))
+            there = np.log((1 - k) * np.exp(-self.exponent[:, None] * at) + k)
+            along = self._distance(law - there[..., None], self.log_u - at)
+        distance = np.where(self.share > 0, to_bound, 0.0)
+        slant = to_bound / np.maximum(along, 1e-300)
+        return threshold_share(slant, distance, confidence)
+
+    def _distance(self, laws: Array, *regressors: Array) -> Array:
+        """Of each of `laws` (R, K, n) from all sums of the regressors (n,), in standard errors."""
+        basis, _ = np.linalg.qr(self.whitening.T @ np.stack(regressors, axis=1))
+        laws = laws @ self.whitening
+        return np.asarray(np.linalg.norm(laws - (laws @ basis) @ basis.T, axis=-1))
+
+    def exponent_interval(self, threshold: float, shares: Array | None = None) -> Interval:
+        """Interval of a, by the profile over the share; (0, inf) where the search ends first.
+
+        `shares`: of the threshold, as `threshold_shares` gives them; None: all of it.
+        """
         profile = np.sqrt(np.maximum(self.misfit.min(axis=1) - self.least, 0))
+        if shares is not None:
+            each = np.arange(len(self.exponent))
+            profile /= np.sqrt(shares[each, self.misfit.argmin(axis=1)])
         level, a = np.sqrt(threshold), self.exponent
         inside = np.flatnonzero(profile <= level)
         value = self.best[0]
@@ -106,8 +147,10 @@ def surface(compute: Array, log_values: Array, covariance: Array, threshold: flo
         misfit, mean = _misfit(a, share, log_u, log_values, precision)
     best, least = _polished(a, share, misfit, log_u, log_values, precision)
     return Surface(
-        a, share, misfit, mean, float(1 / precision.sum()), float(compute.max()), best, least
-    )
+        exponent=a, share=share, misfit=misfit, log_mean=mean,
+        log_mean_variance=float(1 / precision.sum()), largest=float(compute.max()), log_u=log_u,
+        whitening=np.asarray(np.linalg.cholesky(precision), float), best=best, least=least,
+    )  # fmt: skip
 
 
 def _misfit(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from harness.analysis.bounded import threshold_share
 from harness.analysis.law_surface import SHARES, STEEPEST, Surface, surface
 
 COMPUTE = np.array([0.4, 1.4, 5.6, 19.7, 80.7, 118.6])
@@ -142,3 +143,38 @@ def test_no_offset_is_within_the_region_of_a_power_law_and_not_of_a_level_one() 
     inside, log_share = made(logs(10.0, 30.0, 1.0), error=0.01)[0].share_interval(THRESHOLD)
     assert not inside
     assert log_share.shape == (61, 41)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compute", [None, 1.0, 500.0])
+def test_the_distances_to_laws_without_an_offset_are_what_a_plain_minimiser_finds(compute) -> None:
+    found, covariance = made(logs(3.0, 40.0, 0.4, noise=0.05))
+    row, column = 30, 20
+    a, k = found.exponent[row], found.share[row, column]
+    u = COMPUTE / COMPUTE.max()
+    law = np.log((1 - k) * u**-a + k)
+
+    def beyond(power: np.ndarray) -> float:
+        gap = law - power
+        return float(gap @ np.linalg.solve(covariance, gap))
+
+    def held(x: np.ndarray) -> float:  # laws without an offset of the same exponent, or mean
+        if compute is None:
+            return beyond(x[0] - a * np.log(u))
+        at = compute / COMPUTE.max()
+        return beyond(math.log((1 - k) * at**-a + k) - x[0] * np.log(u / at))
+
+    free = optimize.minimize(lambda x: beyond(x[0] - x[1] * np.log(u)), (0.0, 0.5), tol=1e-12)
+    along = optimize.minimize(held, (0.0,), tol=1e-12)
+    distance, ray = math.sqrt(free.fun), math.sqrt(along.fun)
+    wanted = threshold_share(np.array(distance / ray), np.array(distance), 0.95)
+    assert 0 < distance < ray
+    assert found.threshold_shares(0.95, compute)[row, column] == pytest.approx(
+        float(wanted), rel=1e-4
+    )
+
+
+def test_at_no_offset_the_threshold_is_that_on_the_bound() -> None:
+    found, _ = made(logs(0.0, 60.0, 0.3))
+    on_it = found.threshold_shares(0.95)[found.share == 0]
+    assert len(on_it) > 5 and on_it.min() > 1 and on_it.max() > 1.05
