@@ -22,6 +22,9 @@ from harness.stages import distributed
 from harness.stages.distributed import Agreement, World
 
 Laboratory = Any  # conftest.py's; pytest gives it without an import
+# Tests of one start of processes, which takes longer than all of them, stay in one worker.
+of_two = pytest.mark.xdist_group("made by two processes")
+of_three = pytest.mark.xdist_group("made by three processes")
 
 
 def weights(laboratory: Laboratory, task: Any, name: str = "ema") -> dict[str, torch.Tensor]:
@@ -57,6 +60,7 @@ def agree(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> Non
         torch.testing.assert_close(ours[name], theirs[name], rtol=1e-3, atol=1e-5)
 
 
+@of_two
 @pytest.mark.slow
 def test_two_processes_train_what_one_does_to_rounding(made: dict[str, Any]) -> None:
     agree(weights(made["two"], made["task"]), weights(made["one"], made["task"]))
@@ -67,6 +71,7 @@ def test_two_processes_train_what_one_does_to_rounding(made: dict[str, Any]) -> 
         assert a["grad_norm"] == pytest.approx(b["grad_norm"], rel=1e-4)
 
 
+@of_two
 @pytest.mark.slow
 def test_two_processes_stopped_and_resumed_end_bitwise_where_two_undisturbed_do(
     made: dict[str, Any],
@@ -79,12 +84,14 @@ def test_two_processes_stopped_and_resumed_end_bitwise_where_two_undisturbed_do(
     assert [r["loss"] for r in ours] == [r["loss"] for r in theirs]
 
 
+@of_two
 @pytest.mark.slow
 def test_a_sharded_model_stopped_and_resumed_agrees_with_one_process(made: dict[str, Any]) -> None:
     for name in ("ema", "state"):
         agree(weights(made["fsdp"], made["task"], name), weights(made["one"], made["task"], name))
 
 
+@of_two
 @pytest.mark.slow
 def test_two_processes_draw_the_samples_that_one_does(made: dict[str, Any]) -> None:
     task = made["sample"]
@@ -113,6 +120,7 @@ def by_three(prepared: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> 
     return laboratory
 
 
+@of_three
 @pytest.mark.slow
 @pytest.mark.parametrize("fsdp", [False, True])
 def test_three_processes_killed_at_random_steps_end_bitwise_where_undisturbed_ones_do(
@@ -139,6 +147,7 @@ def test_three_processes_killed_at_random_steps_end_bitwise_where_undisturbed_on
     ]
 
 
+@of_three
 @pytest.mark.slow
 def test_a_run_resumed_on_other_numbers_of_processes_reads_the_same_images_and_agrees(
     laboratory: Laboratory, by_three: Laboratory
