@@ -3,13 +3,18 @@
 The joules are what the whole boards drew between the attempt's begin and its end, whoever computed
 on them (nvmlDeviceGetTotalEnergyConsumption, in millijoules since the driver was loaded).
 Processors, fans and the rest of the machine are not in them. The first process of a stage reads for
-all of them, so that a GPU of two processes counts once. There is no number, and never an error,
+all that are on its machine, so that a GPU of two processes counts once. Where several machines do
+one stage, the first process of each other machine tells it what that machine's boards drew
+(harness.dispatch.energy_elsewhere, which says when their sum is too small, and by how much).
+
+Of an attempt whose first process is killed the energy is known up to its last progress. There is no
+number, and never an error,
 
 - without the package nvidia-ml-py, or where NVML fails;
 - where a board has no such counter (before Volta) or is divided (MIG, MPS, a queue's shards);
 - where another stage of the same user was on one of the boards meanwhile: the counter does not say
   whose work it was (harness.dispatch.sharing);
-- where several machines do one stage: a process sees the boards of its own machine alone.
+- where one of several machines has no number, or does not tell it.
 """
 
 from __future__ import annotations
@@ -20,11 +25,11 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from harness.dispatch.energy_elsewhere import READ_S, Listener, Teller, subject_of
 from harness.dispatch.sharing import Presence
 from harness.plan.stages import Task
 from harness.spec.dispatching import SHARED
 
-READ_S = 10.0  # between readings while a stage runs: one may take 10 ms
 PART = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"  # set: others have the rest of the GPU
 
 
@@ -36,19 +41,37 @@ class Meter:
 
     def __init__(self, task: Task, whole: bool = True) -> None:
         self.devices: int | None = None  # of all processes of the attempt; None: not known
-        self.joules: float | None = None  # so far; None: not known
+        self.joules: float | None = None  # of this machine, so far; None: not known
         self.first = os.environ.get("RANK", "0") == "0"  # the process that counts for all
         self._nvml: Any = None
         self._boards: list[tuple[Any, int]] = []  # each with its counter at the beginning
         self._presence: Presence | None = None
         self._read_at = float("-inf")
-        if not self.first:
-            return
+        self._teller: Teller | None = None  # of the first process of another machine
+        self._listener: Listener | None = None  # of the first of all, if there are other machines
         with contextlib.suppress(Exception):
-            gpus, machines = gpus_of(task)
+            self._begin(task, whole and PART not in os.environ)
+
+    def _begin(self, task: Task, whole: bool) -> None:
+        from harness.stages.distributed import number
+
+        gpus, machines = gpus_of(task)
+        if self.first:
             self.devices = len(gpus) * machines
-            if gpus and machines == 1 and whole and PART not in os.environ:
+        elif machines == 1 or number("LOCAL_RANK", 0):
+            return  # another one reads the boards of this machine
+        if not gpus:
+            return
+        if whole:
+            with contextlib.suppress(Exception):
                 self._open(gpus)
+        if machines == 1:
+            return
+        subject, (size, here) = subject_of(task.key), processes_of(task)
+        if not self.first:
+            self._teller = Teller(subject, here, self._read_own)
+        elif self._boards:
+            self._listener = Listener(subject, size - here)
 
     def _open(self, gpus: list[int]) -> None:
         import pynvml
@@ -86,12 +109,25 @@ class Meter:
         if not known:
             self._let_go()
 
+    def _read_own(self) -> float | None:
+        self._read()
+        return self.joules
+
     def used(self, now: bool = True) -> dict[str, Any]:
-        """`devices` and `joules` so far; not `now`: as read at most READ_S ago. {} of a process
-        for which another counts."""
+        """`devices` and `joules` so far; not `now`: as read at most READ_S ago. Of other machines
+        it is what they said last. {} of a process for which another counts."""
+        if not self.first:
+            return {}
         if now or time.monotonic() - self._read_at > READ_S:
             self._read()
-        return {"devices": self.devices, "joules": self.joules} if self.first else {}
+        return {"devices": self.devices, "joules": self._in_all()}
+
+    def _in_all(self) -> float | None:
+        """Of all machines."""
+        if self._listener is None or self.joules is None:
+            return self.joules
+        elsewhere = self._listener.joules()
+        return None if elsewhere is None else self.joules + elsewhere
 
     def content(self, now: bool = True) -> dict[str, Any]:
         """The same for an executor's event, under `used`."""
@@ -107,9 +143,15 @@ class Meter:
         return tell
 
     def close(self) -> None:
-        """Read for the last time; `used` then says the same for ever."""
-        self._read()
+        """Read for the last time, on other machines too; `used` then says the same for ever."""
+        if self._teller is not None:
+            if not self._teller.close():
+                return  # its thread hangs in a reading: NVML is left to it
+        else:
+            self._read()
         self._let_go()
+        if self._listener is not None:
+            self._listener.close(wait=self.joules is not None)
 
     def _let_go(self) -> None:
         self._boards = []
@@ -137,16 +179,21 @@ def gpus_of(task: Task) -> tuple[list[int], int]:
     do it. Its process of local rank r has GPU r (harness.stages.execute); two may have the same."""
     import torch
 
-    from harness.stages.distributed import number
-
     if task.place.device == "cpu" or not torch.cuda.is_available():
         return [], 1
-    size = here = 1
-    if task.kind in SHARED:
-        size = number("WORLD_SIZE", 1)
-        here = number("LOCAL_WORLD_SIZE", size)
+    size, here = processes_of(task)
     count = torch.cuda.device_count()
     return sorted({rank % count for rank in range(here)}), -(-size // here)
+
+
+def processes_of(task: Task) -> tuple[int, int]:
+    """How many processes do a stage; and how many of these are on this machine."""
+    from harness.stages.distributed import number
+
+    if task.kind not in SHARED:
+        return 1, 1
+    size = number("WORLD_SIZE", 1)
+    return size, number("LOCAL_WORLD_SIZE", size)
 
 
 def added(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:

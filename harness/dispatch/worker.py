@@ -109,7 +109,8 @@ def perform(
         return "failed", {"failure": "environment", "message": why, "leaving": False}
     with logging_to(log), metered(task) as meter:
         try:
-            ours = execute(task, store, meter.with_progress(progress), stopping)
+            with contextlib.closing(meter):
+                ours = execute(task, store, meter.with_progress(progress), stopping)
             tell(f"{time.strftime('%F %T')} committed")
             return "done", {"ours": ours, **meter.content()}
         except Stopped as error:

@@ -202,13 +202,23 @@ def _meet(rank: int, size: int, limit: timedelta, exchange: timedelta) -> World:
         timeout=exchange,
     )
     control = dist.new_group(backend="gloo", timeout=WAIT)
-    # A connection of its own: a store's client does one thing at a time.
-    host, port = os.environ["MASTER_ADDR"], number("MASTER_PORT")
-    words = dist.TCPStore(host, port, None, False, limit, wait_for_workers=False)  # type: ignore[attr-defined]
-    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    _joined = World(rank, size, local_rank, control, dist.PrefixStore(f"peers/{start}", words))  # type: ignore[attr-defined]
+    _joined = World(rank, size, local_rank, control, _connected("peers", limit))
     atexit.register(_leave)
     return _joined
+
+
+def noticeboard(subject: str, timeout_s: float) -> Any:
+    """Where the processes may leave each other notes on a subject: the store of their rendezvous.
+    None before they have met. Raises torch's errors where it is not reached within timeout_s."""
+    return None if _joined is None else _connected(subject, timedelta(seconds=timeout_s))
+
+
+def _connected(subject: str, limit: timedelta) -> Any:
+    """The store by a connection of its own: a client of it does one thing at a time."""
+    host, port = os.environ["MASTER_ADDR"], number("MASTER_PORT")
+    store = dist.TCPStore(host, port, None, False, limit, wait_for_workers=False)  # type: ignore[attr-defined]
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # the store may be the launcher's
+    return dist.PrefixStore(f"{subject}/{start}", store)  # type: ignore[attr-defined]
 
 
 def _choose_device() -> None:

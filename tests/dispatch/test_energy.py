@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 import boards as made_up
 import pytest
 import torch
+import torch.distributed as dist
 from boards import Boards
 
-from harness.dispatch import energy
+from harness.dispatch import energy, energy_elsewhere
 from harness.dispatch.energy import Meter, added, gpus_of, metered
 from harness.plan.stages import Place, Task
 
@@ -86,13 +88,98 @@ def test_the_first_process_reads_for_all_of_its_machine(
         assert meter.used() == {"devices": 1, "joules": 0.0}
 
 
-def test_of_several_machines_the_gpus_are_known_and_the_energy_is_not(
+def test_of_machines_that_never_met_the_gpus_are_known_and_the_energy_is_not(
     boards: Boards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ranks(monkeypatch, 0, 4, here=2)
     assert gpus_of(TRAIN) == ([0, 1], 2)
     with metered(TRAIN) as meter:
         assert meter.used() == {"devices": 4, "joules": None}
+    assert meter.used() == {"devices": 4, "joules": None} and boards.opened == 0
+
+
+def on_three_machines(patch: pytest.MonkeyPatch, rank: int, **kind: Any) -> Meter:
+    """The meter of one of six processes, two on a machine."""
+    ranks(patch, rank, 6, here=2)
+    patch.setenv("LOCAL_RANK", str(rank % 2))
+    return Meter(replace(TRAIN, **kind))
+
+
+@pytest.fixture
+def met(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processes that tests make here have met, and each counts for itself what it began."""
+    store = dist.HashStore()
+    monkeypatch.setattr(energy_elsewhere, "_store", lambda name: dist.PrefixStore(name, store))
+    monkeypatch.setattr(energy, "subject_of", lambda key: key)
+
+
+def test_the_first_process_of_each_other_machine_reads_its_boards_for_the_first_of_all(
+    boards: Boards, met: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    first, *others = meters = [
+        on_three_machines(monkeypatch, rank)
+        for rank in (0, 2, 4)
+        if another_machine(monkeypatch, tmp_path / str(rank))
+    ]
+    for rank in (1, 3, 5):
+        on_three_machines(monkeypatch, rank).close()  # which says nothing
+    boards.drawn["GPU-c"] += 1000
+    boards.drawn["GPU-b"] += 500  # each machine sees the same made-up boards
+    for meter in reversed(meters):
+        meter.close()
+    assert all(other.used() == {} == other.content() for other in others)
+    assert first.used() == {"devices": 6, "joules": 4.5} and boards.opened == 0
+    boards.drawn["GPU-c"] += 1000
+    first.close()
+    assert first.used() == {"devices": 6, "joules": 4.5}
+
+
+def another_machine(patch: pytest.MonkeyPatch, folder: Path) -> bool:
+    """From now on, temporary files are another machine's."""
+    folder.mkdir()
+    patch.setattr("tempfile.tempdir", str(folder))
+    return True
+
+
+def test_a_stage_of_one_process_is_of_one_machine_and_the_others_say_nothing(
+    boards: Boards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = threading.active_count()
+    first = on_three_machines(monkeypatch, 0, kind="evaluate")
+    other = on_three_machines(monkeypatch, 2, kind="evaluate")
+    assert threading.active_count() == before
+    boards.drawn["GPU-c"] += 1000
+    other.close()
+    first.close()
+    assert other.used() == {} and first.used() == {"devices": 1, "joules": 1.0}
+
+
+@pytest.mark.parametrize("why", ["here", "there", "a part"])
+def test_the_sum_is_not_known_where_one_machine_has_no_number(
+    why: str, boards: Boards, met: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    meters = []
+    for rank in (0, 2, 4):
+        another_machine(monkeypatch, tmp_path / str(rank))
+        boards.missing = why == ("here" if rank == 0 else "there" if rank == 2 else "")
+        if why == "a part" and rank == 4:
+            monkeypatch.setenv(energy.PART, "50")
+        meters.append(on_three_machines(monkeypatch, rank))
+    for meter in reversed(meters):
+        meter.close()
+    assert meters[0].used() == {"devices": 6, "joules": None} and boards.opened == 0
+
+
+def test_a_reading_that_hangs_on_another_machine_does_not_hold_its_stage_up(
+    boards: Boards, met: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(energy_elsewhere, "LAST_S", 0.05)
+    other, go_on = on_three_machines(monkeypatch, 2), threading.Event()
+    monkeypatch.setattr(boards, "nvmlDeviceGetTotalEnergyConsumption", lambda _: go_on.wait(60))
+    other.close()
+    other.close()
+    assert boards.opened == 1, "NVML may hang in its shutdown as well"
+    go_on.set()
 
 
 def test_on_a_processor_there_are_no_gpus(boards: Boards, monkeypatch: pytest.MonkeyPatch) -> None:

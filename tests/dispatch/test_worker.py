@@ -12,6 +12,7 @@ from typing import Any
 import boards as made_up
 import pytest
 
+from harness.dispatch.energy import Meter
 from harness.dispatch.worker import begin_log, logging_to, perform, tell
 from harness.plan.stages import Place, Task
 from harness.stages import execute as executing
@@ -72,6 +73,38 @@ def test_what_a_stage_used_is_in_its_progress_and_in_how_it_ended(
     )
     assert seen == [{"done": 1, "used": {"devices": 1, "joules": 0.0}}]
     assert event == "failed" and content["used"] == {"devices": 1, "joules": 5.0}
+
+
+@pytest.mark.parametrize("error", [None, Stopped("saved"), ValueError("torn")])
+def test_the_energy_is_of_the_stage_alone_and_its_other_machines_are_heard_before_it_is_said(
+    error: Exception | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = made_up.install(monkeypatch, tmp_path)
+    events: list[str] = []
+
+    def act(*_: Any) -> bool:
+        boards.drawn["GPU-c"] += 5000
+        if error is not None:
+            raise error
+        return True
+
+    def close(meter: Meter, real: Any = Meter.close) -> None:
+        events.append("closed")
+        real(meter)
+        boards.drawn["GPU-c"] += 1000
+
+    def content(meter: Meter, real: Any = Meter.content) -> dict[str, Any]:
+        events.append("said")
+        found: dict[str, Any] = real(meter)
+        return found
+
+    as_in_a_worker(monkeypatch)
+    monkeypatch.setattr(executing, "execute", act)
+    monkeypatch.setattr(Meter, "close", close)
+    monkeypatch.setattr(Meter, "content", content)
+    task = replace(TASK, place=Place(device="cuda"))
+    _, found = perform(task, Store(tmp_path), tmp_path / "log", lambda **_: None, lambda: False)
+    assert found["used"] == {"devices": 1, "joules": 5.0} and events[:2] == ["closed", "said"]
 
 
 def test_an_error_has_its_class_its_message_and_its_traceback_in_the_log(

@@ -269,3 +269,7 @@ def test_a_variable_that_is_no_number_is_named_with_what_it_holds(
 
 def test_a_process_alone_agrees_with_itself_at_once() -> None:
     assert [Agreement(World())(wish) for wish in (0, 2, 1)] == [0, 2, 1]
+
+
+def test_processes_that_have_not_met_have_no_notes_for_one_another() -> None:
+    assert distributed.noticeboard("energy", 1.0) is None

@@ -11,6 +11,7 @@ last checkpoint.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -208,7 +209,8 @@ def one(
     with logging_to(log), metered(task, whole=SHARDS not in os.environ) as meter:
         try:
             said.begin(task.key, meter)
-            ours = execute(task, Store(root), progress, stopping)
+            with contextlib.closing(meter):
+                ours = execute(task, Store(root), progress, stopping)
             tell(f"{time.strftime('%F %T')} committed")
             if said.main:
                 ledger.end(replace(said.measured(attempt), job=job_id()), "done")

@@ -54,7 +54,8 @@ def _sentences(every: Spent, counted: bool) -> list[str]:
     if every.read:
         said += [
             "kWh are what NVML counted on whole GPUs while an attempt ran, known of "
-            f"{every.read:,} of {count(every.on_gpus, 'attempt')} with GPUs."
+            f"{every.read:,} of {count(every.on_gpus, 'attempt')} with GPUs.",
+            "Where a process was killed, they end with what it read last.",
         ]
     elif not every.on_gpus and not counted:
         said += ["No attempt had a GPU, and the energy of processors is not recorded."]

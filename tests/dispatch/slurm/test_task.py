@@ -8,13 +8,14 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import boards as made_up
 import pytest
 import warm
 from tiny_study import TINY
 
-from harness.dispatch.energy import metered
+from harness.dispatch.energy import Meter, metered
 from harness.dispatch.ledger import Attempt, Ledger
 from harness.dispatch.slurm import batch as slurm_batch
 from harness.dispatch.slurm import state
@@ -284,6 +285,42 @@ def test_the_energy_of_a_requeued_attempt_is_added_up_and_written_down(
     assert event is not None and event.content["used"] == {"devices": 1, "joules": 5.0}
     ended = ledger.end(said.measured(attempt), "done")
     assert (ended.devices, ended.joules) == (1, 5.0) and ended.ran is not None
+
+
+@pytest.mark.parametrize("error", [None, ValueError("torn")])
+def test_the_other_machines_are_heard_before_it_is_written_down_how_a_stage_ended(
+    error: Exception | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards = made_up.install(monkeypatch, tmp_path)
+    ledger, (attempt, _) = packed(tmp_path)
+    entry = slurm_batch.read_pack(tmp_path, NAME, 0)[0]
+    task = replace(entry.task, place=replace(entry.task.place, device="cuda"))
+
+    def act(*_: Any) -> bool:
+        boards.drawn["GPU-c"] += 5000
+        if error is not None:
+            raise error
+        return True
+
+    events: list[str] = []
+
+    def close(meter: Meter, real: Any = Meter.close) -> None:
+        events.append("closed")
+        real(meter)
+        boards.drawn["GPU-c"] += 1000  # of whoever comes next
+
+    def end(*given: Any, real: Any = Ledger.end, **more: Any) -> Any:
+        events.append("ended")
+        return real(*given, **more)
+
+    monkeypatch.setattr(Meter, "close", close)
+    monkeypatch.setattr(Ledger, "end", end)
+    monkeypatch.setattr("harness.stages.execute.execute", act)
+    said = slurm_task.Said(tmp_path, NAME, main=True)
+    ended = slurm_task.one(replace(entry, task=task), tmp_path, ledger, said, [], {})
+    now, before = ledger.read(attempt), state.read(tmp_path, NAME, task.key)["used"]
+    assert ended == ("done" if error is None else "failed") and now.joules == 5.0
+    assert before == {"devices": 1, "joules": 5.0} and events[:2] == ["closed", "ended"]
 
 
 def test_of_a_shard_of_a_gpu_no_energy_is_known(

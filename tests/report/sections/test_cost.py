@@ -48,6 +48,7 @@ def test_energy_stands_beside_with_of_how_many_attempts_it_is_known(make) -> Non
     assert table["rows"][2][-2:] == ["0.063", "12 of 14"]
     text = said(found)
     assert "counted on whole GPUs while an attempt ran, known of 12 of 14 attempts" in text
+    assert "Where a process was killed, they end with what it read last." in text
     assert "It is not known what energy the GPUs of 2 attempts took." in text
 
 
