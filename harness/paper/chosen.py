@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -21,40 +22,53 @@ from harness.paper.evidence import (
 Pair = tuple[str, str]
 
 
-def decide_pairs(pairs: Sequence[Pair], evidence: Evidence) -> list[Verdict]:
-    """Pairs (smaller, larger) that a study named beforehand: is the larger ahead at equal sampling
-    compute?
+@dataclass(frozen=True)
+class Compared:
+    """Pairs on the records of one setting, each compared and not corrected yet."""
 
-    The names are labels, or models where each has one label. The pairs are tested together, with
-    Holm's correction over those that can be.
+    sweep: pd.DataFrame  # of the setting's evidence
+    labels: dict[Pair, tuple[str | None, str | None]]  # what the names of a pair mean there
+    rows: pd.DataFrame  # of harness.analysis.sampling.uncorrected
+
+    def decidable(self, pair: Pair) -> bool:
+        """Could the pair be compared on these records?"""
+        rows = self.rows.to_dict("records")
+        return self.labels[pair] in {(row["smaller"], row["larger"]) for row in rows}
+
+
+def compared(pairs: Sequence[Pair], evidence: Evidence) -> Compared:
+    """Compare pairs (smaller, larger) at equal sampling compute, for `decide`.
+
+    The names are labels, or models where each has one label.
     """
-    return decide_over([(pair, evidence) for pair in pairs])
+    sweep = evidence.sweep
+    labels = {(a, b): (_label(a, sweep), _label(b, sweep)) for a, b in pairs}
+    known = list(
+        dict.fromkeys((a, b) for a, b in labels.values() if a is not None and b is not None)
+    )
+    rows = uncorrected(sweep, evidence.metric, known) if known else pd.DataFrame()
+    return Compared(sweep, labels, rows)
 
 
-def decide_over(asked: Sequence[tuple[Pair, Evidence]]) -> list[Verdict]:
-    """As `decide_pairs`, each pair on the records of its own setting.
+def decide(asked: Sequence[tuple[Pair, Compared]]) -> list[Verdict]:
+    """Pairs that a study named beforehand: is the larger ahead at equal sampling compute?
 
     Holm's correction is over all pairs in all settings. A study that names one pair and is read in
     five settings has asked five times, and a reader takes any of the answers.
     """
-    settings = list({id(evidence): evidence for _, evidence in asked}.values())
-    labels = [(_label(a, e.sweep), _label(b, e.sweep)) for (a, b), e in asked]
-    frames = []
-    for evidence in settings:
-        of_it = [both for both, (_, e) in zip(labels, asked, strict=True) if e is evidence]
-        known = list(dict.fromkeys((a, b) for a, b in of_it if a is not None and b is not None))
-        frames.append(
-            uncorrected(evidence.sweep, evidence.metric, known) if known else pd.DataFrame()
-        )
+    settings = list({id(setting): setting for _, setting in asked}.values())
+    judged = judged_together([setting.rows for setting in settings])
     found = {
-        (id(evidence), r["smaller"], r["larger"]): r
-        for evidence, frame in zip(settings, judged_together(frames), strict=True)
-        for r in frame.to_dict("records")
+        (id(setting), row["smaller"], row["larger"]): row
+        for setting, frame in zip(settings, judged, strict=True)
+        for row in frame.to_dict("records")
     }
-    return [
-        _verdict(pair, both, found.get((id(evidence), *both)), evidence.sweep)
-        for (pair, evidence), both in zip(asked, labels, strict=True)
-    ]
+    verdicts = []
+    for pair, setting in asked:
+        labels = setting.labels[pair]
+        row = found.get((id(setting), *labels))
+        verdicts.append(_verdict(pair, labels, row, setting.sweep))
+    return verdicts
 
 
 def _label(name: str, rows: pd.DataFrame) -> str | None:

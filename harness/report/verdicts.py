@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.analysis import recipes, selection
 from harness.analysis.metrics import primary_metric
-from harness.paper.chosen import decide_over, decide_pairs
+from harness.paper.chosen import Compared, Pair, compared, decide
 from harness.paper.claims import decide_all, papers_evidence
 from harness.paper.evidence import Evidence, Verdict, evidence
 from harness.paper.numbers import decide_numbers
@@ -40,14 +40,16 @@ def verdicts(
     ]
     found: list[Verdict] = []
     failed = _failed_runs(final, parts)
+    every: list[tuple[str, Evidence]] = []
     for name, rows in settings:
-        told = _chosen(report, name, evidence(rows, frames["training"]), rows)
+        every.append((name, evidence(rows, frames["training"])))
+        told = _chosen(report, name, every[-1][1], rows)
         if failed & set(rows["run"].dropna()):
             kept, losses = (f[~f["run"].isin(failed)] for f in (rows, frames["training"]))
             others = _chosen(report, name, evidence(kept, losses), kept)
             told = [_with(one, other) for one, other in zip(told, others, strict=True)]
         found += told
-    return [*found, *_pairs(report, settings, parts)], ""
+    return [*found, *_pairs(report.claim_pairs, every, parts)], ""
 
 
 def _failed_runs(final: pd.DataFrame, parts: Sequence[tuple[str, pd.DataFrame]]) -> set[str]:
@@ -81,26 +83,26 @@ def _chosen(
 
 
 def _pairs(
-    report: ReportInput,
-    settings: Sequence[tuple[str, pd.DataFrame]],
+    pairs: Sequence[Pair],
+    settings: Sequence[tuple[str, Evidence]],
     parts: Sequence[tuple[str, pd.DataFrame]],
 ) -> list[Verdict]:
     """The study's own pairs: by their labels over each reference, by their models per setting.
 
     All of them are corrected together, over the settings too.
     """
-    pairs = report.claim_pairs
     if not pairs:
         return []
-    ways = [[(name, evidence(rows)) for name, rows in places] for places in (parts, settings)]
-    asked: list[tuple[str, tuple[str, str], Evidence]] = []
-    for pair in pairs:
-        for way in ways:
-            own = [(name, pair, e) for name, e in way]
-            if any(decide_pairs([pair], e)[0].decidable for _, _, e in own):
-                break
-        asked += own
-    found = decide_over([(pair, e) for _, pair, e in asked])
+    places: dict[Pair, list[tuple[str, Compared]]] = {}
+    left = list(pairs)
+    for way in ([(name, evidence(rows)) for name, rows in parts], settings):
+        own = [(name, compared(left, e)) for name, e in way]
+        places |= dict.fromkeys(left, own)
+        left = [pair for pair in left if not any(one.decidable(pair) for _, one in own)]
+        if not left:
+            break
+    asked = [(name, pair, one) for pair in pairs for name, one in places[pair]]
+    found = decide([(pair, one) for _, pair, one in asked])
     return [
         dataclasses.replace(verdict, setting=name)
         for (name, _, _), verdict in zip(asked, found, strict=True)

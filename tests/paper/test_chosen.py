@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.paper.chosen import decide_over, decide_pairs
-from harness.paper.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence
+from harness.paper.chosen import Pair, compared, decide
+from harness.paper.evidence import CONTRADICTED, SUPPORTED, UNDECIDED, Evidence, Verdict
 
 STEPS = np.array([16, 64, 256, 1000])
 GFLOPS = {"DiT-S/2": 6.0, "DiT-L/2": 80.7}
@@ -28,8 +28,14 @@ def sweep(ratio: float = 1.3, std: float = 0.2, **changes) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def decide_over(asked: list[tuple[Pair, Evidence]]) -> list[Verdict]:
+    """Each pair on its own evidence; one that stands there twice is compared once."""
+    of = {id(e): compared([p for p, other in asked if other is e], e) for _, e in asked}
+    return decide([(pair, of[id(e)]) for pair, e in asked])
+
+
 def decided(rows: pd.DataFrame, smaller: str = "DiT-S/2", larger: str = "DiT-L/2", **evidence):
-    (found,) = decide_pairs([(smaller, larger)], Evidence(sweep=rows, **evidence))
+    (found,) = decide_over([((smaller, larger), Evidence(sweep=rows, **evidence))])
     return found
 
 
@@ -37,6 +43,8 @@ def test_the_verdict_is_whose_curve_is_ahead() -> None:
     found = decided(sweep())
     assert found.verdict == SUPPORTED and found.numbers.startswith("1.300 times better (1.2")
     assert (found.id, found.where) == ("sampling:DiT-S/2<DiT-L/2", "this study")
+    pair = ("DiT-S/2", "DiT-L/2")
+    assert compared([pair], Evidence(sweep=sweep())).decidable(pair)
     assert found.said == "DiT-L/2 is ahead of DiT-S/2 at equal sampling compute"
     assert decided(sweep(0.7)).verdict == CONTRADICTED
     assert decided(sweep(1.01, std=5.0)).verdict == UNDECIDED
@@ -101,6 +109,8 @@ def test_noise_in_five_settings_decides_a_pair_as_seldom_as_in_one() -> None:
 def test_what_cannot_be_decided_says_why(rows: pd.DataFrame, smaller: str, said: str) -> None:
     found = decided(rows, smaller)
     assert found.verdict == UNDECIDED and not found.decidable and said in found.numbers
+    pair = (smaller, "DiT-L/2")
+    assert not compared([pair], Evidence(sweep=rows)).decidable(pair)
 
 
 def test_a_pair_named_the_wrong_way_round_is_told() -> None:
@@ -118,7 +128,8 @@ def test_several_pairs_are_tested_together() -> None:
         parts.append(one)
     pairs = [("DiT-S/2", "DiT-L/2"), ("DiT-S0/2", "DiT-L0/2"), ("DiT-S1/2", "DiT-L1/2")]
     every = pd.concat(parts, ignore_index=True)
-    together = decide_pairs([*pairs, ("DiT-S/2", "nobody")], Evidence(sweep=every))
+    evidence = Evidence(sweep=every)
+    together = decide_over([(pair, evidence) for pair in (*pairs, ("DiT-S/2", "nobody"))])
     alone = [decided(every, *pair) for pair in pairs]
     low = [float(v.numbers.partition("(")[2].split()[0]) for v in (together[0], alone[0])]
     assert low[0] < low[1]  # the surest of three, by Holm
