@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from harness.commands import common
-from harness.commands.common import plural
+from harness.commands.common import duration, plural
 from harness.upkeep.merging import Merged, merge
 from harness.upkeep.usage import size
 
@@ -52,5 +52,10 @@ def told(done: Merged, source: str, target: str, dry_run: bool = False) -> str:
         lines.append(f"{what} {verb} with numbers that {target} lacked")
     if done.names:
         lines.append(f"imported checkpoints: {', '.join(done.names)}")
+    if done.behind_s >= 1:
+        lines.append(
+            f"{duration(done.behind_s)} of attempts stay in {source}, and `status` of {target} "
+            "does not count them: at stages that both have made, or that are not done"
+        )
     lines += [f"{target} keeps its own: {line}" for line in done.contradictions]
     return "\n".join(lines)

@@ -49,7 +49,7 @@ def look(opened: Opened) -> Shown:
     files = identity.look(opened.plan, opened.stages, opened.store)
     notes += [*files.changed, *files.notes, *identity.absent(opened.study)]
     notes += [*encoded(opened), *unmeasured(opened)]
-    return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history))
+    return Shown(seen, notes, drivers(opened), budget.spent(opened.plan, history, state.done))
 
 
 def queue(opened: Opened, latest: Iterable[Attempt]) -> QueueExecutor | None:

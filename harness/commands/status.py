@@ -300,6 +300,8 @@ def _print_failed(failed: list[Attempt], retry: str) -> None:
 def _print_spent(spent: Spent) -> None:
     if spent.kept_s or spent.lost_s:
         text = f"time taken: {duration(spent.kept_s)} by stages that are done"
+        if spent.untimed:
+            text += f" (the time of {spent.untimed:,} of them is not known here)"
         if spent.lost_s:
             text += f", {duration(spent.lost_s)} by attempts that failed or were stopped"
         _print(text)

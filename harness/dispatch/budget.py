@@ -8,7 +8,7 @@ failed, was stopped or was lost is known from the ledger, up to its last sign of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from harness.components.executor import Share
@@ -43,10 +43,11 @@ class Spent:
     lost_s: float = 0.0  # of those that failed, were stopped or lost; checkpoints may have survived
     kept_gpu_hours: float = 0.0
     lost_gpu_hours: float = 0.0
+    untimed: int = 0  # stages that are done, and no attempt here did them
 
 
-def spent(plan: Plan, history: Mapping[str, list[Attempt]]) -> Spent:
-    """The ended ones of all attempts, by stage (Ledger.history)."""
+def spent(plan: Plan, history: Mapping[str, list[Attempt]], done: Collection[str] = ()) -> Spent:
+    """The ended ones of all attempts, by stage (Ledger.history). done: keys of stages that are."""
     given = Given(plan)
     sums = {True: [0.0, 0.0], False: [0.0, 0.0]}
     for attempts in history.values():
@@ -54,7 +55,9 @@ def spent(plan: Plan, history: Mapping[str, list[Attempt]]) -> Spent:
             found = sums[attempt.state == "done"]
             found[0] += attempt.seconds
             found[1] += given.gpu_hours(attempt) or 0.0
-    return Spent(sums[True][0], sums[False][0], sums[True][1], sums[False][1])
+    timed = {key for key, attempts in history.items() if any(a.state == "done" for a in attempts)}
+    untimed = sum(key not in timed for key in done)
+    return Spent(sums[True][0], sums[False][0], sums[True][1], sums[False][1], untimed)
 
 
 class Given:

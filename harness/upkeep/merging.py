@@ -18,10 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.errors import BadInput, Missing
 from harness.plan import reads
 from harness.store import files, records, tables
-from harness.store.artifacts import CorruptArtifact, Store
+from harness.store.artifacts import MANIFEST, CorruptArtifact, Store
 from harness.store.conflicts import contradiction, lacks
 from harness.upkeep.rows import Rows, rows_of
 
@@ -54,6 +55,7 @@ class Merged:
     shared: int = 0  # keys that both have
     contradictions: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)  # of the source; left there
+    behind_s: float = 0.0  # seconds of attempts whose stage's artifact or numbers did not come
 
 
 def merge(
@@ -98,7 +100,7 @@ def merge(
     _records(found, rows, here, brought, ours, dry_run)
     if not dry_run:
         _names(found, source, target)
-        _attempts(source, target, brought)
+        _attempts(found, theirs, ours, {key for of in rows.values() for key in of})
         for name in ALIKE:
             _absent(source / name, target / name)
     return found
@@ -298,20 +300,46 @@ def _names(found: Merged, source: Path, target: Path) -> None:
             found.names.append(path.stem)
 
 
-def _attempts(source: Path, target: Path, keys: set[str]) -> None:
-    """How the artifacts that came over were made. Failures of other stages stay behind: they say
-    nothing about this machine."""
-    for key in sorted(keys):
-        for path in sorted((source / "attempts" / key).glob("[!_]*.json")):
-            other = target / "attempts" / key / path.name
-            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-                attempt = json.loads(path.read_text())
-                if attempt["ended"] is None or other.exists():
-                    continue
-                if attempt.get("log"):
-                    attempt["log"] = str(target.joinpath("logs", *Path(attempt["log"]).parts[-2:]))
-                other.parent.mkdir(parents=True, exist_ok=True)
-                files.write_json(other, attempt)
+def _attempts(found: Merged, theirs: Store, ours: Store, measured: set[str]) -> None:
+    """How the artifacts and numbers that came over were made, in this merge or in one before that
+    was killed.
+
+    Others stay behind. Failures of stages that are not done say nothing about this machine, and
+    where both made a stage, this folder's own attempts made what lies here. measured: keys that
+    have numbers there.
+    """
+    ledger, mine = Ledger(theirs.root), Ledger(ours.root)
+    for key in sorted(ledger.tried()):
+        tried = ledger.attempts(key)
+        known = {attempt.id for attempt in mine.attempts(key)}
+        new = [one for one in tried if one.ended is not None and one.id not in known]
+        if not new:
+            continue
+        own = (ours.folder(new[0].kind, key) / MANIFEST).exists() or known - {a.id for a in tried}
+        copied = _is_copied(theirs, ours, new[0].kind, key)
+        for attempt in new:
+            if copied or (key in measured and not own and attempt.state == "done"):
+                _bring(attempt, theirs.root, ours.root)
+            else:
+                found.behind_s += attempt.seconds
+
+
+def _is_copied(theirs: Store, ours: Store, kind: str, key: str) -> bool:
+    """Is our artifact a copy of theirs? A manifest says when and where its stage was done."""
+    try:
+        here, there = ((s.folder(kind, key) / MANIFEST).read_bytes() for s in (ours, theirs))
+    except OSError:
+        return False
+    return here == there
+
+
+def _bring(attempt: Attempt, source: Path, target: Path) -> None:
+    name = Path("attempts", attempt.key, f"{attempt.id}.json")
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads((source / name).read_text())
+        content["log"] = str(target.joinpath("logs", *Path(attempt.log).parts[-2:]))
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        files.write_json(target / name, content)
 
 
 def _absent(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.cli import main
+from harness.dispatch.ledger import Ledger
 from harness.store import records
 from harness.store.artifacts import Store
 
@@ -31,6 +32,25 @@ def test_the_verb(
     assert main(["merge", "other"]) == 0
     assert "0 were there already" in capsys.readouterr().out
     assert main(["merge", "absent"]) == 2
+
+
+def test_time_that_stays_behind_is_said(
+    store: Store,
+    other: Store,
+    commit,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(store.root.parent)
+    key, ledger = commit(other, "train", "a"), Ledger(other.root)
+    came, failed = ledger.begin(key, "train", "a"), ledger.begin("b" * 64, "train", "b")
+    ledger.end(came, "done", at=came.started + 30)
+    assert main(["merge", "other"]) == 0
+    assert "attempts stay" not in capsys.readouterr().out
+    ledger.end(failed, "failed", at=failed.started + 3725)
+    assert main(["merge", "other"]) == 0
+    said = capsys.readouterr().out
+    assert "1 h 02 min of attempts stay in other, and `status` of results does not count" in said
 
 
 @pytest.mark.slow

@@ -68,6 +68,22 @@ def test_status_says_which_records_it_wrote_again(done: Plan, verb: Said) -> Non
     assert "written again" not in verb("status", "tiny.yaml")[1]
 
 
+@pytest.mark.slow
+def test_stages_whose_time_is_not_known_are_counted(done: Plan, verb: Said) -> None:
+    """Done elsewhere, and merged or imported without the attempt that did them."""
+    first, *others = done.stages.values()
+    ledger, attempt = tried(Path("results"), first)
+    ledger.end(attempt, "done", at=attempt.started + 65)
+    code, said = verb("status", "tiny.yaml")
+    known = f"by stages that are done (the time of {len(others)} of them is not known here)"
+    assert code == 0 and f"time taken: 1 min 05 s {known}" in said
+    assert json.loads(verb("status", "tiny.yaml", "--json")[1])["spent"]["untimed"] == len(others)
+    for stage in others:
+        ledger, attempt = tried(Path("results"), stage)
+        ledger.end(attempt, "done", at=attempt.started)
+    assert "time taken: 1 min 05 s by stages that are done\n" in verb("status", "tiny.yaml")[1]
+
+
 def test_many_failures_of_one_cause_are_told_once(verb: Said, study: Path) -> None:
     for stage in stages(study, "train"):
         ledger, attempt = tried(study.parent / "results", stage, "FileNotFoundError\n")

@@ -78,6 +78,19 @@ def test_what_failed_attempts_took_is_counted_beside_what_was_kept(
     assert refusal(hours, 4.0) is None
 
 
+def test_stages_that_are_done_without_an_attempt_that_did_them_are_counted(
+    plan: Plan, tmp_path: Path
+) -> None:
+    ours, failed, elsewhere = [s for s in plan.stages.values() if s.kind == "train"][:3]
+    ledger = Ledger(tmp_path)
+    for stage, state in ((ours, "failed"), (ours, "done"), (failed, "failed")):
+        ledger.end(ledger.begin(stage.key, "train", stage.label), state)
+    history = ledger.history(plan.stages)
+    assert spent(plan, history).untimed == 0
+    assert spent(plan, history, {ours.key}).untimed == 0
+    assert spent(plan, history, {ours.key, failed.key, elsewhere.key}).untimed == 2
+
+
 def test_the_gpus_of_an_attempt_are_its_queues_where_a_plan_says_and_else_its_own(
     plan: Plan,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import warnings
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness.dispatch.ledger import Attempt, Ledger
 from harness.errors import BadInput, Missing
 from harness.store import file_lists, files, records
 from harness.store.artifacts import Store
@@ -222,44 +222,89 @@ def test_a_dry_run_creates_nothing(store: Store, other: Store, commit) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", range(1, 12))
+@pytest.mark.parametrize("point", range(1, 48))
 def test_killed_anywhere_the_same_command_completes_it(
     store: Store, other: Store, commit, point: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A kill is an exception that nothing may catch, at each step of the file system in turn."""
+    """A kill is an exception that nothing may catch, at each change to the file system in turn."""
     for letter in "ab":
-        commit(other, "evaluate", letter, measured(letter, 1.0))
+        key = commit(other, "evaluate", letter, measured(letter, 1.0), provenance={"at": letter})
+        tried(other, "evaluate", key, 2.0, "failed")
+        tried(other, "evaluate", key, 3.0)
     steps = 0
 
     def step(name: str, path: Path) -> None:
         nonlocal steps
-        steps += 1
+        steps += name not in ("list", "read")
         if steps == point:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(files, "step", step)
-        with contextlib.suppress(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt):
             merge(other.root, store.root)
     merge(other.root, store.root)
     assert values(store) == {"a": 1.0, "b": 1.0}
+    assert times(store) == {"a": [2, 3], "b": [2, 3]}
     for letter in "ab":
         assert store.open("evaluate", letter * 64) is not None
 
 
+def tried(store: Store, kind: str, key: str, seconds: float, state: str = "done") -> Attempt:
+    """An attempt that took so long, with a log."""
+    ledger = Ledger(store.root)
+    attempt = ledger.begin(key, kind, f"{kind} {key[0]}")
+    Path(attempt.log).parent.mkdir(parents=True, exist_ok=True)
+    Path(attempt.log).write_text(attempt.id)
+    if state == "running":
+        return attempt
+    return ledger.end(attempt, state, at=attempt.started + seconds)
+
+
+def times(store: Store) -> dict[str, list[int]]:
+    """Seconds of the attempts at each key, by its letter."""
+    ledger = Ledger(store.root)
+    found = {key[0]: ledger.attempts(key) for key in sorted(ledger.tried())}
+    return {letter: [round(a.seconds) for a in attempts] for letter, attempts in found.items()}
+
+
 def test_attempts_and_logs_of_what_came_over(store: Store, other: Store, commit) -> None:
     key = commit(other, "train", "a")
-    for name, ended in (("001-x", 5.0), ("002-y", None)):
-        path = other.root / "attempts" / key / f"{name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        log = f"other/logs/train-aaaa/{name}.log"
-        path.write_text(json.dumps({"key": key, "ended": ended, "log": log}))
-        where = other.root / "logs" / "train-aaaa" / f"{name}.log"
-        where.parent.mkdir(parents=True, exist_ok=True)
-        where.write_text(name)
+    for seconds, state in ((3.0, "failed"), (5.0, "done"), (7.0, "running")):
+        tried(other, "train", key, seconds, state)
+    done = merge(other.root, store.root)
+    failed, well = Ledger(store.root).attempts(key)  # those that ended
+    assert (failed.state, well.state) == ("failed", "done")
+    assert Path(well.log).read_text() == well.id and store.root in Path(well.log).parents
+    path = store.root / "attempts" / key / f"{well.id}.json"
+    assert json.loads(path.read_text())["log"] == well.log
+    assert times(store) == {"a": [3, 5]} and done.behind_s == 0
     merge(other.root, store.root)
-    (attempt,) = (store.root / "attempts" / key).glob("*.json")  # the one that ended
-    assert Path(json.loads(attempt.read_text())["log"]).read_text() == "001-x"
+    assert times(store) == {"a": [3, 5]}, "nothing is counted twice"
+
+
+def test_attempts_of_what_both_made_or_nobody_finished_stay_behind(
+    store: Store, other: Store, commit
+) -> None:
+    for of, host, seconds in ((store, "here", 2.0), (other, "there", 60.0)):
+        key = commit(of, "train", "a", provenance={"host": host})
+        tried(of, "train", key, seconds)
+    tried(other, "train", "b" * 64, 600.0, "failed")
+    done = merge(other.root, store.root)
+    assert times(store) == {"a": [2]} and done.behind_s == pytest.approx(660)
+
+
+@pytest.mark.slow
+def test_attempts_of_numbers_that_came_alone_are_counted(store: Store, other: Store) -> None:
+    for letter in "de":
+        key = letter * 64
+        records.write(other.root, "metrics", key, measured(letter, 4.0)["metrics"])
+        tried(other, "evaluate", key, 5.0, "failed")
+        tried(other, "evaluate", key, 3.0)
+    tried(store, "evaluate", "e" * 64, 2.0, "failed")  # it is not done here, and was tried
+    done = merge(other.root, store.root)
+    assert times(store) == {"d": [3], "e": [2]}
+    assert done.behind_s == pytest.approx(5 + 5 + 3)
 
 
 def test_names_of_imported_checkpoints(store: Store, other: Store, commit) -> None:
