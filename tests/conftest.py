@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests on a real SLURM mostly wait: they come first, each process with a cluster of its own.
+    """Tests on a real SLURM mostly wait: they come first, in three processes with a cluster each.
 
     What is left out of a usual run is never quick: a `-m` on the command line replaces the one in
     pyproject.toml.

@@ -15,7 +15,7 @@ from slurm_bench import LONG, Baseline, Bench
 from harness.dispatch.slurm.cluster import Cluster, Element
 from harness.dispatch.slurm.ended import classify
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("cluster a")]
 
 
 @pytest.fixture

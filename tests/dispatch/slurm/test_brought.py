@@ -9,7 +9,7 @@ import pytest
 from example_package import PACKAGE, install
 from slurm_bench import Bench
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("cluster b")]
 
 SLURM = """\
   cluster:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from slurm_bench import LONG, Bench, frozen, is_gone
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("cluster a")]
 
 
 def preempt(bench: Bench) -> None:

@@ -16,7 +16,7 @@ from slurm_bench import Bench
 
 from harness.spec.dispatching import STAGE_KINDS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("cluster c")]
 
 SEED = int(os.environ.get("HARNESS_TEST_SEED", "20261125"))
 KILLS = int(os.environ.get("HARNESS_TEST_KILLS", "8"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from slurm_bench import LONG, Bench
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("cluster c")]
 
 
 def test_six_models_end_with_the_records_of_the_local_run(bench: Bench) -> None:

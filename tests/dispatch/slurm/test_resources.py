@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from slurm_bench import LONG, Bench
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("cluster b")]
 
 
 def same_losses(bench: Bench, other: Path) -> None:
