@@ -28,6 +28,10 @@ RUN = [sys.executable, "-m", "harness", "run", "tiny.yaml"]
 WARM_RUN = [warm.python(), *RUN[1:]]
 
 
+# Tests that look at one run stay in one worker.
+of_one_run = pytest.mark.xdist_group("one run")
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the tiny study, run once in peace."""
@@ -38,6 +42,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@of_one_run
 @pytest.mark.slow
 def test_a_run_leaves_records_artifacts_and_a_report(undisturbed: Path) -> None:
     frames = load_results(undisturbed / "results")
@@ -57,6 +62,7 @@ def test_a_run_leaves_records_artifacts_and_a_report(undisturbed: Path) -> None:
     assert (undisturbed / "reports" / "tiny.pdf").read_bytes().startswith(b"%PDF")
 
 
+@of_one_run
 @pytest.mark.slow
 def test_the_same_command_again_finds_everything_done_in_five_seconds(undisturbed: Path) -> None:
     before = (undisturbed / "reports" / "tiny.pdf").stat().st_mtime
@@ -70,6 +76,7 @@ def test_the_same_command_again_finds_everything_done_in_five_seconds(undisturbe
     assert spent < 5 * slowness()
 
 
+@of_one_run
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_records(
     undisturbed: Path, study: Path, harness: Harness
@@ -94,6 +101,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_records(
         assert not frame.duplicated(list(identity)).any()
 
 
+@of_one_run
 @pytest.mark.slow
 def test_two_drivers_together_do_each_stage_once(
     undisturbed: Path, study: Path, harness: Harness

@@ -18,6 +18,9 @@ from harness.testing.extractor import check_network
 
 SHORT = Recipe(steps=20, look_every=10)
 
+# Tests that look at one training stay in one worker.
+of_one_training = pytest.mark.xdist_group("one classifier")
+
 
 @pytest.fixture(scope="module")
 def trained() -> classifier.Trained:
@@ -28,6 +31,7 @@ def trained() -> classifier.Trained:
     )
 
 
+@of_one_training
 @pytest.mark.slow
 def test_it_tells_classes_of_images_that_it_has_not_seen(trained: classifier.Trained) -> None:
     assert trained.accuracy > 0.9  # 1/3 by guessing
@@ -134,6 +138,7 @@ def test_moved_images_are_whole_images_moved() -> None:
     assert torch.equal(classifier._augmented(x, Recipe(shift=0.0)), x)
 
 
+@of_one_training
 @pytest.mark.slow
 def test_files_of_before_are_read(tmp_path: Path, trained: classifier.Trained) -> None:
     """Which say nothing of chance or pooling."""
