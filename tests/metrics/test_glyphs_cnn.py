@@ -14,6 +14,9 @@ from harness.data import digits, glyphs
 from harness.errors import BadInput
 from harness.metrics import glyphs_cnn
 
+# One training, or one loading, serves all.
+pytestmark = pytest.mark.xdist_group("glyphs-cnn")
+
 
 @pytest.fixture(scope="module")
 def trained() -> glyphs_cnn.Trained:

@@ -17,6 +17,9 @@ from harness.metrics import extract, inception, load_extractor
 from harness.metrics.extractors import NetworkExtractor, sha256_of
 from harness.metrics.names import metric_name
 
+# One training, or one loading, serves all.
+pytestmark = pytest.mark.xdist_group("inception")
+
 
 @pytest.fixture(scope="module")
 def images() -> np.ndarray:
