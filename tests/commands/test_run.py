@@ -77,7 +77,7 @@ def test_the_same_command_again_finds_everything_done_in_five_seconds(undisturbe
 
 
 @of_one_run
-@pytest.mark.slow
+@pytest.mark.full  # drivers alone; test_random_kills kills these and workers in each change's run
 def test_killed_at_random_moments_it_ends_with_the_same_records(
     undisturbed: Path, study: Path, harness: Harness
 ) -> None:

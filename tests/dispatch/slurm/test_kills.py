@@ -19,7 +19,7 @@ from harness.spec.dispatching import STAGE_KINDS
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.xdist_group("cluster c")]
 
 SEED = int(os.environ.get("HARNESS_TEST_SEED", "20261125"))
-KILLS = int(os.environ.get("HARNESS_TEST_KILLS", "8"))
+KILLS = int(os.environ.get("HARNESS_TEST_KILLS", "5"))
 OFTEN = ("--set", "dispatch.retries={killed: 50, lost: 50, node failure: 50}")
 # A killed stage waits 10 s before its second try, twice that before its third, and so on: this
 # driver waits a hundredth of that.
