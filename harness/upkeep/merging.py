@@ -308,14 +308,17 @@ def _attempts(found: Merged, theirs: Store, ours: Store, measured: set[str]) -> 
     where both made a stage, this folder's own attempts made what lies here. measured: keys that
     have numbers there.
     """
-    ledger, mine = Ledger(theirs.root), Ledger(ours.root)
+    ledger = Ledger(theirs.root)
     for key in sorted(ledger.tried()):
-        tried = ledger.attempts(key)
-        known = {attempt.id for attempt in mine.attempts(key)}
+        there, known = (
+            {path.stem for path in (s.root / "attempts" / key).glob("[!_]*.json")}
+            for s in (theirs, ours)
+        )
+        tried = ledger.attempts(key) if there - known else []
         new = [one for one in tried if one.ended is not None and one.id not in known]
         if not new:
             continue
-        own = (ours.folder(new[0].kind, key) / MANIFEST).exists() or known - {a.id for a in tried}
+        own = (ours.folder(new[0].kind, key) / MANIFEST).exists() or known - there
         copied = _is_copied(theirs, ours, new[0].kind, key)
         for attempt in new:
             if copied or (key in measured and not own and attempt.state == "done"):

@@ -28,7 +28,7 @@ def test_every_ended_attempt_of_the_study_counts(tmp_path: Path) -> None:
     train = next(s for s in study.plan.stages.values() if s.kind == "train")
     for state, failure in (("failed", "crashed"), ("done", None)):
         attempt = study.ledger.begin(train.key, train.kind, train.label)
-        study.ledger.end(attempt, state, failure, None)
+        study.ledger.end(attempt, state, failure, None, at=attempt.started)
     study.ledger.leave()
     assert Spending(study).time_spent() == "0.0 s of work" and Spending(study).gpu_hours() == ""
     with_budget = opened(tmp_path, ("dispatch.gpu_hours=20",))
