@@ -14,7 +14,9 @@ number, and never an error,
 - where a board has no such counter (before Volta) or is divided (MIG, MPS, a queue's shards);
 - where another stage of the same user was on one of the boards meanwhile: the counter does not say
   whose work it was (harness.dispatch.sharing);
-- where one of several machines has no number, or does not tell it.
+- where one of several machines has no number, or does not tell it;
+- where several processes do a stage and nothing says how many of them are on this machine
+  (LOCAL_WORLD_SIZE, which torchrun, submitit and our own crews set).
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from harness.dispatch.sharing import Presence
 from harness.plan.stages import Task
 from harness.spec.dispatching import SHARED
 
+LOCAL = "LOCAL_WORLD_SIZE"  # how many of the processes are on this machine
 PART = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"  # set: others have the rest of the GPU
 
 
@@ -55,6 +58,8 @@ class Meter:
     def _begin(self, task: Task, whole: bool) -> None:
         from harness.stages.distributed import number
 
+        if processes_of(task)[0] > 1 and LOCAL not in os.environ:
+            return  # on how many machines they are is not known
         gpus, machines = gpus_of(task)
         if self.first:
             self.devices = len(gpus) * machines
@@ -193,7 +198,7 @@ def processes_of(task: Task) -> tuple[int, int]:
     if task.kind not in SHARED:
         return 1, 1
     size = number("WORLD_SIZE", 1)
-    return size, number("LOCAL_WORLD_SIZE", size)
+    return size, number(LOCAL, size)
 
 
 def added(before: dict[str, Any] | None, now: dict[str, Any]) -> dict[str, Any]:

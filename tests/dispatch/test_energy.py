@@ -66,20 +66,30 @@ def test_two_processes_on_one_gpu_count_it_once(
     boards: Boards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-b")
-    ranks(monkeypatch, 0, 2)
+    ranks(monkeypatch, 0, 2, here=2)
     with metered(TRAIN) as first:
-        ranks(monkeypatch, 1, 2)
+        ranks(monkeypatch, 1, 2, here=2)
         with metered(TRAIN) as second:
             boards.drawn["GPU-b"] += 1000
             assert first.used() == {"devices": 1, "joules": 1.0}
             assert second.used() == {} and second.content() == {}
 
 
+def test_of_processes_on_a_number_of_machines_that_nobody_says_nothing_is_known(
+    boards: Boards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranks(monkeypatch, 0, 2)
+    with metered(TRAIN) as meter:
+        boards.drawn["GPU-c"] += 2_500
+    assert meter.used() == {"devices": None, "joules": None}
+    assert boards.opened == 0
+
+
 def test_the_first_process_reads_for_all_of_its_machine(
     boards: Boards, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-c")
-    ranks(monkeypatch, 0, 2)
+    ranks(monkeypatch, 0, 2, here=2)
     with metered(TRAIN) as meter:
         for uuid, more in (("GPU-a", 1000), ("GPU-b", 99_000), ("GPU-c", 2000)):
             boards.drawn[uuid] += more

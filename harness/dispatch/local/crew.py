@@ -64,7 +64,9 @@ class Crew:
         if not port:
             return place
         visible = {DEVICES: ",".join(map(device, self.places))} if device(place) else {}
-        numbers = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(len(self.places))}
+        size = str(len(self.places))
+        numbers = {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+        numbers |= {"WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
         return {**place, **visible, **numbers, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
 
     @property
