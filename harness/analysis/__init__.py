@@ -44,6 +44,10 @@ The rooms (each function's docstring has columns, units and source):
     factors       axes(rows) -> Axes(compute, factors, replicates);  with_recipe(rows)
                   factor_effects(rows, factor, metric) -> frame;  paired -> Pairs
                   choose(rows, factor, metric, on=None) -> Choices, valued on other samples
+    halves        halves(rows, by, on=None) -> Halves | None: .best(higher) of some samples, .means()
+                      of the others
+    alternatives  alternatives(metrics, metric) -> frame: trainings that cost the same, the best
+                      of each budget chosen on other samples than those of its value
     interactions  interaction(rows, factor, first, second) -> Interaction: .slope .crossing
     power         smallest_difference(spread, replicates, models=1, comparisons=1) -> float
     isoflop       surface(gflops, images, values, std=None) -> Surface: .exponent .optimum(budget)

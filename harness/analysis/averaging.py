@@ -25,7 +25,12 @@ FACTS = (
 )
 
 
-def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
+Spread = tuple[float, float]  # relative standard deviation over seeds, its degrees of freedom
+
+
+def averaged(
+    rows: pd.DataFrame, by: tuple[str, ...] = (), spread: Spread | None = None
+) -> pd.DataFrame:
     """Mean over seeds: one row per label and `by`, with `value`, its errors and `seeds`.
 
     `std`: spread over training seeds (ddof 1), null for a single one. `se`, `se_df`, `basis`: the
@@ -35,6 +40,9 @@ def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
     samples. Null without a recorded error. `draws` and `influence`, of a single measurement: by
     which values of the same draws are compared (shared_draws). Repeated measurements of one seed
     (several sampling seeds) are averaged first, so that the spread is that of training.
+
+    `spread`: of more trainings than these `rows` have (`pooled_spread`). Every value then has its
+    standard error from it and speaks of the model, that of a single training too.
     """
     if not len(rows):
         columns = dict.fromkeys(["label", *by, "value", "std", "seeds", *CONFIGURATION, *FACTS])
@@ -47,8 +55,9 @@ def averaged(rows: pd.DataFrame, by: tuple[str, ...] = ()) -> pd.DataFrame:
     numbers = pd.DataFrame({"value": rows["value"], "variance": std**2, "df": df})
     per_seed = _means(numbers, [group, seeds])
     out: Any = per_seed.groupby(level="group")["value"].agg(value="mean", std="std", seeds="count")
-    out = out.join(_standard_errors(out, _means(per_seed, "group")))
-    if "influence" in rows:  # of one measurement; a mean over several is of no draws in common
+    out = out.join(_standard_errors(out, _means(per_seed, "group"), spread))
+    # Of one measurement: a mean over several is of no draws in common, nor is luck in training.
+    if "influence" in rows and spread is None:
         alone = (~group.duplicated(keep=False)).to_numpy(bool)
         moves = rows["influence"].astype(object).where(alone, None)
         rows = rows.assign(draws=draws_of(rows).where(alone, None), influence=moves)
@@ -67,22 +76,37 @@ def _means(numbers: pd.DataFrame, by: Any) -> pd.DataFrame:
     return found
 
 
-def _standard_errors(out: pd.DataFrame, recorded: pd.DataFrame) -> pd.DataFrame:
+def pooled_spread(means: pd.DataFrame) -> Spread | None:
+    """The relative spread over training seeds of `averaged` rows, pooled over those of several.
+
+    None where there are none.
+    """
+    many = means[(means["seeds"] > 1) & (means["value"] != 0)]
+    if not len(many):
+        return None
+    free = many["seeds"] - 1
+    relative = many["std"] / many["value"].abs()
+    pooled = float(np.sqrt((free * relative**2).sum() / free.sum()))
+    return pooled, float(free.sum())
+
+
+def _standard_errors(
+    out: pd.DataFrame, recorded: pd.DataFrame, spread: Spread | None
+) -> pd.DataFrame:
     """se, se_df and basis of mean values `out` (value, std over seeds, seeds).
 
     recorded: `_means` of the measurements.
     """
-    many = (out["seeds"] > 1) & (out["value"] != 0)
-    free = (out["seeds"] - 1)[many]
     se = np.sqrt(recorded["variance"])
     frame = pd.DataFrame({"se": se, "se_df": recorded["df"], "basis": None})
     frame["basis"] = frame["basis"].astype(object)
     frame.loc[frame["se"].notna(), "basis"] = "checkpoints"
-    if many.any():
-        relative = out["std"][many] / out["value"][many].abs()
-        pooled = float(np.sqrt((free * relative**2).sum() / free.sum()))
+    many = (out["seeds"] > (1 if spread is None else 0)) & (out["value"] != 0)
+    known = pooled_spread(out) if spread is None else spread
+    if known is not None:
+        pooled, free = known
         frame.loc[many, "se"] = pooled * out["value"][many].abs() / np.sqrt(out["seeds"][many])
-        frame.loc[many, "se_df"] = float(free.sum())
+        frame.loc[many, "se_df"] = free
         frame.loc[many, "basis"] = "seeds"
     return frame
 

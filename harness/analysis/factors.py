@@ -24,8 +24,9 @@ import numpy as np
 import pandas as pd
 
 from harness import setting_names as names
-from harness.analysis.averaging import averaged, errors
+from harness.analysis.averaging import errors
 from harness.analysis.finished import finished
+from harness.analysis.halves import REPLICATE, halves
 from harness.analysis.intervals import (
     COVARIANCE_DF,
     Difference,
@@ -44,7 +45,6 @@ from harness.analysis.shared_draws import covariance
 from harness.errors import BadInput
 
 COMPUTE = ("size", "patch_size", "depth", "width", "heads", "step", "batch_size")
-REPLICATE = ("seed", "sampling_seed")
 FACTORS = ("family", "block", "image_size", "data", "autoencoder", "learning_rate", "objective",
            "objective_settings")  # fmt: skip
 EFFECT = ("factor", "level", "against", "ratio", "ratio_low", "ratio_high", "p", "p_holm", "better",
@@ -279,77 +279,29 @@ def choose(
     rows: pd.DataFrame, factor: str, metric: str, on: pd.DataFrame | None = None
 ) -> tuple[Choice, ...]:
     """Per model the best level of `factor`, chosen on one half of the samples and valued on the
-    other.
+    other (harness.analysis.halves).
 
-    The halves are training seeds where a model has several: a recipe's luck in training is then
-    not chosen either. Else they are sampling seeds of the same checkpoints. Else the level is
-    chosen `on` these rows, of other samples (measured in another way, perhaps), and valued on all
-    of `rows`. A model with none of these is absent: the best of several, measured on what it was
-    chosen by, is flattered. A level counts where it has every seed of both halves, and a model
-    where two levels do.
+    The halves are training seeds where a model's levels have several: a recipe's luck in training
+    is then not chosen either. Else they are sampling seeds of the same checkpoints. Else the level
+    is chosen `on` these rows, of other samples (measured in another way, perhaps), and valued on
+    all of `rows`. A model with none of these is absent: the best of several, measured on what it
+    was chosen by, is flattered. Levels are compared by the seeds that all of them have; one that
+    has too few of those that others share is not among them.
     """
     full, _ = with_recipe(rows)
     other = None if on is None else with_recipe(on)[0]
-    sign = 1.0 if higher_is_better(metric) else -1.0
     out = []
     for model, one in full.groupby("model", sort=False):
-        halves = _halves(one) or _others(one, other, str(model))
-        if halves is None:
+        divided = halves(one, factor, None if other is None else other[other["model"] == model])
+        if divided is None:
             continue
-        (picked, chosen_on), (kept, valued_on) = halves
-        levels = _complete(picked, factor) & _complete(kept, factor)
-        if len(levels) < 2:
-            continue
-        picked, kept = (half[half[factor].isin(levels)] for half in (picked, kept))
-        scores: Any = picked.groupby(factor)["value"].mean().astype(float)
-        best: Any = (sign * scores).idxmax()
-        means = averaged(kept.assign(label=kept[factor]))
+        best, flattered = divided.best(higher_is_better(metric))
+        means = divided.means()
         row = means[means["label"] == best].iloc[0]
         se, df = (math.nan if pd.isna(row[c]) else float(row[c]) for c in ("se", "se_df"))
         basis = None if pd.isna(row["basis"]) else str(row["basis"])
         out.append(
-            Choice(best, str(model), float(row["value"]), se, chosen_on, valued_on, degrees(df),
-                   basis, float(scores[best]), len(levels))
+            Choice(best, str(model), float(row["value"]), se, divided.chosen_on, divided.valued_on,
+                   degrees(df), basis, flattered, len(divided.levels))
         )  # fmt: skip
     return tuple(out)
-
-
-Half = tuple[pd.DataFrame, str]  # rows, and in words which
-
-
-def _halves(one: pd.DataFrame) -> tuple[Half, Half] | None:
-    """A model's rows by the first half of its seeds and the rest; None where it has one."""
-    for column in REPLICATE:
-        kinds = sorted(one[column].dropna().unique()) if column in one else []
-        if len(kinds) > 1:
-            first, rest = kinds[: len(kinds) // 2], kinds[len(kinds) // 2 :]
-            return _half(one, column, first), _half(one, column, rest)
-    return None
-
-
-def _half(one: pd.DataFrame, column: str, seeds: Sequence[float]) -> Half:
-    return one[one[column].isin(seeds)], f"{column} {', '.join(f'{k:g}' for k in seeds)}"
-
-
-def _others(one: pd.DataFrame, on: pd.DataFrame | None, model: str) -> tuple[Half, Half] | None:
-    """Rows `on` other samples of this model, and its own; None where they share a sampling seed."""
-    if on is None or "sampling_seed" not in on or "sampling_seed" not in one:
-        return None
-    own, theirs = one["sampling_seed"], on[on["model"] == model]
-    if not len(theirs) or theirs["sampling_seed"].isna().any() or own.isna().any():
-        return None
-    if set(own) & set(theirs["sampling_seed"]):
-        return None
-    seeds = [sorted(set(s)) for s in (theirs["sampling_seed"], own)]
-    return _half(theirs, "sampling_seed", seeds[0]), _half(one, "sampling_seed", seeds[1])
-
-
-def _complete(half: pd.DataFrame, factor: str) -> set[Any]:
-    """The levels that were measured with every seed of the half: means of others do not compare."""
-    by = [c for c in REPLICATE if c in half]
-    had = {
-        level: set(rows[by].itertuples(index=False, name=None))
-        for level, rows in half.groupby(factor, sort=False)
-    }
-    every = set().union(*had.values())
-    return {level for level, seeds in had.items() if seeds == every}

@@ -2,6 +2,7 @@
 
 The best of several noisy values is flattered. Where a study has other samples, or other trainings,
 the recipe is chosen on one half and valued on the rest; where it has not, the report says so.
+Budgets (harness.report.sections.alternatives) say it in the same words.
 """
 
 from __future__ import annotations
@@ -41,11 +42,16 @@ def flattered(found: Findings) -> list[Text]:
     if not models:
         return []
     who = listed(models) if len(models) <= SAID else count_word(len(models), "model")
-    return [
-        f"The recipes of {who} have one set of samples each: the best of them is chosen on the "
-        "samples that are reported, and its value is flattered. A second training seed, or an "
-        "evaluation with another seed, would give others. "
-    ]
+    return [on_the_same(f"The recipes of {who}")]
+
+
+def on_the_same(who: str) -> str:
+    """Sentences: `who` ("The recipes of DiT-S/2") were chosen among by the values reported."""
+    return (
+        f"{who} have no second set of samples in common: the best is chosen on the samples that "
+        "are reported, and its value is flattered. A second training seed, or an evaluation with "
+        "another sampling seed, would give others. "
+    )
 
 
 def choices_table(found: Findings) -> list[Block]:
@@ -66,8 +72,9 @@ def choices_table(found: Findings) -> list[Block]:
     caption: list[Text] = [
         strong("The best of several recipes. "),
         "Chosen by the mean on some samples; its value is of the others, of which the choice knew "
-        "nothing. Where it was chosen it is the best of several noisy values, and flattered. A "
-        "recipe without some seed that others have is not among them. ",
+        "nothing. Where it was chosen it is the best of several noisy values, and flattered. "
+        "Recipes are compared by the seeds that all of them have; one with too few of those that "
+        "others share is not among them. ",
         half(rows, more),
     ]
     if len(choices) > MOST:

@@ -51,7 +51,7 @@ class Effects:
     choices: tuple[Choice, ...] = ()
     """Per model the best of its recipes, chosen on other samples than those of its value."""
     flattered: tuple[str, ...] = ()
-    """Models of several recipes, all measured on one set of samples."""
+    """Models of several recipes that have no second set of samples in common."""
 
     def level_in_words(self, factor: Any, level: Any) -> str:
         """A level in words that no other level of its factor has."""

@@ -12,6 +12,7 @@ from ablations import SIZES, better, study
 from scipy import stats
 
 from harness.analysis.factors import axes, choose, factor_effects, mean_effect, paired, with_recipe
+from harness.analysis.intervals import interval
 from harness.errors import BadInput
 from harness.store import influences
 
@@ -115,7 +116,7 @@ def test_a_choice_is_valued_on_other_trainings_where_there_are_some():
     seeds = pd.concat([study(better, 4).assign(sampling_seed=s) for s in (0, 1)])
     (one, *_) = choose(seeds, "learning_rate", "fid")
     assert (one.chosen_on, one.valued_on, one.level) == ("seed 0, 1", "seed 2, 3", 0.2)
-    assert one.basis == "seeds" and one.se > 0 and one.df == 2  # of two levels, two seeds each
+    assert one.basis == "seeds" and one.se > 0 and one.df == 6  # of two levels, four seeds each
 
 
 def test_a_choice_may_be_made_on_another_evaluation_of_other_samples():
@@ -129,25 +130,44 @@ def test_a_choice_may_be_made_on_another_evaluation_of_other_samples():
     assert choose(rows, "learning_rate", "fid", on[on["learning_rate"] == 0.1]) == ()
 
 
-def test_a_level_without_some_seed_is_not_compared_by_its_mean():
+def test_a_level_without_some_seed_is_compared_by_those_that_all_have():
+    rows = study(better, 4, levels=(0.1, 0.2, 0.3))
+    worse = rows["value"].where(rows["learning_rate"] != 0.3, 1e3)
+    lucky = rows.assign(value=worse.where(worse.index % 4 != 0, 1e-3))  # of seed 0, every level
+    gone = lucky[(lucky["learning_rate"] == 0.3) | (lucky["seed"] != 0)]
+    chosen = choose(gone, "learning_rate", "fid")
+    assert {(c.level, c.levels, c.chosen_on) for c in chosen} == {(0.2, 3, "seed 1")}
+
+
+def test_a_level_with_too_few_of_the_seeds_is_not_chosen():
     rows = study(better, 4, levels=(0.1, 0.2, 0.3))
     lucky = rows.assign(value=rows["value"].where(rows["learning_rate"] != 0.3, 1e-3))
-    gone = lucky[(lucky["learning_rate"] != 0.3) | (lucky["seed"] != 1)]
+    gone = lucky[(lucky["learning_rate"] != 0.3) | (lucky["seed"] == 1)]
     chosen = choose(gone, "learning_rate", "fid")
     assert {(c.level, c.levels) for c in chosen} == {(0.2, 2)}
 
 
+def test_the_choice_of_two_trainings_speaks_of_the_model():
+    """The half that values has one training each: its recorded error is of that checkpoint."""
+    twice = study(better, 2, std=1e-4).assign(sampling_seed=0)
+    assert {c.basis for c in choose(twice, "learning_rate", "fid")} == {"seeds"}
+    assert min(c.se / c.value for c in choose(twice, "learning_rate", "fid")) > 1e-3
+
+
 @pytest.mark.slow
-def test_the_best_of_equal_recipes_is_not_flattered():
+def test_the_best_of_equal_recipes_is_not_flattered_and_its_interval_holds_the_truth():
     rng = np.random.default_rng(4)
-    gains = [
-        np.log(c.value / (60 * SIZES[c.model] ** -0.3))
+    chosen = [
+        (c, 60 * SIZES[c.model] ** -0.3)
         for _ in range(40)
         for c in choose(
             study(lambda *_: 0.0, 2, levels=range(1, 7), rng=rng), "learning_rate", "fid"
         )
     ]
+    gains = [math.log(c.value / truth) for c, truth in chosen]
     assert abs(np.mean(gains)) < 4 * 0.1 / math.sqrt(len(gains))
+    held = sum(truth in interval(c.value, c.se, c.df) for c, truth in chosen)
+    assert stats.binom.cdf(held, len(chosen), 0.95) > 1e-3
 
 
 def test_values_that_are_not_positive_are_compared_by_their_differences():

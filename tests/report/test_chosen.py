@@ -38,8 +38,8 @@ def test_the_text_says_where_a_recipe_was_chosen_and_where_it_was_valued() -> No
 
 def test_one_set_of_samples_is_called_flattered() -> None:
     text = plain(chosen.sentences(found(flattered=("DiT-S/2", "DiT-B/2"))))
-    assert "The recipes of DiT-S/2 and DiT-B/2 have one set of samples each" in text
-    assert "is flattered" in text and "evaluation with another seed" in text
+    assert "The recipes of DiT-S/2 and DiT-B/2 have no second set of samples in common" in text
+    assert "is flattered" in text and "evaluation with another sampling seed" in text
     assert chosen.sentences(found()) == [] == chosen.choices_table(found())
 
 
@@ -88,5 +88,5 @@ def test_a_study_with_other_samples_chooses_on_them(make, sampling) -> None:
 @pytest.mark.slow
 def test_a_study_with_one_set_of_samples_says_that_its_best_is_flattered(make) -> None:
     text = said(rates(make))
-    assert "The recipes of DiT-micro-S/4 and DiT-micro-B/4 have one set of samples each" in text
+    assert "The recipes of DiT-micro-S/4 and DiT-micro-B/4 have no second set of samples" in text
     assert "chosen on other samples" not in text
