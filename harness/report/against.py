@@ -11,13 +11,18 @@ from harness.errors import BadInput
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("label", "model", "size", "patch_size", "gflops", "params", "value", "se", "se_df")
+COLUMNS = ("label", "model", "size", "patch_size", "gflops", "params", "value", "se", "se_df",
+           "family", "setting", "recorded")  # fmt: skip
 NEEDED = ("model", "gflops", "value")
 NUMBERS = ("gflops", "value", "se", "se_df", "params", "patch_size")
 
 
 def read(source: Path, metric: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Columns `COLUMNS`: values of `metric` from a results folder, or from a CSV.
+
+    `recorded`: are settings recorded, as a folder's are? `setting` is then the name of the study's
+    own setting that a row has, in the words of its labels ("lr 0.001"); null where the study has no
+    such setting. A CSV records none: see `in_panels`.
 
     rows: the study's own metrics. Of a folder only those values count that were measured as the
     study's compared ones: at their step, by their protocol, against their reference and weights.
@@ -70,9 +75,28 @@ def _of_folder(source: Path, metric: str, ours: pd.DataFrame) -> pd.DataFrame:
     own = selection.final_rows(ours, metric)
     called = dict(zip(own["key"], own["label"], strict=True))
     mine = both[~both["_theirs"]]
-    names = {joint: called.get(key) for key, joint in zip(mine["key"], mine["label"], strict=True)}
-    theirs = theirs.assign(label=[names.get(label) or label for label in theirs["label"]])
-    return averaged(theirs, ("step",)).reindex(columns=list(COLUMNS))
+    joint = {key: called[key] for key in mine["key"] if key in called}
+    settings = {
+        setting(label, model): setting(joint[key], model)
+        for key, label, model in zip(mine["key"], mine["label"], mine["model"], strict=True)
+        if key in joint
+    }
+    has = [
+        settings.get(setting(label, model))
+        for label, model in zip(theirs["label"], theirs["model"], strict=True)
+    ]
+    names = [
+        label if its is None else f"{model} {its}".rstrip()
+        for label, model, its in zip(theirs["label"], theirs["model"], has, strict=True)
+    ]
+    theirs = theirs.assign(label=names, setting=pd.Series(has, index=theirs.index, dtype=object))
+    found = averaged(theirs, ("step", "setting")).assign(recorded=True)
+    return found.reindex(columns=list(COLUMNS))
+
+
+def setting(label: Any, model: Any) -> str:
+    """What a label says besides the model's name: block, recipe, image size."""
+    return str(label).removeprefix(str(model)).strip()
 
 
 def _same(step: Any, compared: int | None) -> bool:
@@ -122,7 +146,42 @@ def _of_csv(source: Path) -> pd.DataFrame:
         line = int(rows.index[twice][0]) + 2
         name = rows.loc[rows.index[twice][0], "label"]
         raise BadInput(f"--against {source}, line {line}: {name} is there twice")
-    return rows.reindex(columns=list(COLUMNS)).reset_index(drop=True)
+    rows = rows.reindex(columns=list(COLUMNS)).reset_index(drop=True)
+    return rows.assign(family=None, setting=None, recorded=False)
+
+
+def in_panels(theirs: pd.DataFrame, ours: pd.DataFrame) -> pd.DataFrame:
+    """`theirs` with `group`: that of ours which has their setting, null where none has it.
+
+    ours: with `group` (harness.report.prepared). What is recorded stands where family and setting
+    are its own. A row of a CSV stands where its label is one of ours, or says in our words what
+    our label says besides the model; where ours are of one setting all of a CSV stands beside
+    them, as its giver asked.
+    """
+    import pandas as pd
+
+    from harness.analysis.labels import plain
+
+    every = set(ours["group"])
+    at: dict[Any, set[str]] = {}
+    for row in ours.to_dict("records"):
+        its = setting(row["label"], row.get("model"))
+        for key in ((plain(row.get("family")), its), ("", its), row["label"]):
+            at.setdefault(key, set()).add(row["group"])
+
+    def group(row: dict[Any, Any]) -> str | None:
+        if row.get("recorded") is True:
+            its = plain(row["setting"])
+            found = at.get((plain(row["family"]), its), set())
+        elif len(every) == 1:
+            found = every
+        else:
+            said = setting(row["label"], row["model"])
+            found = at.get(row["label"]) or (at.get(("", said), set()) if said else set())
+        return next(iter(found)) if len(found) == 1 else None
+
+    groups = [group(row) for row in theirs.to_dict("records")]
+    return theirs.assign(group=pd.Series(groups, index=theirs.index, dtype=object))
 
 
 def _numbers(source: Path, cells: pd.Series, column: str) -> pd.Series:

@@ -108,7 +108,7 @@ class ReportInput:
     """The numbers are the paper's: they are not set beside themselves."""
     against: pd.DataFrame | None = None
     """Somebody else's values of the primary metric: label, model, size, patch_size, gflops, params,
-    value, se and se_df (null: not known)."""
+    value, se and se_df (null: not known), and of which setting they are (against.read)."""
     against_label: str = ""
     missing: Sequence[str] = ()
     """What the study asked for and has not got, one phrase each ("train DiT-XL/2: failed")."""

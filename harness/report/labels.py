@@ -96,16 +96,18 @@ def label_points(
     points: Sequence[tuple[float, float, str]],
     ink: str = style.INK,
     radii: Sequence[float] = (),
+    beside: Sequence[tuple[float, float, str]] = (),
 ) -> None:
     """Write each (x, y, text) beside its point where it covers nothing, once the layout is known.
 
     It keeps clear of curves and intervals where there is room. `radii`: of the marks in points (3
     where not given). A label for which no place is free is left out: the value under the pointer
-    and the table name it.
+    and the table name it. `beside`: other points of the same names (another's values of the
+    models), which are named once with these: the label may stand at either.
     """
     figure: Any = axes.get_figure(root=True)
     reach = list(radii) or [3.0] * len(points)
-    figure.waiting.append(lambda: _label(axes, points, ink, reach))
+    figure.waiting.append(lambda: _label(axes, points, ink, reach, beside))
 
 
 def _label(
@@ -113,42 +115,47 @@ def _label(
     points: Sequence[tuple[float, float, str]],
     ink: str,
     radii: Sequence[float],
+    beside: Sequence[tuple[float, float, str]],
 ) -> None:
     figure: Any = axes.get_figure(root=True)
     scale = figure.dpi / 72
     renderer = figure.canvas.get_renderer()
     frame = axes.get_window_extent()
     solid = [t.get_window_extent(renderer) for t in axes.texts if t.get_text()]
-    for (x, y, _), radius in zip(points, radii, strict=True):
+    drawn = [*zip(points, radii, strict=True), *((spot, 3.0) for spot in beside)]
+    for (x, y, _), radius in drawn:
         px, py = axes.transData.transform((x, y))
         side = radius * scale
         solid.append(Bbox.from_bounds(px - side, py - side, 2 * side, 2 * side))
     soft, bars = np.vstack([curves(axes), marks(axes)]), intervals(axes)
-    spots = _pixels(axes, [(x, y) for x, y, _ in points])
+    spots = _pixels(axes, [(x, y) for (x, y, _), _ in drawn])
     for (x, y, text), radius in zip(points, radii, strict=True):
-        places = [_out(place, radius - 3) for place in PLACES]
         note = axes.annotate(
             short(text), (x, y), (0, 0), textcoords="offset points", fontsize=6.8, color=ink
         )
         note.set_in_layout(False)
-        options = []
-        for order, (dx, dy, across, up) in enumerate(places):
-            box = _placed(note, dx, dy, across, up, renderer)
-            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 2 * scale
-            inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
-            if not inside or any(_meet(box, other) for other in solid):
-                continue
-            if _nearest(box, spots) + 2 * scale < _nearest(box, _pixels(axes, [(x, y)])):
-                continue  # it would be read as another point's
-            crossed = _covered(box.padded(scale), soft) + BAR * _covered(box, bars)
-            options.append((crossed, order, box))
+        near = [((x, y), radius), *(((px, py), 3.0) for px, py, name in beside if name == text)]
+        own = _pixels(axes, [spot for spot, _ in near])
+        options: list[Any] = []
+        for at, reach in near:
+            for place in PLACES:
+                out = _out(place, reach - 3)
+                note.xy = at
+                box = _placed(note, *out, renderer)
+                inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 + 2 * scale
+                inside = inside and frame.y0 <= box.y0 and box.y1 <= frame.y1 + 4 * scale
+                if not inside or any(_meet(box, other) for other in solid):
+                    continue
+                if _nearest(box, spots) + 2 * scale < _nearest(box, own):
+                    continue  # it would be read as another point's
+                crossed = _covered(box.padded(scale), soft) + BAR * _covered(box, bars)
+                options.append((crossed, len(options), at, out, box))
         best = min(options, key=lambda o: o[:2]) if options else None
         if best is None or best[0] > MOST:  # amid many curves it could not be read
             note.remove()
             continue
-        _, order, box = best
-        _placed(note, *places[order], renderer)
-        solid.append(box)
+        _, _, note.xy, (dx, dy, across, up), _ = best
+        solid.append(_placed(note, dx, dy, across, up, renderer))
 
 
 def marks(axes: Axes) -> NDArray[np.float64]:

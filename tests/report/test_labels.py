@@ -43,7 +43,7 @@ def test_a_model_that_all_names_begin_with_is_left_out() -> None:
 
 
 @style.styled
-def drawing(points, floor=None, limits=(0, 10), radii=(), curve=(), bars=(), marks=()):
+def drawing(points, floor=None, limits=(0, 10), radii=(), curve=(), bars=(), marks=(), beside=()):
     figure, axes = style.canvas(style.COLUMN, 2.3)
     axes.plot([x for x, _ in curve], [y for _, y in curve])
     axes.plot([x for x, _ in marks], [y for _, y in marks], "o")
@@ -52,7 +52,7 @@ def drawing(points, floor=None, limits=(0, 10), radii=(), curve=(), bars=(), mar
     axes.set_xlim(*limits)
     axes.set_ylim(*limits)
     floor_line(axes, floor)
-    label_points(axes, points, radii=radii)
+    label_points(axes, points, radii=radii, beside=beside)
     return Drawing(figure, None, "")  # type: ignore[arg-type]
 
 
@@ -265,3 +265,16 @@ def test_no_label_is_nearer_to_another_point_than_to_its_own(seed: int) -> None:
     for name, box in written(made).items():
         apart = labels._distances(box, places)
         assert apart[int(name[3:])] <= apart.min() + 3, name
+
+
+@pytest.mark.slow
+def test_two_points_of_one_name_have_one_label_which_may_stand_at_either() -> None:
+    """About the first there are others, so that a label would be read as theirs."""
+    others = [(x, y, f"o{x}{y}") for x in (4.5, 5.5) for y in (4.5, 5.0, 5.5)] + [(5, 4.5, "o")]
+    twin = (5, 5.8, "XL/2")
+    names = [t.get_text() for t in drawing([(5, 5, "XL/2")], beside=[twin]).figure.axes[0].texts]
+    assert names == ["XL/2"]
+    assert "XL/2" not in written(drawing([(5, 5, "XL/2"), *others, (*twin[:2], "o2")]))
+    made = drawing([(5, 5, "XL/2"), *others], beside=[twin])
+    _, height = made.figure.axes[0].transData.transform(twin[:2])
+    assert written(made)["XL/2"].y0 > height

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import shutil
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import matplotlib.colors
 import numpy as np
@@ -170,6 +172,45 @@ def of_three_recipes(make):
     return {n: pd.concat([p[n] for p in parts], ignore_index=True) for n in parts[0]}
 
 
+def of_two_rates(make):
+    import pandas as pd
+
+    parts = []
+    for rate in (1e-3, 2e-3):
+        found = make.frames(patches=(4, 2))
+        for name in ("metrics", "runs"):
+            found[name] = found[name].assign(
+                learning_rate=rate, run=found[name]["run"] + f"-{rate}"
+            )
+        found["metrics"]["std"] = found["metrics"]["value"].astype(float) * 0.03
+        parts.append(found)
+    return {n: pd.concat([p[n] for p in parts], ignore_index=True) for n in parts[0]}
+
+
+def of_two_designs(make):
+    found = make.frames(patches=(4, 2), blocks=("adaln-zero", "in-context"))
+    found["metrics"]["std"] = found["metrics"]["value"].astype(float) * 0.03
+    return found
+
+
+def beside_anothers(made):
+    """The same study's values of another lab, of each setting, and of one that ours has not."""
+
+    def against(make, monkeypatch):
+        import pandas as pd
+
+        from harness.report.against import read
+
+        ours = made(make)["metrics"]
+        theirs = ours.assign(value=ours["value"].astype(float) * 1.05, key=ours["key"] + "-theirs")
+        third = theirs.assign(learning_rate=0.5, run=theirs["run"] + "-third")
+        both = pd.concat([theirs, third], ignore_index=True)
+        monkeypatch.setattr("harness.store.records.read_frames", lambda _: {"metrics": both})
+        return read(Path(__file__).parent, "fd_glyphs_cnn", ours)
+
+    return against
+
+
 def of_some_that_did_not_learn(make):
     import pandas as pd
 
@@ -194,7 +235,13 @@ KINDS = {
     "the paper's setting": in_the_papers_setting,
     "three recipes": of_three_recipes,
     "some did not learn": of_some_that_did_not_learn,
+    "two rates beside another's": of_two_rates,
+    "two designs beside another's": of_two_designs,
     "the paper's own report": None,
+}
+ANOTHERS = {
+    "two rates beside another's": beside_anothers(of_two_rates),
+    "two designs beside another's": beside_anothers(of_two_designs),
 }
 
 
@@ -207,6 +254,9 @@ def test_no_texts_overlap_nothing_is_clipped_and_no_page_is_mostly_blank(
     monkeypatch.setattr(style, "svg", lambda figure: (drawn.append(figure), svg(figure))[1])
     made = KINDS[kind]
     report = make.report(made(make), SECTIONS, samples={}) if made else papers_report()
+    if kind in ANOTHERS:
+        theirs = ANOTHERS[kind](make, monkeypatch)
+        report = replace(report, against=theirs, against_label="another lab's")
     document = compose(report)
     told = [f"figure {i}: {fault}" for i, figure in enumerate(drawn) for fault in faults(figure)]
     for block in document.pieces():

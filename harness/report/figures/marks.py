@@ -65,12 +65,15 @@ def told(row: dict[str, Any], x: str, unit: str, scale: float = 1.0) -> str:
 
 
 def points(axes: Axes, rows: pd.DataFrame, x: str, unit: str, scale: float = 1.0) -> list[float]:
-    """One marker with its interval per row; returns the values and limits drawn."""
+    """One marker with its interval per row, alike of one label; returns the values and limits
+    drawn."""
     drawn: list[float] = []
     used = ("label", "size", "patch_size", "value", "low", "high", "learned", OTHER, x)
-    for i, row in enumerate(records(rows[[c for c in used if c in rows]])):
+    order: dict[Any, int] = {}
+    for row in records(rows[[c for c in used if c in rows]]):
         at, value = float(row[x]) / scale, float(row["value"])
-        look = {**style.look(row, i), "linestyle": "none"}
+        index = order.setdefault(row["label"], len(order))
+        look = {**style.look(row, index), "linestyle": "none"}
         low, high = row.get("low"), row.get("high")
         if low is not None and high is not None and np.isfinite([low, high]).all():
             axes.errorbar(

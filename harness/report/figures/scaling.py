@@ -155,12 +155,21 @@ def _panel(axes: Axes, view: _View, scale: float, every: pd.DataFrame, floor: fl
         _left_out(axes, law, scale, limits)
         axes.set_ylim(limits)
     axes.set_xlabel(view.x_title)
-    spots = list(zip(at, rows["value"].to_list(), strict=True))
     labels.floor_line(axes, floor)
-    names = [marks.short_label(r) for r in marks.records(rows)]
-    named = [(px, py, n) for (px, py), n in zip(spots, names, strict=True)]
+    _name_models(axes, rows, at)
+
+
+def _name_models(axes: Axes, rows: pd.DataFrame, at: Sequence[float]) -> None:
+    """Each model's name once, be its values ours and somebody else's."""
+    ours: list[tuple[float, float, str]] = []
+    theirs: list[tuple[float, float, str]] = []
+    for x, row in zip(at, marks.records(rows), strict=True):
+        spot = (x, float(row["value"]), marks.short_label(row))
+        (theirs if isinstance(row.get(OTHER), str) else ours).append(spot)
+    known = {name for _, _, name in ours}
+    named = [*ours, *(spot for spot in theirs if spot[2] not in known)]
     named.sort(key=lambda spot: -spot[0])  # where room is short the largest models have it
-    labels.label_points(axes, named)
+    labels.label_points(axes, named, beside=[spot for spot in theirs if spot[2] in known])
 
 
 def _left_out(axes: Axes, law: Any, scale: float, limits: tuple[float, float]) -> None:

@@ -6,10 +6,10 @@ import pandas as pd
 
 from harness.components.section import Section
 from harness.report import figures
-from harness.report.against import differences
+from harness.report.against import differences, in_panels
 from harness.report.blocks import Block, Cell, Text, paragraph, ref, strong, table
 from harness.report.draw import drawn
-from harness.report.figures.marks import OTHER
+from harness.report.figures.marks import OTHER, PANELS
 from harness.report.findings import Findings
 from harness.report.laws import laws_table
 from harness.report.phrases import (
@@ -60,17 +60,15 @@ class Gflops(Section):
             spans += [ref("tab-laws"), " has the law's numbers. "]
         others = against_table(found)
         if others:
-            alone = "; its values are in no panel, of which each is of one setting"
-            alone = alone if len(found.groups) > 1 else ""
             spans += [ref("tab-against"), " has the differences from "
-                      f"{found.report.against_label}{alone}. "]  # fmt: skip
+                      f"{found.report.against_label}. {without_panel(found)}"]  # fmt: skip
         return [paragraph(*spans), figure, *tables, *others]
 
 
 def placed(found: Findings) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     """(rows of the main panels, the paper's rows where these stand beside in a panel of their own).
 
-    Somebody else's rows are among ours where their setting is ours.
+    Somebody else's rows are among ours of the same setting.
     """
     rows, beside = found.final, None
     if len(found.paper) >= 3 and len(found.groups) == 1:
@@ -78,12 +76,40 @@ def placed(found: Findings) -> tuple[pd.DataFrame, pd.DataFrame | None]:
             rows = pd.concat([rows, found.paper], ignore_index=True)
         else:
             beside = found.paper
-    if found.report.against is not None and len(found.groups) == 1:
-        theirs = found.report.against.assign(group=found.groups[0])
-        theirs = prepared(theirs, higher=found.higher).assign(group=found.groups[0])
-        theirs[OTHER] = found.report.against_label
-        rows = pd.concat([rows, theirs], ignore_index=True)
+    theirs = anothers(found)
+    if theirs["group"].notna().any():
+        rows = pd.concat([rows, theirs[theirs["group"].notna()]], ignore_index=True)
     return rows, beside
+
+
+def anothers(found: Findings) -> pd.DataFrame:
+    """Somebody else's rows (none: empty), `group` null where no panel is of their setting."""
+    theirs = found.report.against
+    if theirs is None:
+        return found.final.iloc[:0].assign(recorded=False)
+    groups = in_panels(theirs, found.final)["group"]
+    groups = groups.where(groups.isin(found.groups[:PANELS]), None)
+    drawn = prepared(theirs, higher=found.higher).assign(group=groups)
+    return drawn.assign(**{OTHER: found.report.against_label})
+
+
+def without_panel(found: Findings) -> str:
+    """A sentence that counts somebody else's values that are in no panel; "" where all are."""
+    theirs = anothers(found)
+    lost = int(theirs["group"].isna().sum())
+    if not lost:
+        return ""
+    is_ = "is" if lost == 1 else "are"
+    setting = "a setting that has" if lost == 1 else "settings that have"
+    why = f"{is_} of {setting} no panel here"
+    if not recorded(theirs):
+        why = f"{'names' if lost == 1 else 'name'} no setting that has a panel here"
+    return f"Of its {count(len(theirs), 'value')} {lost} {why} and {is_} not drawn. "
+
+
+def recorded(theirs: pd.DataFrame) -> bool:
+    """Are the settings of somebody else's values recorded? Those of a CSV are not."""
+    return "recorded" in theirs and bool(theirs["recorded"].eq(True).all())
 
 
 def divided(found: Findings) -> pd.DataFrame:
@@ -121,8 +147,7 @@ def caption(found: Findings) -> list[Text]:
     spans.append(learned_clause(found))
     if found.seeds > 1:
         spans.append(f"Means of {seeds(found)}. ")
-    if found.report.against is not None and len(found.groups) == 1:
-        spans.append(f"Open markers: {found.report.against_label}. ")
+    spans += open_markers(found)
     if len(found.paper) >= 3 and len(found.groups) == 1:
         where = "Open markers" if found.papers_setting else "Last panel, open markers"
         spans.append(f"{where}: {PAPER}, Table 3. ")
@@ -132,6 +157,24 @@ def caption(found: Findings) -> list[Text]:
             f"Last panel: ours over {over[OTHER].iloc[0]}'s, with our error alone; equal at the "
             "line. "
         )
+    return spans
+
+
+def open_markers(found: Findings) -> list[Text]:
+    """For the caption: whose the open markers are, and what is known of their settings."""
+    theirs = anothers(found)
+    theirs = theirs[theirs["group"].notna()]
+    if not len(theirs):
+        return []
+    spans: list[Text] = [f"Open markers: {found.report.against_label}. "]
+    if len(found.groups) > 1:
+        spans.append(
+            "Each stands in the panel of its own setting. "
+            if recorded(theirs)
+            else "Each stands in the panel that its label names; no more is known of its setting. "
+        )
+    elif not recorded(theirs):
+        spans.append("Their settings are not recorded. ")
     return spans
 
 

@@ -47,6 +47,15 @@ def test_a_model_that_did_not_learn_is_hollow_with_a_cross_and_anothers_number_i
     assert [line.get_marker() for line in axes.get_lines()].count("x") == 1
 
 
+def test_models_without_a_size_have_one_colour_be_they_ours_or_anothers() -> None:
+    _, axes = panel()
+    ours = rows(MODELS[:3], size=None)
+    theirs = ours.iloc[::-1].assign(**{OTHER: "Lab B"})
+    marks.points(axes, pd.concat([ours, theirs], ignore_index=True), "gflops", "G")
+    made = [line.get_color() for line in axes.get_lines() if line.get_gid()]
+    assert made[:3] == made[:2:-1] and len(set(made)) == 3
+
+
 def test_a_line_is_in_order_with_a_band_where_intervals_are_known() -> None:
     _, axes = panel()
     curve = rows([("S", 2, 6.0)] * 3, step=[30, 10, 20], value=[1.0, 3.0, 2.0])

@@ -82,6 +82,24 @@ def test_anothers_numbers_are_beside_or_among_ours_and_not_in_the_words() -> Non
 
 
 @pytest.mark.slow
+def test_anothers_points_are_in_the_panel_of_their_setting_and_name_no_model_twice() -> None:
+    one, two = rows(group="lr 1"), rows(group="lr 2")
+    more = [*MODELS[:2], ("XL", 2, 118.0)]
+    theirs = rows(more, group="lr 2", **{marks.OTHER: "Lab B"})
+    drawn = gflops(pd.concat([one, two, theirs], ignore_index=True), "FID").figure
+    opened = [
+        sum(line.get_markerfacecolor() == "none" for line in axes.get_lines() if line.get_gid())
+        for axes in drawn.axes
+    ]
+    assert opened == [0, 3] and legend(drawn)[-1] == "Lab B"
+    drawn.draw_without_rendering()
+    for axes, models in zip(drawn.axes, (MODELS, [*MODELS, more[-1]]), strict=True):
+        named = [text.get_text() for text in axes.texts]
+        assert len(named) == len(set(named)) and set(named) <= {f"{s}/{p}" for s, p, _ in models}
+    assert "XL/2" in named  # theirs alone
+
+
+@pytest.mark.slow
 def test_where_the_papers_values_are_among_ours_the_last_panel_has_the_ratios() -> None:
     times = {"S": 1.0, "B": 4.0, "L": 14.0, "XL": 20.0}
     ours = rows([(s, p, n * least) for p, least in ((8, 0.1), (4, 1.0), (2, 4.0))
