@@ -44,8 +44,8 @@ The rooms (each function's docstring has columns, units and source):
     factors       axes(rows) -> Axes(compute, factors, replicates);  with_recipe(rows)
                   factor_effects(rows, factor, metric) -> frame;  paired -> Pairs
                   choose(rows, factor, metric, on=None) -> Choices, valued on other samples
-    halves        halves(rows, by, on=None) -> Halves | None: .best(higher) of some samples, .means()
-                      of the others
+    halves        halves(rows, by, on=None) -> Halves | None: .best(higher) of some samples,
+                      .means() of the others
     alternatives  alternatives(metrics, metric) -> frame: trainings that cost the same, the best
                       of each budget chosen on other samples than those of its value
     interactions  interaction(rows, factor, first, second) -> Interaction: .slope .crossing

@@ -173,8 +173,8 @@ SAME = (" have no second set of samples in common: the best is chosen on the sam
         (["apart+", "apart+"], "In each of the two budgets with several trainings the best is told "
                                "from all its others: m0 and m1. The best of each" + ON),
         (["apart+", "tie+", "best"], "In one of the two budgets with several trainings the best is "
-                                     "told from all its others: m0. In the other it is not. The best "
-                                     "of each" + ON),
+                                     "told from all its others: m0. In the other it is not. The "
+                                     "best of each" + ON),
         (["tie", "apart", "tie"], "In one of the three budgets with several trainings the best is "
                                   "told from all its others: m1. In the others it is not. "
                                   "The trainings of these budgets" + SAME),
@@ -191,7 +191,8 @@ SAME = (" have no second set of samples in common: the best is chosen on the sam
         (["apart"], "In the one budget with several trainings the best is told from all its "
                     "others: m0. The trainings of this budget" + SAME),
         (["apart+"] * 9, "In each of the nine budgets with several trainings the best is told from "
-                         "all its others: m0, m1, m2, m3, m4, m5 and three more. The best of each" + ON),
+                         "all its others: m0, m1, m2, m3, m4, m5 and three more. The best "
+                         "of each" + ON),
     ],
 )  # fmt: skip
 def test_it_says_in_how_many_budgets_one_is_best_and_where_it_was_chosen(budgets, text):
