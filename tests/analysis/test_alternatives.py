@@ -69,9 +69,13 @@ def test_nothing_measured_gives_nothing() -> None:
     assert not len(alternatives(guided, "fd_x"))
 
 
-def judged(rows: list[dict[str, Any]], metric: str = "fd_x") -> list[Any]:
+def judged(rows: list[dict[str, Any]]) -> list[Any]:
     """(label, value, best, apart, chosen on, valued on) of each row."""
-    found = alternatives(frame(rows), metric)
+    return verdicts(alternatives(frame(rows), "fd_x"))
+
+
+def verdicts(found: pd.DataFrame) -> list[Any]:
+    """The same of a frame of `alternatives`."""
     columns = ("label", "value", "best", "apart", "chosen_on", "valued_on")
     return list(zip(*(found[c] for c in columns), strict=True))
 
@@ -88,12 +92,13 @@ def test_the_best_is_chosen_on_one_training_seed_and_its_value_is_of_the_other()
     """The mean of both seeds is best of A, whose second seed is not."""
     on, of = "seed 0", "seed 1"
     rows = [*trained("A", 4.0, 12.0), *trained("B", 10.0, 10.0), *trained("C", 9.0, 11.0)]
-    assert judged(rows) == [
+    found = alternatives(frame(rows), "fd_x")
+    assert verdicts(found) == [
         ("A", 12.0, True, None, on, of),
         ("B", 10.0, False, False, on, of),
         ("C", 11.0, False, False, on, of),
     ]
-    found = alternatives(frame(rows), "fd_x").set_index("label")
+    found = found.set_index("label")
     assert found["gap"].drop("A").to_dict() == {"B": -2.0, "C": -1.0}
     assert set(found["basis"]) == {"seeds"} and set(found["se_df"]) == {3.0}
     assert (found["gap_low"].drop("A") < 0).all() and (found["gap_high"].drop("A") > 0).all()
@@ -110,17 +115,16 @@ def test_higher_may_be_better_and_the_rest_may_be_ahead_of_what_was_chosen() -> 
         for s, v in enumerate(values)
     ]
     on = ("sampling_seed 0", "sampling_seed 1")
-    assert judged(rows, "precision_x") == [
+    found = alternatives(frame(rows), "precision_x")
+    assert verdicts(found) == [
         ("A", 2.0, True, None, *on),
         ("B", 9.0, False, True, *on),
         ("C", 1.0, False, False, *on),
     ]
-    found = alternatives(frame(rows), "precision_x")
     assert found["ahead"].to_list() == [False, True, False]
     assert set(found["basis"]) == {"checkpoints"}
-    lower = [{**row, "metric": "fd_x"} for row in rows]
-    assert [r[0] for r in judged(lower)] == ["C", "A", "B"]
-    assert alternatives(frame(lower), "fd_x")["ahead"].to_list() == [False] * 3
+    lower = alternatives(frame([{**row, "metric": "fd_x"} for row in rows]), "fd_x")
+    assert list(lower["label"]) == ["C", "A", "B"] and not lower["ahead"].any()
 
 
 def test_another_evaluation_with_fewer_other_samples_chooses_and_is_not_reported() -> None:
@@ -157,8 +161,9 @@ def test_a_training_with_too_few_of_the_seeds_is_not_compared_and_stands_last() 
         ("C", 1.0, False, None, None, None),
     ]
     more = [*trained("A", 10.0, 10.5, 11.0), *trained("B", 12.0, 13.0), *trained("C", 1.0, 14.0)]
-    assert [r[0] for r in judged(more)] == ["C", "A", "B"]
-    assert {r[4:] for r in judged(more)} == {on}  # the third seed of A is nobody else's
+    found = judged(more)
+    assert [r[0] for r in found] == ["C", "A", "B"]
+    assert {r[4:] for r in found} == {on}  # the third seed of A is nobody else's
 
 
 def test_each_budget_is_divided_for_itself() -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from measured_rows import B, S, final, frame, row
 
-from harness.analysis.averaging import averaged, errors
+from harness.analysis.averaging import averaged, errors, pooled_spread
 
 
 def test_seeds_become_a_mean_and_a_spread():
@@ -53,3 +53,17 @@ def test_errors_are_those_of_the_mean_where_there_is_one_and_else_not_known():
     se, df = errors(pd.DataFrame({"se": [0.5, None], "se_df": [3.0, None]}))
     assert se[0] == 0.5 and df[0] == 3 and np.isnan([se[1], df[1]]).all()
     assert np.isnan(np.concatenate(errors(pd.DataFrame({"value": [1.0]})))).all()
+
+
+def test_a_spread_of_more_trainings_is_that_of_every_value_and_shares_no_draws():
+    own = averaged(
+        frame(row(S, 30.0, std=0.3, influence="0.5 Av8="), row(B, 20.0)).assign(label=[S, B])
+    )
+    assert own["influence"].notna().tolist() == [True, False]
+    twice = frame(row(S, 30.0, std=0.3, influence="0.5 Av8="), row(B, 20.0), row(B, 22.0, seed=1))
+    out = averaged(twice.assign(label=[S, B, B]), spread=(0.1, 7.0)).set_index("label")
+    assert out["se"].to_dict() == pytest.approx({S: 3.0, B: 2.1 / math.sqrt(2)})
+    assert set(out["se_df"]) == {7.0} and set(out["basis"]) == {"seeds"}
+    assert "influence" not in out and pooled_spread(own) is None
+    relative, free = pooled_spread(averaged(twice.assign(label=[S, B, B])))
+    assert relative == pytest.approx(math.sqrt(2) / 21) and free == 1
