@@ -19,7 +19,7 @@ import pandas as pd
 from harness.analysis import selection, shared_draws
 from harness.analysis.averaging import averaged, pooled_spread
 from harness.analysis.halves import Halves, halves
-from harness.analysis.intervals import Difference, corrected, degrees, difference, with_error
+from harness.analysis.intervals import Difference, corrected, degrees, difference
 from harness.analysis.metrics import higher_is_better
 
 ALIKE = 0.10  # of compute, within a budget
@@ -143,17 +143,11 @@ def _judged(part: pd.DataFrame, divided: Halves | None, higher: bool) -> pd.Data
 
 
 def _gap(one: dict[Any, Any], best: dict[Any, Any], shared: float) -> Difference:
-    """One value less the best's. shared: covariance of their errors.
-
-    Standard errors over training seeds are all of one pooled spread, and their difference has its
-    degrees of freedom; those of two checkpoints are known each from its own samples.
-    """
+    """One value less the best's. shared: covariance of their errors."""
     errors = [_known(row["se"]) for row in (one, best)]
     dfs = [degrees(row["se_df"]) for row in (one, best)]
-    found = difference(one["value"], best["value"], *errors, *dfs, covariance=shared)
-    if one["basis"] == best["basis"] == "seeds":
-        return with_error(found.value, found.std, min(dfs))
-    return found
+    return difference(one["value"], best["value"], *errors, *dfs, covariance=shared,
+                      one_spread=one["basis"] == best["basis"] == "seeds")  # fmt: skip
 
 
 def _known(value: Any) -> float | None:

@@ -111,6 +111,13 @@ def _standard_errors(
     return frame
 
 
+def of_one_spread(frame: pd.DataFrame) -> np.ndarray:
+    """(rows,): is the standard error that of the one spread over seeds that `averaged` pools?"""
+    if "basis" not in frame:
+        return np.zeros(len(frame), bool)
+    return np.array([basis == "seeds" for basis in frame["basis"]], dtype=bool)
+
+
 def errors(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """(standard errors, degrees of freedom) of the values, each (rows,); NaN where not known.
 

@@ -125,12 +125,15 @@ def difference(
     *,
     covariance: float = 0.0,
     confidence: float = 0.95,
+    one_spread: bool = False,
 ) -> Difference:
     """first - second of two measured values, with a two-sided interval.
 
     `covariance` of their errors where they share something: with c > 0 the difference is known
     better than from independent values; it is one that was measured with `COVARIANCE_DF` degrees
-    of freedom. A missing standard error makes the interval infinite.
+    of freedom. `one_spread`: both standard errors come from one estimate of the spread over seeds
+    (averaging.of_one_spread), whose degrees of freedom count once. A missing standard error makes
+    the interval infinite.
     """
     a = math.nan if first_std is None else float(first_std)
     b = math.nan if second_std is None else float(second_std)
@@ -138,7 +141,8 @@ def difference(
     variance = a * a + b * b - 2 * covariance
     if not math.isfinite(variance):
         return with_error(gap, math.nan, math.nan, confidence)
-    df = pooled_df([a * a, b * b], [degrees(first_df), degrees(second_df)])
+    both = [degrees(first_df), degrees(second_df)]
+    df = min(both) if one_spread else pooled_df([a * a, b * b], both)
     if covariance:
         df = min(df, COVARIANCE_DF)
     return with_error(gap, math.sqrt(max(variance, 0.0)), df, confidence)

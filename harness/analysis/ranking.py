@@ -20,16 +20,19 @@ def _pairs(
     std: ArrayLike | None,
     df: ArrayLike | None,
     covariance: ArrayLike | None,
+    one_spread: ArrayLike | None,
     chosen: list[tuple[int, int]],
 ) -> list[Difference]:
     v = np.asarray(values, float)
     s = np.full(len(v), np.nan) if std is None else np.asarray(std, float)
     f = np.full(len(v), np.nan) if df is None else np.asarray(df, float)
     c = np.zeros((len(v), len(v))) if covariance is None else np.asarray(covariance, float)
+    one = np.zeros(len(v), bool) if one_spread is None else np.asarray(one_spread, bool)
     return [
-        difference(v[i], v[j], s[i], s[j], degrees(f[i]), degrees(f[j]), covariance=float(c[i, j]))
+        difference(v[i], v[j], s[i], s[j], degrees(f[i]), degrees(f[j]), covariance=float(c[i, j]),
+                   one_spread=bool(one[i] and one[j]))
         for i, j in chosen
-    ]
+    ]  # fmt: skip
 
 
 def best(
@@ -38,13 +41,15 @@ def best(
     df: ArrayLike | None = None,
     covariance: ArrayLike | None = None,
     *,
+    one_spread: ArrayLike | None = None,
     higher: bool = False,
     confidence: float = 0.95,
 ) -> NDArray[np.bool_]:
     """Which values (n,) tie with the best one, itself included; a missing value never does.
 
     `std`: standard errors, `df`: their degrees of freedom, `covariance`: (n, n) of the errors, of
-    which the diagonal is not read (shared_draws.covariance). One True alone: it is the best.
+    which the diagonal is not read (shared_draws.covariance). `one_spread`: (n,), see
+    averaging.of_one_spread. One True alone: it is the best.
     """
     v = np.asarray(values, float)
     out = np.isfinite(v)
@@ -52,7 +57,8 @@ def best(
         return out  # type: ignore[no-any-return]
     top = int(np.nanargmax(np.where(out, v if higher else -v, np.nan)))
     others = [int(i) for i in np.flatnonzero(out) if i != top]
-    judged = corrected(_pairs(v, std, df, covariance, [(top, i) for i in others]), confidence)
+    pairs = [(top, i) for i in others]
+    judged = corrected(_pairs(v, std, df, covariance, one_spread, pairs), confidence)
     for i, gap in zip(others, judged, strict=True):
         # A standard error is needed to lose: equal exact values tie as well.
         out[i] = gap.tie
@@ -65,6 +71,7 @@ def ranks(
     df: ArrayLike | None = None,
     covariance: ArrayLike | None = None,
     *,
+    one_spread: ArrayLike | None = None,
     higher: bool = False,
     confidence: float = 0.95,
 ) -> pd.DataFrame:
@@ -78,7 +85,7 @@ def ranks(
     pairs = list(combinations(known, 2))
     better = np.zeros(len(v), int)
     worse = np.zeros(len(v), int)
-    judged = corrected(_pairs(v, std, df, covariance, pairs), confidence)
+    judged = corrected(_pairs(v, std, df, covariance, one_spread, pairs), confidence)
     for (i, j), gap in zip(pairs, judged, strict=True):
         if gap.tie:
             continue

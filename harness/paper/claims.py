@@ -17,7 +17,7 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import shared_draws
-from harness.analysis.averaging import errors
+from harness.analysis.averaging import errors, of_one_spread
 from harness.analysis.correlations import correlation, regression
 from harness.analysis.crossings import crossings, last_common
 from harness.analysis.intervals import Difference, Interval, corrected, difference
@@ -88,7 +88,8 @@ def _log_gap(e: Evidence, a: pd.Series, b: pd.Series) -> Difference:
     sa, sb = std[0] / va, std[1] / vb
     r = float(shared_draws.error_correlations(frame)[0, 1])
     shared = r * float(sa * sb) if r else 0.0
-    return difference(math.log(va), math.log(vb), sa, sb, df[0], df[1], covariance=shared)
+    return difference(math.log(va), math.log(vb), sa, sb, df[0], df[1], covariance=shared,
+                      one_spread=bool(of_one_spread(frame).all()))  # fmt: skip
 
 
 def _ratio(gap: Difference, published: bool) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.analysis import shared_draws
-from harness.analysis.averaging import errors
+from harness.analysis.averaging import errors, of_one_spread
 from harness.analysis.correlations import Correlations
 from harness.analysis.extractor_strength import weak_sentence
 from harness.analysis.intervals import Interval
@@ -188,7 +188,8 @@ def correlation_text(r: Interval) -> str:
 
 def top(rows: pd.DataFrame, higher: bool) -> tuple[dict[str, Any], list[str]]:
     """The row of the best value, and the labels of all others that tie with it."""
-    tied = best(rows["value"], *errors(rows), shared_draws.covariance(rows), higher=higher)
+    tied = best(rows["value"], *errors(rows), shared_draws.covariance(rows),
+                one_spread=of_one_spread(rows), higher=higher)  # fmt: skip
     values = rows["value"].to_numpy(float)
     at = int(np.argmax(values if higher else -values))
     row = {str(k): v for k, v in rows.iloc[at].items()}

@@ -43,6 +43,12 @@ def test_degrees_of_freedom_of_a_difference_are_welchs():
     assert pooled_df([0, 0], [3, 5]) == math.inf
 
 
+def test_one_estimate_of_a_spread_counts_its_degrees_of_freedom_once():
+    apart, together = (difference(2, 1, 0.3, 0.3, 4, 4, one_spread=o) for o in (False, True))
+    assert (apart.df, together.df) == (8, 4) and apart.std == together.std
+    assert together.interval.half_width == pytest.approx(0.3 * 2**0.5 * stats.t.ppf(0.975, 4))
+
+
 def test_without_a_standard_error_nothing_is_told_apart():
     for missing in (None, math.nan):
         gap = difference(1.0, 2.0, 0.1, missing)

@@ -30,6 +30,21 @@ def test_few_degrees_of_freedom_make_ties():
     assert best(values, std, [2, 2]).sum() == 2
 
 
+def test_of_equals_with_one_pooled_spread_of_few_seeds_the_best_is_rarely_told_from_another():
+    """Three models of two seeds: the spread has three degrees of freedom, and no six."""
+    rng, draws = np.random.default_rng(4), 1500
+    wrong = {True: 0, False: 0}
+    for _ in range(draws):
+        seeds = rng.normal(size=(3, 2))
+        std = np.sqrt(seeds.var(axis=1, ddof=1).mean() / 2)
+        for one_spread in wrong:
+            tied = best(seeds.mean(axis=1), [std] * 3, [3] * 3, one_spread=[one_spread] * 3)
+            wrong[one_spread] += not tied.all()
+    few, many = (wrong[one_spread] / draws for one_spread in (True, False))
+    assert few < 0.065 and many > 0.1
+    assert stats.binom.sf(wrong[True] - 1, draws, 0.05) > 1e-3
+
+
 def test_ranks_are_intervals():
     frame = ranks([5.0, 1.0, 1.05, 9.0], [0.1] * 4)
     assert frame["rank"].tolist() == [3, 1, 2, 4]
