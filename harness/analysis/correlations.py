@@ -52,14 +52,17 @@ def correlation(
     *,
     std_df: ArrayLike | None = None,
     shared: ArrayLike | None = None,
+    one_spread: bool = False,
 ) -> Correlations:
     """Pearson of log10 `compute` (n,) with `values` (n,), and Spearman; missing values are left
     out.
 
     `std`: standard errors of the values, from samples and seeds together; `std_df`: their degrees
     of freedom (missing: taken as known); `shared` (n, n): correlations of the errors of values that
-    share draws (shared_draws.error_correlations; missing: independent). Raises BadInput: lengths
-    that differ, fewer than three usable models, compute or values that do not vary.
+    share draws (shared_draws.error_correlations; missing: independent); `one_spread`: all errors
+    come from one estimate of the spread over seeds (averaging.of_one_spread), whose degrees of
+    freedom count once. Raises BadInput: lengths that differ, fewer than three usable models,
+    compute or values that do not vary.
     """
     x, y, s = usable(compute, values, std)
     n = len(x)
@@ -69,7 +72,8 @@ def correlation(
         )
     largest = float(np.abs(y).max())  # squares of 1e300, or of 1e-300, have no number
     y, s = y / largest, None if s is None else s / largest
-    level = critical(confidence, math.inf if s is None else _freedom(s, std_df, compute, values))
+    df = math.inf if s is None else _freedom(s, std_df, compute, values, one_spread)
+    level = critical(confidence, df)
     errors = None if s is None else s**2 * np.eye(n)
     if s is not None and shared is not None:
         kept = np.flatnonzero(usable_rows(*_rows(compute, values)))
@@ -146,13 +150,16 @@ def exact_p(x: Array, y: Array, found: float) -> float:
     return float((np.abs(spearman) >= abs(found) - 1e-9).mean())
 
 
-def _freedom(s: Array, std_df: ArrayLike | None, compute: ArrayLike, values: ArrayLike) -> float:
+def _freedom(
+    s: Array, std_df: ArrayLike | None, compute: ArrayLike, values: ArrayLike, one_spread: bool
+) -> float:
     """Degrees of freedom of the errors `s` of the usable models together."""
     if std_df is None:
         return math.inf
     c, y = _rows(compute, values)
     df = np.broadcast_to(np.asarray(std_df, float), c.shape)[usable_rows(c, y)]
-    return pooled_df(s**2, [degrees(f) for f in df])
+    each = [degrees(f) for f in df]
+    return min(each) if one_spread else pooled_df(s**2, each)
 
 
 def _measured_pearson(x: Array, y: Array, errors: Array, level: float) -> Interval:

@@ -21,7 +21,7 @@ import scipy.linalg
 import scipy.stats
 from numpy.typing import ArrayLike
 
-from harness.analysis.averaging import errors
+from harness.analysis.averaging import errors, of_one_spread
 from harness.analysis.intervals import COVARIANCE_DF, Array, Difference, degrees, with_error
 from harness.analysis.labels import series
 from harness.analysis.metrics import higher_is_better
@@ -78,8 +78,10 @@ def at_budgets(curves: pd.DataFrame, budgets: Array, metric: str) -> pd.DataFram
         if shared is not None:
             shared = shared * np.outer(one["value"], one["value"])
         found.loc[one.index, "best"] = best(
-            one["value"], one["std"], one["std_df"], shared, higher=higher_is_better(metric)
-        )
+            one["value"], one["std"], one["std_df"], shared,
+            one_spread=[by_label[label].one_spread for label in one["label"]],
+            higher=higher_is_better(metric),
+        )  # fmt: skip
     return found
 
 
@@ -159,6 +161,7 @@ class _Line:
     error: Array  # relative standard errors
     df: float
     gflops: float
+    one_spread: bool = False  # are its errors those of one pooled spread? (averaging.of_one_spread)
     rows: pd.DataFrame | None = None  # its milestones as measured, where influences were recorded
 
     def value_at(self, compute: Array) -> Array:
@@ -188,12 +191,15 @@ def _gap_error(a: _Line, b: _Line, at: Array) -> tuple[Array, Array]:
     """(relative standard error, degrees of freedom) of a difference of two lines at log computes.
 
     By what the values share where that is recorded; else by Welch's, as if they were independent.
+    Errors of one pooled spread have its degrees of freedom.
     """
     weights = _gap_weights(a, b, at)
     if weights is not None:
         least = min(a.df, b.df, COVARIANCE_DF)
         return _deviation(weights, _covariance([a, b])), np.full(len(at), least)
     sa, sb = a.error_at(at), b.error_at(at)
+    if a.one_spread and b.one_spread:
+        return np.hypot(sa, sb), np.full(len(at), min(a.df, b.df))
     with np.errstate(divide="ignore", invalid="ignore"):
         df = np.hypot(sa, sb) ** 4 / (sa**4 / a.df + sb**4 / b.df)
     return np.hypot(sa, sb), np.where(np.isfinite(df), df, np.inf)
@@ -278,5 +284,6 @@ def _lines(curves: pd.DataFrame) -> list[_Line]:
             least = min(degrees(d) for d in one["_df"])
             whole = "influence" in one and one["influence"].notna().all()
             out.append(_Line(str(label), x, np.log(value), error, least,
-                             float(one["gflops"].iloc[0]), one if whole else None))  # fmt: skip
+                             float(one["gflops"].iloc[0]), bool(of_one_spread(one).all()),
+                             one if whole else None))  # fmt: skip
     return out

@@ -271,7 +271,8 @@ def _correlated(e: Evidence) -> tuple[str, str]:
     try:
         std, df = errors(rows)
         shared = shared_draws.error_correlations(rows)
-        found = correlation(rows["gflops"], rows["value"], std, std_df=df, shared=shared)
+        found = correlation(rows["gflops"], rows["value"], std, std_df=df, shared=shared,
+                            one_spread=bool(of_one_spread(rows).all()))  # fmt: skip
     except (BadInput, KeyError) as error:
         return nothing(str(error))
     r, again = found.pearson, found.measured_pearson

@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness import paper
 from harness.analysis import compute, metrics, sampling, selection
-from harness.analysis.averaging import errors
+from harness.analysis.averaging import errors, of_one_spread
 from harness.analysis.correlations import Correlations, correlation
 from harness.analysis.finished import finished
 from harness.analysis.intervals import Interval
@@ -303,8 +303,9 @@ def fitted(
         std = s if np.isfinite(s).all() else None
         with contextlib.suppress(BadInput):
             correlations[str(group)] = correlation(
-                x, y, std, std_df=df, shared=error_correlations(part)
-            )
+                x, y, std, std_df=df, shared=error_correlations(part),
+                one_spread=bool(of_one_spread(part).all()),
+            )  # fmt: skip
         why = "more is better of this metric" if higher else why_no_law(x, y)
         known = correlations.get(str(group))
         if why is None and known is not None and known.pearson.low > 0:

@@ -199,3 +199,14 @@ def test_equal_values_have_no_regression() -> None:
     for value in (math.log(5.0), 0.1 + 1e-15):
         with pytest.raises(BadInput, match="all 12 models have the same value"):
             regression(np.full(12, value), {"gflops": x, "params": np.sin(x)})
+
+
+def test_one_spread_of_few_seeds_counts_its_degrees_of_freedom_once():
+    compute = np.geomspace(1, 100, 6)
+    values = np.array([60.0, 41, 33, 20, 17, 9])
+    few, many = (
+        correlation(compute, values, 0.1 * values, std_df=[6] * 6, one_spread=one)
+        for one in (True, False)
+    )
+    assert few.pearson == many.pearson
+    assert few.measured_pearson.half_width > 1.1 * many.measured_pearson.half_width

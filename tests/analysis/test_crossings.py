@@ -38,6 +38,15 @@ def test_a_crossing_is_found_where_it_is():
     assert (bare["low"], bare["high"]) == (0, math.inf)
 
 
+def test_one_spread_of_few_seeds_counts_its_degrees_of_freedom_once():
+    """The interval is that of twice the degrees, were they of two estimates."""
+    one = curves(std=None).assign(se=lambda f: 0.05 * f["value"], se_df=3.0, basis="seeds")
+    apart = one.assign(basis="checkpoints")
+    rows = [crossings(frame, "fid").iloc[0] for frame in (one, apart, apart.assign(se_df=1.5))]
+    few, many, half = (math.log(row["high"] / row["low"]) for row in rows)
+    assert few > 1.1 * many and few == pytest.approx(half)
+
+
 @pytest.mark.slow
 def test_its_interval_holds_the_truth():
     rng, draws = np.random.default_rng(0), 100
