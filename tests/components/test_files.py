@@ -239,7 +239,7 @@ def test_a_fault_in_a_tasks_copy_is_told_by_the_name_that_the_study_lists(tmp_pa
     brought = listed(tmp_path, my_schedule=SCHEDULE.format(version=1, factor="1 / (step - 4)"))
     component_files.keep(brought, tmp_path)
     registry.forget_files()
-    files._loaded.clear()
+    files._loaded.pop("my_schedule")
     sys.modules.pop("my_schedule")
     files.load_copies([file.described() for file in brought], tmp_path)
     with pytest.raises(BadInput, match=r"ZeroDivisionError: .* \(my_schedule\.py:\d+\)$"):
