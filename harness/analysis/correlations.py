@@ -158,8 +158,7 @@ def _freedom(
         return math.inf
     c, y = _rows(compute, values)
     df = np.broadcast_to(np.asarray(std_df, float), c.shape)[usable_rows(c, y)]
-    each = [degrees(f) for f in df]
-    return min(each) if one_spread else pooled_df(s**2, each)
+    return pooled_df(s**2, [degrees(f) for f in df], one_spread)
 
 
 def _measured_pearson(x: Array, y: Array, errors: Array, level: float) -> Interval:

@@ -101,8 +101,13 @@ def without_spread(value: float, std: float) -> bool:
     return std <= ROUNDING * max(1.0, abs(value))
 
 
-def pooled_df(variances: ArrayLike, dfs: ArrayLike) -> float:
-    """Degrees of freedom of a sum of independent variances (Welch 1947, Satterthwaite 1946)."""
+def pooled_df(variances: ArrayLike, dfs: ArrayLike, one_spread: bool = False) -> float:
+    """Degrees of freedom of a sum of independent variances (Welch 1947, Satterthwaite 1946).
+
+    `one_spread`: all come from one estimate (averaging.of_one_spread), and count once.
+    """
+    if one_spread:
+        return float(np.min(dfs))
     v, df = np.asarray(variances, float), np.asarray(dfs, float)
     if not v.sum() > 0:
         return math.inf
@@ -141,8 +146,7 @@ def difference(
     variance = a * a + b * b - 2 * covariance
     if not math.isfinite(variance):
         return with_error(gap, math.nan, math.nan, confidence)
-    both = [degrees(first_df), degrees(second_df)]
-    df = min(both) if one_spread else pooled_df([a * a, b * b], both)
+    df = pooled_df([a * a, b * b], [degrees(first_df), degrees(second_df)], one_spread)
     if covariance:
         df = min(df, COVARIANCE_DF)
     return with_error(gap, math.sqrt(max(variance, 0.0)), df, confidence)

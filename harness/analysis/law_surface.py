@@ -17,6 +17,7 @@ the threshold of the exponent and of a mean is another one (harness.analysis.bou
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -77,20 +78,27 @@ class Surface:
         mean at `compute`. Both are straight on the log scale, so that each distance is that of a
         regression on log u.
         """
-        k = np.maximum(self.share, NO_SHARE)
-        power = np.exp(-self.exponent[:, None] * self.log_u)[:, None, :]
-        law = np.log((1 - k[..., None]) * power + k[..., None])
-        one = np.ones_like(self.log_u)
-        to_bound = self._distance(law, one, self.log_u)
+        laws, to_bound = self._beside_bound
         if compute is None:
-            along = self._distance(law + self.exponent[:, None, None] * self.log_u, one)
+            one = np.ones_like(self.log_u)
+            along = self._distance(laws + self.exponent[:, None, None] * self.log_u, one)
         else:
             at = float(np.log(compute / self.largest))
+            k = np.maximum(self.share, NO_SHARE)
             there = np.log((1 - k) * np.exp(-self.exponent[:, None] * at) + k)
-            along = self._distance(law - there[..., None], self.log_u - at)
+            along = self._distance(laws - there[..., None], self.log_u - at)
         distance = np.where(self.share > 0, to_bound, 0.0)
         slant = to_bound / np.maximum(along, 1e-300)
         return threshold_share(slant, distance, confidence)
+
+    @cached_property
+    def _beside_bound(self) -> tuple[Array, Array]:
+        """The laws of the grid at the models (R, K, n), none on the bound, and their distances from
+        it (R, K)."""
+        k = np.maximum(self.share, NO_SHARE)[..., None]
+        power = np.exp(-self.exponent[:, None] * self.log_u)[:, None, :]
+        laws = np.log((1 - k) * power + k)
+        return laws, self._distance(laws, np.ones_like(self.log_u), self.log_u)
 
     def _distance(self, laws: Array, *regressors: Array) -> Array:
         """Of each of `laws` (R, K, n) from all sums of the regressors (n,), in standard errors."""
