@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import pickle
 import re
 from unittest import mock
 
@@ -12,6 +13,7 @@ from harness.report import typst_writer
 from harness.report.document import compose
 
 ALL = tuple(BUILT_IN)
+COMPOSED = {}  # by a report's bytes, what the typst template is given; one test's own
 
 
 def parts(report):
@@ -44,10 +46,18 @@ def unseen_figures():
         yield
 
 
+def composed(report):
+    """What the typst template is given of a report; composed once in a test, figures unseen."""
+    name = pickle.dumps(report)
+    if name not in COMPOSED:
+        with unseen_figures():
+            COMPOSED[name] = parts(report)[0]
+    return COMPOSED[name]
+
+
 def said(report):
     """All its words."""
-    with unseen_figures():
-        return re.sub(r"\s+", " ", words(parts(report)[0]))
+    return re.sub(r"\s+", " ", words(composed(report)))
 
 
 def abstract(report):
@@ -55,7 +65,6 @@ def abstract(report):
 
 
 def cells_of(report, label):
-    with unseen_figures():
-        document, _ = parts(report)
-    blocks = [b for band in document["bands"] for s in band.get("sections", ()) for b in s["rest"]]
+    bands = composed(report)["bands"]
+    blocks = [b for band in bands for s in band.get("sections", ()) for b in s["rest"]]
     return next(b for b in blocks if b.get("label") == label)

@@ -19,7 +19,7 @@ from tiny_study import TINY
 
 RUN = [sys.executable, "-W", "ignore", "-m", "harness", "run", "tiny.yaml", "--no-report"]
 SEED = int(os.environ.get("HARNESS_TEST_SEED", "20261125"))
-KILLS = int(os.environ.get("HARNESS_TEST_KILLS", "8"))
+KILLS = int(os.environ.get("HARNESS_TEST_KILLS", "5"))
 VICTIMS = (DRIVER, WORKER, WORKER, ALL)
 # Trainings long enough to be killed inside, with their own checkpoints to go on from.
 STUDY = (

@@ -260,6 +260,14 @@ def report(found=None, sections=SCALING, **changes):
     return ReportInput(**{**values, **changes})
 
 
+@pytest.fixture(autouse=True)
+def composed_anew():
+    """No test sees what another composed: it may have replaced what a report is made with."""
+    from report_words import COMPOSED
+
+    COMPOSED.clear()
+
+
 @pytest.fixture(scope="session")
 def make():
     """`make.frames(...)` and `make.report(frames, sections, field=...)`."""

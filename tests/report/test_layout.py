@@ -245,8 +245,17 @@ ANOTHERS = {
 }
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+EACH = (
+    *("default", "forty models", "lost values", "the paper's setting", "some did not learn"),
+    *("two designs beside another's", "the paper's own report"),
+)
+"Kinds that each change has; `.ci/full` has all."
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(k, marks=pytest.mark.slow if k in EACH else pytest.mark.full) for k in KINDS],
+)
 def test_no_texts_overlap_nothing_is_clipped_and_no_page_is_mostly_blank(
     make, monkeypatch, tmp_path, kind
 ):
