@@ -22,12 +22,10 @@ SEED = int(os.environ.get("HARNESS_TEST_SEED", "20261125"))
 KILLS = int(os.environ.get("HARNESS_TEST_KILLS", "5"))
 VICTIMS = (DRIVER, WORKER, WORKER, ALL)
 # Trainings long enough to be killed inside, with their own checkpoints to go on from.
-STUDY = (
-    TINY.replace("steps: 6, milestones: [3, 6]", "steps: 40, milestones: [20, 40]")
-    .replace("log_every: 2", "log_every: 5, checkpoint_every: 7")
-    .replace("model.patch_size: [8]", "model.patch_size: [8, 4]")
+STUDY = TINY.replace("steps: 6, milestones: [3, 6]", "steps: 40, milestones: [20, 40]").replace(
+    "log_every: 2", "log_every: 5, checkpoint_every: 7"
 )
-STAGES = 4 + 1 + 8 + 1 + 8 + 8 + 1 + 1
+STAGES = 2 + 1 + 4 + 1 + 4 + 4 + 1 + 1
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

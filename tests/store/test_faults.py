@@ -102,8 +102,8 @@ def test_killed_at_any_write_the_same_work_again_ends_whole(tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_killed_twice_at_any_two_writes_it_still_ends_whole(tmp_path: Path) -> None:
-    for first in range(0, 24, 3):
-        for second in range(1, 24, 5):
+    for first in range(0, 24, 4):
+        for second in range(1, 24, 6):
             root = tmp_path / f"{first}-{second}"
             killed_at(first, lambda root=root: one_stage(root))  # type: ignore[misc]
             killed_at(second, lambda root=root: one_stage(root))  # type: ignore[misc]
