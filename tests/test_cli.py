@@ -325,7 +325,7 @@ def test_what_a_finished_verb_leaves_is_not_gone_through_again(
     monkeypatch.setattr(cli, "main", lambda: 3)
     monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "mine")
     monkeypatch.setitem(sys.modules, "torch", sys)  # as if it were loaded: these tests need none
-    assert gc.get_freeze_count() == 0
+    gc.unfreeze()  # what conftest.py froze
     try:
         assert __main__.main() == 3
         assert gc.get_freeze_count() == 0, "torch is loaded here, and triton calls it a leak"
@@ -335,8 +335,8 @@ def test_what_a_finished_verb_leaves_is_not_gone_through_again(
         assert gc.get_freeze_count() > 0
         assert os.environ["PYDANTIC_DISABLE_PLUGINS"] == "mine"  # what somebody said stands
     finally:
-        gc.unfreeze()
         gc.enable()
+        gc.freeze()
 
 
 @pytest.mark.slow

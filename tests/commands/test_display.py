@@ -107,7 +107,7 @@ def test_progress_never_exceeds_its_total(clock: Clock) -> None:
 
 
 def test_what_was_done_since_the_stages_were_counted_is_told(clock: Clock) -> None:
-    """A job ended between the command's count and the driver's: the run said "0 done", and ended."""
+    """A job ended between the command's count and the driver's: a run said "0 done" alone."""
     stages = [stage("train", i, 1.0) for i in range(3)]
     out, lines = io.StringIO(), io.StringIO()
     for shown in (
