@@ -32,11 +32,8 @@ class Halves:
     kept: pd.DataFrame
     chosen_on: str  # "seed 0", "sampling_seed 0, 1"
     valued_on: str
-
-    @property
-    def of_trainings(self) -> bool:
-        """Are the halves training seeds? A level's luck in training is then not chosen either."""
-        return self.chosen_on.startswith("seed ")
+    of_trainings: bool
+    """Are the halves training seeds? A level's luck in training is then not chosen either."""
 
     def best(self, higher: bool) -> tuple[Any, float]:
         """The level of the best mean of the picked rows, and that mean, which is flattered."""
@@ -89,8 +86,8 @@ def halves(rows: pd.DataFrame, by: str, on: pd.DataFrame | None = None) -> Halve
 
 
 def _halves(by: str, column: str, picked: pd.DataFrame, kept: pd.DataFrame) -> Halves:
-    said = (_said(column, sorted(half[column].unique())) for half in (picked, kept))
-    return Halves(by, tuple(picked[by].unique()), picked, kept, *said)
+    on, of = (_said(column, sorted(half[column].unique())) for half in (picked, kept))
+    return Halves(by, tuple(picked[by].unique()), picked, kept, on, of, column == "seed")
 
 
 def _said(column: str, seeds: Sequence[float]) -> str:
