@@ -175,18 +175,6 @@ class PlainDisplay:
         self.total, self.finished = len(stages), {s.key for s in stages if s.key in done}
         self.estimate = Estimate(stages, done, self.known)
 
-    def stock(self, content: Mapping[str, Any]) -> None:
-        """Show what the driver found; tell of what was done since the stages were last counted."""
-        before, stages = self.finished, list(content["stages"])
-        self.begin(stages, content["done"])
-        for stage in stages:
-            if stage.key in self.finished - before:
-                self.meanwhile(stage)
-
-    def meanwhile(self, stage: Stage) -> None:
-        """A stage was done between two counts: a job in a queue ended, or another driver's."""
-        self.line(f"{self.done}/{self.total} {stage.label} (meanwhile)")
-
     @property
     def done(self) -> int:
         """How many stages are done."""
@@ -222,7 +210,7 @@ class PlainDisplay:
         if event == "note":
             self.line(content["text"])
         if event == "stock":
-            self.stock(content)
+            self.begin(content["stages"], content["done"])
         if stage is None:
             return
         if event == "start":
@@ -273,9 +261,6 @@ class LiveDisplay(PlainDisplay):
     def __exit__(self, *arguments: object) -> None:
         self.live.update(self._view())
         self.live.__exit__(None, None, None)
-
-    def meanwhile(self, stage: Stage) -> None:
-        """What is done is counted in the view."""
 
     def line(self, text: str) -> None:
         """Print a line above the live view."""

@@ -70,14 +70,9 @@ class EventStream(PlainDisplay):
         counts = {"finished": self.done, "total": self.total, "failed": len(self.failed)}
         self.write("end", code=code, **counts, **said)
 
-    def meanwhile(self, stage: Stage) -> None:
-        """An event `found`, as of any stage that others did."""
-        about = {"key": stage.key, "kind": stage.kind, "label": stage.label}
-        self.write("found", **about, seconds=None, finished=self.done, total=self.total)
-
     def __call__(self, event: str, stage: Stage | None, content: dict[str, Any]) -> None:
         if event == "stock":
-            self.stock(content)
+            self.begin(content["stages"], content["done"])
         elif event == "note":
             self.line(content["text"])
         elif event in ("compacting", "compacted"):

@@ -10,7 +10,7 @@ import argparse
 import contextlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from harness.commands import common, fresh, report, report_place
@@ -28,6 +28,7 @@ from harness.dispatch.driver import Driver
 from harness.dispatch.executors import executor_of
 from harness.dispatch.merging import MANY, merge
 from harness.dispatch.notify import Notices
+from harness.dispatch.policy import Watch
 from harness.dispatch.study_state import StudyState, removed, study_state
 from harness.errors import BadInput, HarnessError, Missing
 from harness.plan import estimate
@@ -177,6 +178,25 @@ def do(args: argparse.Namespace) -> int:
     return code
 
 
+def since(done: Set[str], watch: Watch) -> Watch:
+    """`watch`, which hears as found what was done since `done` was counted and nobody told.
+
+    A job ends, or another driver's stage, before this run's driver counts the stages itself.
+    """
+    known = set(done)
+
+    def hear(event: str, stage: Stage | None, content: dict[str, Any]) -> None:
+        if event == "stock":
+            for one in content["stages"]:
+                if one.key in content["done"] and one.key not in known:
+                    hear("found", one, {})
+        elif event in ("done", "found") and stage is not None:
+            known.add(stage.key)
+        watch(event, stage, content)
+
+    return hear
+
+
 def drive(
     args: argparse.Namespace,
     opened: Opened,
@@ -206,7 +226,7 @@ def drive(
         opened.store,
         opened.ledger,
         executor,
-        watch,
+        since(state.done, watch),
         args.remake,
         args.keep_going,
     )

@@ -106,22 +106,6 @@ def test_progress_never_exceeds_its_total(clock: Clock) -> None:
     assert progress_text({"done": 17, "total": 16, "unit": "steps"}) == "16 of 16 steps"
 
 
-def test_what_was_done_since_the_stages_were_counted_is_told(clock: Clock) -> None:
-    """A job ended between the command's count and the driver's: a run said "0 done" alone."""
-    stages = [stage("train", i, 1.0) for i in range(3)]
-    out, lines = io.StringIO(), io.StringIO()
-    for shown in (
-        PlainDisplay(stages, {stages[0].key}, "retry", out),
-        EventStream(stages, {stages[0].key}, "retry", lines),
-    ):
-        for _ in range(2):  # told once
-            shown("stock", None, {"stages": stages, "done": {s.key for s in stages[:2]}})
-        assert shown.done == 2
-    assert out.getvalue() == "[12:00:00] 2/3 train 1 (meanwhile)\n"
-    (event,) = map(json.loads, lines.getvalue().splitlines())
-    assert (event["event"], event["key"], event["finished"]) == ("found", "train1", 2)
-
-
 class Spends:
     """A study's spending, as a display asks for it."""
 

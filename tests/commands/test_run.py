@@ -7,6 +7,7 @@ import os
 import random
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,6 +41,33 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(WARM_RUN, cwd=folder, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@of_one_run
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [(), ("--json",)], ids=["plain", "json"])
+def test_what_was_done_since_the_stages_were_counted_is_told_once(
+    undisturbed: Path, study: Path, verb: Said, monkeypatch: pytest.MonkeyPatch, how: tuple[str]
+) -> None:
+    """Jobs ended between the command's count and the driver's: a run said "0 done" alone."""
+    results = study.parent / "results"
+
+    def others_do_all(*_: object, **__: object) -> None:
+        for part in ("artifacts", "records"):
+            shutil.copytree(undisturbed / "results" / part, results / part, dirs_exist_ok=True)
+
+    monkeypatch.setattr("harness.commands.run.merge", others_do_all)
+    code, said = verb("run", "tiny.yaml", "--no-report", *how)
+    assert code == 0, said
+    total = len(list(results.glob("artifacts/*/*")))
+    if how:
+        events = [json.loads(line) for line in said.splitlines() if line[:1] == "{"]
+        found = [e["finished"] for e in events if e["event"] == "found"]
+        assert events[-1]["finished"] == events[-1]["total"] == total
+    else:
+        assert f"{total} stages, 0 done" in said
+        found = [int(n) for n in re.findall(rf"\] (\d+)/{total} ", said)]
+    assert found == list(range(1, total + 1))
 
 
 @of_one_run
