@@ -326,6 +326,7 @@ def test_what_a_finished_verb_leaves_is_not_gone_through_again(
     monkeypatch.setenv("PYDANTIC_DISABLE_PLUGINS", "mine")
     monkeypatch.setitem(sys.modules, "torch", sys)  # as if it were loaded: these tests need none
     gc.unfreeze()  # what conftest.py froze
+    assert gc.get_freeze_count() == 0
     try:
         assert __main__.main() == 3
         assert gc.get_freeze_count() == 0, "torch is loaded here, and triton calls it a leak"

@@ -260,6 +260,7 @@ ELSEWHERE = [name for name in SETS if name != "one set"]
 def case(
     truth: dict[str, float], sets: str, per_call: int, calls: int, mark: Any = pytest.mark.full
 ) -> Any:
+    """One of the table; each change has few of many budgets together, and few of each alone."""
     return pytest.param(truth, sets, per_call, calls, marks=mark)
 
 

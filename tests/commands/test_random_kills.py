@@ -21,11 +21,15 @@ RUN = [sys.executable, "-W", "ignore", "-m", "harness", "run", "tiny.yaml", "--n
 SEED = int(os.environ.get("HARNESS_TEST_SEED", "20261125"))
 KILLS = int(os.environ.get("HARNESS_TEST_KILLS", "5"))
 VICTIMS = (DRIVER, WORKER, WORKER, ALL)
+PATCHES = "[8]" if KILLS <= 5 else "[8, 4]"  # before a release there is more to be killed
+MODELS = 2 * len(PATCHES.split(","))
 # Trainings long enough to be killed inside, with their own checkpoints to go on from.
-STUDY = TINY.replace("steps: 6, milestones: [3, 6]", "steps: 40, milestones: [20, 40]").replace(
-    "log_every: 2", "log_every: 5, checkpoint_every: 7"
+STUDY = (
+    TINY.replace("steps: 6, milestones: [3, 6]", "steps: 40, milestones: [20, 40]")
+    .replace("log_every: 2", "log_every: 5, checkpoint_every: 7")
+    .replace("model.patch_size: [8]", f"model.patch_size: {PATCHES}")
 )
-STAGES = 2 + 1 + 4 + 1 + 4 + 4 + 1 + 1
+STAGES = MODELS + 1 + 2 * MODELS + 1 + 2 * MODELS + 2 * MODELS + 1 + 1
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from report_words import ALL, abstract, composed, parts, said, unseen_figures, words
+from report_words import ALL, abstract, parts, said, unseen_figures, words
 
 from harness.components import Section, registry
 from harness.errors import HarnessError
@@ -60,7 +60,7 @@ def test_the_pdf_opens_with_the_studys_own_headline_numbers(make, scratch):
 
 @pytest.mark.slow
 def test_two_renders_of_one_input_are_equal_byte_for_byte(make, scratch):
-    found = make.frames(sizes=("S", "B"), patches=(4, 2), sweep=())
+    found = make.frames(sizes=("S", "B"), sweep=())
     report = make.report(found, sections=("headline", "gflops", "samples", "provenance"))
     first = render(report, scratch / "a.pdf").read_bytes()
     assert first.startswith(b"%PDF")
@@ -111,16 +111,15 @@ def test_the_words_follow_the_interval_of_the_correlation(make, trend, noise, ph
 @pytest.mark.slow
 def test_an_unfinished_study_says_so_first(make):
     missing = ["train DiT-micro-XL/2: failed", "evaluate DiT-micro-XL/2: not done yet"]
-    found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
-    document = composed(make.report(found, missing=missing, sections=("headline", "models")))
+    document, _ = parts(make.report(missing=missing, sections=("headline", "models")))
     first = document["bands"][0]
     assert first["kind"] == "note" and first["title"] == "Unfinished."
     note = re.sub(r"\s+", " ", words(first))
     assert "Two parts of this study are not done" in note
     assert all(phrase in note for phrase in missing)
     many = [f"train model {i}" for i in range(30)]
-    assert "and 22 more." in abstract(make.report(found, missing=many))
-    assert "Unfinished" not in abstract(make.report(found))
+    assert "and 22 more." in abstract(make.report(missing=many))
+    assert "Unfinished" not in abstract(make.report())
 
 
 @pytest.mark.slow
@@ -301,8 +300,7 @@ def test_an_unknown_section_and_an_unwritable_path_are_told(make, tmp_path):
 
 @pytest.mark.slow
 def test_the_main_figure_is_a_png(make, tmp_path):
-    found = make.frames(sizes=("S", "B"), sweep=())
-    path = main_figure(make.report(found), tmp_path / "deep" / "figure.png")
+    path = main_figure(make.report(make.frames(sweep=())), tmp_path / "deep" / "figure.png")
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
@@ -330,10 +328,9 @@ def test_samples_lie_beside_the_report_as_figures_do(make, tmp_path):
 
 @pytest.mark.slow
 def test_a_figure_draws_the_same_bytes_after_others_were_drawn(make):
-    found = make.frames(sizes=("S", "B"), patches=(4,), sweep=())
-    one = make.report(found, sections=("training-compute",))
+    one = make.report(make.frames(sizes=("S", "B"), sweep=()), sections=("training-compute",))
     first = parts(one)[1]["fig-training-compute.svg"]
-    parts(make.report(make.frames(sizes=("S",), sweep=()), sections=("gflops",)))
+    parts(make.report(make.frames(sizes=("S",)), sections=("gflops",)))
     assert parts(one)[1]["fig-training-compute.svg"] == first
     assert b"<dc:date>" not in first and b"STIX" not in first
 
@@ -376,8 +373,7 @@ class Late(Section):
     ],
 )
 def test_a_strangers_section_that_fails_takes_no_other_with_it(make, ends, why):
-    found = make.frames(sizes=("S",), patches=(4,), sweep=())
-    report = make.report(found, sections=("models", Late(ends=ends), "provenance"))
+    report = make.report(sections=("models", Late(ends=ends), "provenance"))
     with pytest.warns(UserWarning, match=f"section 'late' failed: {re.escape(why)}"):
         document = compose(report)
     assert [s.name for s in document.sections] == ["models", "late", "provenance"]

@@ -223,33 +223,29 @@ def of_some_that_did_not_learn(make):
     return {**found, "metrics": both}
 
 
-KINDS = {
+EACH = {  # kinds that each change has; `.ci/full` has all
     "default": lambda make: make.frames(),
+    "forty models": of_forty_models,
+    "the paper's setting": in_the_papers_setting,
+    "two designs beside another's": of_two_designs,
+    "the paper's own report": None,
+}
+KINDS = {
+    **EACH,
     "two models": of_two_models,
     "blocks and image sizes": of_blocks_and_image_sizes,
-    "forty models": of_forty_models,
     "half finished": half_finished,
     "lost values": with_lost_values,
     "three seeds": lambda make: make.frames(seeds=(0, 1, 2)),
     "the paper's networks": the_papers_setting,
-    "the paper's setting": in_the_papers_setting,
     "three recipes": of_three_recipes,
     "some did not learn": of_some_that_did_not_learn,
     "two rates beside another's": of_two_rates,
-    "two designs beside another's": of_two_designs,
-    "the paper's own report": None,
 }
 ANOTHERS = {
     "two rates beside another's": beside_anothers(of_two_rates),
     "two designs beside another's": beside_anothers(of_two_designs),
 }
-
-
-EACH = (
-    *("default", "forty models", "the paper's setting", "two designs beside another's"),
-    "the paper's own report",
-)
-"Kinds that each change has; `.ci/full` has all."
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from harness.report.findings import find
 
 def with_ceiling(make, ceiling=20.0, infinity=False):
     """Twelve models with recorded errors; what scores above `ceiling` did not learn."""
-    found = make.frames(noise=0.02, milestones=(750, 1500), sweep=(4, 64))
+    found = make.frames(noise=0.02)
     rows = found["metrics"]
     rows["std"] = rows["value"].astype(float) * 0.01
     fd = rows[rows["metric"].str.startswith("fd").fillna(False)]
@@ -26,7 +26,7 @@ def with_ceiling(make, ceiling=20.0, infinity=False):
 
 
 def median(make):
-    rows = make.frames(noise=0.02, milestones=(750, 1500), sweep=(4, 64))["metrics"]
+    rows = make.frames(noise=0.02)["metrics"]
     fd = rows[rows["metric"].str.startswith("fd").fillna(False) & (rows["of"] == "samples")]
     last = fd[(fd["step"] == 1500) & (fd["samples"] == 1000)]["value"].astype(float)
     return float(last.quantile(0.7))

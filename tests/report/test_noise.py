@@ -18,7 +18,7 @@ CLAIMS = ("score better", "score worse", "best is", "told from 0, and", "better 
 
 def noise(make, seed):
     """Twelve models whose values differ by their measurement error alone, which is recorded."""
-    found = make.frames(milestones=(750, 1500))
+    found = make.frames()
     rows = found["metrics"]
     rng = np.random.default_rng(seed)
     drawn = (rows["of"] == "samples").fillna(False)

@@ -99,11 +99,16 @@ def test_killed_at_any_write_the_same_work_again_ends_whole(tmp_path: Path) -> N
     assert writes >= 15, f"only {writes} writes were found: does every one call files.step?"
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("steps", "more"),
+    [pytest.param(4, 6, marks=pytest.mark.slow), pytest.param(3, 5, marks=pytest.mark.full)],
+)
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_killed_twice_at_any_two_writes_it_still_ends_whole(tmp_path: Path) -> None:
-    for first in range(0, 24, 4):
-        for second in range(1, 24, 6):
+def test_killed_twice_at_any_two_writes_it_still_ends_whole(
+    tmp_path: Path, steps: int, more: int
+) -> None:
+    for first in range(0, 24, steps):
+        for second in range(1, 24, more):
             root = tmp_path / f"{first}-{second}"
             killed_at(first, lambda root=root: one_stage(root))  # type: ignore[misc]
             killed_at(second, lambda root=root: one_stage(root))  # type: ignore[misc]

@@ -61,7 +61,7 @@ def test_of_noise_nothing_is_claimed_beyond_what_intervals_allow(make):
         drawn = (rows["of"] == "samples").fillna(False)
         rows.loc[drawn, "value"] = 50 * np.exp(rng.normal(0, 0.03, int(drawn.sum())))
         rows["std"] = 0.03 * rows["value"].astype(float)
-        told = verdicts(make.report(found, ("claims",), samples={}, claims=tested))
+        told = verdicts(make.report(found, ("claims",), samples={}))
         claimed += sum(told[name] != "undecided" for name in tested)
     assert claimed <= 7  # of 40 at 5 %: more is one in ten thousand
 
